@@ -1,0 +1,43 @@
+# make setup | demo | test | check | bench | docs | clean
+#
+# Everything runs in .venv, which `make setup` makes. PYTHON chooses the interpreter, TORCH the build of Torch
+# (a CPU build is enough).
+
+PYTHON ?= python3
+TORCH ?= torch==2.13.0
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: setup demo test check bench docs clean
+
+setup: $(STAMP)
+
+$(STAMP): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(TORCH)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	touch $(STAMP)
+
+# On sample photos that ship inside installed packages, or on your own: make demo PHOTOS=dir QUERY=file
+demo: setup
+	$(BIN)/placeprint demo $(if $(PHOTOS),--photos '$(PHOTOS)') $(if $(QUERY),--query '$(QUERY)')
+
+test: setup
+	$(BIN)/python -m pytest
+
+check: setup
+	scripts/check
+
+# Accuracy and speed on the benchmark photos (PLACEPRINT_DATA says where they are); writes benchmarks/results.
+bench: setup
+	$(BIN)/python benchmarks/accuracy/run.py
+	$(BIN)/python benchmarks/speed/run.py
+	$(BIN)/python benchmarks/table.py
+
+docs: setup
+	$(BIN)/python scripts/write_cli_docs.py
+	$(BIN)/python scripts/make_pictures.py
+
+clean:
+	rm -rf $(VENV) demo build dist src/*.egg-info

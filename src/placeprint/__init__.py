@@ -1,0 +1,25 @@
+"""Show it a photo: it says which place it shows, and proves it with verified point matches.
+
+Example:
+    >>> import placeprint
+    >>> placeprint.Atlas.__name__
+    'Atlas'
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from placeprint.version import __version__
+
+if TYPE_CHECKING:
+    from placeprint.atlas import Atlas
+
+__all__ = ["Atlas", "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    """Load `Atlas` when it is asked for, so that importing the package stays quick."""
+    if name == "Atlas":
+        from placeprint.atlas import Atlas
+
+        return Atlas
+    raise AttributeError(f"module 'placeprint' has no attribute {name!r}")

@@ -1,0 +1,1 @@
+"""Global descriptors from local features: one file a method."""

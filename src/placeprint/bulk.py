@@ -1,0 +1,153 @@
+"""Work on many photos at once, in threads.
+
+Decoding, resizing, SIFT and the networks all release Python's lock, so threads keep every core busy, share
+one copy of the weights and start at once. Each thread's work runs on one core.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import sys
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from placeprint.describe import Describer
+from placeprint.errors import PhotoError
+from placeprint.images import read_photo
+from placeprint.store import PhotoRecord
+from placeprint.store.encoding import Columns
+
+Job = TypeVar("Job")
+Result = TypeVar("Result")
+
+
+def num_cores() -> int:
+    """Count the cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def map_photos(work: Callable[[Job], Result], jobs: Iterable[Job], workers: int | None = None) -> Iterator[Result]:
+    """Yield ``work(job)`` for each job, in order, a few jobs ahead; an exception ends it.
+
+    Args:
+        work: called in several threads at once.
+        jobs: read as they are needed.
+        workers: threads; the count of cores when None.
+    """
+    workers = workers or num_cores()
+    pending: deque[Future[Result]] = deque()
+    with one_core_each(), ThreadPoolExecutor(workers, "placeprint", _limit_thread) as pool:
+        try:
+            for job in jobs:
+                pending.append(pool.submit(work, job))
+                if len(pending) >= 4 * workers:
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
+        finally:
+            for future in pending:
+                future.cancel()
+
+
+@contextlib.contextmanager
+def one_core_each() -> Iterator[None]:
+    """Keep the libraries from using several cores for one photo, and give them back afterwards."""
+    import cv2
+
+    before = cv2.getNumThreads()
+    torch = sys.modules.get("torch")
+    torch_before = torch.get_num_threads() if torch is not None else 1
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(before)
+        if torch is not None:
+            torch.set_num_threads(torch_before)
+
+
+def _limit_thread() -> None:
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        torch.set_num_threads(1)
+
+
+@dataclass(frozen=True, eq=False)
+class DescribedPhoto:
+    """What came of one file.
+
+    Args:
+        record: what is known of it; with an ``error`` it could not be used.
+        columns: encoded local features, None with an error.
+        descriptor: encoded global descriptor, None with an error.
+        same: the content is that of the known record; nothing was described.
+    """
+
+    record: PhotoRecord
+    columns: Columns | None = None
+    descriptor: bytes | None = None
+    same: bool = False
+
+
+def describe_files(
+    paths: Iterable[Path], describer: Describer, known: Mapping[str, PhotoRecord], workers: int | None = None
+) -> Iterator[DescribedPhoto]:
+    """Describe files in order; a file that cannot be used gives a record with its reason.
+
+    Args:
+        paths: absolute.
+        describer: used by several threads.
+        known: records by path; a file whose content is the known one is not described again.
+        workers: threads; the count of cores when None.
+
+    Raises:
+        WeightsError: the network's weights are missing.
+    """
+    describer.features(np.zeros((64, 64, 3), np.uint8))  # loads the network once, before the threads start
+    yield from map_photos(lambda path: _describe_file(path, describer, known.get(str(path))), paths, workers)
+
+
+def _describe_file(path: Path, describer: Describer, known: PhotoRecord | None) -> DescribedPhoto:
+    record = PhotoRecord(path=str(path), sha256="", file_size=0, file_time=0)
+    try:
+        status = path.stat()
+        data = path.read_bytes()
+        record = replace(
+            record,
+            file_size=status.st_size,
+            file_time=status.st_mtime_ns,
+            sha256=hashlib.sha256(data).hexdigest(),
+        )
+        if known is not None and known.sha256 == record.sha256:
+            return DescribedPhoto(known, same=True)
+        photo = read_photo(data)
+        features = describer.features(photo.image)
+        if not len(features):
+            raise PhotoError("no keypoints: the picture is blank or blurred")
+    except PhotoError as error:
+        return DescribedPhoto(replace(record, error=str(error)))
+    except OSError as error:
+        return DescribedPhoto(replace(record, error=f"cannot be read: {error.strerror or error}"))
+    height, width = photo.image.shape[:2]
+    columns = describer.encode(features)
+    descriptor = describer.descriptor(describer.decode(columns, (width, height)))
+    return DescribedPhoto(
+        replace(
+            record,
+            width=width,
+            height=height,
+            location=photo.location,
+            taken=photo.taken,
+            num_keypoints=len(features),
+        ),
+        columns,
+        describer.encode_descriptor(descriptor),
+    )

@@ -1,0 +1,76 @@
+"""``placeprint demo``: the main job on photos that are already on this machine."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from placeprint.cli.index import index
+from placeprint.cli.output import console
+from placeprint.cli.search import search
+
+if TYPE_CHECKING:
+    from placeprint.types import Image
+
+
+def demo(
+    photos: Annotated[
+        Path | None, typer.Option(help="Folder of photos of your own to index.", show_default=False)
+    ] = None,
+    query: Annotated[
+        list[Path] | None, typer.Option(help="Photos of your own to find in it.", show_default=False)
+    ] = None,
+    output: Annotated[Path, typer.Option(help="Folder for the atlas and the pictures.")] = Path("demo"),
+    preset: Annotated[str, typer.Option(help="How photos are described.")] = "xfeat-vlad",
+) -> None:
+    """Build an atlas and query it: on sample photos, or on your own."""
+    out = console()
+    if (photos is None) != (query is None):
+        raise typer.BadParameter("give both --photos and --query, or none")
+    with tempfile.TemporaryDirectory(prefix="placeprint-demo-") as fresh:
+        if photos is None or query is None:
+            photos, query = output / "photos", [output / "queries"]
+            _write_samples(photos, query[0])
+            atlas = Path(fresh) / "atlas"
+            out.print(f"sample photos of ten places are in {photos}, queries in {query[0]}", highlight=False)
+        else:
+            atlas = output / "atlas"
+        index([photos], into=atlas, preset=preset)
+        search(query, atlas=atlas, top=3, verify=50, turns=True, json=False, save_matches=output / "matches")
+    out.print(f"pictures of the verified matches are in {output / 'matches'}", highlight=False)
+
+
+def _write_samples(photos: Path, queries: Path) -> None:
+    from placeprint.datasets.sample_photos import ELSEWHERE, PLACES, SECOND_VIEWS, read_samples
+    from placeprint.store.files import writing
+    from placeprint.visualization.matches import write_png
+
+    places = read_samples(PLACES)
+    with writing(photos.parent):
+        for folder, pictures in (
+            (photos, places),
+            (queries, _queries(places, read_samples(SECOND_VIEWS), read_samples(ELSEWHERE))),
+        ):
+            folder.mkdir(parents=True, exist_ok=True)
+            for name, picture in pictures.items():
+                write_png(folder / f"{name}.png", picture)
+
+
+def _queries(
+    places: dict[str, Image], second_views: dict[str, Image], elsewhere: dict[str, Image]
+) -> dict[str, Image]:
+    from placeprint.datasets.sample_photos import rephotograph
+    from placeprint.images import turn_image
+
+    return {
+        "motorcycle-other-camera": second_views["motorcycle"],
+        "temple-strong-viewpoint": rephotograph(places["temple"], corners=0.16, seed=1),
+        "coffee-underexposed": rephotograph(places["coffee"], exposure=0.35, seed=2),
+        "rocket-blurred": rephotograph(places["rocket"], blur=1.5, seed=3),
+        "astronaut-cropped": rephotograph(places["astronaut"], crop=0.55, corners=0.06, seed=4),
+        "camera-turned": turn_image(rephotograph(places["camera"], seed=5), 90),
+        **{f"elsewhere-{name}": picture for name, picture in elsewhere.items()},
+    }

@@ -1,0 +1,46 @@
+"""``placeprint info``: what an atlas holds."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from placeprint.cli.output import console, print_json, size_in_words
+
+
+def info(
+    atlas: Annotated[Path, typer.Argument(help="Folder of the atlas.", show_default=False)],
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show what an atlas holds: counts, size, components, photos that could not be used."""
+    from rich.table import Table
+
+    from placeprint.atlas import Atlas
+
+    told = Atlas.open(atlas).info()
+    if json:
+        print_json(dataclasses.asdict(told))
+        return
+    table = Table(show_header=False, box=None)
+    each = f" ({size_in_words(told.num_bytes / told.num_photos)} a photo)" if told.num_photos else ""
+    rows = {
+        "atlas": told.path,
+        "preset": told.preset,
+        "photos": f"{told.num_photos}, {told.num_located} with GPS",
+        "keypoints": str(told.num_keypoints),
+        "on disk": size_in_words(told.num_bytes) + each,
+        "descriptor": f"{told.dim} values",
+        "codebook": told.codebook,
+        "skipped": str(len(told.errors)),
+    }
+    for name, value in rows.items():
+        table.add_row(name, value)
+    for stage, params in told.components.items():
+        table.add_row(stage, ", ".join(f"{key} = {value}" for key, value in params.items()))
+    out = console()
+    out.print(table, highlight=False)
+    for path, reason in told.errors:
+        out.print(f"  skipped {path}: {reason}", style="yellow", highlight=False, markup=False, soft_wrap=True)

@@ -1,0 +1,49 @@
+"""``placeprint models``: presets, components and network weights."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Annotated
+
+import typer
+
+from placeprint.cli.output import console, print_json
+
+
+def models(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """List the presets, the components, and the network weights with source and licence."""
+    from rich.table import Table
+
+    from placeprint import registry
+    from placeprint.networks.weights import WEIGHTS, weights_path
+    from placeprint.presets import load_preset, preset_names
+
+    presets = [load_preset(name) for name in preset_names()]
+    components = {kind: registry.names(kind) for kind in registry.COMPONENTS}
+    weights = [dataclasses.asdict(row) | {"installed": weights_path(row) is not None} for row in WEIGHTS]
+    if json:
+        summaries = {preset.name: preset.summary for preset in presets}
+        print_json({"presets": summaries, "components": components, "weights": weights})
+        return
+    out = console()
+    table = Table("preset", "what it is", title="Presets", title_justify="left")
+    for preset in presets:
+        table.add_row(preset.name, preset.summary)
+    out.print(table, highlight=False)
+    table = Table("kind", "names", title="Components", title_justify="left")
+    for kind, listed in components.items():
+        table.add_row(kind, ", ".join(listed))
+    out.print(table, highlight=False)
+    table = Table(
+        "weights", "length", "trained on", "source", "licence", "installed", title="Network weights", title_justify="left"
+    )
+    for row in weights:
+        table.add_row(
+            row["name"],
+            str(row["dim"]),
+            row["trained_on"],
+            row["source"],
+            row["licence"],
+            "yes" if row["installed"] else f"no: {row['install']}",
+        )
+    out.print(table, highlight=False)

@@ -1,0 +1,20 @@
+"""``placeprint refit``: learn the codebook of an atlas anew."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from placeprint.cli.output import progress_bar
+
+
+def refit(atlas: Annotated[Path, typer.Argument(help="Folder of the atlas.", show_default=False)]) -> None:
+    """Learn the codebook anew from the stored features; no photo is read again."""
+    from placeprint.atlas import Atlas
+
+    opened = Atlas.open(atlas)
+    with progress_bar("describing", "photos") as progress:
+        count = opened.refit(progress)
+    typer.echo(f"the {count} photos of {atlas} have descriptors of a new codebook")

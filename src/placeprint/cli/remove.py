@@ -1,0 +1,22 @@
+"""``placeprint remove``: forget photos of an atlas."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def remove(
+    atlas: Annotated[Path, typer.Argument(help="Folder of the atlas.", show_default=False)],
+    photos: Annotated[
+        list[Path], typer.Argument(help="Photos, or folders of photos, as they were indexed.", show_default=False)
+    ],
+) -> None:
+    """Forget photos of an atlas. The photo files themselves are not touched."""
+    from placeprint.atlas import Atlas
+
+    opened = Atlas.open(atlas)
+    count = opened.remove(photos)
+    typer.echo(f"removed {count} photos; the atlas {atlas} holds {len(opened)}")

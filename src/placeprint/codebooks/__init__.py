@@ -1,0 +1,30 @@
+"""Learnt state that ships with the package, so that an atlas of ten photos works at once.
+
+Each file is made by ``scripts/learn_codebook.py``, which names its photos and their licences; the arrays are
+float16 and named ``<component>.<field>``.
+"""
+
+from __future__ import annotations
+
+from importlib import resources
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from placeprint.errors import OptionError
+
+
+def load_codebook(name: str) -> dict[str, NDArray[Any]]:
+    """Read a shipped state as float32 arrays.
+
+    Raises:
+        OptionError: none of this name ships.
+    """
+    source = resources.files(__package__)
+    file = source / f"{name}.npz"
+    if not file.is_file():
+        known = sorted(entry.name.removesuffix(".npz") for entry in source.iterdir() if entry.name.endswith(".npz"))
+        raise OptionError(f"no codebook called {name!r}; known: {', '.join(known)}")
+    with file.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
+        return {key: arrays[key].astype(np.float32) for key in arrays.files}

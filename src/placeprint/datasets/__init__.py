@@ -1,0 +1,1 @@
+"""Benchmark folders as the field publishes them."""

@@ -1,0 +1,84 @@
+"""The place folder: the common form of a place-recognition benchmark.
+
+    folder/
+      database/          photos of known places
+      queries/           photos to find
+      positives.csv      header ``query,database``; one row a positive pair, paths relative to the folder
+      not_in_database/   optional: queries that must be answered "not in the atlas"
+
+A query may have several positives, or none: such queries are counted and left out of recall.
+"""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+from placeprint.errors import DatasetError
+from placeprint.images import find_photos
+
+
+@dataclass(frozen=True)
+class PlaceFolder:
+    """A place folder, paths relative to it with forward slashes.
+
+    Args:
+        root: the folder.
+        database: photos of known places, in order.
+        queries: photos to find, in order.
+        positives: for each query, the set of database photos that show its place.
+        not_in_database: queries whose place is not in the database.
+    """
+
+    root: Path
+    database: tuple[str, ...]
+    queries: tuple[str, ...]
+    positives: tuple[frozenset[str], ...]
+    not_in_database: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """Name of the folder."""
+        return self.root.resolve().name
+
+
+def read_place_folder(root: Path | str) -> PlaceFolder:
+    """Read a place folder.
+
+    Raises:
+        DatasetError: a part is missing, or ``positives.csv`` names a photo that is not there.
+    """
+    root = Path(root)
+    for part in ("database", "queries"):
+        if not (root / part).is_dir():
+            raise DatasetError(f"{str(root)!r} is not a place folder: it has no folder {part}/")
+    database, queries = _photos(root, "database"), _photos(root, "queries")
+    for part, photos in (("database", database), ("queries", queries)):
+        if not photos:
+            raise DatasetError(f"{str(root / part)!r} holds no photos")
+    positives = _read_positives(root / "positives.csv", set(queries), set(database))
+    absent = _photos(root, "not_in_database") if (root / "not_in_database").is_dir() else ()
+    return PlaceFolder(
+        root, database, queries, tuple(frozenset(positives.get(query, ())) for query in queries), absent
+    )
+
+
+def _photos(root: Path, part: str) -> tuple[str, ...]:
+    return tuple(path.relative_to(root.absolute()).as_posix() for path in find_photos([root / part]))
+
+
+def _read_positives(path: Path, queries: set[str], database: set[str]) -> dict[str, set[str]]:
+    if not path.is_file():
+        raise DatasetError(f"{str(path.parent)!r} is not a place folder: it has no positives.csv")
+    found: dict[str, set[str]] = {}
+    with path.open(newline="", encoding="utf-8") as file:
+        reader = csv.DictReader(file)
+        if reader.fieldnames is None or not {"query", "database"} <= set(reader.fieldnames):
+            raise DatasetError(f"{str(path)!r} must have the header query,database, got {reader.fieldnames}")
+        for number, row in enumerate(reader, start=2):
+            for column, known in (("query", queries), ("database", database)):
+                if row[column] not in known:
+                    raise DatasetError(f"{str(path)!r} line {number}: there is no photo {row[column]!r}")
+            found.setdefault(row["query"], set()).add(row["database"])
+    return found

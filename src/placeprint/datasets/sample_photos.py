@@ -1,0 +1,100 @@
+"""Real photographs that ship inside installed packages, for the demo, the pictures in the README and tests.
+
+From scikit-image (``skimage.data``: public domain, CC0 or CC BY) and scikit-learn (``china.jpg``, CC BY 2.0).
+`rephotograph` makes what a second visit would give: another viewpoint, light, sharpness and frame.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+
+from placeprint.errors import DatasetError
+from placeprint.images import read_image
+from placeprint.types import Image
+
+PLACES = {
+    "temple": ("sklearn", "datasets/images/china.jpg"),
+    "motorcycle": ("skimage", "data/motorcycle_left.png"),
+    "rocket": ("skimage", "data/rocket.jpg"),
+    "coffee": ("skimage", "data/coffee.png"),
+    "astronaut": ("skimage", "data/astronaut.png"),
+    "camera": ("skimage", "data/camera.png"),
+    "flower": ("sklearn", "datasets/images/flower.jpg"),
+    "brick": ("skimage", "data/brick.png"),
+    "page": ("skimage", "data/page.png"),
+    "coins": ("skimage", "data/coins.png"),
+}
+SECOND_VIEWS = {"motorcycle": ("skimage", "data/motorcycle_right.png")}
+ELSEWHERE = {
+    "cat": ("skimage", "data/chelsea.png"),
+    "galaxies": ("skimage", "data/hubble_deep_field.jpg"),
+    "gravel": ("skimage", "data/gravel.png"),
+}
+
+
+def sample_photos(table: dict[str, tuple[str, str]]) -> dict[str, Path]:
+    """Return the paths of sample photos by name.
+
+    Args:
+        table: `PLACES`, `SECOND_VIEWS` (the other camera of a stereo pair) or `ELSEWHERE`.
+
+    Raises:
+        DatasetError: scikit-image or scikit-learn is not installed.
+    """
+    return {name: _path(package, file) for name, (package, file) in table.items()}
+
+
+def rephotograph(
+    image: Image,
+    *,
+    corners: float = 0.12,
+    crop: float = 0.85,
+    exposure: float = 1.0,
+    blur: float = 0.0,
+    noise: float = 4.0,
+    seed: int = 0,
+) -> Image:
+    """Return what a photo of the same thing from elsewhere would look like.
+
+    Args:
+        image: ``(H, W, 3)`` uint8 RGB.
+        corners: the corners move by up to this share of the sides (a strong homography from 0.15 on).
+        crop: share of each side that stays in the frame.
+        exposure: factor of the light; what gets brighter than white is cut off.
+        blur: standard deviation in pixels.
+        noise: standard deviation in grey levels.
+        seed: of the corners and the noise.
+    """
+    import cv2
+
+    generator = np.random.default_rng(seed)
+    height, width = image.shape[:2]
+    frame = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
+    inset = (1 - crop) / 2 * np.array([width, height])
+    inner = np.clip(frame, inset, np.array([width, height]) - inset)
+    moved = inner + generator.uniform(-1, 1, (4, 2)) * corners * np.array([width, height])
+    transform = cv2.getPerspectiveTransform(moved.astype(np.float32), frame)
+    seen = cv2.warpPerspective(image, transform, (width, height), borderMode=cv2.BORDER_REFLECT_101)
+    if blur > 0:
+        seen = cv2.GaussianBlur(seen, (0, 0), blur)
+    light = np.asarray(seen, np.float64) * exposure
+    return np.clip(light + generator.normal(0, noise, seen.shape), 0, 255).astype(np.uint8)
+
+
+def read_samples(table: dict[str, tuple[str, str]]) -> dict[str, Image]:
+    """Return the sample photos themselves by name; raises like `sample_photos`."""
+    return {name: read_image(path) for name, path in sample_photos(table).items()}
+
+
+def _path(package: str, file: str) -> Path:
+    spec = importlib.util.find_spec(package)
+    path = Path(spec.origin).parent / file if spec is not None and spec.origin is not None else None
+    if path is None or not path.is_file():
+        raise DatasetError(
+            "the sample photos are in scikit-image and scikit-learn, which are not installed; "
+            "run: pip install 'placeprint[demo]'"
+        )
+    return path

@@ -1,0 +1,76 @@
+"""Every error placeprint raises on purpose.
+
+    PlaceprintError
+    ├── ShapeError (ValueError)         an array has the wrong shape or dtype
+    ├── OptionError (ValueError)        a parameter or name is not one of the known ones
+    ├── NotFittedError (RuntimeError)   a component is used before it has learnt its state
+    ├── PhotoError (ValueError)         one photo cannot be used; the others can
+    ├── WeightsError (RuntimeError)     a network's weights are missing or are not the expected ones
+    ├── DatasetError (ValueError)       a benchmark folder does not have the documented form
+    └── AtlasError (RuntimeError)       the atlas on disk
+        ├── AtlasMissingError (FileNotFoundError)
+        ├── AtlasExistsError (FileExistsError)
+        ├── AtlasFormatError            damaged, or written by a newer placeprint
+        ├── AtlasMismatchError          made by another preset or by other weights
+        ├── AtlasBusyError              another process is writing
+        └── AtlasWriteError (OSError)   the disk is full or the folder is read-only
+
+Each is also the builtin in parentheses, so callers may catch either. A message says what was expected,
+what came and what to do, in one line.
+"""
+
+
+class PlaceprintError(Exception):
+    """Base of every error placeprint raises on purpose."""
+
+
+class ShapeError(PlaceprintError, ValueError):
+    """An array has the wrong shape or dtype."""
+
+
+class OptionError(PlaceprintError, ValueError):
+    """A parameter or name is not one of the known ones."""
+
+
+class NotFittedError(PlaceprintError, RuntimeError):
+    """A component is used before it has learnt its state."""
+
+
+class PhotoError(PlaceprintError, ValueError):
+    """One photo cannot be used."""
+
+
+class WeightsError(PlaceprintError, RuntimeError):
+    """A network's weights are missing or are not the expected ones."""
+
+
+class DatasetError(PlaceprintError, ValueError):
+    """A benchmark folder does not have the documented form."""
+
+
+class AtlasError(PlaceprintError, RuntimeError):
+    """The atlas on disk cannot be used as asked."""
+
+
+class AtlasMissingError(AtlasError, FileNotFoundError):
+    """There is no atlas at the path."""
+
+
+class AtlasExistsError(AtlasError, FileExistsError):
+    """There is something at the path already."""
+
+
+class AtlasFormatError(AtlasError):
+    """The atlas is damaged, or was written by a newer placeprint."""
+
+
+class AtlasMismatchError(AtlasError):
+    """The atlas was made by another preset or by other weights."""
+
+
+class AtlasBusyError(AtlasError):
+    """Another process is writing to the atlas."""
+
+
+class AtlasWriteError(AtlasError, OSError):
+    """The disk is full or the folder is read-only."""

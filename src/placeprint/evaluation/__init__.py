@@ -1,0 +1,1 @@
+"""Measure retrieval the way the papers do."""

@@ -1,0 +1,135 @@
+"""Evaluate a preset on a place folder: every query searched in an atlas of the database photos.
+
+Protocol ``place-folder-1``: the atlas holds the database photos only. With ``codebook="own"`` it learns its
+codebook from them, never from queries; with ``"shipped"`` it keeps the package's. Each query ranks the whole
+database; with ``verify`` the first so many are re-ranked by geometry. Recall and mAP leave out queries
+without positives, whose count is reported. Database photos that cannot be used count as missing from every
+ranking; queries that cannot be used count as failed.
+"""
+
+from __future__ import annotations
+
+import datetime
+import platform
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from placeprint.atlas import Atlas
+from placeprint.bulk import num_cores
+from placeprint.datasets.place_folder import PlaceFolder
+from placeprint.errors import OptionError, PhotoError
+from placeprint.evaluation.metrics import average_precisions, bootstrap_interval, first_hits, recall_at
+from placeprint.images import read_image, turn_image
+from placeprint.types import Answer
+from placeprint.version import __version__
+
+PROTOCOL = "place-folder-1"
+RANKS = (1, 5, 10, 20)
+
+
+def evaluate_retrieval(
+    dataset: PlaceFolder,
+    preset: str,
+    *,
+    verify: int = 0,
+    codebook: str = "own",
+    turn: float = 0.0,
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[str, Any]:
+    """Return metrics, intervals, times and rankings, ready for JSON.
+
+    Args:
+        dataset: what to search.
+        preset: name, or path of a TOML file.
+        verify: candidates verified a query; 0 for search only.
+        codebook: ``"own"`` or ``"shipped"``.
+        turn: degrees counter-clockwise the queries are turned by first.
+        progress: called with photos done, database and queries, and their count.
+
+    Raises:
+        OptionError: ``codebook`` is neither.
+    """
+    if codebook not in {"own", "shipped"}:
+        raise OptionError(f"codebook must be 'own' or 'shipped', got {codebook!r}")
+    total = len(dataset.database) + len(dataset.queries)
+    notify = progress or (lambda done, of: None)
+    with tempfile.TemporaryDirectory(prefix="placeprint-") as folder:
+        atlas = Atlas.create(Path(folder) / "atlas", preset)
+        report = atlas.add(
+            [dataset.root / "database"], progress=lambda done, _: notify(done, total), learn=codebook == "own"
+        )
+        if codebook == "own" and not report.learned:
+            atlas.refit()
+        bytes_per_photo = atlas.info().num_bytes / max(len(atlas), 1)
+        answers: list[Answer | None] = []
+        for done, query in enumerate(dataset.queries, start=1):
+            answers.append(_search(atlas, dataset.root / query, verify, turn))
+            notify(len(dataset.database) + done, total)
+    root = str(dataset.root.absolute())
+    queries = [_as_data(query, answer, root) for query, answer in zip(dataset.queries, answers, strict=True)]
+    metrics, intervals = _measure(dataset, [row["ranking"] for row in queries])
+    times = [sum(answer.seconds.values()) for answer in answers[1:] if answer is not None]
+    return {
+        "format": 1,
+        "protocol": PROTOCOL,
+        "preset": preset,
+        "dataset": dataset.name,
+        "options": {"verify": verify, "codebook": codebook, "turn": turn},
+        "metrics": metrics,
+        "intervals": intervals,
+        "timing": {
+            "ms_per_photo": 1000 * report.seconds / max(report.added, 1),
+            "ms_per_query": 1000 * median(times) if times else None,
+        },
+        "bytes_per_photo": bytes_per_photo,
+        "skipped_photos": len(report.skipped),
+        "failed_queries": sum(answer is None for answer in answers),
+        "queries_without_positives": sum(not wanted for wanted in dataset.positives),
+        "made_by": {
+            "placeprint": __version__,
+            "python": platform.python_version(),
+            "machine": f"{num_cores()} cores, {platform.machine()}",
+            "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        },
+        "queries": queries,
+    }
+
+
+def _search(atlas: Atlas, path: Path, verify: int, turn: float) -> Answer | None:
+    try:
+        image = read_image(path)
+        return atlas.search(turn_image(image, turn) if turn else image, top=len(atlas), verify=verify)
+    except PhotoError:
+        return None
+
+
+def _as_data(query: str, answer: Answer | None, root: str) -> dict[str, Any]:
+    evidence = answer.evidence if answer is not None else ()
+    return {
+        "query": query,
+        "turn": answer.turn if answer is not None else None,
+        "ranking": [Path(item.path).relative_to(root).as_posix() for item in evidence],
+        "similarities": [round(item.similarity, 5) for item in evidence],
+        "scores": [round(item.score, 5) for item in evidence],
+        "inliers": [item.num_inliers for item in evidence],
+    }
+
+
+def _measure(
+    dataset: PlaceFolder, rankings: list[list[str]]
+) -> tuple[dict[str, float], dict[str, tuple[float, float]]]:
+    pairs = [(r, wanted) for r, wanted in zip(rankings, dataset.positives, strict=True) if wanted]
+    kept = [ranking for ranking, _ in pairs]
+    positives = [wanted for _, wanted in pairs]
+    hits, precisions = first_hits(kept, positives), average_precisions(kept, positives)
+    metrics: dict[str, float] = {}
+    intervals: dict[str, tuple[float, float]] = {}
+    for k in RANKS:
+        metrics[f"recall@{k}"] = recall_at(hits, k)
+        intervals[f"recall@{k}"] = bootstrap_interval(hits, lambda values, k=k: recall_at(values, k))
+    metrics["mAP"] = float(precisions.mean()) if len(precisions) else float("nan")
+    intervals["mAP"] = bootstrap_interval(precisions, lambda values: float(values.mean()))
+    return metrics, intervals

@@ -1,0 +1,84 @@
+"""XFeat: fast learned keypoints with 64-D descriptors (Potje et al., CVPR 2024).
+
+The network is kornia's, the weights are the authors'. It works on a copy of the photo whose longest side has
+`size` pixels, rounded down to multiples of 32, since it sees patterns of a certain size in pixels.
+
+XFeat does not survive a turn of 90 degrees; `Atlas.search` describes a query in several turns when nothing
+is found upright.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from placeprint.features.resizing import to_photo
+from placeprint.types import Image, LocalFeatures
+
+STRIDE = 32
+"""The network halves the picture five times."""
+
+
+@dataclass(kw_only=True, eq=False)
+class XFeat:
+    """XFeat keypoints.
+
+    Args:
+        max_keypoints: the strongest are kept.
+        size: longest side in pixels the network sees.
+        detection_threshold: probability a keypoint must exceed, in [0, 1].
+    """
+
+    max_keypoints: int = 1000
+    size: int = 640
+    detection_threshold: float = 0.05
+
+    @property
+    def dim(self) -> int:
+        """Length of one descriptor."""
+        return 64
+
+    @property
+    def weights(self) -> str:
+        """Name of the weights used."""
+        return "xfeat"
+
+    def extract(self, image: Image) -> LocalFeatures:
+        """Return the keypoints of an ``(H, W, 3)`` uint8 RGB image, strongest first.
+
+        Raises:
+            WeightsError: the weights are not installed.
+        """
+        import torch
+
+        from placeprint.networks.xfeat import load_xfeat
+
+        height, width = image.shape[:2]
+        resized = resize_to_stride(image, self.size)
+        model = load_xfeat()
+        device = next(model.parameters()).device
+        tensor = torch.from_numpy(resized).to(device).permute(2, 0, 1)[None].float() / 255
+        found = model.detectAndCompute(tensor, self.max_keypoints, self.detection_threshold)[0]
+        keypoints = found["keypoints"].float().cpu().numpy()
+        return LocalFeatures(
+            to_photo(keypoints, (resized.shape[1], resized.shape[0]), (width, height)),
+            found["descriptors"].float().cpu().numpy(),
+            found["scores"].float().cpu().numpy(),
+            (width, height),
+        )
+
+
+def resize_to_stride(image: Image, longest: int) -> Image:
+    """Scale so that the longest side has about ``longest`` pixels and both are multiples of 32."""
+    import cv2
+
+    height, width = image.shape[:2]
+    factor = longest / max(height, width)
+    size = tuple(max(STRIDE, int(side * factor + 1e-6) // STRIDE * STRIDE) for side in (width, height))
+    if size == (width, height):
+        return image
+    shrinks = size[0] < width
+    return np.asarray(
+        cv2.resize(image, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC), np.uint8
+    )

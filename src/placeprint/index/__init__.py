@@ -1,0 +1,1 @@
+"""Nearest rows of global descriptors: one file a kind of index."""

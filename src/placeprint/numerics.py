@@ -1,0 +1,42 @@
+"""Small NumPy kernels that several stages share."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from placeprint.types import Floats
+
+
+def normalize(rows: NDArray[np.floating], axis: int = -1) -> Floats:
+    """Return the array as float32 with unit L2 length along an axis; zero vectors stay zero.
+
+    Example:
+        >>> normalize(np.array([[3.0, 4.0], [0.0, 0.0]])).tolist()
+        [[0.6000000238418579, 0.800000011920929], [0.0, 0.0]]
+    """
+    values = np.asarray(rows, np.float32)
+    length = np.linalg.norm(values, axis=axis, keepdims=True)
+    unit: Floats = values / np.where(length > 0, length, np.float32(1))
+    return unit
+
+
+def power_law(values: NDArray[np.floating], exponent: float) -> Floats:
+    """Return ``sign(v) |v| ** exponent`` as float32 (0.5 is the signed square root).
+
+    Example:
+        >>> power_law(np.array([4.0, -9.0]), 0.5).tolist()
+        [2.0, -3.0]
+    """
+    magnitude = np.abs(np.asarray(values, np.float32)) ** np.float32(exponent)
+    return np.copysign(magnitude, values).astype(np.float32)
+
+
+def top_indices(scores: NDArray[np.floating], count: int) -> NDArray[np.intp]:
+    """Return the indices of the ``count`` largest scores, best first; ties keep their order.
+
+    Example:
+        >>> top_indices(np.array([1.0, 3.0, 3.0, 2.0]), 3).tolist()
+        [1, 2, 3]
+    """
+    return np.argsort(-np.asarray(scores), kind="stable")[:count]

@@ -1,0 +1,137 @@
+"""Name -> place of every component, and the three functions that save and restore any of them.
+
+A component is a dataclass: its fields are its parameters, and the fields it learns end in ``_``. So every
+one is saved alike: `params_of` gives what goes into TOML, `state_of` what goes into an ``.npz``, and
+`create` and `restore` bring it back. Nothing is imported until a component is asked for.
+
+Another package joins by an entry point of group ``placeprint.<kind>`` with a value ``"module:Class"``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import importlib
+import importlib.metadata
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from placeprint.errors import NotFittedError, OptionError
+
+State = dict[str, NDArray[Any]]
+
+COMPONENTS: dict[str, dict[str, str]] = {
+    "extractors": {
+        "sift": "placeprint.features.sift:SIFT",
+        "xfeat": "placeprint.features.xfeat:XFeat",
+    },
+    "aggregators": {"vlad": "placeprint.aggregation.vlad:VLAD"},
+    "whiteners": {"pca-whitening": "placeprint.whitening:PCAWhitening"},
+    "indexes": {"flat": "placeprint.index.flat:FlatIndex"},
+    "verifiers": {"mutual-geometry": "placeprint.verification.geometry:MutualGeometry"},
+}
+
+
+def names(kind: str) -> list[str]:
+    """List the components of a kind, those of other packages included.
+
+    Args:
+        kind: ``"extractors"``, ``"aggregators"``, ``"whiteners"``, ``"indexes"`` or ``"verifiers"``.
+
+    Example:
+        >>> "vlad" in names("aggregators")
+        True
+    """
+    return sorted(_table(kind))
+
+
+def component_class(kind: str, name: str) -> type[Any]:
+    """Import and return the class of a component.
+
+    Raises:
+        OptionError: there is no such kind or name; the message lists the known ones.
+    """
+    table = _table(kind)
+    if name not in table:
+        raise OptionError(f"no {kind[:-1]} called {name!r}; {_suggest(name, table)}")
+    module, _, attribute = table[name].partition(":")
+    found: type[Any] = getattr(importlib.import_module(module), attribute)
+    return found
+
+
+def create(kind: str, name: str, params: Mapping[str, Any] | None = None) -> Any:
+    """Make a component from its name and parameters.
+
+    Raises:
+        OptionError: the name or a parameter is unknown; the message lists the known ones.
+
+    Example:
+        >>> create("indexes", "flat", {"bits": 32}).bits
+        32
+    """
+    cls = component_class(kind, name)
+    known = [field.name for field in _parameters(cls)]
+    for param in params or {}:
+        if param not in known:
+            raise OptionError(f"{name!r} has no parameter {param!r}; {_suggest(param, known)}")
+    return cls(**(params or {}))
+
+
+def params_of(component: Any) -> dict[str, Any]:
+    """Return the parameters of a component, fit for TOML (parameters that are None are left out)."""
+    values = {field.name: getattr(component, field.name) for field in _parameters(type(component))}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def state_of(component: Any) -> State:
+    """Return what a component has learnt, by field name.
+
+    Raises:
+        NotFittedError: it has not been fitted.
+    """
+    state = {field.name: getattr(component, field.name) for field in _learned(type(component))}
+    missing = [name for name, value in state.items() if value is None]
+    if missing:
+        raise NotFittedError(f"{type(component).__name__} has not learnt {', '.join(missing)}; call fit first")
+    return state
+
+
+def restore(component: Any, state: Mapping[str, NDArray[Any]]) -> Any:
+    """Give a component what an equal one has learnt, and return it.
+
+    Raises:
+        OptionError: the state holds other fields than the component learns.
+    """
+    wanted = {field.name for field in _learned(type(component))}
+    if wanted != set(state):
+        raise OptionError(
+            f"{type(component).__name__} learns {sorted(wanted)}, the saved state holds {sorted(state)}; "
+            "it was saved by another component or version"
+        )
+    for name, value in state.items():
+        setattr(component, name, np.asarray(value))
+    return component
+
+
+def _table(kind: str) -> dict[str, str]:
+    if kind not in COMPONENTS:
+        raise OptionError(f"no kind of component called {kind!r}; {_suggest(kind, COMPONENTS)}")
+    others = importlib.metadata.entry_points(group=f"placeprint.{kind}")
+    return {entry.name: entry.value for entry in others} | COMPONENTS[kind]
+
+
+def _suggest(name: str, known: Any) -> str:
+    close = difflib.get_close_matches(name, list(known), n=1)
+    listed = ", ".join(sorted(known)) or "none"
+    return f"did you mean {close[0]!r}? Known: {listed}" if close else f"known: {listed}"
+
+
+def _parameters(cls: type[Any]) -> list[dataclasses.Field[Any]]:
+    return [field for field in dataclasses.fields(cls) if field.init]
+
+
+def _learned(cls: type[Any]) -> list[dataclasses.Field[Any]]:
+    return [field for field in dataclasses.fields(cls) if field.name.endswith("_") and not field.init]

@@ -1,0 +1,119 @@
+"""Unit vectors and local features as few bytes.
+
+A unit row is divided by its largest magnitude and rounded to ``b``-bit signed steps, -m ... m with
+``m = 2 ** (b - 1) - 1``. Since the row has unit length, decoding needs no scale: the steps are normalised
+again.
+
+Keypoints are 16-bit fractions of the photo's size: 0.01 px in a 640 px photo, 0.06 px in one of 4000 px.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from placeprint.errors import OptionError, ShapeError
+from placeprint.numerics import normalize
+from placeprint.types import Floats, LocalFeatures
+
+Bytes = NDArray[np.uint8]
+Columns = dict[str, bytes | None]
+
+BITS = (4, 6, 8)
+
+
+def row_bytes(dim: int, bits: int) -> int:
+    """Return the bytes of one encoded row of ``dim`` values.
+
+    Raises:
+        OptionError: ``bits`` is not 4, 6 or 8, or the row does not fill whole bytes.
+    """
+    if bits not in BITS or dim % {4: 2, 6: 4, 8: 1}[bits]:
+        raise OptionError(f"rows of {dim} values cannot be stored with {bits} bits; use 8")
+    return dim * bits // 8
+
+
+def encode_rows(rows: Floats, bits: int) -> Bytes:
+    """Encode ``(n, d)`` unit rows as ``(n, row_bytes(d, bits))`` uint8.
+
+    Zero rows come back as zero rows.
+
+    Raises:
+        OptionError: as `row_bytes`.
+    """
+    row_bytes(rows.shape[1], bits)
+    top = _top(bits)
+    largest = np.abs(rows).max(axis=1, keepdims=True, initial=0)
+    steps = np.rint(rows * (top / np.where(largest > 0, largest, 1)))
+    codes = (steps + top).astype(np.uint8)
+    return _pack(codes, bits)
+
+
+def decode_rows(codes: Bytes, dim: int, bits: int) -> Floats:
+    """Return the ``(n, dim)`` float32 unit rows of `encode_rows`.
+
+    Raises:
+        ShapeError: the codes have another length than rows of ``dim`` values take.
+    """
+    if codes.ndim != 2 or codes.shape[1] != row_bytes(dim, bits):
+        raise ShapeError(f"codes must have shape (n, {row_bytes(dim, bits)}), got {codes.shape}")
+    return normalize(_unpack(codes, bits).astype(np.float32) - np.float32(_top(bits)))
+
+
+def encode_features(features: LocalFeatures, bits: int) -> Columns:
+    """Encode local features as the binary columns of the ``local`` table."""
+    size = np.array(features.image_size, np.float64)
+    keypoints = np.clip(np.rint((features.keypoints + 0.5) / size * 65535), 0, 65535).astype("<u2")
+    return {
+        "keypoints": keypoints.tobytes(),
+        "descriptors": encode_rows(np.asarray(features.descriptors, np.float32), bits).tobytes(),
+        "scores": features.scores.astype("<f2").tobytes(),
+        "scales": None if features.scales is None else features.scales.astype("<f2").tobytes(),
+        "angles": None if features.angles is None else features.angles.astype("<f2").tobytes(),
+    }
+
+
+def decode_features(
+    columns: Columns, image_size: tuple[int, int], dim: int, bits: int
+) -> LocalFeatures:
+    """Return the local features of `encode_features`."""
+    fractions = np.frombuffer(columns["keypoints"] or b"", "<u2").reshape(-1, 2).astype(np.float64)
+    codes = np.frombuffer(columns["descriptors"] or b"", np.uint8).reshape(-1, row_bytes(dim, bits))
+
+    def numbers(name: str) -> Floats | None:
+        data = columns[name]
+        return None if data is None else np.frombuffer(data, "<f2").astype(np.float32)
+
+    scores = numbers("scores")
+    return LocalFeatures(
+        (fractions / 65535 * np.array(image_size) - 0.5).astype(np.float32),
+        decode_rows(codes, dim, bits),
+        np.zeros(len(fractions), np.float32) if scores is None else scores,
+        image_size,
+        numbers("scales"),
+        numbers("angles"),
+    )
+
+
+def _top(bits: int) -> int:
+    return int(2 ** (bits - 1) - 1)
+
+
+def _pack(codes: Bytes, bits: int) -> Bytes:
+    if bits == 8:
+        return codes
+    if bits == 4:
+        return codes[:, 0::2] | codes[:, 1::2] << 4
+    a, b, c, d = (codes[:, i::4] for i in range(4))
+    packed = np.stack([a | b << 6, b >> 2 | c << 4, c >> 4 | d << 2], axis=2)
+    return packed.reshape(len(codes), -1)
+
+
+def _unpack(packed: Bytes, bits: int) -> Bytes:
+    if bits == 8:
+        return packed
+    if bits == 4:
+        return np.stack([packed & 15, packed >> 4], axis=2).reshape(len(packed), -1)
+    x, y, z = (packed[:, i::3] for i in range(3))
+    codes = np.stack([x & 63, (x >> 6 | y << 2) & 63, (y >> 4 | z << 4) & 63, z >> 2], axis=2)
+    return codes.reshape(len(packed), -1)

@@ -1,0 +1,57 @@
+"""Writing files so that a crash leaves the old content or the new, and errors in one voice."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from placeprint.errors import AtlasWriteError
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a file whole: a temporary file beside it, fsync, rename.
+
+    Raises:
+        AtlasWriteError: the disk is full or the folder cannot be written.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with writing(path.parent):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with temporary.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        finally:
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Turn what the system says of a failed write into one clear line.
+
+    Raises:
+        AtlasWriteError: the disk is full or the folder cannot be written.
+    """
+    try:
+        yield
+    except AtlasWriteError:
+        raise
+    except OSError as error:
+        raise AtlasWriteError(
+            f"cannot write to {os.fspath(folder)!r}: {_reason(error)}; what was stored before is kept"
+        ) from error
+
+
+def _reason(error: OSError) -> str:
+    text = str(error)
+    if error.errno == errno.ENOSPC or "os error 28" in text:
+        return "the disk is full"
+    if error.errno in {errno.EROFS, errno.EACCES, errno.EPERM} or "os error 30" in text or "os error 13" in text:
+        return "the folder is read-only"
+    return error.strerror or " ".join(text.split())[:160]

@@ -1,0 +1,83 @@
+"""``atlas.toml``: what made an atlas, readable by people and checked on opening.
+
+It is written once, when the atlas is made: the format's version, the preset's name, every component with
+its parameters, and the sha256 of the weights. What is learnt lives beside it in ``state/``.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from placeprint.errors import AtlasFormatError, AtlasMissingError
+from placeprint.store.files import write_atomically
+
+FORMAT = 1
+FILE_NAME = "atlas.toml"
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What made an atlas.
+
+    Args:
+        preset: name of the preset.
+        components: the preset's tables, each with ``name`` and parameters.
+        weights: sha256 by name of the weights.
+        created_by: version of placeprint.
+        format: version of the layout on disk.
+    """
+
+    preset: str
+    components: Mapping[str, Mapping[str, Any]]
+    weights: Mapping[str, str]
+    created_by: str
+    format: int = FORMAT
+
+    def write(self, folder: Path) -> None:
+        """Write ``atlas.toml`` so that it is there whole or not at all."""
+        import tomli_w
+
+        content = {
+            "format": self.format,
+            "preset": self.preset,
+            "created_by": self.created_by,
+            "weights": dict(self.weights),
+            "components": {name: dict(table) for name, table in self.components.items()},
+        }
+        write_atomically(folder / FILE_NAME, tomli_w.dumps(content).encode())
+
+    @classmethod
+    def read(cls, folder: Path) -> Manifest:
+        """Read ``atlas.toml``.
+
+        Raises:
+            AtlasMissingError: the folder holds none.
+            AtlasFormatError: it is damaged or of a newer format.
+        """
+        path = folder / FILE_NAME
+        if not path.is_file():
+            raise AtlasMissingError(f"there is no atlas at {os.fspath(folder)!r}; make one with: placeprint index")
+        try:
+            content = tomllib.loads(path.read_text(encoding="utf-8"))
+            version = int(content["format"])
+            if version > FORMAT:
+                raise AtlasFormatError(
+                    f"the atlas {os.fspath(folder)!r} has format {version}, this placeprint reads up to {FORMAT}; "
+                    "upgrade placeprint"
+                )
+            return cls(
+                str(content["preset"]),
+                content["components"],
+                content["weights"],
+                str(content["created_by"]),
+                version,
+            )
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
+            raise AtlasFormatError(
+                f"{os.fspath(path)!r} is damaged ({error!r}); restore it, or make the atlas anew"
+            ) from error

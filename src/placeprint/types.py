@@ -1,0 +1,263 @@
+"""The only things that flow between stages, and what every stage promises.
+
+Conventions, for the whole package:
+
+- An image is ``(H, W, 3)`` uint8, RGB, after the EXIF turn.
+- A point is ``(x, y)`` in pixels of the photo as read; ``(0, 0)`` is the *centre* of the top-left pixel.
+- Sizes are ``(width, height)``; only array shapes are ``(H, W)``.
+- Stages exchange NumPy arrays. Torch stays inside a stage.
+- A global descriptor is a float32 row of unit length; a photo without features has the zero vector.
+- A score is a similarity: higher is better, everywhere.
+- Angles are degrees, counter-clockwise for turns of a photo.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from placeprint.errors import ShapeError
+
+Image = NDArray[np.uint8]
+Floats = NDArray[np.float32]
+Ids = NDArray[np.int64]
+
+
+def _require(condition: bool, name: str, expected: str, got: object) -> None:
+    if not condition:
+        raise ShapeError(f"{name} must have shape {expected}, got {got}")
+
+
+@dataclass(frozen=True, eq=False)
+class LocalFeatures:
+    """The local features of one photo, strongest first where the extractor ranks them.
+
+    Args:
+        keypoints: ``(n, 2)`` float32, ``(x, y)`` in pixels of the photo as read.
+        descriptors: ``(n, d)``, one row a keypoint; float rows have unit length.
+        scores: ``(n,)`` float32, higher is stronger.
+        image_size: ``(width, height)`` of the photo in pixels.
+        scales: ``(n,)`` float32 diameters in pixels, or None.
+        angles: ``(n,)`` float32 degrees in [0, 360), or None.
+
+    Raises:
+        ShapeError: the arrays do not fit together.
+
+    Example:
+        >>> f = LocalFeatures(np.zeros((2, 2)), np.eye(2), np.array([1.0, 2.0]), (64, 48))
+        >>> len(f), f.strongest(1).scores.tolist()
+        (2, [2.0])
+    """
+
+    keypoints: Floats
+    descriptors: NDArray[np.float32] | NDArray[np.uint8]
+    scores: Floats
+    image_size: tuple[int, int]
+    scales: Floats | None = None
+    angles: Floats | None = None
+
+    def __post_init__(self) -> None:
+        set_ = object.__setattr__
+        for name in ("keypoints", "scores", "scales", "angles"):
+            value = getattr(self, name)
+            if value is not None:
+                set_(self, name, np.asarray(value, np.float32))
+        if self.descriptors.dtype != np.uint8:
+            set_(self, "descriptors", np.asarray(self.descriptors, np.float32))
+        n = len(self.keypoints)
+        _require(self.keypoints.shape == (n, 2), "keypoints", "(n, 2)", self.keypoints.shape)
+        _require(
+            self.descriptors.ndim == 2 and len(self.descriptors) == n,
+            "descriptors",
+            f"({n}, d)",
+            self.descriptors.shape,
+        )
+        for name in ("scores", "scales", "angles"):
+            value = getattr(self, name)
+            _require(value is None or value.shape == (n,), name, f"({n},)", getattr(value, "shape", None))
+
+    def __len__(self) -> int:
+        return len(self.keypoints)
+
+    def __getitem__(self, chosen: NDArray[np.bool_] | NDArray[np.intp] | slice) -> LocalFeatures:
+        """Return the chosen features: a boolean mask, indices in the wanted order, or a slice."""
+        return LocalFeatures(
+            self.keypoints[chosen],
+            self.descriptors[chosen],
+            self.scores[chosen],
+            self.image_size,
+            None if self.scales is None else self.scales[chosen],
+            None if self.angles is None else self.angles[chosen],
+        )
+
+    def strongest(self, count: int) -> LocalFeatures:
+        """Return the ``count`` features of highest score, strongest first; equal scores keep their order."""
+        return self[np.argsort(-self.scores, kind="stable")[:count]]
+
+
+@dataclass(frozen=True, eq=False)
+class Ranking:
+    """Database ids by similarity to one query.
+
+    Args:
+        ids: ``(k,)`` int64.
+        scores: ``(k,)`` float32, non-increasing.
+    """
+
+    ids: Ids
+    scores: Floats
+
+    def __post_init__(self) -> None:
+        _require(self.ids.shape == self.scores.shape and self.ids.ndim == 1, "ids", "(k,)", self.ids.shape)
+        if np.any(np.diff(self.scores) > 0):
+            raise ShapeError("scores of a ranking must not increase")
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+@dataclass(frozen=True, eq=False)
+class Verification:
+    """What geometry says of one pair of photos.
+
+    Args:
+        matches: ``(m, 2)`` int64, index of a query keypoint and of a database keypoint.
+        points: ``(m, 2, 2)`` float32, where they are: point in the query, point in the database photo.
+        inliers: ``(m,)`` bool, matches that follow the transform.
+        score: evidence that both show the same place; 0 when nothing agrees.
+        transform: ``(3, 3)`` float64 from query to database pixels, or None when none was found.
+        model: ``"homography"``, ``"fundamental"``, ... the kind of `transform`; ``"none"`` without one.
+        seconds: time spent.
+    """
+
+    matches: Ids
+    points: Floats
+    inliers: NDArray[np.bool_]
+    score: float = 0.0
+    transform: NDArray[np.float64] | None = None
+    model: str = "none"
+    seconds: float = 0.0
+
+    def __post_init__(self) -> None:
+        m = len(self.matches)
+        _require(self.matches.shape == (m, 2), "matches", "(m, 2)", self.matches.shape)
+        _require(self.points.shape == (m, 2, 2), "points", f"({m}, 2, 2)", self.points.shape)
+        _require(self.inliers.shape == (m,), "inliers", f"({m},)", self.inliers.shape)
+
+    @property
+    def num_inliers(self) -> int:
+        """Count of matches that follow the transform."""
+        return int(self.inliers.sum())
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """One candidate of an answer.
+
+    Args:
+        id: the photo's id in the atlas.
+        path: where the photo was when it was added.
+        similarity: cosine of the global descriptors, in [-1, 1].
+        score: what the candidates are ranked by.
+        verification: None when this candidate was not verified.
+        verdict: ``"same place"``, ``"possible"``, ``"not confirmed"`` or ``"not verified"``.
+        location: ``(latitude, longitude)`` in degrees, or None.
+    """
+
+    id: int
+    path: str
+    similarity: float
+    score: float
+    verification: Verification | None
+    verdict: str
+    location: tuple[float, float] | None = None
+
+    @property
+    def num_inliers(self) -> int | None:
+        """Count of verified matches, None when not verified."""
+        return None if self.verification is None else self.verification.num_inliers
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What the atlas says of one query, best candidate first.
+
+    Args:
+        evidence: the ranked candidates.
+        features: the query's local features, in pixels of the query as read.
+        turn: degrees counter-clockwise the query was turned by to be found.
+        seconds: time of the parts: ``describe``, ``search``, ``verify``.
+    """
+
+    evidence: tuple[Evidence, ...]
+    features: LocalFeatures
+    turn: float
+    seconds: dict[str, float]
+
+    @property
+    def best(self) -> Evidence | None:
+        """The first candidate if geometry confirms it, else None."""
+        first = self.evidence[0] if self.evidence else None
+        return first if first is not None and first.verdict == "same place" else None
+
+
+class Extractor(Protocol):
+    """Find and describe the local features of a photo."""
+
+    @property
+    def dim(self) -> int:
+        """Length of one descriptor."""
+
+    def extract(self, image: Image) -> LocalFeatures:
+        """Return the features of one ``(H, W, 3)`` uint8 RGB image, none for a featureless one."""
+
+
+class Aggregator(Protocol):
+    """Make one global descriptor of a photo's local features."""
+
+    @property
+    def dim(self) -> int:
+        """Length of the global descriptor."""
+
+    def fit(self, features: Sequence[LocalFeatures]) -> Self:
+        """Learn from the photos of a collection; return self."""
+
+    def aggregate(self, features: LocalFeatures) -> Floats:
+        """Return the ``(dim,)`` unit vector of one photo, zeros without features."""
+
+
+class Whitener(Protocol):
+    """Decorrelate and shorten global descriptors."""
+
+    def fit(self, descriptors: Floats) -> Self:
+        """Learn from ``(n, d)`` global descriptors; return self."""
+
+    def transform(self, descriptors: Floats) -> Floats:
+        """Return ``(n, dim)`` unit rows; zero rows stay zero."""
+
+
+class Index(Protocol):
+    """Find the most similar rows."""
+
+    def __len__(self) -> int:
+        """Count of rows held."""
+
+    def add(self, ids: Ids, descriptors: Floats) -> None:
+        """Hold ``(n, d)`` rows under their ids."""
+
+    def remove(self, ids: Ids) -> None:
+        """Forget the rows of these ids; unknown ids are ignored."""
+
+    def search(self, descriptors: Floats, top: int) -> list[Ranking]:
+        """Return the ``top`` best ids for each of ``(q, d)`` queries, fewer when there are fewer."""
+
+
+class Verifier(Protocol):
+    """Check by geometry whether two photos show the same place."""
+
+    def verify(self, query: LocalFeatures, candidates: Sequence[LocalFeatures]) -> list[Verification]:
+        """Return one verification for each candidate, in their order; never raises on poor input."""

@@ -1,0 +1,1 @@
+"""Matching and geometry: do two photos show the same place?"""
