@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +19,8 @@ from placeprint.errors import AtlasMismatchError, AtlasMissingError, OptionError
 from placeprint.images import as_image, find_photos
 from placeprint.presets import check_tables, load_preset
 from placeprint.store import FILE_NAME, Manifest, PhotoRecord, Store
-from placeprint.types import Answer, Image, Index, LocalFeatures, Verifier
+from placeprint.types import Answer, Evidence, Image, Index, LocalFeatures, Verifier
+from placeprint.verification.rerank import ranking_scores, verdict
 from placeprint.version import __version__
 
 Progress = Callable[[int, int], None]
@@ -29,8 +30,14 @@ COMMIT_PHOTOS = 64
 COMMIT_SECONDS = 5.0
 LEARN_PHOTOS = 4000
 """Photos a codebook is learnt from at most, spread evenly over the atlas."""
+ADAPT_PHOTOS = 8
+"""From so many photos on the shipped codebook is adapted to them; the preset says from how many on an atlas learns
+one of its own."""
 GROWTH = 2.0
 """The codebook is learnt anew when the atlas has grown by this factor."""
+TURNS = ((90, 180, 270), (30, 60, 120, 150, 210, 240, 300, 330))
+"""Turns in degrees tried for a query that is not confirmed as it is, stage by stage: networks and upright SIFT
+bear 15 degrees, and phones turn by quarters."""
 CACHE_PHOTOS = 500
 """Photos whose decoded local features are kept in memory (about 260 KB each)."""
 
@@ -68,7 +75,8 @@ class AtlasInfo:
         num_keypoints: local features in all.
         num_bytes: on disk.
         dim: length of the global descriptor.
-        codebook: ``"shipped"``, ``"own, learnt from N photos"`` or ``"none yet"``.
+        codebook: ``"shipped"``, ``"shipped, adapted to N photos"``, ``"own, learnt from N photos"`` or
+            ``"none yet"``.
         components: the preset's tables.
         errors: path and reason of the photos that could not be used.
     """
@@ -219,15 +227,13 @@ class Atlas:
             The count of photos.
 
         Raises:
-            OptionError: the atlas has too few photos for a codebook of its own.
+            OptionError: the atlas has too few photos to learn from.
             AtlasBusyError: another process is writing.
         """
         with self._store.exclusive():
             self._refresh()
-            if len(self) < self._min_photos():
-                raise OptionError(
-                    f"the atlas has {len(self)} photos; a codebook of its own needs {self._min_photos()}"
-                )
+            if len(self) < ADAPT_PHOTOS:
+                raise OptionError(f"the atlas has {len(self)} photos; to learn from them takes {ADAPT_PHOTOS}")
             self._learn(progress)
             self._store.maintain()
         return len(self)
@@ -262,7 +268,8 @@ class Atlas:
         learned_from = 0
         if self._state_name is not None:
             learned_from = int(self._store.load_state(self._state_name).get("learned_from", 0))
-        own = f"own, learnt from {learned_from} photos" if learned_from else "shipped"
+        way = "own, learnt from" if learned_from >= self._min_photos() else "shipped, adapted to"
+        own = f"{way} {learned_from} photos" if learned_from else "shipped"
         return AtlasInfo(
             str(self._store.folder),
             self.preset,
@@ -275,6 +282,81 @@ class Atlas:
             {stage: dict(table) for stage, table in self._tables.items()},
             tuple((record.path, record.error) for record in records if record.error is not None),
         )
+
+    def search(self, photo: Path | str | bytes | Image, *, top: int = 5, verify: int = 50, turns: bool = True) -> Answer:
+        """Say which place a photo shows.
+
+        Args:
+            photo: path, bytes of a file, or ``(H, W, 3)`` uint8 RGB image.
+            top: candidates returned.
+            verify: candidates checked by geometry, the most similar first; 0 for search only.
+            turns: describe the photo in further turns when nothing is confirmed upright.
+
+        Raises:
+            PhotoError: the photo cannot be used.
+        """
+        self._refresh()
+        image = as_image(photo)
+        best = self._look(image, 0, top, verify)
+        seconds = dict(best.seconds)
+        if turns and verify:
+            for stage in TURNS:
+                if best.best is not None:
+                    break
+                for degrees in stage:
+                    answer = self._look(image, degrees, top, verify)
+                    seconds = {part: spent + answer.seconds[part] for part, spent in seconds.items()}
+                    best = max(best, answer, key=_certainty)
+        return replace(best, seconds=seconds)
+
+    def _look(self, image: Image, degrees: float, top: int, verify: int) -> Answer:
+        """Search the photo turned by so many degrees."""
+        began = time.perf_counter()
+        features = self._describer.turned_features(image, degrees) if degrees else self._describer.features(image)
+        descriptor = self._describer.descriptor(features)
+        described = time.perf_counter()
+        ranking = self._current_index().search(descriptor[None], max(top, verify))[0]
+        searched = time.perf_counter()
+        candidates = [] if not len(features) else self._cached_features(ranking.ids[:verify].tolist())
+        checks = self._verifier.verify(features, candidates)
+        scores = ranking_scores(ranking.scores, checks)
+        photos = self._store.photos()
+        evidence = []
+        for place in np.argsort(-scores, kind="stable")[:top]:
+            check = checks[place] if place < len(checks) else None
+            record = photos[int(ranking.ids[place])]
+            evidence.append(
+                Evidence(
+                    record.id,
+                    record.path,
+                    float(ranking.scores[place]),
+                    float(scores[place]),
+                    check,
+                    verdict(check),
+                    record.location,
+                )
+            )
+        times = {
+            "describe": described - began,
+            "search": searched - described,
+            "verify": time.perf_counter() - searched,
+        }
+        return Answer(tuple(evidence), features, degrees, times)
+
+    def _current_index(self) -> Index:
+        """Return the index over all stored descriptors; it is made anew when the atlas has changed."""
+        if self._index is None or self._index[0] != self._store.version:
+            index: Index = component(self._tables, "index")
+            for ids, rows in self._store.descriptors():
+                index.add(ids, self._describer.decode_descriptors(rows))
+            self._index = (self._store.version, index)
+            self._features.clear()
+        return self._index[1]
+
+    def _cached_features(self, ids: Sequence[int]) -> list[LocalFeatures]:
+        missing = [i for i in ids if i not in self._features]
+        self._features.update(self._read_features(missing))
+        return [self._features[i] for i in ids]
 
     def _usable(self) -> dict[int, PhotoRecord]:
         return {i: record for i, record in self._store.photos().items() if record.error is None}
@@ -351,11 +433,13 @@ class Atlas:
         return int(self._tables["codebook"]["min_photos"])
 
     def _should_learn(self) -> bool:
+        """Say whether the atlas has grown enough for a better codebook."""
         count = len(self)
-        if count < self._min_photos() or self._state_name is None:
+        if count < ADAPT_PHOTOS or self._state_name is None:
             return False
         learned_from = int(self._store.load_state(self._state_name).get("learned_from", 0))
-        return learned_from == 0 or count >= GROWTH * learned_from
+        crossed = learned_from < self._min_photos() <= count
+        return crossed or count >= GROWTH * learned_from
 
     def _learn(self, progress: Progress | None) -> None:
         """Learn from a sample of the stored features, then give all photos descriptors made with it."""
@@ -369,7 +453,9 @@ class Atlas:
                 for _, features in self._read_features(sample[start : start + COMMIT_PHOTOS].tolist()):
                     yield features
 
-        state = describer.learn(photos, len(sample), len(ids))
+        start = load_codebook(str(self._tables["codebook"]["shipped"]))
+        state = describer.learn(photos, len(sample), start, adapt=len(ids) < self._min_photos())
+        state |= {"learned_from": np.array(len(ids))}
         name = self._store.save_state(state)
         done = 0
 
@@ -396,6 +482,12 @@ class Atlas:
             for i in ids
             if i in columns and i in photos
         ]
+
+
+def _certainty(answer: Answer) -> float:
+    """What answers for several turns are compared by: how well geometry confirms the first candidate."""
+    first = answer.evidence[0].verification if answer.evidence else None
+    return 0.0 if first is None else first.score
 
 
 def _is_current(path: Path, known: PhotoRecord | None) -> bool:

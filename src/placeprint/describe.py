@@ -15,9 +15,17 @@ from numpy.typing import NDArray
 
 from placeprint import registry
 from placeprint.errors import NotFittedError, OptionError
+from placeprint.images import trim_border, turn_image, turn_matrix
 from placeprint.networks.weights import find_weights
 from placeprint.presets import Tables
-from placeprint.store.encoding import Columns, decode_features, decode_rows, encode_features, encode_rows, row_bytes
+from placeprint.store.encoding import (
+    Columns,
+    decode_features,
+    encode_features,
+    pack_descriptor,
+    row_bytes,
+    unpack_descriptors,
+)
 from placeprint.types import Aggregator, Extractor, Floats, Image, LocalFeatures, Whitener
 
 State = dict[str, NDArray[Any]]
@@ -60,6 +68,27 @@ class Describer:
         """Return the local features of an ``(H, W, 3)`` uint8 RGB image."""
         return self.extractor.extract(image)
 
+    def turned_features(self, image: Image, degrees: float) -> LocalFeatures:
+        """Return the features of the image turned counter-clockwise, in pixels of the image as it is.
+
+        Black borders, which a turn leaves, are cut off before the extractor scales the picture.
+        """
+        height, width = image.shape[:2]
+        matrix, _ = turn_matrix((width, height), degrees)
+        turned, (left, top) = trim_border(turn_image(image, degrees))
+        found = self.features(turned)
+        inverse = np.linalg.inv(matrix[:, :2])
+        points = (found.keypoints + (left, top) - matrix[:, 2]) @ inverse.T
+        inside = ((points >= -0.5) & (points <= np.array([width, height]) - 0.5)).all(axis=1)
+        return LocalFeatures(
+            points[inside].astype(np.float32),
+            found.descriptors[inside],
+            found.scores[inside],
+            (width, height),
+            None if found.scales is None else found.scales[inside],
+            None if found.angles is None else (found.angles[inside] + np.float32(degrees)) % 360,
+        )
+
     def descriptor(self, features: LocalFeatures) -> Floats:
         """Return the ``(dim,)`` unit global descriptor, zeros without features."""
         vector = self.aggregator.aggregate(features)
@@ -75,30 +104,34 @@ class Describer:
 
     def encode_descriptor(self, descriptor: Floats) -> bytes:
         """Return the bytes of a global descriptor."""
-        return encode_rows(descriptor[None], self._descriptor_bits).tobytes()
+        return pack_descriptor(descriptor, self._descriptor_bits)
 
     def decode_descriptors(self, rows: Sequence[bytes]) -> Floats:
         """Return ``(n, dim)`` unit rows of stored global descriptors."""
-        codes = np.frombuffer(b"".join(rows), np.uint8).reshape(len(rows), -1)
-        return decode_rows(codes, codes.shape[1] * 8 // self._descriptor_bits, self._descriptor_bits)
+        return unpack_descriptors(rows, self._descriptor_bits)
 
-    def learn(self, photos: Callable[[], Iterable[LocalFeatures]], sample: int, count: int) -> State:
-        """Learn codebook and, with photos enough, whitening; use them from now on and return them.
+    def learn(
+        self, photos: Callable[[], Iterable[LocalFeatures]], sample: int, start: State, *, adapt: bool
+    ) -> State:
+        """Learn a codebook and, with photos enough, whitening; use them from now on and return them.
 
         Args:
             photos: gives the local features of a sample of the photos, anew each time it is called.
             sample: photos it gives.
-            count: photos there are in all.
+            start: the state to start from.
+            adapt: move its codebook, right for few photos; otherwise learn another.
         """
         self.whitener = None
+        self._restore({name: value for name, value in start.items() if name.startswith("aggregator.")})
         each = max(1, MAX_DESCRIPTORS // max(sample, 1))
-        self.aggregator.fit([_spread(features, each) for features in photos()])
+        features = [_spread(photo, each) for photo in photos()]
+        self.aggregator.adapt(features) if adapt else self.aggregator.refit(features)
         state = _prefixed("aggregator", registry.state_of(self.aggregator))
         if "whitener" in self._tables and sample >= int(self._tables["whitener"]["min_photos"]):
-            vectors = np.stack([self.aggregator.aggregate(features) for features in photos()])
+            vectors = np.stack([self.aggregator.aggregate(photo) for photo in photos()])
             self.whitener = component(self._tables, "whitener").fit(vectors)
             state |= _prefixed("whitener", registry.state_of(self.whitener))
-        return state | {"learned_from": np.array(count)}
+        return state
 
     def weights(self) -> dict[str, str]:
         """Return the sha256 of the pretrained weights in use, by name."""

@@ -243,3 +243,21 @@ def turn_matrix(
     center = np.array([(width - 1) / 2, (height - 1) / 2])
     new_center = np.array([(new_width - 1) / 2, (new_height - 1) / 2])
     return np.column_stack([turn, new_center - turn @ center]), (new_width, new_height)
+
+
+def trim_border(image: Image, darkest: int = 2) -> tuple[Image, tuple[int, int]]:
+    """Cut off rows and columns at the border that are black throughout.
+
+    Args:
+        image: ``(H, W, 3)`` uint8.
+        darkest: grey levels up to this are black.
+
+    Returns:
+        The rest, and the ``(x, y)`` of its first pixel in the image. An image that is all black stays whole.
+    """
+    lit = image.max(axis=2) > darkest
+    rows, columns = np.flatnonzero(lit.any(axis=1)), np.flatnonzero(lit.any(axis=0))
+    if not len(rows):
+        return image, (0, 0)
+    left, top = int(columns[0]), int(rows[0])
+    return np.ascontiguousarray(image[top : rows[-1] + 1, left : columns[-1] + 1]), (left, top)

@@ -128,9 +128,11 @@ class Verification:
         matches: ``(m, 2)`` int64, index of a query keypoint and of a database keypoint.
         points: ``(m, 2, 2)`` float32, where they are: point in the query, point in the database photo.
         inliers: ``(m,)`` bool, matches that follow the transform.
-        score: evidence that both show the same place; 0 when nothing agrees.
+        score: evidence that both show the same place; 0 when nothing agrees or it was not checked carefully.
+        support: evidence of the quick pass, before geometry.
         transform: ``(3, 3)`` float64 from query to database pixels, or None when none was found.
-        model: ``"homography"``, ``"fundamental"``, ... the kind of `transform`; ``"none"`` without one.
+        model: ``"homography"``, ``"fundamental"``, ... the kind of `transform`; ``"none"`` when nothing was
+            found, ``"unchecked"`` when a quick pass left this pair out.
         seconds: time spent.
     """
 
@@ -138,8 +140,9 @@ class Verification:
     points: Floats
     inliers: NDArray[np.bool_]
     score: float = 0.0
+    support: float = 0.0
     transform: NDArray[np.float64] | None = None
-    model: str = "none"
+    model: str = "unchecked"
     seconds: float = 0.0
 
     def __post_init__(self) -> None:
@@ -147,6 +150,11 @@ class Verification:
         _require(self.matches.shape == (m, 2), "matches", "(m, 2)", self.matches.shape)
         _require(self.points.shape == (m, 2, 2), "points", f"({m}, 2, 2)", self.points.shape)
         _require(self.inliers.shape == (m,), "inliers", f"({m},)", self.inliers.shape)
+
+    @property
+    def checked(self) -> bool:
+        """Whether geometry was tried."""
+        return self.model != "unchecked"
 
     @property
     def num_inliers(self) -> int:
@@ -225,6 +233,12 @@ class Aggregator(Protocol):
 
     def fit(self, features: Sequence[LocalFeatures]) -> Self:
         """Learn from the photos of a collection; return self."""
+
+    def refit(self, features: Sequence[LocalFeatures]) -> Self:
+        """Learn anew from another collection, keeping what does not depend on it; return self."""
+
+    def adapt(self, features: Sequence[LocalFeatures]) -> Self:
+        """Move what was learnt elsewhere to a small collection; return self."""
 
     def aggregate(self, features: LocalFeatures) -> Floats:
         """Return the ``(dim,)`` unit vector of one photo, zeros without features."""

@@ -1,53 +1,269 @@
-"""VLAD: vector of locally aggregated descriptors (Jegou et al., CVPR 2010; Arandjelovic and Zisserman, CVPR 2013).
+"""VLAD: vector of locally aggregated descriptors (Jegou et al., CVPR 2010 and PAMI 2012).
+
+A codebook of K visual words c_k is learnt by k-means. Each local descriptor x goes to its nearest word, and
+the residuals are summed word by word::
+
+    V_k = sum over x with NN(x) = k of r(x - c_k),   K x D values
+
+followed by normalisations, each an option here:
+
+- residual (RN): ``r(v) = v / |v|``, so that each feature counts the same (Delhumeau et al., ACM MM 2013);
+- power law: ``sign(v) |v| ** power``, 0.5 being the signed square root (Jegou et al., PAMI 2012);
+- intra: each V_k to unit length, against bursts (Arandjelovic and Zisserman, CVPR 2013);
+- L2 of the whole, always.
+
+Soft assignment: with ``assignments = m > 1`` a descriptor goes to its m nearest words with weights
+``exp(-(d_j^2 - d_1^2) / softness)``, normalised over the m; each word gets the residuals to itself only.
+
+Before all that, local descriptors may be projected and normalised again, ``x <- P^T (x - m) / |...|``, by one of
+
+- local PCA (``local_dim``): the leading eigenvectors of their covariance, divided by
+  ``eigenvalue ** local_whitening`` (0.5 whitens fully, 0.25 half);
+- a metric (`fit_metric`): ``P = (W + s mean(eigenvalues of W) I) ** -1/2`` with W the covariance of the differences
+  between descriptors of the same point in two photos (Mikolajczyk and Matas, ICCV 2007). Directions that change with
+  viewpoint and light count less. Such pairs come from photos warped by known homographies.
+
+A codebook learnt elsewhere can be brought to the photos at hand in two ways. `refit` learns another one in the same
+projection: right for many photos. `adapt` moves its words (cluster adaptation, Arandjelovic and Zisserman, CVPR 2013),
+here with shrinkage, ``c_k <- (sum of its descriptors + tau c_k0) / (count + tau)``, some rounds: right for few, which
+leave it nearly as it was.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from placeprint.errors import NotFittedError, ShapeError
+from placeprint.errors import NotFittedError, OptionError, ShapeError
 from placeprint.numerics import normalize, power_law
 from placeprint.types import Floats, LocalFeatures
+
+BLOCK = 20_000
+"""Descriptors compared with the codebook at once when it is adapted."""
+SAMPLE = 256
+"""Descriptors a word is learnt from at most, FAISS's own measure of enough."""
 
 
 @dataclass(kw_only=True, eq=False)
 class VLAD:
-    """VLAD."""
+    """VLAD over local features of any kind.
 
-    num_words: int = 256
+    Args:
+        num_words: K, size of the codebook.
+        residual_normalization: RN, see the module.
+        power: exponent of the power law; 1 for none.
+        intra_normalization: see the module.
+        assignments: words a descriptor goes to.
+        softness: of the weights, in squared L2 distance; used from two assignments on.
+        local_dim: dimensions kept of the local descriptors; 0 leaves them as they are.
+        local_whitening: exponent of the eigenvalues, used with ``local_dim``.
+        iterations: of k-means.
+        adapt_rounds: of `adapt`.
+        adapt_strength: tau, descriptors that the old position of a word counts for.
+        seed: of k-means.
+    """
+
+    num_words: int = 64
+    residual_normalization: bool = True
     power: float = 0.5
+    intra_normalization: bool = False
+    assignments: int = 1
+    softness: float = 0.05
+    local_dim: int = 0
+    local_whitening: float = 0.25
+    iterations: int = 20
+    adapt_rounds: int = 5
+    adapt_strength: float = 10.0
     seed: int = 0
     codebook_: NDArray[np.float32] | None = field(default=None, init=False)
+    mean_: NDArray[np.float32] | None = field(default=None, init=False)
+    projection_: NDArray[np.float32] | None = field(default=None, init=False)
 
     @property
     def dim(self) -> int:
-        return self._codebook().size
+        """Length of the global descriptor, K x D.
+
+        Raises:
+            NotFittedError: the codebook has not been learnt.
+        """
+        return int(self._codebook().size)
 
     def fit(self, features: Sequence[LocalFeatures]) -> VLAD:
+        """Learn local PCA, when ``local_dim`` is set, and the codebook; return self.
+
+        Raises:
+            ShapeError: there are fewer descriptors than words.
+            OptionError: a parameter is out of its range.
+        """
+        self._check()
+        self.mean_, self.projection_ = _local_pca(_stacked(features), self.local_dim, self.local_whitening)
+        return self.refit(features)
+
+    def fit_metric(self, first: Floats, second: Floats, shrinkage: float = 0.1) -> VLAD:
+        """Learn the projection from descriptors of the same points in two photos; return self.
+
+        Args:
+            first: ``(m, d)`` unit rows.
+            second: ``(m, d)`` unit rows of the same points, row by row.
+            shrinkage: s, see the module.
+
+        Raises:
+            ShapeError: the two differ in shape, or there are fewer rows than dimensions.
+        """
+        if first.shape != second.shape or first.ndim != 2 or len(first) < first.shape[1]:
+            raise ShapeError(f"pairs must have shape (m >= d, d) both, got {first.shape} and {second.shape}")
+        differences = np.asarray(first, np.float64) - second
+        values, vectors = np.linalg.eigh(differences.T @ differences / len(differences))
+        scale = (values + shrinkage * values.mean() + 1e-12) ** -0.5
+        self.mean_ = np.zeros(first.shape[1], np.float32)
+        self.projection_ = ((vectors * scale / scale.mean()) @ vectors.T).astype(np.float32)
+        return self
+
+    def refit(self, features: Sequence[LocalFeatures]) -> VLAD:
+        """Learn a new codebook in the projection there is; return self.
+
+        Raises:
+            ShapeError: there are fewer descriptors than words.
+        """
         import faiss
 
-        rows = np.concatenate([f.descriptors for f in features]).astype(np.float32)
-        km = faiss.Kmeans(rows.shape[1], self.num_words, niter=20, seed=self.seed, max_points_per_centroid=10**6)
-        km.train(rows)
-        self.codebook_ = km.centroids.copy()
+        self._check()
+        rows = self.project(_stacked(features), check=False)
+        if len(rows) < self.num_words:
+            raise ShapeError(f"a codebook of {self.num_words} words needs as many descriptors, got {len(rows)}")
+        if self.mean_ is None or self.projection_ is None:
+            self.mean_, self.projection_ = np.zeros(0, np.float32), np.zeros((0, 0), np.float32)
+        kmeans = faiss.Kmeans(
+            rows.shape[1],
+            self.num_words,
+            niter=self.iterations,
+            seed=self.seed,
+            min_points_per_centroid=1,
+            max_points_per_centroid=SAMPLE,
+        )
+        kmeans.train(np.ascontiguousarray(rows))
+        self.codebook_ = np.array(kmeans.centroids, np.float32)
+        return self
+
+    def adapt(self, features: Sequence[LocalFeatures]) -> VLAD:
+        """Move the codebook to the photos of another collection; return self.
+
+        Local PCA stays as it was learnt.
+
+        Raises:
+            NotFittedError: there is no codebook to move.
+        """
+        before = self._codebook()
+        rows = self.project(_stacked(features))
+        codebook = before.copy()
+        for _ in range(self.adapt_rounds):
+            sums, counts = np.zeros_like(codebook), np.zeros(len(codebook), np.float32)
+            for block in (rows[start : start + BLOCK] for start in range(0, len(rows), BLOCK)):
+                words = _nearest(block, codebook, 1)[0][:, 0]
+                sums += _sum_by_word(block, words, len(codebook))
+                counts += np.bincount(words, minlength=len(codebook)).astype(np.float32)
+            codebook = (sums + self.adapt_strength * before) / (counts + self.adapt_strength)[:, None]
+        self.codebook_ = codebook.astype(np.float32)
         return self
 
     def aggregate(self, features: LocalFeatures) -> Floats:
-        c = self._codebook()
-        if not len(features):
-            return np.zeros(c.size, np.float32)
-        x = np.asarray(features.descriptors, np.float32)
-        a = np.argmax(x @ c.T - 0.5 * (c * c).sum(1), 1)
-        r = normalize(x - c[a])
-        v = np.zeros(c.shape, np.float32)
-        np.add.at(v, a, r)
-        return normalize(power_law(normalize(v), self.power).ravel())
+        """Return the ``(K x D,)`` unit VLAD of one photo, zeros without features.
+
+        Raises:
+            NotFittedError: the codebook has not been learnt.
+            ShapeError: the descriptors have another length than those it was learnt from.
+        """
+        codebook = self._codebook()
+        rows = self.project(np.asarray(features.descriptors, np.float32))
+        total = np.zeros_like(codebook)
+        if len(rows):
+            for words, weights in self._assign(rows):
+                residuals = rows - codebook[words]
+                if self.residual_normalization:
+                    residuals = normalize(residuals)
+                total += _sum_by_word(residuals * weights[:, None], words, len(codebook))
+        total = power_law(total, self.power) if self.power != 1 else total
+        if self.intra_normalization:
+            total = normalize(total)
+        return normalize(total.ravel())
+
+    def project(self, descriptors: Floats, *, check: bool = True) -> Floats:
+        """Return ``(n, d)`` local descriptors as the codebook sees them: projected, where there is a projection.
+
+        Raises:
+            ShapeError: the descriptors have another length than those the codebook was learnt from.
+        """
+        projects = self.projection_ is not None and self.projection_.size and self.mean_ is not None
+        if check:
+            expected = len(self.mean_) if projects and self.mean_ is not None else self._codebook().shape[1]
+            if descriptors.ndim != 2 or descriptors.shape[1] != expected:
+                raise ShapeError(f"descriptors must have shape (any, {expected}), got {descriptors.shape}")
+        if not projects or self.mean_ is None or self.projection_ is None:
+            return descriptors
+        return normalize((descriptors - self.mean_) @ self.projection_)
+
+    def _assign(self, rows: Floats) -> Iterator[tuple[NDArray[np.intp], Floats]]:
+        """Yield the nearest words of all rows with weights, then the second nearest, and so on."""
+        words, distances = _nearest(rows, self._codebook(), min(self.assignments, self.num_words))
+        weights = np.exp((distances[:, :1] - distances) / np.float32(self.softness))
+        weights /= weights.sum(axis=1, keepdims=True)
+        yield from zip(words.T, weights.T, strict=True)
 
     def _codebook(self) -> NDArray[np.float32]:
         if self.codebook_ is None:
             raise NotFittedError("VLAD has no codebook; call fit first")
         return self.codebook_
+
+    def _check(self) -> None:
+        if self.num_words < 1 or self.assignments < 1 or self.local_dim < 0:
+            raise OptionError(
+                "num_words and assignments must be at least 1 and local_dim at least 0, got "
+                f"{self.num_words}, {self.assignments}, {self.local_dim}"
+            )
+        if self.power <= 0 or self.softness <= 0:
+            raise OptionError(f"power and softness must be positive, got {self.power}, {self.softness}")
+
+
+def _stacked(features: Sequence[LocalFeatures]) -> Floats:
+    rows = [np.asarray(photo.descriptors, np.float32) for photo in features]
+    return np.concatenate(rows) if rows else np.zeros((0, 0), np.float32)
+
+
+def _nearest(rows: Floats, codebook: Floats, count: int) -> tuple[NDArray[np.intp], Floats]:
+    """Return the ``(n, count)`` nearest words, nearest first, and their squared distances."""
+    lengths = (rows * rows).sum(axis=1)[:, None]
+    distances = lengths - 2 * (rows @ codebook.T) + (codebook * codebook).sum(axis=1)
+    rank = np.arange(len(rows))
+    words = np.empty((len(rows), count), np.intp)
+    nearest = np.empty((len(rows), count), np.float32)
+    for column in range(count):
+        words[:, column] = distances.argmin(axis=1)
+        nearest[:, column] = distances[rank, words[:, column]]
+        distances[rank, words[:, column]] = np.inf
+    return words, nearest
+
+
+def _sum_by_word(rows: Floats, words: NDArray[np.intp], num_words: int) -> Floats:
+    """Return ``(num_words, d)``: the sum of the rows of each word."""
+    order = np.argsort(words, kind="stable")
+    used, starts = np.unique(words[order], return_index=True)
+    sums = np.zeros((num_words, rows.shape[1]), np.float32)
+    sums[used] = np.add.reduceat(rows[order], starts, axis=0)
+    return sums
+
+
+def _local_pca(rows: Floats, dim: int, whitening: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return mean and ``(d, dim)`` projection; both empty when ``dim`` is 0."""
+    if dim == 0:
+        return np.zeros(0, np.float32), np.zeros((0, 0), np.float32)
+    if dim > rows.shape[1]:
+        raise OptionError(f"local_dim is {dim}, but the descriptors have {rows.shape[1]} values")
+    mean = rows.mean(axis=0, dtype=np.float64)
+    centered = rows - mean
+    values, vectors = np.linalg.eigh(centered.T @ centered / len(rows))
+    values, vectors = values[::-1][:dim], vectors[:, ::-1][:, :dim]
+    scale = (np.maximum(values, 0) + 1e-6) ** -whitening
+    return mean.astype(np.float32), (vectors * scale).astype(np.float32)

@@ -67,10 +67,10 @@ def _queries(
 
     return {
         "motorcycle-other-camera": second_views["motorcycle"],
-        "temple-strong-viewpoint": rephotograph(places["temple"], corners=0.16, seed=1),
-        "coffee-underexposed": rephotograph(places["coffee"], exposure=0.35, seed=2),
-        "rocket-blurred": rephotograph(places["rocket"], blur=1.5, seed=3),
-        "astronaut-cropped": rephotograph(places["astronaut"], crop=0.55, corners=0.06, seed=4),
-        "camera-turned": turn_image(rephotograph(places["camera"], seed=5), 90),
+        "temple-strong-viewpoint": rephotograph(places["temple"], corners=0.16, seed=1)[0],
+        "coffee-underexposed": rephotograph(places["coffee"], exposure=0.35, seed=2)[0],
+        "rocket-blurred": rephotograph(places["rocket"], blur=1.5, seed=3)[0],
+        "astronaut-cropped": rephotograph(places["astronaut"], crop=0.55, corners=0.06, seed=4)[0],
+        "camera-turned": turn_image(rephotograph(places["camera"], seed=5)[0], 90),
         **{f"elsewhere-{name}": picture for name, picture in elsewhere.items()},
     }

@@ -10,6 +10,7 @@ import importlib.util
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from placeprint.errors import DatasetError
 from placeprint.images import read_image
@@ -56,8 +57,8 @@ def rephotograph(
     blur: float = 0.0,
     noise: float = 4.0,
     seed: int = 0,
-) -> Image:
-    """Return what a photo of the same thing from elsewhere would look like.
+) -> tuple[Image, NDArray[np.float64]]:
+    """Make what a photo of the same thing from elsewhere would look like.
 
     Args:
         image: ``(H, W, 3)`` uint8 RGB.
@@ -67,21 +68,24 @@ def rephotograph(
         blur: standard deviation in pixels.
         noise: standard deviation in grey levels.
         seed: of the corners and the noise.
+
+    Returns:
+        The picture, of the same size, and the ``(3, 3)`` homography from points of the image to points of it.
     """
     import cv2
 
     generator = np.random.default_rng(seed)
     height, width = image.shape[:2]
-    frame = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
-    inset = (1 - crop) / 2 * np.array([width, height])
-    inner = np.clip(frame, inset, np.array([width, height]) - inset)
-    moved = inner + generator.uniform(-1, 1, (4, 2)) * corners * np.array([width, height])
-    transform = cv2.getPerspectiveTransform(moved.astype(np.float32), frame)
-    seen = cv2.warpPerspective(image, transform, (width, height), borderMode=cv2.BORDER_REFLECT_101)
+    frame = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float64) - 0.5
+    center = np.array([width - 1, height - 1]) / 2
+    moved = center + (frame - center) * crop + generator.uniform(-1, 1, (4, 2)) * corners * (width, height)
+    homography = cv2.getPerspectiveTransform(moved.astype(np.float32), frame.astype(np.float32))
+    seen = cv2.warpPerspective(image, homography, (width, height), borderMode=cv2.BORDER_REFLECT_101)
     if blur > 0:
         seen = cv2.GaussianBlur(seen, (0, 0), blur)
     light = np.asarray(seen, np.float64) * exposure
-    return np.clip(light + generator.normal(0, noise, seen.shape), 0, 255).astype(np.uint8)
+    noisy = np.clip(light + generator.normal(0, noise, seen.shape), 0, 255).astype(np.uint8)
+    return noisy, np.asarray(homography, np.float64)
 
 
 def read_samples(table: dict[str, tuple[str, str]]) -> dict[str, Image]:

@@ -1,7 +1,7 @@
 """Evaluate a preset on a place folder: every query searched in an atlas of the database photos.
 
 Protocol ``place-folder-1``: the atlas holds the database photos only. With ``codebook="own"`` it learns its
-codebook from them, never from queries; with ``"shipped"`` it keeps the package's. Each query ranks the whole
+codebook from them, never from queries, as any atlas does; with ``"shipped"`` it keeps the package's unchanged. Each query ranks the whole
 database; with ``verify`` the first so many are re-ranked by geometry. Recall and mAP leave out queries
 without positives, whose count is reported. Database photos that cannot be used count as missing from every
 ranking; queries that cannot be used count as failed.
@@ -61,8 +61,6 @@ def evaluate_retrieval(
         report = atlas.add(
             [dataset.root / "database"], progress=lambda done, _: notify(done, total), learn=codebook == "own"
         )
-        if codebook == "own" and not report.learned:
-            atlas.refit()
         bytes_per_photo = atlas.info().num_bytes / max(len(atlas), 1)
         answers: list[Answer | None] = []
         for done, query in enumerate(dataset.queries, start=1):

@@ -2,6 +2,10 @@
 
 Detector and descriptor are OpenCV's. RootSIFT: each descriptor is divided by its L1 norm and its square root
 taken, which makes rows of unit L2 length whose dot product is the Hellinger kernel.
+
+``upright=True`` describes every keypoint unturned. Photos of places are taken upright, and not spending the
+descriptor's power on a turn nobody made finds far more of them; photos that were turned are found by
+describing the query in several turns (`Atlas.search`).
 """
 
 from __future__ import annotations
@@ -13,6 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from placeprint.features.resizing import resize_longest, to_photo
+from placeprint.features.selection import spread_order
+from placeprint.numerics import normalize
 from placeprint.types import Floats, Image, LocalFeatures
 
 
@@ -21,13 +27,13 @@ class SIFT:
     """SIFT keypoints.
 
     Args:
-        max_keypoints: the strongest are kept.
+        max_keypoints: so many are kept, the strongest of each part of the picture first.
         size: longest side in pixels of the copy that is searched.
-        contrast_threshold: lower finds more and weaker keypoints.
+        contrast_threshold: lower finds more and weaker keypoints (Lowe's D(x), times OpenCV's layer factor).
         edge_threshold: higher keeps more keypoints on edges.
-        upright: describe all keypoints unturned: more distinctive where photos are upright, but then
-            turned photos do not match.
+        upright: describe all keypoints unturned.
         root: RootSIFT, otherwise plain SIFT of unit length.
+        cells: parts of the picture along each side that keypoints are spread over; 1 for the strongest only.
     """
 
     max_keypoints: int = 1000
@@ -36,6 +42,7 @@ class SIFT:
     edge_threshold: float = 10.0
     upright: bool = False
     root: bool = True
+    cells: int = 1
 
     @property
     def dim(self) -> int:
@@ -43,29 +50,32 @@ class SIFT:
         return 128
 
     def extract(self, image: Image) -> LocalFeatures:
-        """Return the keypoints of an ``(H, W, 3)`` uint8 RGB image, strongest first."""
+        """Return the keypoints of an ``(H, W, 3)`` uint8 RGB image, with scales and angles.
+
+        Scales are diameters in pixels of the photo. The order is that of `spread_order`.
+        """
         import cv2
 
         height, width = image.shape[:2]
         resized = resize_longest(image, self.size)
         grey = cv2.cvtColor(resized, cv2.COLOR_RGB2GRAY)
-        sift = cv2.SIFT_create(
-            contrastThreshold=self.contrast_threshold, edgeThreshold=self.edge_threshold
-        )
-        found = sorted(sift.detect(grey, None), key=lambda point: -point.response)
-        if self.upright:
-            found = _upright(found)
-        found, raw = sift.compute(grey, found[: self.max_keypoints])
-        descriptors = np.zeros((0, 128), np.float32) if raw is None or not len(found) else raw
+        sift = cv2.SIFT_create(contrastThreshold=self.contrast_threshold, edgeThreshold=self.edge_threshold)
+        detected = sift.detect(grey, None)
+        found = _upright(detected) if self.upright else list(detected)
+        size = (resized.shape[1], resized.shape[0])
         points = np.array([point.pt for point in found], np.float32).reshape(-1, 2)
-        factor = max(width, height) / max(resized.shape[:2])
+        strengths = np.array([point.response for point in found], np.float32)
+        order = spread_order(points, strengths, size, self.cells)[: self.max_keypoints]
+        kept, raw = sift.compute(grey, [found[index] for index in order]) if len(order) else ((), None)
+        descriptors = np.zeros((0, 128), np.float32) if raw is None else raw
+        factor = max(width, height) / max(size)
         return LocalFeatures(
-            to_photo(points, (resized.shape[1], resized.shape[0]), (width, height)),
-            root_sift(descriptors) if self.root else _unit(descriptors),
-            np.array([point.response for point in found], np.float32),
+            to_photo(np.array([point.pt for point in kept], np.float32).reshape(-1, 2), size, (width, height)),
+            root_sift(descriptors) if self.root else normalize(descriptors),
+            np.array([point.response for point in kept], np.float32),
             (width, height),
-            np.array([point.size * factor for point in found], np.float32),
-            np.array([point.angle % 360 for point in found], np.float32),
+            np.array([point.size * factor for point in kept], np.float32),
+            np.array([point.angle % 360 for point in kept], np.float32),
         )
 
 
@@ -81,13 +91,7 @@ def root_sift(descriptors: NDArray[np.floating]) -> Floats:
     return np.sqrt(values / np.where(total > 0, total, 1)).astype(np.float32)
 
 
-def _unit(descriptors: NDArray[np.floating]) -> Floats:
-    from placeprint.numerics import normalize
-
-    return normalize(descriptors)
-
-
-def _upright(points: list[Any]) -> list[Any]:
+def _upright(points: tuple[Any, ...]) -> list[Any]:
     """Turn all keypoints upright and drop the copies that differed in angle only."""
     kept: dict[tuple[float, float, float], Any] = {}
     for point in points:

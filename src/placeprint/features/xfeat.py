@@ -50,23 +50,13 @@ class XFeat:
         Raises:
             WeightsError: the weights are not installed.
         """
-        import torch
-
-        from placeprint.networks.xfeat import load_xfeat
+        from placeprint.networks.xfeat import detect
 
         height, width = image.shape[:2]
         resized = resize_to_stride(image, self.size)
-        model = load_xfeat()
-        device = next(model.parameters()).device
-        tensor = torch.from_numpy(resized).to(device).permute(2, 0, 1)[None].float() / 255
-        found = model.detectAndCompute(tensor, self.max_keypoints, self.detection_threshold)[0]
-        keypoints = found["keypoints"].float().cpu().numpy()
-        return LocalFeatures(
-            to_photo(keypoints, (resized.shape[1], resized.shape[0]), (width, height)),
-            found["descriptors"].float().cpu().numpy(),
-            found["scores"].float().cpu().numpy(),
-            (width, height),
-        )
+        points, descriptors, scores = detect(resized, self.max_keypoints, self.detection_threshold)
+        keypoints = to_photo(points, (resized.shape[1], resized.shape[0]), (width, height))
+        return LocalFeatures(keypoints, descriptors, scores, (width, height))
 
 
 def resize_to_stride(image: Image, longest: int) -> Image:

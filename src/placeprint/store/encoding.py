@@ -1,13 +1,19 @@
 """Unit vectors and local features as few bytes.
 
-A unit row is divided by its largest magnitude and rounded to ``b``-bit signed steps, -m ... m with
-``m = 2 ** (b - 1) - 1``. Since the row has unit length, decoding needs no scale: the steps are normalised
-again.
+A unit row is divided by its largest magnitude, or by 3.5 times the root mean square of its non-zero values where
+that is less, and rounded to ``b``-bit signed steps, -m ... m with ``m = 2 ** (b - 1) - 1``. Since the row has unit
+length, decoding needs no scale: the steps are normalised again.
+
+A global descriptor is packed by zlib after that: the cells of a large codebook that no feature fell into are runs of
+zeros, and small steps are more frequent than large ones.
 
 Keypoints are 16-bit fractions of the photo's size: 0.01 px in a 640 px photo, 0.06 px in one of 4000 px.
 """
 
 from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +26,7 @@ Bytes = NDArray[np.uint8]
 Columns = dict[str, bytes | None]
 
 BITS = (4, 6, 8)
+CLIP = 3.5
 
 
 def row_bytes(dim: int, bits: int) -> int:
@@ -43,8 +50,11 @@ def encode_rows(rows: Floats, bits: int) -> Bytes:
     """
     row_bytes(rows.shape[1], bits)
     top = _top(bits)
-    largest = np.abs(rows).max(axis=1, keepdims=True, initial=0)
-    steps = np.rint(rows * (top / np.where(largest > 0, largest, 1)))
+    magnitude = np.abs(rows)
+    count = np.maximum(np.count_nonzero(rows, axis=1, keepdims=True), 1)
+    usual = np.sqrt((magnitude * magnitude).sum(axis=1, keepdims=True) / count)
+    largest = np.minimum(magnitude.max(axis=1, keepdims=True, initial=0), CLIP * usual)
+    steps = np.clip(np.rint(rows * (top / np.where(largest > 0, largest, 1))), -top, top)
     codes = (steps + top).astype(np.uint8)
     return _pack(codes, bits)
 
@@ -58,6 +68,17 @@ def decode_rows(codes: Bytes, dim: int, bits: int) -> Floats:
     if codes.ndim != 2 or codes.shape[1] != row_bytes(dim, bits):
         raise ShapeError(f"codes must have shape (n, {row_bytes(dim, bits)}), got {codes.shape}")
     return normalize(_unpack(codes, bits).astype(np.float32) - np.float32(_top(bits)))
+
+
+def pack_descriptor(descriptor: Floats, bits: int) -> bytes:
+    """Encode one global descriptor, ``(d,)``, as bytes."""
+    return zlib.compress(encode_rows(descriptor[None], bits).tobytes(), 6)
+
+
+def unpack_descriptors(packed: Sequence[bytes], bits: int) -> Floats:
+    """Return the ``(n, d)`` unit rows of descriptors of `pack_descriptor`."""
+    codes = np.stack([np.frombuffer(zlib.decompress(data), np.uint8) for data in packed])
+    return decode_rows(codes, codes.shape[1] * 8 // bits, bits)
 
 
 def encode_features(features: LocalFeatures, bits: int) -> Columns:

@@ -1,0 +1,34 @@
+"""Which keypoints to keep when there are too many: the strongest, spread over the picture."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from placeprint.types import Floats
+
+
+def spread_order(points: Floats, strengths: Floats, size: tuple[int, int], cells: int) -> NDArray[np.intp]:
+    """Return an order of all points in which every beginning is spread over the picture.
+
+    The picture is cut into ``cells x cells``; first comes the strongest point of each cell, then the second
+    strongest of each, and so on, within a round by falling strength.
+
+    Args:
+        points: ``(n, 2)`` pixels.
+        strengths: ``(n,)``.
+        size: ``(width, height)`` of the picture.
+        cells: along each side.
+
+    Example:
+        >>> points = np.array([[1.0, 1.0], [2.0, 2.0], [9.0, 9.0]], np.float32)
+        >>> spread_order(points, np.array([3.0, 2.0, 1.0]), (10, 10), 2).tolist()
+        [0, 2, 1]
+    """
+    column, row = np.clip((points * cells / np.array(size)).astype(int), 0, cells - 1).T
+    cell = row * cells + column
+    by_cell = np.lexsort((-strengths, cell))
+    _, starts, counts = np.unique(cell[by_cell], return_index=True, return_counts=True)
+    rounds = np.empty(len(points), int)
+    rounds[by_cell] = np.arange(len(points)) - np.repeat(starts, counts)
+    return np.lexsort((-strengths, rounds))

@@ -1,0 +1,146 @@
+"""Which of the candidates show the query's place? Two passes of matching, then geometry.
+
+1. *Quick*: the strongest keypoints of the query against those of every candidate. The sum of how much the mutual
+   matches stand out (`matching.stand_out`) orders the candidates; the best ``keep`` go on.
+2. *Careful*: all keypoints, mutual matches above a floor of similarity. A similarity transform found by RANSAC
+   with a wide tolerance says which agree; the tolerance leaves room for depth and perspective, which a street
+   scene has and one homography does not explain.
+3. *Score*: the weights of the agreeing matches, summed in each cell of a grid over the query, and the square roots
+   of the cells summed. So matches count that stand out and that cover the picture; a hundred on one fence do not.
+4. *Proof*: among the agreeing matches, a homography or fundamental matrix by MAGSAC++ with a narrow tolerance,
+   whichever explains clearly more. Its inliers are the verified matches that are counted and drawn.
+
+Everything is deterministic: OpenCV's estimators have fixed seeds.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from placeprint.types import Floats, LocalFeatures, Verification
+from placeprint.verification.matching import Matches, match_candidates, stand_out
+from placeprint.verification.models import (
+    Found,
+    estimate_fundamental,
+    estimate_homography,
+    estimate_similarity,
+)
+
+PREFERENCE = 1.2
+"""A fundamental matrix must explain so many times the matches of a homography to be preferred: it is the weaker
+constraint and always explains some more."""
+
+
+@dataclass(kw_only=True, eq=False)
+class MutualGeometry:
+    """Mutual nearest neighbors that stand out and agree with one transform.
+
+    Tolerances and cells are shares of the longest side of the photo they are measured in.
+
+    Args:
+        quick_keypoints: strongest keypoints of each photo in the quick pass.
+        quick_similarity: floor of the cosine in the quick pass.
+        quick_quantile: share of the candidates that say what is usual, in the quick pass.
+        keep: candidates that go on to the careful pass.
+        keypoints: keypoints of the query in the careful pass.
+        min_similarity: floor of the cosine in the careful pass.
+        quantile: as ``quick_quantile``, for the careful pass.
+        wide: residual of a match that agrees.
+        narrow: residual of a verified match.
+        cell: side of a cell of the grid.
+    """
+
+    quick_keypoints: int = 500
+    quick_similarity: float = 0.7
+    quick_quantile: float = 0.8
+    keep: int = 10
+    keypoints: int = 1000
+    min_similarity: float = 0.8
+    quantile: float = 0.5
+    wide: float = 0.0375
+    narrow: float = 0.0125
+    cell: float = 0.0625
+
+    def verify(self, query: LocalFeatures, candidates: Sequence[LocalFeatures]) -> list[Verification]:
+        """Return one verification for each candidate, in their order."""
+        began = time.perf_counter()
+        if not candidates:
+            return []
+        strong = query[: self.quick_keypoints].descriptors
+        quick, best = match_candidates(
+            strong, [c[: self.quick_keypoints].descriptors for c in candidates], self.quick_similarity
+        )
+        supports = [float(stand_out(matches, best, self.quick_quantile).sum()) for matches in quick]
+        kept = np.argsort(-np.array(supports), kind="stable")[: self.keep]
+        used = query[: self.keypoints]
+        careful, best = match_candidates(
+            used.descriptors, [candidates[i].descriptors for i in kept], self.min_similarity
+        )
+        seconds = (time.perf_counter() - began) / len(candidates)
+        results = [_unchecked(support, seconds) for support in supports]
+        for index, matches in zip(kept, careful, strict=True):
+            weights = stand_out(matches, best, self.quantile)
+            results[index] = self._check(used, candidates[index], matches, weights, supports[index], seconds)
+        return results
+
+    def _check(
+        self,
+        query: LocalFeatures,
+        candidate: LocalFeatures,
+        matches: Matches,
+        weights: Floats,
+        support: float,
+        seconds: float,
+    ) -> Verification:
+        began = time.perf_counter()
+        points = np.stack(
+            [query.keypoints[matches.pairs[:, 0]], candidate.keypoints[matches.pairs[:, 1]]], axis=1
+        )
+        side = max(candidate.image_size)
+        agreeing = estimate_similarity(points[:, 0], points[:, 1], self.wide * side) if len(matches) >= 4 else None
+        inliers, transform, model, score = np.zeros(len(matches), bool), None, "none", 0.0
+        if agreeing is not None:
+            agree = agreeing[1]
+            score = self._score(points[agree, 0], weights[agree], max(query.image_size))
+            model, (transform, exact) = self._prove(points[agree], agreeing[0], self.narrow * side)
+            inliers[np.flatnonzero(agree)[exact]] = True
+        spent = seconds + time.perf_counter() - began
+        return Verification(matches.pairs, points, inliers, score, support, transform, model, spent)
+
+    def _score(self, points: Floats, weights: Floats, side: int) -> float:
+        column, row = (np.maximum(points, 0) // (self.cell * side)).astype(int).T
+        sums = np.bincount(row * 64 + column, weights=weights) if len(points) else np.zeros(0)
+        return float(np.sqrt(sums).sum())
+
+    def _prove(
+        self, points: Floats, similarity: NDArray[np.float64], pixels: float
+    ) -> tuple[str, Found]:
+        """Return the model that explains the agreeing matches best, by narrow tolerance."""
+        residuals = np.linalg.norm(
+            points[:, 0] @ similarity[:2, :2].T + similarity[:2, 2] - points[:, 1], axis=1
+        )
+        found: list[tuple[str, Found, float]] = [("similarity", (similarity, residuals < pixels), 1.0)]
+        for model, estimate, factor in (
+            ("homography", estimate_homography, 1.0),
+            ("fundamental", estimate_fundamental, PREFERENCE),
+        ):
+            result = estimate(points[:, 0], points[:, 1], pixels)
+            if result is not None:
+                found.append((model, result, factor))
+        model, result, _ = max(found, key=lambda entry: float(entry[1][1].sum()) / entry[2])
+        return model, result
+
+
+def _unchecked(support: float, seconds: float) -> Verification:
+    return Verification(
+        np.zeros((0, 2), np.int64),
+        np.zeros((0, 2, 2), np.float32),
+        np.zeros(0, bool),
+        support=support,
+        seconds=seconds,
+    )

@@ -1,0 +1,95 @@
+"""Nearest neighbors between the descriptors of two photos, and how much each match stands out.
+
+A match is *mutual* when each descriptor is the other's most similar one. Similarity is the cosine of unit rows.
+
+A match *stands out* by how much more similar it is than what the same query keypoint finds in most other
+candidates: lamp posts, foliage and window frames find something similar everywhere, what is special to a place
+does not (the idea of local naive-Bayes nearest neighbors, McCann and Lowe, CVPR 2012, among candidates).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from placeprint.types import Floats, Ids
+
+
+@dataclass(frozen=True, eq=False)
+class Matches:
+    """Matches of one pair of photos.
+
+    Args:
+        pairs: ``(m, 2)`` int64, row in the query and row in the candidate, by rising query row.
+        similarities: ``(m,)`` float32 cosines.
+    """
+
+    pairs: Ids
+    similarities: Floats
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def __getitem__(self, chosen: NDArray[np.bool_]) -> Matches:
+        """Return the matches a mask chooses."""
+        return Matches(self.pairs[chosen], self.similarities[chosen])
+
+
+def mutual_matches(query: Floats, candidate: Floats, min_similarity: float = -1.0) -> Matches:
+    """Match the unit rows ``(n, d)`` of a query with the ``(m, d)`` of a candidate.
+
+    Equal similarities go to the first row. Without rows on a side there are no matches.
+
+    Example:
+        >>> mutual_matches(np.eye(3, dtype=np.float32), np.eye(3, dtype=np.float32)[::-1]).pairs.tolist()
+        [[0, 2], [1, 1], [2, 0]]
+    """
+    return match_candidates(query, [candidate], min_similarity)[0][0]
+
+
+def match_candidates(
+    query: Floats, candidates: Sequence[Floats], min_similarity: float = -1.0
+) -> tuple[list[Matches], Floats]:
+    """Match a query with several candidates.
+
+    Args:
+        query: ``(n, d)`` unit rows.
+        candidates: ``(m, d)`` unit rows each.
+        min_similarity: matches below are dropped.
+
+    Returns:
+        The matches with each candidate, and ``(len(candidates), n)``: the cosine of each query row with its
+        most similar row of each candidate, -1 for a candidate without rows.
+    """
+    found = []
+    best = np.full((len(candidates), len(query)), -1, np.float32)
+    rows = np.arange(len(query))
+    for index, candidate in enumerate(candidates):
+        if not len(query) or not len(candidate):
+            found.append(Matches(np.zeros((0, 2), np.int64), np.zeros(0, np.float32)))
+            continue
+        similarity = query @ candidate.T  # one candidate at a time stays in the processor's cache
+        nearest = similarity.argmax(axis=1)
+        best[index] = similarity[rows, nearest]
+        mutual = (best[index] == similarity.max(axis=0)[nearest]) & (best[index] >= min_similarity)
+        kept = np.flatnonzero(mutual)
+        kept = kept[np.sort(np.unique(nearest[kept], return_index=True)[1])]
+        pairs = np.stack([kept, nearest[kept]], axis=1).astype(np.int64)
+        found.append(Matches(pairs, best[index][kept]))
+    return found, best
+
+
+def stand_out(matches: Matches, best: Floats, quantile: float) -> Floats:
+    """Return ``(m,)``: how much each match is above what its query keypoint finds in most candidates.
+
+    Args:
+        matches: with one candidate.
+        best: ``(candidates, n)`` of `match_candidates`.
+        quantile: share of the candidates that count as most.
+    """
+    rank = min(len(best) - 1, int(quantile * len(best)))
+    usual = np.partition(best, rank, axis=0)[rank]
+    return np.maximum(0, matches.similarities - usual[matches.pairs[:, 0]]).astype(np.float32)

@@ -1,0 +1,59 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from placeprint.errors import OptionError, ShapeError
+from placeprint.store.encoding import decode_features, decode_rows, encode_features, encode_rows, row_bytes
+from tests.conftest import random_features
+
+WORST = {8: 0.9999, 6: 0.998, 4: 0.96}
+
+
+@given(seed=st.integers(0, 1000), bits=st.sampled_from([4, 6, 8]), dim=st.sampled_from([4, 64, 128]))
+def test_rows_come_back_nearly_unchanged_and_of_unit_length(seed: int, bits: int, dim: int) -> None:
+    rows = random_features(20, dim, seed).descriptors.astype(np.float32)
+    codes = encode_rows(rows, bits)
+    assert codes.shape == (20, dim * bits // 8) and codes.dtype == np.uint8
+    back = decode_rows(codes, dim, bits)
+    np.testing.assert_allclose(np.linalg.norm(back, axis=1), 1, atol=1e-5)
+    assert (back * rows).sum(axis=1).min() > WORST[bits]
+
+
+@pytest.mark.parametrize("bits", [4, 6, 8])
+def test_all_steps_survive_packing(bits: int) -> None:
+    top = 2 ** (bits - 1) - 1
+    steps = np.array([[top, -top, 0, 1]], np.float32)
+    back = decode_rows(encode_rows(steps / np.linalg.norm(steps), bits), 4, bits)
+    np.testing.assert_allclose(back * np.linalg.norm(steps), steps, atol=1e-4)
+
+
+@pytest.mark.parametrize("bits", [4, 6, 8])
+def test_zero_rows_stay_zero(bits: int) -> None:
+    assert not decode_rows(encode_rows(np.zeros((2, 8), np.float32), bits), 8, bits).any()
+
+
+def test_encoding_twice_changes_nothing_more() -> None:
+    rows = random_features(50, 64).descriptors.astype(np.float32)
+    once = encode_rows(rows, 6)
+    np.testing.assert_array_equal(encode_rows(decode_rows(once, 64, 6), 6), once)
+
+
+def test_odd_bits_and_lengths_are_refused() -> None:
+    with pytest.raises(OptionError, match="use 8"):
+        row_bytes(64, 5)
+    with pytest.raises(OptionError, match="use 8"):
+        row_bytes(66, 6)
+    with pytest.raises(ShapeError, match=r"\(n, 48\)"):
+        decode_rows(np.zeros((2, 64), np.uint8), 64, 6)
+
+
+@pytest.mark.parametrize("count", [0, 1, 300])
+def test_features_come_back(count: int) -> None:
+    features = random_features(count, 64)
+    back = decode_features(encode_features(features, 8), (320, 240), 64, 8)
+    np.testing.assert_allclose(back.keypoints, features.keypoints, atol=0.01)
+    np.testing.assert_allclose(back.scores, features.scores, atol=1e-3)
+    assert back.scales is not None and features.scales is not None
+    np.testing.assert_allclose(back.scales, features.scales, rtol=1e-3)
+    assert back.image_size == (320, 240)

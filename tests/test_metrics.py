@@ -1,0 +1,60 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from placeprint.datasets.place_folder import read_place_folder
+from placeprint.errors import ShapeError
+from placeprint.evaluation.metrics import average_precisions, bootstrap_interval, first_hits, recall_at
+
+
+def test_average_precision_by_hand() -> None:
+    # positives at ranks 1, 3 and one not ranked: (1/1 + 2/3 + 0) / 3
+    assert average_precisions([["a", "x", "b"]], [{"a", "b", "c"}])[0] == pytest.approx(5 / 9)
+
+
+def test_an_empty_ranking_finds_nothing() -> None:
+    assert average_precisions([[]], [{"a"}])[0] == 0
+    assert first_hits([[]], [{"a"}])[0] == np.inf
+
+
+def test_recall_counts_a_query_once() -> None:
+    hits = first_hits([["a", "b"], ["x", "b"], ["x", "y"]], [{"a", "b"}, {"b"}, {"z"}])
+    assert [recall_at(hits, k) for k in (1, 2)] == pytest.approx([1 / 3, 2 / 3])
+    assert np.isnan(recall_at(np.zeros(0), 1))
+
+
+def test_a_query_without_positives_is_refused_for_precision() -> None:
+    with pytest.raises(ShapeError, match="at least one positive"):
+        average_precisions([["a"]], [set()])
+
+
+def test_lists_of_unequal_length_are_refused() -> None:
+    with pytest.raises(ShapeError, match="1 rankings and 2"):
+        first_hits([["a"]], [{"a"}, {"b"}])
+
+
+def test_the_interval_covers_the_truth_as_often_as_it_says() -> None:
+    generator = np.random.default_rng(0)
+    covered = 0
+    for seed in range(200):
+        sample = (generator.random(101) < 0.7).astype(float)
+        low, high = bootstrap_interval(sample, lambda v: float(v.mean()), samples=400, seed=seed)
+        covered += low <= 0.7 <= high
+    assert 0.88 <= covered / 200 <= 0.99
+
+
+@pytest.mark.parametrize(
+    ("method", "recall_1", "recall_5"),
+    [("NetVLAD", 67.6, 93.7), ("denseVLAD", 70.3, 95.5), ("HybridNet", 90.1, 99.1), ("HOG", 47.7, 72.1)],
+)
+def test_published_scores_give_the_published_recall(
+    data: Path, method: str, recall_1: float, recall_5: float
+) -> None:
+    dataset = read_place_folder(data / "corridor")
+    with np.load(data / "corridor" / "published_scores.npz") as scores:
+        similarity = scores[method]
+    rankings = [[dataset.database[i] for i in np.argsort(-row, kind="stable")] for row in similarity]
+    hits = first_hits(rankings, dataset.positives)
+    assert 100 * recall_at(hits, 1) == pytest.approx(recall_1, abs=0.05)
+    assert 100 * recall_at(hits, 5) == pytest.approx(recall_5, abs=0.05)
