@@ -35,7 +35,7 @@ DATA = Path(os.environ.get("PLACEPRINT_DATA", Path(__file__).parents[2] / "share
 OUTPUT = Path(__file__).parents[1] / "src" / "placeprint" / "codebooks"
 FOLDERS = {"ie_tower/processed_frames": 300, "grocery/train": 150, "gps/lund": 29}
 SAMPLE_COPIES = 3
-DESCRIPTORS = 80_000
+DESCRIPTORS = 160_000
 
 
 def photos() -> Iterator[tuple[str, Image, int]]:
@@ -86,18 +86,17 @@ def main() -> None:
     describer = Describer(load_preset(options.preset).components)
     describer.features(np.zeros((64, 64, 3), np.uint8))
 
-    def describe(entry: tuple[str, Image, int]) -> tuple[str, LocalFeatures, tuple[Floats, Floats]]:
+    def describe(entry: tuple[str, Image, int]) -> tuple[str, list[LocalFeatures], tuple[Floats, Floats]]:
         source, image, seed = entry
         copy, homography = second_view(image, seed)
         first, second = describer.features(image), describer.features(copy)
-        used = second if source == "samples" else first
-        return source, used, same_points(first, second, homography)
+        return source, [first, second], same_points(first, second, homography)
 
-    described = [entry for entry in map_photos(describe, photos()) if len(entry[1])]
+    described = list(map_photos(describe, photos()))
     aggregator = describer.aggregator
     features = []
     for name in [*FOLDERS, "samples"]:
-        chosen = [photo for source, photo, _ in described if source == name]
+        chosen = [view for source, views, _ in described if source == name for view in views if len(view)]
         each = DESCRIPTORS // 4 // len(chosen)
         features += [photo[np.random.default_rng(0).permutation(len(photo))[:each]] for photo in chosen]
     if options.metric:

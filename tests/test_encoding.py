@@ -53,7 +53,7 @@ def test_features_come_back(count: int) -> None:
     features = random_features(count, 64)
     back = decode_features(encode_features(features, 8), (320, 240), 64, 8)
     np.testing.assert_allclose(back.keypoints, features.keypoints, atol=0.01)
-    np.testing.assert_allclose(back.scores, features.scores, atol=1e-3)
+    np.testing.assert_allclose(back.scores, features.scores / max(features.scores.max(initial=0), 1e-9), atol=5e-3)
     assert back.scales is not None and features.scales is not None
     np.testing.assert_allclose(back.scales, features.scales, rtol=1e-3)
     assert back.image_size == (320, 240)

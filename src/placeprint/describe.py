@@ -131,6 +131,8 @@ class Describer:
             vectors = np.stack([self.aggregator.aggregate(photo) for photo in photos()])
             self.whitener = component(self._tables, "whitener").fit(vectors)
             state |= _prefixed("whitener", registry.state_of(self.whitener))
+        state = {name: np.asarray(value, np.float16) for name, value in state.items()}
+        self._restore(state)  # what is stored as float16 is what makes the descriptors
         return state
 
     def weights(self) -> dict[str, str]:
@@ -172,5 +174,7 @@ def _prefixed(stage: str, state: State) -> State:
 
 def _chosen(stage: str, state: State) -> State:
     return {
-        name.removeprefix(f"{stage}."): value for name, value in state.items() if name.startswith(f"{stage}.")
+        name.removeprefix(f"{stage}."): np.asarray(value, np.float32)
+        for name, value in state.items()
+        if name.startswith(f"{stage}.")
     }

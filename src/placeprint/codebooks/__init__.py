@@ -16,7 +16,7 @@ from placeprint.errors import OptionError
 
 
 def load_codebook(name: str) -> dict[str, NDArray[Any]]:
-    """Read a shipped state as float32 arrays.
+    """Read a shipped state, float16 arrays.
 
     Raises:
         OptionError: none of this name ships.
@@ -27,4 +27,4 @@ def load_codebook(name: str) -> dict[str, NDArray[Any]]:
         known = sorted(entry.name.removesuffix(".npz") for entry in source.iterdir() if entry.name.endswith(".npz"))
         raise OptionError(f"no codebook called {name!r}; known: {', '.join(known)}")
     with file.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
-        return {key: arrays[key].astype(np.float32) for key in arrays.files}
+        return {key: arrays[key] for key in arrays.files}

@@ -7,7 +7,8 @@ length, decoding needs no scale: the steps are normalised again.
 A global descriptor is packed by zlib after that: the cells of a large codebook that no feature fell into are runs of
 zeros, and small steps are more frequent than large ones.
 
-Keypoints are 16-bit fractions of the photo's size: 0.01 px in a 640 px photo, 0.06 px in one of 4000 px.
+Keypoints are 16-bit fractions of the photo's size: 0.01 px in a 640 px photo, 0.06 px in one of 4000 px. Scores are
+kept relative to the highest of the photo, in 255 steps of their square root; the order of the features says the rest.
 """
 
 from __future__ import annotations
@@ -88,7 +89,7 @@ def encode_features(features: LocalFeatures, bits: int) -> Columns:
     return {
         "keypoints": keypoints.tobytes(),
         "descriptors": encode_rows(np.asarray(features.descriptors, np.float32), bits).tobytes(),
-        "scores": features.scores.astype("<f2").tobytes(),
+        "scores": _encode_scores(features.scores),
         "scales": None if features.scales is None else features.scales.astype("<f2").tobytes(),
         "angles": None if features.angles is None else features.angles.astype("<f2").tobytes(),
     }
@@ -97,7 +98,7 @@ def encode_features(features: LocalFeatures, bits: int) -> Columns:
 def decode_features(
     columns: Columns, image_size: tuple[int, int], dim: int, bits: int
 ) -> LocalFeatures:
-    """Return the local features of `encode_features`."""
+    """Return the local features of `encode_features`; their scores are in [0, 1]."""
     fractions = np.frombuffer(columns["keypoints"] or b"", "<u2").reshape(-1, 2).astype(np.float64)
     codes = np.frombuffer(columns["descriptors"] or b"", np.uint8).reshape(-1, row_bytes(dim, bits))
 
@@ -105,15 +106,23 @@ def decode_features(
         data = columns[name]
         return None if data is None else np.frombuffer(data, "<f2").astype(np.float32)
 
-    scores = numbers("scores")
     return LocalFeatures(
         (fractions / 65535 * np.array(image_size) - 0.5).astype(np.float32),
         decode_rows(codes, dim, bits),
-        np.zeros(len(fractions), np.float32) if scores is None else scores,
+        _decode_scores(columns["scores"] or b""),
         image_size,
         numbers("scales"),
         numbers("angles"),
     )
+
+
+def _encode_scores(scores: Floats) -> bytes:
+    relative = np.maximum(scores, 0) / max(float(scores.max(initial=0)), 1e-12)
+    return np.rint(255 * np.sqrt(relative)).astype(np.uint8).tobytes()
+
+
+def _decode_scores(data: bytes) -> Floats:
+    return (np.frombuffer(data, np.uint8).astype(np.float32) / 255) ** 2
 
 
 def _top(bits: int) -> int:
