@@ -19,6 +19,7 @@ from placeprint.errors import AtlasMismatchError, AtlasMissingError, OptionError
 from placeprint.images import as_image, find_photos
 from placeprint.presets import check_tables, load_preset
 from placeprint.store import FILE_NAME, Manifest, PhotoRecord, Store
+from placeprint.threads import one_core_for_products
 from placeprint.types import Answer, Evidence, Image, Index, LocalFeatures, Verifier
 from placeprint.verification.rerank import ranking_scores, verdict
 from placeprint.version import __version__
@@ -297,10 +298,10 @@ class Atlas:
         """
         self._refresh()
         image = as_image(photo)
-        best = self._look(image, 0, top, verify)
-        seconds = dict(best.seconds)
-        if turns and verify:
-            for stage in TURNS:
+        with one_core_for_products():
+            best = self._look(image, 0, top, verify)
+            seconds = dict(best.seconds)
+            for stage in TURNS if turns and verify else ():
                 if best.best is not None:
                     break
                 for degrees in stage:

@@ -6,10 +6,7 @@ one copy of the weights and start at once. Each thread's work runs on one core.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import os
-import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -24,14 +21,10 @@ from placeprint.errors import PhotoError
 from placeprint.images import read_photo
 from placeprint.store import PhotoRecord
 from placeprint.store.encoding import Columns
+from placeprint.threads import limit_torch, num_cores, one_core_each
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
-
-
-def num_cores() -> int:
-    """Count the cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def map_photos(work: Callable[[Job], Result], jobs: Iterable[Job], workers: int | None = None) -> Iterator[Result]:
@@ -44,7 +37,7 @@ def map_photos(work: Callable[[Job], Result], jobs: Iterable[Job], workers: int 
     """
     workers = workers or num_cores()
     pending: deque[Future[Result]] = deque()
-    with one_core_each(), ThreadPoolExecutor(workers, "placeprint", _limit_thread) as pool:
+    with one_core_each(), ThreadPoolExecutor(workers, "placeprint", limit_torch) as pool:
         try:
             for job in jobs:
                 pending.append(pool.submit(work, job))
@@ -55,29 +48,6 @@ def map_photos(work: Callable[[Job], Result], jobs: Iterable[Job], workers: int 
         finally:
             for future in pending:
                 future.cancel()
-
-
-@contextlib.contextmanager
-def one_core_each() -> Iterator[None]:
-    """Keep the libraries from using several cores for one photo, and give them back afterwards."""
-    import cv2
-
-    before = cv2.getNumThreads()
-    torch = sys.modules.get("torch")
-    torch_before = torch.get_num_threads() if torch is not None else 1
-    cv2.setNumThreads(1)
-    try:
-        yield
-    finally:
-        cv2.setNumThreads(before)
-        if torch is not None:
-            torch.set_num_threads(torch_before)
-
-
-def _limit_thread() -> None:
-    torch = sys.modules.get("torch")
-    if torch is not None:
-        torch.set_num_threads(1)
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,11 +18,11 @@ from statistics import median
 from typing import Any
 
 from placeprint.atlas import Atlas
-from placeprint.bulk import num_cores
 from placeprint.datasets.place_folder import PlaceFolder
 from placeprint.errors import OptionError, PhotoError
 from placeprint.evaluation.metrics import average_precisions, bootstrap_interval, first_hits, recall_at
 from placeprint.images import read_image, turn_image
+from placeprint.threads import num_cores
 from placeprint.types import Answer
 from placeprint.version import __version__
 

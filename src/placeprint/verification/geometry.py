@@ -22,6 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from placeprint.threads import map_cores
 from placeprint.types import Floats, LocalFeatures, Verification
 from placeprint.verification.matching import Matches, match_candidates, stand_out
 from placeprint.verification.models import (
@@ -83,9 +84,14 @@ class MutualGeometry:
         )
         seconds = (time.perf_counter() - began) / len(candidates)
         results = [_unchecked(support, seconds) for support in supports]
-        for index, matches in zip(kept, careful, strict=True):
+
+        def check(place: int) -> Verification:
+            index, matches = kept[place], careful[place]
             weights = stand_out(matches, best, self.quantile)
-            results[index] = self._check(used, candidates[index], matches, weights, supports[index], seconds)
+            return self._check(used, candidates[index], matches, weights, supports[index], seconds)
+
+        for index, result in zip(kept, map_cores(check, range(len(kept))), strict=True):
+            results[index] = result
         return results
 
     def _check(

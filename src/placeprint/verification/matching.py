@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from placeprint.threads import map_cores
 from placeprint.types import Floats, Ids
 
 
@@ -64,22 +65,24 @@ def match_candidates(
         The matches with each candidate, and ``(len(candidates), n)``: the cosine of each query row with its
         most similar row of each candidate, -1 for a candidate without rows.
     """
-    found = []
+    done = map_cores(lambda candidate: _match(query, candidate, min_similarity), candidates)
     best = np.full((len(candidates), len(query)), -1, np.float32)
-    rows = np.arange(len(query))
-    for index, candidate in enumerate(candidates):
-        if not len(query) or not len(candidate):
-            found.append(Matches(np.zeros((0, 2), np.int64), np.zeros(0, np.float32)))
-            continue
-        similarity = query @ candidate.T  # one candidate at a time stays in the processor's cache
-        nearest = similarity.argmax(axis=1)
-        best[index] = similarity[rows, nearest]
-        mutual = (best[index] == similarity.max(axis=0)[nearest]) & (best[index] >= min_similarity)
-        kept = np.flatnonzero(mutual)
-        kept = kept[np.sort(np.unique(nearest[kept], return_index=True)[1])]
-        pairs = np.stack([kept, nearest[kept]], axis=1).astype(np.int64)
-        found.append(Matches(pairs, best[index][kept]))
-    return found, best
+    for index, (_, similarities) in enumerate(done):
+        best[index] = similarities
+    return [matches for matches, _ in done], best
+
+
+def _match(query: Floats, candidate: Floats, min_similarity: float) -> tuple[Matches, Floats]:
+    """Return the mutual matches, and each query row's highest similarity."""
+    if not len(query) or not len(candidate):
+        none = Matches(np.zeros((0, 2), np.int64), np.zeros(0, np.float32))
+        return none, np.full(len(query), -1, np.float32)
+    similarity = query @ candidate.T  # one candidate at a time stays in the processor's cache
+    nearest = similarity.argmax(axis=1)
+    best: Floats = similarity[np.arange(len(query)), nearest]
+    kept = np.flatnonzero((best == similarity.max(axis=0)[nearest]) & (best >= min_similarity))
+    kept = kept[np.sort(np.unique(nearest[kept], return_index=True)[1])]
+    return Matches(np.stack([kept, nearest[kept]], axis=1).astype(np.int64), best[kept]), best
 
 
 def stand_out(matches: Matches, best: Floats, quantile: float) -> Floats:
