@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from placeprint import registry
+from placeprint.aggregation.vlad import VLAD
 from placeprint.bulk import map_photos
 from placeprint.datasets.sample_photos import PLACES, read_samples, rephotograph
 from placeprint.describe import Describer
@@ -63,9 +64,7 @@ def second_view(image: Image, seed: int) -> tuple[Image, NDArray[np.float64]]:
     )
 
 
-def same_points(
-    first: LocalFeatures, second: LocalFeatures, homography: NDArray[np.float64]
-) -> tuple[Floats, Floats]:
+def same_points(first: LocalFeatures, second: LocalFeatures, homography: NDArray[np.float64]) -> tuple[Floats, Floats]:
     """Return descriptors of keypoints that are within 2 px (at 640) of each other, each the other's nearest."""
     projected = np.column_stack([first.keypoints, np.ones(len(first))]) @ homography.T
     projected = projected[:, :2] / projected[:, 2:]
@@ -101,14 +100,14 @@ def main() -> None:
         features += [photo[np.random.default_rng(0).permutation(len(photo))[:each]] for photo in chosen]
     if options.metric:
         first, second = (np.concatenate([pair[side] for _, _, pair in described]) for side in (0, 1))
+        if not isinstance(aggregator, VLAD):
+            parser.error("--metric needs an aggregator that learns one: vlad")
         aggregator.fit_metric(first, second).refit(features)
     else:
         aggregator.fit(features)
     path = OUTPUT / f"{options.preset}.npz"
-    arrays = {
-        f"aggregator.{name}": value.astype(np.float16) for name, value in registry.state_of(aggregator).items()
-    }
-    np.savez_compressed(path, **arrays)
+    arrays = {f"aggregator.{name}": value.astype(np.float16) for name, value in registry.state_of(aggregator).items()}
+    np.savez_compressed(path, **arrays)  # type: ignore[arg-type]  # the stub takes the last keyword for an option
     print(f"{path.name}: {len(described)} photos, {path.stat().st_size / 1000:.0f} KB")
 
 

@@ -48,9 +48,7 @@ def test_the_interval_covers_the_truth_as_often_as_it_says() -> None:
     ("method", "recall_1", "recall_5"),
     [("NetVLAD", 67.6, 93.7), ("denseVLAD", 70.3, 95.5), ("HybridNet", 90.1, 99.1), ("HOG", 47.7, 72.1)],
 )
-def test_published_scores_give_the_published_recall(
-    data: Path, method: str, recall_1: float, recall_5: float
-) -> None:
+def test_published_scores_give_the_published_recall(data: Path, method: str, recall_1: float, recall_5: float) -> None:
     dataset = read_place_folder(data / "corridor")
     with np.load(data / "corridor" / "published_scores.npz") as scores:
         similarity = scores[method]

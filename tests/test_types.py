@@ -2,18 +2,22 @@ import numpy as np
 import pytest
 
 from placeprint.errors import ShapeError
-from placeprint.types import LocalFeatures, Ranking, Verification
+from placeprint.types import Floats, LocalFeatures, Ranking, Verification
 from tests.conftest import random_features
+
+
+def _zeros(*shape: int) -> Floats:
+    return np.zeros(shape, np.float32)
 
 
 def test_features_of_unequal_count_are_refused() -> None:
     with pytest.raises(ShapeError, match=r"descriptors must have shape \(3, d\), got \(2, 8\)"):
-        LocalFeatures(np.zeros((3, 2)), np.zeros((2, 8)), np.zeros(3), (10, 10))
+        LocalFeatures(_zeros(3, 2), _zeros(2, 8), _zeros(3), (10, 10))
 
 
 def test_keypoints_must_be_points() -> None:
     with pytest.raises(ShapeError, match="keypoints"):
-        LocalFeatures(np.zeros((3, 3)), np.zeros((3, 8)), np.zeros(3), (10, 10))
+        LocalFeatures(_zeros(3, 3), _zeros(3, 8), _zeros(3), (10, 10))
 
 
 def test_a_mask_chooses_the_same_rows_of_everything() -> None:
@@ -38,7 +42,5 @@ def test_a_ranking_must_not_rise() -> None:
 
 
 def test_a_verification_counts_its_inliers() -> None:
-    found = Verification(
-        np.zeros((3, 2), np.int64), np.zeros((3, 2, 2), np.float32), np.array([True, False, True])
-    )
+    found = Verification(np.zeros((3, 2), np.int64), np.zeros((3, 2, 2), np.float32), np.array([True, False, True]))
     assert found.num_inliers == 2

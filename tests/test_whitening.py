@@ -24,7 +24,7 @@ def test_both_ways_to_the_eigenvectors_agree() -> None:
     wide = PCAWhitening(dim=5, shrinkage=0).fit(rows[:59])
     tall = PCAWhitening(dim=5, shrinkage=0).fit(np.concatenate([rows[:59], rows[:59]]))
     a, b = wide.transform(rows), tall.transform(rows)
-    np.testing.assert_allclose(np.abs((a * b)).sum(axis=1) >= np.abs((a * b).sum(axis=1)), True)
+    np.testing.assert_allclose(np.abs(a * b).sum(axis=1) >= np.abs((a * b).sum(axis=1)), True)
     np.testing.assert_allclose(np.abs(a), np.abs(b), atol=2e-3)
 
 

@@ -214,15 +214,19 @@ class Atlas:
                 _count_known(known[path], report)
             self._describe_and_store(todo, known, report, workers, progress)
             if learn and self._should_learn():
-                self._learn(None)
+                self._learn()
                 report.learned = True
             if report.added or report.changed or report.learned:
                 self._store.maintain()
         report.seconds = time.perf_counter() - began
         return report
 
-    def refit(self, progress: Progress | None = None) -> int:
+    def refit(self, progress: Progress | None = None, *, adapt: bool | None = None) -> int:
         """Learn the codebook anew from the stored local features, and describe all photos with it.
+
+        Args:
+            progress: called with the count of photos done and the count of all.
+            adapt: adapt the shipped codebook; False learns another; None chooses by the count of photos.
 
         Returns:
             The count of photos.
@@ -235,7 +239,7 @@ class Atlas:
             self._refresh()
             if len(self) < ADAPT_PHOTOS:
                 raise OptionError(f"the atlas has {len(self)} photos; to learn from them takes {ADAPT_PHOTOS}")
-            self._learn(progress)
+            self._learn(progress, adapt)
             self._store.maintain()
         return len(self)
 
@@ -284,7 +288,9 @@ class Atlas:
             tuple((record.path, record.error) for record in records if record.error is not None),
         )
 
-    def search(self, photo: Path | str | bytes | Image, *, top: int = 5, verify: int = 50, turns: bool = True) -> Answer:
+    def search(
+        self, photo: Path | str | bytes | Image, *, top: int = 5, verify: int = 50, turns: bool = True
+    ) -> Answer:
         """Say which place a photo shows.
 
         Args:
@@ -314,12 +320,13 @@ class Atlas:
         """Search the photo turned by so many degrees."""
         began = time.perf_counter()
         features = self._describer.turned_features(image, degrees) if degrees else self._describer.features(image)
+        if not len(features) or self._state_name is None:
+            return Answer((), features, degrees, dict.fromkeys(("describe", "search", "verify"), 0.0))
         descriptor = self._describer.descriptor(features)
         described = time.perf_counter()
         ranking = self._current_index().search(descriptor[None], max(top, verify))[0]
         searched = time.perf_counter()
-        candidates = [] if not len(features) else self._cached_features(ranking.ids[:verify].tolist())
-        checks = self._verifier.verify(features, candidates)
+        checks = self._verifier.verify(features, self._cached_features(ranking.ids[:verify].tolist()))
         scores = ranking_scores(ranking.scores, checks)
         photos = self._store.photos()
         evidence = []
@@ -442,7 +449,7 @@ class Atlas:
         crossed = learned_from < self._min_photos() <= count
         return crossed or count >= GROWTH * learned_from
 
-    def _learn(self, progress: Progress | None) -> None:
+    def _learn(self, progress: Progress | None = None, adapt: bool | None = None) -> None:
         """Learn from a sample of the stored features, then give all photos descriptors made with it."""
         usable = self._usable()
         ids = np.array(list(usable))
@@ -454,8 +461,10 @@ class Atlas:
                 for _, features in self._read_features(sample[start : start + COMMIT_PHOTOS].tolist()):
                     yield features
 
+        if adapt is None:
+            adapt = len(ids) < self._min_photos()
         start = load_codebook(str(self._tables["codebook"]["shipped"]))
-        state = describer.learn(photos, len(sample), start, adapt=len(ids) < self._min_photos())
+        state = describer.learn(photos, len(sample), start, adapt=adapt)
         state |= {"learned_from": np.array(len(ids))}
         name = self._store.save_state(state)
         done = 0

@@ -78,7 +78,7 @@ class Describer:
         turned, (left, top) = trim_border(turn_image(image, degrees))
         found = self.features(turned)
         inverse = np.linalg.inv(matrix[:, :2])
-        points = (found.keypoints + (left, top) - matrix[:, 2]) @ inverse.T
+        points = (found.keypoints + np.array([left, top]) - matrix[:, 2]) @ inverse.T
         inside = ((points >= -0.5) & (points <= np.array([width, height]) - 0.5)).all(axis=1)
         return LocalFeatures(
             points[inside].astype(np.float32),
@@ -110,9 +110,7 @@ class Describer:
         """Return ``(n, dim)`` unit rows of stored global descriptors."""
         return unpack_descriptors(rows, self._descriptor_bits)
 
-    def learn(
-        self, photos: Callable[[], Iterable[LocalFeatures]], sample: int, start: State, *, adapt: bool
-    ) -> State:
+    def learn(self, photos: Callable[[], Iterable[LocalFeatures]], sample: int, start: State, *, adapt: bool) -> State:
         """Learn a codebook and, with photos enough, whitening; use them from now on and return them.
 
         Args:

@@ -96,9 +96,7 @@ def as_image(picture: Path | str | bytes | Image) -> Image:
         return read_image(picture)
     image = np.repeat(picture[..., None], 3, axis=2) if picture.ndim == 2 else picture
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
-        raise PhotoError(
-            f"an image must be an (H, W, 3) uint8 array in RGB, got {picture.shape} {picture.dtype}"
-        )
+        raise PhotoError(f"an image must be an (H, W, 3) uint8 array in RGB, got {picture.shape} {picture.dtype}")
     _check_size(image.shape[1], image.shape[0])
     return image
 
@@ -156,13 +154,9 @@ def _open(data: bytes) -> PilImage:
 
 def _check_size(width: int, height: int) -> None:
     if width * height > MAX_PIXELS:
-        raise PhotoError(
-            f"the picture has {width} x {height} pixels, more than {MAX_PIXELS // 1_000_000} megapixels"
-        )
+        raise PhotoError(f"the picture has {width} x {height} pixels, more than {MAX_PIXELS // 1_000_000} megapixels")
     if min(width, height) < MIN_SIDE:
-        raise PhotoError(
-            f"the picture has {width} x {height} pixels, each side must have at least {MIN_SIDE}"
-        )
+        raise PhotoError(f"the picture has {width} x {height} pixels, each side must have at least {MIN_SIDE}")
 
 
 def _to_rgb(picture: PilImage) -> Image:
@@ -201,7 +195,7 @@ def _taken(exif: Exif) -> datetime.datetime | None:
 
     text = exif.get_ifd(IFD.Exif).get(Base.DateTimeOriginal) or exif.get(Base.DateTime)
     try:
-        return datetime.datetime.strptime(str(text).strip("\x00 "), "%Y:%m:%d %H:%M:%S")  # noqa: DTZ007
+        return datetime.datetime.strptime(str(text).strip("\x00 "), "%Y:%m:%d %H:%M:%S")
     except ValueError:
         return None
 
@@ -224,9 +218,7 @@ def turn_image(image: Image, degrees: float) -> Image:
     return np.asarray(cv2.warpAffine(image, matrix, size, flags=cv2.INTER_LINEAR), np.uint8)
 
 
-def turn_matrix(
-    size: tuple[int, int], degrees: float
-) -> tuple[NDArray[np.float64], tuple[int, int]]:
+def turn_matrix(size: tuple[int, int], degrees: float) -> tuple[NDArray[np.float64], tuple[int, int]]:
     """Return the ``(2, 3)`` matrix from points of an image to points of the turned one, and its size.
 
     Example:

@@ -17,8 +17,7 @@ def normalize(rows: NDArray[np.floating], axis: int = -1) -> Floats:
     """
     values = np.asarray(rows, np.float32)
     length = np.linalg.norm(values, axis=axis, keepdims=True)
-    unit: Floats = values / np.where(length > 0, length, np.float32(1))
-    return unit
+    return np.asarray(values / np.where(length > 0, length, 1), np.float32)
 
 
 def power_law(values: NDArray[np.floating], exponent: float) -> Floats:
@@ -29,7 +28,7 @@ def power_law(values: NDArray[np.floating], exponent: float) -> Floats:
         [2.0, -3.0]
     """
     magnitude = np.abs(np.asarray(values, np.float32)) ** np.float32(exponent)
-    return np.copysign(magnitude, values).astype(np.float32)
+    return np.asarray(np.copysign(magnitude, values), np.float32)
 
 
 def top_indices(scores: NDArray[np.floating], count: int) -> NDArray[np.intp]:

@@ -38,7 +38,7 @@ class LocalFeatures:
 
     Args:
         keypoints: ``(n, 2)`` float32, ``(x, y)`` in pixels of the photo as read.
-        descriptors: ``(n, d)``, one row a keypoint; float rows have unit length.
+        descriptors: ``(n, d)`` float32, one row of unit length a keypoint.
         scores: ``(n,)`` float32, higher is stronger.
         image_size: ``(width, height)`` of the photo in pixels.
         scales: ``(n,)`` float32 diameters in pixels, or None.
@@ -54,7 +54,7 @@ class LocalFeatures:
     """
 
     keypoints: Floats
-    descriptors: NDArray[np.float32] | NDArray[np.uint8]
+    descriptors: Floats
     scores: Floats
     image_size: tuple[int, int]
     scales: Floats | None = None
@@ -62,12 +62,10 @@ class LocalFeatures:
 
     def __post_init__(self) -> None:
         set_ = object.__setattr__
-        for name in ("keypoints", "scores", "scales", "angles"):
+        for name in ("keypoints", "descriptors", "scores", "scales", "angles"):
             value = getattr(self, name)
             if value is not None:
                 set_(self, name, np.asarray(value, np.float32))
-        if self.descriptors.dtype != np.uint8:
-            set_(self, "descriptors", np.asarray(self.descriptors, np.float32))
         n = len(self.keypoints)
         _require(self.keypoints.shape == (n, 2), "keypoints", "(n, 2)", self.keypoints.shape)
         _require(

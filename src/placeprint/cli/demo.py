@@ -59,9 +59,7 @@ def _write_samples(photos: Path, queries: Path) -> None:
                 write_png(folder / f"{name}.png", picture)
 
 
-def _queries(
-    places: dict[str, Image], second_views: dict[str, Image], elsewhere: dict[str, Image]
-) -> dict[str, Image]:
+def _queries(places: dict[str, Image], second_views: dict[str, Image], elsewhere: dict[str, Image]) -> dict[str, Image]:
     from placeprint.datasets.sample_photos import rephotograph
     from placeprint.images import turn_image
 

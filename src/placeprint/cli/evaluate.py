@@ -19,11 +19,13 @@ def evaluate(
     preset: Annotated[str, typer.Option(help="Preset, or the path of a preset's TOML file.")] = "xfeat-vlad",
     verify: Annotated[int, typer.Option(min=0, help="Candidates verified by geometry; 0 for search only.")] = 0,
     codebook: Annotated[
-        str, typer.Option(help="own: learnt on the database photos; shipped: the package's.")
+        str,
+        typer.Option(help="own: learnt from the database photos; adapted: the package's, adapted to them; shipped."),
     ] = "own",
     turn: Annotated[float, typer.Option(help="Turn the queries by so many degrees, counter-clockwise.")] = 0.0,
     json: Annotated[
-        Path | None, typer.Option("--json", help="Write metrics and rankings to this file.", show_default=False)
+        Path | None,
+        typer.Option("--json", help="Write metrics and rankings to this file.", show_default=False),
     ] = None,
 ) -> None:
     """Measure a preset: recall, mAP, times, bytes a photo."""
@@ -35,9 +37,7 @@ def evaluate(
 
     dataset = read_place_folder(folder)
     with progress_bar("evaluating", "photos") as progress:
-        result = evaluate_retrieval(
-            dataset, preset, verify=verify, codebook=codebook, turn=turn, progress=progress
-        )
+        result = evaluate_retrieval(dataset, preset, verify=verify, codebook=codebook, turn=turn, progress=progress)
     table = Table("measure", "value", "95 % interval", title=f"{preset} on {dataset.name}", title_justify="left")
     for name, value in result["metrics"].items():
         low, high = result["intervals"][name]

@@ -18,10 +18,14 @@ def index(
     into: Annotated[Path, typer.Option(help="Folder of the atlas; made when it is not there.", show_default=False)],
     preset: Annotated[
         str | None,
-        typer.Option(help="How photos are described, fixed when the atlas is made [default: xfeat-vlad].", show_default=False),
+        typer.Option(
+            help="How photos are described, fixed when the atlas is made [default: xfeat-vlad].",
+            show_default=False,
+        ),
     ] = None,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Photos described at once [default: one a core].", show_default=False)
+        int | None,
+        typer.Option(min=1, help="Photos described at once [default: one a core].", show_default=False),
     ] = None,
 ) -> None:
     """Add photos to an atlas. Run it again: only new and changed photos are read."""

@@ -35,7 +35,14 @@ def models(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = F
         table.add_row(kind, ", ".join(listed))
     out.print(table, highlight=False)
     table = Table(
-        "weights", "length", "trained on", "source", "licence", "installed", title="Network weights", title_justify="left"
+        "weights",
+        "length",
+        "trained on",
+        "source",
+        "licence",
+        "installed",
+        title="Network weights",
+        title_justify="left",
     )
     for row in weights:
         table.add_row(

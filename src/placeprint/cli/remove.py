@@ -11,7 +11,8 @@ import typer
 def remove(
     atlas: Annotated[Path, typer.Argument(help="Folder of the atlas.", show_default=False)],
     photos: Annotated[
-        list[Path], typer.Argument(help="Photos, or folders of photos, as they were indexed.", show_default=False)
+        list[Path],
+        typer.Argument(help="Photos, or folders of photos, as they were indexed.", show_default=False),
     ],
 ) -> None:
     """Forget photos of an atlas. The photo files themselves are not touched."""

@@ -23,12 +23,11 @@ def search(
     atlas: Annotated[Path, typer.Option("--in", help="Folder of the atlas.", show_default=False)],
     top: Annotated[int, typer.Option(min=1, help="Candidates shown for each query.")] = 5,
     verify: Annotated[int, typer.Option(min=0, help="Candidates verified by geometry; 0 for none.")] = 50,
-    turns: Annotated[
-        bool, typer.Option(help="Look for turned photos when nothing is confirmed upright.")
-    ] = True,
+    turns: Annotated[bool, typer.Option(help="Look for turned photos when nothing is confirmed upright.")] = True,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     save_matches: Annotated[
-        Path | None, typer.Option(help="Folder for pictures of each query beside its answer.", show_default=False)
+        Path | None,
+        typer.Option(help="Folder for pictures of each query beside its answer.", show_default=False),
     ] = None,
 ) -> None:
     """Find the places that photos show."""

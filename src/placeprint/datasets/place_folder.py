@@ -59,9 +59,7 @@ def read_place_folder(root: Path | str) -> PlaceFolder:
             raise DatasetError(f"{str(root / part)!r} holds no photos")
     positives = _read_positives(root / "positives.csv", set(queries), set(database))
     absent = _photos(root, "not_in_database") if (root / "not_in_database").is_dir() else ()
-    return PlaceFolder(
-        root, database, queries, tuple(frozenset(positives.get(query, ())) for query in queries), absent
-    )
+    return PlaceFolder(root, database, queries, tuple(frozenset(positives.get(query, ())) for query in queries), absent)
 
 
 def _photos(root: Path, part: str) -> tuple[str, ...]:

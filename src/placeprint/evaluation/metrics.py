@@ -72,7 +72,12 @@ def average_precisions(rankings: Sequence[Sequence[Hashable]], positives: Sequen
 
 
 def bootstrap_interval(
-    per_query: Values, statistic: Callable[[Values], float], *, samples: int = 2000, level: float = 0.95, seed: int = 0
+    per_query: Values,
+    statistic: Callable[[Values], float],
+    *,
+    samples: int = 2000,
+    level: float = 0.95,
+    seed: int = 0,
 ) -> tuple[float, float]:
     """Return the percentile bootstrap interval of a statistic of per-query values.
 
@@ -91,9 +96,7 @@ def bootstrap_interval(
     if not len(per_query):
         return float("nan"), float("nan")
     generator = np.random.default_rng(seed)
-    drawn = [
-        statistic(per_query[generator.integers(0, len(per_query), len(per_query))]) for _ in range(samples)
-    ]
+    drawn = [statistic(per_query[generator.integers(0, len(per_query), len(per_query))]) for _ in range(samples)]
     low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
 

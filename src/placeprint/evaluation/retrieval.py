@@ -1,10 +1,11 @@
 """Evaluate a preset on a place folder: every query searched in an atlas of the database photos.
 
-Protocol ``place-folder-1``: the atlas holds the database photos only. With ``codebook="own"`` it learns its
-codebook from them, never from queries, as any atlas does; with ``"shipped"`` it keeps the package's unchanged. Each query ranks the whole
-database; with ``verify`` the first so many are re-ranked by geometry. Recall and mAP leave out queries
-without positives, whose count is reported. Database photos that cannot be used count as missing from every
-ranking; queries that cannot be used count as failed.
+Protocol ``place-folder-1``: the atlas holds the database photos only. Its codebook is, by name, ``"own"``: learnt
+from the database photos, as any atlas of enough photos does; ``"adapted"``: the package's, adapted to them, as a
+small atlas does; ``"shipped"``: the package's, unchanged. Queries are never learnt from. Each query ranks the whole
+database; with ``verify`` the first so many are re-ranked by geometry. Recall and mAP leave out queries without
+positives, whose count is reported. Database photos that cannot be used are missing from every ranking; queries that
+cannot be used count as failed.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import datetime
 import platform
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -28,6 +30,7 @@ from placeprint.version import __version__
 
 PROTOCOL = "place-folder-1"
 RANKS = (1, 5, 10, 20)
+CODEBOOKS = ("own", "adapted", "shipped")
 
 
 def evaluate_retrieval(
@@ -45,15 +48,15 @@ def evaluate_retrieval(
         dataset: what to search.
         preset: name, or path of a TOML file.
         verify: candidates verified a query; 0 for search only.
-        codebook: ``"own"`` or ``"shipped"``.
+        codebook: ``"own"``, ``"adapted"`` or ``"shipped"``.
         turn: degrees counter-clockwise the queries are turned by first.
         progress: called with photos done, database and queries, and their count.
 
     Raises:
-        OptionError: ``codebook`` is neither.
+        OptionError: ``codebook`` is none of them.
     """
-    if codebook not in {"own", "shipped"}:
-        raise OptionError(f"codebook must be 'own' or 'shipped', got {codebook!r}")
+    if codebook not in CODEBOOKS:
+        raise OptionError(f"no codebook called {codebook!r}; known: {', '.join(CODEBOOKS)}")
     total = len(dataset.database) + len(dataset.queries)
     notify = progress or (lambda done, of: None)
     with tempfile.TemporaryDirectory(prefix="placeprint-") as folder:
@@ -61,6 +64,8 @@ def evaluate_retrieval(
         report = atlas.add(
             [dataset.root / "database"], progress=lambda done, _: notify(done, total), learn=codebook == "own"
         )
+        if codebook == "adapted":
+            atlas.refit(adapt=True)
         bytes_per_photo = atlas.info().num_bytes / max(len(atlas), 1)
         answers: list[Answer | None] = []
         for done, query in enumerate(dataset.queries, start=1):
@@ -127,7 +132,7 @@ def _measure(
     intervals: dict[str, tuple[float, float]] = {}
     for k in RANKS:
         metrics[f"recall@{k}"] = recall_at(hits, k)
-        intervals[f"recall@{k}"] = bootstrap_interval(hits, lambda values, k=k: recall_at(values, k))
+        intervals[f"recall@{k}"] = bootstrap_interval(hits, partial(recall_at, k=k))
     metrics["mAP"] = float(precisions.mean()) if len(precisions) else float("nan")
     intervals["mAP"] = bootstrap_interval(precisions, lambda values: float(values.mean()))
     return metrics, intervals

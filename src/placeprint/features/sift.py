@@ -10,6 +10,7 @@ describing the query in several turns (`Atlas.search`).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,7 +60,7 @@ class SIFT:
         height, width = image.shape[:2]
         resized = resize_longest(image, self.size)
         grey = cv2.cvtColor(resized, cv2.COLOR_RGB2GRAY)
-        sift = cv2.SIFT_create(contrastThreshold=self.contrast_threshold, edgeThreshold=self.edge_threshold)
+        sift = cv2.SIFT.create(contrastThreshold=self.contrast_threshold, edgeThreshold=self.edge_threshold)
         detected = sift.detect(grey, None)
         found = _upright(detected) if self.upright else list(detected)
         size = (resized.shape[1], resized.shape[0])
@@ -67,7 +68,7 @@ class SIFT:
         strengths = np.array([point.response for point in found], np.float32)
         order = spread_order(points, strengths, size, self.cells)[: self.max_keypoints]
         kept, raw = sift.compute(grey, [found[index] for index in order]) if len(order) else ((), None)
-        descriptors = np.zeros((0, 128), np.float32) if raw is None else raw
+        descriptors = np.asarray(np.zeros((0, 128)) if raw is None else raw, np.float32)
         factor = max(width, height) / max(size)
         return LocalFeatures(
             to_photo(np.array([point.pt for point in kept], np.float32).reshape(-1, 2), size, (width, height)),
@@ -91,7 +92,7 @@ def root_sift(descriptors: NDArray[np.floating]) -> Floats:
     return np.sqrt(values / np.where(total > 0, total, 1)).astype(np.float32)
 
 
-def _upright(points: tuple[Any, ...]) -> list[Any]:
+def _upright(points: Sequence[Any]) -> list[Any]:
     """Turn all keypoints upright and drop the copies that differed in angle only."""
     kept: dict[tuple[float, float, float], Any] = {}
     for point in points:

@@ -69,6 +69,4 @@ def resize_to_stride(image: Image, longest: int) -> Image:
     if size == (width, height):
         return image
     shrinks = size[0] < width
-    return np.asarray(
-        cv2.resize(image, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC), np.uint8
-    )
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC), np.uint8)

@@ -74,9 +74,7 @@ def _make(dim: int, bits: int) -> Any:
     if bits == 32:
         return faiss.IndexIDMap2(faiss.IndexFlat(dim, metric))
     if bits == 16:
-        return faiss.IndexIDMap2(
-            faiss.IndexScalarQuantizer(dim, faiss.ScalarQuantizer.QT_fp16, metric)
-        )
+        return faiss.IndexIDMap2(faiss.IndexScalarQuantizer(dim, faiss.ScalarQuantizer.QT_fp16, metric))
     raise OptionError(f"bits must be 16 or 32, got {bits}")
 
 

@@ -103,13 +103,12 @@ def _fold_batch_norm(model: Any) -> None:
     import torch
     from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-    for module in model.modules():
-        if isinstance(module, torch.nn.Sequential) and [type(part).__name__ for part in module[:2]] == [
-            "Conv2d",
-            "BatchNorm2d",
-        ]:
-            norm = module[1]
+    for block in [module for module in model.modules() if isinstance(module, torch.nn.Sequential)]:
+        if len(block) < 2:
+            continue
+        convolution, norm = block[0], block[1]
+        if isinstance(convolution, torch.nn.Conv2d) and isinstance(norm, torch.nn.BatchNorm2d):
             affine = torch.nn.BatchNorm2d(norm.num_features, eps=norm.eps).eval()
             affine.running_mean, affine.running_var = norm.running_mean, norm.running_var
-            module[0] = fuse_conv_bn_eval(module[0], affine)
-            module[1] = torch.nn.Identity()
+            block[0] = fuse_conv_bn_eval(convolution, affine)
+            block[1] = torch.nn.Identity()

@@ -1,6 +1,6 @@
 """Unit vectors and local features as few bytes.
 
-A unit row is divided by its largest magnitude, or by 3.5 times the root mean square of its non-zero values where
+A unit row is divided by its largest magnitude, or by `CLIP` times the root mean square of its non-zero values where
 that is less, and rounded to ``b``-bit signed steps, -m ... m with ``m = 2 ** (b - 1) - 1``. Since the row has unit
 length, decoding needs no scale: the steps are normalised again.
 
@@ -26,8 +26,8 @@ from placeprint.types import Floats, LocalFeatures
 Bytes = NDArray[np.uint8]
 Columns = dict[str, bytes | None]
 
-BITS = (4, 6, 8)
-CLIP = 3.5
+CLIP = {4: 3.5, 6: 5.0, 8: 12.0}
+"""By bits, in root mean squares: where the steps end. Few steps are better spent on what is frequent."""
 
 
 def row_bytes(dim: int, bits: int) -> int:
@@ -36,7 +36,7 @@ def row_bytes(dim: int, bits: int) -> int:
     Raises:
         OptionError: ``bits`` is not 4, 6 or 8, or the row does not fill whole bytes.
     """
-    if bits not in BITS or dim % {4: 2, 6: 4, 8: 1}[bits]:
+    if bits not in CLIP or dim % {4: 2, 6: 4, 8: 1}[bits]:
         raise OptionError(f"rows of {dim} values cannot be stored with {bits} bits; use 8")
     return dim * bits // 8
 
@@ -54,7 +54,7 @@ def encode_rows(rows: Floats, bits: int) -> Bytes:
     magnitude = np.abs(rows)
     count = np.maximum(np.count_nonzero(rows, axis=1, keepdims=True), 1)
     usual = np.sqrt((magnitude * magnitude).sum(axis=1, keepdims=True) / count)
-    largest = np.minimum(magnitude.max(axis=1, keepdims=True, initial=0), CLIP * usual)
+    largest = np.minimum(magnitude.max(axis=1, keepdims=True, initial=0), CLIP[bits] * usual)
     steps = np.clip(np.rint(rows * (top / np.where(largest > 0, largest, 1))), -top, top)
     codes = (steps + top).astype(np.uint8)
     return _pack(codes, bits)
@@ -95,9 +95,7 @@ def encode_features(features: LocalFeatures, bits: int) -> Columns:
     }
 
 
-def decode_features(
-    columns: Columns, image_size: tuple[int, int], dim: int, bits: int
-) -> LocalFeatures:
+def decode_features(columns: Columns, image_size: tuple[int, int], dim: int, bits: int) -> LocalFeatures:
     """Return the local features of `encode_features`; their scores are in [0, 1]."""
     fractions = np.frombuffer(columns["keypoints"] or b"", "<u2").reshape(-1, 2).astype(np.float64)
     codes = np.frombuffer(columns["descriptors"] or b"", np.uint8).reshape(-1, row_bytes(dim, bits))
@@ -118,11 +116,11 @@ def decode_features(
 
 def _encode_scores(scores: Floats) -> bytes:
     relative = np.maximum(scores, 0) / max(float(scores.max(initial=0)), 1e-12)
-    return np.rint(255 * np.sqrt(relative)).astype(np.uint8).tobytes()
+    return bytes(np.rint(255 * np.sqrt(relative)).astype(np.uint8))
 
 
 def _decode_scores(data: bytes) -> Floats:
-    return (np.frombuffer(data, np.uint8).astype(np.float32) / 255) ** 2
+    return np.asarray((np.frombuffer(data, np.uint8) / 255) ** 2, np.float32)
 
 
 def _top(bits: int) -> int:
@@ -133,7 +131,7 @@ def _pack(codes: Bytes, bits: int) -> Bytes:
     if bits == 8:
         return codes
     if bits == 4:
-        return codes[:, 0::2] | codes[:, 1::2] << 4
+        return np.asarray(codes[:, 0::2] | codes[:, 1::2] << 4, np.uint8)
     a, b, c, d = (codes[:, i::4] for i in range(4))
     packed = np.stack([a | b << 6, b >> 2 | c << 4, c >> 4 | d << 2], axis=2)
     return packed.reshape(len(codes), -1)

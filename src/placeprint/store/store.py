@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 from placeprint.errors import AtlasBusyError, AtlasExistsError, AtlasFormatError
 from placeprint.store.encoding import Columns
 from placeprint.store.files import write_atomically, writing
-from placeprint.store.manifest import Manifest
+from placeprint.store.manifest import FILE_NAME, Manifest
 from placeprint.store.tables import Table
 from placeprint.types import Ids
 
@@ -103,6 +103,8 @@ class Store:
             AtlasExistsError: the path is a file, or a folder that holds something else.
             AtlasWriteError: it cannot be written.
         """
+        if (folder / FILE_NAME).exists():
+            raise AtlasExistsError(f"an atlas is at {str(folder)!r} already; open it, or choose another folder")
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             started = folder.is_dir() and {path.name for path in folder.iterdir()} <= {
                 "images.lance",
@@ -131,13 +133,13 @@ class Store:
         import filelock
 
         lock = filelock.FileLock(self.folder / "write.lock", timeout=0)
-        try:
-            with writing(self.folder):
+        with writing(self.folder):
+            try:
                 lock.acquire()
-        except filelock.Timeout as error:
-            raise AtlasBusyError(
-                f"another process is writing to the atlas {str(self.folder)!r}; try again when it is done"
-            ) from error
+            except filelock.Timeout as error:
+                raise AtlasBusyError(
+                    f"another process is writing to the atlas {str(self.folder)!r}; try again when it is done"
+                ) from error
         try:
             self.reload()
             self._sweep()
@@ -184,10 +186,7 @@ class Store:
         local = [{"id": i, **columns} for i, (_, columns, _) in zip(ids, entries, strict=True) if columns]
         if local:
             self._local.append(local)
-        rows = [
-            _to_row(i, record, descriptor, state)
-            for i, (record, _, descriptor) in zip(ids, entries, strict=True)
-        ]
+        rows = [_to_row(i, record, descriptor, state) for i, (record, _, descriptor) in zip(ids, entries, strict=True)]
         self._images.append(rows)
         self.remove(replaces)
 
@@ -222,7 +221,7 @@ class Store:
         path = self.folder / "state" / f"{name}.npz"
         if not path.is_file():
             buffer = io.BytesIO()
-            np.savez(buffer, **{key: np.asarray(value) for key, value in state.items()})
+            np.savez(buffer, **dict(state))  # type: ignore[arg-type]  # the stub takes the last keyword for an option
             write_atomically(path, buffer.getvalue())
         return name
 

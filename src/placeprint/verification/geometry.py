@@ -104,9 +104,7 @@ class MutualGeometry:
         seconds: float,
     ) -> Verification:
         began = time.perf_counter()
-        points = np.stack(
-            [query.keypoints[matches.pairs[:, 0]], candidate.keypoints[matches.pairs[:, 1]]], axis=1
-        )
+        points = np.stack([query.keypoints[matches.pairs[:, 0]], candidate.keypoints[matches.pairs[:, 1]]], axis=1)
         side = max(candidate.image_size)
         agreeing = estimate_similarity(points[:, 0], points[:, 1], self.wide * side) if len(matches) >= 4 else None
         inliers, transform, model, score = np.zeros(len(matches), bool), None, "none", 0.0
@@ -123,13 +121,9 @@ class MutualGeometry:
         sums = np.bincount(row * 64 + column, weights=weights) if len(points) else np.zeros(0)
         return float(np.sqrt(sums).sum())
 
-    def _prove(
-        self, points: Floats, similarity: NDArray[np.float64], pixels: float
-    ) -> tuple[str, Found]:
+    def _prove(self, points: Floats, similarity: NDArray[np.float64], pixels: float) -> tuple[str, Found]:
         """Return the model that explains the agreeing matches best, by narrow tolerance."""
-        residuals = np.linalg.norm(
-            points[:, 0] @ similarity[:2, :2].T + similarity[:2, 2] - points[:, 1], axis=1
-        )
+        residuals = np.linalg.norm(points[:, 0] @ similarity[:2, :2].T + similarity[:2, 2] - points[:, 1], axis=1)
         found: list[tuple[str, Found, float]] = [("similarity", (similarity, residuals < pixels), 1.0)]
         for model, estimate, factor in (
             ("homography", estimate_homography, 1.0),

@@ -95,4 +95,4 @@ def stand_out(matches: Matches, best: Floats, quantile: float) -> Floats:
     """
     rank = min(len(best) - 1, int(quantile * len(best)))
     usual = np.partition(best, rank, axis=0)[rank]
-    return np.maximum(0, matches.similarities - usual[matches.pairs[:, 0]]).astype(np.float32)
+    return np.asarray(np.maximum(0, matches.similarities - usual[matches.pairs[:, 0]]), np.float32)
