@@ -15,13 +15,13 @@ import numpy as np
 from placeprint.bulk import DescribedPhoto, describe_files
 from placeprint.codebooks import load_codebook
 from placeprint.describe import Describer, component
-from placeprint.errors import AtlasMismatchError, AtlasMissingError, OptionError, PhotoError
-from placeprint.images import as_image, find_photos
+from placeprint.errors import AtlasMismatchError, AtlasMissingError, OptionError
+from placeprint.images import as_image, list_photos, normalized
 from placeprint.presets import check_tables, load_preset
 from placeprint.store import FILE_NAME, Manifest, PhotoRecord, Store
 from placeprint.threads import one_core_for_products
 from placeprint.types import Answer, Evidence, Image, Index, LocalFeatures, Verifier
-from placeprint.verification.rerank import ranking_scores, verdict
+from placeprint.verification.rerank import ranking_scores
 from placeprint.version import __version__
 
 Progress = Callable[[int, int], None]
@@ -201,10 +201,7 @@ class Atlas:
             AtlasWriteError: the disk is full or the folder is read-only.
         """
         began = time.perf_counter()
-        places = list(places)
-        paths = list(find_photos(places))
-        if not paths:
-            raise PhotoError(f"there are no photos in {', '.join(repr(str(place)) for place in places)}")
+        paths = list_photos(places)
         report = AddReport()
         with self._store.exclusive():
             self._refresh()
@@ -256,7 +253,7 @@ class Atlas:
             records = self._store.photos().values()
             chosen: set[int] = set()
             for photo in photos:
-                path = Path(photo).absolute()
+                path = normalized(photo)
                 found = {r.id for r in records if Path(r.path) == path or path in Path(r.path).parents}
                 if not found:
                     raise AtlasMissingError(f"the atlas has no photo {str(photo)!r}; nothing was removed")
@@ -340,7 +337,7 @@ class Atlas:
                     float(ranking.scores[place]),
                     float(scores[place]),
                     check,
-                    verdict(check),
+                    self._verifier.verdict(check),
                     record.location,
                 )
             )
@@ -497,7 +494,7 @@ class Atlas:
 def _certainty(answer: Answer) -> float:
     """What answers for several turns are compared by: how well geometry confirms the first candidate."""
     first = answer.evidence[0].verification if answer.evidence else None
-    return 0.0 if first is None else first.score
+    return 0.0 if first is None else first.strength
 
 
 def _is_current(path: Path, known: PhotoRecord | None) -> bool:

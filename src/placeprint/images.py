@@ -115,10 +115,28 @@ def find_photos(places: Iterable[Path | str]) -> Iterator[Path]:
         if not place.exists():
             raise PhotoError(f"there is no file or folder {str(place)!r}")
         for path in _walk(place) if place.is_dir() else [place]:
-            absolute = path.absolute()
+            absolute = normalized(path)
             if absolute not in seen:
                 seen.add(absolute)
                 yield absolute
+
+
+def list_photos(places: Iterable[Path | str]) -> list[Path]:
+    """Return what `find_photos` yields.
+
+    Raises:
+        PhotoError: a path does not exist, or there is no photo in any.
+    """
+    places = list(places)
+    paths = list(find_photos(places))
+    if not paths:
+        raise PhotoError(f"there are no photos in {', '.join(repr(str(place)) for place in places)}")
+    return paths
+
+
+def normalized(path: Path | str) -> Path:
+    """Return a path as the atlas stores it: absolute, without ``..``, symbolic links kept."""
+    return Path(os.path.abspath(path))  # noqa: PTH100  # Path.absolute keeps "..", Path.resolve follows links
 
 
 def _walk(folder: Path) -> Iterator[Path]:

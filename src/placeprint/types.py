@@ -126,8 +126,10 @@ class Verification:
         matches: ``(m, 2)`` int64, index of a query keypoint and of a database keypoint.
         points: ``(m, 2, 2)`` float32, where they are: point in the query, point in the database photo.
         inliers: ``(m,)`` bool, matches that follow the transform.
-        score: evidence that both show the same place; 0 when nothing agrees or it was not checked carefully.
-        support: evidence of the quick pass, before geometry.
+        strength: evidence that both show the same place, whatever the other candidates show; 0 when nothing
+            agrees or it was not checked carefully.
+        score: evidence in comparison with the other candidates; what they are ranked by.
+        support: evidence of a quick pass, before geometry.
         transform: ``(3, 3)`` float64 from query to database pixels, or None when none was found.
         model: ``"homography"``, ``"fundamental"``, ... the kind of `transform`; ``"none"`` when nothing was
             found, ``"unchecked"`` when a quick pass left this pair out.
@@ -137,6 +139,7 @@ class Verification:
     matches: Ids
     points: Floats
     inliers: NDArray[np.bool_]
+    strength: float = 0.0
     score: float = 0.0
     support: float = 0.0
     transform: NDArray[np.float64] | None = None
@@ -273,3 +276,6 @@ class Verifier(Protocol):
 
     def verify(self, query: LocalFeatures, candidates: Sequence[LocalFeatures]) -> list[Verification]:
         """Return one verification for each candidate, in their order; never raises on poor input."""
+
+    def verdict(self, check: Verification | None) -> str:
+        """Say what a verification is worth: see `Evidence.verdict`."""

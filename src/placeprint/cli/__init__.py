@@ -13,6 +13,9 @@ from placeprint.cli import demo, evaluate, index, info, models, refit, remove, s
 from placeprint.errors import PlaceprintError
 from placeprint.version import __version__
 
+INTERRUPTED = 130
+"""Exit status after Ctrl-C, as shells have it."""
+
 app = typer.Typer(
     name="placeprint",
     help="Show it a photo: it says which place it shows, and proves it with verified point matches.",
@@ -47,6 +50,9 @@ def main() -> None:
     except PlaceprintError as error:
         typer.echo(f"placeprint: {error}", err=True)
         sys.exit(1)
-    except KeyboardInterrupt:
-        typer.echo("placeprint: interrupted; what was stored is kept, run the same command again to go on", err=True)
-        sys.exit(130)
+    except SystemExit as leaving:
+        if leaving.code == INTERRUPTED:
+            typer.echo(
+                "placeprint: interrupted; what was stored is kept, run the same command again to go on", err=True
+            )
+        raise

@@ -46,7 +46,7 @@ def demo(
 def _write_samples(photos: Path, queries: Path) -> None:
     from placeprint.datasets.sample_photos import ELSEWHERE, PLACES, SECOND_VIEWS, read_samples
     from placeprint.store.files import writing
-    from placeprint.visualization.matches import write_png
+    from placeprint.visualization.matches import write_picture
 
     places = read_samples(PLACES)
     with writing(photos.parent):
@@ -56,7 +56,7 @@ def _write_samples(photos: Path, queries: Path) -> None:
         ):
             folder.mkdir(parents=True, exist_ok=True)
             for name, picture in pictures.items():
-                write_png(folder / f"{name}.png", picture)
+                write_picture(folder / f"{name}.png", picture)
 
 
 def _queries(places: dict[str, Image], second_views: dict[str, Image], elsewhere: dict[str, Image]) -> dict[str, Image]:

@@ -30,10 +30,12 @@ def index(
 ) -> None:
     """Add photos to an atlas. Run it again: only new and changed photos are read."""
     from placeprint.atlas import Atlas
+    from placeprint.images import list_photos
 
+    paths = list_photos(photos)  # before the atlas is made, so that a slip of the pen leaves nothing behind
     atlas = Atlas.open_or_create(into, preset)
     with progress_bar("indexing", "photos") as progress:
-        report = atlas.add(photos, workers=workers, progress=progress)
+        report = atlas.add(paths, workers=workers, progress=progress)
     out = console()
     done = report.added + report.changed
     rate = f", {done / report.seconds:.1f} photos/s" if done else ""

@@ -32,13 +32,11 @@ def search(
 ) -> None:
     """Find the places that photos show."""
     from placeprint.atlas import Atlas
-    from placeprint.images import find_photos
+    from placeprint.images import list_photos
 
     opened = Atlas.open(atlas)
     out, answers, failed = console(), [], 0
-    paths = list(find_photos(queries))
-    if not paths:
-        raise PhotoError("there are no photos among the queries")
+    paths = list_photos(queries)
     for path in paths:
         try:
             answer = opened.search(path, top=top, verify=verify, turns=turns)
@@ -60,16 +58,19 @@ def search(
 def _print(out: Console, path: Path, answer: Answer) -> None:
     from rich.table import Table
 
-    turned = f", turned by {answer.turn:g} degrees" if answer.turn else ""
-    title = f"{path}{turned}: {'found' if answer.best else 'no place confirmed'}"
-    table = Table("rank", "photo", "similarity", "inliers", "verdict", title=title, title_justify="left")
-    for column in (0, 2, 3):
-        table.columns[column].justify = "right"
+    turned = f" (turned by {answer.turn:g} degrees)" if answer.turn else ""
+    title = f"{_short(path)}: {'found' + turned if answer.best else 'no place confirmed'}"
+    table = Table(title=title, title_justify="left")
+    table.add_column("rank", justify="right")
+    table.add_column("photo", overflow="fold")
+    table.add_column("similarity", justify="right")
+    table.add_column("inliers", justify="right")
+    table.add_column("verdict", no_wrap=True)
     for rank, evidence in enumerate(answer.evidence, start=1):
         color = COLORS[evidence.verdict]
         table.add_row(
             str(rank),
-            evidence.path,
+            _short(Path(evidence.path)),
             f"{evidence.similarity:.3f}",
             "-" if evidence.num_inliers is None else str(evidence.num_inliers),
             f"[{color}]{evidence.verdict}[/]",
@@ -77,6 +78,11 @@ def _print(out: Console, path: Path, answer: Answer) -> None:
     out.print(table, highlight=False)
     milliseconds = {part: f"{1000 * seconds:.0f} ms" for part, seconds in answer.seconds.items()}
     out.print(", ".join(f"{part} {value}" for part, value in milliseconds.items()), style="dim", highlight=False)
+
+
+def _short(path: Path) -> str:
+    """Return a path as seen from here, when it is below here."""
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
 def _as_data(path: Path, answer: Answer) -> dict[str, Any]:
@@ -103,7 +109,7 @@ def _as_data(path: Path, answer: Answer) -> dict[str, Any]:
 def _save_matches(folder: Path, path: Path, answer: Answer) -> None:
     from placeprint.images import read_image
     from placeprint.store.files import writing
-    from placeprint.visualization.matches import draw_answer, write_png
+    from placeprint.visualization.matches import draw_answer, write_picture
 
     if not answer.evidence or answer.evidence[0].verification is None:
         return
@@ -115,4 +121,4 @@ def _save_matches(folder: Path, path: Path, answer: Answer) -> None:
         return
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        write_png(folder / f"{path.stem}-{Path(first.path).stem}.png", picture)
+        write_picture(folder / f"{path.stem}-{Path(first.path).stem}.png", picture)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from placeprint.errors import DatasetError
-from placeprint.images import find_photos
+from placeprint.images import find_photos, normalized
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def read_place_folder(root: Path | str) -> PlaceFolder:
 
 
 def _photos(root: Path, part: str) -> tuple[str, ...]:
-    return tuple(path.relative_to(root.absolute()).as_posix() for path in find_photos([root / part]))
+    return tuple(path.relative_to(normalized(root)).as_posix() for path in find_photos([root / part]))
 
 
 def _read_positives(path: Path, queries: set[str], database: set[str]) -> dict[str, set[str]]:

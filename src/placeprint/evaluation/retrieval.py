@@ -23,7 +23,7 @@ from placeprint.atlas import Atlas
 from placeprint.datasets.place_folder import PlaceFolder
 from placeprint.errors import OptionError, PhotoError
 from placeprint.evaluation.metrics import average_precisions, bootstrap_interval, first_hits, recall_at
-from placeprint.images import read_image, turn_image
+from placeprint.images import normalized, read_image, turn_image
 from placeprint.threads import num_cores
 from placeprint.types import Answer
 from placeprint.version import __version__
@@ -71,7 +71,7 @@ def evaluate_retrieval(
         for done, query in enumerate(dataset.queries, start=1):
             answers.append(_search(atlas, dataset.root / query, verify, turn))
             notify(len(dataset.database) + done, total)
-    root = str(dataset.root.absolute())
+    root = str(normalized(dataset.root))
     queries = [_as_data(query, answer, root) for query, answer in zip(dataset.queries, answers, strict=True)]
     metrics, intervals = _measure(dataset, [row["ranking"] for row in queries])
     times = [sum(answer.seconds.values()) for answer in answers[1:] if answer is not None]

@@ -7,6 +7,8 @@
    scene has and one homography does not explain.
 3. *Score*: the weights of the agreeing matches, summed in each cell of a grid over the query, and the square roots
    of the cells summed. So matches count that stand out and that cover the picture; a hundred on one fence do not.
+   Where all candidates show the query's place, nothing stands out among them: the *strength* that the verdict rests on
+   weighs a match by how much it is above ``usual``, what keypoints of unrelated photos find.
 4. *Proof*: among the agreeing matches, a homography or fundamental matrix by MAGSAC++ with a narrow tolerance,
    whichever explains clearly more. Its inliers are the verified matches that are counted and drawn.
 
@@ -54,6 +56,9 @@ class MutualGeometry:
         wide: residual of a match that agrees.
         narrow: residual of a verified match.
         cell: side of a cell of the grid.
+        usual: cosine of a keypoint with its most similar one of an unrelated photo; of the descriptor's kind.
+        sure: strength from which on two photos show the same place (benchmarks/accuracy/verdicts.py).
+        possible: strength from which on they may.
     """
 
     quick_keypoints: int = 500
@@ -66,6 +71,9 @@ class MutualGeometry:
     wide: float = 0.0375
     narrow: float = 0.0125
     cell: float = 0.0625
+    usual: float = 0.72
+    sure: float = 7.0
+    possible: float = 5.9
 
     def verify(self, query: LocalFeatures, candidates: Sequence[LocalFeatures]) -> list[Verification]:
         """Return one verification for each candidate, in their order."""
@@ -76,7 +84,7 @@ class MutualGeometry:
         quick, best = match_candidates(
             strong, [c[: self.quick_keypoints].descriptors for c in candidates], self.quick_similarity
         )
-        supports = [float(stand_out(matches, best, self.quick_quantile).sum()) for matches in quick]
+        supports = [float(stand_out(matches, best, self.quick_quantile, self.usual).sum()) for matches in quick]
         kept = np.argsort(-np.array(supports), kind="stable")[: self.keep]
         used = query[: self.keypoints]
         careful, best = match_candidates(
@@ -87,7 +95,7 @@ class MutualGeometry:
 
         def check(place: int) -> Verification:
             index, matches = kept[place], careful[place]
-            weights = stand_out(matches, best, self.quantile)
+            weights = stand_out(matches, best, self.quantile, self.usual)
             return self._check(used, candidates[index], matches, weights, supports[index], seconds)
 
         for index, result in zip(kept, map_cores(check, range(len(kept))), strict=True):
@@ -107,19 +115,29 @@ class MutualGeometry:
         points = np.stack([query.keypoints[matches.pairs[:, 0]], candidate.keypoints[matches.pairs[:, 1]]], axis=1)
         side = max(candidate.image_size)
         agreeing = estimate_similarity(points[:, 0], points[:, 1], self.wide * side) if len(matches) >= 4 else None
-        inliers, transform, model, score = np.zeros(len(matches), bool), None, "none", 0.0
+        inliers, transform, model, score, strength = np.zeros(len(matches), bool), None, "none", 0.0, 0.0
         if agreeing is not None:
             agree = agreeing[1]
-            score = self._score(points[agree, 0], weights[agree], max(query.image_size))
+            above = np.maximum(0, matches.similarities - self.usual)
+            score = self._spread(points[agree, 0], weights[agree], max(query.image_size))
+            strength = self._spread(points[agree, 0], above[agree], max(query.image_size))
             model, (transform, exact) = self._prove(points[agree], agreeing[0], self.narrow * side)
             inliers[np.flatnonzero(agree)[exact]] = True
         spent = seconds + time.perf_counter() - began
-        return Verification(matches.pairs, points, inliers, score, support, transform, model, spent)
+        return Verification(matches.pairs, points, inliers, strength, score, support, transform, model, spent)
 
-    def _score(self, points: Floats, weights: Floats, side: int) -> float:
+    def _spread(self, points: Floats, weights: Floats, side: int) -> float:
         column, row = (np.maximum(points, 0) // (self.cell * side)).astype(int).T
         sums = np.bincount(row * 64 + column, weights=weights) if len(points) else np.zeros(0)
         return float(np.sqrt(sums).sum())
+
+    def verdict(self, check: Verification | None) -> str:
+        """Say in words what geometry found: see `Evidence`."""
+        if check is None:
+            return "not verified"
+        if check.strength >= self.sure:
+            return "same place"
+        return "possible" if check.strength >= self.possible else "not confirmed"
 
     def _prove(self, points: Floats, similarity: NDArray[np.float64], pixels: float) -> tuple[str, Found]:
         """Return the model that explains the agreeing matches best, by narrow tolerance."""

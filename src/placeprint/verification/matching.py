@@ -18,6 +18,9 @@ from numpy.typing import NDArray
 from placeprint.threads import map_cores
 from placeprint.types import Floats, Ids
 
+FEW = 10
+"""Fewer candidates say too little of what is usual."""
+
 
 @dataclass(frozen=True, eq=False)
 class Matches:
@@ -85,14 +88,17 @@ def _match(query: Floats, candidate: Floats, min_similarity: float) -> tuple[Mat
     return Matches(np.stack([kept, nearest[kept]], axis=1).astype(np.int64), best[kept]), best
 
 
-def stand_out(matches: Matches, best: Floats, quantile: float) -> Floats:
+def stand_out(matches: Matches, best: Floats, quantile: float, usual: float) -> Floats:
     """Return ``(m,)``: how much each match is above what its query keypoint finds in most candidates.
 
     Args:
         matches: with one candidate.
         best: ``(candidates, n)`` of `match_candidates`.
         quantile: share of the candidates that count as most.
+        usual: cosine with an unrelated photo, which makes up for candidates that are missing.
     """
-    rank = min(len(best) - 1, int(quantile * len(best)))
-    usual = np.partition(best, rank, axis=0)[rank]
-    return np.asarray(np.maximum(0, matches.similarities - usual[matches.pairs[:, 0]]), np.float32)
+    missing = max(0, FEW - len(best))
+    padded = np.concatenate([best, np.full((missing, best.shape[1]), usual, np.float32)])
+    rank = min(len(padded) - 1, int(quantile * len(padded)))
+    found_elsewhere = np.partition(padded, rank, axis=0)[rank]
+    return np.asarray(np.maximum(0, matches.similarities - found_elsewhere[matches.pairs[:, 0]]), np.float32)

@@ -1,4 +1,4 @@
-"""Order the candidates by geometry and similarity together, and say what each is worth.
+"""Order the candidates by geometry and similarity together.
 
 Counting inliers makes good rankings worse: on a walk through a corridor, neighboring frames share most of their
 points and the count of inliers is no measure of nearness. The score of `geometry` (what stands out, spread over the
@@ -16,9 +16,6 @@ from numpy.typing import NDArray
 from placeprint.types import Floats, Verification
 
 SIMILARITY_WEIGHT = 0.05
-SURE_INLIERS = 30
-"""Verified matches from which on a candidate is the place: measured in benchmarks/accuracy."""
-POSSIBLE_INLIERS = 15
 
 
 def ranking_scores(similarities: Floats, checks: Sequence[Verification]) -> NDArray[np.float64]:
@@ -42,12 +39,3 @@ def ranking_scores(similarities: Floats, checks: Sequence[Verification]) -> NDAr
         if check.checked:
             scores[index] = 2 + np.log1p(2 * check.score) + SIMILARITY_WEIGHT * standing[index]
     return scores
-
-
-def verdict(check: Verification | None) -> str:
-    """Say in words what geometry found: see `Evidence`."""
-    if check is None:
-        return "not verified"
-    if check.num_inliers >= SURE_INLIERS:
-        return "same place"
-    return "possible" if check.num_inliers >= POSSIBLE_INLIERS else "not confirmed"

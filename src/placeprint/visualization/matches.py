@@ -16,7 +16,7 @@ from placeprint.types import Answer, Floats, Image
 HEIGHT = 480
 GAP = 12
 BAND = 34
-MAX_LINES = 60
+MAX_LINES = 40
 INK = (32, 33, 36)
 
 
@@ -76,11 +76,11 @@ def draw_answer(query: Image, database: Image, answer: Answer) -> Image:
     return draw_matches(query, database, first.verification.points[first.verification.inliers], title)
 
 
-def write_png(path: Path, picture: Image) -> None:
-    """Write an RGB picture as PNG."""
+def write_picture(path: Path, picture: Image) -> None:
+    """Write an RGB picture as PNG or JPEG, by the suffix of the path."""
     import PIL.Image
 
-    PIL.Image.fromarray(picture).save(path, "PNG")
+    PIL.Image.fromarray(picture).save(path, quality=88)
 
 
 def _scaled(image: Image) -> tuple[Image, NDArray[np.float64]]:
