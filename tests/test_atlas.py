@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 
 from placeprint import Atlas
-from placeprint.atlas import ADAPT_PHOTOS
 from placeprint.datasets.sample_photos import rephotograph
 from placeprint.errors import (
     AtlasExistsError,
@@ -24,6 +23,7 @@ from placeprint.errors import (
     PhotoError,
 )
 from placeprint.images import turn_image
+from placeprint.learning import ADAPT_PHOTOS
 from tests.conftest import make_scene, write_photo
 
 PLACES = 12
@@ -50,7 +50,7 @@ def atlas(built: Path, tmp_path: Path) -> Atlas:
 
 
 def _names(atlas: Atlas) -> list[str]:
-    return sorted(Path(record.path).name for record in atlas._usable().values())
+    return sorted(Path(record.path).name for record in atlas._store.usable().values())
 
 
 @pytest.mark.parametrize("number", [0, 5, 11])
@@ -195,7 +195,7 @@ def test_a_small_atlas_adapts_the_codebook_and_a_larger_one_learns_its_own(
     write_photo(folder / "another.png", make_scene(99))
     assert atlas.add([folder]).learned
     assert atlas.info().codebook == "shipped, adapted to 8 photos"
-    monkeypatch.setattr(Atlas, "_min_photos", lambda self: 9)
+    monkeypatch.setattr("placeprint.learning.min_photos", lambda tables: 9)
     write_photo(folder / "ninth.png", make_scene(100))
     assert atlas.add([folder]).learned
     assert atlas.info().codebook == "own, learnt from 9 photos"

@@ -32,7 +32,8 @@ def runs() -> Iterator[dict[str, Any]]:
             run = {"preset": preset, "dataset": dataset, "codebook": "own", "verify": 0, "turn": 0}
             yield from (run | {"codebook": codebook} for codebook in CODEBOOKS)
             yield run | {"verify": 50}
-        yield from (run | {"dataset": "sf_landmarks", "verify": 50, "turn": turn} for turn in TURNS)
+    turned = {"preset": "xfeat-vlad", "dataset": "sf_landmarks", "codebook": "own", "verify": 50}
+    yield from (turned | {"turn": turn} for turn in TURNS)
 
 
 def main() -> None:

@@ -6,22 +6,20 @@ The one place where the stages meet; ARCHITECTURE.md draws the way of a photo th
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-
+from placeprint import learning
 from placeprint.bulk import DescribedPhoto, describe_files
 from placeprint.codebooks import load_codebook
 from placeprint.describe import Describer, component
 from placeprint.errors import AtlasMismatchError, AtlasMissingError, OptionError
 from placeprint.images import as_image, list_photos, normalized
 from placeprint.presets import check_tables, load_preset
+from placeprint.searching import Searcher
 from placeprint.store import FILE_NAME, Manifest, PhotoRecord, Store
-from placeprint.threads import one_core_for_products
-from placeprint.types import Answer, Evidence, Image, Index, LocalFeatures, Verifier
-from placeprint.verification.rerank import ranking_scores
+from placeprint.types import Answer, Image
 from placeprint.version import __version__
 
 Progress = Callable[[int, int], None]
@@ -29,18 +27,6 @@ Progress = Callable[[int, int], None]
 COMMIT_PHOTOS = 64
 """Photos are written in groups, so that an interruption loses at most this many."""
 COMMIT_SECONDS = 5.0
-LEARN_PHOTOS = 4000
-"""Photos a codebook is learnt from at most, spread evenly over the atlas."""
-ADAPT_PHOTOS = 8
-"""From so many photos on the shipped codebook is adapted to them; the preset says from how many on an atlas learns
-one of its own."""
-GROWTH = 2.0
-"""The codebook is learnt anew when the atlas has grown by this factor."""
-TURNS = ((90, 180, 270), (30, 60, 120, 150, 210, 240, 300, 330))
-"""Turns in degrees tried for a query that is not confirmed as it is, stage by stage: networks and upright SIFT
-bear 15 degrees, and phones turn by quarters."""
-CACHE_PHOTOS = 500
-"""Photos whose decoded local features are kept in memory (about 260 KB each)."""
 
 
 @dataclass
@@ -110,15 +96,13 @@ class Atlas:
         self._store = store
         self._tables = tables
         self._describer = Describer(tables)
-        self._verifier: Verifier = component(tables, "verifier")
+        self._searcher = Searcher(store, tables)
         if dict(store.manifest.weights) != self._describer.weights():
             raise AtlasMismatchError(
                 f"the atlas {str(store.folder)!r} was made with other network weights than those installed; "
                 "install the matching version, or make the atlas anew"
             )
         self._state_name: str | None = None
-        self._index: tuple[int, Index] | None = None
-        self._features: dict[int, LocalFeatures] = {}
 
     @classmethod
     def create(cls, path: Path | str, preset: str = "xfeat-vlad") -> Atlas:
@@ -174,7 +158,7 @@ class Atlas:
         return self._store.manifest.preset
 
     def __len__(self) -> int:
-        return len(self._usable())
+        return len(self._store.usable())
 
     def add(
         self,
@@ -210,8 +194,8 @@ class Atlas:
             for path in set(map(str, paths)) - set(map(str, todo)):
                 _count_known(known[path], report)
             self._describe_and_store(todo, known, report, workers, progress)
-            if learn and self._should_learn():
-                self._learn()
+            if learn and learning.should_learn(self._store, self._tables):
+                learning.learn(self._store, self._tables)
                 report.learned = True
             if report.added or report.changed or report.learned:
                 self._store.maintain()
@@ -234,9 +218,9 @@ class Atlas:
         """
         with self._store.exclusive():
             self._refresh()
-            if len(self) < ADAPT_PHOTOS:
-                raise OptionError(f"the atlas has {len(self)} photos; to learn from them takes {ADAPT_PHOTOS}")
-            self._learn(progress, adapt)
+            if len(self) < learning.ADAPT_PHOTOS:
+                raise OptionError(f"the atlas has {len(self)} photos; to learn takes {learning.ADAPT_PHOTOS}")
+            learning.learn(self._store, self._tables, adapt=adapt, progress=progress)
             self._store.maintain()
         return len(self)
 
@@ -265,12 +249,10 @@ class Atlas:
     def info(self) -> AtlasInfo:
         """Tell what the atlas holds."""
         self._refresh()
-        usable = self._usable()
+        usable = self._store.usable()
         records = self._store.photos().values()
-        learned_from = 0
-        if self._state_name is not None:
-            learned_from = int(self._store.load_state(self._state_name).get("learned_from", 0))
-        way = "own, learnt from" if learned_from >= self._min_photos() else "shipped, adapted to"
+        learned_from = learning.learned_from(self._store)
+        way = "own, learnt from" if learned_from >= learning.min_photos(self._tables) else "shipped, adapted to"
         own = f"{way} {learned_from} photos" if learned_from else "shipped"
         return AtlasInfo(
             str(self._store.folder),
@@ -301,70 +283,9 @@ class Atlas:
         """
         self._refresh()
         image = as_image(photo)
-        with one_core_for_products():
-            best = self._look(image, 0, top, verify)
-            seconds = dict(best.seconds)
-            for stage in TURNS if turns and verify else ():
-                if best.best is not None:
-                    break
-                for degrees in stage:
-                    answer = self._look(image, degrees, top, verify)
-                    seconds = {part: spent + answer.seconds[part] for part, spent in seconds.items()}
-                    best = max(best, answer, key=_certainty)
-        return replace(best, seconds=seconds)
-
-    def _look(self, image: Image, degrees: float, top: int, verify: int) -> Answer:
-        """Search the photo turned by so many degrees."""
-        began = time.perf_counter()
-        features = self._describer.turned_features(image, degrees) if degrees else self._describer.features(image)
-        if not len(features) or self._state_name is None:
-            return Answer((), features, degrees, dict.fromkeys(("describe", "search", "verify"), 0.0))
-        descriptor = self._describer.descriptor(features)
-        described = time.perf_counter()
-        ranking = self._current_index().search(descriptor[None], max(top, verify))[0]
-        searched = time.perf_counter()
-        checks = self._verifier.verify(features, self._cached_features(ranking.ids[:verify].tolist()))
-        scores = ranking_scores(ranking.scores, checks)
-        photos = self._store.photos()
-        evidence = []
-        for place in np.argsort(-scores, kind="stable")[:top]:
-            check = checks[place] if place < len(checks) else None
-            record = photos[int(ranking.ids[place])]
-            evidence.append(
-                Evidence(
-                    record.id,
-                    record.path,
-                    float(ranking.scores[place]),
-                    float(scores[place]),
-                    check,
-                    self._verifier.verdict(check),
-                    record.location,
-                )
-            )
-        times = {
-            "describe": described - began,
-            "search": searched - described,
-            "verify": time.perf_counter() - searched,
-        }
-        return Answer(tuple(evidence), features, degrees, times)
-
-    def _current_index(self) -> Index:
-        """Return the index over all stored descriptors; it is made anew when the atlas has changed."""
-        if self._index is None or self._index[0] != self._store.version:
-            index: Index = component(self._tables, "index")
-            for ids, rows in self._store.descriptors():
-                index.add(ids, self._describer.decode_descriptors(rows))
-            self._index = (self._store.version, index)
-            self._features.clear()
-        return self._index[1]
-
-    def _cached_features(self, ids: Sequence[int]) -> list[LocalFeatures]:
-        missing = [i for i in ids if i not in self._features]
-        self._features.update(self._read_features(missing))
-        return [self._features[i] for i in ids]
-
-    def _usable(self) -> dict[int, PhotoRecord]:
-        return {i: record for i, record in self._store.photos().items() if record.error is None}
+        if not len(self):
+            return Answer((), self._describer.features(image), 0.0, {"describe": 0.0, "search": 0.0, "verify": 0.0})
+        return self._searcher.search(image, self._describer, top=top, verify=verify, turns=turns)
 
     def _refresh(self) -> None:
         """See what other processes wrote, and use the codebook that made the stored descriptors."""
@@ -397,8 +318,9 @@ class Atlas:
         written = time.monotonic()
 
         def commit() -> None:
-            self._commit(waiting, known, state, report)
+            photos = waiting.copy()
             waiting.clear()
+            self._commit(photos, known, state, report)
 
         try:
             for done, photo in enumerate(describe_files(paths, self._describer, known, workers), start=1):
@@ -433,68 +355,6 @@ class Atlas:
         replaced = [known[p.record.path].id for p in fresh if p.record.path in known]
         if fresh:
             self._store.append([(p.record, p.columns, p.descriptor) for p in fresh], state, replaced)
-
-    def _min_photos(self) -> int:
-        return int(self._tables["codebook"]["min_photos"])
-
-    def _should_learn(self) -> bool:
-        """Say whether the atlas has grown enough for a better codebook."""
-        count = len(self)
-        if count < ADAPT_PHOTOS or self._state_name is None:
-            return False
-        learned_from = int(self._store.load_state(self._state_name).get("learned_from", 0))
-        crossed = learned_from < self._min_photos() <= count
-        return crossed or count >= GROWTH * learned_from
-
-    def _learn(self, progress: Progress | None = None, adapt: bool | None = None) -> None:
-        """Learn from a sample of the stored features, then give all photos descriptors made with it."""
-        usable = self._usable()
-        ids = np.array(list(usable))
-        sample = ids[np.linspace(0, len(ids) - 1, min(len(ids), LEARN_PHOTOS)).astype(int)]
-        describer = Describer(self._tables)
-
-        def photos() -> Iterator[LocalFeatures]:
-            for start in range(0, len(sample), COMMIT_PHOTOS):
-                for _, features in self._read_features(sample[start : start + COMMIT_PHOTOS].tolist()):
-                    yield features
-
-        if adapt is None:
-            adapt = len(ids) < self._min_photos()
-        start = load_codebook(str(self._tables["codebook"]["shipped"]))
-        state = describer.learn(photos, len(sample), start, adapt=adapt)
-        state |= {"learned_from": np.array(len(ids))}
-        name = self._store.save_state(state)
-        done = 0
-
-        def describe(ids: Sequence[int]) -> dict[int, bytes]:
-            nonlocal done
-            made = {
-                i: describer.encode_descriptor(describer.descriptor(features))
-                for i, features in self._read_features(ids)
-            }
-            done += len(made)
-            if progress is not None:
-                progress(done, len(usable))
-            return made
-
-        self._store.replace_descriptors(name, describe)
-        self._refresh()
-
-    def _read_features(self, ids: Sequence[int]) -> list[tuple[int, LocalFeatures]]:
-        """Return the stored local features of photos, in the order of the ids."""
-        photos = self._store.photos()
-        columns = self._store.local_columns(ids)
-        return [
-            (i, self._describer.decode(columns[i], (photos[i].width, photos[i].height)))
-            for i in ids
-            if i in columns and i in photos
-        ]
-
-
-def _certainty(answer: Answer) -> float:
-    """What answers for several turns are compared by: how well geometry confirms the first candidate."""
-    first = answer.evidence[0].verification if answer.evidence else None
-    return 0.0 if first is None else first.strength
 
 
 def _is_current(path: Path, known: PhotoRecord | None) -> bool:

@@ -18,6 +18,7 @@ from placeprint.errors import NotFittedError, OptionError
 from placeprint.images import trim_border, turn_image, turn_matrix
 from placeprint.networks.weights import find_weights
 from placeprint.presets import Tables
+from placeprint.store import Store
 from placeprint.store.encoding import (
     Columns,
     decode_features,
@@ -101,6 +102,15 @@ class Describer:
     def decode(self, columns: Columns, image_size: tuple[int, int]) -> LocalFeatures:
         """Return the local features of stored bytes."""
         return decode_features(columns, image_size, self.extractor.dim, self._local_bits)
+
+    def read_features(self, store: Store, ids: Sequence[int]) -> list[tuple[int, LocalFeatures]]:
+        """Return the stored local features of photos by id, in the order of the ids; gone ones are empty."""
+        photos, columns = store.photos(), store.local_columns(ids)
+        none = np.zeros((0, 2), np.float32)
+        empty = LocalFeatures(none, np.zeros((0, self.extractor.dim), np.float32), none[:, 0], (1, 1))
+        return [
+            (i, self.decode(columns[i], (photos[i].width, photos[i].height)) if i in columns else empty) for i in ids
+        ]
 
     def encode_descriptor(self, descriptor: Floats) -> bytes:
         """Return the bytes of a global descriptor."""

@@ -168,6 +168,10 @@ class Store:
         """Return what is known of every photo, the skipped ones included, by id."""
         return self._load()[1]
 
+    def usable(self) -> dict[int, PhotoRecord]:
+        """Return what is known of every photo that can be searched, by id."""
+        return {i: record for i, record in self.photos().items() if record.error is None}
+
     def append(
         self,
         entries: Sequence[tuple[PhotoRecord, Columns | None, bytes | None]],

@@ -7,7 +7,7 @@
    scene has and one homography does not explain.
 3. *Score*: the weights of the agreeing matches, summed in each cell of a grid over the query, and the square roots
    of the cells summed. So matches count that stand out and that cover the picture; a hundred on one fence do not.
-   Where all candidates show the query's place, nothing stands out among them: the *strength* that the verdict rests on
+   Where all candidates show the query's place, nothing stands out among them: the *strength* that verdicts rest on
    weighs a match by how much it is above ``usual``, what keypoints of unrelated photos find.
 4. *Proof*: among the agreeing matches, a homography or fundamental matrix by MAGSAC++ with a narrow tolerance,
    whichever explains clearly more. Its inliers are the verified matches that are counted and drawn.

@@ -1,9 +1,8 @@
 """Order the candidates by geometry and similarity together.
 
-Counting inliers makes good rankings worse: on a walk through a corridor, neighboring frames share most of their
-points and the count of inliers is no measure of nearness. The score of `geometry` (what stands out, spread over the
-picture) orders those that were checked carefully; similarity only decides between near-equals. The others follow
-by what the quick pass found, so nothing is lost from the ranking.
+Geometry says which candidates show the query's place, and it says so far better than similarity. Which of several that
+do is the nearest view, it does not know: on a walk, neighboring frames share most of their points. So similarity keeps
+the word among candidates that are confirmed about equally well, and re-ranking does not make a good ranking worse.
 """
 
 from __future__ import annotations
@@ -15,27 +14,32 @@ from numpy.typing import NDArray
 
 from placeprint.types import Floats, Verification
 
-SIMILARITY_WEIGHT = 0.05
+EQUALLY = 0.7
+"""Candidates with this share of the best strength are confirmed about equally well."""
 
 
 def ranking_scores(similarities: Floats, checks: Sequence[Verification]) -> NDArray[np.float64]:
     """Return the score of each candidate, higher is better.
 
-    Candidates that were checked carefully get more than 1, those the quick pass left out between 0 and 1, and
-    those that were not verified, which keep their order, less than 0.
+    First come the candidates that are confirmed about as well as the best, by similarity (scores from 2 to 4), then
+    the others that were checked, by how much their matches stand out (1 to 2), then those a quick pass left out, by
+    what it found (0 to 1), then those that were not verified, by similarity (less than 0). Where geometry found
+    nothing at all, the similarities themselves are returned.
 
     Args:
-        similarities: ``(n,)`` of the global descriptors, non-increasing.
+        similarities: ``(n,)`` cosines of the global descriptors, non-increasing.
         checks: of the first candidates, at most n.
     """
     scores = np.asarray(similarities, np.float64)
-    if not len(checks):
+    best = max((check.strength for check in checks), default=0.0)
+    if best == 0:
         return scores
-    verified = scores[: len(checks)]
-    standing = (verified - verified.mean()) / (verified.std() + 1e-9)
-    scores = scores - 2
+    result = scores - 2
     for index, check in enumerate(checks):
-        scores[index] = check.support / (1 + check.support)
-        if check.checked:
-            scores[index] = 2 + np.log1p(2 * check.score) + SIMILARITY_WEIGHT * standing[index]
-    return scores
+        if check.strength >= EQUALLY * best:
+            result[index] = 3 + scores[index]
+        elif check.checked:
+            result[index] = 1 + check.score / (1 + check.score)
+        else:
+            result[index] = check.support / (1 + check.support)
+    return result

@@ -1,0 +1,83 @@
+"""When an atlas learns its codebook, and from what.
+
+A new atlas has the codebook that ships with the preset. From `ADAPT_PHOTOS` photos on it is adapted to them; from the
+preset's ``min_photos`` on, and each time the atlas has doubled, another is learnt. Local features are stored, so no
+photo is read again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+
+from placeprint.codebooks import load_codebook
+from placeprint.describe import Describer
+from placeprint.presets import Tables
+from placeprint.store import Store
+from placeprint.types import LocalFeatures
+
+ADAPT_PHOTOS = 8
+GROWTH = 2.0
+LEARN_PHOTOS = 4000
+"""Photos a codebook is learnt from at most, spread evenly over the atlas."""
+READ_PHOTOS = 64
+"""Photos whose features are read at once."""
+
+
+def min_photos(tables: Tables) -> int:
+    """Return from how many photos on an atlas learns a codebook of its own."""
+    return int(tables["codebook"]["min_photos"])
+
+
+def learned_from(store: Store) -> int:
+    """Return how many photos the codebook in use was learnt from; 0 for a shipped one."""
+    name = store.state_name
+    return 0 if name is None else int(store.load_state(name).get("learned_from", 0))
+
+
+def should_learn(store: Store, tables: Tables) -> bool:
+    """Say whether the atlas has grown enough for a better codebook."""
+    count, before = len(store.usable()), learned_from(store)
+    crossed = before < min_photos(tables) <= count
+    return count >= ADAPT_PHOTOS and (crossed or count >= GROWTH * before)
+
+
+def learn(
+    store: Store, tables: Tables, *, adapt: bool | None = None, progress: Callable[[int, int], None] | None = None
+) -> None:
+    """Learn from a sample of the stored features, then give all photos descriptors made with it, in one commit.
+
+    Args:
+        store: of the atlas, held exclusively.
+        tables: of its preset.
+        adapt: adapt the shipped codebook; False learns another; None chooses by the count of photos.
+        progress: called with the count of photos described and the count of all.
+    """
+    describer = Describer(tables)
+    ids = np.array(list(store.usable()))
+    sample = ids[np.linspace(0, len(ids) - 1, min(len(ids), LEARN_PHOTOS)).astype(int)]
+
+    def photos() -> Iterator[LocalFeatures]:
+        for start in range(0, len(sample), READ_PHOTOS):
+            for _, features in describer.read_features(store, sample[start : start + READ_PHOTOS].tolist()):
+                yield features
+
+    shipped = load_codebook(str(tables["codebook"]["shipped"]))
+    adapt = len(ids) < min_photos(tables) if adapt is None else adapt
+    state = describer.learn(photos, len(sample), shipped, adapt=adapt)
+    name = store.save_state(state | {"learned_from": np.array(len(ids))})
+    done = 0
+
+    def describe(chosen: Sequence[int]) -> dict[int, bytes]:
+        nonlocal done
+        made = {
+            i: describer.encode_descriptor(describer.descriptor(features))
+            for i, features in describer.read_features(store, chosen)
+        }
+        done += len(made)
+        if progress is not None:
+            progress(done, len(ids))
+        return made
+
+    store.replace_descriptors(name, describe)

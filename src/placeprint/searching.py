@@ -1,0 +1,130 @@
+"""One query: described, searched, verified; and, when nothing is confirmed, again in other turns."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from placeprint.describe import Describer, component
+from placeprint.presets import Tables
+from placeprint.store import Store
+from placeprint.threads import one_core_for_products
+from placeprint.types import Answer, Evidence, Image, Index, LocalFeatures, Ranking, Verification, Verifier
+from placeprint.verification.rerank import ranking_scores
+
+TURNS = ((90, 180, 270), (30, 60, 120, 150, 210, 240, 300, 330))
+"""Turns in degrees tried for a query that is not confirmed as it is, stage by stage: networks and upright SIFT
+bear 15 degrees, and phones turn by quarters."""
+CACHE_PHOTOS = 500
+"""Photos whose decoded local features are kept in memory, the latest used (about 260 KB each)."""
+
+
+class Searcher:
+    """Searches the photos of a store; keeps what it read until the store changes.
+
+    Args:
+        store: of the atlas.
+        tables: of its preset.
+    """
+
+    def __init__(self, store: Store, tables: Tables) -> None:
+        self._store = store
+        self._tables = tables
+        self._verifier: Verifier = component(tables, "verifier")
+        self._index: tuple[int, Index] | None = None
+        self._features: OrderedDict[int, LocalFeatures] = OrderedDict()
+
+    def search(self, image: Image, describer: Describer, *, top: int, verify: int, turns: bool) -> Answer:
+        """Say which place an image shows; arguments as `Atlas.search`.
+
+        Args:
+            image: ``(H, W, 3)`` uint8 RGB.
+            describer: with the state that made the stored descriptors.
+            top: candidates returned.
+            verify: candidates checked by geometry.
+            turns: whether to try other turns when nothing is confirmed.
+        """
+        with one_core_for_products():
+            best = self._look(image, describer, 0, top, verify)
+            seconds = dict(best.seconds)
+            for stage in TURNS if turns and verify else ():
+                if best.best is not None:
+                    break
+                for degrees in stage:
+                    answer = self._look(image, describer, degrees, top, verify)
+                    seconds = {part: spent + answer.seconds[part] for part, spent in seconds.items()}
+                    best = max(best, answer, key=_certainty)
+        return replace(best, seconds=seconds)
+
+    def _look(self, image: Image, describer: Describer, degrees: float, top: int, verify: int) -> Answer:
+        """Search the image turned by so many degrees."""
+        began = time.perf_counter()
+        features = describer.turned_features(image, degrees) if degrees else describer.features(image)
+        if not len(features):
+            return Answer(
+                (), features, degrees, {"describe": time.perf_counter() - began, "search": 0.0, "verify": 0.0}
+            )
+        descriptor = describer.descriptor(features)
+        described = time.perf_counter()
+        ranking = self._current_index(describer).search(descriptor[None], max(top, verify))[0]
+        searched = time.perf_counter()
+        checks = self._verifier.verify(features, self._read(describer, ranking.ids[:verify].tolist()))
+        evidence = self._evidence(ranking, checks)[:top]
+        times = {
+            "describe": described - began,
+            "search": searched - described,
+            "verify": time.perf_counter() - searched,
+        }
+        return Answer(evidence, features, degrees, times)
+
+    def _evidence(self, ranking: Ranking, checks: Sequence[Verification]) -> tuple[Evidence, ...]:
+        """Return all candidates in the order of geometry and similarity together."""
+        photos = self._store.photos()
+        scores = ranking_scores(ranking.scores, checks)
+        evidence = []
+        for place in np.argsort(-scores, kind="stable"):
+            check = checks[place] if place < len(checks) else None
+            record = photos[int(ranking.ids[place])]
+            evidence.append(
+                Evidence(
+                    record.id,
+                    record.path,
+                    float(ranking.scores[place]),
+                    float(scores[place]),
+                    check,
+                    self._verifier.verdict(check),
+                    record.location,
+                )
+            )
+        return tuple(evidence)
+
+    def _current_index(self, describer: Describer) -> Index:
+        """Return the index over all stored descriptors; it is made anew when the photos have changed."""
+        if self._index is None or self._index[0] != self._store.version:
+            index: Index = component(self._tables, "index")
+            for ids, rows in self._store.descriptors():
+                index.add(ids, describer.decode_descriptors(rows))
+            self._index = (self._store.version, index)
+            self._features.clear()
+        return self._index[1]
+
+    def _read(self, describer: Describer, ids: Sequence[int]) -> list[LocalFeatures]:
+        """Return the stored features of photos, from memory where they are."""
+        missing = [i for i in ids if i not in self._features]
+        self._features.update(describer.read_features(self._store, missing))
+        found = [self._features[i] for i in ids]
+        for i in ids:
+            self._features.move_to_end(i)
+        while len(self._features) > max(CACHE_PHOTOS, len(ids)):
+            self._features.popitem(last=False)
+        return found
+
+
+def _certainty(answer: Answer) -> float:
+    """What answers for several turns are compared by: how well geometry confirms the first candidate."""
+    first = answer.evidence[0].verification if answer.evidence else None
+    return 0.0 if first is None else first.strength
