@@ -32,6 +32,7 @@ check: setup
 # Accuracy and speed on the benchmark photos (PLACEPRINT_DATA says where they are); writes benchmarks/results.
 bench: setup
 	$(BIN)/python benchmarks/accuracy/run.py
+	$(BIN)/python benchmarks/accuracy/verdicts.py
 	$(BIN)/python benchmarks/speed/run.py
 	$(BIN)/python benchmarks/table.py
 

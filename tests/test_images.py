@@ -57,6 +57,13 @@ def test_place_and_time_come_from_exif(tmp_path: Path) -> None:
     assert photo.taken == datetime.datetime(2021, 5, 4, 3, 2, 1)
 
 
+def test_real_photos_have_the_places_their_cameras_wrote(data: Path) -> None:
+    for folder, latitude, longitude in (("lund", 55.7, 13.2), ("berlin", 52.5, 13.3)):
+        for path in find_photos([data / "gps" / folder]):
+            photo = read_photo(path)
+            assert photo.location == pytest.approx((latitude, longitude), abs=0.3), path
+
+
 def test_odd_exif_is_no_location(tmp_path: Path) -> None:
     exif = PIL.Image.Exif()
     exif.get_ifd(0x8825).update({1: "N", 2: (133.0, 30.0, 36.0), 3: "E", 4: (151.0, 0.0, 0.0)})

@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from placeprint.errors import WeightsError
-from placeprint.features.xfeat import XFeat, resize_to_stride
+from placeprint.features.resizing import resize_longest
+from placeprint.features.xfeat import XFeat
 from placeprint.networks import weights
 from placeprint.networks.xfeat import detect
 from tests.conftest import make_scene
@@ -39,7 +40,7 @@ def test_keypoints_and_descriptors_are_those_of_kornia() -> None:
     [((640, 480), (640, 480)), ((160, 120), (640, 480)), ((4000, 3000), (640, 480)), ((1000, 10), (640, 32))],
 )
 def test_the_network_sees_multiples_of_its_stride(size: tuple[int, int], expected: tuple[int, int]) -> None:
-    resized = resize_to_stride(np.zeros((size[1], size[0], 3), np.uint8), 640)
+    resized = resize_longest(np.zeros((size[1], size[0], 3), np.uint8), 640, 32)
     assert (resized.shape[1], resized.shape[0]) == expected
 
 

@@ -176,7 +176,8 @@ class Atlas:
         Args:
             places: files and folders.
             workers: threads; the count of cores when None.
-            progress: called with the count of photos done and the count of all.
+            progress: called with the count of photos done and the count of all; once more from the beginning when
+                the atlas learns a codebook and describes its photos anew.
             learn: learn a codebook when the atlas has grown enough.
 
         Raises:
@@ -195,7 +196,7 @@ class Atlas:
                 _count_known(known[path], report)
             self._describe_and_store(todo, known, report, workers, progress)
             if learn and learning.should_learn(self._store, self._tables):
-                learning.learn(self._store, self._tables)
+                learning.learn(self._store, self._tables, progress=progress)
                 report.learned = True
             if report.added or report.changed or report.learned:
                 self._store.maintain()

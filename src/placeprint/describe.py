@@ -33,6 +33,8 @@ State = dict[str, NDArray[Any]]
 
 MAX_DESCRIPTORS = 500_000
 """Local descriptors a codebook is learnt from at most."""
+MIN_WHITENING = 4000
+"""Photos whitening is fitted from, unless the preset says: fitted on a few hundred it ruins a ranking."""
 
 
 class Describer:
@@ -61,7 +63,7 @@ class Describer:
     def dim(self) -> int:
         """Length of the global descriptor; 0 before anything is learnt."""
         try:
-            return self.aggregator.dim if self.whitener is None else int(self._tables["whitener"]["dim"])
+            return self.aggregator.dim if self.whitener is None else self.whitener.dim
         except NotFittedError:
             return 0
 
@@ -135,7 +137,7 @@ class Describer:
         features = [_spread(photo, each) for photo in photos()]
         self.aggregator.adapt(features) if adapt else self.aggregator.refit(features)
         state = _prefixed("aggregator", registry.state_of(self.aggregator))
-        if "whitener" in self._tables and sample >= int(self._tables["whitener"]["min_photos"]):
+        if "whitener" in self._tables and sample >= int(self._tables["whitener"].get("min_photos", MIN_WHITENING)):
             vectors = np.stack([self.aggregator.aggregate(photo) for photo in photos()])
             self.whitener = component(self._tables, "whitener").fit(vectors)
             state |= _prefixed("whitener", registry.state_of(self.whitener))

@@ -8,7 +8,6 @@ placeprint counts in the photo as a person sees it.
 from __future__ import annotations
 
 import datetime
-import hashlib
 import io
 import math
 import os
@@ -41,13 +40,11 @@ class Photo:
 
     Args:
         image: ``(H, W, 3)`` uint8 RGB, upright.
-        sha256: of the file's bytes, hexadecimal.
         location: ``(latitude, longitude)`` in degrees (WGS 84), or None.
         taken: local time of the camera when the photo was taken, or None.
     """
 
     image: Image
-    sha256: str
     location: tuple[float, float] | None
     taken: datetime.datetime | None
 
@@ -76,7 +73,7 @@ def read_photo(source: Path | str | bytes) -> Photo:
             raise
         except Exception as error:  # decoders of damaged files raise nearly anything
             raise PhotoError(f"the picture is damaged ({_one_line(error)})") from error
-    return Photo(image, hashlib.sha256(data).hexdigest(), location, taken)
+    return Photo(image, location, taken)
 
 
 def read_image(source: Path | str | bytes) -> Image:
@@ -220,6 +217,16 @@ def _taken(exif: Exif) -> datetime.datetime | None:
 
 def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())[:120] or type(error).__name__
+
+
+def resize(image: Image, size: tuple[int, int]) -> Image:
+    """Scale to ``(width, height)``: averaging pixels when it shrinks, bicubic when it grows."""
+    import cv2
+
+    if size == (image.shape[1], image.shape[0]):
+        return image
+    shrinks = size[0] * size[1] < image.shape[0] * image.shape[1]
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC), np.uint8)
 
 
 def turn_image(image: Image, degrees: float) -> Image:

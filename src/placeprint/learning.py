@@ -15,6 +15,7 @@ from placeprint.codebooks import load_codebook
 from placeprint.describe import Describer
 from placeprint.presets import Tables
 from placeprint.store import Store
+from placeprint.threads import map_cores, one_core_for_products
 from placeprint.types import LocalFeatures
 
 ADAPT_PHOTOS = 8
@@ -71,13 +72,14 @@ def learn(
 
     def describe(chosen: Sequence[int]) -> dict[int, bytes]:
         nonlocal done
-        made = {
-            i: describer.encode_descriptor(describer.descriptor(features))
-            for i, features in describer.read_features(store, chosen)
-        }
+        made = map_cores(
+            lambda row: (row[0], describer.encode_descriptor(describer.descriptor(row[1]))),
+            describer.read_features(store, chosen),
+        )
         done += len(made)
         if progress is not None:
             progress(done, len(ids))
-        return made
+        return dict(made)
 
-    store.replace_descriptors(name, describe)
+    with one_core_for_products():
+        store.replace_descriptors(name, describe)

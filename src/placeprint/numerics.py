@@ -29,13 +29,3 @@ def power_law(values: NDArray[np.floating], exponent: float) -> Floats:
     """
     magnitude = np.abs(np.asarray(values, np.float32)) ** np.float32(exponent)
     return np.asarray(np.copysign(magnitude, values), np.float32)
-
-
-def top_indices(scores: NDArray[np.floating], count: int) -> NDArray[np.intp]:
-    """Return the indices of the ``count`` largest scores, best first; ties keep their order.
-
-    Example:
-        >>> top_indices(np.array([1.0, 3.0, 3.0, 2.0]), 3).tolist()
-        [1, 2, 3]
-    """
-    return np.argsort(-np.asarray(scores), kind="stable")[:count]

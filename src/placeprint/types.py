@@ -248,6 +248,8 @@ class Aggregator(Protocol):
 class Whitener(Protocol):
     """Decorrelate and shorten global descriptors."""
 
+    dim: int
+
     def fit(self, descriptors: Floats) -> Self:
         """Learn from ``(n, d)`` global descriptors; return self."""
 

@@ -21,7 +21,7 @@ from typing import Any
 
 from placeprint.atlas import Atlas
 from placeprint.datasets.place_folder import PlaceFolder
-from placeprint.errors import OptionError, PhotoError
+from placeprint.errors import DatasetError, OptionError, PhotoError
 from placeprint.evaluation.metrics import average_precisions, bootstrap_interval, first_hits, recall_at
 from placeprint.images import normalized, read_image, turn_image
 from placeprint.threads import num_cores
@@ -54,9 +54,12 @@ def evaluate_retrieval(
 
     Raises:
         OptionError: ``codebook`` is none of them.
+        DatasetError: no query has a positive.
     """
     if codebook not in CODEBOOKS:
         raise OptionError(f"no codebook called {codebook!r}; known: {', '.join(CODEBOOKS)}")
+    if not any(dataset.positives):
+        raise DatasetError(f"no query of {dataset.name!r} has a positive; recall cannot be measured")
     total = len(dataset.database) + len(dataset.queries)
     notify = progress or (lambda done, of: None)
     with tempfile.TemporaryDirectory(prefix="placeprint-") as folder:

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import numpy as np
 
+from placeprint.images import resize
 from placeprint.types import Floats, Image
 
 
-def resize_longest(image: Image, longest: int) -> Image:
+def resize_longest(image: Image, longest: int, multiple: int = 1) -> Image:
     """Scale a photo, up or down, so that its longest side has ``longest`` pixels.
 
     Small photos are enlarged: a network's receptive field sees about the same part of the scene whatever the
     camera's resolution.
-    """
-    import cv2
 
+    Args:
+        image: ``(H, W, 3)`` uint8.
+        longest: pixels.
+        multiple: both sides are rounded down to a multiple of this, at least one; 1 rounds to the nearest pixel.
+    """
     height, width = image.shape[:2]
     factor = longest / max(height, width)
-    if factor == 1:
-        return image
-    size = max(1, round(width * factor)), max(1, round(height * factor))
-    resized = cv2.resize(image, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC)
-    return np.asarray(resized, np.uint8)
+    if multiple == 1:
+        return resize(image, (max(1, round(width * factor)), max(1, round(height * factor))))
+    columns, rows = (max(1, int(side * factor + 1e-6) // multiple) for side in (width, height))
+    return resize(image, (columns * multiple, rows * multiple))
 
 
 def to_photo(points: Floats, resized: tuple[int, int], photo: tuple[int, int]) -> Floats:

@@ -11,9 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
-from placeprint.features.resizing import to_photo
+from placeprint.features.resizing import resize_longest, to_photo
 from placeprint.types import Image, LocalFeatures
 
 STRIDE = 32
@@ -53,20 +51,7 @@ class XFeat:
         from placeprint.networks.xfeat import detect
 
         height, width = image.shape[:2]
-        resized = resize_to_stride(image, self.size)
+        resized = resize_longest(image, self.size, STRIDE)
         points, descriptors, scores = detect(resized, self.max_keypoints, self.detection_threshold)
         keypoints = to_photo(points, (resized.shape[1], resized.shape[0]), (width, height))
         return LocalFeatures(keypoints, descriptors, scores, (width, height))
-
-
-def resize_to_stride(image: Image, longest: int) -> Image:
-    """Scale so that the longest side has about ``longest`` pixels and both are multiples of 32."""
-    import cv2
-
-    height, width = image.shape[:2]
-    factor = longest / max(height, width)
-    size = tuple(max(STRIDE, int(side * factor + 1e-6) // STRIDE * STRIDE) for side in (width, height))
-    if size == (width, height):
-        return image
-    shrinks = size[0] < width
-    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC), np.uint8)

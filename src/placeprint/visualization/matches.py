@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from placeprint.images import resize
 from placeprint.types import Answer, Floats, Image
 
 HEIGHT = 480
@@ -85,13 +86,9 @@ def write_picture(path: Path, picture: Image) -> None:
 
 def _scaled(image: Image) -> tuple[Image, NDArray[np.float64]]:
     """Return the photo at the common height, and the factors of x and y."""
-    import cv2
-
     height, width = image.shape[:2]
     new_width = max(1, round(width * HEIGHT / height))
-    shrinks = height > HEIGHT
-    scaled = cv2.resize(image, (new_width, HEIGHT), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
-    return np.asarray(scaled, np.uint8), np.array([new_width / width, HEIGHT / height])
+    return resize(image, (new_width, HEIGHT)), np.array([new_width / width, HEIGHT / height])
 
 
 def _spread(points: NDArray[np.float64], count: int) -> list[int]:
