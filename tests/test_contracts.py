@@ -154,6 +154,18 @@ def test_the_true_candidate_is_confirmed_with_the_right_matches(verifier: Any) -
     assert max(check.num_inliers for check in checks[:30]) < 10
 
 
+def test_the_size_of_the_photos_does_not_matter(verifier: Any) -> None:
+    query, truth = _warped()
+    large = LocalFeatures(query.keypoints * 8 + 3.5, query.descriptors, query.scores, (2560, 1920))
+    same, scaled = (verifier.verify(photo, [truth])[0] for photo in (query, large))
+    assert scaled.num_inliers == pytest.approx(same.num_inliers, abs=3)
+    assert scaled.strength == pytest.approx(same.strength, rel=0.1)
+    inliers = scaled.points[scaled.inliers]
+    mapped = np.column_stack([inliers[:, 0], np.ones(len(inliers))]) @ scaled.transform.T
+    assert scaled.model in {"homography", "similarity"}
+    assert np.median(np.linalg.norm(mapped[:, :2] / mapped[:, 2:] - inliers[:, 1], axis=1)) < 2
+
+
 def test_verification_is_repeatable(verifier: Any) -> None:
     query, truth = _warped(3)
     first, second = (verifier.verify(query, [truth, random_features(100, 32, 7)]) for _ in range(2))

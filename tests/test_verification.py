@@ -82,6 +82,14 @@ def test_a_known_similarity_is_found_and_a_collapsed_one_refused() -> None:
     assert estimate_similarity(*_moved(np.diag([0.01, 0.01, 1.0]), 0), 3.0) is None
 
 
+def test_a_transform_that_shrinks_everything_to_a_spot_explains_nothing() -> None:
+    generator = np.random.default_rng(2)
+    query = generator.uniform(0, 640, (60, 2)).astype(np.float32)
+    spot = generator.uniform(300, 330, (60, 2)).astype(np.float32)  # all within reach of one point
+    found = estimate_similarity(query, spot, 24.0)
+    assert found is None or found[1].sum() < 15
+
+
 def test_points_of_a_scene_with_depth_follow_a_fundamental_matrix() -> None:
     generator = np.random.default_rng(1)
     world = generator.uniform([-2, -2, 4], [2, 2, 8], (80, 3))

@@ -34,6 +34,8 @@ from placeprint.verification.models import (
     estimate_similarity,
 )
 
+SIDE = 640
+"""Pixels of the longest side that lengths are given for."""
 PREFERENCE = 1.2
 """A fundamental matrix must explain so many times the matches of a homography to be preferred: it is the weaker
 constraint and always explains some more."""
@@ -43,7 +45,7 @@ constraint and always explains some more."""
 class MutualGeometry:
     """Mutual nearest neighbors that stand out and agree with one transform.
 
-    Tolerances and cells are shares of the longest side of the photo they are measured in.
+    Lengths are in pixels of a photo whose longest side has 640, whatever the photo's own size.
 
     Args:
         quick_keypoints: strongest keypoints of each photo in the quick pass.
@@ -68,9 +70,9 @@ class MutualGeometry:
     keypoints: int = 1000
     min_similarity: float = 0.8
     quantile: float = 0.5
-    wide: float = 0.0375
-    narrow: float = 0.0125
-    cell: float = 0.0625
+    wide: float = 24.0
+    narrow: float = 8.0
+    cell: float = 40.0
     usual: float = 0.72
     sure: float = 7.0
     possible: float = 5.9
@@ -113,21 +115,23 @@ class MutualGeometry:
     ) -> Verification:
         began = time.perf_counter()
         points = np.stack([query.keypoints[matches.pairs[:, 0]], candidate.keypoints[matches.pairs[:, 1]]], axis=1)
-        side = max(candidate.image_size)
-        agreeing = estimate_similarity(points[:, 0], points[:, 1], self.wide * side) if len(matches) >= 4 else None
+        factors = SIDE / max(query.image_size), SIDE / max(candidate.image_size)
+        scaled = np.asarray(points * np.array(factors)[:, None], np.float32)
+        agreeing = estimate_similarity(scaled[:, 0], scaled[:, 1], self.wide) if len(matches) >= 4 else None
         inliers, transform, model, score, strength = np.zeros(len(matches), bool), None, "none", 0.0, 0.0
         if agreeing is not None:
             agree = agreeing[1]
             above = np.maximum(0, matches.similarities - self.usual)
-            score = self._spread(points[agree, 0], weights[agree], max(query.image_size))
-            strength = self._spread(points[agree, 0], above[agree], max(query.image_size))
-            model, (transform, exact) = self._prove(points[agree], agreeing[0], self.narrow * side)
+            score = self._spread(scaled[agree, 0], weights[agree])
+            strength = self._spread(scaled[agree, 0], above[agree])
+            model, (transform, exact) = self._prove(scaled[agree], agreeing[0])
             inliers[np.flatnonzero(agree)[exact]] = True
+            transform = _to_pixels(transform, model, *factors)
         spent = seconds + time.perf_counter() - began
         return Verification(matches.pairs, points, inliers, strength, score, support, transform, model, spent)
 
-    def _spread(self, points: Floats, weights: Floats, side: int) -> float:
-        column, row = (np.maximum(points, 0) // (self.cell * side)).astype(int).T
+    def _spread(self, points: Floats, weights: Floats) -> float:
+        column, row = (np.maximum(points, 0) // self.cell).astype(int).T
         sums = np.bincount(row * 64 + column, weights=weights) if len(points) else np.zeros(0)
         return float(np.sqrt(sums).sum())
 
@@ -139,19 +143,30 @@ class MutualGeometry:
             return "same place"
         return "possible" if check.strength >= self.possible else "not confirmed"
 
-    def _prove(self, points: Floats, similarity: NDArray[np.float64], pixels: float) -> tuple[str, Found]:
+    def _prove(self, points: Floats, similarity: NDArray[np.float64]) -> tuple[str, Found]:
         """Return the model that explains the agreeing matches best, by narrow tolerance."""
-        residuals = np.linalg.norm(points[:, 0] @ similarity[:2, :2].T + similarity[:2, 2] - points[:, 1], axis=1)
-        found: list[tuple[str, Found, float]] = [("similarity", (similarity, residuals < pixels), 1.0)]
+        query, database = points[:, 0], points[:, 1]
+        residuals = np.linalg.norm(query @ similarity[:2, :2].T + similarity[:2, 2] - database, axis=1)
+        found: list[tuple[str, Found, float]] = [("similarity", (similarity, residuals < self.narrow), 1.0)]
         for model, estimate, factor in (
             ("homography", estimate_homography, 1.0),
             ("fundamental", estimate_fundamental, PREFERENCE),
         ):
-            result = estimate(points[:, 0], points[:, 1], pixels)
+            result = estimate(query, database, self.narrow)
             if result is not None:
                 found.append((model, result, factor))
         model, result, _ = max(found, key=lambda entry: float(entry[1][1].sum()) / entry[2])
         return model, result
+
+
+def _to_pixels(
+    transform: NDArray[np.float64], model: str, query_factor: float, database_factor: float
+) -> NDArray[np.float64]:
+    """Return a transform between scaled photos as one between the photos themselves."""
+    query, database = np.diag([query_factor, query_factor, 1.0]), np.diag([database_factor, database_factor, 1.0])
+    if model == "fundamental":
+        return database @ transform @ query
+    return np.linalg.inv(database) @ transform @ query
 
 
 def _unchecked(support: float, seconds: float) -> Verification:

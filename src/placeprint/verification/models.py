@@ -20,12 +20,15 @@ MAX_SCALE = 5.0
 
 
 def estimate_similarity(query: Floats, database: Floats, pixels: float) -> Found | None:
-    """Fit turn, scale and shift by RANSAC.
+    """Fit turn, scale and shift by RANSAC, with a tolerance that holds in both photos.
+
+    A tolerance in the database photo alone lets a transform that shrinks everything to a spot explain anything, so
+    the fit is tried in both directions, and what counts as inlier is near in both photos.
 
     Args:
         query: ``(m, 2)`` points.
         database: ``(m, 2)`` points, matched row by row.
-        pixels: residual of an inlier.
+        pixels: residual of an inlier, in either photo.
 
     Returns:
         ``(3, 3)`` transform from query to database and ``(m,)`` inliers, or None.
@@ -38,10 +41,19 @@ def estimate_similarity(query: Floats, database: Floats, pixels: float) -> Found
         )
         return (None if matrix is None else np.vstack([matrix, [0.0, 0.0, 1.0]])), mask
 
-    found = _estimate(fit, query, database, 2)
-    if found is None or not 1 / MAX_SCALE < float(np.hypot(*found[0][:2, 0])) < MAX_SCALE:
-        return None
-    return found
+    forward, backward = _estimate(fit, query, database, 2), _estimate(fit, database, query, 2)
+    transforms: list[Transform] = [] if forward is None else [forward[0]]
+    if backward is not None and abs(np.linalg.det(backward[0])) > 1e-9:
+        transforms.append(np.asarray(np.linalg.inv(backward[0]), np.float64))
+    best: Found | None = None
+    for transform in transforms:
+        scale = float(np.hypot(*transform[:2, 0]))
+        if 1 / MAX_SCALE < scale < MAX_SCALE:
+            residuals = np.linalg.norm(query @ transform[:2, :2].T + transform[:2, 2] - database, axis=1)
+            inliers = residuals < pixels * min(1.0, scale)
+            if best is None or inliers.sum() > best[1].sum():
+                best = transform, inliers
+    return best
 
 
 def estimate_homography(query: Floats, database: Floats, pixels: float) -> Found | None:
