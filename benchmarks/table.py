@@ -1,4 +1,4 @@
-"""Make the tables of benchmarks/README.md of the files in benchmarks/results, and print them.
+"""Make the tables of benchmarks/README.md and README.md of the files in benchmarks/results, and print them.
 
     python benchmarks/table.py [--check]
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-README = HERE / "README.md"
+PRESETS = ("xfeat-vlad", "sift-vlad")
 BEGIN, END = "<!-- tables: made by benchmarks/table.py -->", "<!-- end of tables -->"
 
 
@@ -69,21 +69,76 @@ def speed() -> list[str]:
     return lines
 
 
+def verdicts() -> list[str]:
+    """Return the lines of the table of verdicts."""
+    result: dict[str, Any] = json.loads((HERE / "results" / "verdicts.json").read_text())
+    kinds = {
+        "right": "in the atlas, the right photo first",
+        "wrong": "in the atlas, a wrong photo first",
+        "elsewhere": "not in the atlas",
+    }
+    lines = ["| preset | queries | count | same place | possible | not confirmed |", "|---|---|---|---|---|---|"]
+    for preset in (name for name in result if name not in {"format", "made_by"}):
+        for kind, words in kinds.items():
+            row = result[preset][kind]
+            counts = " | ".join(str(count) for count in row["verdicts"].values())
+            lines.append(f"| {preset} | {words} | {row['count']} | {counts} |")
+    return lines
+
+
+def headline() -> list[str]:
+    """Return the lines of the short table of the README."""
+    made = json.loads((HERE / "results" / "speed.json").read_text())
+    lines = [
+        "| | `xfeat-vlad` | `sift-vlad` |",
+        "|---|---|---|",
+        "| recall@1 on sf_landmarks, search only | " + _cells("sf_landmarks", "own-0-0") + " |",
+        "| the same, 50 verified | " + _cells("sf_landmarks", "own-50-0") + " |",
+        "| recall@1 on corridor, search only (best published: 90.1) | " + _cells("corridor", "own-0-0") + " |",
+        "| the same, 50 verified | " + _cells("corridor", "own-50-0") + " |",
+    ]
+    times = " | ".join(f"{made['query'][preset]['ms']:.0f} ms" for preset in PRESETS)
+    sizes = " | ".join(
+        f"{_accuracy('sf_landmarks', preset, 'own-0-0')['bytes_per_photo'] / 1000:.0f} KB" for preset in PRESETS
+    )
+    return [*lines, f"| one query against 101 photos, 50 verified | {times} |", f"| disk a photo | {sizes} |"]
+
+
+def _cells(dataset: str, run: str) -> str:
+    values = (_accuracy(dataset, preset, run)["metrics"]["recall@1"] for preset in PRESETS)
+    return " | ".join(f"{100 * value:.1f}" for value in values)
+
+
+def _accuracy(dataset: str, preset: str, run: str) -> dict[str, Any]:
+    path = HERE / "results" / "accuracy" / f"{dataset}-{preset}-{run}.json"
+    result: dict[str, Any] = json.loads(path.read_text())
+    return result
+
+
 def _order(path: Path) -> tuple[object, ...]:
     dataset, kind, _, codebook, verify, turn = path.stem.rsplit("-", 5)
     return dataset != "sf_landmarks", kind != "xfeat", int(turn), int(verify), codebook != "own", codebook
 
 
-def main() -> None:
-    tables = "\n".join(["", "### Accuracy", "", *accuracy(), "", "### Speed", "", *speed(), ""])
-    text = README.read_text(encoding="utf-8")
+def _fill(path: Path, lines: list[str]) -> tuple[str, str]:
+    """Return a document as it is, and with these lines between its marks."""
+    text = path.read_text(encoding="utf-8")
     before, rest = text.split(BEGIN)
     _, after = rest.split(END)
-    made = f"{before}{BEGIN}\n{tables}\n{END}{after}"
+    return text, f"{before}{BEGIN}\n\n" + "\n".join(lines) + f"\n\n{END}{after}"
+
+
+def main() -> None:
+    tables = ["### Accuracy", "", *accuracy(), "", "### Verdicts", "", *verdicts(), "", "### Speed", "", *speed()]
+    stale = False
+    for path, lines in ((HERE / "README.md", tables), (HERE.parent / "README.md", headline())):
+        text, filled = _fill(path, lines)
+        stale |= text != filled
+        if "--check" not in sys.argv[1:]:
+            path.write_text(filled, encoding="utf-8")
     if "--check" in sys.argv[1:]:
-        sys.exit(made != text)
-    README.write_text(made, encoding="utf-8")
-    print(tables)
+        sys.exit(stale)
+    print("\n".join(tables))
 
 
 if __name__ == "__main__":
