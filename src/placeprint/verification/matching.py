@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from placeprint.threads import map_cores
 from placeprint.types import Floats, Ids
@@ -36,10 +35,6 @@ class Matches:
 
     def __len__(self) -> int:
         return len(self.pairs)
-
-    def __getitem__(self, chosen: NDArray[np.bool_]) -> Matches:
-        """Return the matches a mask chooses."""
-        return Matches(self.pairs[chosen], self.similarities[chosen])
 
 
 def mutual_matches(query: Floats, candidate: Floats, min_similarity: float = -1.0) -> Matches:
