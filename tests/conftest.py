@@ -49,6 +49,10 @@ def write_photo(path: Path, image: Image, **options: object) -> Path:
     return path
 
 
+HEAR_INTERRUPTS = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+"""Lets a child process hear Ctrl-C, also where the tests run in the background, which ignores it."""
+
+
 def random_features(count: int, dim: int, seed: int = 0, *, signed: bool = True) -> LocalFeatures:
     """Return features with random unit descriptors."""
     generator = np.random.default_rng(seed)

@@ -24,7 +24,7 @@ from placeprint.errors import (
 )
 from placeprint.images import turn_image
 from placeprint.learning import ADAPT_PHOTOS
-from tests.conftest import make_scene, write_photo
+from tests.conftest import HEAR_INTERRUPTS, make_scene, write_photo
 
 PLACES = 12
 
@@ -240,13 +240,16 @@ def test_progress_counts_to_the_end(photos: Path, tmp_path: Path) -> None:
     assert seen[-1] == (PLACES, PLACES)
 
 
-ADD = """
+ADD = (
+    HEAR_INTERRUPTS
+    + """
 import sys
 import placeprint.atlas
 placeprint.atlas.COMMIT_PHOTOS = 2
 from placeprint import Atlas
 Atlas.open_or_create(sys.argv[1], "sift-vlad").add([sys.argv[2]], workers=1, progress=lambda d, t: print(d, flush=True))
 """
+)
 
 
 @pytest.mark.parametrize(
@@ -257,7 +260,9 @@ def test_an_interrupted_run_is_resumed_without_loss(
 ) -> None:
     path = tmp_path / "atlas"
     with subprocess.Popen(
-        [sys.executable, "-c", ADD, str(path), str(photos)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        [sys.executable, "-c", ADD, str(path), str(photos)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
     ) as process:
         assert process.stdout is not None
         for line in process.stdout:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from placeprint.datasets.sample_photos import rephotograph
-from tests.conftest import make_scene, write_photo
+from tests.conftest import HEAR_INTERRUPTS, make_scene, write_photo
 
 
 def run(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -160,7 +160,7 @@ def test_ctrl_c_is_told_in_one_line(folder: Path, tmp_path: Path) -> None:
         write_photo(tmp_path / "photos" / f"{number}.png", make_scene(number, 800, 600))
     command = ["index", tmp_path / "photos", "--into", tmp_path / "a", "--preset", "sift-vlad", "--workers", 1]
     with subprocess.Popen(
-        [sys.executable, "-m", "placeprint", *map(str, command)],
+        [sys.executable, "-c", HEAR_INTERRUPTS + "from placeprint.cli import main; main()", *map(str, command)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
