@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -171,20 +173,25 @@ def test_a_damaged_state_is_refused(store: Store) -> None:
         store.load_state(name)
 
 
-def _mount(folder: Path, options: str) -> None:
+@contextlib.contextmanager
+def _small_disk(folder: Path, options: str) -> Iterator[None]:
+    """Mount a file system of its own on a folder, or skip the test."""
     folder.mkdir(exist_ok=True)
     done = subprocess.run(
         ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)], capture_output=True, check=False
     )
     if done.returncode:
         pytest.skip("a small file system cannot be mounted here")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="mounting needs root")
 def test_a_full_disk_is_said_and_nothing_is_lost(tmp_path: Path) -> None:
     folder = tmp_path / "small"
-    _mount(folder, "size=600k")
-    try:
+    with _small_disk(folder, "size=600k"):
         store = Store.create(folder / "atlas", MANIFEST)
         stored = 0
         big = encode_features(random_features(500, 8), 8)
@@ -197,15 +204,12 @@ def test_a_full_disk_is_said_and_nothing_is_lost(tmp_path: Path) -> None:
                 stored += 1
         assert stored > 3
         assert len(Store(store.folder).photos()) == stored
-    finally:
-        subprocess.run(["umount", str(folder)], check=True)
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="mounting needs root")
 def test_a_read_only_folder_can_be_searched_but_not_written(tmp_path: Path) -> None:
     folder = tmp_path / "small"
-    _mount(folder, "size=5m")
-    try:
+    with _small_disk(folder, "size=5m"):
         store = Store.create(folder / "atlas", MANIFEST)
         with store.exclusive():
             store.append([_entry("a")], "s")
@@ -216,5 +220,3 @@ def test_a_read_only_folder_can_be_searched_but_not_written(tmp_path: Path) -> N
             pass
         with pytest.raises(AtlasWriteError, match="the folder is read-only"):
             Store.create(folder / "other", MANIFEST)
-    finally:
-        subprocess.run(["umount", str(folder)], check=True)
