@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from placeprint import registry
+from placeprint.errors import ShapeError
 from placeprint.types import LocalFeatures
 from tests.conftest import make_scene, random_features
 
@@ -84,6 +85,29 @@ def test_features_have_the_declared_form(extractor: Any) -> None:
 def test_max_keypoints_is_kept(extractor: Any) -> None:
     few = type(extractor)(**registry.params_of(extractor) | {"max_keypoints": 20})
     assert len(few.extract(make_scene(0))) == 20
+
+
+def test_there_are_no_keypoints_where_the_mask_forbids_them(extractor: Any) -> None:
+    scene = make_scene(0, 320, 240)
+    mask = np.zeros((240, 320), bool)
+    mask[:, 200:] = True
+    features = extractor.extract(scene, mask)
+    assert len(features) > 10
+    column, row = np.rint(features.keypoints).astype(int).T
+    assert mask[row, column].all()
+    assert len(extractor.extract(scene, np.zeros((240, 320), bool))) == 0
+    with pytest.raises(ShapeError, match=r"shape of its image, \(240, 320\), got \(10, 10\)"):
+        extractor.extract(scene, np.zeros((10, 10), bool))
+
+
+def test_a_pyramid_finds_more_than_one_size(extractor: Any) -> None:
+    scene = make_scene(0, 320, 240)
+    params = registry.params_of(extractor) | {"max_keypoints": 100_000}
+    one = type(extractor)(**params).extract(scene)
+    two = type(extractor)(**params | {"scales": (1.0, 0.5)}).extract(scene)
+    assert len(two) > len(one)
+    assert two.image_size == (320, 240)
+    assert ((two.keypoints >= -0.5) & (two.keypoints <= np.array([319.5, 239.5]))).all()
 
 
 def test_extraction_is_repeatable(extractor: Any) -> None:

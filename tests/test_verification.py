@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from placeprint.types import Floats, Verification
-from placeprint.verification.matching import Matches, match_candidates, mutual_matches, stand_out
+from placeprint.types import Floats, Matches, Verification
+from placeprint.verification.matching import match_candidates, mutual_matches, stand_out
 from placeprint.verification.models import estimate_fundamental, estimate_homography, estimate_similarity
 from placeprint.verification.rerank import ranking_scores
 from tests.conftest import random_features

@@ -2,13 +2,16 @@
 
 Conventions, for the whole package:
 
-- An image is ``(H, W, 3)`` uint8, RGB, after the EXIF turn.
+- An image is ``(H, W, 3)`` uint8, RGB, after the EXIF turn. A mask is ``(H, W)`` bool, True where features may be.
 - A point is ``(x, y)`` in pixels of the photo as read; ``(0, 0)`` is the *centre* of the top-left pixel.
 - Sizes are ``(width, height)``; only array shapes are ``(H, W)``.
 - Stages exchange NumPy arrays. Torch stays inside a stage.
+- A local descriptor is a float32 row of unit length. A binary descriptor of b bits is a row of ``±1 / sqrt(b)``: the
+  cosine of two is ``1 - 2 h / b`` for their Hamming distance h, and nothing downstream needs to tell the kinds apart.
 - A global descriptor is a float32 row of unit length; a photo without features has the zero vector.
 - A score is a similarity: higher is better, everywhere.
-- Angles are degrees, counter-clockwise for turns of a photo.
+- Turns of a photo are degrees counter-clockwise; the angle of a keypoint is degrees from the x to the y axis, which is
+  clockwise on the screen.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ from numpy.typing import NDArray
 from placeprint.errors import ShapeError
 
 Image = NDArray[np.uint8]
+Mask = NDArray[np.bool_]
 Floats = NDArray[np.float32]
 Ids = NDArray[np.int64]
 
@@ -42,7 +46,7 @@ class LocalFeatures:
         scores: ``(n,)`` float32, higher is stronger.
         image_size: ``(width, height)`` of the photo in pixels.
         scales: ``(n,)`` float32 diameters in pixels, or None.
-        angles: ``(n,)`` float32 degrees in [0, 360), or None.
+        angles: ``(n,)`` float32 degrees in [0, 360), from the x to the y axis, or None.
 
     Raises:
         ShapeError: the arrays do not fit together.
@@ -95,6 +99,48 @@ class LocalFeatures:
     def strongest(self, count: int) -> LocalFeatures:
         """Return the ``count`` features of highest score, strongest first; equal scores keep their order."""
         return self[np.argsort(-self.scores, kind="stable")[:count]]
+
+
+@dataclass(frozen=True, eq=False)
+class Matches:
+    """Matches of one pair of photos, by rising row of the query.
+
+    Args:
+        pairs: ``(m, 2)`` int64, row in the query and row in the candidate.
+        scores: ``(m,)`` float32, higher is better: the cosine, one minus the ratio, or a network's confidence.
+        refined: ``(m, 2, 2)`` float32, the point in the query and the one in the candidate where the matcher moved
+            them, or None when they are the keypoints.
+    """
+
+    pairs: Ids
+    scores: Floats
+    refined: Floats | None = None
+
+    def __post_init__(self) -> None:
+        m = len(self.pairs)
+        _require(self.pairs.shape == (m, 2), "pairs", "(m, 2)", self.pairs.shape)
+        _require(self.scores.shape == (m,), "scores", f"({m},)", self.scores.shape)
+        refined = self.refined
+        _require(
+            refined is None or refined.shape == (m, 2, 2), "refined", f"({m}, 2, 2)", getattr(refined, "shape", None)
+        )
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def __getitem__(self, chosen: NDArray[np.bool_] | NDArray[np.intp] | slice) -> Matches:
+        """Return the chosen matches: a boolean mask, indices in the wanted order, or a slice."""
+        return Matches(self.pairs[chosen], self.scores[chosen], None if self.refined is None else self.refined[chosen])
+
+    def best(self, count: int) -> Matches:
+        """Return the ``count`` matches of highest score, best first; equal scores keep their order."""
+        return self[np.argsort(-self.scores, kind="stable")[:count]]
+
+    def points(self, query: LocalFeatures, candidate: LocalFeatures) -> Floats:
+        """Return ``(m, 2, 2)``: of each match the point in the query and the one in the candidate."""
+        if self.refined is not None:
+            return self.refined
+        return np.stack([query.keypoints[self.pairs[:, 0]], candidate.keypoints[self.pairs[:, 1]]], axis=1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -221,8 +267,11 @@ class Extractor(Protocol):
     def dim(self) -> int:
         """Length of one descriptor."""
 
-    def extract(self, image: Image) -> LocalFeatures:
-        """Return the features of one ``(H, W, 3)`` uint8 RGB image, none for a featureless one."""
+    def extract(self, image: Image, mask: Mask | None = None) -> LocalFeatures:
+        """Return the features of one ``(H, W, 3)`` uint8 RGB image, none for a featureless one.
+
+        With a mask, ``(H, W)`` bool, there are keypoints only where it is True.
+        """
 
 
 class Aggregator(Protocol):
@@ -271,6 +320,13 @@ class Index(Protocol):
 
     def search(self, descriptors: Floats, top: int) -> list[Ranking]:
         """Return the ``top`` best ids for each of ``(q, d)`` queries, fewer when there are fewer."""
+
+
+class Matcher(Protocol):
+    """Say which keypoints of two photos are the same point of the scene."""
+
+    def match(self, query: LocalFeatures, candidates: Sequence[LocalFeatures]) -> list[Matches]:
+        """Return the matches with each candidate, in their order; no keypoint of either side is matched twice."""
 
 
 class Verifier(Protocol):

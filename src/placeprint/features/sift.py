@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from placeprint.features.resizing import resize_longest, to_photo
+from placeprint.features.pyramid import allowed, over_pyramid
 from placeprint.features.selection import spread_order
 from placeprint.numerics import normalize
-from placeprint.types import Floats, Image, LocalFeatures
+from placeprint.types import Floats, Image, LocalFeatures, Mask
 
 
 @dataclass(kw_only=True, eq=False)
@@ -29,7 +29,8 @@ class SIFT:
 
     Args:
         max_keypoints: so many are kept, the strongest of each part of the picture first.
-        size: longest side in pixels of the copy that is searched.
+        size: longest side in pixels of the copy that is searched; 0 for the photo as it is.
+        scales: factors of that size; SIFT itself looks for all sizes of keypoints below it.
         contrast_threshold: lower finds more and weaker keypoints (Lowe's D(x), times OpenCV's layer factor).
         edge_threshold: higher keeps more keypoints on edges.
         upright: describe all keypoints unturned.
@@ -39,6 +40,7 @@ class SIFT:
 
     max_keypoints: int = 1000
     size: int = 640
+    scales: tuple[float, ...] = (1.0,)
     contrast_threshold: float = 0.04
     edge_threshold: float = 10.0
     upright: bool = False
@@ -50,32 +52,41 @@ class SIFT:
         """Length of one descriptor."""
         return 128
 
-    def extract(self, image: Image) -> LocalFeatures:
+    def extract(self, image: Image, mask: Mask | None = None) -> LocalFeatures:
         """Return the keypoints of an ``(H, W, 3)`` uint8 RGB image, with scales and angles.
 
         Scales are diameters in pixels of the photo. The order is that of `spread_order`.
         """
+        return over_pyramid(
+            image,
+            mask,
+            self._detect,
+            size=self.size,
+            scales=self.scales,
+            max_keypoints=self.max_keypoints,
+            cells=self.cells,
+        )
+
+    def _detect(self, image: Image, mask: Mask | None) -> LocalFeatures:
         import cv2
 
-        height, width = image.shape[:2]
-        resized = resize_longest(image, self.size)
-        grey = cv2.cvtColor(resized, cv2.COLOR_RGB2GRAY)
+        grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
         sift = cv2.SIFT.create(contrastThreshold=self.contrast_threshold, edgeThreshold=self.edge_threshold)
         detected = sift.detect(grey, None)
         found = _upright(detected) if self.upright else list(detected)
-        size = (resized.shape[1], resized.shape[0])
+        size = (image.shape[1], image.shape[0])
         points = np.array([point.pt for point in found], np.float32).reshape(-1, 2)
         strengths = np.array([point.response for point in found], np.float32)
-        order = spread_order(points, strengths, size, self.cells)[: self.max_keypoints]
+        inside = np.flatnonzero(allowed(points, mask))
+        order = inside[spread_order(points[inside], strengths[inside], size, self.cells)[: self.max_keypoints]]
         kept, raw = sift.compute(grey, [found[index] for index in order]) if len(order) else ((), None)
         descriptors = np.asarray(np.zeros((0, 128)) if raw is None else raw, np.float32)
-        factor = max(width, height) / max(size)
         return LocalFeatures(
-            to_photo(np.array([point.pt for point in kept], np.float32).reshape(-1, 2), size, (width, height)),
+            np.array([point.pt for point in kept], np.float32).reshape(-1, 2),
             root_sift(descriptors) if self.root else normalize(descriptors),
             np.array([point.response for point in kept], np.float32),
-            (width, height),
-            np.array([point.size * factor for point in kept], np.float32),
+            size,
+            np.array([point.size for point in kept], np.float32),
             np.array([point.angle % 360 for point in kept], np.float32),
         )
 

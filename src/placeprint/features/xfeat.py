@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from placeprint.features.resizing import resize_longest, to_photo
-from placeprint.types import Image, LocalFeatures
+from placeprint.features.pyramid import over_pyramid
+from placeprint.types import Image, LocalFeatures, Mask
 
 STRIDE = 32
 """The network halves the picture five times."""
@@ -24,12 +24,14 @@ class XFeat:
 
     Args:
         max_keypoints: the strongest are kept.
-        size: longest side in pixels the network sees.
+        size: longest side in pixels the network sees; 0 for the photo as it is.
+        scales: factors of that size, one pass of the network each.
         detection_threshold: probability a keypoint must exceed, in [0, 1].
     """
 
     max_keypoints: int = 1000
     size: int = 640
+    scales: tuple[float, ...] = (1.0,)
     detection_threshold: float = 0.05
 
     @property
@@ -42,16 +44,24 @@ class XFeat:
         """Name of the weights used."""
         return "xfeat"
 
-    def extract(self, image: Image) -> LocalFeatures:
+    def extract(self, image: Image, mask: Mask | None = None) -> LocalFeatures:
         """Return the keypoints of an ``(H, W, 3)`` uint8 RGB image, strongest first.
 
         Raises:
             WeightsError: the weights are not installed.
         """
+        return over_pyramid(
+            image,
+            mask,
+            self._detect,
+            size=self.size,
+            scales=self.scales,
+            max_keypoints=self.max_keypoints,
+            multiple=STRIDE,
+        )
+
+    def _detect(self, image: Image, mask: Mask | None) -> LocalFeatures:
         from placeprint.networks.xfeat import detect
 
-        height, width = image.shape[:2]
-        resized = resize_longest(image, self.size, STRIDE)
-        points, descriptors, scores = detect(resized, self.max_keypoints, self.detection_threshold)
-        keypoints = to_photo(points, (resized.shape[1], resized.shape[0]), (width, height))
-        return LocalFeatures(keypoints, descriptors, scores, (width, height))
+        points, descriptors, scores = detect(image, self.max_keypoints, self.detection_threshold, mask)
+        return LocalFeatures(points, descriptors, scores, (image.shape[1], image.shape[0]))

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from placeprint.networks.weights import fit_into, load_weights
-from placeprint.types import Floats, Image
+from placeprint.types import Floats, Image, Mask
 
 CELL = 8
 """Pixels of the picture a cell of the descriptor map covers."""
@@ -35,13 +35,16 @@ def load_xfeat() -> Any:
         return _load()
 
 
-def detect(image: Image, max_keypoints: int, threshold: float) -> tuple[Floats, Floats, Floats]:
+def detect(
+    image: Image, max_keypoints: int, threshold: float, mask: Mask | None = None
+) -> tuple[Floats, Floats, Floats]:
     """Find and describe keypoints.
 
     Args:
         image: ``(H, W, 3)`` uint8 RGB; H and W are multiples of 32.
         max_keypoints: the strongest are kept.
         threshold: probability a keypoint must exceed.
+        mask: ``(H, W)`` bool, True where keypoints may be.
 
     Returns:
         ``(n, 2)`` whole pixels, ``(n, 64)`` unit descriptors, ``(n,)`` falling scores.
@@ -59,6 +62,8 @@ def detect(image: Image, max_keypoints: int, threshold: float) -> tuple[Floats, 
         descriptor_map, logits, reliability = model(tensor)
         probability = F.pixel_shuffle(logits.softmax(1)[:, : CELL * CELL], CELL)[0, 0].cpu().numpy()
         points = _maxima(probability, threshold)
+        if mask is not None:
+            points = points[mask[points[:, 1], points[:, 0]]]
         # the grid the weights were trained with: pixel p of W at p * w / (W - 1) - 0.5 of a map of width w
         grid = torch.from_numpy(2 * points / np.array([width - 1, height - 1], np.float32) - 1)
         grid = grid.float().to(tensor.device)

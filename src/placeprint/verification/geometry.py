@@ -25,8 +25,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from placeprint.threads import map_cores
-from placeprint.types import Floats, LocalFeatures, Verification
-from placeprint.verification.matching import Matches, match_candidates, stand_out
+from placeprint.types import Floats, LocalFeatures, Matches, Verification
+from placeprint.verification.matching import match_candidates, stand_out
 from placeprint.verification.models import (
     Found,
     estimate_fundamental,
@@ -114,14 +114,14 @@ class MutualGeometry:
         seconds: float,
     ) -> Verification:
         began = time.perf_counter()
-        points = np.stack([query.keypoints[matches.pairs[:, 0]], candidate.keypoints[matches.pairs[:, 1]]], axis=1)
+        points = matches.points(query, candidate)
         factors = SIDE / max(query.image_size), SIDE / max(candidate.image_size)
         scaled = np.asarray(points * np.array(factors)[:, None], np.float32)
         agreeing = estimate_similarity(scaled[:, 0], scaled[:, 1], self.wide) if len(matches) >= 4 else None
         inliers, transform, model, score, strength = np.zeros(len(matches), bool), None, "none", 0.0, 0.0
         if agreeing is not None:
             agree = agreeing[1]
-            above = np.maximum(0, matches.similarities - self.usual)
+            above = np.maximum(0, matches.scores - self.usual)
             score = self._spread(scaled[agree, 0], weights[agree])
             strength = self._spread(scaled[agree, 0], above[agree])
             model, (transform, exact) = self._prove(scaled[agree], agreeing[0])

@@ -10,31 +10,14 @@ does not (the idea of local naive-Bayes nearest neighbors, McCann and Lowe, CVPR
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from placeprint.threads import map_cores
-from placeprint.types import Floats, Ids
+from placeprint.types import Floats, Matches
 
 FEW = 10
 """Fewer candidates say too little of what is usual."""
-
-
-@dataclass(frozen=True, eq=False)
-class Matches:
-    """Matches of one pair of photos.
-
-    Args:
-        pairs: ``(m, 2)`` int64, row in the query and row in the candidate, by rising query row.
-        similarities: ``(m,)`` float32 cosines.
-    """
-
-    pairs: Ids
-    similarities: Floats
-
-    def __len__(self) -> int:
-        return len(self.pairs)
 
 
 def mutual_matches(query: Floats, candidate: Floats, min_similarity: float = -1.0) -> Matches:
@@ -96,4 +79,4 @@ def stand_out(matches: Matches, best: Floats, quantile: float, usual: float) -> 
     padded = np.concatenate([best, np.full((missing, best.shape[1]), usual, np.float32)])
     rank = min(len(padded) - 1, int(quantile * len(padded)))
     found_elsewhere = np.partition(padded, rank, axis=0)[rank]
-    return np.asarray(np.maximum(0, matches.similarities - found_elsewhere[matches.pairs[:, 0]]), np.float32)
+    return np.asarray(np.maximum(0, matches.scores - found_elsewhere[matches.pairs[:, 0]]), np.float32)

@@ -1,0 +1,116 @@
+"""One photo at several sizes, and its keypoints back in the photo's pixels.
+
+An extractor says what it finds in one picture (`Detect`); what is the same for all of them is here: the copy of the
+right size, further copies of other sizes, the mask, and which keypoints to keep.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from placeprint.errors import OptionError, ShapeError
+from placeprint.features.resizing import resize_longest, to_photo
+from placeprint.features.selection import spread_order
+from placeprint.types import Floats, Image, LocalFeatures, Mask
+
+Detect = Callable[[Image, Mask | None], LocalFeatures]
+"""Find the features of one picture, in its own pixels, where the mask is True; best first."""
+
+
+def over_pyramid(
+    image: Image,
+    mask: Mask | None,
+    detect: Detect,
+    *,
+    size: int,
+    scales: Sequence[float] = (1.0,),
+    max_keypoints: int,
+    cells: int = 1,
+    multiple: int = 1,
+) -> LocalFeatures:
+    """Detect on a photo at several sizes.
+
+    Args:
+        image: ``(H, W, 3)`` uint8.
+        mask: ``(H, W)`` bool, True where keypoints may be; None for everywhere.
+        detect: what finds features in one picture.
+        size: longest side in pixels the photo is brought to; 0 leaves it as it is.
+        scales: factors of that size, one picture each.
+        max_keypoints: so many are kept, in the order of `spread_order`.
+        cells: parts of the picture along each side that keypoints are spread over; 1 for the strongest only.
+        multiple: sides of the pictures are multiples of this.
+
+    Returns:
+        Features in pixels of the photo; scales are diameters in its pixels.
+
+    Raises:
+        ShapeError: the mask is not of the image's size.
+        OptionError: there is no scale, or one is not above 0.
+    """
+    height, width = image.shape[:2]
+    if mask is not None and mask.shape != (height, width):
+        raise ShapeError(f"a mask must have the shape of its image, {(height, width)}, got {mask.shape}")
+    if not scales or min(scales) <= 0:
+        raise OptionError(f"scales must be factors above 0, got {list(scales)}")
+    levels = []
+    for scale in scales:
+        level = resize_longest(image, max(1, round((size or max(height, width)) * scale)), multiple)
+        found = detect(level, None if mask is None else shrunk_mask(mask, level))
+        levels.append(_in_photo(found, (width, height)))
+    features = levels[0] if len(levels) == 1 else _joined(levels)
+    if mask is not None:
+        features = features[allowed(features.keypoints, mask)]
+    if len(levels) > 1:
+        order = spread_order(features.keypoints, features.scores, (width, height), cells)
+        features = features[order]
+    return features[:max_keypoints]
+
+
+def shrunk_mask(mask: Mask, level: Image) -> Mask:
+    """Return the mask at the size of a copy: True where all pixels under it are."""
+    import cv2
+
+    size = (level.shape[1], level.shape[0])
+    return np.asarray(cv2.resize(mask.astype(np.uint8) * 255, size, interpolation=cv2.INTER_AREA) == 255)
+
+
+def allowed(points: Floats, mask: Mask | None) -> Mask:
+    """Say which of ``(n, 2)`` points are where an ``(H, W)`` mask is True; None allows all.
+
+    Example:
+        >>> allowed(np.array([[0.4, 0.0], [0.6, 0.0]]), np.array([[True, False]])).tolist()
+        [True, False]
+    """
+    if mask is None:
+        return np.ones(len(points), bool)
+    column, row = np.clip(np.rint(points).astype(int), 0, np.array(mask.shape[::-1]) - 1).T
+    return np.asarray(mask[row, column], bool)
+
+
+def _in_photo(found: LocalFeatures, photo: tuple[int, int]) -> LocalFeatures:
+    """Return the features of a level in pixels of the photo."""
+    factor = max(photo) / max(found.image_size)
+    return replace(
+        found,
+        keypoints=to_photo(found.keypoints, found.image_size, photo),
+        image_size=photo,
+        scales=None if found.scales is None else found.scales * np.float32(factor),
+    )
+
+
+def _joined(parts: Sequence[LocalFeatures]) -> LocalFeatures:
+    def join(arrays: Sequence[Floats | None]) -> Floats | None:
+        present = [array for array in arrays if array is not None]
+        return np.concatenate(present) if len(present) == len(arrays) else None
+
+    return LocalFeatures(
+        np.concatenate([part.keypoints for part in parts]),
+        np.concatenate([part.descriptors for part in parts]),
+        np.concatenate([part.scores for part in parts]),
+        parts[0].image_size,
+        join([part.scales for part in parts]),
+        join([part.angles for part in parts]),
+    )
