@@ -12,7 +12,8 @@ import numpy as np
 
 from placeprint import Atlas
 from placeprint.datasets.sample_photos import PLACES, SECOND_VIEWS, read_samples, rephotograph, sample_photos
-from placeprint.visualization.matches import draw_answer, write_picture
+from placeprint.visualization.canvas import write_picture
+from placeprint.visualization.matches import draw_answer
 
 DOCS = Path(__file__).parents[1] / "docs" / "images"
 

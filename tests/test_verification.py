@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from placeprint.errors import OptionError
 from placeprint.types import Floats, Matches, Verification
+from placeprint.verification.estimation import estimate
 from placeprint.verification.matching import match_candidates, mutual_matches, stand_out
-from placeprint.verification.models import estimate_fundamental, estimate_homography, estimate_similarity
+from placeprint.verification.models import MODELS, residuals
 from placeprint.verification.rerank import ranking_scores
 from tests.conftest import random_features
 
@@ -68,7 +70,7 @@ def _moved(transform: Floats, outliers: int = 30) -> tuple[Floats, Floats]:
 
 def test_a_known_homography_is_found() -> None:
     true = np.array([[1.1, 0.1, 5], [-0.1, 0.9, 20], [2e-4, 1e-4, 1]])
-    found = estimate_homography(*_moved(true), 2.0)
+    found = estimate("homography", *_moved(true), 2.0)
     assert found is not None
     np.testing.assert_allclose(found[0] / found[0][2, 2], true, atol=2e-3, rtol=1e-2)
     assert found[1][30:].all() and found[1][:30].mean() < 0.2
@@ -76,18 +78,36 @@ def test_a_known_homography_is_found() -> None:
 
 def test_a_known_similarity_is_found_and_a_collapsed_one_refused() -> None:
     true = np.array([[0.6, -0.5, 30], [0.5, 0.6, 10], [0, 0, 1]])
-    found = estimate_similarity(*_moved(true), 3.0)
+    found = estimate("similarity", *_moved(true), 3.0)
     assert found is not None
     np.testing.assert_allclose(found[0], true, atol=1e-2, rtol=1e-2)
-    assert estimate_similarity(*_moved(np.diag([0.01, 0.01, 1.0]), 0), 3.0) is None
+    assert estimate("similarity", *_moved(np.diag([0.01, 0.01, 1.0]), 0), 3.0) is None
 
 
 def test_a_transform_that_shrinks_everything_to_a_spot_explains_nothing() -> None:
     generator = np.random.default_rng(2)
     query = generator.uniform(0, 640, (60, 2)).astype(np.float32)
     spot = generator.uniform(300, 330, (60, 2)).astype(np.float32)  # all within reach of one point
-    found = estimate_similarity(query, spot, 24.0)
+    found = estimate("similarity", query, spot, 24.0)
     assert found is None or found[1].sum() < 15
+
+
+CAMERAS = (np.array([[500.0, 0, 320], [0, 500, 240], [0, 0, 1]]),) * 2
+EVERY = [
+    *(("opencv", model) for model in MODELS),
+    *(("poselib", model) for model in ("homography", "fundamental", "essential")),
+]
+
+
+def _two_views(*, flat: bool) -> tuple[Floats, Floats]:
+    """Return 120 points of a scene seen by two cameras, a plane that only slides or one with depth; 20 are wrong."""
+    generator = np.random.default_rng(4)
+    world = generator.uniform([-2, -1.5, 5], [2, 1.5, 5 if flat else 9], (120, 3))
+    left = world[:, :2] / world[:, 2:] * 500 + (320, 240)
+    moved = world - [0.6, 0.1, 0.0]
+    right = moved[:, :2] / moved[:, 2:] * 500 + (320, 240)
+    right[:20] = generator.uniform(0, 600, (20, 2))
+    return left.astype(np.float32), right.astype(np.float32)
 
 
 def test_points_of_a_scene_with_depth_follow_a_fundamental_matrix() -> None:
@@ -96,19 +116,49 @@ def test_points_of_a_scene_with_depth_follow_a_fundamental_matrix() -> None:
     left = world[:, :2] / world[:, 2:] * 500 + 300
     right = (world[:, :2] - [0.7, 0.1]) / world[:, 2:] * 500 + 300
     right[:15] = generator.uniform(0, 600, (15, 2))
-    found = estimate_fundamental(left.astype(np.float32), right.astype(np.float32), 1.0)
+    found = estimate("fundamental", left.astype(np.float32), right.astype(np.float32), 1.0)
     assert found is not None and found[1][15:].mean() > 0.95
-    homography = estimate_homography(left.astype(np.float32), right.astype(np.float32), 1.0)
+    homography = estimate("homography", left.astype(np.float32), right.astype(np.float32), 1.0)
     assert homography is None or homography[1].sum() < found[1].sum()
 
 
-@pytest.mark.parametrize("estimate", [estimate_similarity, estimate_homography, estimate_fundamental])
+@pytest.mark.parametrize(("method", "model"), EVERY)
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 7])
-def test_too_few_or_equal_points_give_none(estimate: object, count: int) -> None:
-    assert callable(estimate)
+def test_too_few_or_equal_points_give_none(method: str, model: str, count: int) -> None:
     points = np.full((count, 2), 5.0, np.float32)
-    assert estimate(points, points, 1.0) is None
-    assert estimate(np.full((40, 2), 5.0, np.float32), np.full((40, 2), 5.0, np.float32), 1.0) is None
+    assert estimate(model, points, points, 1.0, method=method, cameras=CAMERAS) is None
+    same = np.full((40, 2), 5.0, np.float32)
+    assert estimate(model, same, same, 1.0, method=method, cameras=CAMERAS) is None
+
+
+@pytest.mark.parametrize(("method", "model"), EVERY)
+def test_points_on_one_line_give_no_transform_of_the_plane(method: str, model: str) -> None:
+    line = np.column_stack([np.arange(60), 2 * np.arange(60) + 3]).astype(np.float32)
+    found = estimate(model, line, line + 5, 1.0, method=method, cameras=CAMERAS)
+    assert found is None if model != "similarity" else found is not None and found[1].all()
+
+
+@pytest.mark.parametrize(("method", "model"), EVERY)
+def test_every_estimator_finds_the_right_matches_and_repeats_itself(method: str, model: str) -> None:
+    query, database = _two_views(flat=model in {"similarity", "affine", "homography"})
+    found, again = (estimate(model, query, database, 2.0, method=method, seed=5, cameras=CAMERAS) for _ in range(2))
+    assert found is not None and again is not None
+    np.testing.assert_array_equal(found[0], again[0])
+    assert found[1][20:].mean() > 0.9
+    assert found[1][:20].mean() < 0.35
+    assert (residuals(model, found[0], query, database, CAMERAS)[found[1]] < 2).all()
+
+
+def test_options_that_do_not_go_together_are_refused() -> None:
+    points = np.random.default_rng(0).uniform(0, 99, (20, 2)).astype(np.float32)
+    with pytest.raises(OptionError, match="no model called 'plane'; known: similarity, affine"):
+        estimate("plane", points, points, 1.0)
+    with pytest.raises(OptionError, match="no method called 'magic'; known: opencv, poselib"):
+        estimate("homography", points, points, 1.0, method="magic")
+    with pytest.raises(OptionError, match="poselib has no affine"):
+        estimate("affine", points, points, 1.0, method="poselib")
+    with pytest.raises(OptionError, match="needs the intrinsics"):
+        estimate("essential", points, points, 1.0)
 
 
 def _check(strength: float, score: float = 0.0, support: float = 0.0, model: str = "homography") -> Verification:

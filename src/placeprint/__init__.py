@@ -12,14 +12,19 @@ from placeprint.version import __version__
 
 if TYPE_CHECKING:
     from placeprint.atlas import Atlas
+    from placeprint.pairs import match
 
-__all__ = ["Atlas", "__version__"]
+__all__ = ["Atlas", "__version__", "match"]
 
 
 def __getattr__(name: str) -> Any:
-    """Load `Atlas` when it is asked for, so that importing the package stays quick."""
+    """Load `Atlas` and `match` when they are asked for, so that importing the package stays quick."""
     if name == "Atlas":
         from placeprint.atlas import Atlas
 
         return Atlas
+    if name == "match":
+        from placeprint.pairs import match
+
+        return match
     raise AttributeError(f"module 'placeprint' has no attribute {name!r}")

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from placeprint import registry
 from placeprint.errors import NotFittedError, OptionError
-from placeprint.images import trim_border, turn_image, turn_matrix
+from placeprint.features.turning import turned_features
 from placeprint.networks.weights import find_weights
 from placeprint.presets import Tables
 from placeprint.store import Store
@@ -72,25 +72,8 @@ class Describer:
         return self.extractor.extract(image)
 
     def turned_features(self, image: Image, degrees: float) -> LocalFeatures:
-        """Return the features of the image turned counter-clockwise, in pixels of the image as it is.
-
-        Black borders, which a turn leaves, are cut off before the extractor scales the picture.
-        """
-        height, width = image.shape[:2]
-        matrix, _ = turn_matrix((width, height), degrees)
-        turned, (left, top) = trim_border(turn_image(image, degrees))
-        found = self.features(turned)
-        inverse = np.linalg.inv(matrix[:, :2])
-        points = (found.keypoints + np.array([left, top]) - matrix[:, 2]) @ inverse.T
-        inside = ((points >= -0.5) & (points <= np.array([width, height]) - 0.5)).all(axis=1)
-        return LocalFeatures(
-            points[inside].astype(np.float32),
-            found.descriptors[inside],
-            found.scores[inside],
-            (width, height),
-            None if found.scales is None else found.scales[inside],
-            None if found.angles is None else (found.angles[inside] + np.float32(degrees)) % 360,
-        )
+        """Return the features of the image turned counter-clockwise, in pixels of the image as it is."""
+        return turned_features(self.extractor, image, degrees)
 
     def descriptor(self, features: LocalFeatures) -> Floats:
         """Return the ``(dim,)`` unit global descriptor, zeros without features."""

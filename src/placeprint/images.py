@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".heic", ".heif"})
 MAX_PIXELS = 200_000_000
 """Photos with more pixels are refused before they are decoded: 200 megapixels take 600 MB."""
+FILM_DIAGONAL = math.hypot(36, 24)
+"""Millimeters."""
 MIN_SIDE = 16
 """Shorter sides hold no place."""
 
@@ -42,11 +44,13 @@ class Photo:
         image: ``(H, W, 3)`` uint8 RGB, upright.
         location: ``(latitude, longitude)`` in degrees (WGS 84), or None.
         taken: local time of the camera when the photo was taken, or None.
+        focal: focal length in pixels of the image, by what EXIF says of a 35 mm film, or None.
     """
 
     image: Image
     location: tuple[float, float] | None
     taken: datetime.datetime | None
+    focal: float | None = None
 
 
 def read_photo(source: Path | str | bytes) -> Photo:
@@ -73,7 +77,7 @@ def read_photo(source: Path | str | bytes) -> Photo:
             raise
         except Exception as error:  # decoders of damaged files raise nearly anything
             raise PhotoError(f"the picture is damaged ({_one_line(error)})") from error
-    return Photo(image, location, taken)
+    return Photo(image, location, taken, _focal(exif, image))
 
 
 def read_image(source: Path | str | bytes) -> Image:
@@ -213,6 +217,19 @@ def _taken(exif: Exif) -> datetime.datetime | None:
         return datetime.datetime.strptime(str(text).strip("\x00 "), "%Y:%m:%d %H:%M:%S")
     except ValueError:
         return None
+
+
+def _focal(exif: Exif, image: Image) -> float | None:
+    """Return the focal length in pixels: 35 mm film has a diagonal of `FILM_DIAGONAL`."""
+    from PIL.ExifTags import IFD, Base
+
+    try:
+        millimeters = float(exif.get_ifd(IFD.Exif).get(Base.FocalLengthIn35mmFilm))  # type: ignore[arg-type]  # None raises
+    except (TypeError, ValueError, ZeroDivisionError):
+        return None
+    if not (math.isfinite(millimeters) and millimeters > 0):
+        return None
+    return millimeters / FILM_DIAGONAL * math.hypot(image.shape[0], image.shape[1])
 
 
 def _one_line(error: Exception) -> str:

@@ -10,15 +10,13 @@ from dataclasses import replace
 import numpy as np
 
 from placeprint.describe import Describer, component
+from placeprint.features.turning import TURNS
 from placeprint.presets import Tables
 from placeprint.store import Store
 from placeprint.threads import one_core_for_products
 from placeprint.types import Answer, Evidence, Image, Index, LocalFeatures, Ranking, Verification, Verifier
 from placeprint.verification.rerank import ranking_scores
 
-TURNS = ((90, 180, 270), (30, 60, 120, 150, 210, 240, 300, 330))
-"""Turns in degrees tried for a query that is not confirmed as it is, stage by stage: networks and upright SIFT
-bear 15 degrees, and phones turn by quarters."""
 CACHE_PHOTOS = 500
 """Photos whose decoded local features are kept in memory, the latest used (about 260 KB each)."""
 
@@ -63,7 +61,7 @@ class Searcher:
     def _look(self, image: Image, describer: Describer, degrees: float, top: int, verify: int) -> Answer:
         """Search the image turned by so many degrees."""
         began = time.perf_counter()
-        features = describer.turned_features(image, degrees) if degrees else describer.features(image)
+        features = describer.turned_features(image, degrees)
         if not len(features):
             return Answer(
                 (), features, degrees, {"describe": time.perf_counter() - began, "search": 0.0, "verify": 0.0}

@@ -46,7 +46,7 @@ def demo(
 def _write_samples(photos: Path, queries: Path) -> None:
     from placeprint.datasets.sample_photos import ELSEWHERE, PLACES, SECOND_VIEWS, read_samples
     from placeprint.store.files import writing
-    from placeprint.visualization.matches import write_picture
+    from placeprint.visualization.canvas import write_picture
 
     places = read_samples(PLACES)
     with writing(photos.parent):

@@ -109,7 +109,8 @@ def _as_data(path: Path, answer: Answer) -> dict[str, Any]:
 def _save_matches(folder: Path, path: Path, answer: Answer) -> None:
     from placeprint.images import read_image
     from placeprint.store.files import writing
-    from placeprint.visualization.matches import draw_answer, write_picture
+    from placeprint.visualization.canvas import write_picture
+    from placeprint.visualization.matches import draw_answer
 
     if not answer.evidence or answer.evidence[0].verification is None:
         return

@@ -26,13 +26,9 @@ from numpy.typing import NDArray
 
 from placeprint.threads import map_cores
 from placeprint.types import Floats, LocalFeatures, Matches, Verification
+from placeprint.verification.estimation import Found, estimate
 from placeprint.verification.matching import match_candidates, stand_out
-from placeprint.verification.models import (
-    Found,
-    estimate_fundamental,
-    estimate_homography,
-    estimate_similarity,
-)
+from placeprint.verification.models import residuals, to_pixels
 
 SIDE = 640
 """Pixels of the longest side that lengths are given for."""
@@ -117,7 +113,9 @@ class MutualGeometry:
         points = matches.points(query, candidate)
         factors = SIDE / max(query.image_size), SIDE / max(candidate.image_size)
         scaled = np.asarray(points * np.array(factors)[:, None], np.float32)
-        agreeing = estimate_similarity(scaled[:, 0], scaled[:, 1], self.wide) if len(matches) >= 4 else None
+        agreeing = None
+        if len(matches) >= 4:
+            agreeing = estimate("similarity", scaled[:, 0], scaled[:, 1], self.wide)
         inliers, transform, model, score, strength = np.zeros(len(matches), bool), None, "none", 0.0, 0.0
         if agreeing is not None:
             agree = agreeing[1]
@@ -126,7 +124,7 @@ class MutualGeometry:
             strength = self._spread(scaled[agree, 0], above[agree])
             model, (transform, exact) = self._prove(scaled[agree], agreeing[0])
             inliers[np.flatnonzero(agree)[exact]] = True
-            transform = _to_pixels(transform, model, *factors)
+            transform = to_pixels(transform, model, *factors)
         spent = seconds + time.perf_counter() - began
         return Verification(matches.pairs, points, inliers, strength, score, support, transform, model, spent)
 
@@ -146,27 +144,14 @@ class MutualGeometry:
     def _prove(self, points: Floats, similarity: NDArray[np.float64]) -> tuple[str, Found]:
         """Return the model that explains the agreeing matches best, by narrow tolerance."""
         query, database = points[:, 0], points[:, 1]
-        residuals = np.linalg.norm(query @ similarity[:2, :2].T + similarity[:2, 2] - database, axis=1)
-        found: list[tuple[str, Found, float]] = [("similarity", (similarity, residuals < self.narrow), 1.0)]
-        for model, estimate, factor in (
-            ("homography", estimate_homography, 1.0),
-            ("fundamental", estimate_fundamental, PREFERENCE),
-        ):
-            result = estimate(query, database, self.narrow)
+        exact = residuals("similarity", similarity, query, database) < self.narrow
+        found: list[tuple[str, Found, float]] = [("similarity", (similarity, exact), 1.0)]
+        for model, factor in (("homography", 1.0), ("fundamental", PREFERENCE)):
+            result = estimate(model, query, database, self.narrow)
             if result is not None:
                 found.append((model, result, factor))
         model, result, _ = max(found, key=lambda entry: float(entry[1][1].sum()) / entry[2])
         return model, result
-
-
-def _to_pixels(
-    transform: NDArray[np.float64], model: str, query_factor: float, database_factor: float
-) -> NDArray[np.float64]:
-    """Return a transform between scaled photos as one between the photos themselves."""
-    query, database = np.diag([query_factor, query_factor, 1.0]), np.diag([database_factor, database_factor, 1.0])
-    if model == "fundamental":
-        return database @ transform @ query
-    return np.linalg.inv(database) @ transform @ query
 
 
 def _unchecked(support: float, seconds: float) -> Verification:

@@ -1,101 +1,110 @@
-"""Transforms between two photos, estimated robustly by OpenCV; None instead of an exception on poor input."""
+"""What two photos of one scene may have in common: kinds of transform, and how far matches are from them.
+
+| model | explains | points it takes |
+|---|---|---|
+| `similarity` | turn, scale, shift | 2 |
+| `affine` | a plane seen from afar | 3 |
+| `homography` | a plane, or a camera that only turned | 4 |
+| `fundamental` | any rigid scene, `x2^T F x1 = 0` | 7 |
+| `essential` | any rigid scene through cameras of known intrinsics, `x2^T K2^-T E K1^-1 x1 = 0` | 5 |
+
+Equations: Hartley and Zisserman, Multiple View Geometry, 2nd edition, 2004, chapters 2, 4 and 9.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from placeprint.errors import OptionError
 from placeprint.types import Floats
 
 Transform = NDArray[np.float64]
-Found = tuple[Transform, NDArray[np.bool_]]
-
-CONFIDENCE = 0.999
-ITERATIONS = 1000
-MAX_SCALE = 5.0
-"""Two photos whose scales differ by more have no matches to speak of: the transform has collapsed."""
+Cameras = tuple[NDArray[np.float64], NDArray[np.float64]]
+"""The ``(3, 3)`` intrinsic matrices of the query and of the database photo."""
 
 
-def estimate_similarity(query: Floats, database: Floats, pixels: float) -> Found | None:
-    """Fit turn, scale and shift by RANSAC, with a tolerance that holds in both photos.
-
-    A tolerance in the database photo alone lets a transform that shrinks everything to a spot explain anything, so
-    the fit is tried in both directions, and what counts as inlier is near in both photos.
+@dataclass(frozen=True)
+class Model:
+    """One kind of transform.
 
     Args:
-        query: ``(m, 2)`` points.
-        database: ``(m, 2)`` points, matched row by row.
-        pixels: residual of an inlier, in either photo.
-
-    Returns:
-        ``(3, 3)`` transform from query to database and ``(m,)`` inliers, or None.
+        sample: matches that determine it.
+        solutions: transforms that one sample may give.
+        pointwise: whether it says where a point goes, not only on which line.
+        parameters: numbers it consists of.
     """
-    import cv2
 
-    def fit(a: Floats, b: Floats) -> tuple[Any, Any]:
-        matrix, mask = cv2.estimateAffinePartial2D(
-            a, b, method=cv2.RANSAC, ransacReprojThreshold=pixels, maxIters=500, confidence=0.99
-        )
-        return (None if matrix is None else np.vstack([matrix, [0.0, 0.0, 1.0]])), mask
-
-    forward, backward = _estimate(fit, query, database, 2), _estimate(fit, database, query, 2)
-    transforms: list[Transform] = [] if forward is None else [forward[0]]
-    if backward is not None and abs(np.linalg.det(backward[0])) > 1e-9:
-        transforms.append(np.asarray(np.linalg.inv(backward[0]), np.float64))
-    best: Found | None = None
-    for transform in transforms:
-        scale = float(np.hypot(*transform[:2, 0]))
-        if 1 / MAX_SCALE < scale < MAX_SCALE:
-            residuals = np.linalg.norm(query @ transform[:2, :2].T + transform[:2, 2] - database, axis=1)
-            inliers = residuals < pixels * min(1.0, scale)
-            if best is None or inliers.sum() > best[1].sum():
-                best = transform, inliers
-    return best
+    sample: int
+    solutions: int
+    pointwise: bool
+    parameters: int
 
 
-def estimate_homography(query: Floats, database: Floats, pixels: float) -> Found | None:
-    """Fit a homography by MAGSAC++ (Barath et al., CVPR 2020); arguments and result as `estimate_similarity`."""
-    import cv2
+MODELS = {
+    "similarity": Model(2, 1, True, 4),
+    "affine": Model(3, 1, True, 6),
+    "homography": Model(4, 1, True, 8),
+    "fundamental": Model(7, 3, False, 7),
+    "essential": Model(5, 10, False, 5),
+}
 
-    def fit(a: Floats, b: Floats) -> tuple[Any, Any]:
-        return cv2.findHomography(a, b, cv2.USAC_MAGSAC, pixels, maxIters=ITERATIONS, confidence=CONFIDENCE)
 
-    return _estimate(fit, query, database, 4)
+def find_model(name: str) -> Model:
+    """Return the model of a name.
 
-
-def estimate_fundamental(query: Floats, database: Floats, pixels: float) -> Found | None:
-    """Fit a fundamental matrix by MAGSAC++: for scenes that are not one plane.
-
-    Arguments and result as `estimate_similarity`; the matrix F has ``database^T F query = 0``.
+    Raises:
+        OptionError: there is none.
     """
-    import cv2
-
-    def fit(a: Floats, b: Floats) -> tuple[Any, Any]:
-        return cv2.findFundamentalMat(a, b, cv2.USAC_MAGSAC, pixels, CONFIDENCE, ITERATIONS)
-
-    return _estimate(fit, query, database, 8)
+    if name not in MODELS:
+        raise OptionError(f"no model called {name!r}; known: {', '.join(MODELS)}")
+    return MODELS[name]
 
 
-def _estimate(
-    fit: Callable[[Floats, Floats], tuple[Any, Any]], query: Floats, database: Floats, minimum: int
-) -> Found | None:
-    import cv2
+def residuals(
+    model: str, transform: Transform, query: Floats, database: Floats, cameras: Cameras | None = None
+) -> NDArray[np.float64]:
+    """Return ``(m,)`` residuals in pixels, the larger of those in the two photos.
 
-    if _degenerate(query, database, minimum):
-        return None
-    try:
-        matrix, mask = fit(np.ascontiguousarray(query), np.ascontiguousarray(database))
-    except cv2.error:  # OpenCV raises where no sample gave a model
-        return None
-    if matrix is None or matrix.shape != (3, 3) or not np.isfinite(matrix).all():
-        return None
-    return np.asarray(matrix, np.float64), np.asarray(mask).ravel() > 0
+    A tolerance in one photo alone lets a transform that shrinks everything to a spot explain anything. For homography,
+    affine and similarity the residual is the distance from where the transform takes the point, and from where its
+    inverse does; for fundamental and essential matrices the distance from the epipolar lines. Points that go to
+    infinity have infinite residuals.
+    """
+    a, b = (np.column_stack([points, np.ones(len(points))]).astype(np.float64) for points in (query, database))
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        if find_model(model).pointwise:
+            both = _transfer(transform, a, b), _transfer(_inverse(transform), b, a)
+        else:
+            matrix = to_fundamental(transform, cameras) if model == "essential" else transform
+            both = _line_distances(matrix @ a.T, b), _line_distances(matrix.T @ b.T, a)
+        larger = np.maximum(*both)
+    return np.where(np.isfinite(larger), larger, np.inf)
 
 
-def _degenerate(query: Floats, database: Floats, minimum: int) -> bool:
+def to_fundamental(essential: Transform, cameras: Cameras | None) -> Transform:
+    """Return the fundamental matrix ``K2^-T E K1^-1`` of an essential one."""
+    if cameras is None:
+        raise OptionError("an essential matrix has no pixels without the intrinsics of both cameras")
+    return np.asarray(np.linalg.inv(cameras[1]).T @ essential @ np.linalg.inv(cameras[0]), np.float64)
+
+
+def to_pixels(transform: Transform, model: str, query_factor: float, database_factor: float) -> Transform:
+    """Return a transform between photos scaled by these factors as one between the photos themselves.
+
+    An essential matrix relates directions, not pixels, and stays as it is.
+    """
+    if model == "essential":
+        return transform
+    query, database = np.diag([query_factor, query_factor, 1.0]), np.diag([database_factor, database_factor, 1.0])
+    if model == "fundamental":
+        return np.asarray(database @ transform @ query, np.float64)
+    return np.asarray(np.linalg.inv(database) @ transform @ query, np.float64)
+
+
+def degenerate(query: Floats, database: Floats, minimum: int) -> bool:
     """Say whether there are too few different points, or all are on one line."""
     for points in (query, database):
         if len(points) < minimum or len(np.unique(points, axis=0)) < minimum:
@@ -105,3 +114,18 @@ def _degenerate(query: Floats, database: Floats, minimum: int) -> bool:
             if spread[1] < 1e-3 * spread[0]:
                 return True
     return False
+
+
+def _inverse(transform: Transform) -> Transform:
+    if abs(np.linalg.det(transform)) < 1e-12:
+        return np.full((3, 3), np.nan)
+    return np.asarray(np.linalg.inv(transform), np.float64)
+
+
+def _transfer(transform: Transform, start: NDArray[np.float64], end: NDArray[np.float64]) -> NDArray[np.float64]:
+    moved = start @ transform.T
+    return np.asarray(np.linalg.norm(moved[:, :2] / moved[:, 2:] - end[:, :2], axis=1), np.float64)
+
+
+def _line_distances(lines: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(np.abs((lines.T * points).sum(axis=1)) / np.hypot(lines[0], lines[1]), np.float64)

@@ -1,0 +1,94 @@
+"""Milliseconds a candidate pair, matched and verified, side by side in one run.
+
+    python benchmarks/speed/pairs.py
+
+One query of sf_landmarks against fifty photos of its database, 1000 XFeat keypoints each, extraction not counted. The
+plain loop is what a script does: one product of matrices, mutual neighbors, one homography by MAGSAC++ a pair, with the
+libraries' threads as they come. Rounds alternate, the median of the rounds is given. Writes
+benchmarks/results/pairs-speed.json.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import platform
+import time
+from pathlib import Path
+from statistics import median
+
+import cv2
+import numpy as np
+
+from placeprint import __version__, registry
+from placeprint.images import find_photos, read_image
+from placeprint.threads import num_cores, one_core_for_products
+from placeprint.types import LocalFeatures, Verifier
+
+DATA = Path(os.environ.get("PLACEPRINT_DATA", Path(__file__).parents[3] / "shared" / "data"))
+RESULTS = Path(__file__).parents[1] / "results"
+CANDIDATES = 50
+ROUNDS = 15
+
+
+def plain_loop(query: LocalFeatures, candidates: list[LocalFeatures]) -> list[int]:
+    """Return the inliers with each candidate."""
+    counts = []
+    for candidate in candidates:
+        similarity = query.descriptors @ candidate.descriptors.T
+        nearest, back = similarity.argmax(axis=1), similarity.argmax(axis=0)
+        rows = np.flatnonzero(back[nearest] == np.arange(len(query)))
+        _, inliers = cv2.findHomography(
+            query.keypoints[rows],
+            candidate.keypoints[nearest[rows]],
+            cv2.USAC_MAGSAC,
+            3.0,
+            maxIters=1000,
+            confidence=0.999,
+        )
+        counts.append(0 if inliers is None else int(inliers.sum()))
+    return counts
+
+
+def main() -> None:
+    extractor = registry.create("extractors", "xfeat")
+    query_path = next(iter(find_photos([DATA / "sf_landmarks" / "queries"])))
+    paths = list(find_photos([DATA / "sf_landmarks" / "database"]))[:CANDIDATES]
+    query, *candidates = (extractor.extract(read_image(path)) for path in [query_path, *paths])
+    floor = {"name": "nearest", "min_similarity": 0.8}
+    verifiers: dict[str, Verifier] = {
+        "mutual-geometry": registry.create("verifiers", "mutual-geometry"),
+        "two-view homography": registry.create("verifiers", "two-view", {"matcher": floor, "model": "homography"}),
+        "two-view auto": registry.create("verifiers", "two-view", {"matcher": floor}),
+    }
+    seconds: dict[str, list[float]] = {"plain loop": [], **{name: [] for name in verifiers}}
+    for _ in range(ROUNDS):
+        began = time.perf_counter()
+        plain_loop(query, candidates)
+        seconds["plain loop"].append(time.perf_counter() - began)
+        for name, verifier in verifiers.items():
+            began = time.perf_counter()
+            with one_core_for_products():
+                verifier.verify(query, candidates)
+            seconds[name].append(time.perf_counter() - began)
+    rows = {name: 1000 * median(spent) / CANDIDATES for name, spent in seconds.items()}
+    for name, each in rows.items():
+        print(f"{name}: {each:.2f} ms a pair, {rows['plain loop'] / each:.1f} x as quick as the plain loop")
+    result = {
+        "format": 1,
+        "made_by": {
+            "placeprint": __version__,
+            "python": platform.python_version(),
+            "machine": f"{num_cores()} cores, {platform.machine()}",
+            "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        },
+        "candidates": CANDIDATES,
+        "keypoints": len(query),
+        "ms_per_pair": rows,
+    }
+    (RESULTS / "pairs-speed.json").write_text(json.dumps(result, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

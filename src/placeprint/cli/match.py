@@ -1,0 +1,198 @@
+"""``placeprint match``: do two photos show the same thing, and where?"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from placeprint.cli.output import console, print_json
+from placeprint.errors import OptionError
+
+if TYPE_CHECKING:
+    from placeprint.pairs import PairAnswer
+    from placeprint.types import Image, Mask
+
+COLORS = {"same place": "green", "possible": "yellow", "not confirmed": "red"}
+
+
+def match(
+    first: Annotated[Path, typer.Argument(help="One photo.", show_default=False)],
+    second: Annotated[Path, typer.Argument(help="The other photo.", show_default=False)],
+    features: Annotated[str, typer.Option(help="Extractor; `placeprint models` lists them.")] = "xfeat",
+    matcher: Annotated[
+        str | None,
+        typer.Option(
+            help="mutual, ratio, mutual-ratio, lighterglue, lightglue, semi-dense; by default what suits the features.",
+            show_default=False,
+        ),
+    ] = None,
+    model: Annotated[
+        str,
+        typer.Option(
+            help="auto (a plane or a scene with depth), homography, fundamental, essential, affine, similarity."
+        ),
+    ] = "auto",
+    method: Annotated[str, typer.Option(help="Estimator: opencv (MAGSAC++) or poselib (LO-RANSAC).")] = "opencv",
+    keypoints: Annotated[
+        int | None, typer.Option(min=1, help="Keypoints of each photo at most.", show_default=False)
+    ] = None,
+    size: Annotated[
+        int | None,
+        typer.Option(
+            min=0, help="Longest side in pixels that is searched; 0 for the photo as it is.", show_default=False
+        ),
+    ] = None,
+    option: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="NAME=VALUE: any parameter of the extractor; may be repeated.", show_default=False),
+    ] = None,
+    pixels: Annotated[float, typer.Option(help="Residual of an inlier, at 640 pixels on the longest side.")] = 3.0,
+    seed: Annotated[int, typer.Option(min=0, help="Of the estimator.")] = 0,
+    turns: Annotated[bool, typer.Option(help="Try other turns when the photo is not confirmed as it is.")] = True,
+    masks: Annotated[
+        tuple[Path, Path] | None,
+        typer.Option(help="Two pictures, white where keypoints of each photo may be.", show_default=False),
+    ] = None,
+    focal: Annotated[
+        float | None,
+        typer.Option(help="Focal length in pixels, for --model essential; by default from EXIF.", show_default=False),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Picture of the verified matches, PNG or JPEG.", show_default=False)
+    ] = None,
+    pictures: Annotated[
+        Path | None,
+        typer.Option(help="Folder for all pictures: matches, keypoints, descriptors, overlay.", show_default=False),
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Match two photos and say whether they show the same place."""
+    from placeprint.images import read_image
+    from placeprint.pairs import match as match_photos
+
+    options: dict[str, Any] = dict(_parsed(text) for text in option or [])
+    options |= {"max_keypoints": keypoints} if keypoints is not None else {}
+    options |= {"size": size} if size is not None else {}
+    answer = match_photos(
+        first,
+        second,
+        features=features,
+        feature_options=options,
+        matcher=matcher,
+        model=model,
+        method=method,
+        pixels=pixels,
+        seed=seed,
+        turns=turns,
+        masks=(None, None) if masks is None else (_read_mask(masks[0]), _read_mask(masks[1])),
+        focal=focal,
+    )
+    if json:
+        print_json(_as_data(first, second, answer))
+    else:
+        _print(answer)
+    if output is not None or pictures is not None:
+        for path in _draw(read_image(first), read_image(second), answer, output, pictures):
+            typer.echo(f"wrote {path}", err=json)
+
+
+def _parsed(text: str) -> tuple[str, Any]:
+    """Return the name and value of NAME=VALUE; a value that is not of TOML is a string."""
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise OptionError(f"--set takes NAME=VALUE, got {text!r}")
+    try:
+        return name.strip(), tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        return name.strip(), value.strip()
+
+
+def _read_mask(path: Path) -> Mask:
+    from placeprint.images import read_image
+
+    white: Mask = read_image(path)[..., 0] > 127
+    return white
+
+
+def _print(answer: PairAnswer) -> None:
+    check, out = answer.verification, console()
+    color = COLORS[answer.verdict]
+    out.print(
+        f"[bold {color}]{answer.verdict}[/]: {check.num_inliers} of {len(check.matches)} matches follow "
+        f"{'no transform' if check.transform is None else _article(check.model)}",
+        highlight=False,
+    )
+    out.print(
+        f"significance {check.strength:.1f}: by chance so many agree in one of 10^{check.strength:.0f} pairs"
+        f"{f'; the first photo was turned by {answer.turn:.0f} degrees' if answer.turn else ''}",
+        highlight=False,
+    )
+    if check.transform is not None:
+        out.print(_rows(check.transform), style="dim", highlight=False)
+    if answer.pose is not None:
+        rotation, translation = answer.pose
+        out.print(f"rotation\n{_rows(rotation)}\ndirection {translation.round(4).tolist()}", highlight=False)
+    counts = f"{len(answer.query)} and {len(answer.database)} keypoints"
+    times = ", ".join(f"{part} {1000 * seconds:.0f} ms" for part, seconds in answer.seconds.items())
+    out.print(f"{counts}, {times}", style="dim", highlight=False)
+
+
+def _article(model: str) -> str:
+    return (
+        f"an {model} matrix"
+        if model == "essential"
+        else f"a{'n' if model == 'affine' else ''} {model}"
+        + (" matrix" if model == "fundamental" else " transform" if model in {"affine", "similarity"} else "")
+    )
+
+
+def _rows(matrix: Any) -> str:
+    return "\n".join("  " + "  ".join(f"{value:12.6g}" for value in row) for row in matrix)
+
+
+def _as_data(first: Path, second: Path, answer: PairAnswer) -> dict[str, Any]:
+    check = answer.verification
+    return {
+        "first": str(first),
+        "second": str(second),
+        "verdict": answer.verdict,
+        "significance": check.strength,
+        "model": check.model,
+        "transform": None if check.transform is None else check.transform.tolist(),
+        "pose": None
+        if answer.pose is None
+        else {"rotation": answer.pose[0].tolist(), "translation": answer.pose[1].tolist()},
+        "turn": answer.turn,
+        "keypoints": [len(answer.query), len(answer.database)],
+        "num_matches": len(check.matches),
+        "num_inliers": check.num_inliers,
+        "inliers": check.points[check.inliers].reshape(-1, 4).round(2).tolist(),
+        "seconds": answer.seconds,
+    }
+
+
+def _draw(first: Image, second: Image, answer: PairAnswer, output: Path | None, folder: Path | None) -> list[Path]:
+    from placeprint.store.files import writing
+    from placeprint.visualization.canvas import write_picture
+    from placeprint.visualization.pairs import draw_pair
+
+    drawn = draw_pair(
+        first,
+        second,
+        (answer.query, answer.database),
+        answer.verification,
+        answer.verdict,
+        errors=answer.errors,
+        tolerance=answer.tolerance,
+    )
+    wanted = {} if output is None else {output: drawn["matches"]}
+    if folder is not None:
+        wanted |= {folder / f"{name}.png": picture for name, picture in drawn.items()}
+    for path, picture in wanted.items():
+        with writing(path.parent):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_picture(path, picture)
+    return list(wanted)

@@ -1,0 +1,198 @@
+"""Two photos: described alike, matched, and joined by the transform that explains them, with a verdict.
+
+Example:
+    >>> from placeprint.datasets.sample_photos import PLACES, SECOND_VIEWS, sample_photos
+    >>> left, right = sample_photos(PLACES)["motorcycle"], sample_photos(SECOND_VIEWS)["motorcycle"]
+    >>> match(left, right, features="sift").verdict
+    'same place'
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from placeprint import registry
+from placeprint.errors import OptionError
+from placeprint.features.turning import TURNS, bears_turns, turned_features
+from placeprint.images import Photo, as_image, read_photo
+from placeprint.threads import one_core_for_products
+from placeprint.types import Extractor, Image, LocalFeatures, Mask, Verification
+from placeprint.verification.models import Cameras, residuals
+from placeprint.verification.opencv_ransac import relative_pose
+from placeprint.verification.two_view import SIDE, TwoView
+
+Picture = Path | str | bytes | Image
+
+MATCHERS: dict[str, dict[str, Any]] = {
+    "mutual": {"name": "nearest"},
+    "ratio": {"name": "nearest", "mutual": False, "ratio": 0.8},
+    "mutual-ratio": {"name": "nearest", "ratio": 0.8},
+    "lighterglue": {"name": "lightglue", "features": "xfeat"},
+}
+"""Ways of matching by the names of the command line; every other name is that of a registered matcher."""
+DEFAULTS: dict[str, dict[str, Any]] = {"xfeat": {"name": "nearest", "min_similarity": 0.8, "ratio": 0.95}}
+"""What suits an extractor, where it is not mutual neighbors that pass the ratio test."""
+BINARY = frozenset({"orb"})
+
+
+@dataclass(frozen=True, eq=False)
+class PairAnswer:
+    """What two photos have in common.
+
+    Args:
+        query: features of the first photo, in its pixels.
+        database: features of the second photo, in its pixels.
+        verification: matches, inliers, transform and significance (``strength``).
+        verdict: ``"same place"``, ``"possible"`` or ``"not confirmed"``.
+        turn: degrees counter-clockwise the first photo was turned by to be matched.
+        cameras: intrinsics of both photos in pixels, where an essential matrix was asked for.
+        pose: rotation ``(3, 3)`` and direction ``(3,)`` of the translation from the first to the second camera's
+            coordinates, where an essential matrix was found.
+        errors: ``(m,)`` float64, distance of each match from the transform in pixels of the second photo; infinite
+            when there is none.
+        tolerance: residual of an inlier in the same pixels.
+        seconds: time of the parts: ``describe``, ``match``.
+    """
+
+    query: LocalFeatures
+    database: LocalFeatures
+    verification: Verification
+    verdict: str
+    turn: float
+    cameras: Cameras | None
+    pose: tuple[NDArray[np.float64], NDArray[np.float64]] | None
+    errors: NDArray[np.float64]
+    tolerance: float
+    seconds: dict[str, float]
+
+
+def match(
+    query: Picture,
+    database: Picture,
+    *,
+    features: str = "xfeat",
+    feature_options: Mapping[str, Any] | None = None,
+    matcher: str | Mapping[str, Any] | None = None,
+    model: str = "auto",
+    method: str = "opencv",
+    pixels: float = 3.0,
+    seed: int = 0,
+    turns: bool = True,
+    masks: tuple[Mask | None, Mask | None] = (None, None),
+    focal: float | None = None,
+) -> PairAnswer:
+    """Match two photos.
+
+    Args:
+        query: path, bytes of a file, or ``(H, W, 3)`` uint8 RGB array of the first photo.
+        database: the same of the second.
+        features: a registered extractor.
+        feature_options: its parameters.
+        matcher: a name of `MATCHERS`, a registered matcher, or a mapping of its name and parameters; None for what
+            suits the features (`DEFAULTS`).
+        model: ``"auto"``, ``"homography"``, ``"fundamental"``, ``"essential"``, ``"affine"`` or ``"similarity"``.
+        method: ``"opencv"`` or ``"poselib"``.
+        pixels: residual of an inlier, in pixels of a photo whose longest side has 640.
+        seed: of the estimator.
+        turns: try other turns of the first photo when it is not confirmed as it is; features with directions of their
+            own need none.
+        masks: of both photos, ``(H, W)`` bool, True where keypoints may be.
+        focal: focal length in pixels of both photos, for an essential matrix; None to read it from EXIF.
+
+    Raises:
+        PhotoError: a photo cannot be used.
+        OptionError: a name or parameter is unknown, or a focal length is missing.
+        ShapeError: a mask is not of its photo's size.
+        WeightsError: weights are not installed.
+    """
+    extractor: Extractor = registry.create("extractors", features, dict(feature_options or {}))
+    verifier = TwoView(matcher=matcher_params(features, matcher), model=model, method=method, pixels=pixels, seed=seed)
+    photos = _read(query), _read(database)
+    cameras = _cameras(photos, focal) if model == "essential" else None
+    began = time.perf_counter()
+    with one_core_for_products():
+        second = extractor.extract(photos[1].image, masks[1])
+
+        def look(degrees: float) -> _Look:
+            first = turned_features(extractor, photos[0].image, degrees, masks[0])
+            return _Look(degrees, first, verifier.verify(first, [second], cameras=[cameras])[0])
+
+        best = look(0)
+        for stage in TURNS if turns and not bears_turns(best.features) else ():
+            if verifier.verdict(best.check) == "same place":
+                break
+            best = max([best, *map(look, stage)], key=lambda found: found.check.strength)
+    check = best.check
+    return PairAnswer(
+        query=best.features,
+        database=second,
+        verification=check,
+        verdict=verifier.verdict(check),
+        turn=best.degrees,
+        cameras=cameras,
+        pose=_pose(check, cameras),
+        errors=_errors(check, cameras),
+        tolerance=pixels * max(second.image_size) / SIDE,
+        seconds={"describe": time.perf_counter() - began - check.seconds, "match": check.seconds},
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Look:
+    """The first photo in one turn."""
+
+    degrees: float
+    features: LocalFeatures
+    check: Verification
+
+
+def matcher_params(features: str, matcher: str | Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return the name and parameters of a matcher for these features."""
+    if isinstance(matcher, Mapping):
+        return dict(matcher)
+    if matcher is None:
+        params = DEFAULTS.get(features, MATCHERS["mutual-ratio"])
+    else:
+        params = MATCHERS.get(matcher, {"name": matcher})
+    if params["name"] == "nearest" and features in BINARY:
+        return params | {"distance": "hamming"}
+    return {"features": features} | params if params["name"] == "lightglue" else dict(params)
+
+
+def _read(picture: Picture) -> Photo:
+    if isinstance(picture, np.ndarray):
+        return Photo(as_image(picture), None, None)
+    return read_photo(picture)
+
+
+def _cameras(photos: tuple[Photo, Photo], focal: float | None) -> Cameras:
+    matrices = []
+    for place, photo in zip(("first", "second"), photos, strict=True):
+        length = focal or photo.focal
+        if length is None:
+            raise OptionError(
+                f"the {place} photo's EXIF says no focal length, which an essential matrix needs; give it in pixels, "
+                "or use the model 'fundamental'"
+            )
+        height, width = photo.image.shape[:2]
+        matrices.append(np.array([[length, 0, (width - 1) / 2], [0, length, (height - 1) / 2], [0, 0, 1]], np.float64))
+    return matrices[0], matrices[1]
+
+
+def _pose(check: Verification, cameras: Cameras | None) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+    if cameras is None or check.transform is None:
+        return None
+    return relative_pose(check.transform, check.points[check.inliers], cameras)
+
+
+def _errors(check: Verification, cameras: Cameras | None) -> NDArray[np.float64]:
+    if check.transform is None:
+        return np.full(len(check.matches), np.inf)
+    return residuals(check.model, check.transform, check.points[:, 0], check.points[:, 1], cameras)

@@ -1,0 +1,66 @@
+"""One call to fit any model to matches robustly, by OpenCV or by PoseLib.
+
+Poor input (too few points, all on one line, all the same) gives None, never an exception.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from placeprint.errors import OptionError
+from placeprint.types import Floats
+from placeprint.verification import opencv_ransac, poselib_ransac
+from placeprint.verification.models import Cameras, Transform, degenerate, find_model, residuals
+
+Found = tuple[Transform, NDArray[np.bool_]]
+
+METHODS = ("opencv", "poselib")
+
+
+def estimate(
+    model: str,
+    query: Floats,
+    database: Floats,
+    pixels: float,
+    *,
+    method: str = "opencv",
+    seed: int = 0,
+    cameras: Cameras | None = None,
+) -> Found | None:
+    """Fit a model robustly to matched points.
+
+    Args:
+        model: a name of `MODELS`.
+        query: ``(m, 2)`` points.
+        database: ``(m, 2)`` points, matched row by row.
+        pixels: residual of an inlier (`residuals`).
+        method: ``"opencv"`` (MAGSAC++; similarities by RANSAC in both directions) or ``"poselib"`` (LO-RANSAC with
+            refinement; homography, fundamental, essential).
+        seed: of the samples; the same seed gives the same result.
+        cameras: intrinsics, which an essential matrix needs.
+
+    Returns:
+        ``(3, 3)`` transform from query to database and ``(m,)`` inliers; None when no transform explains more matches
+        than determine it.
+
+    Raises:
+        OptionError: the model or method is unknown, they do not go together, or intrinsics are missing.
+    """
+    kind = find_model(model)
+    if method not in METHODS:
+        raise OptionError(f"no method called {method!r}; known: {', '.join(METHODS)}")
+    if model == "essential" and cameras is None:
+        raise OptionError("an essential matrix needs the intrinsics of both cameras; give them, or use 'fundamental'")
+    if degenerate(query, database, kind.sample):
+        return None
+    fit = opencv_ransac.fit if method == "opencv" else poselib_ransac.fit
+    order = np.random.default_rng(seed).permutation(len(query)) if seed else np.arange(len(query))
+    a, b = (np.ascontiguousarray(points[order], np.float32) for points in (query, database))
+    transform = fit(model, a, b, pixels, cameras)
+    if transform is None or not np.isfinite(transform).all():
+        return None
+    inliers = residuals(model, transform, query, database, cameras) < pixels
+    if degenerate(query[inliers], database[inliers], kind.sample):
+        return None
+    return transform, inliers

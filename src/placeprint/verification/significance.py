@@ -1,0 +1,73 @@
+"""How surprising it would be if so many matches agreed with one transform by chance.
+
+Counting inliers does not say whether two photos show the same thing: of a thousand matches between unrelated photos,
+twenty or thirty follow *some* transform, and how many depends on the model, on the tolerance and on how the points
+lie. The a-contrario number of false alarms counts all that in (Moisan and Stival, IJCV 2004; Moulon et al., ACCV
+2012): if n matches fell at random, the expected count of transforms through samples of s of them that k matches agree
+with is at most
+
+    NFA = (n - s) * solutions * C(n, k) * C(k, s) * chance^(k - s)
+
+where *chance* is the probability that one random match agrees: the area of the tolerance over the area in which the
+points lie. `significance` is -log10 NFA: 0 is what chance gives once, 10 what it gives once in 10^10 pairs.
+
+Two departures make the independence that the formula supposes less untrue. Matches are counted once a cell of
+`CELL` pixels in either photo, since several keypoints of one corner are one observation; and the area is that over
+which the matched points spread, not that of the photo.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from placeprint.types import Floats
+from placeprint.verification.models import find_model
+
+CELL = 8.0
+"""Side in pixels of a cell in which matches are one observation."""
+
+
+def significance(
+    model: str, points: Floats, inliers: NDArray[np.bool_], pixels: float, sizes: tuple[tuple[int, int], ...]
+) -> float:
+    """Return -log10 of the number of false alarms, 0 where chance explains everything.
+
+    Args:
+        model: a name of `models.MODELS`.
+        points: ``(m, 2, 2)``: of each match the point in the query and the one in the database photo.
+        inliers: ``(m,)`` bool.
+        pixels: residual of an inlier.
+        sizes: ``(width, height)`` of the query and of the database photo.
+    """
+    kind = find_model(model)
+    total, agreeing = _observations(points), _observations(points[inliers])
+    if agreeing <= kind.sample:
+        return 0.0
+    spread = min(_area(points[:, side], size) for side, size in enumerate(sizes))
+    tolerated = math.pi * pixels**2 if kind.pointwise else 2 * pixels * math.sqrt(2 * spread)
+    exponent = (
+        math.log(max(total - kind.sample, 1) * kind.solutions)
+        + _log_binomial(total, agreeing)
+        + _log_binomial(agreeing, kind.sample)
+        + (agreeing - kind.sample) * math.log(min(tolerated / spread, 1.0))
+    )
+    return max(0.0, -exponent / math.log(10))
+
+
+def _observations(points: Floats) -> int:
+    """Count the cells that matched points fall in, in the photo where they are fewer."""
+    cells = np.floor(points / CELL)
+    return min(len(np.unique(cells[:, side], axis=0)) for side in (0, 1)) if len(points) else 0
+
+
+def _area(points: Floats, size: tuple[int, int]) -> float:
+    """Return the area that points spread over: of the rectangle with their standard deviations, at most the photo's."""
+    deviations = points.std(axis=0, dtype=np.float64)
+    return float(min(max(12 * deviations[0] * deviations[1], 1.0), size[0] * size[1]))
+
+
+def _log_binomial(n: int, k: int) -> float:
+    return math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)

@@ -1,0 +1,158 @@
+"""Do two photos show the same thing, and by which transform? Any matcher, any model, one verdict.
+
+1. The matcher says which keypoints correspond.
+2. A robust estimator fits the model. ``model="auto"`` fits a homography and a fundamental matrix and keeps the one
+   that describes the matches best for what it costs (`model_choice`).
+3. A transform that chance explains, however many matches follow it, is no transform: it is left out.
+4. The verdict rests on how unlikely the agreement is by chance (`significance`, of the model where it is highest), not
+   on a count of inliers, so one threshold serves every extractor, matcher and model.
+
+Unlike `geometry.MutualGeometry`, which orders many candidates of one query by what stands out among them, each pair is
+judged by itself.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from placeprint import registry
+from placeprint.errors import OptionError
+from placeprint.threads import map_cores
+from placeprint.types import Floats, LocalFeatures, Matcher, Matches, Verification
+from placeprint.verification.estimation import METHODS, Found, estimate
+from placeprint.verification.model_choice import gric
+from placeprint.verification.models import MODELS, Cameras, residuals, to_pixels
+from placeprint.verification.significance import significance
+
+SIDE = 640
+"""Pixels of the longest side that `pixels` is given for."""
+AUTO = ("homography", "fundamental")
+DEVIATIONS = 3.0
+"""Standard deviations of a right match's residual that the tolerance of an inlier is."""
+
+
+@dataclass(kw_only=True, eq=False)
+class TwoView:
+    """One robust model between two photos.
+
+    Args:
+        matcher: name and parameters of a matcher.
+        model: a name of `models.MODELS`, or ``"auto"`` for a planar or a general scene, whichever it is.
+        method: ``"opencv"`` or ``"poselib"``.
+        pixels: residual of an inlier, in pixels of a photo whose longest side has 640.
+        seed: of the estimator.
+        sure: -log10 of the number of false alarms from which on two photos show the same place.
+        possible: the same from which on they may.
+
+    Raises:
+        OptionError: a name or parameter is unknown.
+    """
+
+    matcher: dict[str, Any] = field(default_factory=lambda: {"name": "nearest"})
+    model: str = "auto"
+    method: str = "opencv"
+    pixels: float = 3.0
+    seed: int = 0
+    sure: float = 12.0
+    possible: float = 6.0
+
+    def __post_init__(self) -> None:
+        for name, value, known in (("model", self.model, ("auto", *MODELS)), ("method", self.method, METHODS)):
+            if value not in known:
+                raise OptionError(f"no {name} called {value!r}; known: {', '.join(known)}")
+        if not self.pixels > 0:
+            raise OptionError(f"pixels must be above 0, got {self.pixels}")
+        self._matcher()
+
+    def verify(
+        self,
+        query: LocalFeatures,
+        candidates: Sequence[LocalFeatures],
+        cameras: Sequence[Cameras | None] | None = None,
+    ) -> list[Verification]:
+        """Return one verification for each candidate, in their order; strength and score are the significance.
+
+        Args:
+            query: features of one photo.
+            candidates: features of the others.
+            cameras: for each candidate the intrinsics of both photos in pixels, which the essential matrix needs.
+        """
+        began = time.perf_counter()
+        matched = self._matcher().match(query, candidates)
+        seconds = (time.perf_counter() - began) / max(len(candidates), 1)
+        pairs = list(zip(candidates, matched, cameras or [None] * len(candidates), strict=True))
+        return map_cores(lambda pair: self._check(query, pair[0], pair[1], seconds, pair[2]), pairs)
+
+    def _check(
+        self,
+        query: LocalFeatures,
+        candidate: LocalFeatures,
+        matches: Matches,
+        seconds: float,
+        cameras: Cameras | None,
+    ) -> Verification:
+        began = time.perf_counter()
+        points = matches.points(query, candidate)
+        factors = SIDE / max(query.image_size), SIDE / max(candidate.image_size)
+        scaled = np.asarray(points * np.array(factors)[:, None], np.float32)
+        sizes = tuple(
+            (round(photo.image_size[0] * factor), round(photo.image_size[1] * factor))
+            for photo, factor in zip((query, candidate), factors, strict=True)
+        )
+        inliers, transform, best, strength, lowest = np.zeros(len(matches), bool), None, "none", 0.0, np.inf
+        for model in AUTO if self.model == "auto" else (self.model,):
+            found = self._estimate(model, scaled, factors, cameras)
+            surprise = 0.0 if found is None else significance(model, scaled, found[1], self.pixels, sizes)
+            if found is None or surprise <= 0:
+                continue
+            strength = max(strength, surprise)
+            intrinsics = _scaled_cameras(cameras, factors)
+            errors = residuals(model, found[0], scaled[:, 0], scaled[:, 1], intrinsics)
+            cost = gric(model, errors, self.pixels / DEVIATIONS)
+            if cost < lowest:
+                best, lowest, inliers = model, cost, found[1]
+                transform = to_pixels(found[0], model, *factors)
+        spent = seconds + time.perf_counter() - began
+        return Verification(matches.pairs, points, inliers, strength, strength, 0.0, transform, best, spent)
+
+    def verdict(self, check: Verification | None) -> str:
+        """Say in words what geometry found: see `Evidence`."""
+        if check is None:
+            return "not verified"
+        if check.strength >= self.sure:
+            return "same place"
+        return "possible" if check.strength >= self.possible else "not confirmed"
+
+    def _estimate(
+        self, model: str, scaled: Floats, factors: tuple[float, float], cameras: Cameras | None
+    ) -> Found | None:
+        return estimate(
+            model,
+            scaled[:, 0],
+            scaled[:, 1],
+            self.pixels,
+            method=self.method,
+            seed=self.seed,
+            cameras=_scaled_cameras(cameras, factors),
+        )
+
+    def _matcher(self) -> Matcher:
+        params = dict(self.matcher)
+        name = params.pop("name", None)
+        if name is None:
+            raise OptionError(f"a matcher needs a name; known: {', '.join(registry.names('matchers'))}")
+        matcher: Matcher = registry.create("matchers", name, params)
+        return matcher
+
+
+def _scaled_cameras(cameras: Cameras | None, factors: tuple[float, float]) -> Cameras | None:
+    """Return the intrinsics of the scaled photos."""
+    if cameras is None:
+        return None
+    first, second = (np.diag([factor, factor, 1.0]) @ camera for factor, camera in zip(factors, cameras, strict=True))
+    return first, second

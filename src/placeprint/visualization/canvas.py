@@ -1,0 +1,85 @@
+"""What pictures share: a common height, a line of text above, colors, and points between pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from placeprint.images import resize
+from placeprint.types import Image
+
+HEIGHT = 480
+BAND = 34
+INK = (32, 33, 36)
+GREY = (150, 153, 158)
+WHITE = (255, 255, 255)
+Color = tuple[int, int, int]
+
+
+def scaled(image: Image, height: int = HEIGHT) -> tuple[Image, NDArray[np.float64]]:
+    """Return the photo at a height, and the factors of x and y."""
+    rows, columns = image.shape[:2]
+    width = max(1, round(columns * height / rows))
+    return resize(image, (width, height)), np.array([width / columns, height / rows])
+
+
+def with_title(picture: Image, title: str) -> Image:
+    """Return the ``(H, W, 3)`` picture below a white band of 34 pixels with a line of text, cut off where it ends."""
+    import PIL.Image
+    import PIL.ImageDraw
+    import PIL.ImageFont
+
+    band = np.full((BAND, picture.shape[1], 3), 255, np.uint8)
+    drawn = PIL.Image.fromarray(np.concatenate([band, picture]))
+    PIL.ImageDraw.Draw(drawn).text((8, 7), title, INK, PIL.ImageFont.load_default(16))
+    return np.array(drawn, np.uint8)
+
+
+def side_by_side(pictures: Sequence[Image], gap: int = 12) -> Image:
+    """Return pictures of one height beside each other, white between them."""
+    space = np.full((pictures[0].shape[0], gap, 3), 255, np.uint8)
+    parts = [part for picture in pictures for part in (picture, space)][:-1]
+    return np.concatenate(parts, axis=1)
+
+
+def colors_of(levels: NDArray[np.floating], colormap: str = "turbo") -> list[Color]:
+    """Return a color for each of ``(n,)`` levels in [0, 1].
+
+    Args:
+        levels: values beyond the range get the color of its end.
+        colormap: ``"turbo"`` (blue to red), or ``"error"`` (green to red).
+    """
+    values = np.clip(np.nan_to_num(levels), 0, 1)
+    if colormap == "error":
+        red, green = np.minimum(1, 2 * values), np.minimum(1, 2 - 2 * values)
+        return [(int(40 + 200 * r), int(30 + 180 * g), 40) for r, g in zip(red, green, strict=True)]
+    import cv2
+
+    steps = np.asarray(20 + 215 * values, np.uint8).reshape(-1, 1)
+    if not len(steps):
+        return []
+    bgr = cv2.applyColorMap(steps, cv2.COLORMAP_TURBO)[:, 0]
+    return [(int(r), int(g), int(b)) for b, g, r in bgr]
+
+
+def fixed(point: NDArray[np.floating]) -> tuple[int, int]:
+    """Return a point in sixteenths of a pixel, for OpenCV's ``shift=4``."""
+    return round(float(point[0]) * 16), round(float(point[1]) * 16)
+
+
+def write_picture(path: Path, picture: Image) -> None:
+    """Write an RGB picture as PNG or JPEG, by the suffix of the path.
+
+    Raises:
+        OptionError: the suffix is of no format that can be written.
+    """
+    import PIL.Image
+
+    from placeprint.errors import OptionError
+
+    if path.suffix.lower() not in {".png", ".jpg", ".jpeg", ".webp"}:
+        raise OptionError(f"a picture's name must end in .png, .jpg or .webp, got {path.name!r}")
+    PIL.Image.fromarray(picture).save(path, quality=88)

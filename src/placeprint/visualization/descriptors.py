@@ -1,0 +1,46 @@
+"""Descriptors as a picture: one row a keypoint, one column a value.
+
+What is wrong with descriptors shows at once: a column that never changes, rows that are all the same (keypoints on
+blank wall), a row that is black.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from placeprint.errors import ShapeError
+from placeprint.types import Floats, Image
+
+
+def draw_descriptors(descriptors: Floats, *, max_rows: int = 240, zoom: int = 4) -> Image:
+    """Draw ``(n, d)`` descriptors in grey.
+
+    Black is the smallest value of all and white the largest; where there are negative values, middle grey is zero.
+
+    Args:
+        descriptors: at least one column.
+        max_rows: rows drawn, the first ones.
+        zoom: pixels a value is wide and half of them high.
+
+    Returns:
+        ``(rows * zoom / 2, d * zoom, 3)`` uint8; one white row when there are no descriptors.
+
+    Raises:
+        ShapeError: the array is not two-dimensional.
+
+    Example:
+        >>> draw_descriptors(np.array([[0.0, 1.0]], np.float32), zoom=2)[0, :, 0].tolist()
+        [0, 0, 255, 255]
+    """
+    if descriptors.ndim != 2 or descriptors.shape[1] == 0:
+        raise ShapeError(f"descriptors must have shape (n, d), got {descriptors.shape}")
+    rows = np.asarray(descriptors[:max_rows], np.float64)
+    if not len(rows):
+        return np.full((1, descriptors.shape[1] * zoom, 3), 255, np.uint8)
+    low, high = min(float(rows.min()), 0.0), max(float(rows.max()), 0.0)
+    if low < 0:
+        high = max(high, -low)
+        low = -high
+    grey = np.rint(255 * (rows - low) / max(high - low, 1e-12)).astype(np.uint8)
+    large = np.repeat(np.repeat(grey, max(1, zoom // 2), axis=0), zoom, axis=1)
+    return np.repeat(large[..., None], 3, axis=2)
