@@ -25,13 +25,19 @@ State = dict[str, NDArray[Any]]
 
 COMPONENTS: dict[str, dict[str, str]] = {
     "extractors": {
+        "dense-sift": "placeprint.features.dense_sift:DenseSIFT",
+        "harris": "placeprint.features.harris:Harris",
         "sift": "placeprint.features.sift:SIFT",
         "xfeat": "placeprint.features.xfeat:XFeat",
     },
     "aggregators": {"vlad": "placeprint.aggregation.vlad:VLAD"},
     "whiteners": {"pca-whitening": "placeprint.whitening:PCAWhitening"},
     "indexes": {"flat": "placeprint.index.flat:FlatIndex"},
-    "verifiers": {"mutual-geometry": "placeprint.verification.geometry:MutualGeometry"},
+    "matchers": {"nearest": "placeprint.verification.nearest:NearestNeighbors"},
+    "verifiers": {
+        "mutual-geometry": "placeprint.verification.geometry:MutualGeometry",
+        "two-view": "placeprint.verification.two_view:TwoView",
+    },
 }
 
 
@@ -39,7 +45,8 @@ def names(kind: str) -> list[str]:
     """List the components of a kind, those of other packages included.
 
     Args:
-        kind: ``"extractors"``, ``"aggregators"``, ``"whiteners"``, ``"indexes"`` or ``"verifiers"``.
+        kind: ``"extractors"``, ``"aggregators"``, ``"whiteners"``, ``"indexes"``, ``"matchers"`` or
+            ``"verifiers"``.
 
     Example:
         >>> "vlad" in names("aggregators")

@@ -1,7 +1,6 @@
 """SIFT keypoints (Lowe, IJCV 2004) with RootSIFT descriptors (Arandjelovic and Zisserman, CVPR 2012).
 
-Detector and descriptor are OpenCV's. RootSIFT: each descriptor is divided by its L1 norm and its square root
-taken, which makes rows of unit L2 length whose dot product is the Hellinger kernel.
+The detector is OpenCV's, the descriptor OpenCV's or our own (`placeprint.features.descriptor`).
 
 ``upright=True`` describes every keypoint unturned. Photos of places are taken upright, and not spending the
 descriptor's power on a turn nobody made finds far more of them; photos that were turned are found by
@@ -15,12 +14,20 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from placeprint.errors import OptionError
+from placeprint.features.descriptor import describe
 from placeprint.features.pyramid import allowed, over_pyramid
+from placeprint.features.root_sift import root_sift
 from placeprint.features.selection import spread_order
 from placeprint.numerics import normalize
 from placeprint.types import Floats, Image, LocalFeatures, Mask
+
+DESCRIPTORS = ("opencv", "own")
+OPENCV_SHIFT = 0.25
+"""OpenCV's keypoints are so many pixels right of and below what they show: doubling the picture, it takes a pixel's
+corner for its center. Its own descriptors go the same way back; ours are taken where the keypoint really is, which is
+what is returned."""
 
 
 @dataclass(kw_only=True, eq=False)
@@ -36,6 +43,10 @@ class SIFT:
         upright: describe all keypoints unturned.
         root: RootSIFT, otherwise plain SIFT of unit length.
         cells: parts of the picture along each side that keypoints are spread over; 1 for the strongest only.
+        descriptor: ``"opencv"`` or ``"own"``; the keypoints are the same.
+
+    Raises:
+        OptionError: there is no such descriptor.
     """
 
     max_keypoints: int = 1000
@@ -46,6 +57,11 @@ class SIFT:
     upright: bool = False
     root: bool = True
     cells: int = 1
+    descriptor: str = "opencv"
+
+    def __post_init__(self) -> None:
+        if self.descriptor not in DESCRIPTORS:
+            raise OptionError(f"no SIFT descriptor called {self.descriptor!r}; known: {', '.join(DESCRIPTORS)}")
 
     @property
     def dim(self) -> int:
@@ -70,7 +86,7 @@ class SIFT:
     def _detect(self, image: Image, mask: Mask | None) -> LocalFeatures:
         import cv2
 
-        grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+        grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)
         sift = cv2.SIFT.create(contrastThreshold=self.contrast_threshold, edgeThreshold=self.edge_threshold)
         detected = sift.detect(grey, None)
         found = _upright(detected) if self.upright else list(detected)
@@ -79,28 +95,27 @@ class SIFT:
         strengths = np.array([point.response for point in found], np.float32)
         inside = np.flatnonzero(allowed(points, mask))
         order = inside[spread_order(points[inside], strengths[inside], size, self.cells)[: self.max_keypoints]]
-        kept, raw = sift.compute(grey, [found[index] for index in order]) if len(order) else ((), None)
-        descriptors = np.asarray(np.zeros((0, 128)) if raw is None else raw, np.float32)
+        kept, descriptors = self._describe(grey, sift, [found[index] for index in order])
         return LocalFeatures(
-            np.array([point.pt for point in kept], np.float32).reshape(-1, 2),
-            root_sift(descriptors) if self.root else normalize(descriptors),
+            np.array([point.pt for point in kept], np.float32).reshape(-1, 2) - np.float32(OPENCV_SHIFT),
+            descriptors,
             np.array([point.response for point in kept], np.float32),
             size,
             np.array([point.size for point in kept], np.float32),
             np.array([point.angle % 360 for point in kept], np.float32),
         )
 
-
-def root_sift(descriptors: NDArray[np.floating]) -> Floats:
-    """Return the RootSIFT of ``(n, d)`` non-negative rows; zero rows stay zero.
-
-    Example:
-        >>> (root_sift(np.array([[1.0, 3.0]])) ** 2).tolist()
-        [[0.25, 0.75]]
-    """
-    values = np.maximum(np.asarray(descriptors, np.float32), 0)
-    total = values.sum(axis=1, keepdims=True)
-    return np.sqrt(values / np.where(total > 0, total, 1)).astype(np.float32)
+    def _describe(self, grey: Image, sift: Any, points: Sequence[Any]) -> tuple[Sequence[Any], Floats]:
+        """Return the OpenCV keypoints that can be described, and their ``(n, 128)`` descriptors."""
+        if self.descriptor == "own":
+            rows = np.array([(*point.pt, point.size, point.angle) for point in points], np.float32).reshape(-1, 4)
+            rows[:, :2] -= OPENCV_SHIFT
+            descriptors = describe(grey, rows, root=self.root)
+            present = np.flatnonzero(descriptors.any(axis=1)).tolist()
+            return [points[index] for index in present], descriptors[present]
+        described, raw = sift.compute(grey, points) if points else ((), None)
+        descriptors = np.asarray(np.zeros((0, 128)) if raw is None else raw, np.float32)
+        return described, root_sift(descriptors) if self.root else normalize(descriptors)
 
 
 def _upright(points: Sequence[Any]) -> list[Any]:
