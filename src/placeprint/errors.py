@@ -5,6 +5,7 @@
     ├── OptionError (ValueError)        a parameter or name is not one of the known ones
     ├── NotFittedError (RuntimeError)   a component is used before it has learnt its state
     ├── PhotoError (ValueError)         one photo cannot be used; the others can
+    ├── PackageError (ImportError)      an optional package is not installed
     ├── WeightsError (RuntimeError)     a network's weights are missing or are not the expected ones
     ├── DatasetError (ValueError)       a benchmark folder does not have the documented form
     └── AtlasError (RuntimeError)       the atlas on disk
@@ -38,6 +39,10 @@ class NotFittedError(PlaceprintError, RuntimeError):
 
 class PhotoError(PlaceprintError, ValueError):
     """One photo cannot be used."""
+
+
+class PackageError(PlaceprintError, ImportError):
+    """An optional package is not installed."""
 
 
 class WeightsError(PlaceprintError, RuntimeError):

@@ -27,7 +27,10 @@ COMPONENTS: dict[str, dict[str, str]] = {
     "extractors": {
         "dense-sift": "placeprint.features.dense_sift:DenseSIFT",
         "harris": "placeprint.features.harris:Harris",
+        "hog": "placeprint.features.hog:HOG",
+        "orb": "placeprint.features.orb:ORB",
         "sift": "placeprint.features.sift:SIFT",
+        "surf": "placeprint.features.surf:SURF",
         "xfeat": "placeprint.features.xfeat:XFeat",
     },
     "aggregators": {"vlad": "placeprint.aggregation.vlad:VLAD"},

@@ -1,0 +1,190 @@
+"""How well keypoints and matches agree with the truth, as the papers measure it.
+
+- *Repeatability* (Mikolajczyk et al., IJCV 2005): the share of the keypoints in the part both pictures show that were
+  found again. The paper compares elliptic regions by their overlap; here, for keypoints without regions, two
+  correspond when one is moved to within 3 pixels of the other and they are each other's nearest. The share is of the
+  smaller count of keypoints in the common part, as in the paper.
+- *Matching score* (the same): right matches over the same count.
+- *Mean matching accuracy* (Dusmanu et al., D2-Net, CVPR 2019): the share of a pair's matches that are within a
+  threshold of the truth, averaged over pairs; a pair without matches counts 0.
+- *Corner error* (DeTone et al., SuperPoint, 2018): mean distance of the first picture's four corners, moved by the
+  estimated homography and by the true one.
+- *Area under the error curve* (Sarlin et al., SuperGlue, CVPR 2020): of the share of pairs whose error is below e, for
+  e from 0 to a threshold, divided by the threshold; exact, by trapezoids.
+- *Right among the best 100*: against hand-made correspondences, a match is right when the nearest correspondence, by
+  its point in the first picture, is within 5 % of that picture's diagonal and the shifts from picture to picture
+  differ by less than 1 % of it. A match with no correspondence near is not judged and counts as wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from placeprint.datasets.image_pairs import ImagePair, project, residuals
+from placeprint.errors import ShapeError
+from placeprint.types import Floats, Matches
+
+Values = NDArray[np.float64]
+
+RIGHT = 3.0
+"""Pixels within which a keypoint is found again and a match is right."""
+THRESHOLDS = (1.0, 3.0, 5.0, 10.0)
+RIGHT_SHIFT = 0.01
+"""Share of the query's diagonal by which the shift of a match may differ from a hand-made correspondence's."""
+
+
+def in_common(
+    query: Floats, database: Floats, pair: ImagePair, sizes: tuple[tuple[int, int], tuple[int, int]]
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Say which keypoints are in the part of the scene both pictures show.
+
+    Args:
+        query: ``(n, 2)`` pixels.
+        database: ``(m, 2)`` pixels.
+        pair: with a homography.
+        sizes: ``(width, height)`` of the query and of the database picture.
+
+    Returns:
+        ``(n,)`` and ``(m,)`` bool.
+    """
+    forward = _homography(pair)
+    backward = np.asarray(np.linalg.inv(forward), np.float64)
+    return _inside(project(query, forward), sizes[1]), _inside(project(database, backward), sizes[0])
+
+
+def repeatability(
+    query: Floats,
+    database: Floats,
+    pair: ImagePair,
+    sizes: tuple[tuple[int, int], tuple[int, int]],
+    pixels: float = RIGHT,
+) -> float:
+    """Return the share of keypoints found again, NaN where no keypoint is in the common part of a picture.
+
+    Args:
+        query: ``(n, 2)`` keypoints in pixels.
+        database: ``(m, 2)`` keypoints in pixels.
+        pair: with a homography.
+        sizes: ``(width, height)`` of the query and of the database picture.
+        pixels: of the database picture, within which a keypoint is found again.
+    """
+    shared, also = in_common(query, database, pair, sizes)
+    moved, kept = project(query[shared], _homography(pair)), np.asarray(database[also], np.float64)
+    if not len(moved) or not len(kept):
+        return float("nan")
+    distances = np.linalg.norm(moved[:, None] - kept[None], axis=2)
+    nearest = distances.argmin(axis=1)
+    mutual = distances.argmin(axis=0)[nearest] == np.arange(len(moved))
+    found = mutual & (distances[np.arange(len(moved)), nearest] <= pixels)
+    return float(found.sum() / min(len(moved), len(kept)))
+
+
+def matching_score(
+    num_right: int,
+    query: Floats,
+    database: Floats,
+    pair: ImagePair,
+    sizes: tuple[tuple[int, int], tuple[int, int]],
+) -> float:
+    """Return right matches over the smaller count of keypoints in the common part, NaN where that is 0.
+
+    Arguments as `repeatability`; ``num_right`` is the count of matches within 3 pixels of the truth.
+    """
+    smaller = min(int(part.sum()) for part in in_common(query, database, pair, sizes))
+    return num_right / smaller if smaller else float("nan")
+
+
+def matching_accuracy(errors: Values, thresholds: Sequence[float] = THRESHOLDS) -> Values:
+    """Return the share of one pair's matches within each threshold; zeros without matches.
+
+    Args:
+        errors: ``(m,)`` residuals in pixels; matches of which nothing is known (NaN) are left out.
+        thresholds: in pixels.
+
+    Example:
+        >>> matching_accuracy(np.array([0.5, 2.0, 20.0, np.nan]), (1, 3)).round(3).tolist()
+        [0.333, 0.667]
+    """
+    known = errors[~np.isnan(errors)]
+    if not len(known):
+        return np.zeros(len(thresholds))
+    return np.array([np.mean(known <= threshold) for threshold in thresholds], np.float64)
+
+
+def corner_error(estimated: Values | None, truth: Values, size: tuple[int, int]) -> float:
+    """Return the mean distance in pixels of the four corners, infinite when there is no estimate.
+
+    Args:
+        estimated: ``(3, 3)`` homography, or None.
+        truth: ``(3, 3)`` homography.
+        size: ``(width, height)`` of the first picture; its corners are the centers of the four outermost pixels.
+
+    Example:
+        >>> corner_error(np.array([[1, 0, 3], [0, 1, 4], [0, 0, 1.0]]), np.eye(3), (640, 480))
+        5.0
+    """
+    if estimated is None:
+        return float("inf")
+    right, bottom = size[0] - 1, size[1] - 1
+    corners = np.array([[0, 0], [right, 0], [right, bottom], [0, bottom]], np.float64)
+    return float(np.linalg.norm(project(corners, estimated) - project(corners, truth), axis=1).mean())
+
+
+def error_auc(errors: Sequence[float] | Values, thresholds: Sequence[float] = (3, 5, 10)) -> Values:
+    """Return the area under the curve of pairs below an error, up to each threshold, as a share; NaN without pairs.
+
+    The curve begins at (0, 0), goes straight from one error to the next and stays level from the last one below the
+    threshold on.
+
+    Args:
+        errors: of each pair, in pixels; infinite or NaN for a pair without an estimate.
+        thresholds: in pixels, above 0.
+
+    Example:
+        >>> error_auc([1.0, 100.0], (2,)).tolist()  # a triangle of 1 x 0.5 / 2, and 1 x 0.5: 0.75 of 2
+        [0.375]
+    """
+    if not len(errors):
+        return np.full(len(thresholds), np.nan)
+    ordered = np.sort(np.nan_to_num(np.asarray(errors, np.float64), nan=np.inf))
+    share = np.arange(1, len(ordered) + 1) / len(ordered)
+    areas = []
+    for threshold in thresholds:
+        below = ordered < threshold
+        last = share[below][-1] if below.any() else 0.0
+        x = np.concatenate([[0.0], ordered[below], [threshold]])
+        y = np.concatenate([[0.0], share[below], [last]])
+        areas.append(np.trapezoid(y, x) / threshold)
+    return np.array(areas, np.float64)
+
+
+def best_matches_right(matches: Matches, points: Floats, pair: ImagePair, count: int = 100) -> tuple[float, float]:
+    """Return which shares of the best matches are right, and not judged, by hand-made correspondences.
+
+    Args:
+        matches: with their scores.
+        points: ``(m, 2, 2)``, of each match the point in the query and the one in the database picture.
+        pair: with hand-made correspondences.
+        count: matches that are looked at; those that are missing count as wrong.
+
+    Raises:
+        ShapeError: the pair has no hand-made correspondences.
+    """
+    if pair.correspondences is None:
+        raise ShapeError(f"{pair.name!r} has no hand-made correspondences")
+    best = np.argsort(-matches.scores, kind="stable")[:count]
+    errors = residuals(pair, points[best])
+    return float((errors < RIGHT_SHIFT * pair.diagonal).sum() / count), float(np.isnan(errors).sum() / count)
+
+
+def _homography(pair: ImagePair) -> Values:
+    if pair.homography is None:
+        raise ShapeError(f"{pair.name!r} has no homography")
+    return pair.homography
+
+
+def _inside(points: Values, size: tuple[int, int]) -> NDArray[np.bool_]:
+    return np.asarray(((points >= -0.5) & (points <= np.array(size) - 0.5)).all(axis=1), bool)

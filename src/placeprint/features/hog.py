@@ -1,0 +1,145 @@
+"""HOG: histograms of oriented gradients on a dense grid (Dalal and Triggs, CVPR 2005), by scikit-image.
+
+The picture is cut into square cells; each holds a histogram of gradient directions: unsigned, weighted by magnitude,
+of the color channel whose gradient is longest. Each square of ``block x block`` cells is one local feature: its
+histograms, concatenated and normalized as "L2-Hys": ``v / sqrt(|v|^2 + e^2)``, cut at 0.2, and normalized again.
+Blocks overlap: they are one cell apart.
+
+Departures: no detector window and no classifier; blocks without contrast are left out, and the score of a block is its
+mean gradient magnitude, so that ``max_keypoints`` keeps the blocks that show something. A block has 4 x 4 cells, as the
+square of SIFT, and not 2 x 2: those were made to be read all together by a classifier and are too much alike to be
+matched one by one. The descriptor is not invariant to scale or turns, and a keypoint is only as exact as the grid.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from placeprint.errors import PackageError
+from placeprint.features.pyramid import allowed, over_pyramid
+from placeprint.features.selection import spread_order
+from placeprint.numerics import normalize
+from placeprint.types import Floats, Image, LocalFeatures, Mask
+
+
+@dataclass(kw_only=True, eq=False)
+class HOG:
+    """Dense HOG blocks.
+
+    Args:
+        max_keypoints: so many are kept, those of most contrast of each part of the picture first.
+        size: longest side in pixels of the copy that is described; 0 for the photo as it is.
+        scales: factors of that size: smaller ones describe larger parts of the scene.
+        orientations: directions of a histogram, over 180 degrees.
+        cell: side of a cell, which is also the step of the grid, in pixels of the copy.
+        block: cells along each side of a block.
+        min_contrast: mean gradient magnitude, in grey levels a pixel, that a block must exceed.
+        cells: parts of the picture along each side that keypoints are spread over; 1 for the strongest only.
+    """
+
+    max_keypoints: int = 1000
+    size: int = 640
+    scales: tuple[float, ...] = (1.0,)
+    orientations: int = 9
+    cell: int = 8
+    block: int = 4
+    min_contrast: float = 1.0
+    cells: int = 1
+
+    @property
+    def dim(self) -> int:
+        """Length of one descriptor."""
+        return self.orientations * self.block**2
+
+    def extract(self, image: Image, mask: Mask | None = None) -> LocalFeatures:
+        """Return the blocks of an ``(H, W, 3)`` uint8 RGB image, with scales.
+
+        Keypoints are the centers of the blocks, scales the diameters of the circles inside them, in pixels of the
+        photo. The order is that of `spread_order`. With a mask, the centers are where it is True.
+
+        Raises:
+            PackageError: scikit-image is not installed.
+        """
+        return over_pyramid(
+            image,
+            mask,
+            self._detect,
+            size=self.size,
+            scales=self.scales,
+            max_keypoints=self.max_keypoints,
+            cells=self.cells,
+        )
+
+    def _detect(self, image: Image, mask: Mask | None) -> LocalFeatures:
+        size = (image.shape[1], image.shape[0])
+        blocks = hog_blocks(image, self.orientations, self.cell, self.block)
+        rows, columns = blocks.shape[:2]
+        grid = np.stack(np.meshgrid(np.arange(columns), np.arange(rows)), axis=-1).reshape(-1, 2)
+        # a block begins at pixel grid * cell, whose left edge is half a pixel before its center
+        points = ((grid + self.block / 2) * self.cell - 0.5).astype(np.float32)
+        strengths = mean_gradients(image, grid * self.cell, self.block * self.cell)
+        shown = np.flatnonzero(allowed(points, mask) & (strengths > self.min_contrast))
+        order = shown[spread_order(points[shown], strengths[shown], size, self.cells)[: self.max_keypoints]]
+        chosen = blocks.reshape(-1, self.dim)[order]
+        diameters = np.full(len(order), self.block * self.cell, np.float32)
+        return LocalFeatures(points[order], normalize(chosen), strengths[order], size, diameters)
+
+
+def hog_blocks(image: Image, orientations: int, cell: int, block: int) -> Floats:
+    """Return ``(rows, columns, block * block * orientations)`` float32, none where no block fits.
+
+    Args:
+        image: ``(H, W, 3)`` uint8.
+        orientations: directions of a histogram, over 180 degrees.
+        cell: side of a cell in pixels; what is left over at the right and below belongs to no cell.
+        block: cells along each side of a block.
+
+    Raises:
+        PackageError: scikit-image is not installed.
+    """
+    try:
+        from skimage.feature import hog
+    except ImportError as error:
+        raise PackageError("HOG needs scikit-image; run: pip install 'placeprint[classic]'") from error
+    if min(image.shape[:2]) < cell * block:
+        return np.zeros((0, 0, block * block * orientations), np.float32)
+    blocks = hog(
+        image,
+        orientations=orientations,
+        pixels_per_cell=(cell, cell),
+        cells_per_block=(block, block),
+        block_norm="L2-Hys",
+        feature_vector=False,
+        channel_axis=-1,
+    )
+    return np.asarray(blocks.reshape(*blocks.shape[:2], -1), np.float32)
+
+
+def mean_gradients(image: Image, corners: NDArray[np.intp], side: int) -> Floats:
+    """Return ``(n,)`` mean gradient magnitudes in squares, in grey levels a pixel.
+
+    Gradients are half the difference of the two neighbors, 0 at the border, of the channel where they are longest.
+
+    Args:
+        image: ``(H, W, 3)`` uint8.
+        corners: ``(n, 2)`` x and y of the first pixel of each square.
+        side: pixels.
+
+    Example:
+        >>> ramp = np.repeat(np.arange(16, dtype=np.uint8)[None, :, None], 9, axis=0).repeat(3, axis=2)
+        >>> mean_gradients(ramp, np.array([[0, 0], [8, 0]]), 8).tolist()
+        [0.875, 0.875]
+    """
+    import cv2
+
+    values = image.astype(np.float32)
+    across, down = np.zeros_like(values), np.zeros_like(values)
+    across[:, 1:-1] = (values[:, 2:] - values[:, :-2]) / 2
+    down[1:-1] = (values[2:] - values[:-2]) / 2
+    sums = cv2.integral(np.hypot(across, down).max(axis=2))
+    x, y = corners.T
+    totals = sums[y + side, x + side] - sums[y, x + side] - sums[y + side, x] + sums[y, x]
+    return np.asarray(totals / side**2, np.float32)

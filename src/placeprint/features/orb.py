@@ -1,0 +1,134 @@
+"""ORB: oriented FAST keypoints with 256-bit steered BRIEF descriptors (Rublee et al., ICCV 2011).
+
+Detector and descriptor are OpenCV's: FAST corners of an image pyramid, ranked by the Harris measure, turned by the
+intensity centroid ``angle = atan2(m01, m10)`` of their patch. The b = 256 bits of a descriptor become ``±1 / sqrt(b)``,
+so that ``a . b = 1 - 2 h / 256`` for the Hamming distance h.
+
+As in OpenCV each level contributes in proportion to its width: the Harris measures of levels do not compare. Here that
+is an order of all corners (`level_order`) of which any beginning may be kept, so that a mask or cells leave no gap.
+
+Departure: OpenCV says where a corner is by the pixel of its level times the level's factor f, which is off by
+``(f - 1) / 2`` pixels (pixel centers are at whole numbers, see `to_photo`); here that is put right.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from placeprint.features.pyramid import allowed, over_pyramid
+from placeprint.features.selection import spread_order
+from placeprint.types import Floats, Image, LocalFeatures, Mask
+
+MANY = 100_000
+"""OpenCV is asked for so many corners, so that the choice among them is made here."""
+
+
+@dataclass(kw_only=True, eq=False)
+class ORB:
+    """ORB keypoints.
+
+    Args:
+        max_keypoints: so many are kept, the strongest of each part of the picture first.
+        size: longest side in pixels of the copy that is searched; 0 for the photo as it is.
+        scales: factors of that size; ORB itself looks at ``levels`` sizes from it downwards.
+        fast_threshold: grey levels by which the ring around a corner is brighter or darker; lower finds more.
+        scale_factor: ratio of the sizes of neighboring levels, above 1.
+        levels: sizes of the picture that are searched.
+        cells: parts of the picture along each side that keypoints are spread over; 1 for the strongest only.
+    """
+
+    max_keypoints: int = 1000
+    size: int = 640
+    scales: tuple[float, ...] = (1.0,)
+    fast_threshold: int = 20
+    scale_factor: float = 1.2
+    levels: int = 8
+    cells: int = 1
+
+    @property
+    def dim(self) -> int:
+        """Length of one descriptor."""
+        return 256
+
+    def extract(self, image: Image, mask: Mask | None = None) -> LocalFeatures:
+        """Return the keypoints of an ``(H, W, 3)`` uint8 RGB image, with scales and angles.
+
+        Scales are diameters of the described patch in pixels of the photo. The order is that of `spread_order`.
+        """
+        return over_pyramid(
+            image,
+            mask,
+            self._detect,
+            size=self.size,
+            scales=self.scales,
+            max_keypoints=self.max_keypoints,
+            cells=self.cells,
+        )
+
+    def _detect(self, image: Image, mask: Mask | None) -> LocalFeatures:
+        import cv2
+
+        grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+        orb = cv2.ORB.create(
+            nfeatures=MANY,
+            scaleFactor=self.scale_factor,
+            nlevels=self.levels,
+            fastThreshold=self.fast_threshold,
+        )
+        found = orb.detect(grey, None)
+        size = (image.shape[1], image.shape[0])
+        points = np.array([point.pt for point in found], np.float32).reshape(-1, 2)
+        strengths = np.array([point.response for point in found], np.float32)
+        levels = np.array([point.octave for point in found], np.int64)
+        inside = np.flatnonzero(allowed(points, mask))
+        by_level = level_order(strengths[inside], levels[inside], self.scale_factor)
+        places = np.empty(len(inside), np.float32)
+        places[by_level] = -np.arange(len(inside))
+        order = inside[spread_order(points[inside], places, size, self.cells)[: self.max_keypoints]]
+        for rank, index in enumerate(order):
+            found[index].class_id = rank  # OpenCV describes level by level; this brings them back into order
+        kept, bits = orb.compute(grey, [found[index] for index in order]) if len(order) else ((), None)
+        back = np.argsort([point.class_id for point in kept])
+        factors = np.array([self.scale_factor**point.octave for point in kept], np.float32).reshape(-1, 1)
+        corners = np.array([point.pt for point in kept], np.float32).reshape(-1, 2) + (factors - 1) / 2
+        return LocalFeatures(
+            corners.astype(np.float32),
+            signed_bits(np.zeros((0, 32), np.uint8) if bits is None else np.asarray(bits, np.uint8)),
+            np.array([point.response for point in kept], np.float32),
+            size,
+            np.array([point.size for point in kept], np.float32),
+            np.array([point.angle % 360 for point in kept], np.float32),
+        )[back.astype(np.intp)]
+
+
+def level_order(strengths: Floats, levels: NDArray[np.int64], scale_factor: float) -> NDArray[np.intp]:
+    """Return an order of all corners in which every beginning holds each level in proportion to its width.
+
+    Args:
+        strengths: ``(n,)``, compared within a level only.
+        levels: ``(n,)`` level of each corner; level l is ``scale_factor ** l`` times smaller than level 0.
+        scale_factor: above 1.
+
+    Example:
+        >>> level_order(np.array([1.0, 3.0, 2.0, 9.0], np.float32), np.array([0, 0, 0, 1]), 2.0).tolist()
+        [1, 2, 3, 0]
+    """
+    by_level = np.lexsort((-strengths, levels))
+    _, starts, counts = np.unique(levels[by_level], return_index=True, return_counts=True)
+    rank = np.empty(len(levels))
+    rank[by_level] = np.arange(1, len(levels) + 1) - np.repeat(starts, counts)
+    return np.lexsort((levels, rank * scale_factor ** levels.astype(np.float64)))
+
+
+def signed_bits(packed: NDArray[np.uint8]) -> Floats:
+    """Return ``(n, b)`` float32 rows of ``±1 / sqrt(b)`` for the b bits of ``(n, b / 8)`` bytes, high bits first.
+
+    Example:
+        >>> signed_bits(np.array([[0b10100000, 0]], np.uint8))[0, :4].tolist()
+        [0.25, -0.25, 0.25, -0.25]
+    """
+    bits = np.unpackbits(packed, axis=1).astype(np.float32)
+    return np.asarray((2 * bits - 1) / np.sqrt(np.float32(max(bits.shape[1], 1))), np.float32)
