@@ -9,6 +9,7 @@ import pytest
 
 from placeprint import registry
 from placeprint.errors import ShapeError
+from placeprint.networks.weights import find_weights, weights_path
 from placeprint.types import LocalFeatures
 from tests.conftest import make_scene, random_features
 
@@ -69,7 +70,11 @@ def test_an_index_finds_itself_first_and_forgets(name: str) -> None:
 
 @pytest.fixture(params=registry.names("extractors"))
 def extractor(request: pytest.FixtureRequest) -> Any:
-    return _make("extractors", request.param)
+    made = _make("extractors", request.param)
+    weights = getattr(made, "weights", None)
+    if weights is not None and weights_path(find_weights(weights)) is None:
+        pytest.skip(f"the weights {weights!r} are not installed; {find_weights(weights).install}")
+    return made
 
 
 def test_features_have_the_declared_form(extractor: Any) -> None:
@@ -144,7 +149,18 @@ def test_features_follow_a_known_homography(extractor: Any) -> None:
     points = np.column_stack([first.keypoints[matches.pairs[:, 0]], np.ones(len(matches))]) @ homography.T
     errors = np.linalg.norm(points[:, :2] / points[:, 2:] - second.keypoints[matches.pairs[:, 1]], axis=1)
     assert len(matches) > 40
-    assert np.mean(errors < 3) > 0.6
+    # a feature of a grid is only as exact as its cell
+    dense = first.scales is not None and np.ptp(first.scales) == 0
+    tolerance = max(3.0, float(first.scales[0])) if dense and first.scales is not None else 3.0
+    assert np.mean(errors < tolerance) > 0.6
+
+
+def test_angles_and_scales_are_degrees_and_pixels(extractor: Any) -> None:
+    features = extractor.extract(make_scene(0, 320, 240))
+    if features.angles is not None:
+        assert ((features.angles >= 0) & (features.angles < 360)).all()
+    if features.scales is not None:
+        assert ((features.scales > 0) & (features.scales < 320)).all()
 
 
 def _warped(seed: int = 0) -> tuple[LocalFeatures, LocalFeatures]:

@@ -153,7 +153,7 @@ def test_options_that_do_not_go_together_are_refused() -> None:
     points = np.random.default_rng(0).uniform(0, 99, (20, 2)).astype(np.float32)
     with pytest.raises(OptionError, match="no model called 'plane'; known: similarity, affine"):
         estimate("plane", points, points, 1.0)
-    with pytest.raises(OptionError, match="no method called 'magic'; known: opencv, poselib"):
+    with pytest.raises(OptionError, match="no method called 'magic'; known: auto, opencv, poselib"):
         estimate("homography", points, points, 1.0, method="magic")
     with pytest.raises(OptionError, match="poselib has no affine"):
         estimate("affine", points, points, 1.0, method="poselib")

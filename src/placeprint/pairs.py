@@ -81,8 +81,8 @@ def match(
     feature_options: Mapping[str, Any] | None = None,
     matcher: str | Mapping[str, Any] | None = None,
     model: str = "auto",
-    method: str = "opencv",
-    pixels: float = 3.0,
+    method: str = "auto",
+    pixels: float = 2.0,
     seed: int = 0,
     turns: bool = True,
     masks: tuple[Mask | None, Mask | None] = (None, None),
@@ -98,7 +98,7 @@ def match(
         matcher: a name of `MATCHERS`, a registered matcher, or a mapping of its name and parameters; None for what
             suits the features (`DEFAULTS`).
         model: ``"auto"``, ``"homography"``, ``"fundamental"``, ``"essential"``, ``"affine"`` or ``"similarity"``.
-        method: ``"opencv"`` or ``"poselib"``.
+        method: ``"auto"``, ``"opencv"`` or ``"poselib"``.
         pixels: residual of an inlier, in pixels of a photo whose longest side has 640.
         seed: of the estimator.
         turns: try other turns of the first photo when it is not confirmed as it is; features with directions of their

@@ -25,7 +25,9 @@ State = dict[str, NDArray[Any]]
 
 COMPONENTS: dict[str, dict[str, str]] = {
     "extractors": {
+        "aliked": "placeprint.features.aliked:ALIKED",
         "dense-sift": "placeprint.features.dense_sift:DenseSIFT",
+        "grid": "placeprint.features.grid:Grid",
         "harris": "placeprint.features.harris:Harris",
         "hog": "placeprint.features.hog:HOG",
         "orb": "placeprint.features.orb:ORB",
@@ -36,7 +38,11 @@ COMPONENTS: dict[str, dict[str, str]] = {
     "aggregators": {"vlad": "placeprint.aggregation.vlad:VLAD"},
     "whiteners": {"pca-whitening": "placeprint.whitening:PCAWhitening"},
     "indexes": {"flat": "placeprint.index.flat:FlatIndex"},
-    "matchers": {"nearest": "placeprint.verification.nearest:NearestNeighbors"},
+    "matchers": {
+        "lightglue": "placeprint.verification.lightglue:LightGlue",
+        "nearest": "placeprint.verification.nearest:NearestNeighbors",
+        "semi-dense": "placeprint.verification.semi_dense:SemiDense",
+    },
     "verifiers": {
         "mutual-geometry": "placeprint.verification.geometry:MutualGeometry",
         "two-view": "placeprint.verification.two_view:TwoView",

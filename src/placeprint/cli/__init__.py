@@ -9,7 +9,7 @@ import sys
 
 import typer
 
-from placeprint.cli import demo, evaluate, index, info, match, models, refit, remove, search
+from placeprint.cli import benchmark, demo, evaluate, index, info, match, models, refit, remove, search
 from placeprint.errors import PlaceprintError
 from placeprint.version import __version__
 
@@ -26,6 +26,8 @@ app = typer.Typer(
 
 for verb in (index, search, match, info, remove, refit, evaluate, models, demo):
     app.command()(getattr(verb, verb.__name__.rpartition(".")[2]))
+
+app.add_typer(benchmark.app, name="benchmark")
 
 
 def _print_version(value: bool) -> None:

@@ -35,7 +35,9 @@ def match(
             help="auto (a plane or a scene with depth), homography, fundamental, essential, affine, similarity."
         ),
     ] = "auto",
-    method: Annotated[str, typer.Option(help="Estimator: opencv (MAGSAC++) or poselib (LO-RANSAC).")] = "opencv",
+    method: Annotated[
+        str, typer.Option(help="Estimator: opencv (MAGSAC++, quicker), poselib (LO-RANSAC, more exact), auto.")
+    ] = "auto",
     keypoints: Annotated[
         int | None, typer.Option(min=1, help="Keypoints of each photo at most.", show_default=False)
     ] = None,
@@ -49,7 +51,7 @@ def match(
         list[str] | None,
         typer.Option("--set", help="NAME=VALUE: any parameter of the extractor; may be repeated.", show_default=False),
     ] = None,
-    pixels: Annotated[float, typer.Option(help="Residual of an inlier, at 640 pixels on the longest side.")] = 3.0,
+    pixels: Annotated[float, typer.Option(help="Residual of an inlier, at 640 pixels on the longest side.")] = 2.0,
     seed: Annotated[int, typer.Option(min=0, help="Of the estimator.")] = 0,
     turns: Annotated[bool, typer.Option(help="Try other turns when the photo is not confirmed as it is.")] = True,
     masks: Annotated[

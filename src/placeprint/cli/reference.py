@@ -18,10 +18,19 @@ def command_reference() -> str:
         "Made by `scripts/write_cli_docs.py` from the command line's own help; a test compares the two.",
         "Exit status: 0 done, 1 an error told in one line, 2 wrong usage, 130 interrupted.",
     ]
-    for name, command in group.commands.items():
-        lines += ["", f"## placeprint {name}", "", command.help, ""]
+    for name, command in _commands(group, "placeprint"):
+        lines += ["", f"## {name}", "", command.help, ""]
         lines += [_parameter(parameter) for parameter in command.params]
     return "\n".join(lines) + "\n"
+
+
+def _commands(group: Any, path: str) -> list[tuple[str, Any]]:
+    """Return every command of a group and of the groups in it, by its whole name."""
+    found = []
+    for name, command in group.commands.items():
+        whole = f"{path} {name}"
+        found += _commands(command, whole) if hasattr(command, "commands") else [(whole, command)]
+    return found
 
 
 def _parameter(parameter: Any) -> str:

@@ -42,7 +42,7 @@ CORNER_THRESHOLDS = (3, 5, 10)
 
 Estimate = Callable[[Floats], NDArray[np.float64] | None]
 """From ``(m, 2, 2)`` matched points to a ``(3, 3)`` homography from query to database pixels, or None."""
-Row = dict[str, str | int | float | None]
+Row = dict[str, str | int | float | dict[str, float | None] | None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,8 +129,8 @@ def summarize(outcomes: Sequence[Outcome]) -> Row:
 
     Keys: ``pairs``, ``keypoints`` (mean of a picture), ``matches``, ``repeatability``, ``matching_score``,
     ``mma@1`` ... ``mma@10``, ``auc@3`` ... ``auc@10``, ``homographies_right`` (share of corner errors of at most 3
-    pixels), ``right_matches`` (mean count within 3 pixels), ``best_100_right``, ``best_100_not_judged``,
-    ``ms_per_pair``. Shares are in [0, 1].
+    pixels), ``corner_errors`` (by pair, None without a homography), ``right_matches`` (mean count within 3 pixels),
+    ``best_100_right``, ``best_100_not_judged``, ``ms_per_pair``. Shares are in [0, 1].
 
     Raises:
         DatasetError: there are no outcomes.
@@ -199,7 +199,14 @@ def _of_homographies(outcomes: Sequence[Outcome]) -> Row:
         f"auc@{threshold}": _mean([area] if corners else [])
         for threshold, area in zip(CORNER_THRESHOLDS, areas, strict=True)
     }
-    return row | {"homographies_right": _mean([float(corner <= RIGHT) for corner in corners])}
+    by_pair: dict[str, float | None] = {
+        outcome.pair.name: round(corner, 2) if np.isfinite(corner) else None
+        for outcome, corner in zip(outcomes, corners, strict=True)
+    }
+    return row | {
+        "homographies_right": _mean([float(corner <= RIGHT) for corner in corners]),
+        "corner_errors": by_pair,
+    }
 
 
 def _of_hand_made(outcomes: Sequence[Outcome]) -> Row:

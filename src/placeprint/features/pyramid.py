@@ -50,22 +50,34 @@ def over_pyramid(
         ShapeError: the mask is not of the image's size.
         OptionError: there is no scale, or one is not above 0.
     """
+    found = [detect(*level) for level in levels(image, mask, size=size, scales=scales, multiple=multiple)]
+    return in_photo(found, image, mask, max_keypoints=max_keypoints, cells=cells)
+
+
+def levels(
+    image: Image, mask: Mask | None, *, size: int, scales: Sequence[float] = (1.0,), multiple: int = 1
+) -> list[tuple[Image, Mask | None]]:
+    """Return the copies of a photo and of its mask that features are looked for in; arguments as `over_pyramid`."""
     height, width = image.shape[:2]
     if mask is not None and mask.shape != (height, width):
         raise ShapeError(f"a mask must have the shape of its image, {(height, width)}, got {mask.shape}")
     if not scales or min(scales) <= 0:
         raise OptionError(f"scales must be factors above 0, got {list(scales)}")
-    levels = []
-    for scale in scales:
-        level = resize_longest(image, max(1, round((size or max(height, width)) * scale)), multiple)
-        found = detect(level, None if mask is None else shrunk_mask(mask, level))
-        levels.append(_in_photo(found, (width, height)))
-    features = levels[0] if len(levels) == 1 else _joined(levels)
+    copies = [resize_longest(image, max(1, round((size or max(height, width)) * scale)), multiple) for scale in scales]
+    return [(copy, None if mask is None else shrunk_mask(mask, copy)) for copy in copies]
+
+
+def in_photo(
+    found: Sequence[LocalFeatures], image: Image, mask: Mask | None, *, max_keypoints: int, cells: int = 1
+) -> LocalFeatures:
+    """Return what was found in the copies of a photo, of all the best, in its pixels; arguments as `over_pyramid`."""
+    size = (image.shape[1], image.shape[0])
+    moved = [_in_photo(level, size) for level in found]
+    features = moved[0] if len(moved) == 1 else _joined(moved)
     if mask is not None:
         features = features[allowed(features.keypoints, mask)]
-    if len(levels) > 1:
-        order = spread_order(features.keypoints, features.scores, (width, height), cells)
-        features = features[order]
+    if len(moved) > 1:
+        features = features[spread_order(features.keypoints, features.scores, size, cells)]
     return features[:max_keypoints]
 
 

@@ -1,11 +1,14 @@
-"""Which keypoints to keep when there are too many: the strongest, spread over the picture."""
+"""Which keypoints to keep: of too many the strongest, spread over the picture; none where a picture shows nothing."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from placeprint.types import Floats
+from placeprint.types import Floats, Image
+
+MIN_CONTRAST = 1.0
+"""Standard deviation in grey levels below which a part of a picture shows nothing."""
 
 
 def spread_order(points: Floats, strengths: Floats, size: tuple[int, int], cells: int) -> NDArray[np.intp]:
@@ -32,3 +35,20 @@ def spread_order(points: Floats, strengths: Floats, size: tuple[int, int], cells
     rounds = np.empty(len(points), int)
     rounds[by_cell] = np.arange(len(points)) - np.repeat(starts, counts)
     return np.lexsort((-strengths, rounds))
+
+
+def contrast_around(image: Image, points: NDArray[np.floating], side: int) -> Floats:
+    """Return ``(n,)``: the standard deviation of the grey levels in a square around each of ``(n, 2)`` points.
+
+    Args:
+        image: ``(H, W, 3)`` uint8 RGB; at its border the squares see it mirrored.
+        points: pixels inside the image.
+        side: of the square in pixels.
+    """
+    import cv2
+
+    grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.float32)
+    mean = cv2.blur(grey, (side, side))
+    variance = cv2.blur(grey * grey, (side, side)) - mean * mean
+    column, row = np.clip(np.rint(points).astype(int), 0, np.array(grey.shape[::-1]) - 1).T
+    return np.asarray(np.sqrt(np.maximum(variance[row, column], 0)), np.float32)

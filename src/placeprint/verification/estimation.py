@@ -15,7 +15,7 @@ from placeprint.verification.models import Cameras, Transform, degenerate, find_
 
 Found = tuple[Transform, NDArray[np.bool_]]
 
-METHODS = ("opencv", "poselib")
+METHODS = ("auto", "opencv", "poselib")
 
 
 def estimate(
@@ -24,7 +24,7 @@ def estimate(
     database: Floats,
     pixels: float,
     *,
-    method: str = "opencv",
+    method: str = "auto",
     seed: int = 0,
     cameras: Cameras | None = None,
 ) -> Found | None:
@@ -35,8 +35,9 @@ def estimate(
         query: ``(m, 2)`` points.
         database: ``(m, 2)`` points, matched row by row.
         pixels: residual of an inlier (`residuals`).
-        method: ``"opencv"`` (MAGSAC++; similarities by RANSAC in both directions) or ``"poselib"`` (LO-RANSAC with
-            refinement; homography, fundamental, essential).
+        method: ``"opencv"`` (MAGSAC++, the quickest; similarities by RANSAC in both directions), ``"poselib"``
+            (LO-RANSAC with a last refinement of what is within tolerance, more exact; homography, fundamental,
+            essential) or ``"auto"``: PoseLib for the models it has.
         seed: of the samples; the same seed gives the same result.
         cameras: intrinsics, which an essential matrix needs.
 
@@ -54,7 +55,8 @@ def estimate(
         raise OptionError("an essential matrix needs the intrinsics of both cameras; give them, or use 'fundamental'")
     if degenerate(query, database, kind.sample):
         return None
-    fit = opencv_ransac.fit if method == "opencv" else poselib_ransac.fit
+    by_poselib = method == "poselib" or (method == "auto" and model in poselib_ransac.KNOWN)
+    fit = poselib_ransac.fit if by_poselib else opencv_ransac.fit
     order = np.random.default_rng(seed).permutation(len(query)) if seed else np.arange(len(query))
     a, b = (np.ascontiguousarray(points[order], np.float32) for points in (query, database))
     transform = fit(model, a, b, pixels, cameras)

@@ -147,7 +147,7 @@ class MutualGeometry:
         exact = residuals("similarity", similarity, query, database) < self.narrow
         found: list[tuple[str, Found, float]] = [("similarity", (similarity, exact), 1.0)]
         for model, factor in (("homography", 1.0), ("fundamental", PREFERENCE)):
-            result = estimate(model, query, database, self.narrow)
+            result = estimate(model, query, database, self.narrow, method="opencv")
             if result is not None:
                 found.append((model, result, factor))
         model, result, _ = max(found, key=lambda entry: float(entry[1][1].sum()) / entry[2])

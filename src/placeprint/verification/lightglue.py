@@ -18,7 +18,7 @@ class LightGlue:
     """Match by a network.
 
     Args:
-        features: the kind it was trained for: ``"xfeat"``, ``"aliked"`` (128-D models) or ``"disk"``.
+        features: the kind it was trained for: ``"xfeat"`` or ``"aliked"`` (the models with 128-D descriptors).
         min_confidence: matches must be above, in [0, 1).
         depth_confidence: share of keypoints the network must be confident of to stop before its last layer, -1 never
             to stop; None as its authors use it.

@@ -32,7 +32,7 @@ from placeprint.verification.significance import significance
 SIDE = 640
 """Pixels of the longest side that `pixels` is given for."""
 AUTO = ("homography", "fundamental")
-DEVIATIONS = 3.0
+DEVIATIONS = 2.0
 """Standard deviations of a right match's residual that the tolerance of an inlier is."""
 
 
@@ -43,7 +43,7 @@ class TwoView:
     Args:
         matcher: name and parameters of a matcher.
         model: a name of `models.MODELS`, or ``"auto"`` for a planar or a general scene, whichever it is.
-        method: ``"opencv"`` or ``"poselib"``.
+        method: ``"auto"``, ``"opencv"`` or ``"poselib"``, see `estimation.estimate`.
         pixels: residual of an inlier, in pixels of a photo whose longest side has 640.
         seed: of the estimator.
         sure: -log10 of the number of false alarms from which on two photos show the same place.
@@ -55,8 +55,8 @@ class TwoView:
 
     matcher: dict[str, Any] = field(default_factory=lambda: {"name": "nearest"})
     model: str = "auto"
-    method: str = "opencv"
-    pixels: float = 3.0
+    method: str = "auto"
+    pixels: float = 2.0
     seed: int = 0
     sure: float = 12.0
     possible: float = 6.0

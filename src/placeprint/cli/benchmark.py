@@ -1,0 +1,182 @@
+"""``placeprint benchmark``: measure methods on benchmark pictures."""
+
+from __future__ import annotations
+
+import datetime
+import json as jsonlib
+import os
+import platform
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from placeprint.cli.output import console, progress_bar
+from placeprint.errors import DatasetError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from placeprint.datasets.image_pairs import ImagePair
+    from placeprint.evaluation.matching import Method, Row
+    from placeprint.types import Floats
+
+app = typer.Typer(help="Measure methods on benchmark pictures.", no_args_is_help=True)
+
+NEAREST = ("mutual", "mutual-ratio")
+TOLERANCE = 2.5
+"""Pixels within which a match follows a homography: as of `match`, for pictures of 800 pixels."""
+LEARNED = {"xfeat": ("lighterglue",), "aliked": ("lightglue",)}
+"""Matchers that exist for one extractor only, beside the nearest neighbors."""
+
+
+@app.callback()
+def benchmark() -> None:
+    """Measure methods on benchmark pictures."""
+
+
+@app.command()
+def matching(
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Folder with oxford_affine/ and pairs/; by default $PLACEPRINT_DATA.", show_default=False),
+    ] = None,
+    features: Annotated[
+        list[str] | None, typer.Option(help="Extractor; may be repeated. By default all.", show_default=False)
+    ] = None,
+    matcher: Annotated[
+        list[str] | None,
+        typer.Option(help="Matcher; may be repeated. By default all that fit the extractor.", show_default=False),
+    ] = None,
+    size: Annotated[int, typer.Option(min=0, help="Longest side in pixels; 0 for the picture as it is.")] = 800,
+    keypoints: Annotated[int, typer.Option(min=1, help="Keypoints of each picture at most.")] = 1000,
+    json: Annotated[
+        Path | None, typer.Option("--json", help="Write the rows to this file.", show_default=False)
+    ] = None,
+) -> None:
+    """Measure every extractor with every matcher on pairs whose geometry is known."""
+    from rich.table import Table
+
+    from placeprint.evaluation.matching import PROTOCOL, run_matching
+
+    pairs = _pairs(data or Path(os.environ.get("PLACEPRINT_DATA", ".")))
+    methods, left_out = _methods(features, matcher, size, keypoints)
+    with progress_bar("matching", "methods") as progress:
+        rows = run_matching(pairs, methods, _homography, progress)
+    table = Table(*COLUMNS, title=f"{PROTOCOL}: {len(pairs)} pairs", title_justify="left")
+    for row in rows:
+        table.add_row(*(_cell(names, row) for names in COLUMNS.values()))
+    console().print(table, highlight=False)
+    for name, reason in left_out.items():
+        typer.echo(f"left out {name}: {reason}", err=True)
+    if json is not None:
+        _write(json, pairs, rows, {"size": size, "keypoints": keypoints}, left_out)
+
+
+COLUMNS = {
+    "method": ("method",),
+    "keypoints": ("keypoints",),
+    "repeated %": ("repeatability",),
+    "score %": ("matching_score",),
+    "right within 1, 3, 5, 10 px %": ("mma@1", "mma@3", "mma@5", "mma@10"),
+    "right": ("right_matches",),
+    "AUC 3, 5, 10 px %": ("auc@3", "auc@5", "auc@10"),
+    "H right %": ("homographies_right",),
+    "best 100 %": ("best_100_right",),
+    "ms a picture, a pair": ("ms_per_picture", "ms_per_pair"),
+}
+COUNTS = frozenset({"keypoints", "right_matches", "ms_per_picture", "ms_per_pair"})
+
+
+def _pairs(folder: Path) -> list[ImagePair]:
+    from placeprint.datasets.image_pairs import (
+        read_hand_made,
+        read_opencv_doc,
+        read_oxford_affine,
+        stereo_motorcycle,
+    )
+
+    found = []
+    for part, read in (("oxford_affine", read_oxford_affine), ("pairs", read_hand_made)):
+        if (folder / part).is_dir():
+            found += read(folder / part)
+    if not found:
+        raise DatasetError(
+            f"{str(folder)!r} has neither oxford_affine/ nor pairs/; say by --data where the benchmark pictures are"
+        )
+    return [*found, stereo_motorcycle(), *read_opencv_doc()]
+
+
+def _methods(
+    features: list[str] | None, matchers: list[str] | None, size: int, keypoints: int
+) -> tuple[list[Method], dict[str, str]]:
+    """Return the methods to measure, and why others are left out."""
+    import numpy as np
+
+    from placeprint import registry
+    from placeprint.errors import PackageError, WeightsError
+    from placeprint.evaluation.matching import Method
+    from placeprint.pairs import matcher_params
+
+    methods, left_out = [], {}
+    blank = np.zeros((64, 64, 3), np.uint8)
+    for name in features or registry.names("extractors"):
+        extractor = registry.create("extractors", name, {"size": size, "max_keypoints": keypoints})
+        try:
+            extractor.extract(blank)
+        except (PackageError, WeightsError) as error:
+            left_out[name] = str(error)
+            continue
+        for chosen in matchers or [*NEAREST, *LEARNED.get(name, ())]:
+            params = matcher_params(name, chosen)
+            methods.append(
+                Method(f"{name}, {chosen}", extractor, registry.create("matchers", params.pop("name"), params))
+            )
+    return methods, left_out
+
+
+def _homography(points: Floats) -> NDArray[np.float64] | None:
+    from placeprint.verification.estimation import estimate
+
+    found = estimate("homography", points[:, 0], points[:, 1], TOLERANCE)
+    return None if found is None else found[0]
+
+
+def _cell(names: Sequence[str], row: Row) -> str:
+    """Return the values of a column: shares in percent, counts and times as they are."""
+    words = []
+    for name in names:
+        value = row[name]
+        if isinstance(value, int | float):
+            words.append(f"{value:.0f}" if name in COUNTS else f"{100 * value:.0f}")
+        else:
+            words.append(value if isinstance(value, str) else "-")
+    return ", ".join(words)
+
+
+def _write(
+    path: Path, pairs: list[ImagePair], rows: list[Row], options: dict[str, int], left_out: dict[str, str]
+) -> None:
+    from placeprint.evaluation.matching import PROTOCOL
+    from placeprint.store.files import write_atomically
+    from placeprint.threads import num_cores
+    from placeprint.version import __version__
+
+    result = {
+        "format": 1,
+        "protocol": PROTOCOL,
+        "pairs": [pair.name for pair in pairs],
+        "options": options | {"homography": f"PoseLib, {TOLERANCE} pixels"},
+        "made_by": {
+            "placeprint": __version__,
+            "python": platform.python_version(),
+            "machine": f"{num_cores()} cores, {platform.machine()}",
+            "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        },
+        "left_out": left_out,
+        "rows": rows,
+    }
+    write_atomically(path, (jsonlib.dumps(result, indent=1, allow_nan=False) + "\n").encode())
+    typer.echo(f"wrote {path}")

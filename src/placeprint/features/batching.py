@@ -1,0 +1,88 @@
+"""Several photos in one pass of a network: pictures of one size run together, others in their own groups."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NotRequired, TypedDict
+
+from placeprint.errors import ShapeError
+from placeprint.features.pyramid import in_photo, levels
+from placeprint.types import Image, LocalFeatures, Mask
+
+DetectTogether = Callable[[list[Image], list[Mask | None]], list[LocalFeatures]]
+"""Find the features of pictures of one size, in their own pixels, where their masks are True; best first."""
+
+
+class Pyramid(TypedDict):
+    """What `over_pyramid` takes by name."""
+
+    size: int
+    scales: Sequence[float]
+    max_keypoints: int
+    multiple: NotRequired[int]
+
+
+def over_pyramids(
+    images: Sequence[Image],
+    masks: Sequence[Mask | None] | None,
+    detect: DetectTogether,
+    *,
+    together: int,
+    size: int,
+    max_keypoints: int,
+    scales: Sequence[float] = (1.0,),
+    multiple: int = 1,
+) -> list[LocalFeatures]:
+    """Do what `over_pyramid` does with each photo, the pictures of one size together.
+
+    Args:
+        images: ``(H, W, 3)`` uint8 each, of any sizes.
+        masks: ``(H, W)`` bool or None each; None for no masks.
+        detect: what finds features in pictures of one size.
+        together: so many pictures at once at most, on a GPU, which is what its memory is needed for; on a CPU
+            each by itself (`at_once`).
+        size: as of `over_pyramid`.
+        max_keypoints: the same.
+        scales: the same.
+        multiple: the same.
+
+    Returns:
+        The features of each photo, in their order.
+
+    Raises:
+        ShapeError: there are not as many masks as images, or one is not of its image's size.
+        OptionError: there is no scale, or one is not above 0.
+    """
+    all_masks = list(masks) if masks is not None else [None] * len(images)
+    if len(all_masks) != len(images):
+        raise ShapeError(f"expected as many masks as images, {len(images)}, got {len(all_masks)}")
+    copies = [
+        levels(image, mask, size=size, scales=scales, multiple=multiple)
+        for image, mask in zip(images, all_masks, strict=True)
+    ]
+    found = iter(_by_size([copy for each in copies for copy in each], detect, at_once(together)))
+    return [
+        in_photo([next(found) for _ in each], image, mask, max_keypoints=max_keypoints)
+        for each, image, mask in zip(copies, images, all_masks, strict=True)
+    ]
+
+
+def at_once(on_gpu: int) -> int:
+    """Return how many pictures one pass takes: on a CPU one after the other is quicker than together."""
+    from placeprint.networks.weights import device
+
+    return on_gpu if device() != "cpu" else 1
+
+
+def _by_size(levels: Sequence[tuple[Image, Mask | None]], detect: DetectTogether, together: int) -> list[LocalFeatures]:
+    """Return the features of each picture, in their order."""
+    sizes: dict[tuple[int, ...], list[int]] = {}
+    for index, (level, _) in enumerate(levels):
+        sizes.setdefault(level.shape, []).append(index)
+    found: dict[int, LocalFeatures] = {}
+    for members in sizes.values():
+        for start in range(0, len(members), together):
+            chosen = members[start : start + together]
+            results = detect([levels[index][0] for index in chosen], [levels[index][1] for index in chosen])
+            found.update(zip(chosen, results, strict=True))
+    return [found[index] for index in range(len(levels))]

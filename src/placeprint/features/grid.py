@@ -1,0 +1,115 @@
+"""A network's map as local features: one every so many pixels, without looking for keypoints.
+
+The last maps of a network that was trained to tell what a picture shows say of every part of it what is there, and
+aggregate into a global descriptor like any local features (NetVLAD, Arandjelovic et al., CVPR 2016, section 3: "a
+D x W x H map can be considered as a set of D-dimensional descriptors at H x W locations").
+
+- A cell's keypoint is the pixel it looks at: see `networks.backbones`.
+- Its score is the length of its vector, before that is brought to 1: the networks answer strongly where there is
+  something, weakly to sky and road.
+- A network gives vectors of even surfaces too. Cells are dropped when the grey levels of a square of a stride around
+  the keypoint have a standard deviation below `min_contrast`, so a blank picture has no features.
+
+Neighbors are a stride apart, so matches are only so exact: rank photos by these features, verify by others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from placeprint.features.batching import Pyramid, over_pyramids
+from placeprint.features.pyramid import allowed, over_pyramid
+from placeprint.features.selection import MIN_CONTRAST, contrast_around
+from placeprint.numerics import normalize
+from placeprint.types import Image, LocalFeatures, Mask
+
+TOGETHER = 16
+"""Pictures in one pass of the network."""
+
+
+@dataclass(kw_only=True, eq=False)
+class Grid:
+    """The cells of a network's map.
+
+    Args:
+        backbone: name of the network: ``"efficientnet-lite2"``, ``"transformers:<hub name>"`` or a folder.
+        stride: pixels of the picture from cell to cell: 16 or 32 for EfficientNet; 0 for the network's usual one.
+        max_keypoints: the cells of the longest vectors are kept.
+        size: longest side in pixels the network sees; 0 for the photo as it is.
+        scales: factors of that size, one pass of the network each.
+        min_contrast: standard deviation in grey levels a cell must have.
+    """
+
+    backbone: str = "efficientnet-lite2"
+    stride: int = 0
+    max_keypoints: int = 1000
+    size: int = 640
+    scales: tuple[float, ...] = (1.0,)
+    min_contrast: float = MIN_CONTRAST
+
+    @property
+    def dim(self) -> int:
+        """Length of one descriptor."""
+        from placeprint.networks.backbones import backbone_dim
+
+        return backbone_dim(self.backbone, self.stride)
+
+    @property
+    def weights(self) -> str | None:
+        """Name of the weights used, None when they are not of placeprint's table."""
+        from placeprint.networks.backbones import EFFICIENTNET
+
+        return self.backbone if self.backbone == EFFICIENTNET else None
+
+    def extract(self, image: Image, mask: Mask | None = None) -> LocalFeatures:
+        """Return the cells of an ``(H, W, 3)`` uint8 RGB image, longest vector first.
+
+        Scales are the sides of the cells in pixels of the photo.
+
+        Raises:
+            OptionError: there is no such backbone or stride.
+            WeightsError: the weights are not installed.
+        """
+        return over_pyramid(image, mask, self._detect, **self._pyramid())
+
+    def extract_batch(self, images: Sequence[Image], masks: Sequence[Mask | None] | None = None) -> list[LocalFeatures]:
+        """Return what `extract` does of each image; those of one size go through the network together.
+
+        Raises:
+            OptionError: there is no such backbone or stride.
+            WeightsError: the weights are not installed.
+            ShapeError: there are not as many masks as images, or one is not of its image's size.
+        """
+        return over_pyramids(images, masks, self._detect_together, together=TOGETHER, **self._pyramid())
+
+    def _pyramid(self) -> Pyramid:
+        from placeprint.networks.backbones import load_backbone
+
+        multiple = load_backbone(self.backbone, self.stride).multiple
+        return {"size": self.size, "scales": self.scales, "max_keypoints": self.max_keypoints, "multiple": multiple}
+
+    def _detect(self, image: Image, mask: Mask | None) -> LocalFeatures:
+        return self._detect_together([image], [mask])[0]
+
+    def _detect_together(self, images: list[Image], masks: list[Mask | None]) -> list[LocalFeatures]:
+        from placeprint.networks.backbones import load_backbone
+
+        backbone = load_backbone(self.backbone, self.stride)
+        maps = backbone.maps(np.stack(images))
+        _, rows, columns, dim = maps.shape
+        row, column = np.divmod(np.arange(rows * columns), columns)
+        points = (np.stack([column, row], axis=1) * backbone.stride + backbone.center).astype(np.float32)
+        sides = np.full(len(points), backbone.stride, np.float32)
+        features = []
+        for image, mask, map_ in zip(images, masks, maps, strict=True):
+            vectors = map_.reshape(-1, dim)
+            lengths = np.linalg.norm(vectors, axis=1)
+            size = (image.shape[1], image.shape[0])
+            contrasty = contrast_around(image, points, backbone.stride) >= self.min_contrast
+            kept = contrasty & (lengths > 0) & allowed(points, mask)
+            cells = LocalFeatures(points, normalize(vectors), lengths, size, sides)
+            features.append(cells[kept].strongest(self.max_keypoints))
+        return features

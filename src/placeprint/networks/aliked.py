@@ -1,0 +1,205 @@
+"""The ALIKED network (Zhao et al., IEEE TIM 2023): kornia's layers with the weights of an installed package.
+
+Keypoints and descriptors are those of kornia's ``ALIKED.forward`` (a test holds the two together), found with less
+work. The network's map of 128 channels is made of four parts of 32, at a full, a half, an eighth and a 32nd of the
+picture's size. It is never built at full size:
+
+- The first layer of the score head is linear, so it is applied to each part before the parts are enlarged.
+- Descriptors read the map at a few dozen pixels around each keypoint, so only those are looked up in the parts.
+- The soft maximum of the scores (equation 5 of the paper) is taken around the keypoints only.
+
+Departures: a mask applies before the strongest are chosen, and a picture without a maximum above the threshold has no
+keypoints instead of its weakest. Pixel (0, 0) of the score map is the center of the top-left pixel of the picture.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from placeprint.networks.weights import device, fit_into, load_weights
+from placeprint.networks.xfeat import WINDOW, Found, local_maxima
+from placeprint.types import Floats, Image, Mask
+
+MULTIPLE = 32
+"""Pictures are continued, by repeating their borders, to multiples of this."""
+PATCH = 3
+"""Side of the square around a keypoint that says where its descriptor looks."""
+TEMPERATURE = 0.1
+"""Of the soft maximum: small ones take the highest pixel, large ones the middle of the window."""
+DERIVED = ("dkd.hw_grid",)
+"""A buffer kornia's model works out itself."""
+
+_loading = threading.Lock()
+
+
+def load_aliked(name: str) -> Any:
+    """Return a model in eval mode with checked weights, one of each name a process, on the GPU where there is one.
+
+    Raises:
+        WeightsError: the weights are absent or not the expected ones.
+    """
+    with _loading:
+        return _load(name)
+
+
+def detect_batch(
+    name: str, images: Sequence[Image], max_keypoints: int, threshold: float, masks: Sequence[Mask | None]
+) -> list[Found]:
+    """Find and describe keypoints in pictures of one size, in one pass of the network.
+
+    Args:
+        name: of the weights.
+        images: ``(H, W, 3)`` uint8 RGB, of any size.
+        max_keypoints: the strongest are kept.
+        threshold: score a keypoint must exceed.
+        masks: ``(H, W)`` bool, True where keypoints may be, or None.
+
+    Returns:
+        Of each picture ``(n, 2)`` points to a fraction of a pixel, ``(n, d)`` unit descriptors, ``(n,)`` falling
+        scores.
+    """
+    import torch
+
+    model = load_aliked(name)
+    size = (images[0].shape[1], images[0].shape[0])
+    with torch.inference_mode():
+        pictures = torch.from_numpy(np.stack(images)).to(next(model.parameters()).device)
+        padded, (left, top) = _continued(pictures.permute(0, 3, 1, 2).float() / 255)
+        parts = _parts(model, padded)
+        all_scores = _scores(model, parts)[:, 0, top : top + size[1], left : left + size[0]].cpu().numpy()
+        found = []
+        for index, (scores, mask) in enumerate(zip(all_scores, masks, strict=True)):
+            pixels = local_maxima(scores, threshold)
+            if mask is not None:
+                pixels = pixels[mask[pixels[:, 1], pixels[:, 0]]]
+            points = _soft_maxima(scores, pixels)
+            strengths = _between_pixels(scores, points)
+            kept = np.argsort(-strengths, kind="stable")[:max_keypoints]
+            own = [part[index : index + 1] for part in parts]
+            descriptors = _describe(model, own, points[kept], size, (left, top))
+            found.append((points[kept], descriptors, strengths[kept]))
+    return found
+
+
+def _continued(pictures: Any) -> tuple[Any, tuple[int, int]]:
+    """Return pictures whose sides are multiples of 32, and how many pixels were put left of them and above."""
+    import torch.nn.functional as F  # noqa: N812  # the name everybody knows it by
+
+    across, down = (-side % MULTIPLE for side in pictures.shape[:1:-1])
+    left, top = across // 2, down // 2
+    return F.pad(pictures, [left, across - left, top, down - top], mode="replicate"), (left, top)
+
+
+def _parts(model: Any, pictures: Any) -> list[Any]:
+    """Return the four parts of the map, ``(B, d / 4, ...)`` each."""
+    first = model.block1(pictures)
+    second = model.block2(model.pool2(first))
+    third = model.block3(model.pool4(second))
+    fourth = model.block4(model.pool4(third))
+    layers = (model.conv1, model.conv2, model.conv3, model.conv4)
+    return [model.gate(layer(level)) for layer, level in zip(layers, (first, second, third, fourth), strict=True)]
+
+
+def _scores(model: Any, parts: Sequence[Any]) -> Any:
+    """Return ``(B, 1, H, W)`` in (0, 1)."""
+    import torch.nn.functional as F  # noqa: N812  # the name everybody knows it by
+
+    linear, rest = model.score_head[0], model.score_head[1:]
+    shares = linear.weight.split(parts[0].shape[1], dim=1)
+    total = F.conv2d(parts[0], shares[0])
+    for part, share in zip(parts[1:], shares[1:], strict=True):
+        total += F.interpolate(F.conv2d(part, share), total.shape[-2:], mode="bilinear", align_corners=True)
+    return rest(total).sigmoid()
+
+
+def _soft_maxima(scores: Floats, pixels: NDArray[np.int64]) -> Floats:
+    """Return ``(n, 2)``: the mean place in the window of each pixel, weighted by the exponentials of the scores."""
+    margin = WINDOW // 2
+    steps = np.arange(-margin, margin + 1)
+    windows = scores[pixels[:, 1, None, None] + steps[:, None], pixels[:, 0, None, None] + steps]
+    weights = np.exp((windows - windows.max(axis=(1, 2), keepdims=True)) / TEMPERATURE)
+    weights /= weights.sum(axis=(1, 2), keepdims=True)
+    moves = np.stack([weights.sum(axis=1) @ steps, weights.sum(axis=2) @ steps], axis=1)
+    return np.asarray(pixels + moves, np.float32)
+
+
+def _between_pixels(values: Floats, points: Floats) -> Floats:
+    """Return ``(n,)``: an ``(H, W)`` map at points inside it, bilinearly."""
+    corner = np.minimum(points.astype(int), np.array(values.shape[::-1]) - 2)
+    (x, y), (column, row) = (points - corner).T, corner.T
+    above = values[row, column] * (1 - x) + values[row, column + 1] * x
+    below = values[row + 1, column] * (1 - x) + values[row + 1, column + 1] * x
+    return np.asarray(above * (1 - y) + below * y, np.float32)
+
+
+def _describe(
+    model: Any, parts: Sequence[Any], points: Floats, size: tuple[int, int], shift: tuple[int, int]
+) -> Floats:
+    """Describe keypoints by the map at places that depend on what is around them (section III-B of the paper).
+
+    Args:
+        model: the network.
+        parts: of the map of one continued picture.
+        points: ``(n, 2)`` in pixels of the picture.
+        size: of the picture, ``(width, height)``.
+        shift: pixels put left of the picture and above.
+
+    Returns:
+        ``(n, d)`` unit rows.
+    """
+    import torch
+    import torch.nn.functional as F  # noqa: N812  # the name everybody knows it by
+
+    head, dim = model.desc_head, sum(part.shape[1] for part in parts)
+    if not len(points):
+        return np.zeros((0, dim), np.float32)
+    centers = torch.from_numpy(points).to(parts[0].device)
+    sides = torch.tensor(size, device=centers.device)
+    steps = torch.arange(PATCH, device=centers.device)
+    around = torch.stack(torch.meshgrid(steps, steps, indexing="xy"), dim=-1).reshape(1, -1, 2)
+    corners = (centers.long() - PATCH // 2).clamp(min=0).minimum(sides - 1 - PATCH)
+    patches = _look_up(parts, (corners[:, None] + around).float(), shift)
+    offsets = head.offset_conv(patches.transpose(1, 2).unflatten(2, (PATCH, PATCH)))
+    offsets = offsets.clamp(-max(size) / 4, max(size) / 4).reshape(len(points), 2, -1).transpose(1, 2)
+    sampled = _look_up_between(parts, centers[:, None] + offsets, sides, shift)
+    sampled = F.selu(F.linear(sampled, head.sf_conv.weight[:, :, 0, 0]))
+    return np.asarray(F.normalize(torch.einsum("npc,pcd->nd", sampled, head.agg_weights)).cpu().numpy(), np.float32)
+
+
+def _look_up_between(parts: Sequence[Any], places: Any, sides: Any, shift: tuple[int, int]) -> Any:
+    """Return ``(n, p, d)``: the map at places between pixels, bilinearly; outside the picture it is zero."""
+    import torch
+
+    lower = places.floor()
+    steps = torch.tensor([[0, 0], [1, 0], [0, 1], [1, 1]], device=places.device)
+    corners = lower[:, :, None] + steps
+    shares = (1 - (places[:, :, None] - corners).abs()).prod(dim=-1)
+    shares = shares * ((corners >= 0) & (corners < sides)).all(dim=-1)
+    values = _look_up(parts, corners.flatten(1, 2), shift).unflatten(1, shares.shape[1:])
+    return (values * shares[..., None]).sum(dim=2)
+
+
+def _look_up(parts: Sequence[Any], pixels: Any, shift: tuple[int, int]) -> Any:
+    """Return ``(n, p, d)``: the unit vectors of the map at ``(n, p, 2)`` whole pixels of the picture."""
+    import torch
+    import torch.nn.functional as F  # noqa: N812  # the name everybody knows it by
+
+    sides = torch.tensor(parts[0].shape[:1:-1], device=pixels.device)
+    grid = 2 * (pixels + torch.tensor(shift, device=pixels.device)) / (sides - 1) - 1
+    values = [F.grid_sample(part, grid[None], align_corners=True, padding_mode="border")[0] for part in parts]
+    return F.normalize(torch.cat(values).permute(1, 2, 0), dim=-1)
+
+
+@functools.cache
+def _load(name: str) -> Any:
+    from kornia.feature import ALIKED
+
+    model = ALIKED(name)
+    fit_into(model, load_weights(name), DERIVED)
+    return model.eval().to(device())

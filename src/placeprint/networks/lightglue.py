@@ -1,0 +1,141 @@
+"""The LightGlue network (Lindenberger et al., ICCV 2023): kornia's model with the weights of installed packages.
+
+Attention among the keypoints of each photo and between the two, layer after layer, until the network is confident
+(section 3.3 of the paper: adaptive depth) and without keypoints it has given up (adaptive width). LighterGlue is the
+smaller one that XFeat's authors trained.
+
+Keypoints are scaled by half the longer side of their photo around its middle. Positions enter attention by their
+differences only (rotary encoding), so half a pixel of the photo more or less changes nothing; here the top-left
+*corner* of the photo is -1, which keeps every point of the photo in the range kornia asks for.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+from typing import Any
+
+import numpy as np
+
+from placeprint.errors import OptionError, ShapeError
+from placeprint.networks.weights import device, find_weights, fit_into, load_weights
+from placeprint.types import LocalFeatures, Matches
+
+WEIGHTS_OF = {"xfeat": "xfeat-lighterglue", "aliked": "aliked-lightglue"}
+"""Name of the weights for the features of each kind."""
+LAYOUTS: dict[str, dict[str, Any]] = {
+    "xfeat": {"input_dim": 64, "descriptor_dim": 96, "n_layers": 6, "num_heads": 1},
+    "aliked": {"input_dim": 128},
+}
+"""Where the network differs from kornia's usual one."""
+CONFIDENCES = {"xfeat": (-1.0, 0.95), "aliked": (0.95, 0.99)}
+"""Of depth and width, as the authors use them."""
+DERIVED = ("confidence_thresholds",)
+"""A buffer the model works out itself."""
+
+_loading = threading.Lock()
+
+
+def check_features(features: str) -> None:
+    """Check the name of a kind of features.
+
+    Raises:
+        OptionError: LightGlue was not trained for it.
+    """
+    if features not in WEIGHTS_OF:
+        raise OptionError(f"no LightGlue for {features!r}; known: {', '.join(WEIGHTS_OF)}")
+
+
+def load_lightglue(features: str, depth_confidence: float, width_confidence: float) -> Any:
+    """Return the model in eval mode with checked weights, one of each kind a process, on the GPU where there is one.
+
+    Raises:
+        OptionError: LightGlue was not trained for such features.
+        WeightsError: the weights are absent or not the expected ones.
+    """
+    check_features(features)
+    with _loading:
+        return _load(features, depth_confidence, width_confidence)
+
+
+def match(
+    features: str,
+    query: LocalFeatures,
+    candidate: LocalFeatures,
+    depth_confidence: float | None = None,
+    width_confidence: float | None = None,
+) -> Matches:
+    """Match the features of two photos.
+
+    Args:
+        features: their kind, a key of `WEIGHTS_OF`.
+        query: of one photo.
+        candidate: of the other.
+        depth_confidence: share of keypoints the network must be confident of to stop early; -1 never stops.
+        width_confidence: how sure the network must be that a keypoint has no match to drop it; -1 drops none.
+
+    Returns:
+        All mutual matches, by rising row of the query, with the network's confidence in [0, 1].
+
+    Raises:
+        ShapeError: the descriptors have another length than those the network was trained for.
+        OptionError, WeightsError: see `load_lightglue`.
+    """
+    import torch
+
+    check_features(features)
+    if not len(query) or not len(candidate):
+        return Matches(np.zeros((0, 2), np.int64), np.zeros(0, np.float32))
+    dim = find_weights(WEIGHTS_OF[features]).dim
+    for side in (query, candidate):
+        if side.descriptors.shape[1] != dim:
+            raise ShapeError(
+                f"LightGlue for {features!r} takes descriptors of shape (any, {dim}), got {side.descriptors.shape}"
+            )
+    depth, width = (
+        usual if given is None else given
+        for given, usual in zip((depth_confidence, width_confidence), CONFIDENCES[features], strict=True)
+    )
+    model = load_lightglue(features, depth, width)
+    with torch.inference_mode():
+        found = model({"image0": _input(query), "image1": _input(candidate)})
+        pairs, scores = (found[name][0].cpu().numpy() for name in ("matches", "scores"))
+    order = np.argsort(pairs[:, 0], kind="stable")
+    return Matches(pairs[order].astype(np.int64), scores[order].astype(np.float32))
+
+
+def _input(features: LocalFeatures) -> dict[str, Any]:
+    import torch
+
+    size = np.array(features.image_size, np.float32)
+    inside = np.clip(features.keypoints + np.float32(0.5), 0, size)
+    arrays = {"keypoints": inside, "descriptors": features.descriptors, "image_size": size}
+    return {name: torch.from_numpy(array)[None].to(device()) for name, array in arrays.items()}
+
+
+@functools.cache
+def _load(features: str, depth_confidence: float, width_confidence: float) -> Any:
+    from kornia.feature import LightGlue
+
+    options = LAYOUTS[features] | {
+        "depth_confidence": depth_confidence,
+        "width_confidence": width_confidence,
+        "filter_threshold": 0.0,
+    }
+    model = LightGlue(None, **options)
+    state = load_weights(WEIGHTS_OF[features])
+    fit_into(model, {_own_name(name): value for name, value in state.items() if _belongs(name)}, DERIVED)
+    return model.eval().to(device())
+
+
+def _belongs(name: str) -> bool:
+    """Leave out the copy of XFeat in LighterGlue's file."""
+    return not name.startswith("extractor.")
+
+
+def _own_name(name: str) -> str:
+    """Return what a tensor of a checkpoint is called in the model: older ones say ``self_attn.3``."""
+    parts = name.removeprefix("matcher.").split(".")
+    if parts[0] in {"self_attn", "cross_attn"}:
+        parts = ["transformers", parts[1], parts[0], *parts[2:]]
+    return ".".join(parts)
