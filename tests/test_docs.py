@@ -14,18 +14,51 @@ from placeprint.cli.reference import command_reference
 from placeprint.presets import preset_names
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), ROOT / "benchmarks" / "README.md"]
+METHODS = ROOT / "docs" / "methods"
+DOCUMENTS = [
+    *ROOT.glob("*.md"),
+    *(ROOT / "docs").glob("*.md"),
+    *METHODS.glob("*.md"),
+    ROOT / "benchmarks" / "README.md",
+]
+COMPONENTS = [name for kind in registry.COMPONENTS.values() for name in kind]
+WITH_PYTHON = sorted([*METHODS.glob("*.md"), ROOT / "docs" / "matching.md"])
+
+
+def named(path: Path) -> str:
+    """Return a document's path in the repository, which is what a failing test shows."""
+    return path.relative_to(ROOT).as_posix()
+
+
+def python_blocks(document: Path) -> list[str]:
+    """Return the Python code of a document, block by block."""
+    return re.findall(r"```python\n(.*?)```", document.read_text(), re.S)
 
 
 def test_the_command_line_reference_is_current() -> None:
     assert (ROOT / "docs" / "cli.md").read_text() == command_reference(), "run: make docs"
 
 
-@pytest.mark.parametrize("kind", registry.COMPONENTS)
-def test_every_component_is_described(kind: str) -> None:
-    text = (ROOT / "docs" / "methods.md").read_text()
-    for name in registry.COMPONENTS[kind]:
-        assert f"`{name}`" in text, f"docs/methods.md does not describe {name}"
+@pytest.mark.parametrize("name", COMPONENTS)
+def test_every_component_has_a_page(name: str) -> None:
+    page = METHODS / f"{name}.md"
+    assert page.is_file(), f"docs/methods/{name}.md is missing"
+    headings = [line for line in page.read_text().splitlines() if line.startswith("# ")]
+    assert headings and f"`{name}`" in headings[0], f"the first heading of docs/methods/{name}.md must say `{name}`"
+    assert f"]({name}.md)" in (METHODS / "README.md").read_text(), f"docs/methods/README.md has no link to {name}.md"
+
+
+def test_every_page_describes_a_component() -> None:
+    pages = {path.stem for path in METHODS.glob("*.md")} - {"README"}
+    assert pages == set(COMPONENTS)
+
+
+@pytest.mark.parametrize("document", WITH_PYTHON, ids=named)
+def test_the_python_of_the_methods_compiles(document: Path) -> None:
+    blocks = python_blocks(document)
+    assert blocks or document.name == "README.md", f"{named(document)} has no example"
+    for block in blocks:
+        compile(block, named(document), "exec")
 
 
 def test_every_preset_is_named_in_the_readme() -> None:
@@ -33,11 +66,11 @@ def test_every_preset_is_named_in_the_readme() -> None:
     assert all(f"`{name}`" in text for name in preset_names())
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=named)
 def test_links_lead_somewhere(document: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", document.read_text()):
         if not target.startswith("http"):
-            assert (document.parent / target).exists(), f"{document.name} links to {target}"
+            assert (document.parent / target).exists(), f"{named(document)} links to {target}"
 
 
 def test_the_benchmark_tables_are_those_of_the_results() -> None:
@@ -51,7 +84,7 @@ def test_the_python_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.Monke
     for number in range(3):
         write_photo(tmp_path / "photos" / f"{number}.png", make_scene(number))
     write_photo(tmp_path / "query.jpg", make_scene(1))
-    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
+    blocks = python_blocks(ROOT / "README.md")
     assert blocks
     for block in blocks:
         exec(compile(block, "README.md", "exec"), {})

@@ -92,8 +92,8 @@ def test_a_blank_photo_gives_an_answer() -> None:
 def test_what_suits_the_features_is_chosen() -> None:
     assert matcher_params("sift", None) == {"name": "nearest", "ratio": 0.8}
     assert matcher_params("orb", "mutual-ratio") == {"name": "nearest", "ratio": 0.8, "distance": "hamming"}
-    assert matcher_params("aliked", "lightglue") == {"name": "lightglue", "features": "aliked"}
-    assert matcher_params("xfeat", "lighterglue") == {"name": "lightglue", "features": "xfeat"}
+    assert matcher_params("aliked", "lightglue") == {"name": "lightglue", "features": "aliked", "min_confidence": 0.3}
+    assert matcher_params("xfeat", "lighterglue") == {"name": "lightglue", "features": "xfeat", "min_confidence": 0.3}
     assert matcher_params("sift", {"name": "nearest", "far": 5}) == {"name": "nearest", "far": 5}
 
 

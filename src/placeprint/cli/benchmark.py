@@ -28,8 +28,8 @@ app = typer.Typer(help="Measure methods on benchmark pictures.", no_args_is_help
 NEAREST = ("mutual", "mutual-ratio")
 TOLERANCE = 2.5
 """Pixels within which a match follows a homography: as of `match`, for pictures of 800 pixels."""
-LEARNED = {"xfeat": ("lighterglue",), "aliked": ("lightglue",)}
-"""Matchers that exist for one extractor only, beside the nearest neighbors."""
+SPECIAL = {"xfeat": ("default", "lighterglue"), "aliked": ("lightglue",)}
+"""Matchers that are right for one extractor only, beside the nearest neighbors."""
 
 
 @app.callback()
@@ -129,8 +129,8 @@ def _methods(
         except (PackageError, WeightsError) as error:
             left_out[name] = str(error)
             continue
-        for chosen in matchers or [*NEAREST, *LEARNED.get(name, ())]:
-            params = matcher_params(name, chosen)
+        for chosen in matchers or [*NEAREST, *SPECIAL.get(name, ())]:
+            params = matcher_params(name, None if chosen == "default" else chosen)
             methods.append(
                 Method(f"{name}, {chosen}", extractor, registry.create("matchers", params.pop("name"), params))
             )

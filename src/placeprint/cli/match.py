@@ -122,17 +122,23 @@ def _read_mask(path: Path) -> Mask:
 def _print(answer: PairAnswer) -> None:
     check, out = answer.verification, console()
     color = COLORS[answer.verdict]
-    out.print(
-        f"[bold {color}]{answer.verdict}[/]: {check.num_inliers} of {len(check.matches)} matches follow "
-        f"{'no transform' if check.transform is None else _article(check.model)}",
-        highlight=False,
-    )
-    out.print(
-        f"significance {check.strength:.1f}: by chance so many agree in one of 10^{check.strength:.0f} pairs"
-        f"{f'; the first photo was turned by {answer.turn:.0f} degrees' if answer.turn else ''}",
-        highlight=False,
-    )
-    if check.transform is not None:
+    if check.transform is None:
+        out.print(
+            f"[bold {color}]{answer.verdict}[/]: no transform explains more of the {len(check.matches)} matches than "
+            "chance does",
+            highlight=False,
+        )
+    else:
+        out.print(
+            f"[bold {color}]{answer.verdict}[/]: {check.num_inliers} of {len(check.matches)} matches follow "
+            f"{_article(check.model)}",
+            highlight=False,
+        )
+        out.print(
+            f"significance {check.strength:.1f}: by chance so many agree in one of 10^{check.strength:.0f} pairs"
+            f"{f'; the first photo was turned by {answer.turn:.0f} degrees' if answer.turn else ''}",
+            highlight=False,
+        )
         out.print(_rows(check.transform), style="dim", highlight=False)
     if answer.pose is not None:
         rotation, translation = answer.pose

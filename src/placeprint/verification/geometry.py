@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from placeprint.threads import map_cores
 from placeprint.types import Floats, LocalFeatures, Matches, Verification
 from placeprint.verification.estimation import Found, estimate
-from placeprint.verification.matching import match_candidates, stand_out
+from placeprint.verification.matching import found_elsewhere, match_candidates, stand_out
 from placeprint.verification.models import residuals, to_pixels
 
 SIDE = 640
@@ -82,18 +82,20 @@ class MutualGeometry:
         quick, best = match_candidates(
             strong, [c[: self.quick_keypoints].descriptors for c in candidates], self.quick_similarity
         )
-        supports = [float(stand_out(matches, best, self.quick_quantile, self.usual).sum()) for matches in quick]
+        elsewhere = found_elsewhere(best, self.quick_quantile, self.usual)
+        supports = [float(stand_out(matches, elsewhere).sum()) for matches in quick]
         kept = np.argsort(-np.array(supports), kind="stable")[: self.keep]
         used = query[: self.keypoints]
         careful, best = match_candidates(
             used.descriptors, [candidates[i].descriptors for i in kept], self.min_similarity
         )
+        elsewhere = found_elsewhere(best, self.quantile, self.usual)
         seconds = (time.perf_counter() - began) / len(candidates)
         results = [_unchecked(support, seconds) for support in supports]
 
         def check(place: int) -> Verification:
             index, matches = kept[place], careful[place]
-            weights = stand_out(matches, best, self.quantile, self.usual)
+            weights = stand_out(matches, elsewhere)
             return self._check(used, candidates[index], matches, weights, supports[index], seconds)
 
         for index, result in zip(kept, map_cores(check, range(len(kept))), strict=True):
@@ -145,13 +147,15 @@ class MutualGeometry:
         """Return the model that explains the agreeing matches best, by narrow tolerance."""
         query, database = points[:, 0], points[:, 1]
         exact = residuals("similarity", similarity, query, database) < self.narrow
-        found: list[tuple[str, Found, float]] = [("similarity", (similarity, exact), 1.0)]
+        best: tuple[str, Found] = "similarity", (similarity, exact)
+        explained = float(exact.sum())
         for model, factor in (("homography", 1.0), ("fundamental", PREFERENCE)):
-            result = estimate(model, query, database, self.narrow, method="opencv")
-            if result is not None:
-                found.append((model, result, factor))
-        model, result, _ = max(found, key=lambda entry: float(entry[1][1].sum()) / entry[2])
-        return model, result
+            if len(points) / factor <= explained:
+                continue  # even all matches would not be enough more
+            found = estimate(model, query, database, self.narrow, method="opencv")
+            if found is not None and found[1].sum() / factor > explained:
+                best, explained = (model, found), found[1].sum() / factor
+        return best
 
 
 def _unchecked(support: float, seconds: float) -> Verification:

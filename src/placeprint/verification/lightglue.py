@@ -1,4 +1,4 @@
-"""Matches by LightGlue (Lindenberger et al., ICCV 2023), and LighterGlue for XFeat (Potje et al., CVPR 2024).
+"""Matches by LightGlue (Lindenberger et al., ICCV 2023), and LighterGlue, a smaller one by the authors of XFeat.
 
 A network sees all keypoints of both photos, and matches by what is around them too; nearest neighbors compare one
 keypoint with one. It finds more right matches under large changes and costs some hundred times as much, so it is for

@@ -66,11 +66,10 @@ def _match(query: Floats, candidate: Floats, min_similarity: float) -> tuple[Mat
     return Matches(np.stack([kept, nearest[kept]], axis=1).astype(np.int64), best[kept]), best
 
 
-def stand_out(matches: Matches, best: Floats, quantile: float, usual: float) -> Floats:
-    """Return ``(m,)``: how much each match is above what its query keypoint finds in most candidates.
+def found_elsewhere(best: Floats, quantile: float, usual: float) -> Floats:
+    """Return ``(n,)``: the cosine that each query keypoint finds in most candidates.
 
     Args:
-        matches: with one candidate.
         best: ``(candidates, n)`` of `match_candidates`.
         quantile: share of the candidates that count as most.
         usual: cosine with an unrelated photo, which makes up for candidates that are missing.
@@ -78,5 +77,14 @@ def stand_out(matches: Matches, best: Floats, quantile: float, usual: float) -> 
     missing = max(0, FEW - len(best))
     padded = np.concatenate([best, np.full((missing, best.shape[1]), usual, np.float32)])
     rank = min(len(padded) - 1, int(quantile * len(padded)))
-    found_elsewhere = np.partition(padded, rank, axis=0)[rank]
-    return np.asarray(np.maximum(0, matches.scores - found_elsewhere[matches.pairs[:, 0]]), np.float32)
+    return np.asarray(np.partition(padded, rank, axis=0)[rank], np.float32)
+
+
+def stand_out(matches: Matches, elsewhere: Floats) -> Floats:
+    """Return ``(m,)``: how much each match is above what its query keypoint finds in most candidates.
+
+    Args:
+        matches: with one candidate.
+        elsewhere: ``(n,)`` of `found_elsewhere`.
+    """
+    return np.asarray(np.maximum(0, matches.scores - elsewhere[matches.pairs[:, 0]]), np.float32)

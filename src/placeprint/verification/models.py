@@ -107,11 +107,14 @@ def to_pixels(transform: Transform, model: str, query_factor: float, database_fa
 def degenerate(query: Floats, database: Floats, minimum: int) -> bool:
     """Say whether there are too few different points, or all are on one line."""
     for points in (query, database):
-        if len(points) < minimum or len(np.unique(points, axis=0)) < minimum:
+        plane = points[:, 0].astype(np.complex128) + 1j * points[:, 1]  # sorts as fast as numbers do
+        if len(points) < minimum or len(np.unique(plane)) < minimum:
             return True
         if minimum > 2:
-            spread = np.linalg.svd(points - points.mean(axis=0), compute_uv=False)
-            if spread[1] < 1e-3 * spread[0]:
+            around = plane - plane.mean()
+            # singular values a >= b of the centered points: a^2 + b^2 = sum |z|^2, a^2 - b^2 = |sum z^2|
+            both, apart = float(np.square(np.abs(around)).sum()), abs((around * around).sum())
+            if both - apart < 1e-6 * (both + apart):
                 return True
     return False
 

@@ -60,7 +60,7 @@ def significance(
 def _observations(points: Floats) -> int:
     """Count the cells that matched points fall in, in the photo where they are fewer."""
     cells = np.floor(points / CELL)
-    return min(len(np.unique(cells[:, side], axis=0)) for side in (0, 1)) if len(points) else 0
+    return min(len(np.unique(cells[:, side, 0] + 1j * cells[:, side, 1])) for side in (0, 1)) if len(points) else 0
 
 
 def _area(points: Floats, size: tuple[int, int]) -> float:

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from placeprint import registry
 from placeprint.errors import OptionError
@@ -32,8 +33,6 @@ from placeprint.verification.significance import significance
 SIDE = 640
 """Pixels of the longest side that `pixels` is given for."""
 AUTO = ("homography", "fundamental")
-DEVIATIONS = 2.0
-"""Standard deviations of a right match's residual that the tolerance of an inlier is."""
 
 
 @dataclass(kw_only=True, eq=False)
@@ -111,9 +110,8 @@ class TwoView:
             if found is None or surprise <= 0:
                 continue
             strength = max(strength, surprise)
-            intrinsics = _scaled_cameras(cameras, factors)
-            errors = residuals(model, found[0], scaled[:, 0], scaled[:, 1], intrinsics)
-            cost = gric(model, errors, self.pixels / DEVIATIONS)
+            errors = residuals(model, found[0], scaled[:, 0], scaled[:, 1], _scaled_cameras(cameras, factors))
+            cost = gric(model, errors, self.pixels)
             if cost < lowest:
                 best, lowest, inliers = model, cost, found[1]
                 transform = to_pixels(found[0], model, *factors)
@@ -156,3 +154,24 @@ def _scaled_cameras(cameras: Cameras | None, factors: tuple[float, float]) -> Ca
         return None
     first, second = (np.diag([factor, factor, 1.0]) @ camera for factor, camera in zip(factors, cameras, strict=True))
     return first, second
+
+
+def errors_of(
+    check: Verification, sizes: tuple[tuple[int, int], tuple[int, int]], cameras: Cameras | None = None
+) -> NDArray[np.float64]:
+    """Return ``(m,)`` residuals of the matches of a verification, infinite without a transform.
+
+    Args:
+        check: of two photos.
+        sizes: ``(width, height)`` of the query and of the database photo.
+        cameras: intrinsics of both photos in pixels, which an essential matrix needs.
+
+    Returns:
+        Pixels of a photo whose longest side has 640, see `models.residuals`.
+    """
+    if check.transform is None:
+        return np.full(len(check.matches), np.inf)
+    factors = SIDE / max(sizes[0]), SIDE / max(sizes[1])
+    points = check.points * np.array(factors)[:, None]
+    transform = to_pixels(check.transform, check.model, 1 / factors[0], 1 / factors[1])
+    return residuals(check.model, transform, points[:, 0], points[:, 1], _scaled_cameras(cameras, factors))

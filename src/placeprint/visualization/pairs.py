@@ -33,8 +33,8 @@ def draw_pair(
         features: of both, in their pixels.
         check: what geometry says of them.
         verdict: in words.
-        errors: ``(m,)`` residuals of all matches in pixels.
-        tolerance: residual of an inlier in the same pixels.
+        errors: ``(m,)`` residuals of all matches in any unit.
+        tolerance: residual of an inlier in the same unit.
 
     Returns:
         Pictures by name: ``matches``, ``outliers`` (the same with the other matches), ``keypoints``, ``selected``,
@@ -43,7 +43,7 @@ def draw_pair(
     photos = query, database
     proof = check.points[check.inliers]
     title = f"{verdict}: {check.num_inliers} of {len(check.matches)} matches, {check.model}"
-    legend = f"{title}   (green 0 px, red {tolerance:.0f} px off)"
+    legend = f"{title}   (green: exact, red: as far off as an inlier may be)"
     close = errors[check.inliers]
     drawn = {
         "matches": draw_matches(query, database, proof, legend, errors=close, tolerance=tolerance),
