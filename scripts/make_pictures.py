@@ -10,10 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from placeprint import Atlas
+from placeprint import Atlas, match
 from placeprint.datasets.sample_photos import PLACES, SECOND_VIEWS, read_samples, rephotograph, sample_photos
 from placeprint.visualization.canvas import write_picture
 from placeprint.visualization.matches import draw_answer
+from placeprint.visualization.pairs import draw_pair
 
 DOCS = Path(__file__).parents[1] / "docs" / "images"
 
@@ -31,6 +32,23 @@ def main() -> None:
             picture = draw_answer(query, places[name], answer)
             write_picture(DOCS / f"{name}-matches.jpg", np.ascontiguousarray(picture))
             print(f"{name}: {answer.evidence[0].verdict}, {answer.evidence[0].num_inliers} matches")
+    for name, query, kinds in (
+        ("motorcycle", motorcycle, ("outliers",)),
+        ("temple", temple, ("keypoints", "selected", "overlay", "descriptors")),
+    ):
+        pair = match(query, places[name], features="sift")
+        drawn = draw_pair(
+            query,
+            places[name],
+            (pair.query, pair.database),
+            pair.verification,
+            pair.verdict,
+            errors=pair.errors,
+            tolerance=pair.tolerance,
+        )
+        for kind in kinds:
+            write_picture(DOCS / f"match-{kind}.jpg", drawn[kind])
+        print(f"{name}: {pair.verdict}, {pair.verification.model}, {pair.verification.num_inliers} matches")
 
 
 if __name__ == "__main__":
