@@ -11,7 +11,7 @@ from placeprint.errors import OptionError
 from placeprint.types import Floats, Matches, Verification
 from placeprint.verification.estimation import estimate
 from placeprint.verification.matching import found_elsewhere, match_candidates, mutual_matches, stand_out
-from placeprint.verification.models import MODELS, residuals
+from placeprint.verification.models import MODELS, residuals, to_pixels
 from placeprint.verification.rerank import ranking_scores
 from tests.conftest import random_features
 
@@ -148,6 +148,20 @@ def test_every_estimator_finds_the_right_matches_and_repeats_itself(method: str,
     assert found[1][20:].mean() > 0.9
     assert found[1][:20].mean() < 0.35
     assert (residuals(model, found[0], query, database, CAMERAS)[found[1]] < 2).all()
+
+
+def test_transforms_in_pixels_have_one_scale() -> None:
+    homography = -3 * np.array([[1.0, 0.1, 5], [0, 1.2, 6], [1e-4, 0, 1]])
+    moved = to_pixels(homography, "homography", 0.5, 2.0)
+    assert moved[2, 2] == 1
+    # a point of the photo is scaled, moved, and scaled back
+    x, y, w = homography @ [50.0, 30.0, 1.0]
+    u, v, t = moved @ [100.0, 60.0, 1.0]
+    np.testing.assert_allclose([u / t, v / t], [x / w / 2, y / w / 2])
+    fundamental = to_pixels(np.diag([2.0, 3.0, 4.0]), "fundamental", 0.5, 2.0)
+    assert np.linalg.norm(fundamental) == pytest.approx(1)
+    essential = np.diag([1.0, 1.0, 0.0])
+    assert to_pixels(essential, "essential", 0.5, 2.0) is essential
 
 
 def test_options_that_do_not_go_together_are_refused() -> None:

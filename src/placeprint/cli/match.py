@@ -127,17 +127,20 @@ def _print(answer: PairAnswer) -> None:
             f"[bold {color}]{answer.verdict}[/]: no transform explains more of the {len(check.matches)} matches than "
             "chance does",
             highlight=False,
+            soft_wrap=True,
         )
     else:
         out.print(
             f"[bold {color}]{answer.verdict}[/]: {check.num_inliers} of {len(check.matches)} matches follow "
             f"{_article(check.model)}",
             highlight=False,
+            soft_wrap=True,
         )
         out.print(
-            f"significance {check.strength:.1f}: by chance so many agree in one of 10^{check.strength:.0f} pairs"
+            f"significance {check.strength:.1f}: {_chance(check.strength)}"
             f"{f'; the first photo was turned by {answer.turn:.0f} degrees' if answer.turn else ''}",
             highlight=False,
+            soft_wrap=True,
         )
         out.print(_rows(check.transform), style="dim", highlight=False)
     if answer.pose is not None:
@@ -146,6 +149,12 @@ def _print(answer: PairAnswer) -> None:
     counts = f"{len(answer.query)} and {len(answer.database)} keypoints"
     times = ", ".join(f"{part} {1000 * seconds:.0f} ms" for part, seconds in answer.seconds.items())
     out.print(f"{counts}, {times}", style="dim", highlight=False)
+
+
+def _chance(significance: float) -> str:
+    if significance < 1:
+        return "chance alone explains so many"
+    return f"by chance so many agree in one of 10^{significance:.0f} pairs"
 
 
 def _article(model: str) -> str:

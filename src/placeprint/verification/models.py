@@ -94,14 +94,18 @@ def to_fundamental(essential: Transform, cameras: Cameras | None) -> Transform:
 def to_pixels(transform: Transform, model: str, query_factor: float, database_factor: float) -> Transform:
     """Return a transform between photos scaled by these factors as one between the photos themselves.
 
-    An essential matrix relates directions, not pixels, and stays as it is.
+    An essential matrix relates directions, not pixels, and stays as it is. A fundamental matrix is given with unit
+    Frobenius norm; of the others the last value is 1, unless it is 0.
     """
     if model == "essential":
         return transform
     query, database = np.diag([query_factor, query_factor, 1.0]), np.diag([database_factor, database_factor, 1.0])
     if model == "fundamental":
-        return np.asarray(database @ transform @ query, np.float64)
-    return np.asarray(np.linalg.inv(database) @ transform @ query, np.float64)
+        moved = database @ transform @ query
+        return np.asarray(moved / np.linalg.norm(moved), np.float64)
+    moved = np.linalg.inv(database) @ transform @ query
+    last = moved[2, 2] if abs(moved[2, 2]) > 1e-9 * np.linalg.norm(moved) else 1.0
+    return np.asarray(moved / last, np.float64)
 
 
 def degenerate(query: Floats, database: Floats, minimum: int) -> bool:
