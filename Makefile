@@ -34,6 +34,13 @@ check: setup
 bench: setup
 	$(BIN)/python benchmarks/accuracy/run.py
 	$(BIN)/python benchmarks/accuracy/verdicts.py
+	$(BIN)/python benchmarks/accuracy/pair_verdicts.py
+	$(BIN)/python benchmarks/accuracy/best_matches.py
+	$(BIN)/placeprint benchmark matching --data "$${PLACEPRINT_DATA:-../shared/data}" --json benchmarks/results/matching.json
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[peers]'
+	$(BIN)/python benchmarks/peers/matching.py
+	$(BIN)/python benchmarks/speed/descriptor.py
+	$(BIN)/python benchmarks/speed/pairs.py
 	$(BIN)/python benchmarks/speed/run.py
 	$(BIN)/python benchmarks/table.py
 

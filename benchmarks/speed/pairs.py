@@ -22,11 +22,13 @@ from statistics import median
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from placeprint import __version__, registry
 from placeprint.images import find_photos, read_image
 from placeprint.threads import num_cores, one_core_for_products
 from placeprint.types import LocalFeatures, Verifier
+from placeprint.verification.matching import match_candidates
 
 DATA = Path(os.environ.get("PLACEPRINT_DATA", Path(__file__).parents[3] / "shared" / "data"))
 RESULTS = Path(__file__).parents[1] / "results"
@@ -61,6 +63,37 @@ def measured(work: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
+def products(query: LocalFeatures, candidates: list[LocalFeatures]) -> dict[str, float]:
+    """Return ms a pair of finding mutual neighbors, by how the products of descriptors are made."""
+    import torch
+
+    rows = [candidate.descriptors for candidate in candidates]
+    together = np.concatenate(rows)
+    ends = np.cumsum([len(each) for each in rows])[:-1]
+
+    def mutual(similarity: NDArray[np.float32]) -> None:
+        nearest = similarity.argmax(axis=1)
+        np.flatnonzero(similarity.argmax(axis=0)[nearest] == np.arange(len(similarity)))
+
+    def one_product() -> None:
+        for part in np.split(query.descriptors @ together.T, ends, axis=1):
+            mutual(part)
+
+    def half_precision() -> None:
+        first, second = (torch.from_numpy(each).bfloat16() for each in (query.descriptors, together))
+        for part in np.split((first @ second.T).float().numpy(), ends, axis=1):
+            mutual(part)
+
+    seconds: dict[str, list[float]] = {}
+    for _ in range(5):
+        with one_core_for_products():
+            spent = measured(lambda: match_candidates(query.descriptors, rows))
+        seconds.setdefault("neighbors: a product for each candidate, on all cores", []).append(spent)
+        seconds.setdefault("neighbors: one product for all", []).append(measured(one_product))
+        seconds.setdefault("neighbors: one product for all in bfloat16", []).append(measured(half_precision))
+    return {name: 1000 * median(spent) / len(candidates) for name, spent in seconds.items()}
+
+
 def main() -> None:
     extractor = registry.create("extractors", "xfeat")
     query_path = next(iter(find_photos([DATA / "sf_landmarks" / "queries"])))
@@ -79,6 +112,7 @@ def main() -> None:
             with one_core_for_products():
                 seconds[name].append(measured(partial(verifier.verify, query, candidates)))
     rows = {name: 1000 * median(spent) / CANDIDATES for name, spent in seconds.items()}
+    rows |= products(query, candidates)
     for name, each in rows.items():
         print(f"{name}: {each:.2f} ms a pair, {rows['plain loop'] / each:.1f} x as quick as the plain loop")
     result = {
