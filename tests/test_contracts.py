@@ -13,7 +13,12 @@ from placeprint.networks.weights import find_weights, weights_path
 from placeprint.types import LocalFeatures
 from tests.conftest import make_scene, random_features
 
-SMALL: dict[str, dict[str, Any]] = {"vlad": {"num_words": 8}, "pca-whitening": {"dim": 8}}
+SMALL: dict[str, dict[str, Any]] = {
+    "bow": {"num_words": 8},
+    "fisher": {"num_gaussians": 4},
+    "vlad": {"num_words": 8},
+    "pca-whitening": {"dim": 8},
+}
 
 
 def _make(kind: str, name: str) -> Any:

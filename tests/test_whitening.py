@@ -1,11 +1,15 @@
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
+from placeprint import whitening
 from placeprint.errors import NotFittedError, ShapeError
-from placeprint.whitening import PCAWhitening
+from placeprint.whitening import PCAWhitening, SupervisedWhitening
+
+Rows = NDArray[np.float32]
 
 
-def _rows(count: int, dim: int) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
+def _rows(count: int, dim: int) -> Rows:
     generator = np.random.default_rng(0)
     return (generator.normal(size=(count, dim)) * np.geomspace(1, 0.05, dim) + 0.2).astype(np.float32)
 
@@ -13,9 +17,9 @@ def _rows(count: int, dim: int) -> np.ndarray[tuple[int, int], np.dtype[np.float
 @pytest.mark.parametrize(("count", "dim"), [(400, 20), (40, 100)])
 def test_whitened_training_rows_have_unit_covariance(count: int, dim: int) -> None:
     rows = _rows(count, dim)
-    whitening = PCAWhitening(dim=10, shrinkage=0).fit(rows)
-    assert whitening.mean_ is not None and whitening.projection_ is not None
-    before_norm = (rows - whitening.mean_) @ whitening.projection_
+    learned = PCAWhitening(dim=10, shrinkage=0).fit(rows)
+    assert learned.mean_ is not None and learned.projection_ is not None
+    before_norm = (rows - learned.mean_) @ learned.projection_
     np.testing.assert_allclose(np.cov(before_norm.T, bias=True), np.eye(10), atol=2e-2)
 
 
@@ -29,8 +33,8 @@ def test_both_ways_to_the_eigenvectors_agree() -> None:
 
 
 def test_results_are_unit_rows_and_zero_stays_zero() -> None:
-    whitening = PCAWhitening(dim=8).fit(_rows(100, 30))
-    result = whitening.transform(np.concatenate([_rows(5, 30), np.zeros((1, 30), np.float32)]))
+    learned = PCAWhitening(dim=8).fit(_rows(100, 30))
+    result = learned.transform(np.concatenate([_rows(5, 30), np.zeros((1, 30), np.float32)]))
     np.testing.assert_allclose(np.linalg.norm(result[:5], axis=1), 1, atol=1e-5)
     assert not result[5].any()
 
@@ -43,3 +47,57 @@ def test_too_few_rows_are_refused() -> None:
 def test_it_must_be_fitted_first() -> None:
     with pytest.raises(NotFittedError):
         PCAWhitening().transform(_rows(2, 3))
+
+
+def test_the_randomized_way_finds_the_leading_directions(monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = np.random.default_rng(0)
+    rows = (generator.normal(size=(400, 300)) * 0.8 ** np.arange(300)).astype(np.float32)
+    exact = PCAWhitening(dim=10, shrinkage=0).fit(rows)
+    monkeypatch.setattr(whitening, "EXACT", 50)
+    quick = PCAWhitening(dim=10, shrinkage=0).fit(rows)
+    assert exact.projection_ is not None and quick.projection_ is not None
+    assert not np.array_equal(exact.projection_, quick.projection_)
+    cosines = np.abs((exact.projection_ * quick.projection_).sum(axis=0))
+    cosines /= np.linalg.norm(exact.projection_, axis=0) * np.linalg.norm(quick.projection_, axis=0)
+    assert cosines.min() > 0.99
+    np.testing.assert_array_equal(quick.projection_, PCAWhitening(dim=10, shrinkage=0).fit(rows).projection_)
+
+
+def test_supervised_whitening_evens_out_what_changes_within_pairs() -> None:
+    generator = np.random.default_rng(0)
+    places = generator.normal(size=(3000, 6))
+    noise = np.array([2.0, 1.0, 0.5, 0.2, 0.1, 0.1])
+    first, second = (places + generator.normal(size=places.shape) * noise for _ in range(2))
+    learned = SupervisedWhitening(dim=6, shrinkage=0).fit_pairs(first, second)
+    assert learned.mean_ is not None and learned.projection_ is not None
+    differences = (first - second) @ learned.projection_
+    np.testing.assert_allclose(differences.T @ differences / len(first), np.eye(6), atol=1e-3)
+    everything = (np.concatenate([first, second]) - learned.mean_) @ learned.projection_
+    covariance = np.cov(everything.T, bias=True)
+    np.testing.assert_allclose(covariance - np.diag(np.diag(covariance)), 0, atol=covariance.max() * 1e-3)
+    assert (np.diff(np.diag(covariance)) < 0).all()
+
+
+def test_supervised_whitening_ranks_better_where_noise_is_known() -> None:
+    generator = np.random.default_rng(1)
+    noise = np.concatenate([np.full(20, 3.0), np.full(20, 0.3)])
+
+    def pairs(count: int) -> tuple[Rows, Rows]:
+        places = generator.normal(size=(count, 40))
+        first, second = (places + generator.normal(size=places.shape) * noise for _ in range(2))
+        return first.astype(np.float32), second.astype(np.float32)
+
+    def recall(first: Rows, second: Rows) -> float:
+        return float(np.mean((first @ second.T).argmax(axis=1) == np.arange(len(first))))
+
+    learned = SupervisedWhitening(dim=40).fit_pairs(*pairs(2000))
+    first, second = pairs(200)
+    plain = recall(*(rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in (first, second)))
+    assert recall(learned.transform(first), learned.transform(second)) > plain + 0.3
+
+
+def test_pairs_that_do_not_fit_are_refused() -> None:
+    with pytest.raises(ShapeError, match=r"n >= 8, d >= 8\) both, got \(9, 8\) and \(8, 8\)"):
+        SupervisedWhitening(dim=8).fit_pairs(_rows(9, 8), _rows(8, 8))
+    with pytest.raises(NotFittedError):
+        SupervisedWhitening().transform(_rows(2, 3))

@@ -35,7 +35,11 @@ COMPONENTS: dict[str, dict[str, str]] = {
         "surf": "placeprint.features.surf:SURF",
         "xfeat": "placeprint.features.xfeat:XFeat",
     },
-    "aggregators": {"vlad": "placeprint.aggregation.vlad:VLAD"},
+    "aggregators": {
+        "bow": "placeprint.aggregation.bow:BoW",
+        "fisher": "placeprint.aggregation.fisher:Fisher",
+        "vlad": "placeprint.aggregation.vlad:VLAD",
+    },
     "whiteners": {"pca-whitening": "placeprint.whitening:PCAWhitening"},
     "indexes": {"flat": "placeprint.index.flat:FlatIndex"},
     "matchers": {

@@ -7,6 +7,16 @@ With the mean m and the eigenvectors P of the covariance, sorted by falling eige
 ``power = 0.5`` whitens fully, 0.25 halfway, 0 only turns and shortens. ``s = shrinkage * mean(l)`` keeps
 directions that few photos span from being blown up: whitening learnt on a few hundred photos ruins a
 ranking, which is why a preset says from how many photos on it is fitted.
+
+Three ways to the eigenvectors, all in memory for a few copies of the rows: of the ``(d, d)`` covariance; with fewer
+rows than dimensions, of the ``(n, n)`` Gram matrix, which has the same eigenvalues; and where both sides are above
+`EXACT`, the leading ones by a randomized range finder with power iterations (Halko, Martinsson and Tropp, SIAM Review
+2011, algorithms 4.4 and 5.1), which is how 32,768 values become 4,096.
+
+Supervised whitening learns from pairs of photos of the same place (Mikolajczyk and Matas, ICCV 2007; Radenovic et al.,
+PAMI 2019, section 3.3): with W the covariance of the differences within pairs, descriptors are brought to
+``W^-1/2 (x - m)``, where what changes between two photos of a place counts alike in all directions, and turned there to
+the principal directions of all photos; the first `dim` are kept.
 """
 
 from __future__ import annotations
@@ -20,6 +30,10 @@ from placeprint.errors import NotFittedError, OptionError, ShapeError
 from placeprint.numerics import normalize
 from placeprint.types import Floats
 
+EXACT = 6000
+"""Rows and dimensions up to which all eigenvectors are found; beyond, the leading ones only."""
+POWER_ITERATIONS = 4
+
 
 @dataclass(kw_only=True, eq=False)
 class PCAWhitening:
@@ -29,19 +43,18 @@ class PCAWhitening:
         dim: length of the result.
         power: 0.5 for full whitening, 0 for plain PCA.
         shrinkage: added to the eigenvalues, as a share of their mean.
+        seed: of the randomized way.
     """
 
     dim: int = 1024
     power: float = 0.5
     shrinkage: float = 0.01
+    seed: int = 0
     mean_: NDArray[np.float32] | None = field(default=None, init=False)
     projection_: NDArray[np.float32] | None = field(default=None, init=False)
 
     def fit(self, descriptors: Floats) -> PCAWhitening:
         """Learn from ``(n, d)`` descriptors, n > dim; return self.
-
-        Works in the smaller of the two spaces: with fewer photos than dimensions, the ``(n, n)`` Gram matrix
-        has the same eigenvalues as the ``(d, d)`` covariance.
 
         Raises:
             ShapeError: there are not more rows than ``dim``, or the rows are shorter than ``dim``.
@@ -56,16 +69,7 @@ class PCAWhitening:
         if self.power < 0 or self.shrinkage < 0:
             raise OptionError(f"power and shrinkage must not be negative, got {self.power}, {self.shrinkage}")
         mean = rows.mean(axis=0)
-        centered = rows - mean
-        count, length = centered.shape
-        if count < length:
-            values, left = np.linalg.eigh((centered @ centered.T).astype(np.float64) / count)
-            values, left = values[::-1][: self.dim], left[:, ::-1][:, : self.dim]
-            vectors = normalize((centered.T @ left.astype(np.float32)), axis=0)
-        else:
-            values, both = np.linalg.eigh((centered.T @ centered).astype(np.float64) / count)
-            values, vectors = values[::-1][: self.dim], both[:, ::-1][:, : self.dim].astype(np.float32)
-        values = np.maximum(values, 0)
+        values, vectors = principal_directions(rows - mean, self.dim, self.seed)
         floor = self.shrinkage * values.mean() + 1e-12
         self.mean_ = mean
         self.projection_ = (vectors * (values + floor) ** -self.power).astype(np.float32)
@@ -78,11 +82,93 @@ class PCAWhitening:
             NotFittedError: `fit` has not been called.
             ShapeError: the rows have another length than those it was fitted on.
         """
-        if self.mean_ is None or self.projection_ is None:
-            raise NotFittedError("PCAWhitening has not learnt a projection; call fit first")
-        rows = np.asarray(descriptors, np.float32)
-        if rows.ndim != 2 or rows.shape[1] != len(self.mean_):
-            raise ShapeError(f"descriptors must have shape (n, {len(self.mean_)}), got {rows.shape}")
-        result = normalize((rows - self.mean_) @ self.projection_.astype(np.float32))
-        result[~rows.any(axis=1)] = 0
-        return result
+        return _transformed(self.mean_, self.projection_, descriptors)
+
+
+@dataclass(kw_only=True, eq=False)
+class SupervisedWhitening:
+    """Shorten and whiten by what changes between photos of one place.
+
+    Args:
+        dim: length of the result.
+        shrinkage: added to the variances within pairs, as a share of their mean.
+    """
+
+    dim: int = 1024
+    shrinkage: float = 0.01
+    mean_: NDArray[np.float32] | None = field(default=None, init=False)
+    projection_: NDArray[np.float32] | None = field(default=None, init=False)
+
+    def fit_pairs(self, first: Floats, second: Floats) -> SupervisedWhitening:
+        """Learn from ``(n, d)`` descriptors and ``(n, d)`` of other photos of the same places; return self.
+
+        Raises:
+            ShapeError: the two differ in shape, or have fewer rows or values than ``dim``.
+            OptionError: ``shrinkage`` is negative.
+        """
+        one, other = np.asarray(first, np.float64), np.asarray(second, np.float64)
+        if one.shape != other.shape or one.ndim != 2 or min(one.shape) < self.dim:
+            raise ShapeError(
+                f"supervised whitening to {self.dim} needs pairs of shape (n >= {self.dim}, d >= {self.dim}) both, got "
+                f"{one.shape} and {other.shape}"
+            )
+        if self.shrinkage < 0:
+            raise OptionError(f"shrinkage must not be negative, got {self.shrinkage}")
+        mean = (one.mean(axis=0) + other.mean(axis=0)) / 2
+        differences = one - other
+        values, vectors = np.linalg.eigh(differences.T @ differences / len(one))
+        scale = (np.maximum(values, 0) + self.shrinkage * values.mean() + 1e-12) ** -0.5
+        within = (vectors * scale) @ vectors.T
+        everything = np.concatenate([one, other]) - mean
+        _, turned = principal_directions((everything @ within).astype(np.float32), self.dim, 0)
+        self.mean_ = mean.astype(np.float32)
+        self.projection_ = (within @ turned).astype(np.float32)
+        return self
+
+    def transform(self, descriptors: Floats) -> Floats:
+        """Return ``(n, dim)`` unit rows for ``(n, d)``; zero rows stay zero. Raises like `PCAWhitening.transform`."""
+        return _transformed(self.mean_, self.projection_, descriptors)
+
+
+def principal_directions(centered: Floats, count: int, seed: int) -> tuple[Floats, Floats]:
+    """Return the ``(count,)`` largest eigenvalues of the covariance, falling, and ``(d, count)`` eigenvectors.
+
+    Args:
+        centered: ``(n, d)`` rows of mean 0.
+        count: of them.
+        seed: of the randomized way.
+    """
+    rows, length = centered.shape
+    if min(rows, length) > EXACT and 4 * count < 3 * min(rows, length):
+        values, vectors = _randomized(centered, count, seed)
+    elif rows < length:
+        values, left = np.linalg.eigh((centered @ centered.T).astype(np.float64) / rows)
+        values, left = values[::-1][:count], left[:, ::-1][:, :count]
+        vectors = normalize(centered.T @ left.astype(np.float32), axis=0)
+    else:
+        values, both = np.linalg.eigh((centered.T @ centered).astype(np.float64) / rows)
+        values, vectors = values[::-1][:count], both[:, ::-1][:, :count].astype(np.float32)
+    return np.maximum(values, 0).astype(np.float32), vectors
+
+
+def _randomized(centered: Floats, count: int, seed: int) -> tuple[NDArray[np.float64], Floats]:
+    extra = max(32, count // 8)
+    start = np.random.default_rng(seed).normal(size=(centered.shape[1], count + extra)).astype(np.float32)
+    basis = np.linalg.qr(centered @ start)[0]
+    for _ in range(POWER_ITERATIONS):
+        basis = np.linalg.qr(centered @ np.linalg.qr(centered.T @ basis)[0])[0]
+    small = basis.T @ centered
+    values, left = np.linalg.eigh((small @ small.T).astype(np.float64) / len(centered))
+    values, left = values[::-1][:count], left[:, ::-1][:, :count]
+    return values, normalize(small.T @ left.astype(np.float32), axis=0)
+
+
+def _transformed(mean: Floats | None, projection: Floats | None, descriptors: Floats) -> Floats:
+    if mean is None or projection is None:
+        raise NotFittedError("whitening has not learnt a projection; call fit first")
+    rows = np.asarray(descriptors, np.float32)
+    if rows.ndim != 2 or rows.shape[1] != len(mean):
+        raise ShapeError(f"descriptors must have shape (n, {len(mean)}), got {rows.shape}")
+    result = normalize((rows - mean) @ projection.astype(np.float32))
+    result[~rows.any(axis=1)] = 0
+    return result

@@ -37,14 +37,11 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from placeprint.aggregation.projection import local_pca, project
+from placeprint.aggregation.vocabulary import learn_words, nearest_words, stacked, sum_by_word, sums_and_counts
 from placeprint.errors import NotFittedError, OptionError, ShapeError
 from placeprint.numerics import normalize, power_law
 from placeprint.types import Floats, LocalFeatures
-
-BLOCK = 20_000
-"""Descriptors compared with the codebook at once when it is adapted."""
-SAMPLE = 256
-"""Descriptors a word is learnt from at most, FAISS's own measure of enough."""
 
 
 @dataclass(kw_only=True, eq=False)
@@ -60,6 +57,7 @@ class VLAD:
         softness: of the weights, in squared L2 distance; used from two assignments on.
         local_dim: dimensions kept of the local descriptors; 0 leaves them as they are.
         local_whitening: exponent of the eigenvalues, used with ``local_dim``.
+        spherical: k-means on the unit sphere.
         iterations: of k-means.
         adapt_rounds: of `adapt`.
         adapt_strength: tau, descriptors that the old position of a word counts for.
@@ -74,6 +72,7 @@ class VLAD:
     softness: float = 0.05
     local_dim: int = 0
     local_whitening: float = 0.25
+    spherical: bool = False
     iterations: int = 20
     adapt_rounds: int = 5
     adapt_strength: float = 10.0
@@ -99,7 +98,7 @@ class VLAD:
             OptionError: a parameter is out of its range.
         """
         self._check()
-        self.mean_, self.projection_ = _local_pca(_stacked(features), self.local_dim, self.local_whitening)
+        self.mean_, self.projection_ = local_pca(stacked(features), self.local_dim, self.local_whitening)
         return self.refit(features)
 
     def fit_metric(self, first: Floats, second: Floats, shrinkage: float = 0.1) -> VLAD:
@@ -128,24 +127,13 @@ class VLAD:
         Raises:
             ShapeError: there are fewer descriptors than words.
         """
-        import faiss
-
         self._check()
-        rows = self.project(_stacked(features), check=False)
-        if len(rows) < self.num_words:
-            raise ShapeError(f"a codebook of {self.num_words} words needs as many descriptors, got {len(rows)}")
+        rows = self.project(stacked(features), check=False)
         if self.mean_ is None or self.projection_ is None:
             self.mean_, self.projection_ = np.zeros(0, np.float32), np.zeros((0, 0), np.float32)
-        kmeans = faiss.Kmeans(
-            rows.shape[1],
-            self.num_words,
-            niter=self.iterations,
-            seed=self.seed,
-            min_points_per_centroid=1,
-            max_points_per_centroid=SAMPLE,
+        self.codebook_ = learn_words(
+            rows, self.num_words, spherical=self.spherical, iterations=self.iterations, seed=self.seed
         )
-        kmeans.train(np.ascontiguousarray(rows))
-        self.codebook_ = np.array(kmeans.centroids, np.float32)
         return self
 
     def adapt(self, features: Sequence[LocalFeatures]) -> VLAD:
@@ -157,14 +145,10 @@ class VLAD:
             NotFittedError: there is no codebook to move.
         """
         before = self._codebook()
-        rows = self.project(_stacked(features))
+        rows = self.project(stacked(features))
         codebook = before.copy()
         for _ in range(self.adapt_rounds):
-            sums, counts = np.zeros_like(codebook), np.zeros(len(codebook), np.float32)
-            for block in (rows[start : start + BLOCK] for start in range(0, len(rows), BLOCK)):
-                words = _nearest(block, codebook, 1)[0][:, 0]
-                sums += _sum_by_word(block, words, len(codebook))
-                counts += np.bincount(words, minlength=len(codebook)).astype(np.float32)
+            sums, counts = sums_and_counts([rows], codebook)
             codebook = (sums + self.adapt_strength * before) / (counts + self.adapt_strength)[:, None]
         self.codebook_ = codebook.astype(np.float32)
         return self
@@ -184,7 +168,7 @@ class VLAD:
                 residuals = rows - codebook[words]
                 if self.residual_normalization:
                     residuals = normalize(residuals)
-                total += _sum_by_word(residuals * weights[:, None], words, len(codebook))
+                total += sum_by_word(residuals * weights[:, None], words, len(codebook))
         total = power_law(total, self.power) if self.power != 1 else total
         if self.intra_normalization:
             total = normalize(total)
@@ -203,11 +187,11 @@ class VLAD:
                 raise ShapeError(f"descriptors must have shape (any, {expected}), got {descriptors.shape}")
         if not projects or self.mean_ is None or self.projection_ is None:
             return descriptors
-        return normalize((descriptors - self.mean_) @ self.projection_)
+        return project(descriptors, self.mean_, self.projection_)
 
     def _assign(self, rows: Floats) -> Iterator[tuple[NDArray[np.intp], Floats]]:
         """Yield the nearest words of all rows with weights, then the second nearest, and so on."""
-        words, distances = _nearest(rows, self._codebook(), min(self.assignments, self.num_words))
+        words, distances = nearest_words(rows, self._codebook(), min(self.assignments, self.num_words))
         weights = np.exp((distances[:, :1] - distances) / np.float32(self.softness))
         weights /= weights.sum(axis=1, keepdims=True)
         yield from zip(words.T, weights.T, strict=True)
@@ -225,45 +209,3 @@ class VLAD:
             )
         if self.power <= 0 or self.softness <= 0:
             raise OptionError(f"power and softness must be positive, got {self.power}, {self.softness}")
-
-
-def _stacked(features: Sequence[LocalFeatures]) -> Floats:
-    rows = [np.asarray(photo.descriptors, np.float32) for photo in features]
-    return np.concatenate(rows) if rows else np.zeros((0, 0), np.float32)
-
-
-def _nearest(rows: Floats, codebook: Floats, count: int) -> tuple[NDArray[np.intp], Floats]:
-    """Return the ``(n, count)`` nearest words, nearest first, and their squared distances."""
-    lengths = (rows * rows).sum(axis=1)[:, None]
-    distances = lengths - 2 * (rows @ codebook.T) + (codebook * codebook).sum(axis=1)
-    rank = np.arange(len(rows))
-    words = np.empty((len(rows), count), np.intp)
-    nearest = np.empty((len(rows), count), np.float32)
-    for column in range(count):
-        words[:, column] = distances.argmin(axis=1)
-        nearest[:, column] = distances[rank, words[:, column]]
-        distances[rank, words[:, column]] = np.inf
-    return words, nearest
-
-
-def _sum_by_word(rows: Floats, words: NDArray[np.intp], num_words: int) -> Floats:
-    """Return ``(num_words, d)``: the sum of the rows of each word."""
-    order = np.argsort(words, kind="stable")
-    used, starts = np.unique(words[order], return_index=True)
-    sums = np.zeros((num_words, rows.shape[1]), np.float32)
-    sums[used] = np.add.reduceat(rows[order], starts, axis=0)
-    return sums
-
-
-def _local_pca(rows: Floats, dim: int, whitening: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return mean and ``(d, dim)`` projection; both empty when ``dim`` is 0."""
-    if dim == 0:
-        return np.zeros(0, np.float32), np.zeros((0, 0), np.float32)
-    if dim > rows.shape[1]:
-        raise OptionError(f"local_dim is {dim}, but the descriptors have {rows.shape[1]} values")
-    mean = rows.mean(axis=0, dtype=np.float64)
-    centered = rows - mean
-    values, vectors = np.linalg.eigh(centered.T @ centered / len(rows))
-    values, vectors = values[::-1][:dim], vectors[:, ::-1][:, :dim]
-    scale = (np.maximum(values, 0) + 1e-6) ** -whitening
-    return mean.astype(np.float32), (vectors * scale).astype(np.float32)

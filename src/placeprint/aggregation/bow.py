@@ -1,0 +1,113 @@
+"""Bag of words with tf-idf (Sivic and Zisserman, ICCV 2003).
+
+Each local descriptor goes to its nearest of K visual words. With n_k descriptors at word k out of n, and N_k of the N
+photos of the collection that have the word at all,
+
+    v_k = (n_k / n) ** power * log(1 + N / N_k),
+
+then L2; the cosine of two such vectors is the paper's similarity for ``power = 1``. With 0.5 the counts are compared by
+the Hellinger kernel, against words that come in bursts (Jegou et al., CVPR 2009). Departures: the 1 in the logarithm
+keeps a word that all photos have from weighing nothing, which would leave nothing of a collection of one; a word that
+no photo of the collection has counts as one that a single photo has.
+
+`refit` learns words and idf anew. `adapt` keeps the words and learns idf from another collection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from placeprint.aggregation.vocabulary import learn_words, nearest_words, stacked
+from placeprint.errors import NotFittedError, OptionError, ShapeError
+from placeprint.numerics import normalize
+from placeprint.types import Floats, LocalFeatures
+
+
+@dataclass(kw_only=True, eq=False)
+class BoW:
+    """Histogram of visual words, weighted by tf-idf.
+
+    Args:
+        num_words: K, size of the codebook.
+        power: exponent of the term frequency.
+        idf: weigh words by how few photos have them.
+        spherical: k-means on the unit sphere.
+        iterations: of k-means.
+        seed: of k-means.
+    """
+
+    num_words: int = 4096
+    power: float = 0.5
+    idf: bool = True
+    spherical: bool = False
+    iterations: int = 20
+    seed: int = 0
+    codebook_: Floats | None = field(default=None, init=False)
+    idf_: Floats | None = field(default=None, init=False)
+
+    @property
+    def dim(self) -> int:
+        """Length of the global descriptor, K.
+
+        Raises:
+            NotFittedError: the codebook has not been learnt.
+        """
+        return len(self._codebook())
+
+    def fit(self, features: Sequence[LocalFeatures]) -> BoW:
+        """Learn words and idf; return self.
+
+        Raises:
+            ShapeError: there are fewer descriptors than words.
+            OptionError: a parameter is out of its range.
+        """
+        if self.num_words < 1 or self.power <= 0:
+            raise OptionError(f"num_words must be at least 1 and power positive, got {self.num_words}, {self.power}")
+        self.codebook_ = learn_words(
+            stacked(features), self.num_words, spherical=self.spherical, iterations=self.iterations, seed=self.seed
+        )
+        return self.adapt(features)
+
+    def refit(self, features: Sequence[LocalFeatures]) -> BoW:
+        """Learn words and idf anew; return self. Raises like `fit`."""
+        return self.fit(features)
+
+    def adapt(self, features: Sequence[LocalFeatures]) -> BoW:
+        """Learn how many photos of another collection have each word; return self.
+
+        Raises:
+            NotFittedError: the codebook has not been learnt.
+        """
+        photos = np.zeros(len(self._codebook()))
+        for photo in features:
+            photos += self._counts(photo) > 0
+        share = max(len(features), 1) / np.maximum(photos, 1)
+        self.idf_ = np.log1p(share).astype(np.float32) if self.idf else np.ones(len(photos), np.float32)
+        return self
+
+    def aggregate(self, features: LocalFeatures) -> Floats:
+        """Return the ``(K,)`` unit vector of one photo, zeros without features.
+
+        Raises:
+            NotFittedError: the codebook has not been learnt.
+            ShapeError: the descriptors have another length than those it was learnt from.
+        """
+        if self.idf_ is None:
+            raise NotFittedError("BoW has no codebook; call fit first")
+        counts = self._counts(features)
+        return normalize((counts / max(float(counts.sum()), 1.0)) ** np.float32(self.power) * self.idf_)
+
+    def _counts(self, features: LocalFeatures) -> Floats:
+        codebook, rows = self._codebook(), features.descriptors
+        if rows.shape[1] != codebook.shape[1]:
+            raise ShapeError(f"descriptors must have shape (any, {codebook.shape[1]}), got {rows.shape}")
+        words = nearest_words(rows, codebook, 1)[0][:, 0]
+        return np.bincount(words, minlength=len(codebook)).astype(np.float32)
+
+    def _codebook(self) -> Floats:
+        if self.codebook_ is None:
+            raise NotFittedError("BoW has no codebook; call fit first")
+        return self.codebook_

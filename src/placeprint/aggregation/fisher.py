@@ -1,0 +1,183 @@
+"""Fisher vectors (Perronnin and Dance, CVPR 2007; improved: Perronnin et al., ECCV 2010; Sanchez et al., IJCV 2013).
+
+A mixture of K Gaussians with diagonal covariances is learnt from local descriptors, weights w_k, means m_k and
+deviations s_k. The descriptors x_i of a photo, with posteriors g_ik, are described by how the mixture would have to
+change to fit them better (IJCV 2013, equations 17 and 18):
+
+    U_k = sum_i g_ik (x_i - m_k) / s_k                       / (n sqrt(w_k))
+    V_k = sum_i g_ik ((x_i - m_k)^2 / s_k^2 - 1)             / (n sqrt(2 w_k))
+
+the two of all k concatenated, 2 K D values, then power law and L2 (the improved vector). Both sums come from three
+products of matrices, ``g^T 1``, ``g^T X`` and ``g^T X^2``; nothing of size n x K x D is ever made.
+
+Local descriptors are projected by PCA first (`local_dim`), since diagonal covariances suppose independent values. The
+derivative for the weights is left out, as in the papers' experiments. The mixture is scikit-learn's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from placeprint.aggregation.projection import local_pca, project
+from placeprint.aggregation.vocabulary import SAMPLE, stacked
+from placeprint.errors import NotFittedError, OptionError, PackageError, ShapeError
+from placeprint.numerics import normalize, power_law
+from placeprint.types import Floats, LocalFeatures
+
+LEAST_VARIANCE = 1e-5
+"""Added to the variances, so that no Gaussian collapses on one descriptor."""
+
+
+@dataclass(kw_only=True, eq=False)
+class Fisher:
+    """Fisher vectors over a mixture of Gaussians.
+
+    Args:
+        num_gaussians: K.
+        local_dim: dimensions kept of the local descriptors by PCA; 0 leaves them as they are.
+        local_whitening: exponent of the eigenvalues, used with ``local_dim``.
+        power: exponent of the power law; 1 for none.
+        iterations: of expectation maximization, at most.
+        seed: of the first Gaussians and of the sample.
+    """
+
+    num_gaussians: int = 64
+    local_dim: int = 0
+    local_whitening: float = 0.0
+    power: float = 0.5
+    iterations: int = 50
+    seed: int = 0
+    weights_: Floats | None = field(default=None, init=False)
+    means_: Floats | None = field(default=None, init=False)
+    variances_: Floats | None = field(default=None, init=False)
+    mean_: Floats | None = field(default=None, init=False)
+    projection_: Floats | None = field(default=None, init=False)
+
+    @property
+    def dim(self) -> int:
+        """Length of the global descriptor, 2 x K x D.
+
+        Raises:
+            NotFittedError: the mixture has not been learnt.
+        """
+        return 2 * self._mixture()[1].size
+
+    def fit(self, features: Sequence[LocalFeatures]) -> Fisher:
+        """Learn local PCA, when ``local_dim`` is set, and the mixture; return self.
+
+        Raises:
+            ShapeError: there are fewer descriptors than Gaussians.
+            OptionError: a parameter is out of its range.
+            PackageError: scikit-learn is not installed.
+        """
+        if self.num_gaussians < 1 or self.power <= 0 or self.local_dim < 0:
+            raise OptionError(
+                "num_gaussians must be at least 1, power positive and local_dim not negative, got "
+                f"{self.num_gaussians}, {self.power}, {self.local_dim}"
+            )
+        self.mean_, self.projection_ = local_pca(stacked(features), self.local_dim, self.local_whitening)
+        return self.refit(features)
+
+    def refit(self, features: Sequence[LocalFeatures]) -> Fisher:
+        """Learn another mixture in the projection there is; return self. Raises like `fit`."""
+        if self.mean_ is None or self.projection_ is None:
+            return self.fit(features)
+        rows = project(stacked(features), self.mean_, self.projection_)
+        if len(rows) < self.num_gaussians:
+            raise ShapeError(f"{self.num_gaussians} Gaussians need as many descriptors, got {len(rows)}")
+        try:
+            from sklearn.mixture import GaussianMixture
+        except ImportError as error:
+            raise PackageError("a Fisher vector is learnt by scikit-learn; run: pip install scikit-learn") from error
+        most = SAMPLE * self.num_gaussians
+        if len(rows) > most:
+            rows = rows[np.sort(np.random.default_rng(self.seed).choice(len(rows), most, replace=False))]
+        mixture = GaussianMixture(
+            self.num_gaussians,
+            covariance_type="diag",
+            reg_covar=LEAST_VARIANCE,
+            max_iter=self.iterations,
+            tol=1e-2,
+            random_state=self.seed,
+            init_params="kmeans",
+        )
+        _quietly(mixture, rows)
+        self.weights_ = mixture.weights_.astype(np.float32)
+        self.means_ = mixture.means_.astype(np.float32)
+        self.variances_ = mixture.covariances_.astype(np.float32)
+        return self
+
+    def adapt(self, features: Sequence[LocalFeatures]) -> Fisher:
+        """Leave the mixture as it is: a small collection says too little of it; return self.
+
+        Raises:
+            NotFittedError: the mixture has not been learnt.
+        """
+        self._mixture()
+        return self
+
+    def aggregate(self, features: LocalFeatures) -> Floats:
+        """Return the ``(2 x K x D,)`` unit Fisher vector of one photo, zeros without features.
+
+        Raises:
+            NotFittedError: the mixture has not been learnt.
+            ShapeError: the descriptors have another length than those it was learnt from.
+        """
+        weights, means, variances = self._mixture()
+        rows = self._projected(features.descriptors)
+        if not len(rows):
+            return np.zeros(self.dim, np.float32)
+        shares = posteriors(rows, weights, means, variances)
+        counts, sums, squares = shares.sum(axis=0)[:, None], shares.T @ rows, shares.T @ (rows * rows)
+        deviations = np.sqrt(variances)
+        first = (sums - counts * means) / (deviations * np.sqrt(weights)[:, None])
+        spread = squares - 2 * sums * means + counts * (means * means)
+        second = (spread / variances - counts) / np.sqrt(2 * weights)[:, None]
+        return normalize(power_law(np.concatenate([first, second]).ravel() / len(rows), self.power))
+
+    def _projected(self, descriptors: Floats) -> Floats:
+        if self.mean_ is None or self.projection_ is None:
+            raise NotFittedError("Fisher has not learnt a mixture; call fit first")
+        expected = len(self.mean_) if self.projection_.size else self._mixture()[1].shape[1]
+        if descriptors.shape[1] != expected:
+            raise ShapeError(f"descriptors must have shape (any, {expected}), got {descriptors.shape}")
+        return project(descriptors, self.mean_, self.projection_)
+
+    def _mixture(self) -> tuple[Floats, Floats, Floats]:
+        if self.weights_ is None or self.means_ is None or self.variances_ is None:
+            raise NotFittedError("Fisher has not learnt a mixture; call fit first")
+        return self.weights_, self.means_, self.variances_
+
+
+def posteriors(rows: Floats, weights: Floats, means: Floats, variances: Floats) -> Floats:
+    """Return ``(n, K)``: the probability that each of ``(n, d)`` descriptors came from each Gaussian; rows sum to 1.
+
+    Args:
+        rows: descriptors.
+        weights: ``(K,)``.
+        means: ``(K, d)``.
+        variances: ``(K, d)``.
+    """
+    precision = 1 / variances
+    logs = (
+        np.log(weights)
+        - 0.5 * np.log(variances).sum(axis=1)
+        - 0.5
+        * ((rows * rows) @ precision.T - 2 * rows @ (means * precision).T + (means * means * precision).sum(axis=1))
+    )
+    likelihood = np.exp(logs - logs.max(axis=1, keepdims=True))
+    return np.asarray(likelihood / likelihood.sum(axis=1, keepdims=True), np.float32)
+
+
+def _quietly(mixture: object, rows: Floats) -> None:
+    """Fit a mixture; that it stops before it has converged is what `iterations` asks for."""
+    import warnings
+
+    from sklearn.exceptions import ConvergenceWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        mixture.fit(rows)  # type: ignore[attr-defined]  # scikit-learn has no types

@@ -1,0 +1,355 @@
+"""Global pooling of local features: what `networks.pooling` makes of a map, in NumPy, from the cells of the map.
+
+The features are those of a grid: of each cell a unit descriptor, and as its score the length the cell's vector had
+before. So ``x_i = score_i * descriptor_i`` brings the map back (``use_scores``), and the same equations hold: see
+`networks.pooling`, where the papers are named. Tests hold the two to the same numbers on full grids.
+
+Any other local features can be pooled alike; with ``use_scores=False`` each counts the same.
+
+Departures, beside those of `networks.pooling`:
+
+- Cells a grid dropped, because there is nothing to see or for their number, are as if they were 0. Only the maximum of
+  a channel that is negative everywhere, and CroW's small constant, tell the difference.
+- Where a feature is comes from its keypoint. SPoC's prior is centered on the photo and measured in its pixels. R-MAC's
+  squares need the columns and rows of the map: the photo is as many wide as the least distance of two different x goes
+  into its width, and likewise high; a distance below a pixel counts as a pixel. So features that are not on a grid
+  are put into squares by the pixel.
+- R-MAC's whitening adds ``shrinkage`` times their mean to the eigenvalues, as `whitening` does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from placeprint.errors import NotFittedError, OptionError, ShapeError
+from placeprint.numerics import normalize
+from placeprint.types import Floats, Ids, LocalFeatures
+
+SMALLEST = np.float32(1e-6)
+"""Values below this count as this before the power of GeM; also CroW's e."""
+
+
+class Pooling(Protocol):
+    """What the poolings share: they learn the length of the descriptors, and give vectors as long."""
+
+    use_scores: bool
+    dim_: Ids | None
+
+    @property
+    def dim(self) -> int:
+        """Length of the global descriptor.
+
+        Raises:
+            NotFittedError: no features have been seen.
+        """
+        if self.dim_ is None:
+            raise NotFittedError(f"{type(self).__name__} has seen no features; call fit first")
+        return int(self.dim_)
+
+    def fit(self, features: Sequence[LocalFeatures]) -> Self:
+        """Learn the length of the descriptors from the first photo; return self.
+
+        Raises:
+            ShapeError: there are no photos.
+        """
+        self.dim_ = _descriptor_length(features)
+        return self
+
+    def refit(self, features: Sequence[LocalFeatures]) -> Self:
+        """Do as `fit`."""
+        return self.fit(features)
+
+    def adapt(self, features: Sequence[LocalFeatures]) -> Self:
+        """Do as `fit`: nothing is learnt that could be moved."""
+        return self.fit(features)
+
+    def cells(self, features: LocalFeatures) -> Floats:
+        """Return the cells of the map, ``(n, d)``.
+
+        Raises:
+            ShapeError: the descriptors have another length than those seen by `fit`.
+        """
+        rows = features.descriptors
+        if self.dim_ is not None and rows.shape[1] != int(self.dim_):
+            raise ShapeError(f"descriptors must have shape (any, {int(self.dim_)}), got {rows.shape}")
+        return rows * features.scores[:, None] if self.use_scores else rows
+
+
+@dataclass(kw_only=True, eq=False)
+class SPoC(Pooling):
+    """Sum pooling.
+
+    Args:
+        center_prior: features in the middle of the photo count more.
+        use_scores: see the module.
+    """
+
+    center_prior: bool = False
+    use_scores: bool = True
+    dim_: Ids | None = field(default=None, init=False)
+
+    def aggregate(self, features: LocalFeatures) -> Floats:
+        """Return the ``(d,)`` unit vector of one photo, zeros without features.
+
+        Raises:
+            ShapeError: the descriptors have another length than those seen by `fit`.
+        """
+        rows = self.cells(features)
+        if self.center_prior:
+            size = np.asarray(features.image_size, np.float32)
+            distances = ((features.keypoints - (size - 1) / 2) ** 2).sum(axis=1)
+            rows = rows * np.exp(-distances / 2 / (size.min() / 6) ** 2)[:, None]
+        return normalize(rows.sum(axis=0))
+
+
+@dataclass(kw_only=True, eq=False)
+class MAC(Pooling):
+    """Maximum of each channel.
+
+    Args:
+        use_scores: see the module.
+    """
+
+    use_scores: bool = True
+    dim_: Ids | None = field(default=None, init=False)
+
+    def aggregate(self, features: LocalFeatures) -> Floats:
+        """Return the ``(d,)`` unit vector of one photo, zeros without features.
+
+        Raises:
+            ShapeError: the descriptors have another length than those seen by `fit`.
+        """
+        rows = self.cells(features)
+        return normalize(rows.max(axis=0)) if len(rows) else np.zeros(rows.shape[1], np.float32)
+
+
+@dataclass(kw_only=True, eq=False)
+class GeM(Pooling):
+    """Generalized mean.
+
+    Args:
+        p: exponent, above 0; or one a channel.
+        use_scores: see the module.
+    """
+
+    p: float | tuple[float, ...] = 3.0
+    use_scores: bool = True
+    dim_: Ids | None = field(default=None, init=False)
+
+    def aggregate(self, features: LocalFeatures) -> Floats:
+        """Return the ``(d,)`` unit vector of one photo, zeros without features.
+
+        Raises:
+            ShapeError: the descriptors have another length than those seen by `fit`, or than there are exponents.
+            OptionError: an exponent is not above 0.
+        """
+        rows = self.cells(features)
+        return normalize(_power_mean(rows, self.p, np.ones(len(rows), np.float32)))
+
+
+@dataclass(kw_only=True, eq=False)
+class WeightedGeM(Pooling):
+    """Generalized mean of features that count differently.
+
+    Args:
+        p: exponent, above 0; or one a channel.
+        weight_power: a feature's weight is its score to this power; 0 for `GeM`.
+        use_scores: see the module.
+    """
+
+    p: float | tuple[float, ...] = 3.0
+    weight_power: float = 1.0
+    use_scores: bool = True
+    dim_: Ids | None = field(default=None, init=False)
+
+    def aggregate(self, features: LocalFeatures, weights: Floats | None = None) -> Floats:
+        """Return the ``(d,)`` unit vector of one photo, zeros without features or when all weights are 0.
+
+        Args:
+            features: of the photo.
+            weights: ``(n,)`` in place of the scores; those below 0 count as 0.
+
+        Raises:
+            ShapeError: the descriptors have another length than those seen by `fit`, or than there are exponents, or
+                there are not as many weights as features.
+            OptionError: an exponent is not above 0.
+        """
+        rows = self.cells(features)
+        if weights is None:
+            weights = np.maximum(features.scores, 0) ** np.float32(self.weight_power)
+        if weights.shape != (len(rows),):
+            raise ShapeError(f"weights must have shape ({len(rows)},), got {weights.shape}")
+        return normalize(_power_mean(rows, self.p, np.maximum(np.asarray(weights, np.float32), 0)))
+
+
+@dataclass(kw_only=True, eq=False)
+class CroW(Pooling):
+    """Sum pooling with weights for features and channels.
+
+    Args:
+        a: exponent of the norm the weights of the features are divided by.
+        b: the root that is taken of them.
+        use_scores: see the module.
+    """
+
+    a: float = 2.0
+    b: float = 2.0
+    use_scores: bool = True
+    dim_: Ids | None = field(default=None, init=False)
+
+    def aggregate(self, features: LocalFeatures) -> Floats:
+        """Return the ``(d,)`` unit vector of one photo, zeros without features or when no value is above 0.
+
+        Raises:
+            ShapeError: the descriptors have another length than those seen by `fit`.
+        """
+        rows = self.cells(features)
+        strength = np.maximum(rows, 0).sum(axis=1)
+        if not strength.any():
+            return np.zeros(rows.shape[1], np.float32)
+        weights = (strength / (strength**self.a).sum() ** (1 / self.a)) ** (1 / self.b)
+        share = (rows > 0).mean(axis=0, dtype=np.float32)
+        rarity = np.log((share.sum() + SMALLEST * len(share)) / (share + SMALLEST))
+        return normalize(weights @ rows * rarity)
+
+
+@dataclass(kw_only=True, eq=False)
+class RMAC(Pooling):
+    """Maxima of many squares of the photo, each of unit length, added up.
+
+    Args:
+        levels: sizes of squares.
+        whole: whether the whole photo is one more region. The paper has it not, some public code has it.
+        whitened_dim: length of the whitened vectors of regions; 0 leaves them as they are.
+        shrinkage: of the whitening, see the module.
+        use_scores: see the module.
+    """
+
+    levels: int = 3
+    whole: bool = False
+    whitened_dim: int = 0
+    shrinkage: float = 0.01
+    use_scores: bool = True
+    dim_: Ids | None = field(default=None, init=False)
+    mean_: NDArray[np.float32] | None = field(default=None, init=False)
+    projection_: NDArray[np.float32] | None = field(default=None, init=False)
+
+    @property
+    def dim(self) -> int:
+        """Length of the global descriptor.
+
+        Raises:
+            NotFittedError: no features have been seen.
+        """
+        if self.dim_ is None:
+            raise NotFittedError("RMAC has seen no features; call fit first")
+        return self.whitened_dim or int(self.dim_)
+
+    def fit(self, features: Sequence[LocalFeatures]) -> Self:
+        """Learn the length of the descriptors and, where it is asked for, the whitening of regions; return self.
+
+        Raises:
+            ShapeError: there are no photos, or not more regions than ``whitened_dim``, or the descriptors are shorter.
+        """
+        self.dim_ = _descriptor_length(features)
+        self.mean_, self.projection_ = np.zeros(0, np.float32), np.zeros((0, 0), np.float32)
+        if self.whitened_dim:
+            rows = np.concatenate([self.regions(photo) for photo in features])
+            self.mean_, self.projection_ = _pca_whitening(rows, self.whitened_dim, self.shrinkage)
+        return self
+
+    def adapt(self, features: Sequence[LocalFeatures]) -> Self:
+        """Keep the whitening, which few photos would spoil; learn like `fit` where nothing has been learnt."""
+        return self.fit(features) if self.dim_ is None else self
+
+    def aggregate(self, features: LocalFeatures) -> Floats:
+        """Return the ``(dim,)`` unit vector of one photo, zeros without features.
+
+        Raises:
+            NotFittedError: the whitening has not been learnt.
+            ShapeError: the descriptors have another length than those seen by `fit`.
+        """
+        regions = self.regions(features)
+        if self.whitened_dim:
+            if self.mean_ is None or self.projection_ is None:
+                raise NotFittedError("RMAC has not learnt its whitening; call fit first")
+            seen = regions.any(axis=1, keepdims=True)
+            regions = normalize((regions - self.mean_) @ self.projection_) * seen
+        return normalize(regions.sum(axis=0))
+
+    def regions(self, features: LocalFeatures) -> Floats:
+        """Return the unit maxima ``(r, d)`` of the squares that hold features.
+
+        Raises:
+            ShapeError: the descriptors have another length than those seen by `fit`.
+        """
+        from placeprint.networks.pooling import rmac_regions
+
+        rows = self.cells(features)
+        if not len(rows):
+            return np.zeros((0, rows.shape[1]), np.float32)
+        (columns, width), (lines, height) = _map_cells(features)
+        inside = [
+            (columns >= x) & (columns < x + side) & (lines >= y) & (lines < y + side)
+            for x, y, side in rmac_regions(width, height, self.levels)
+        ] + [np.ones(len(rows), bool)] * self.whole
+        return normalize(np.stack([rows[chosen].max(axis=0) for chosen in inside if chosen.any()]))
+
+
+def _descriptor_length(features: Sequence[LocalFeatures]) -> Ids:
+    if not features:
+        raise ShapeError("pooling learns the length of descriptors from at least one photo, got none")
+    return np.array(features[0].descriptors.shape[1], np.int64)
+
+
+def _power_mean(rows: Floats, p: float | tuple[float, ...], weights: Floats) -> Floats:
+    """Return the generalized mean ``(d,)`` of ``(n, d)`` rows, zeros when there are none or all weights are 0."""
+    exponent = np.asarray(p, np.float32)
+    if exponent.shape not in {(), (rows.shape[1],)}:
+        raise ShapeError(f"p must be a number or have shape ({rows.shape[1]},), got {exponent.shape}")
+    if (exponent <= 0).any():
+        raise OptionError(f"p must be above 0, got {p}")
+    total = weights.sum()
+    if total == 0:
+        return np.zeros(rows.shape[1], np.float32)
+    values = np.maximum(rows, SMALLEST)
+    largest = values.max(axis=0)
+    mean = (weights / total) @ (values / largest) ** exponent
+    return np.asarray(largest * np.maximum(mean, np.finfo(np.float32).tiny) ** (1 / exponent), np.float32)
+
+
+def _map_cells(features: LocalFeatures) -> tuple[tuple[Ids, int], tuple[Ids, int]]:
+    """Return of each feature the column, ``(n,)``, with their count, and likewise the row."""
+    across, down = (_spacing(values) for values in features.keypoints.T)
+    across, down = across or down or 1.0, down or across or 1.0
+    return _places(features, 0, across), _places(features, 1, down)
+
+
+def _spacing(values: Floats) -> float:
+    """Return the least distance of two different values, 1 at least; 0 when all are the same."""
+    distances = np.diff(np.unique(values))
+    distances = distances[distances > 1e-3]  # float32 has not more digits for pixels
+    return max(1.0, float(distances.min())) if len(distances) else 0.0
+
+
+def _places(features: LocalFeatures, axis: int, spacing: float) -> tuple[Ids, int]:
+    count = max(1, round(features.image_size[axis] / spacing))
+    places = np.floor((features.keypoints[:, axis] + 0.5) / spacing).astype(np.int64)
+    return np.clip(places, 0, count - 1), count
+
+
+def _pca_whitening(rows: Floats, dim: int, shrinkage: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the mean ``(d,)`` and the projection ``(d, dim)`` that whitens ``(n, d)`` rows."""
+    if len(rows) <= dim or rows.shape[1] < dim:
+        raise ShapeError(f"whitening to {dim} needs regions of shape (n > {dim}, d >= {dim}), got {rows.shape}")
+    mean = rows.mean(axis=0)
+    centered = (rows - mean).astype(np.float64)
+    values, vectors = np.linalg.eigh(centered.T @ centered / len(rows))
+    values, vectors = np.maximum(values[::-1][:dim], 0), vectors[:, ::-1][:, :dim]
+    scale = (values + shrinkage * values.mean() + 1e-12) ** -0.5
+    return mean, (vectors * scale).astype(np.float32)

@@ -1,0 +1,37 @@
+"""Local descriptors projected before they are aggregated: ``x <- P^T (x - m) / |...|``."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from placeprint.errors import OptionError
+from placeprint.numerics import normalize
+from placeprint.types import Floats
+
+
+def local_pca(rows: Floats, dim: int, whitening: float) -> tuple[Floats, Floats]:
+    """Return the mean ``(d,)`` and the projection ``(d, dim)`` of local PCA; both empty when ``dim`` is 0.
+
+    Args:
+        rows: ``(n, d)`` descriptors.
+        dim: eigenvectors kept, those of the largest eigenvalues.
+        whitening: exponent of the eigenvalues each is divided by; 0.5 whitens fully.
+
+    Raises:
+        OptionError: ``dim`` is larger than d.
+    """
+    if dim == 0:
+        return np.zeros(0, np.float32), np.zeros((0, 0), np.float32)
+    if dim > rows.shape[1]:
+        raise OptionError(f"local_dim is {dim}, but the descriptors have {rows.shape[1]} values")
+    mean = rows.mean(axis=0, dtype=np.float64)
+    centered = rows - mean
+    values, vectors = np.linalg.eigh(centered.T @ centered / len(rows))
+    values, vectors = values[::-1][:dim], vectors[:, ::-1][:, :dim]
+    scale = (np.maximum(values, 0) + 1e-6) ** -whitening
+    return mean.astype(np.float32), (vectors * scale).astype(np.float32)
+
+
+def project(rows: Floats, mean: Floats, projection: Floats) -> Floats:
+    """Return ``(n, dim)`` unit rows for ``(n, d)``; the rows themselves when the projection is empty."""
+    return normalize((rows - mean) @ projection) if projection.size else rows

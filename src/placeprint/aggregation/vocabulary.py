@@ -1,0 +1,153 @@
+"""Visual words: learnt by k-means, looked up, summed over. What BoW, VLAD and their kin share.
+
+K-means is FAISS's, seeded. It needs no more than some hundred descriptors a word, so however many there are, a sample
+of bounded size is what it learns from; `learn_words_from` draws that sample while the descriptors stream by, and can
+then move the words in passes over all of them, each an exact step of Lloyd's algorithm a block at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from placeprint.errors import ShapeError
+from placeprint.numerics import normalize
+from placeprint.types import Floats, LocalFeatures
+
+SAMPLE = 256
+"""Descriptors a word is learnt from at most, FAISS's own measure of enough."""
+BLOCK = 20_000
+"""Descriptors compared with the words at once."""
+
+
+def stacked(features: Sequence[LocalFeatures]) -> Floats:
+    """Return the ``(n, d)`` descriptors of several photos, ``(0, 0)`` of none."""
+    rows = [np.asarray(photo.descriptors, np.float32) for photo in features]
+    return np.concatenate(rows) if rows else np.zeros((0, 0), np.float32)
+
+
+def learn_words(
+    rows: Floats, num_words: int, *, spherical: bool = False, iterations: int = 20, seed: int = 0
+) -> Floats:
+    """Return ``(K, d)`` words of ``(n, d)`` descriptors, n at least K.
+
+    Args:
+        rows: descriptors.
+        num_words: K.
+        spherical: keep the words on the unit sphere.
+        iterations: of k-means.
+        seed: of the sample and the first words.
+
+    Raises:
+        ShapeError: there are fewer descriptors than words.
+    """
+    import faiss
+
+    if rows.ndim != 2 or len(rows) < num_words:
+        raise ShapeError(f"a codebook of {num_words} words needs as many descriptors, got {len(rows)}")
+    kmeans = faiss.Kmeans(
+        rows.shape[1],
+        num_words,
+        niter=iterations,
+        seed=seed,
+        spherical=spherical,
+        min_points_per_centroid=1,
+        max_points_per_centroid=SAMPLE,
+    )
+    kmeans.train(np.ascontiguousarray(rows, np.float32))
+    return np.array(kmeans.centroids, np.float32)
+
+
+def learn_words_from(
+    blocks: Callable[[], Iterable[Floats]],
+    num_words: int,
+    *,
+    passes: int = 0,
+    spherical: bool = False,
+    iterations: int = 20,
+    seed: int = 0,
+) -> Floats:
+    """Return ``(K, d)`` words of descriptors that stream by, in memory for ``SAMPLE * K`` of them.
+
+    Args:
+        blocks: gives all descriptors as ``(n, d)`` blocks, anew each time it is called.
+        num_words: K.
+        passes: steps of Lloyd's algorithm over all of them after k-means on the sample.
+        spherical: keep the words on the unit sphere.
+        iterations: of k-means on the sample.
+        seed: of the sample and the first words.
+
+    Raises:
+        ShapeError: there are fewer descriptors than words.
+    """
+    words = learn_words(
+        _reservoir(blocks(), SAMPLE * num_words, seed), num_words, spherical=spherical, iterations=iterations, seed=seed
+    )
+    for _ in range(passes):
+        sums, counts = sums_and_counts(blocks(), words)
+        moved = sums / np.maximum(counts, 1)[:, None]
+        words = np.where(counts[:, None] > 0, moved, words).astype(np.float32)  # a word nobody goes to stays
+        words = normalize(words) if spherical else words
+    return words
+
+
+def sums_and_counts(blocks: Iterable[Floats], words: Floats) -> tuple[Floats, Floats]:
+    """Return ``(K, d)``: the sum of the descriptors nearest to each word, and ``(K,)``: their count."""
+    sums, counts = np.zeros_like(words, np.float64), np.zeros(len(words))
+    for whole in blocks:
+        for block in (whole[start : start + BLOCK] for start in range(0, len(whole), BLOCK)):
+            nearest = nearest_words(block, words, 1)[0][:, 0]
+            sums += sum_by_word(block, nearest, len(words))
+            counts += np.bincount(nearest, minlength=len(words))
+    return sums.astype(np.float32), counts.astype(np.float32)
+
+
+def nearest_words(rows: Floats, words: Floats, count: int) -> tuple[NDArray[np.intp], Floats]:
+    """Return the ``(n, count)`` nearest words of ``(n, d)`` rows, nearest first, and their squared distances."""
+    lengths = (rows * rows).sum(axis=1)[:, None]
+    distances = lengths - 2 * (rows @ words.T) + (words * words).sum(axis=1)
+    rank = np.arange(len(rows))
+    found = np.empty((len(rows), count), np.intp)
+    nearest = np.empty((len(rows), count), np.float32)
+    for column in range(count):
+        found[:, column] = distances.argmin(axis=1)
+        nearest[:, column] = distances[rank, found[:, column]]
+        distances[rank, found[:, column]] = np.inf
+    return found, nearest
+
+
+def sum_by_word(rows: Floats, words: NDArray[np.intp], num_words: int) -> Floats:
+    """Return ``(num_words, d)``: the sum of the rows of each word.
+
+    Example:
+        >>> sum_by_word(np.array([[1.0], [2.0], [4.0]], np.float32), np.array([1, 0, 1]), 3).tolist()
+        [[2.0], [5.0], [0.0]]
+    """
+    order = np.argsort(words, kind="stable")
+    used, starts = np.unique(words[order], return_index=True)
+    sums = np.zeros((num_words, rows.shape[1]), np.float32)
+    if len(rows):
+        sums[used] = np.add.reduceat(rows[order], starts, axis=0)
+    return sums
+
+
+def _reservoir(blocks: Iterable[Floats], size: int, seed: int) -> Floats:
+    """Return a uniform sample of at most ``size`` rows (Vitter's algorithm R, a block at a time)."""
+    generator = np.random.default_rng(seed)
+    kept: Floats | None = None
+    seen = 0
+    for block in blocks:
+        rows = np.asarray(block, np.float32)
+        if kept is None:
+            kept = np.empty((0, rows.shape[1]), np.float32)
+        room = size - len(kept)
+        if room > 0:
+            kept = np.concatenate([kept, rows[:room]])
+        rest = rows[room:] if room > 0 else rows
+        places = generator.integers(0, seen + max(room, 0) + 1 + np.arange(len(rest)))
+        chosen = places < size
+        kept[places[chosen]] = rest[chosen]
+        seen += len(rows)
+    return np.zeros((0, 0), np.float32) if kept is None else kept
