@@ -126,7 +126,7 @@ def _efficientnet(stride: int) -> Backbone:
 def _transformer(place: str, stride: int) -> Backbone:
     import torch
 
-    network, settings = _read_transformer(place)
+    network, settings = read_transformer(place)
     network = network.eval().to(device())
     mean, deviation = (
         torch.tensor(settings[key], device=device())[:, None, None] * 255 for key in ("image_mean", "image_std")
@@ -148,7 +148,7 @@ def _transformer(place: str, stride: int) -> Backbone:
     return Backbone(stride, tried[index].shape[1], max(strides), center, lambda pictures: all_maps(pictures)[index])
 
 
-def _read_transformer(place: str) -> tuple[Any, Mapping[str, Any]]:
+def read_transformer(place: str) -> tuple[Any, Mapping[str, Any]]:
     """Return the network with all its maps, and the mean and deviation of its pictures in [0, 1]."""
     try:
         from transformers import MODEL_FOR_BACKBONE_MAPPING, AutoConfig

@@ -1,0 +1,156 @@
+"""``placeprint inspect``: what do the units of a network answer to?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from placeprint.cli.output import console, progress_bar
+from placeprint.errors import OptionError, PhotoError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from placeprint.types import Floats, Image
+
+MULTIPLE = 32
+"""The sides of what the network sees are multiples of this."""
+
+
+def inspect(
+    photos: Annotated[
+        list[Path] | None, typer.Argument(help="Photos, and folders that hold photos.", show_default=False)
+    ] = None,
+    layer: Annotated[
+        str | None, typer.Option(help="Name of a layer of the network; --layers lists them.", show_default=False)
+    ] = None,
+    unit: Annotated[
+        list[int] | None, typer.Option(min=0, help="Number of a unit; may be repeated.", show_default=False)
+    ] = None,
+    strongest: Annotated[
+        int | None,
+        typer.Option(min=1, help="Show so many units, those that answer most; 9 by default.", show_default=False),
+    ] = None,
+    per_unit: Annotated[int, typer.Option("--photos", min=1, help="Photos of each unit.")] = 9,
+    backbone: Annotated[
+        str, typer.Option(help="efficientnet-lite2, transformers:<hub name>, or a folder.")
+    ] = "efficientnet-lite2",
+    rule: Annotated[
+        str,
+        typer.Option(
+            help="guided (Springenberg et al.), or deconvnet (Zeiler and Fergus), for networks that max-pool."
+        ),
+    ] = "guided",
+    size: Annotated[int, typer.Option(min=MULTIPLE, help="Longest side in pixels the network sees.")] = 320,
+    output: Annotated[Path | None, typer.Option(help="Picture to write, PNG or JPEG.", show_default=False)] = None,
+    layers: Annotated[bool, typer.Option("--layers", help="List the layers and leave.")] = False,
+) -> None:
+    """Show what units of a network answer to: pieces of photos, and what is traced back to their pixels."""
+    import numpy as np
+
+    from placeprint.images import list_photos
+    from placeprint.networks.deconvnet import RULES, load_network
+    from placeprint.store.files import writing
+    from placeprint.visualization.canvas import write_picture
+    from placeprint.visualization.inspection import draw_units
+
+    if layers:
+        _print_layers(load_network(backbone))
+        return
+    if layer is None or output is None:
+        raise OptionError("say --layer NAME and --output FILE; --layers lists the layers")
+    if rule not in RULES:
+        raise OptionError(f"no rule called {rule!r}; known: {', '.join(RULES)}")
+    if unit and strongest:
+        raise OptionError("say --unit or --strongest, not both")
+    if not photos:
+        raise OptionError("name the photos to look at, or folders that hold photos")
+    paths = list_photos(photos)
+    network = load_network(backbone)
+    paths, answers, skipped = _answers(network, paths, layer, size)
+    units = _chosen_units(answers, layer, unit, strongest or 9, per_unit)
+    drawn = []
+    for number in units:
+        best = np.argsort(-answers[:, number], kind="stable")[:per_unit]
+        pictures = [_read(paths[index], size) for index in best]
+        title = f"{layer}, unit {number}: {answers[best[0], number]:.3g} to {answers[best[-1], number]:.3g}"
+        drawn.append(_pieces(network, pictures, layer, number, rule, title))
+    with writing(output.parent):
+        output.parent.mkdir(parents=True, exist_ok=True)
+        write_picture(output, draw_units(drawn))
+    for title, _ in drawn:
+        typer.echo(title)
+    typer.echo(f"{len(paths)} photos, {skipped} skipped; wrote {output}")
+
+
+def _print_layers(network: nn.Module) -> None:
+    from rich.table import Table
+
+    from placeprint.networks.backbones import PROBE
+    from placeprint.networks.deconvnet import map_shapes
+
+    table = Table("layer", "units", "pixels from cell to cell")
+    for name, (units, _, width) in map_shapes(network).items():
+        table.add_row(name, str(units), f"{PROBE / width:.3g}")
+    console().print(table, highlight=False)
+
+
+def _read(path: Path, size: int) -> Image:
+    from placeprint.features.resizing import resize_longest
+    from placeprint.images import read_image
+
+    return resize_longest(read_image(path), size, MULTIPLE)
+
+
+def _answers(network: nn.Module, paths: list[Path], layer: str, size: int) -> tuple[list[Path], Floats, int]:
+    """Return the photos that can be used, ``(photos, units)`` highest activations, and how many cannot be used.
+
+    Raises:
+        PhotoError: none can be used.
+    """
+    import numpy as np
+
+    from placeprint.networks.deconvnet import activations, peaks
+
+    used, found = [], []
+    with progress_bar("looking", "photos") as progress:
+        for number, path in enumerate(paths):
+            try:
+                picture = _read(path, size)
+            except PhotoError as error:
+                typer.echo(f"placeprint: skipped {path}: {error}", err=True)
+                continue
+            found.append(peaks(activations(network, picture[None], layer))[0][0])
+            used.append(path)
+            progress(number + 1, len(paths))
+    if not used:
+        raise PhotoError(f"none of the {len(paths)} photos can be used")
+    return used, np.stack(found), len(paths) - len(used)
+
+
+def _chosen_units(answers: Floats, layer: str, wanted: list[int] | None, count: int, per_unit: int) -> list[int]:
+    """Return the wanted units, or those whose best photos answer most on average."""
+    import numpy as np
+
+    if wanted:
+        if max(wanted) >= answers.shape[1]:
+            raise OptionError(f"the units of {layer!r} are 0 to {answers.shape[1] - 1}, got {max(wanted)}")
+        return list(dict.fromkeys(wanted))
+    means = np.sort(answers, axis=0)[::-1][:per_unit].mean(axis=0)
+    return [int(number) for number in np.argsort(-means, kind="stable")[:count]]
+
+
+def _pieces(
+    network: nn.Module, pictures: list[Image], layer: str, unit: int, rule: str, title: str
+) -> tuple[str, list[tuple[Image, Image]]]:
+    """Return the title, with the size of the pieces in it, and the pieces of one unit."""
+    from placeprint.networks.deconvnet import reconstruct
+    from placeprint.visualization.inspection import area_of, common_side, pieces
+
+    signals = [reconstruct(network, picture, layer, unit, rule=rule)[0] for picture in pictures]
+    areas = [area_of(signal) for signal in signals]
+    side = common_side(areas)
+    drawn = [pieces(*each, side) for each in zip(pictures, signals, areas, strict=True)]
+    return f"{title}, pieces of {side} pixels", drawn

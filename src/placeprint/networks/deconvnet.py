@@ -1,0 +1,315 @@
+"""What a unit of a network answers to, traced back to pixels (Zeiler and Fergus, ECCV 2014).
+
+*Visualizing and Understanding Convolutional Networks*, section 2.1: keep one activation of a layer, set all others to
+zero, and undo the layers below it one by one:
+
+- unpool: put the signal where max pooling found each maximum (its *switch*);
+- rectify: ``R <- max(R, 0)`` wherever the network has a ReLU;
+- filter: convolve with the transposed filters.
+
+All of it is one backward pass. The gradient of a convolution is the transposed convolution with the same weights, of
+whatever stride, groups and padding; that of max pooling is unpooling by the switches; a sum sends the signal to both
+its branches, whose answers are added where they part. Only at a ReLU do the rules differ (Springenberg et al.,
+*Striving for Simplicity*, ICLR workshop 2015, section 3.4). With S the signal from above and x what the ReLU was given:
+
+- gradient: ``S [x > 0]``;
+- ``deconvnet``: ``max(S, 0)``, whatever x was;
+- ``guided``: ``max(S, 0) [x > 0]``, Springenberg's.
+
+Where there is no max pooling, as in EfficientNet, a deconvnet has no switches and never looks at the picture: but for
+the border, it traces a unit back to the same pattern in every photo, times the activation. Those networks want
+``guided``.
+
+Every ReLU and ReLU6 is given its rule by a mode of Torch's that sees the calls, and Torch does the rest: whatever it
+can differentiate can be traced, no module is replaced, and a network used by other threads meanwhile is not disturbed
+as long as it is in eval mode.
+
+What the paper does not have:
+
+- Biases are not undone (the authors' are not either). Batch normalisation passes the signal on times
+  ``gamma / sqrt(variance + epsilon)``, average pooling spreads it evenly, other activations (GELU, SiLU) and layer
+  normalisation pass it on times their derivative, without rectification: there it is a gradient.
+- Where max pools overlap and share a maximum, the signals add up; the authors' unpooling keeps the last one.
+- A ReLU6 that is full (6) passes the signal on like a ReLU.
+- Layers need not end in a ReLU. An activation that is not above zero has no signal.
+- The authors bring filters whose length exceeds 0.1 to 0.1 while they train; weights are taken as they are.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import math
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+from torch.overrides import TorchFunctionMode
+
+from placeprint.errors import OptionError, ShapeError
+from placeprint.networks.backbones import EFFICIENTNET, PREFIX, PROBE, read_transformer, load_backbone
+from placeprint.networks.efficientnet import load_efficientnet
+from placeprint.networks.weights import device, load_weights
+from placeprint.types import Floats, Ids, Image
+
+RELUS = frozenset({nn.functional.relu, torch.relu, torch.relu_, torch.Tensor.relu, torch.Tensor.relu_})
+"""The functions that rectify; ReLU6 has two of its own, see `_ceiling`."""
+IN_PLACE = frozenset({torch.relu_, torch.Tensor.relu_})
+RULES = ("deconvnet", "guided")
+CLOSE_NAMES = 3
+"""Names of layers offered for one that is not known."""
+
+
+def load_network(backbone: str) -> nn.Module:
+    """Return a backbone as a module that can be traced, in eval mode, on the GPU where there is one.
+
+    Args:
+        backbone: as in `networks.backbones`.
+
+    Returns:
+        A module that takes ``(B, 3, H, W)`` float32 RGB in [0, 255].
+
+    Raises:
+        OptionError: there is no such network; or transformers is not installed.
+        WeightsError: its weights are not installed, or cannot be loaded.
+    """
+    if backbone == EFFICIENTNET:
+        return load_efficientnet(load_weights(EFFICIENTNET), "lite2").requires_grad_(False).to(device())
+    if not (backbone.startswith(PREFIX) or Path(backbone).is_dir()):
+        load_backbone(backbone)  # raises, and lists what there is
+    network, settings = read_transformer(backbone.removeprefix(PREFIX))
+    mean, deviation = (
+        torch.tensor(settings[key], device=device())[:, None, None] * 255 for key in ("image_mean", "image_std")
+    )
+    module: nn.Module = network.eval().requires_grad_(False).to(device())
+    module.register_forward_pre_hook(lambda _, pictures: ((pictures[0] - mean) / deviation,))
+    return module
+
+
+def layers_of(network: nn.Module, size: tuple[int, int] = (PROBE, PROBE)) -> dict[str, nn.Module]:
+    """Return the layers that can be traced, by name: those that make a map of a picture, in the network's order.
+
+    Args:
+        network: takes ``(B, 3, H, W)`` RGB in [0, 255].
+        size: ``(width, height)`` in pixels of the picture it is tried with.
+
+    Example:
+        >>> list(layers_of(nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU())))
+        ['0', '1']
+    """
+    modules = dict(network.named_modules())
+    return {name: modules[name] for name in map_shapes(network, size)}
+
+
+def map_shapes(network: nn.Module, size: tuple[int, int] = (PROBE, PROBE)) -> dict[str, tuple[int, int, int]]:
+    """Return ``(units, height, width)`` of the map of each layer of `layers_of`."""
+    shapes: dict[nn.Module, tuple[int, int, int]] = {}
+
+    def note(module: nn.Module, _: Any, output: Any) -> None:
+        if isinstance(output, torch.Tensor) and output.ndim in {2, 4}:
+            _, units, height, width = _as_map(output).shape
+            shapes.setdefault(module, (units, height, width))
+
+    named = {name: module for name, module in network.named_modules() if name and not isinstance(module, nn.Identity)}
+    with contextlib.ExitStack() as hooks, _as_it_is_used(network), torch.no_grad():
+        for module in named.values():
+            hooks.callback(module.register_forward_hook(note).remove)
+        network(torch.zeros(1, 3, size[1], size[0], device=_place(network)))
+    return {name: shapes[module] for name, module in named.items() if module in shapes}
+
+
+def activations(network: nn.Module, pictures: NDArray[np.uint8], layer: str) -> Floats:
+    """Return the maps of a layer; nothing above it is worked out.
+
+    Args:
+        network: takes ``(B, 3, H, W)`` RGB in [0, 255].
+        pictures: ``(B, H, W, 3)`` uint8 RGB.
+        layer: a name of `layers_of`; a module used more than once counts where it is used first.
+
+    Returns:
+        ``(B, units, h, w)`` float32; ``h`` and ``w`` are 1 for a layer that gives one value a unit.
+
+    Raises:
+        OptionError: there is no such layer, or it makes no map.
+        ShapeError: the pictures are no pictures.
+    """
+    with _as_it_is_used(network), torch.no_grad():
+        return np.asarray(_map(network, _pixels(network, pictures), layer).cpu().numpy(), np.float32)
+
+
+def peaks(maps: Floats) -> tuple[Floats, Ids]:
+    """Return each unit's highest activation, ``(B, units)``, and where it is.
+
+    Args:
+        maps: ``(B, units, h, w)``.
+
+    Returns:
+        The values, and ``(B, units, 2)`` int64 ``(x, y)`` in cells of the map; the first in reading order where
+        several are equal.
+    """
+    flat = maps.reshape(*maps.shape[:2], -1)
+    best = flat.argmax(axis=2)
+    row, column = np.divmod(best, maps.shape[3])
+    values = np.take_along_axis(flat, best[..., None], axis=2)[..., 0]
+    return values, np.stack([column, row], axis=2).astype(np.int64)
+
+
+def reconstruct(
+    network: nn.Module,
+    picture: Image,
+    layer: str,
+    unit: int,
+    position: tuple[int, int] | None = None,
+    *,
+    whole: bool = False,
+    rule: str = "deconvnet",
+) -> tuple[Floats, tuple[int, int]]:
+    """Trace one activation back to the pixels of a picture.
+
+    Args:
+        network: takes ``(B, 3, H, W)`` RGB in [0, 255]; it is left as it was.
+        picture: ``(H, W, 3)`` uint8 RGB.
+        layer: a name of `layers_of`.
+        unit: number of a map of the layer, from 0.
+        position: ``(x, y)`` in cells of the map; by default where the unit answers most.
+        whole: trace the unit's whole map instead of one position.
+        rule: ``"deconvnet"`` or ``"guided"``, see the module.
+
+    Returns:
+        The signal, ``(3, H, W)`` float32, red, green, blue: zero where the activation does not come from, above zero
+        where it comes from light. All zero when the activation is not above zero. And the position, ``(x, y)``.
+
+    Raises:
+        OptionError: there is no such layer, unit, position or rule.
+        ShapeError: the picture is no picture.
+    """
+    if rule not in RULES:
+        raise OptionError(f"no rule called {rule!r}; known: {', '.join(RULES)}")
+    with torch.inference_mode(False), torch.enable_grad(), _as_it_is_used(network):
+        pixels = _pixels(network, picture[None]).requires_grad_(True)
+        with _Rectifying(rule):
+            found = _map(network, pixels, layer)
+        _, units, height, width = found.shape
+        if not 0 <= unit < units:
+            raise OptionError(f"the units of {layer!r} are 0 to {units - 1}, got {unit}")
+        if position is None:
+            row, column = divmod(int(found[0, unit].argmax()), width)
+            position = column, row
+        if not (0 <= position[0] < width and 0 <= position[1] < height):
+            raise OptionError(f"the map of {layer!r} is {width} x {height}, got the position {position}")
+        chosen = (0, unit) if whole else (0, unit, position[1], position[0])
+        kept = torch.zeros_like(found)
+        kept[chosen] = found.detach()[chosen].clamp(min=0)
+        (signal,) = torch.autograd.grad(found, pixels, kept)
+        return np.asarray(signal[0].cpu().numpy(), np.float32), position
+
+
+class _Rectify(torch.autograd.Function):
+    """A ReLU on the way up, and its rule on the way down."""
+
+    @staticmethod
+    def forward(ctx: Any, values: torch.Tensor, ceiling: float, guided: bool) -> torch.Tensor:
+        ctx.answered = values > 0 if guided else None
+        return values.clamp(0, ceiling)
+
+    @staticmethod
+    def backward(ctx: Any, signal: torch.Tensor) -> tuple[torch.Tensor, None, None]:
+        rectified = signal.clamp(min=0)
+        return (rectified if ctx.answered is None else rectified * ctx.answered), None, None
+
+
+class _Rectifying(TorchFunctionMode):
+    """While it is entered, each ReLU of this thread is a `_Rectify`."""
+
+    def __init__(self, rule: str) -> None:
+        super().__init__()
+        self.guided = rule == "guided"
+
+    def __torch_function__(
+        self, function: Callable[..., Any], types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        options = kwargs or {}
+        ceiling = _ceiling(function, options)
+        if ceiling is None:
+            return function(*args, **options)
+        values = args[0] if args else options["input"]
+        rectified = _Rectify.apply(values, ceiling, self.guided)  # type: ignore[no-untyped-call]  # Torch has no type
+        return values.copy_(rectified) if function in IN_PLACE or options.get("inplace") else rectified
+
+
+def _ceiling(function: Callable[..., Any], options: dict[str, Any]) -> float | None:
+    """Return the largest value a function that rectifies lets through, None for other functions."""
+    if function in RELUS:
+        return math.inf
+    if function is nn.functional.relu6:
+        return 6.0
+    if function is nn.functional.hardtanh and options.get("min_val") == 0:  # what the module ReLU6 calls
+        return float(options["max_val"])
+    return None
+
+
+class _ReachedError(Exception):
+    """The layer was reached; there is nothing more to work out."""
+
+    def __init__(self, output: Any) -> None:
+        super().__init__()
+        self.output = output
+
+
+def _map(network: nn.Module, pixels: torch.Tensor, layer: str) -> torch.Tensor:
+    """Return the ``(B, units, h, w)`` map of a layer."""
+
+    def stop(_: nn.Module, __: Any, output: Any) -> None:
+        raise _ReachedError(output)
+
+    module = dict(network.named_modules()).get(layer) if layer else None
+    if module is not None:
+        hook = module.register_forward_hook(stop)
+        try:
+            network(pixels)
+        except _ReachedError as reached:
+            if isinstance(reached.output, torch.Tensor) and reached.output.ndim in {2, 4}:
+                return _as_map(reached.output)
+        finally:
+            hook.remove()
+    raise OptionError(_unknown(layer, list(map_shapes(network, (pixels.shape[3], pixels.shape[2])))))
+
+
+def _unknown(layer: str, names: list[str]) -> str:
+    """Say which layers there are: the outermost ones, and those of a name like the wrong one."""
+    known = [name for name in names if not any(name.startswith(f"{other}.") for other in names)]
+    close = [name for name in difflib.get_close_matches(layer, names, CLOSE_NAMES) if name not in known]
+    parts = ", and their parts" if len(known) < len(names) else ""
+    hint = f" (like {', '.join(close)})" if close else ""
+    return f"no layer called {layer!r} makes a map; known: {', '.join(known)}{parts}{hint}"
+
+
+def _as_map(output: torch.Tensor) -> torch.Tensor:
+    return output if output.ndim == 4 else output[..., None, None]
+
+
+def _pixels(network: nn.Module, pictures: NDArray[np.uint8]) -> torch.Tensor:
+    """Return ``(B, 3, H, W)`` float32 where the network is."""
+    if pictures.ndim != 4 or pictures.shape[3] != 3 or pictures.dtype != np.uint8:
+        raise ShapeError(f"pictures must have shape (B, H, W, 3) and be uint8, got {pictures.shape} {pictures.dtype}")
+    return torch.from_numpy(np.ascontiguousarray(pictures)).to(_place(network)).permute(0, 3, 1, 2).float()
+
+
+def _place(network: nn.Module) -> torch.device:
+    return next((parameter.device for parameter in network.parameters()), torch.device("cpu"))
+
+
+@contextlib.contextmanager
+def _as_it_is_used(network: nn.Module) -> Iterator[None]:
+    """Put a network in eval mode for a while."""
+    training = [module for module in network.modules() if module.training]
+    network.eval()
+    try:
+        yield
+    finally:
+        for module in training:
+            module.training = True
