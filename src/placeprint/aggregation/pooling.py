@@ -65,7 +65,7 @@ class Pooling(Protocol):
         return self.fit(features)
 
     def adapt(self, features: Sequence[LocalFeatures]) -> Self:
-        """Do as `fit`: nothing is learnt that could be moved."""
+        """Do as `fit`: nothing is learned that could be moved."""
         return self.fit(features)
 
     def cells(self, features: LocalFeatures) -> Floats:
@@ -264,20 +264,20 @@ class RMAC(Pooling):
         return self
 
     def adapt(self, features: Sequence[LocalFeatures]) -> Self:
-        """Keep the whitening, which few photos would spoil; learn like `fit` where nothing has been learnt."""
+        """Keep the whitening, which few photos would spoil; learn like `fit` where nothing has been learned."""
         return self.fit(features) if self.dim_ is None else self
 
     def aggregate(self, features: LocalFeatures) -> Floats:
         """Return the ``(dim,)`` unit vector of one photo, zeros without features.
 
         Raises:
-            NotFittedError: the whitening has not been learnt.
+            NotFittedError: the whitening has not been learned.
             ShapeError: the descriptors have another length than those seen by `fit`.
         """
         regions = self.regions(features)
         if self.whitened_dim:
             if self.mean_ is None or self.projection_ is None:
-                raise NotFittedError("RMAC has not learnt its whitening; call fit first")
+                raise NotFittedError("RMAC has not learned its whitening; call fit first")
             seen = regions.any(axis=1, keepdims=True)
             regions = normalize((regions - self.mean_) @ self.projection_) * seen
         return normalize(regions.sum(axis=0))

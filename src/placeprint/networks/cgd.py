@@ -1,0 +1,149 @@
+"""CGD: several global descriptors of one network, trained as one (Jun et al., arXiv 1903.10663).
+
+A backbone's map is pooled in n ways, the letters of the configuration: S is SPoC, M is MAC, G is GeM (see
+`networks.pooling`). With W_i a linear layer without bias, to ``dim / n`` values::
+
+    f_i = W_i pool_i(map),   f = [f_1 / |f_1|, ..., f_n / |f_n|],   descriptor = f / |f|
+
+An auxiliary classifier, batch normalization and a linear layer, sees what the *first* pooling gives, before W_1. The
+paper trains the descriptor with a ranking loss, and the logits with the cross-entropy of ``logits / 0.5`` with label
+smoothing of 0.1.
+
+The backbone leaves out its last down-sampling, so that the map of a picture of 224 x 224 has 14 x 14 cells. The paper
+says so "between stage 3 and stage 4" of a ResNet. Here that is the step from stride 16 to stride 32, the first layer
+of the last stage, as it is usually read; a public implementation takes the step before it.
+
+Departures: the default backbone is EfficientNet-Lite2. Its maps are not behind a ReLU, so they have negative values,
+which GeM does not see. GeM's p is learned, from 3 on.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from placeprint.errors import OptionError, ShapeError
+from placeprint.networks.efficientnet import EfficientNetLite, SamePadded, load_efficientnet
+from placeprint.networks.pooling import MAC, GeM, SPoC, unit
+from placeprint.networks.weights import load_weights
+
+POOLINGS: dict[str, type[SPoC] | type[MAC] | type[GeM]] = {"S": SPoC, "M": MAC, "G": GeM}
+LAST_STRIDED_STAGE = 5
+"""Index in `efficientnet.STAGES` of the stage that goes from stride 16 to stride 32."""
+LITE2_CHANNELS = 352
+"""Of the map of EfficientNet-Lite2's last stage."""
+
+
+class CGD(nn.Module):
+    """Combination of global descriptors.
+
+    Args:
+        backbone: gives maps ``(B, C, H, W)``.
+        config: letters of the poolings, each once; the classifier sees that of the first.
+        dim: length of the descriptor, a multiple of the count of letters.
+        num_classes: of the classifier; None for none.
+        channels: C; None for the backbone's attribute ``channels``.
+
+    Raises:
+        OptionError: a letter is not known or comes twice, `dim` cannot be shared out evenly, or C is not known.
+    """
+
+    def __init__(
+        self,
+        backbone: nn.Module,
+        config: str = "SG",
+        dim: int = 1536,
+        num_classes: int | None = None,
+        *,
+        channels: int | None = None,
+    ) -> None:
+        super().__init__()
+        _check(config, dim)
+        channels = _channels(backbone) if channels is None else channels
+        self.backbone, self.config, self.dim = backbone, config, dim
+        self.poolings = nn.ModuleList(POOLINGS[letter](normalize=False) for letter in config)
+        self.projections = nn.ModuleList(nn.Linear(channels, dim // len(config), bias=False) for _ in config)
+        self.classifier: nn.Sequential | None = None
+        if num_classes is not None:
+            self.classifier = nn.Sequential(nn.BatchNorm1d(channels), nn.Linear(channels, num_classes))
+
+    def forward(self, pictures: torch.Tensor) -> torch.Tensor | tuple[torch.Tensor, torch.Tensor]:
+        """Return the unit descriptors ``(B, dim)``; in training, with a classifier, also logits ``(B, num_classes)``.
+
+        Args:
+            pictures: what the backbone takes.
+
+        Raises:
+            ShapeError: in training the classifier gets a single photo, whose variance is not known.
+        """
+        classifier = self.classifier if self.training else None
+        if classifier is not None and len(pictures) < 2:
+            raise ShapeError(
+                f"CGD's classifier normalizes over a batch of at least 2 photos in training, got {len(pictures)}; call "
+                "eval() to describe a single one"
+            )
+        pooled = self.pooled(pictures)
+        descriptors = unit(torch.cat(self.blocks(pooled), dim=1))
+        if classifier is None:
+            return descriptors
+        logits: torch.Tensor = classifier(pooled[0])
+        return descriptors, logits
+
+    def pooled(self, pictures: torch.Tensor) -> list[torch.Tensor]:
+        """Return of each pooling its ``(B, C)``, not normalized."""
+        maps = self.backbone(pictures)
+        return [pool(maps) for pool in self.poolings]
+
+    def blocks(self, pooled: list[torch.Tensor]) -> list[torch.Tensor]:
+        """Return of each pooling the unit vectors ``(B, dim / n)`` made of its ``(B, C)``."""
+        return [unit(project(each)) for project, each in zip(self.projections, pooled, strict=True)]
+
+
+def efficientnet_cgd(
+    config: str = "SG",
+    dim: int = 1536,
+    num_classes: int | None = None,
+    *,
+    last_downsampling: bool = False,
+    pretrained: bool = True,
+) -> CGD:
+    """Return a CGD on EfficientNet-Lite2, in training mode; it takes ``(B, 3, H, W)`` float32 RGB in [0, 255].
+
+    Args:
+        config: see `CGD`.
+        dim: see `CGD`.
+        num_classes: see `CGD`.
+        last_downsampling: whether the map has stride 32. Otherwise the sixth of the seven stages, 208 channels wide,
+            which goes from stride 16 to stride 32, runs at stride 16, as does the seventh after it: the stride of the
+            depthwise convolution of its first block is 1. The weights stay, and are not dilated.
+        pretrained: whether to take the weights trained on ImageNet-1k, their batch normalization folded into the
+            convolutions and so frozen. Otherwise they are random, with batch normalization.
+
+    Raises:
+        OptionError: see `CGD`.
+        WeightsError: the weights are not installed.
+    """
+    network = (
+        load_efficientnet(load_weights("efficientnet-lite2"), "lite2") if pretrained else EfficientNetLite("lite2")
+    )
+    del network.head, network.classifier  # parameters that would never get a gradient
+    if not last_downsampling:
+        first = network.blocks[network.ends[LAST_STRIDED_STAGE - 1]]
+        for layer in first.modules():
+            if isinstance(layer, SamePadded):
+                layer.stride = (1, 1)
+    return CGD(network, config, dim, num_classes, channels=LITE2_CHANNELS).train()
+
+
+def _check(config: str, dim: int) -> None:
+    if not config or set(config) - set(POOLINGS) or len(set(config)) < len(config):
+        raise OptionError(f"a configuration of CGD has some of the letters S, M and G, each once, got {config!r}")
+    if dim < 1 or dim % len(config):
+        raise OptionError(f"dim must be a multiple of {len(config)}, the branches of {config!r}, got {dim}")
+
+
+def _channels(backbone: nn.Module) -> int:
+    channels = getattr(backbone, "channels", None)
+    if not isinstance(channels, int):
+        raise OptionError(f"{type(backbone).__name__} has no attribute channels; pass the channels of its maps")
+    return channels
