@@ -53,7 +53,7 @@ def inspect(
     from placeprint.images import list_photos
     from placeprint.networks.deconvnet import RULES, load_network
     from placeprint.store.files import writing
-    from placeprint.visualization.canvas import write_picture
+    from placeprint.visualization.canvas import check_picture_name, write_picture
     from placeprint.visualization.inspection import draw_units
 
     if layers:
@@ -67,6 +67,7 @@ def inspect(
         raise OptionError("say --unit or --strongest, not both")
     if not photos:
         raise OptionError("name the photos to look at, or folders that hold photos")
+    check_picture_name(output)
     paths = list_photos(photos)
     network = load_network(backbone)
     paths, answers, skipped = _answers(network, paths, layer, size)

@@ -74,7 +74,10 @@ def match(
     """Match two photos and say whether they show the same place."""
     from placeprint.images import read_image
     from placeprint.pairs import match as match_photos
+    from placeprint.visualization.canvas import check_picture_name
 
+    if output is not None:
+        check_picture_name(output)
     options: dict[str, Any] = dict(_parsed(text) for text in option or [])
     options |= {"max_keypoints": keypoints} if keypoints is not None else {}
     options |= {"size": size} if size is not None else {}

@@ -51,7 +51,7 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from placeprint.errors import OptionError, ShapeError
-from placeprint.networks.backbones import EFFICIENTNET, PREFIX, PROBE, read_transformer, load_backbone
+from placeprint.networks.backbones import EFFICIENTNET, PREFIX, PROBE, load_backbone, read_transformer
 from placeprint.networks.efficientnet import load_efficientnet
 from placeprint.networks.weights import device, load_weights
 from placeprint.types import Floats, Ids, Image

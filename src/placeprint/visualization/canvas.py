@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from placeprint.errors import OptionError
 from placeprint.images import resize
 from placeprint.types import Image
 
@@ -70,16 +71,19 @@ def fixed(point: NDArray[np.floating]) -> tuple[int, int]:
     return round(float(point[0]) * 16), round(float(point[1]) * 16)
 
 
-def write_picture(path: Path, picture: Image) -> None:
-    """Write an RGB picture as PNG or JPEG, by the suffix of the path.
+def check_picture_name(path: Path) -> None:
+    """Check, before any work, that a picture can be written under this name.
 
     Raises:
         OptionError: the suffix is of no format that can be written.
     """
-    import PIL.Image
-
-    from placeprint.errors import OptionError
-
     if path.suffix.lower() not in {".png", ".jpg", ".jpeg", ".webp"}:
         raise OptionError(f"a picture's name must end in .png, .jpg or .webp, got {path.name!r}")
+
+
+def write_picture(path: Path, picture: Image) -> None:
+    """Write an RGB picture as PNG, JPEG or WebP, by the suffix of the path; raises like `check_picture_name`."""
+    import PIL.Image
+
+    check_picture_name(path)
     PIL.Image.fromarray(picture).save(path, quality=88)
