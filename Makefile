@@ -41,6 +41,7 @@ bench: setup
 	$(BIN)/python benchmarks/peers/matching.py
 	$(BIN)/python benchmarks/speed/descriptor.py
 	$(BIN)/python benchmarks/speed/pairs.py
+	$(BIN)/python benchmarks/speed/netvlad.py
 	$(BIN)/python benchmarks/speed/run.py
 	$(BIN)/python benchmarks/table.py
 

@@ -41,6 +41,7 @@ COMPONENTS: dict[str, dict[str, str]] = {
         "fisher": "placeprint.aggregation.fisher:Fisher",
         "gem": "placeprint.aggregation.pooling:GeM",
         "mac": "placeprint.aggregation.pooling:MAC",
+        "netvlad": "placeprint.aggregation.netvlad:NetVLAD",
         "rmac": "placeprint.aggregation.pooling:RMAC",
         "spoc": "placeprint.aggregation.pooling:SPoC",
         "vlad": "placeprint.aggregation.vlad:VLAD",

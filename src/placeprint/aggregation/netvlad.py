@@ -1,0 +1,139 @@
+"""NetVLAD over local features (Arandjelovic et al., CVPR 2016), as the layer is before it is trained.
+
+Centers c_k by k-means over descriptors of unit length, alpha from the same descriptors, and then::
+
+    V_k = sum over x of a_k(x) (x - c_k),   a_k(x) = softmax over k of (w_k . x + b_k),   K x D values
+
+each V_k to unit length, then the whole. What w, b and alpha are in the versions ``"v2"`` and ``"v1"``, and the layer
+that is trained, see `networks.netvlad`: both give the same numbers, this one in NumPy.
+
+In contrast to soft assignment in VLAD (`aggregation.vlad`) a descriptor goes to all clusters, and how softly follows
+from the descriptors. No departures from the paper.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from placeprint.aggregation.vlad import VLAD
+from placeprint.errors import NotFittedError, OptionError, ShapeError
+from placeprint.numerics import normalize
+from placeprint.types import Floats, LocalFeatures
+
+SHORTEST = 1e-12
+"""What a sum is divided by at least when it is normalized, as in the layer."""
+
+
+@dataclass(kw_only=True, eq=False)
+class NetVLAD:
+    """NetVLAD over local features of any kind.
+
+    Args:
+        num_clusters: K.
+        version: ``"v2"`` or ``"v1"``, see `networks.netvlad`.
+        iterations: of k-means.
+        adapt_rounds: of `adapt`.
+        adapt_strength: descriptors that the old position of a center counts for in `adapt`.
+        seed: of k-means.
+    """
+
+    num_clusters: int = 64
+    version: str = "v2"
+    iterations: int = 20
+    adapt_rounds: int = 5
+    adapt_strength: float = 10.0
+    seed: int = 0
+    centers_: NDArray[np.float32] | None = field(default=None, init=False)
+    alpha_: NDArray[np.float32] | None = field(default=None, init=False)
+
+    @property
+    def dim(self) -> int:
+        """Length of the global descriptor, K x D.
+
+        Raises:
+            NotFittedError: the centers have not been learned.
+        """
+        return int(self._learned()[0].size)
+
+    def fit(self, features: Sequence[LocalFeatures]) -> NetVLAD:
+        """Learn the centers and alpha; return self.
+
+        Raises:
+            ShapeError: there are fewer descriptors than clusters.
+            OptionError: a parameter is out of its range, or all descriptors are the same.
+        """
+        from placeprint.networks.netvlad import VERSIONS, sharpness
+
+        if self.version not in VERSIONS:
+            raise OptionError(f"version must be one of {', '.join(VERSIONS)}, got {self.version!r}")
+        units = [_with_unit_rows(photo) for photo in features]
+        centers = self._vlad().refit(units).codebook_
+        assert centers is not None  # refit has learned it
+        rows = np.concatenate([photo.descriptors for photo in units])
+        self.centers_, self.alpha_ = centers, np.array(sharpness(centers, rows, self.version), np.float32)
+        return self
+
+    def refit(self, features: Sequence[LocalFeatures]) -> NetVLAD:
+        """Do what `fit` does: everything depends on the collection."""
+        return self.fit(features)
+
+    def adapt(self, features: Sequence[LocalFeatures]) -> NetVLAD:
+        """Move the centers to the photos of another collection, as `VLAD.adapt` does; alpha stays. Return self.
+
+        Raises:
+            NotFittedError: there are no centers to move.
+        """
+        vlad = self._vlad()
+        vlad.codebook_, _ = self._learned()
+        self.centers_ = vlad.adapt([_with_unit_rows(photo) for photo in features]).codebook_
+        return self
+
+    def aggregate(self, features: LocalFeatures) -> Floats:
+        """Return the ``(K x D,)`` unit vector of one photo, zeros without features.
+
+        Raises:
+            NotFittedError: the centers have not been learned.
+            ShapeError: the descriptors have another length than those they were learned from.
+        """
+        centers, _ = self._learned()
+        rows = features.descriptors
+        if rows.shape[1] != centers.shape[1]:
+            raise ShapeError(f"descriptors must have shape (any, {centers.shape[1]}), got {rows.shape}")
+        rows = normalize(rows)
+        soft = self.soft_weights(rows)
+        sums = soft.T @ rows - soft.sum(axis=0)[:, None] * centers
+        clusters = sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), SHORTEST)
+        return normalize(clusters.ravel())
+
+    def soft_weights(self, descriptors: Floats) -> Floats:
+        """Return ``(n, K)``: how much each of ``(n, D)`` unit descriptors goes to each cluster; rows sum to 1."""
+        centers, alpha = self._learned()
+        if self.version == "v1":
+            logits = alpha * (descriptors @ normalize(centers).T)
+        else:
+            logits = alpha * (2 * descriptors @ centers.T - (centers * centers).sum(axis=1))
+        weights = np.exp(logits - logits.max(axis=1, keepdims=True))
+        return np.asarray(weights / weights.sum(axis=1, keepdims=True), np.float32)
+
+    def _vlad(self) -> VLAD:
+        """Return what learns and moves the centers."""
+        return VLAD(
+            num_words=self.num_clusters,
+            iterations=self.iterations,
+            adapt_rounds=self.adapt_rounds,
+            adapt_strength=self.adapt_strength,
+            seed=self.seed,
+        )
+
+    def _learned(self) -> tuple[NDArray[np.float32], np.float32]:
+        if self.centers_ is None or self.alpha_ is None:
+            raise NotFittedError("NetVLAD has no centers; call fit first")
+        return self.centers_, np.float32(self.alpha_)
+
+
+def _with_unit_rows(photo: LocalFeatures) -> LocalFeatures:
+    return LocalFeatures(photo.keypoints, normalize(photo.descriptors), photo.scores, photo.image_size)

@@ -1,0 +1,405 @@
+"""The NetVLAD layer (Arandjelovic et al., CVPR 2016): VLAD that a network can be trained through.
+
+A map is a set of N descriptors x_i of D values. Each goes to all of K clusters, to some more than to others::
+
+    V_k = sum over i of a_k(x_i) (x_i - c_k),   a_k(x) = softmax over k of (w_k . x + b_k)
+
+Then each V_k is brought to unit length, and the whole of K x D values. w, b and c are learned independently; they
+begin with the centers c_k of k-means, as one of
+
+- ``"v2"``, the paper's equations: ``a_k = softmax of -alpha |x - c_k|^2``, so ``w_k = 2 alpha c_k`` and
+  ``b_k = -alpha |c_k|^2``;
+- ``"v1"``, with which the published results were made: ``w_k = alpha c_k / |c_k|`` and no b.
+
+alpha makes the largest soft weight of a descriptor 100 times the second: the logarithm of their ratio is ln 100 in
+the mean, so ``alpha = ln 100 / mean of (d2^2 - d1^2)`` with d1 and d2 the distances of a *descriptor* to its two
+nearest *centers* (v1: the two largest cosines). Ghost clusters (Zhong et al., ACCV 2018) take part in the softmax and
+are left out of V, so that descriptors that tell nothing have somewhere to go.
+
+How it is computed. The sum is one matrix product a batch, ``V = A X^T - (sum of A's columns) c``, without the
+``(B, K, D, N)`` residuals, and the normalized input is never made: with u = 1 / |x|, the logits are
+``u (w . x) + b`` and the sums ``(A u) X^T``. A u is written over the logits and, with the input, is all that is
+kept for the gradient, which is written out for the same reason. Some maps are done at a time, as many as fit into
+a cache.
+
+Departures from the paper: none in value. Descriptors shorter than 1e-12 are not scaled, so a zero vector has the soft
+weights of the zero vector and a gradient that is finite. A vector is divided by 1e-12 at least when V is normalized.
+Maps of float16 are normalized first, into a copy: their products could exceed its range. The gradient cannot be
+differentiated again.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+from torch.autograd.function import once_differentiable
+
+from placeprint.errors import OptionError, ShapeError, WeightsError
+from placeprint.networks.weights import PROFILER_KEYS, fit_into
+
+VERSIONS = ("v1", "v2")
+RATIO = 100.0
+"""Of the two largest soft weights of a descriptor, once alpha is set."""
+START_ALPHA = 10.0
+"""Before `NetVLAD.init_params`."""
+SHORTEST = 1e-12
+"""Length from which on a vector is brought to unit length."""
+BLOCK = 2**20
+"""Logits in work at once on the CPU: 4 MB in float32."""
+PRODUCT_BLOCK = 2**18
+"""Values of the map in work at once on the CPU where a product with another map is summed."""
+OTHER_DEVICES = 16
+"""What both are multiplied by elsewhere."""
+ROWS = 20_000
+"""Descriptors compared with the centers at once."""
+
+
+class NetVLAD(nn.Module):
+    """The layer.
+
+    Args:
+        num_clusters: K.
+        dim: D, channels of the map.
+        version: ``"v2"`` or ``"v1"``, see the module; v1 has no bias.
+        normalize_input: whether descriptors are brought to unit length first.
+        num_ghosts: G, ghost clusters, the last rows of ``conv``.
+
+    Attributes:
+        conv: 1 x 1 convolution with the ``(K + G, D, 1, 1)`` weight w and, in v2, the ``(K + G,)`` bias b.
+        centroids: ``(K, D)``, c.
+        alpha: what w and b began with.
+
+    Until `init_params` the centers are random unit vectors.
+
+    Raises:
+        OptionError: a parameter is out of its range.
+
+    Example:
+        >>> NetVLAD(num_clusters=4, dim=8)(torch.rand(2, 8, 5, 7)).shape
+        torch.Size([2, 32])
+    """
+
+    alpha: float
+
+    def __init__(
+        self,
+        num_clusters: int = 64,
+        dim: int = 128,
+        version: str = "v2",
+        normalize_input: bool = True,
+        num_ghosts: int = 0,
+    ) -> None:
+        super().__init__()
+        if version not in VERSIONS:
+            raise OptionError(f"version must be one of {', '.join(VERSIONS)}, got {version!r}")
+        if num_clusters < 1 or dim < 1 or num_ghosts < 0:
+            raise OptionError(
+                "num_clusters and dim must be at least 1 and num_ghosts at least 0, got "
+                f"{num_clusters}, {dim}, {num_ghosts}"
+            )
+        self.num_clusters, self.dim, self.num_ghosts = num_clusters, dim, num_ghosts
+        self.version, self.normalize_input = version, normalize_input
+        self.conv = nn.Conv2d(dim, num_clusters + num_ghosts, 1, bias=version == "v2")
+        self.centroids = nn.Parameter(torch.empty(num_clusters, dim))
+        self._begin(nn.functional.normalize(torch.randn(num_clusters + num_ghosts, dim), dim=1), START_ALPHA)
+
+    def init_params(self, centers: torch.Tensor, descriptors: torch.Tensor) -> None:
+        """Begin with the centers of k-means, and alpha from descriptors they were learned from.
+
+        Args:
+            centers: ``(K + G, D)``, those of the ghost clusters last.
+            descriptors: ``(n, D)``, normalized here as the input is.
+
+        Raises:
+            ShapeError: the shapes do not fit, or there are no descriptors.
+            OptionError: no descriptor is nearer to one center than to the others.
+        """
+        expected = (self.num_clusters + self.num_ghosts, self.dim)
+        if tuple(centers.shape) != expected:
+            raise ShapeError(f"centers must have shape {expected}, got {tuple(centers.shape)}")
+        rows = descriptors.detach().double()
+        rows = nn.functional.normalize(rows, dim=1) if self.normalize_input and rows.ndim == 2 else rows
+        centers = centers.detach().double()
+        self._begin(centers, sharpness(centers.cpu().numpy(), rows.cpu().numpy(), self.version))
+
+    def forward(self, x: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
+        """Return the ``(B, K x D)`` unit descriptors of maps, cluster by cluster; zeros where nothing counts.
+
+        Args:
+            x: ``(B, D, H, W)`` or ``(B, D, N)`` of any floating dtype, which the answer has too.
+            mask: ``(B, H, W)`` or ``(B, N)`` bool, True where a position counts; others must be finite all the same.
+
+        Raises:
+            ShapeError: the shapes do not fit.
+        """
+        # the same numbers with and without autocast: the dtype of the input says what to compute in
+        with torch.autocast(x.device.type, enabled=False):
+            x, valid, folds = self._prepared(x, mask)
+            weight, bias, centroids = self._parameters_like(x)
+            sums: torch.Tensor = _SoftResiduals.apply(x, weight, bias, centroids, valid, folds)  # type: ignore[no-untyped-call]  # Torch's
+            clusters = nn.functional.normalize(sums.to(_wide(x)), dim=2, eps=SHORTEST)
+            return nn.functional.normalize(clusters.flatten(1), dim=1, eps=SHORTEST).to(x.dtype)
+
+    @torch.no_grad()
+    def soft_weights(self, x: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
+        """Return ``(B, K + G, N)``: how much each descriptor goes to each cluster; see `forward`. Has no gradient."""
+        with torch.autocast(x.device.type, enabled=False):
+            x, valid, folds = self._prepared(x, mask)
+            weight, bias, _ = self._parameters_like(x)
+            found = x.new_empty(len(x), len(weight), x.shape[2])
+            return found.mul_(_weigh(x, weight, bias, valid, folds, out=found))
+
+    @torch.no_grad()
+    def _begin(self, centers: torch.Tensor, alpha: float) -> None:
+        self.alpha = alpha
+        self.centroids.copy_(centers[: self.num_clusters])
+        if self.conv.bias is None:
+            weight = alpha * nn.functional.normalize(centers, dim=1)
+        else:
+            weight = 2 * alpha * centers
+            self.conv.bias.copy_(-alpha * centers.square().sum(1))
+        self.conv.weight.copy_(weight[:, :, None, None])
+
+    def _prepared(self, x: torch.Tensor, mask: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor | None, bool]:
+        """Return ``(B, D, N)``, ``(B, 1, N)`` of zeros and ones, and whether lengths are left to be folded in."""
+        if x.ndim not in {3, 4} or x.shape[1] != self.dim or not x.is_floating_point():
+            raise ShapeError(
+                f"x must have shape (B, {self.dim}, H, W) or (B, {self.dim}, N) and a floating dtype, "
+                f"got {tuple(x.shape)} of {x.dtype}"
+            )
+        places = (x.shape[0], *x.shape[2:])
+        if mask is not None and tuple(mask.shape) != places:
+            raise ShapeError(f"mask must have shape {tuple(places)}, got {tuple(mask.shape)}")
+        valid = None if mask is None else mask.flatten(1)[:, None].to(x.dtype)
+        x = x.flatten(2)
+        if self.normalize_input and x.dtype == torch.float16:
+            wide = x.float()
+            return (wide / _lengths(wide)).half(), valid, False
+        return x, valid, self.normalize_input
+
+    def _parameters_like(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor]:
+        bias = None if self.conv.bias is None else self.conv.bias.to(x.dtype)
+        return self.conv.weight.flatten(1).to(x.dtype), bias, self.centroids.to(x.dtype)
+
+
+class _SoftResiduals(torch.autograd.Function):
+    """``V_k = sum over i of a_k(x_i) (x_i - c_k)``, with its gradient; see the module.
+
+    Kept for the gradient: A u, from which a is had back by the lengths.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        x: torch.Tensor,
+        weight: torch.Tensor,
+        bias: torch.Tensor | None,
+        centroids: torch.Tensor,
+        valid: torch.Tensor | None,
+        folds: bool,
+    ) -> torch.Tensor:
+        """Return ``(B, K, D)`` of ``(B, D, N)``; `valid` is ``(B, 1, N)``, `folds` whether x is normalized."""
+        maps, dim, places = x.shape
+        K, keeps = len(centroids), any(ctx.needs_input_grad)
+        parts = list(_parts(x, len(weight)))
+        room = maps if keeps else max((part.stop - part.start for part in parts), default=0)
+        cells = x.new_empty(room, len(weight), places)
+        lengths = x.new_empty(maps if keeps else 0, 1, places)
+        sums = x.new_empty(maps, K, dim)
+        for part in parts:
+            taken = cells[part] if keeps else cells[: part.stop - part.start]
+            found = _weigh(x[part], weight, bias, None if valid is None else valid[part], folds, out=taken)
+            if keeps:
+                lengths[part] = found
+            torch.bmm(taken[:, :K], x[part].mT, out=sums[part])
+            sums[part].addcmul_(torch.bmm(taken[:, :K], found.mT), centroids, value=-1)
+        ctx.save_for_backward(x, weight, centroids, cells, lengths)
+        ctx.folds = folds
+        return sums
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        """Return the gradients of x, weight, bias and centroids."""
+        x, weight, centroids, cells, lengths = ctx.saved_tensors
+        K = len(centroids)
+        to_x = torch.empty_like(x) if ctx.needs_input_grad[0] else None
+        to_weight, to_bias, to_centroids = (
+            torch.zeros(shape, dtype=_wide(x), device=x.device)
+            for shape in (weight.shape, len(weight), centroids.shape)
+        )
+        with torch.autocast(x.device.type, enabled=False):
+            for part in _parts(x, len(weight)):
+                rows, taken, length, gradient = x[part], cells[part], lengths[part], gradients[0][part]
+                to_centroids -= (gradient * torch.bmm(taken[:, :K], length.mT)).sum(0)
+                to_logits = _to_logits(gradient, rows, taken, length, centroids)
+                to_bias += to_logits.sum((0, 2))
+                to_logits.div_(length)
+                to_weight += torch.bmm(to_logits, rows.mT).sum(0)
+                if to_x is not None:
+                    torch.bmm(gradient.mT, taken[:, :K], out=to_x[part])
+                    to_x[part].baddbmm_(weight.T.expand(len(rows), -1, -1), to_logits)
+                    if ctx.folds:
+                        along = _dots(rows, to_x[part]) / length.square()
+                        to_x[part].addcmul_(rows, along.to(x.dtype), value=-1)
+        to_weight, to_bias, to_centroids = (each.to(x.dtype) for each in (to_weight, to_bias, to_centroids))
+        return to_x, to_weight, to_bias if ctx.needs_input_grad[2] else None, to_centroids, None, None
+
+
+def _to_logits(
+    gradient: torch.Tensor, rows: torch.Tensor, taken: torch.Tensor, length: torch.Tensor, centroids: torch.Tensor
+) -> torch.Tensor:
+    """Return the gradient of the logits, ``(b, K + G, N)``, from that of V, ``(b, K, D)``.
+
+    With t_k = a_k dL/da_k, it is t_k - a_k (sum over j of t_j); t is zero for ghosts.
+    """
+    found = torch.bmm(gradient, rows)
+    found.addcmul_((gradient * centroids).sum(2, keepdim=True), length, value=-1)
+    ghosts = taken.shape[1] - len(centroids)
+    found = nn.functional.pad(found, (0, 0, 0, ghosts)) if ghosts else found
+    found.mul_(taken)
+    return found.addcmul_(taken, found.sum(1, keepdim=True) * length, value=-1)
+
+
+def sharpness(centers: NDArray[np.floating], descriptors: NDArray[np.floating], version: str = "v2") -> float:
+    """Return the alpha with which the log ratio of the two largest soft weights is ln 100 in the mean.
+
+    Args:
+        centers: ``(K, D)``.
+        descriptors: ``(n, D)`` as the soft assignment sees them.
+        version: ``"v2"`` or ``"v1"``, see the module.
+
+    Returns:
+        alpha > 0; 1 for a single center, where it does not matter.
+
+    Raises:
+        ShapeError: the shapes do not fit, or there are no descriptors.
+        OptionError: no descriptor is nearer to one center than to the others.
+
+    Example:
+        >>> # squared distances 0 and 4
+        >>> round(sharpness(np.array([[1.0, 0.0], [-1.0, 0.0]]), np.array([[1.0, 0.0]])), 4)
+        1.1513
+    """
+    if descriptors.ndim != 2 or not len(descriptors) or descriptors.shape[1] != centers.shape[1]:
+        raise ShapeError(f"descriptors must have shape (n >= 1, {centers.shape[1]}), got {descriptors.shape}")
+    if len(centers) < 2:
+        return 1.0
+    c = np.asarray(centers, np.float64)
+    squares = (c * c).sum(axis=1)
+    # what alpha multiplies: in v2 -|x - c|^2 without |x|^2, which all clusters share
+    if version == "v1":
+        slope, offset = c / np.sqrt(np.where(squares > 0, squares, 1))[:, None], np.zeros(len(c))
+    else:
+        slope, offset = 2 * c, -squares
+    total = 0.0
+    for start in range(0, len(descriptors), ROWS):
+        affinity = np.asarray(descriptors[start : start + ROWS], np.float64) @ slope.T + offset
+        second, first = np.partition(affinity, -2, axis=1)[:, -2:].T
+        total += float((first - second).sum())
+    if not total > 0:
+        raise OptionError("alpha cannot be set: no descriptor is nearer to one center than to the others")
+    return math.log(RATIO) * len(descriptors) / total
+
+
+def load_netvlad(state: Mapping[str, torch.Tensor], normalize_input: bool = True) -> NetVLAD:
+    """Return the layer of a checkpoint, in eval mode; its sizes and version are read off its tensors.
+
+    Args:
+        state: tensors by name: ``conv.weight``, ``centroids`` and, in v2, ``conv.bias``, with or without ``pool.``
+            before them. Those of the network before the layer, ``encoder.*``, what a profiler left, and the
+            ``module.`` that parallel training puts in between are passed over.
+        normalize_input: see `NetVLAD`.
+
+    Raises:
+        WeightsError: tensors are missing or unexpected, or their shapes do not fit; the message names them.
+    """
+    kept: dict[str, torch.Tensor] = {}
+    for name, value in state.items():
+        parts = [part for part in name.split(".") if part != "module"]
+        if parts[0] != "encoder" and parts[-1] not in PROFILER_KEYS:
+            kept[".".join(parts).removeprefix("pool.")] = value
+    missing = sorted({"conv.weight", "centroids"} - kept.keys())
+    if missing:
+        raise WeightsError(
+            f"the weights do not fit NetVLAD: missing {', '.join(missing)}, "
+            f"unexpected {', '.join(sorted(kept.keys() - {'conv.weight', 'conv.bias', 'centroids'})) or 'none'}"
+        )
+    rows, (clusters, dim) = len(kept["conv.weight"]), _sizes(kept["centroids"])
+    version = "v2" if "conv.bias" in kept else "v1"
+    shapes = {"conv.weight": (rows, dim, 1, 1), "conv.bias": (rows,), "centroids": (clusters, dim)}
+    for name, expected in shapes.items():
+        found = tuple(kept[name].shape) if name in kept else expected
+        if found != expected:
+            raise WeightsError(f"the weights do not fit NetVLAD: {name} must have shape {expected}, got {found}")
+    if rows < clusters:
+        raise WeightsError(
+            f"the weights do not fit NetVLAD: conv.weight must have at least as many rows as centroids, {clusters}, "
+            f"got {rows}"
+        )
+    layer = NetVLAD(clusters, dim, version, normalize_input, rows - clusters)
+    fit_into(layer, kept)
+    return layer.eval()
+
+
+def _sizes(centroids: torch.Tensor) -> tuple[int, int]:
+    if centroids.ndim != 2:
+        raise WeightsError(f"the weights do not fit NetVLAD: centroids must have shape (K, D), got {centroids.shape}")
+    return centroids.shape[0], centroids.shape[1]
+
+
+def _weigh(
+    x: torch.Tensor,
+    weight: torch.Tensor,
+    bias: torch.Tensor | None,
+    valid: torch.Tensor | None,
+    folds: bool,
+    *,
+    out: torch.Tensor,
+) -> torch.Tensor:
+    """Write the soft weights over the lengths, ``(b, K + G, N)``, and return the lengths, ``(b, 1, N)``."""
+    torch.bmm(weight.expand(len(x), -1, -1), x, out=out)
+    if folds:
+        lengths = _lengths(x)
+        out.div_(lengths)
+    else:
+        lengths = x.new_ones(len(x), 1, x.shape[2])
+    if bias is not None:
+        out.add_(bias[:, None])
+    out.sub_(out.amax(1, keepdim=True)).exp_()
+    scale = (out.sum(1, keepdim=True) * lengths).reciprocal_()
+    out.mul_(scale if valid is None else scale * valid)
+    return lengths
+
+
+def _lengths(x: torch.Tensor) -> torch.Tensor:
+    """Return ``(B, 1, N)`` L2 lengths of ``(B, D, N)``, 1 for those too short to be scaled."""
+    squares = _dots(x, x)
+    return torch.where(squares > SHORTEST**2, squares, 1).sqrt().to(x.dtype)
+
+
+def _dots(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """Return ``(B, 1, N)``, float32 at least: the dot products of the descriptors of two ``(B, D, N)``."""
+    # vector_norm takes up to thirty times as long on the CPU when the dimension is not the last
+    found = torch.empty(len(x), 1, x.shape[2], dtype=_wide(x), device=x.device)
+    for part in _parts(x, x.shape[1], PRODUCT_BLOCK):
+        found[part] = (x[part] * y[part]).sum(1, keepdim=True, dtype=_wide(x))
+    return found
+
+
+def _wide(x: torch.Tensor) -> torch.dtype:
+    return torch.promote_types(x.dtype, torch.float32)
+
+
+def _parts(x: torch.Tensor, rows: int, block: int = BLOCK) -> Iterator[slice]:
+    """Yield the maps of ``(B, D, N)`` to do at once, so that ``(b, rows, N)`` has at most `block` values."""
+    maps, _, places = x.shape
+    block = block if x.device.type == "cpu" else OTHER_DEVICES * block
+    step = max(1, maps if torch.compiler.is_compiling() else block // max(1, rows * places))
+    return (slice(start, min(start + step, maps)) for start in range(0, maps, step))
