@@ -348,3 +348,60 @@ def test_the_classic_preset_never_loads_torch(photos: Path, tmp_path: Path) -> N
         "assert 'torch' not in sys.modules, 'torch was loaded'"
     )
     subprocess.run([sys.executable, "-c", code, str(tmp_path / "a"), str(photos)], check=True)
+
+
+PRESET = """
+[extractor]
+name = "sift"
+max_keypoints = 300
+size = 448
+upright = true
+[aggregator]
+{aggregator}
+[index]
+name = "flat"
+[verifier]
+name = "two-view"
+matcher = {{ name = "nearest", ratio = 0.9 }}
+[codebook]
+min_photos = 50
+[store]
+"""
+
+
+@pytest.mark.parametrize(
+    "aggregator",
+    [
+        'name = "bow"\nnum_words = 64',
+        'name = "fisher"\nnum_gaussians = 4\nlocal_dim = 16',
+        'name = "netvlad"\nnum_clusters = 8',
+        'name = "gem"\nuse_scores = false',
+        'name = "vlad"\nnum_words = 16',
+    ],
+)
+def test_a_preset_without_a_codebook_learns_one_from_the_first_photos(
+    aggregator: str, photos: Path, tmp_path: Path
+) -> None:
+    preset = tmp_path / "mine.toml"
+    preset.write_text(PRESET.format(aggregator=aggregator))
+    atlas = Atlas.create(tmp_path / "atlas", str(preset))
+    assert atlas.add([photos]).added == PLACES
+    assert atlas.info().codebook == f"own, learnt from {PLACES} photos"
+    write_photo(tmp_path / "more.png", make_scene(40))
+    atlas.add([tmp_path / "more.png"])
+    seen, _ = rephotograph(make_scene(40), corners=0.05)
+    answer = Atlas.open(tmp_path / "atlas").search(seen, verify=13)
+    assert answer.best is not None and Path(answer.best.path).name == "more.png"
+    with pytest.raises(OptionError, match="ships no codebook that could be adapted"):
+        atlas.refit(adapt=True)
+    assert atlas.refit() == PLACES + 1
+
+
+def test_a_first_codebook_needs_a_photo(tmp_path: Path) -> None:
+    preset = tmp_path / "mine.toml"
+    preset.write_text(PRESET.format(aggregator='name = "vlad"\nnum_words = 16'))
+    write_photo(tmp_path / "photos" / "blank.png", np.full((64, 64, 3), 99, np.uint8))
+    atlas = Atlas.create(tmp_path / "atlas", str(preset))
+    with pytest.raises(PhotoError, match="none of 1 photos can be used; the first: no keypoints"):
+        atlas.add([tmp_path / "photos"])
+    assert len(atlas) == 0

@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from placeprint import learning
-from placeprint.bulk import DescribedPhoto, describe_files
-from placeprint.codebooks import load_codebook
+from placeprint.bulk import DescribedPhoto, describe_files, sample_features
 from placeprint.describe import Describer, component
 from placeprint.errors import AtlasMismatchError, AtlasMissingError, OptionError
 from placeprint.images import as_image, list_photos, normalized
@@ -253,7 +254,8 @@ class Atlas:
         usable = self._store.usable()
         records = self._store.photos().values()
         learned_from = learning.learned_from(self._store)
-        way = "own, learnt from" if learned_from >= learning.min_photos(self._tables) else "shipped, adapted to"
+        own_one = learned_from >= learning.min_photos(self._tables) or "shipped" not in self._tables["codebook"]
+        way = "own, learnt from" if own_one else "shipped, adapted to"
         own = f"{way} {learned_from} photos" if learned_from else "shipped"
         return AtlasInfo(
             str(self._store.folder),
@@ -296,10 +298,17 @@ class Atlas:
             self._describer = Describer(self._tables, self._store.load_state(name))
             self._state_name = name
 
-    def _ensure_state(self) -> str:
-        """Return the name of the state in use; an empty atlas begins with the shipped codebook."""
+    def _ensure_state(self, paths: Sequence[Path], workers: int | None) -> str:
+        """Return the name of the state in use.
+
+        An empty atlas begins with the shipped codebook, or learns one from a sample of the photos to be added.
+        """
         if self._state_name is None:
-            state = load_codebook(str(self._tables["codebook"]["shipped"]))
+            state = learning.shipped_state(self._tables)
+            if state is None:
+                count = min(len(paths), learning.FIRST_PHOTOS)
+                sample = [paths[index] for index in np.linspace(0, len(paths) - 1, count).astype(int)]
+                state = learning.learn_first(self._describer, sample_features(sample, self._describer, workers))
             self._describer = Describer(self._tables, state)
             self._state_name = self._store.save_state(state)
         return self._state_name
@@ -314,7 +323,7 @@ class Atlas:
     ) -> None:
         if not paths:
             return
-        state = self._ensure_state()
+        state = self._ensure_state(paths, workers)
         waiting: list[DescribedPhoto] = []
         written = time.monotonic()
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,7 +22,9 @@ from placeprint.images import read_photo
 from placeprint.store import PhotoRecord
 from placeprint.store.encoding import Columns
 from placeprint.threads import limit_torch, num_cores, one_core_each
+from placeprint.types import LocalFeatures
 
+NOTHING_THERE = "no keypoints: the picture is blank or blurred"
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 
@@ -85,6 +87,33 @@ def describe_files(
     yield from map_photos(lambda path: _describe_file(path, describer, known.get(str(path))), paths, workers)
 
 
+def sample_features(paths: Sequence[Path], describer: Describer, workers: int | None = None) -> list[LocalFeatures]:
+    """Return the local features of files, as they will be stored, of those that can be used.
+
+    Raises:
+        PhotoError: none can be used.
+        WeightsError: the network's weights are missing.
+    """
+    describer.features(np.zeros((64, 64, 3), np.uint8))  # loads the network once, before the threads start
+    found = list(map_photos(lambda path: _features_of(path, describer), paths, workers))
+    usable = [features for features in found if isinstance(features, LocalFeatures)]
+    if not usable:
+        raise PhotoError(f"none of {len(paths)} photos can be used; the first: {found[0]}")
+    return usable
+
+
+def _features_of(path: Path, describer: Describer) -> LocalFeatures | str:
+    """Return the features of a file, or why it cannot be used."""
+    try:
+        image = read_photo(path).image
+    except PhotoError as error:
+        return str(error)
+    features = describer.features(image)
+    if not len(features):
+        return NOTHING_THERE
+    return describer.decode(describer.encode(features), features.image_size)
+
+
 def _describe_file(path: Path, describer: Describer, known: PhotoRecord | None) -> DescribedPhoto:
     record = PhotoRecord(path=str(path), sha256="", file_size=0, file_time=0)
     try:
@@ -101,7 +130,7 @@ def _describe_file(path: Path, describer: Describer, known: PhotoRecord | None) 
         photo = read_photo(data)
         features = describer.features(photo.image)
         if not len(features):
-            raise PhotoError("no keypoints: the picture is blank or blurred")
+            raise PhotoError(NOTHING_THERE)
     except PhotoError as error:
         return DescribedPhoto(replace(record, error=str(error)))
     except OSError as error:

@@ -105,26 +105,34 @@ class Describer:
         """Return ``(n, dim)`` unit rows of stored global descriptors."""
         return unpack_descriptors(rows, self._descriptor_bits)
 
-    def learn(self, photos: Callable[[], Iterable[LocalFeatures]], sample: int, start: State, *, adapt: bool) -> State:
+    def learn(
+        self, photos: Callable[[], Iterable[LocalFeatures]], sample: int, start: State | None, *, adapt: bool
+    ) -> State:
         """Learn a codebook and, with photos enough, whitening; use them from now on and return them.
 
         Args:
             photos: gives the local features of a sample of the photos, anew each time it is called.
             sample: photos it gives.
-            start: the state to start from.
+            start: the state to start from; None to begin from nothing.
             adapt: move its codebook, right for few photos; otherwise learn another.
         """
         self.whitener = None
-        self._restore({name: value for name, value in start.items() if name.startswith("aggregator.")})
+        if start is not None:
+            self._restore({name: value for name, value in start.items() if name.startswith("aggregator.")})
         each = max(1, MAX_DESCRIPTORS // max(sample, 1))
         features = [_spread(photo, each) for photo in photos()]
-        self.aggregator.adapt(features) if adapt else self.aggregator.refit(features)
+        if start is None:
+            self.aggregator.fit(features)
+        elif adapt:
+            self.aggregator.adapt(features)
+        else:
+            self.aggregator.refit(features)
         state = _prefixed("aggregator", registry.state_of(self.aggregator))
         if "whitener" in self._tables and sample >= int(self._tables["whitener"].get("min_photos", MIN_WHITENING)):
             vectors = np.stack([self.aggregator.aggregate(photo) for photo in photos()])
             self.whitener = component(self._tables, "whitener").fit(vectors)
             state |= _prefixed("whitener", registry.state_of(self.whitener))
-        state = {name: np.asarray(value, np.float16) for name, value in state.items()}
+        state = {name: _as(np.float16, value) for name, value in state.items()}
         self._restore(state)  # what is stored as float16 is what makes the descriptors
         return state
 
@@ -167,7 +175,12 @@ def _prefixed(stage: str, state: State) -> State:
 
 def _chosen(stage: str, state: State) -> State:
     return {
-        name.removeprefix(f"{stage}."): np.asarray(value, np.float32)
+        name.removeprefix(f"{stage}."): _as(np.float32, value)
         for name, value in state.items()
         if name.startswith(f"{stage}.")
     }
+
+
+def _as(kind: type[np.floating[Any]], value: NDArray[Any]) -> NDArray[Any]:
+    """Return real values as another kind of them; whole numbers stay as they are."""
+    return np.asarray(value, kind) if np.issubdtype(np.asarray(value).dtype, np.floating) else np.asarray(value)

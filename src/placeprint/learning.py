@@ -2,7 +2,7 @@
 
 A new atlas has the codebook that ships with the preset. From `ADAPT_PHOTOS` photos on it is adapted to them; from the
 preset's ``min_photos`` on, and each time the atlas has doubled, another is learnt. Local features are stored, so no
-photo is read again.
+photo is read again. A preset that ships none learns its first from a sample of the first photos added.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from placeprint.codebooks import load_codebook
-from placeprint.describe import Describer
+from placeprint.describe import Describer, State
+from placeprint.errors import OptionError
 from placeprint.presets import Tables
 from placeprint.store import Store
 from placeprint.threads import map_cores, one_core_for_products
@@ -20,6 +21,8 @@ from placeprint.types import LocalFeatures
 
 ADAPT_PHOTOS = 8
 GROWTH = 2.0
+FIRST_PHOTOS = 200
+"""Photos that a first codebook is learnt from where none ships, spread evenly over those that are added."""
 LEARN_PHOTOS = 4000
 """Photos a codebook is learnt from at most, spread evenly over the atlas."""
 READ_PHOTOS = 64
@@ -29,6 +32,26 @@ READ_PHOTOS = 64
 def min_photos(tables: Tables) -> int:
     """Return from how many photos on an atlas learns a codebook of its own."""
     return int(tables["codebook"]["min_photos"])
+
+
+def shipped_state(tables: Tables) -> State | None:
+    """Return the codebook that ships with a preset, None when none does.
+
+    Raises:
+        OptionError: the preset names one that does not ship.
+    """
+    name = tables["codebook"].get("shipped")
+    return None if name is None else load_codebook(str(name))
+
+
+def learn_first(describer: Describer, features: Sequence[LocalFeatures]) -> State:
+    """Learn a first codebook from the features of photos that will be added; return the state.
+
+    Raises:
+        ShapeError: there are too few features for it.
+    """
+    state = describer.learn(lambda: features, len(features), None, adapt=False)
+    return state | {"learned_from": np.array(len(features))}
 
 
 def learned_from(store: Store) -> int:
@@ -54,6 +77,9 @@ def learn(
         tables: of its preset.
         adapt: adapt the shipped codebook; False learns another; None chooses by the count of photos.
         progress: called with the count of photos described and the count of all.
+
+    Raises:
+        OptionError: there is no shipped codebook to adapt.
     """
     describer = Describer(tables)
     ids = np.array(list(store.usable()))
@@ -64,9 +90,11 @@ def learn(
             for _, features in describer.read_features(store, sample[start : start + READ_PHOTOS].tolist()):
                 yield features
 
-    shipped = load_codebook(str(tables["codebook"]["shipped"]))
+    start = shipped_state(tables)
+    if adapt and start is None:
+        raise OptionError("the preset ships no codebook that could be adapted; learn one of the atlas's own")
     adapt = len(ids) < min_photos(tables) if adapt is None else adapt
-    state = describer.learn(photos, len(sample), shipped, adapt=adapt)
+    state = describer.learn(photos, len(sample), start, adapt=adapt)
     name = store.save_state(state | {"learned_from": np.array(len(ids))})
     done = 0
 

@@ -24,6 +24,7 @@ from placeprint.datasets.place_folder import PlaceFolder
 from placeprint.errors import DatasetError, OptionError, PhotoError
 from placeprint.evaluation.metrics import average_precisions, bootstrap_interval, first_hits, recall_at
 from placeprint.images import normalized, read_image, turn_image
+from placeprint.presets import load_preset
 from placeprint.threads import num_cores
 from placeprint.types import Answer
 from placeprint.version import __version__
@@ -53,13 +54,15 @@ def evaluate_retrieval(
         progress: called with photos done, database and queries, and their count.
 
     Raises:
-        OptionError: ``codebook`` is none of them.
+        OptionError: ``codebook`` is none of them, or the preset ships none.
         DatasetError: no query has a positive.
     """
     if codebook not in CODEBOOKS:
         raise OptionError(f"no codebook called {codebook!r}; known: {', '.join(CODEBOOKS)}")
     if not any(dataset.positives):
         raise DatasetError(f"no query of {dataset.name!r} has a positive; recall cannot be measured")
+    if codebook != "own" and "shipped" not in load_preset(preset).components["codebook"]:
+        raise OptionError(f"the preset {preset!r} ships no codebook; measure it with the codebook 'own'")
     total = len(dataset.database) + len(dataset.queries)
     notify = progress or (lambda done, of: None)
     with tempfile.TemporaryDirectory(prefix="placeprint-") as folder:

@@ -8,7 +8,8 @@ defaults::
     [whitener]     name, parameters, min_photos (optional: fitted from so many photos on)
     [index]        name, parameters
     [verifier]     name, parameters
-    [codebook]     shipped (name), min_photos (from so many photos on the atlas learns its own)
+    [codebook]     shipped (name; without one the atlas learns its first from the first photos added), min_photos
+                   (from so many photos on the atlas learns its own)
     [store]        local_bits, descriptor_bits (4, 6 or 8)
 """
 
