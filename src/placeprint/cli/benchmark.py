@@ -28,7 +28,7 @@ app = typer.Typer(help="Measure methods on benchmark pictures.", no_args_is_help
 NEAREST = ("mutual", "mutual-ratio")
 TOLERANCE = 2.5
 """Pixels within which a match follows a homography: as of `match`, for pictures of 800 pixels."""
-SPECIAL = {"xfeat": ("default", "lighterglue"), "aliked": ("lightglue",)}
+SPECIAL = {"xfeat": ("default", "lighterglue", "semi-dense"), "aliked": ("lightglue",)}
 """Matchers that are right for one extractor only, beside the nearest neighbors."""
 
 
@@ -131,8 +131,11 @@ def _methods(
             continue
         for chosen in matchers or [*NEAREST, *SPECIAL.get(name, ())]:
             params = matcher_params(name, None if chosen == "default" else chosen)
+            described = extractor
+            if chosen == "semi-dense":
+                described = registry.create("extractors", name, registry.params_of(extractor) | {"semi_dense": True})
             methods.append(
-                Method(f"{name}, {chosen}", extractor, registry.create("matchers", params.pop("name"), params))
+                Method(f"{name}, {chosen}", described, registry.create("matchers", params.pop("name"), params))
             )
     return methods, left_out
 
