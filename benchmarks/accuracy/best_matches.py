@@ -11,15 +11,15 @@ that follow the fundamental matrix of `TwoView` first.
 
 from __future__ import annotations
 
-import datetime
 import json
 import os
 from pathlib import Path
 from typing import Any
 
-from placeprint import __version__, registry
+from placeprint import registry
 from placeprint.datasets.image_pairs import ImagePair, read_hand_made
 from placeprint.evaluation.matching_metrics import best_matches_right
+from placeprint.evaluation.provenance import made_by
 from placeprint.images import read_image
 from placeprint.types import Extractor, Matcher
 from placeprint.verification.two_view import TwoView
@@ -56,7 +56,7 @@ def main() -> None:
         print(name, rows[name])
     result = {
         "format": 1,
-        "made_by": {"placeprint": __version__, "date": datetime.datetime.now(datetime.UTC).date().isoformat()},
+        "made_by": made_by(),
         "rows": rows,
     }
     (RESULTS / "best-matches.json").write_text(json.dumps(result, indent=1) + "\n")

@@ -9,7 +9,6 @@ different show the same building or its neighbor: the rates are upper bounds, an
 
 from __future__ import annotations
 
-import datetime
 import json
 import os
 from pathlib import Path
@@ -17,8 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from placeprint import __version__, registry
+from placeprint import registry
 from placeprint.datasets.place_folder import PlaceFolder, read_place_folder
+from placeprint.evaluation.provenance import made_by
 from placeprint.images import read_image
 from placeprint.pairs import matcher_params
 from placeprint.threads import one_core_for_products
@@ -66,7 +66,7 @@ def main() -> None:
     dataset = read_place_folder(DATA / "sf_landmarks")
     result: dict[str, Any] = {
         "format": 1,
-        "made_by": {"placeprint": __version__, "date": datetime.datetime.now(datetime.UTC).date().isoformat()},
+        "made_by": made_by(),
     }
     for features in METHODS:
         result[features] = measure(dataset, features)

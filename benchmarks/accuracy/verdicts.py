@@ -9,7 +9,6 @@ the thresholds ``sure`` and ``possible`` of the presets come from.
 
 from __future__ import annotations
 
-import datetime
 import json
 import os
 import tempfile
@@ -19,8 +18,9 @@ from typing import Any
 
 import numpy as np
 
-from placeprint import Atlas, __version__
+from placeprint import Atlas
 from placeprint.datasets.place_folder import read_place_folder
+from placeprint.evaluation.provenance import made_by
 from placeprint.images import find_photos
 
 DATA = Path(os.environ.get("PLACEPRINT_DATA", Path(__file__).parents[3] / "shared" / "data"))
@@ -72,7 +72,7 @@ def _percentiles(rows: list[tuple[str, float]]) -> list[float]:
 def main() -> None:
     result: dict[str, Any] = {
         "format": 1,
-        "made_by": {"placeprint": __version__, "date": datetime.datetime.now(datetime.UTC).date().isoformat()},
+        "made_by": made_by(),
     }
     for preset in PRESETS:
         result[preset] = measure(preset)

@@ -17,12 +17,10 @@ that cannot run here has a row that says why.
 from __future__ import annotations
 
 import argparse
-import datetime
 import importlib.metadata
 import importlib.util
 import json
 import os
-import platform
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -32,12 +30,12 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from placeprint import __version__, registry
+from placeprint import registry
 from placeprint.datasets.image_pairs import ImagePair, read_oxford_affine
 from placeprint.evaluation.matching import PROTOCOL, Method, Row, run_matching
+from placeprint.evaluation.provenance import made_by
 from placeprint.features.resizing import resize_longest, to_photo
 from placeprint.pairs import matcher_params
-from placeprint.threads import num_cores
 from placeprint.types import Floats, Image, LocalFeatures, Mask, Matches
 
 DATA = Path(os.environ.get("PLACEPRINT_DATA", Path(__file__).parents[3] / "shared" / "data"))
@@ -298,13 +296,7 @@ def main() -> None:
         "dataset": "oxford_affine",
         "pairs": [pair.name for pair in pairs],
         "options": {"longest_side": SIDE, "keypoints": KEYPOINTS, "homography": "OpenCV RANSAC, 3 pixels"},
-        "made_by": {
-            "placeprint": __version__,
-            "python": platform.python_version(),
-            "packages": {name: _version(name) for name in PACKAGES},
-            "machine": f"{num_cores()} cores, {platform.machine()}",
-            "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        },
+        "made_by": made_by(packages={name: _version(name) for name in PACKAGES}),
         "rows": rows,
     }
     options.output.write_text(json.dumps(result, indent=1) + "\n")

@@ -8,7 +8,6 @@ in one run. The pictures are 1 and 4 of each folder of oxford_affine (`PLACEPRIN
 
 from __future__ import annotations
 
-import datetime
 import json
 import os
 import platform
@@ -19,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from placeprint import __version__
 from placeprint.datasets.sample_photos import PLACES, sample_photos
+from placeprint.evaluation.provenance import made_by
 from placeprint.features.descriptor import describe
 from placeprint.features.resizing import resize_longest
 from placeprint.images import read_image
@@ -78,12 +77,7 @@ def measure() -> dict[str, Any]:
         rows = {key: compare(read_image(path)) for key, path in paths.items()}
     return {
         "format": 1,
-        "made_by": {
-            "placeprint": __version__,
-            "python": platform.python_version(),
-            "machine": f"1 core, {platform.machine()}",
-            "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        },
+        "made_by": made_by(machine=f"1 core, {platform.machine()}"),
         "pictures": name,
         "own_per_s": median(row["own_per_s"] for row in rows.values()),
         "opencv_per_s": median(row["opencv_per_s"] for row in rows.values()),

@@ -22,9 +22,7 @@ benchmarks/results/netvlad.json.
 
 from __future__ import annotations
 
-import datetime
 import json
-import platform
 import sys
 import tempfile
 import time
@@ -37,9 +35,8 @@ import torch
 from torch.nn.functional import normalize
 from torch.profiler import ProfilerActivity, profile
 
-from placeprint import __version__
+from placeprint.evaluation.provenance import made_by
 from placeprint.networks.netvlad import NetVLAD
-from placeprint.threads import num_cores
 
 RESULTS = Path(__file__).parents[1] / "results"
 SHAPES = ((48, 16, 32, 32), (4, 512, 20, 20), (4, 512, 30, 40))
@@ -159,13 +156,7 @@ def main() -> None:
                 print("  " + f"{name:>10}: " + ", ".join(f"{key} {value:.2f}" for key, value in found.items()))
     result = {
         "format": 1,
-        "made_by": {
-            "placeprint": __version__,
-            "torch": torch.__version__,
-            "python": platform.python_version(),
-            "machine": f"{num_cores()} cores, {platform.machine()}",
-            "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        },
+        "made_by": made_by(torch=torch.__version__),
         "threads": torch.get_num_threads(),
         "clusters": CLUSTERS,
         "rounds": {OURS: ROUNDS, "bmm": ROUNDS, "loop": FEW_ROUNDS, "residuals": FEW_ROUNDS},

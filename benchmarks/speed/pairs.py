@@ -10,10 +10,8 @@ benchmarks/results/pairs-speed.json.
 
 from __future__ import annotations
 
-import datetime
 import json
 import os
-import platform
 import time
 from collections.abc import Callable
 from functools import partial
@@ -24,9 +22,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from placeprint import __version__, registry
+from placeprint import registry
+from placeprint.evaluation.provenance import made_by
 from placeprint.images import find_photos, read_image
-from placeprint.threads import num_cores, one_core_for_products
+from placeprint.threads import one_core_for_products
 from placeprint.types import LocalFeatures, Verifier
 from placeprint.verification.matching import match_candidates
 
@@ -117,12 +116,7 @@ def main() -> None:
         print(f"{name}: {each:.2f} ms a pair, {rows['plain loop'] / each:.1f} x as quick as the plain loop")
     result = {
         "format": 1,
-        "made_by": {
-            "placeprint": __version__,
-            "python": platform.python_version(),
-            "machine": f"{num_cores()} cores, {platform.machine()}",
-            "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        },
+        "made_by": made_by(),
         "candidates": CANDIDATES,
         "keypoints": len(query),
         "ms_per_pair": rows,

@@ -12,10 +12,8 @@
 
 from __future__ import annotations
 
-import datetime
 import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -27,7 +25,8 @@ from statistics import median
 
 import numpy as np
 
-from placeprint import Atlas, __version__
+from placeprint import Atlas
+from placeprint.evaluation.provenance import made_by
 from placeprint.images import find_photos, read_image
 from placeprint.threads import num_cores
 
@@ -111,12 +110,7 @@ def main() -> None:
     print(", ".join(f"{name} {seconds:.2f}" for name, seconds in start.items()))
     result = {
         "format": 1,
-        "made_by": {
-            "placeprint": __version__,
-            "python": platform.python_version(),
-            "machine": f"{num_cores()} cores, {platform.machine()}",
-            "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        },
+        "made_by": made_by(),
         "indexing": {"photos": len(photos), "rounds": rounds, "ratio": median(r["ratio"] for r in rounds)},
         "query": {
             preset: {"ms": 1000 * seconds, "times_bare_network": seconds / bare} for preset, seconds in queries.items()

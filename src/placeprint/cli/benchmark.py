@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import datetime
 import json as jsonlib
 import os
-import platform
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -163,21 +161,15 @@ def _write(
     path: Path, pairs: list[ImagePair], rows: list[Row], options: dict[str, int], left_out: dict[str, str]
 ) -> None:
     from placeprint.evaluation.matching import PROTOCOL
+    from placeprint.evaluation.provenance import made_by
     from placeprint.store.files import write_atomically
-    from placeprint.threads import num_cores
-    from placeprint.version import __version__
 
     result = {
         "format": 1,
         "protocol": PROTOCOL,
         "pairs": [pair.name for pair in pairs],
         "options": options | {"homography": f"PoseLib, {TOLERANCE} pixels"},
-        "made_by": {
-            "placeprint": __version__,
-            "python": platform.python_version(),
-            "machine": f"{num_cores()} cores, {platform.machine()}",
-            "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        },
+        "made_by": made_by(),
         "left_out": left_out,
         "rows": rows,
     }

@@ -10,8 +10,6 @@ cannot be used count as failed.
 
 from __future__ import annotations
 
-import datetime
-import platform
 import tempfile
 from collections.abc import Callable
 from functools import partial
@@ -23,11 +21,10 @@ from placeprint.atlas import Atlas
 from placeprint.datasets.place_folder import PlaceFolder
 from placeprint.errors import DatasetError, OptionError, PhotoError
 from placeprint.evaluation.metrics import average_precisions, bootstrap_interval, first_hits, recall_at
+from placeprint.evaluation.provenance import made_by
 from placeprint.images import normalized, read_image, turn_image
 from placeprint.presets import load_preset
-from placeprint.threads import num_cores
 from placeprint.types import Answer
-from placeprint.version import __version__
 
 PROTOCOL = "place-folder-1"
 RANKS = (1, 5, 10, 20)
@@ -97,12 +94,7 @@ def evaluate_retrieval(
         "skipped_photos": len(report.skipped),
         "failed_queries": sum(answer is None for answer in answers),
         "queries_without_positives": sum(not wanted for wanted in dataset.positives),
-        "made_by": {
-            "placeprint": __version__,
-            "python": platform.python_version(),
-            "machine": f"{num_cores()} cores, {platform.machine()}",
-            "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        },
+        "made_by": made_by(),
         "queries": queries,
     }
 

@@ -28,10 +28,9 @@ from placeprint.threads import map_cores
 from placeprint.types import Floats, LocalFeatures, Matches, Verification
 from placeprint.verification.estimation import Found, estimate
 from placeprint.verification.matching import found_elsewhere, match_candidates, stand_out
-from placeprint.verification.models import residuals, to_pixels
+from placeprint.verification.models import SIDE, residuals, to_pixels
+from placeprint.verification.verdict import verdict_of
 
-SIDE = 640
-"""Pixels of the longest side that lengths are given for."""
 PREFERENCE = 1.2
 """A fundamental matrix must explain so many times the matches of a homography to be preferred: it is the weaker
 constraint and always explains some more."""
@@ -137,11 +136,7 @@ class MutualGeometry:
 
     def verdict(self, check: Verification | None) -> str:
         """Say in words what geometry found: see `Evidence`."""
-        if check is None:
-            return "not verified"
-        if check.strength >= self.sure:
-            return "same place"
-        return "possible" if check.strength >= self.possible else "not confirmed"
+        return verdict_of(check, sure=self.sure, possible=self.possible)
 
     def _prove(self, points: Floats, similarity: NDArray[np.float64]) -> tuple[str, Found]:
         """Return the model that explains the agreeing matches best, by narrow tolerance."""

@@ -25,6 +25,9 @@ Transform = NDArray[np.float64]
 Cameras = tuple[NDArray[np.float64], NDArray[np.float64]]
 """The ``(3, 3)`` intrinsic matrices of the query and of the database photo."""
 
+SIDE = 640
+"""Tolerances and other lengths are given in pixels of a photo whose longest side has so many, whatever its own size."""
+
 
 @dataclass(frozen=True)
 class Model:

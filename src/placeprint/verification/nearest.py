@@ -24,9 +24,7 @@ from numpy.typing import NDArray
 from placeprint.errors import OptionError, ShapeError
 from placeprint.threads import map_cores
 from placeprint.types import Floats, LocalFeatures, Matches
-
-SIDE = 640
-"""Pixels of the longest side that `far` is given for."""
+from placeprint.verification.models import SIDE
 
 
 @dataclass(kw_only=True, eq=False)

@@ -27,11 +27,10 @@ from placeprint.threads import map_cores
 from placeprint.types import Floats, LocalFeatures, Matcher, Matches, Verification
 from placeprint.verification.estimation import METHODS, Found, estimate
 from placeprint.verification.model_choice import gric
-from placeprint.verification.models import MODELS, Cameras, residuals, to_pixels
+from placeprint.verification.models import MODELS, SIDE, Cameras, residuals, to_pixels
 from placeprint.verification.significance import significance
+from placeprint.verification.verdict import verdict_of
 
-SIDE = 640
-"""Pixels of the longest side that `pixels` is given for."""
 AUTO = ("homography", "fundamental")
 
 
@@ -120,11 +119,7 @@ class TwoView:
 
     def verdict(self, check: Verification | None) -> str:
         """Say in words what geometry found: see `Evidence`."""
-        if check is None:
-            return "not verified"
-        if check.strength >= self.sure:
-            return "same place"
-        return "possible" if check.strength >= self.possible else "not confirmed"
+        return verdict_of(check, sure=self.sure, possible=self.possible)
 
     def _estimate(
         self, model: str, scaled: Floats, factors: tuple[float, float], cameras: Cameras | None
