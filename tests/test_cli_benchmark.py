@@ -42,3 +42,8 @@ def test_every_matcher_of_an_extractor_is_measured(data: Path, tmp_path: Path) -
 def test_a_folder_without_pictures_is_refused(tmp_path: Path) -> None:
     done = run("benchmark", "matching", "--data", tmp_path)
     assert done.returncode == 1 and "has neither oxford_affine/ nor pairs/" in done.stderr
+
+
+def test_an_unknown_estimator_is_refused(data: Path) -> None:
+    done = run("benchmark", "matching", "--data", data, "--method", "magic")
+    assert done.returncode == 1 and "no method called 'magic'; known: auto, poselib, opencv" in done.stderr

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json as jsonlib
 import os
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from placeprint.cli.output import console, progress_bar
-from placeprint.errors import DatasetError
+from placeprint.errors import DatasetError, OptionError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,6 +27,7 @@ app = typer.Typer(help="Measure methods on benchmark pictures.", no_args_is_help
 NEAREST = ("mutual", "mutual-ratio")
 TOLERANCE = 2.5
 """Pixels within which a match follows a homography: as of `match`, for pictures of 800 pixels."""
+ESTIMATORS = {"auto": "PoseLib", "poselib": "PoseLib", "opencv": "MAGSAC++"}
 SPECIAL = {"xfeat": ("default", "lighterglue", "semi-dense"), "aliked": ("lightglue",)}
 """Matchers that are right for one extractor only, beside the nearest neighbors."""
 
@@ -50,6 +52,7 @@ def matching(
     ] = None,
     size: Annotated[int, typer.Option(min=0, help="Longest side in pixels; 0 for the picture as it is.")] = 800,
     keypoints: Annotated[int, typer.Option(min=1, help="Keypoints of each picture at most.")] = 1000,
+    method: Annotated[str, typer.Option(help="Estimator of the homography: auto, opencv or poselib.")] = "auto",
     json: Annotated[
         Path | None, typer.Option("--json", help="Write the rows to this file.", show_default=False)
     ] = None,
@@ -59,10 +62,12 @@ def matching(
 
     from placeprint.evaluation.matching import PROTOCOL, run_matching
 
+    if method not in ESTIMATORS:
+        raise OptionError(f"no method called {method!r}; known: {', '.join(ESTIMATORS)}")
     pairs = _pairs(data or Path(os.environ.get("PLACEPRINT_DATA", ".")))
     methods, left_out = _methods(features, matcher, size, keypoints)
     with progress_bar("matching", "methods") as progress:
-        rows = run_matching(pairs, methods, _homography, progress)
+        rows = run_matching(pairs, methods, partial(_homography, method=method), progress)
     table = Table(*COLUMNS, title=f"{PROTOCOL}: {len(pairs)} pairs", title_justify="left")
     for row in rows:
         table.add_row(*(_cell(names, row) for names in COLUMNS.values()))
@@ -70,7 +75,13 @@ def matching(
     for name, reason in left_out.items():
         typer.echo(f"left out {name}: {reason}", err=True)
     if json is not None:
-        _write(json, pairs, rows, {"size": size, "keypoints": keypoints}, left_out)
+        _write(
+            json,
+            pairs,
+            rows,
+            {"size": size, "keypoints": keypoints, "homography": f"{ESTIMATORS[method]}, {TOLERANCE} pixels"},
+            left_out,
+        )
 
 
 COLUMNS = {
@@ -138,10 +149,10 @@ def _methods(
     return methods, left_out
 
 
-def _homography(points: Floats) -> NDArray[np.float64] | None:
+def _homography(points: Floats, method: str) -> NDArray[np.float64] | None:
     from placeprint.verification.estimation import estimate
 
-    found = estimate("homography", points[:, 0], points[:, 1], TOLERANCE)
+    found = estimate("homography", points[:, 0], points[:, 1], TOLERANCE, method=method)
     return None if found is None else found[0]
 
 
@@ -158,7 +169,7 @@ def _cell(names: Sequence[str], row: Row) -> str:
 
 
 def _write(
-    path: Path, pairs: list[ImagePair], rows: list[Row], options: dict[str, int], left_out: dict[str, str]
+    path: Path, pairs: list[ImagePair], rows: list[Row], options: dict[str, int | str], left_out: dict[str, str]
 ) -> None:
     from placeprint.evaluation.matching import PROTOCOL
     from placeprint.evaluation.provenance import made_by
@@ -168,7 +179,7 @@ def _write(
         "format": 1,
         "protocol": PROTOCOL,
         "pairs": [pair.name for pair in pairs],
-        "options": options | {"homography": f"PoseLib, {TOLERANCE} pixels"},
+        "options": options,
         "made_by": made_by(),
         "left_out": left_out,
         "rows": rows,
