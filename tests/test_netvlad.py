@@ -19,7 +19,8 @@ from placeprint.aggregation.netvlad import NetVLAD as Aggregator
 from placeprint.aggregation.vlad import VLAD
 from placeprint.errors import NotFittedError, OptionError, ShapeError, WeightsError
 from placeprint.networks import netvlad
-from placeprint.networks.netvlad import NetVLAD, load_netvlad, sharpness
+from placeprint.networks.netvlad import NetVLAD, sharpness
+from placeprint.networks.netvlad_checkpoint import load_netvlad
 from placeprint.types import LocalFeatures
 from tests.conftest import random_features
 

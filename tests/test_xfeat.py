@@ -14,7 +14,7 @@ from placeprint.features import batching
 from placeprint.features.resizing import resize_longest
 from placeprint.features.xfeat import XFeat
 from placeprint.networks import weights
-from placeprint.networks.xfeat import detect
+from placeprint.networks.xfeat import detect_batch
 from tests.conftest import make_scene
 
 
@@ -26,7 +26,7 @@ def test_keypoints_and_descriptors_are_those_of_kornia() -> None:
     weights.fit_into(model.net, weights.load_weights("xfeat"))
     tensor = torch.from_numpy(scene).permute(2, 0, 1)[None].float() / 255
     expected = model.detectAndCompute(tensor, 400, 0.02)[0]
-    points, descriptors, scores = detect(scene, 400, 0.02)
+    points, descriptors, scores = detect_batch([scene], 400, 0.02, [None])[0]
     ours = {tuple(point): index for index, point in enumerate(points.astype(int).tolist())}
     theirs = {tuple(point): index for index, point in enumerate(expected["keypoints"].int().tolist())}
     both = ours.keys() & theirs.keys()

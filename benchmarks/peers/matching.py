@@ -43,12 +43,15 @@ RESULTS = Path(__file__).parents[1] / "results"
 SIDE = 800
 KEYPOINTS = 1000
 OURS = (
+    ("sift", "mutual"),
     ("sift", "mutual-ratio"),
     ("surf", "mutual-ratio"),
     ("harris", "mutual-ratio"),
     ("orb", "mutual-ratio"),
+    ("xfeat", "mutual"),
     ("xfeat", "default"),
     ("xfeat", "lighterglue"),
+    ("aliked", "mutual"),
     ("aliked", "mutual-ratio"),
     ("aliked", "lightglue"),
 )

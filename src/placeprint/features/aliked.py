@@ -14,7 +14,6 @@ from dataclasses import dataclass
 
 from placeprint.errors import OptionError
 from placeprint.features.batching import Pyramid, over_pyramids
-from placeprint.features.pyramid import over_pyramid
 from placeprint.types import Image, LocalFeatures, Mask
 
 DIMS = {"aliked-n16": 128, "aliked-n16rot": 128, "aliked-n32": 128, "aliked-t16": 64}
@@ -64,7 +63,7 @@ class ALIKED:
         Raises:
             WeightsError: the weights are not installed.
         """
-        return over_pyramid(image, mask, self._detect, **self._pyramid())
+        return self.extract_batch([image], [mask])[0]
 
     def extract_batch(self, images: Sequence[Image], masks: Sequence[Mask | None] | None = None) -> list[LocalFeatures]:
         """Return what `extract` does of each image; those of one size go through the network together.
@@ -77,9 +76,6 @@ class ALIKED:
 
     def _pyramid(self) -> Pyramid:
         return {"size": self.size, "scales": self.scales, "max_keypoints": self.max_keypoints}
-
-    def _detect(self, image: Image, mask: Mask | None) -> LocalFeatures:
-        return self._detect_together([image], [mask])[0]
 
     def _detect_together(self, images: list[Image], masks: list[Mask | None]) -> list[LocalFeatures]:
         from placeprint.networks.aliked import detect_batch

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from placeprint.features.batching import Pyramid, over_pyramids
-from placeprint.features.pyramid import allowed, over_pyramid
+from placeprint.features.pyramid import allowed
 from placeprint.features.selection import MIN_CONTRAST, contrast_around
 from placeprint.numerics import normalize
 from placeprint.types import Image, LocalFeatures, Mask
@@ -73,7 +73,7 @@ class Grid:
             OptionError: there is no such backbone or stride.
             WeightsError: the weights are not installed.
         """
-        return over_pyramid(image, mask, self._detect, **self._pyramid())
+        return self.extract_batch([image], [mask])[0]
 
     def extract_batch(self, images: Sequence[Image], masks: Sequence[Mask | None] | None = None) -> list[LocalFeatures]:
         """Return what `extract` does of each image; those of one size go through the network together.
@@ -90,9 +90,6 @@ class Grid:
 
         multiple = load_backbone(self.backbone, self.stride).multiple
         return {"size": self.size, "scales": self.scales, "max_keypoints": self.max_keypoints, "multiple": multiple}
-
-    def _detect(self, image: Image, mask: Mask | None) -> LocalFeatures:
-        return self._detect_together([image], [mask])[0]
 
     def _detect_together(self, images: list[Image], masks: list[Mask | None]) -> list[LocalFeatures]:
         from placeprint.networks.backbones import load_backbone

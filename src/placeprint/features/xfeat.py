@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from placeprint.features.batching import Pyramid, over_pyramids
-from placeprint.features.pyramid import allowed, over_pyramid
+from placeprint.features.pyramid import allowed
 from placeprint.features.selection import MIN_CONTRAST, contrast_around
 from placeprint.types import Image, LocalFeatures, Mask
 
@@ -67,7 +67,7 @@ class XFeat:
         Raises:
             WeightsError: the weights are not installed.
         """
-        return over_pyramid(image, mask, self._detect, **self._pyramid())
+        return self.extract_batch([image], [mask])[0]
 
     def extract_batch(self, images: Sequence[Image], masks: Sequence[Mask | None] | None = None) -> list[LocalFeatures]:
         """Return what `extract` does of each image; those of one size go through the network together.
@@ -83,9 +83,6 @@ class XFeat:
         if self.semi_dense:
             scales = tuple(scale * factor for scale in scales for factor in SEMI_DENSE_SCALES)
         return {"size": self.size, "scales": scales, "max_keypoints": self.max_keypoints, "multiple": STRIDE}
-
-    def _detect(self, image: Image, mask: Mask | None) -> LocalFeatures:
-        return self._detect_together([image], [mask])[0]
 
     def _detect_together(self, images: list[Image], masks: list[Mask | None]) -> list[LocalFeatures]:
         from placeprint.networks.xfeat import CELL, detect_batch, detect_cells

@@ -54,25 +54,20 @@ def load_xfeat() -> Any:
         return _load()
 
 
-def detect(image: Image, max_keypoints: int, threshold: float, mask: Mask | None = None) -> Found:
-    """Find and describe keypoints.
-
-    Args:
-        image: ``(H, W, 3)`` uint8 RGB; H and W are multiples of 32.
-        max_keypoints: the strongest are kept.
-        threshold: probability a keypoint must exceed.
-        mask: ``(H, W)`` bool, True where keypoints may be.
-
-    Returns:
-        ``(n, 2)`` whole pixels, ``(n, 64)`` unit descriptors, ``(n,)`` falling scores.
-    """
-    return detect_batch([image], max_keypoints, threshold, [mask])[0]
-
-
 def detect_batch(
     images: Sequence[Image], max_keypoints: int, threshold: float, masks: Sequence[Mask | None]
 ) -> list[Found]:
-    """Do what `detect` does with pictures of one size in one pass of the network."""
+    """Find and describe keypoints in pictures of one size, in one pass of the network.
+
+    Args:
+        images: ``(H, W, 3)`` uint8 RGB; H and W are multiples of 32.
+        max_keypoints: the strongest are kept.
+        threshold: probability a keypoint must exceed.
+        masks: ``(H, W)`` bool, True where keypoints may be, or None.
+
+    Returns:
+        Of each picture ``(n, 2)`` whole pixels, ``(n, 64)`` unit descriptors, ``(n,)`` falling scores.
+    """
     import torch
     import torch.nn.functional as F  # noqa: N812  # the name everybody knows it by
 

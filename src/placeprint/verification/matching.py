@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from placeprint.threads import map_cores
 from placeprint.types import Floats, Matches
@@ -59,11 +60,20 @@ def _match(query: Floats, candidate: Floats, min_similarity: float) -> tuple[Mat
         none = Matches(np.zeros((0, 2), np.int64), np.zeros(0, np.float32))
         return none, np.full(len(query), -1, np.float32)
     similarity = query @ candidate.T  # one candidate at a time stays in the processor's cache
-    nearest = similarity.argmax(axis=1)
-    best: Floats = similarity[np.arange(len(query)), nearest]
-    kept = np.flatnonzero((best == similarity.max(axis=0)[nearest]) & (best >= min_similarity))
+    nearest, best, mutual = neighbors(similarity)
+    kept = np.flatnonzero(mutual & (best >= min_similarity))
     kept = kept[np.sort(np.unique(nearest[kept], return_index=True)[1])]
     return Matches(np.stack([kept, nearest[kept]], axis=1).astype(np.int64), best[kept]), best
+
+
+def neighbors(similarity: Floats) -> tuple[NDArray[np.intp], Floats, NDArray[np.bool_]]:
+    """Return, of ``(n, m)`` similarities with m above 0, each row's most similar column, how similar, and if mutual.
+
+    Equal similarities go to the first column; several rows may find the same one as similar as it can be.
+    """
+    nearest = similarity.argmax(axis=1)
+    best: Floats = similarity[np.arange(len(similarity)), nearest]
+    return nearest, best, best == similarity.max(axis=0)[nearest]
 
 
 def found_elsewhere(best: Floats, quantile: float, usual: float) -> Floats:

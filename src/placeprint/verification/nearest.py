@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from placeprint.errors import OptionError, ShapeError
 from placeprint.threads import map_cores
 from placeprint.types import Floats, LocalFeatures, Matches
+from placeprint.verification.matching import neighbors
 from placeprint.verification.models import SIDE
 
 
@@ -72,12 +73,10 @@ class NearestNeighbors:
         if not len(query) or not len(candidate):
             return Matches(np.zeros((0, 2), np.int64), np.zeros(0, np.float32))
         similarity = query.descriptors @ candidate.descriptors.T
-        rows = np.arange(len(query))
-        nearest = similarity.argmax(axis=1)
-        best: Floats = similarity[rows, nearest]
+        nearest, best, mutual = neighbors(similarity)
         kept = best >= self.min_similarity
         if self.mutual:
-            kept &= best == similarity.max(axis=0)[nearest]
+            kept &= mutual
         scores = best
         if self.ratio is not None:
             ratios = self._ratios(similarity, nearest, best, candidate)
