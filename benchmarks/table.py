@@ -1,4 +1,4 @@
-"""Make the tables of benchmarks/README.md and README.md of the files in benchmarks/results, and print them.
+"""Make the tables of benchmarks/README.md, README.md and docs of the files in benchmarks/results, and print them.
 
     python benchmarks/table.py [--check]
 
@@ -195,6 +195,28 @@ def pairs() -> list[str]:
     return lines
 
 
+def netvlad() -> list[str]:
+    """Return the lines of the table of the NetVLAD layer against other ways to write it."""
+    result: dict[str, Any] = json.loads((HERE / "results" / "netvlad.json").read_text())
+    made = result["made_by"]
+    lines = [
+        f"{made['date']}, {made['machine']}, {result['threads']} thread of Torch {made['torch']}.",
+        "",
+        "| map | gradient | ms | time of `bmm`, `loop`, `residuals` | peak MB | of `bmm`, `residuals` "
+        "| least there can be |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in result["rows"]:
+        times = ", ".join(f"{row[name]['times_ours']:.1f} x" for name in ("bmm", "loop", "residuals"))
+        peaks = ", ".join(f"{row[name]['peak_mb']:.0f}" for name in ("bmm", "residuals"))
+        lines.append(
+            f"| {' x '.join(map(str, row['shape']))} | {'yes' if 'backward' in row['mode'] else 'no'} "
+            f"| {row['placeprint']['ms']:.0f} | {times} | {row['placeprint']['peak_mb']:.1f} | {peaks} "
+            f"| {row['least_mb']:.1f} |"
+        )
+    return lines
+
+
 def _percent(row: dict[str, Any], *names: str) -> str:
     return " / ".join("-" if row[name] is None else f"{100 * row[name]:.0f}" for name in names)
 
@@ -252,7 +274,12 @@ def main() -> None:
     }
     tables = [line for title, lines in parts.items() for line in (f"### {title}", "", *lines, "")][:-1]
     stale = False
-    for path, lines in ((HERE / "README.md", tables), (HERE.parent / "README.md", headline())):
+    documents = {
+        HERE / "README.md": tables,
+        HERE.parent / "README.md": headline(),
+        HERE.parent / "docs" / "methods" / "netvlad.md": netvlad(),
+    }
+    for path, lines in documents.items():
         text, filled = _fill(path, lines)
         stale |= text != filled
         if "--check" not in sys.argv[1:]:
