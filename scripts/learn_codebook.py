@@ -83,16 +83,17 @@ def main() -> None:
     parser.add_argument("--metric", action="store_true", help="learn the projection from pairs")
     options = parser.parse_args()
     describer = Describer(load_preset(options.preset).components)
-    describer.features(np.zeros((64, 64, 3), np.uint8))
+    (extractor,), (branch,) = describer.extractors, describer.branches
+    extractor.extract(np.zeros((64, 64, 3), np.uint8))
 
     def describe(entry: tuple[str, Image, int]) -> tuple[str, list[LocalFeatures], tuple[Floats, Floats]]:
         source, image, seed = entry
         copy, homography = second_view(image, seed)
-        first, second = describer.features(image), describer.features(copy)
+        first, second = extractor.extract(image), extractor.extract(copy)
         return source, [first, second], same_points(first, second, homography)
 
     described = list(map_photos(describe, photos()))
-    aggregator = describer.aggregator
+    aggregator = branch.aggregator
     features = []
     for name in [*FOLDERS, "samples"]:
         chosen = [view for source, views, _ in described if source == name for view in views if len(view)]

@@ -20,7 +20,7 @@ from placeprint.store import Manifest, PhotoRecord, Store, encode_features
 from placeprint.store.encoding import Columns
 from tests.conftest import random_features
 
-MANIFEST = Manifest("p", {"extractor": {"name": "sift"}}, {}, "0")
+MANIFEST = Manifest("p", {"extractor": {"name": "sift"}}, {}, 1, "0")
 
 
 def _record(name: str, error: str | None = None) -> PhotoRecord:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -77,7 +78,7 @@ class AtlasInfo:
     num_bytes: int
     dim: int
     codebook: str
-    components: dict[str, dict[str, object]]
+    components: dict[str, Any]
     errors: tuple[tuple[str, str], ...]
 
 
@@ -122,7 +123,7 @@ class Atlas:
         describer = Describer(chosen.components)
         for stage in ("verifier", "index"):
             component(chosen.components, stage)
-        manifest = Manifest(chosen.name, chosen.components, describer.weights(), __version__)
+        manifest = Manifest(chosen.name, chosen.components, describer.weights(), len(describer.extractors), __version__)
         return cls(Store.create(Path(path), manifest))
 
     @classmethod
@@ -254,7 +255,9 @@ class Atlas:
         usable = self._store.usable()
         records = self._store.photos().values()
         learned_from = learning.learned_from(self._store)
-        own_one = learned_from >= learning.min_photos(self._tables) or "shipped" not in self._tables["codebook"]
+        needed = learning.min_photos(self._tables)
+        shipped = learning.comes_with_codebook(self._tables)
+        own_one = not shipped or (needed is not None and learned_from >= needed)
         way = "own, learnt from" if own_one else "shipped, adapted to"
         own = f"{way} {learned_from} photos" if learned_from else "shipped"
         return AtlasInfo(
@@ -266,7 +269,7 @@ class Atlas:
             self._store.num_bytes(),
             self._describer.dim,
             own if usable else "none yet",
-            {stage: dict(table) for stage, table in self._tables.items()},
+            dict(self._tables),
             tuple((record.path, record.error) for record in records if record.error is not None),
         )
 
@@ -287,7 +290,8 @@ class Atlas:
         self._refresh()
         image = as_image(photo)
         if not len(self):
-            return Answer((), self._describer.features(image), 0.0, {"describe": 0.0, "search": 0.0, "verify": 0.0})
+            features = self._describer.features(image)[0]
+            return Answer((), features, 0.0, {"describe": 0.0, "search": 0.0, "verify": 0.0})
         return self._searcher.search(image, self._describer, top=top, verify=verify, turns=turns)
 
     def _refresh(self) -> None:
@@ -304,7 +308,7 @@ class Atlas:
         An empty atlas begins with the shipped codebook, or learns one from a sample of the photos to be added.
         """
         if self._state_name is None:
-            state = learning.shipped_state(self._tables)
+            state = learning.first_state(self._tables)
             if state is None:
                 count = min(len(paths), learning.FIRST_PHOTOS)
                 sample = [paths[index] for index in np.linspace(0, len(paths) - 1, count).astype(int)]

@@ -22,7 +22,7 @@ from placeprint.images import read_photo
 from placeprint.store import PhotoRecord
 from placeprint.store.encoding import Columns
 from placeprint.threads import limit_torch, num_cores, one_core_each
-from placeprint.types import LocalFeatures
+from placeprint.types import PhotoFeatures
 
 NOTHING_THERE = "no keypoints: the picture is blank or blurred"
 Job = TypeVar("Job")
@@ -87,7 +87,7 @@ def describe_files(
     yield from map_photos(lambda path: _describe_file(path, describer, known.get(str(path))), paths, workers)
 
 
-def sample_features(paths: Sequence[Path], describer: Describer, workers: int | None = None) -> list[LocalFeatures]:
+def sample_features(paths: Sequence[Path], describer: Describer, workers: int | None = None) -> list[PhotoFeatures]:
     """Return the local features of files, as they will be stored, of those that can be used.
 
     Raises:
@@ -96,22 +96,22 @@ def sample_features(paths: Sequence[Path], describer: Describer, workers: int | 
     """
     describer.features(np.zeros((64, 64, 3), np.uint8))  # loads the network once, before the threads start
     found = list(map_photos(lambda path: _features_of(path, describer), paths, workers))
-    usable = [features for features in found if isinstance(features, LocalFeatures)]
+    usable = [features for features in found if not isinstance(features, str)]
     if not usable:
         raise PhotoError(f"none of {len(paths)} photos can be used; the first: {found[0]}")
     return usable
 
 
-def _features_of(path: Path, describer: Describer) -> LocalFeatures | str:
+def _features_of(path: Path, describer: Describer) -> PhotoFeatures | str:
     """Return the features of a file, or why it cannot be used."""
     try:
         image = read_photo(path).image
     except PhotoError as error:
         return str(error)
     features = describer.features(image)
-    if not len(features):
+    if not any(map(len, features)):
         return NOTHING_THERE
-    return describer.decode(describer.encode(features), features.image_size)
+    return describer.decode(describer.encode(features), features[0].image_size)
 
 
 def _describe_file(path: Path, describer: Describer, known: PhotoRecord | None) -> DescribedPhoto:
@@ -129,7 +129,7 @@ def _describe_file(path: Path, describer: Describer, known: PhotoRecord | None) 
             return DescribedPhoto(known, same=True)
         photo = read_photo(data)
         features = describer.features(photo.image)
-        if not len(features):
+        if not any(map(len, features)):
             raise PhotoError(NOTHING_THERE)
     except PhotoError as error:
         return DescribedPhoto(replace(record, error=str(error)))
@@ -145,7 +145,7 @@ def _describe_file(path: Path, describer: Describer, known: PhotoRecord | None) 
             height=height,
             location=photo.location,
             taken=photo.taken,
-            num_keypoints=len(features),
+            num_keypoints=len(features[0]),
         ),
         columns,
         describer.encode_descriptor(descriptor),

@@ -1,4 +1,11 @@
-"""Photo -> local features and one global descriptor: an extractor, an aggregator, perhaps a whitener.
+"""Photo -> local features and one global descriptor: extractors, aggregators, perhaps a whitener.
+
+Mostly one extractor and one aggregator. Where a preset names more, their descriptors v_i are joined, with weights w_i::
+
+    v = (sqrt(w_1) v_1, ..., sqrt(w_n) v_n),   then v / |v|
+
+so the cosine of two photos is the weighted mean of their cosines, and a whitener sees them all. The first extractor's
+features are those that geometry verifies; a photo goes through each extractor once.
 
 What is searched is made from what is stored: the local features are encoded first and the descriptor is
 aggregated from the decoded ones. So the atlas can aggregate everything anew from the disk, with another
@@ -8,6 +15,7 @@ codebook, and get what the photo itself would give.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,18 +24,21 @@ from numpy.typing import NDArray
 from placeprint import registry
 from placeprint.errors import NotFittedError, OptionError
 from placeprint.features.turning import turned_features
-from placeprint.networks.weights import find_weights
+from placeprint.networks.weights import weights_sha256
+from placeprint.numerics import normalize
 from placeprint.presets import Tables
 from placeprint.store import Store
 from placeprint.store.encoding import (
     Columns,
     decode_features,
     encode_features,
+    numbered,
+    numbered_back,
     pack_descriptor,
     row_bytes,
     unpack_descriptors,
 )
-from placeprint.types import Aggregator, Extractor, Floats, Image, LocalFeatures, Whitener
+from placeprint.types import Aggregator, Extractor, Floats, Image, LocalFeatures, PhotoFeatures, Whitener
 
 State = dict[str, NDArray[Any]]
 
@@ -37,25 +48,50 @@ MIN_WHITENING = 4000
 """Photos whitening is fitted from, unless the preset says: fitted on a few hundred it ruins a ranking."""
 
 
+@dataclass(frozen=True, eq=False)
+class Branch:
+    """One of the descriptors a photo's global descriptor is made of.
+
+    Args:
+        name: of its learnt state.
+        source: which of the extractors.
+        aggregator: of its features.
+        weight: of its cosine, above 0.
+    """
+
+    name: str
+    source: int
+    aggregator: Aggregator
+    weight: float = 1.0
+
+
 class Describer:
     """Describe photos as a preset says.
 
     Args:
         tables: of the preset.
-        state: what was learnt, ``"aggregator.<field>"`` and perhaps ``"whitener.<field>"``; None to learn it.
+        state: what was learnt, ``"aggregator.<field>"``, ``"fusion.<number>.aggregator.<field>"`` and perhaps
+            ``"whitener.<field>"``; None to learn it.
+
+    Attributes:
+        extractors: the first one's features are those that are verified.
+        branches: what the global descriptor is made of.
+        whitener: of the joined descriptors, None without or before it is fitted.
 
     Raises:
         OptionError: a component or parameter is unknown, or the state does not fit.
     """
 
     def __init__(self, tables: Tables, state: State | None = None) -> None:
-        self.extractor: Extractor = component(tables, "extractor")
-        self.aggregator: Aggregator = component(tables, "aggregator")
+        self.extractors: tuple[Extractor, ...]
+        self.branches: tuple[Branch, ...]
+        self.extractors, self.branches = _branches(tables)
         self.whitener: Whitener | None = None
         self._tables = tables
         self._local_bits = int(tables["store"].get("local_bits", 8))
         self._descriptor_bits = int(tables["store"].get("descriptor_bits", 8))
-        row_bytes(self.extractor.dim, self._local_bits)
+        for extractor in self.extractors:
+            row_bytes(extractor.dim, self._local_bits)
         if state is not None:
             self._restore(state)
 
@@ -63,39 +99,44 @@ class Describer:
     def dim(self) -> int:
         """Length of the global descriptor; 0 before anything is learnt."""
         try:
-            return self.aggregator.dim if self.whitener is None else self.whitener.dim
+            if self.whitener is not None:
+                return self.whitener.dim
+            return sum(branch.aggregator.dim for branch in self.branches)
         except NotFittedError:
             return 0
 
-    def features(self, image: Image) -> LocalFeatures:
+    def features(self, image: Image) -> PhotoFeatures:
         """Return the local features of an ``(H, W, 3)`` uint8 RGB image."""
-        return self.extractor.extract(image)
+        return tuple(extractor.extract(image) for extractor in self.extractors)
 
-    def turned_features(self, image: Image, degrees: float) -> LocalFeatures:
+    def turned_features(self, image: Image, degrees: float) -> PhotoFeatures:
         """Return the features of the image turned counter-clockwise, in pixels of the image as it is."""
-        return turned_features(self.extractor, image, degrees)
+        return tuple(turned_features(extractor, image, degrees) for extractor in self.extractors)
 
-    def descriptor(self, features: LocalFeatures) -> Floats:
+    def descriptor(self, features: PhotoFeatures) -> Floats:
         """Return the ``(dim,)`` unit global descriptor, zeros without features."""
-        vector = self.aggregator.aggregate(features)
+        vector = self._joined(features)
         return vector if self.whitener is None else self.whitener.transform(vector[None])[0]
 
-    def encode(self, features: LocalFeatures) -> Columns:
+    def encode(self, features: PhotoFeatures) -> Columns:
         """Return the bytes to store."""
-        return encode_features(features, self._local_bits)
+        columns: Columns = {}
+        for number, each in enumerate(features):
+            columns |= numbered(encode_features(each, self._local_bits), number)
+        return columns
 
-    def decode(self, columns: Columns, image_size: tuple[int, int]) -> LocalFeatures:
+    def decode(self, columns: Columns, image_size: tuple[int, int]) -> PhotoFeatures:
         """Return the local features of stored bytes."""
-        return decode_features(columns, image_size, self.extractor.dim, self._local_bits)
+        return tuple(self._decode(columns, number, image_size) for number in range(len(self.extractors)))
 
-    def read_features(self, store: Store, ids: Sequence[int]) -> list[tuple[int, LocalFeatures]]:
+    def read_features(self, store: Store, ids: Sequence[int]) -> list[tuple[int, PhotoFeatures]]:
         """Return the stored local features of photos by id, in the order of the ids; gone ones are empty."""
-        photos, columns = store.photos(), store.local_columns(ids)
-        none = np.zeros((0, 2), np.float32)
-        empty = LocalFeatures(none, np.zeros((0, self.extractor.dim), np.float32), none[:, 0], (1, 1))
-        return [
-            (i, self.decode(columns[i], (photos[i].width, photos[i].height)) if i in columns else empty) for i in ids
-        ]
+        each = [self._read(store, ids, number) for number in range(len(self.extractors))]
+        return list(zip(ids, zip(*each, strict=True), strict=True))
+
+    def read_verified_features(self, store: Store, ids: Sequence[int]) -> list[LocalFeatures]:
+        """Return the stored features of the first extractor, as `read_features`."""
+        return self._read(store, ids, 0)
 
     def encode_descriptor(self, descriptor: Floats) -> bytes:
         """Return the bytes of a global descriptor."""
@@ -106,30 +147,33 @@ class Describer:
         return unpack_descriptors(rows, self._descriptor_bits)
 
     def learn(
-        self, photos: Callable[[], Iterable[LocalFeatures]], sample: int, start: State | None, *, adapt: bool
+        self, photos: Callable[[], Iterable[PhotoFeatures]], sample: int, start: State | None, *, adapt: bool
     ) -> State:
-        """Learn a codebook and, with photos enough, whitening; use them from now on and return them.
+        """Learn codebooks and, with photos enough, whitening; use them from now on and return them.
 
         Args:
             photos: gives the local features of a sample of the photos, anew each time it is called.
             sample: photos it gives.
             start: the state to start from; None to begin from nothing.
-            adapt: move its codebook, right for few photos; otherwise learn another.
+            adapt: move its codebooks, right for few photos; otherwise learn others.
         """
         self.whitener = None
         if start is not None:
-            self._restore({name: value for name, value in start.items() if name.startswith("aggregator.")})
+            self._restore({name: value for name, value in start.items() if not name.startswith("whitener.")})
         each = max(1, MAX_DESCRIPTORS // max(sample, 1))
-        features = [_spread(photo, each) for photo in photos()]
-        if start is None:
-            self.aggregator.fit(features)
-        elif adapt:
-            self.aggregator.adapt(features)
-        else:
-            self.aggregator.refit(features)
-        state = _prefixed("aggregator", registry.state_of(self.aggregator))
+        kept = [tuple(_spread(features, each) for features in photo) for photo in photos()]
+        state: State = {}
+        for branch in self.branches:
+            features = [photo[branch.source] for photo in kept]
+            if start is None:
+                branch.aggregator.fit(features)
+            elif adapt:
+                branch.aggregator.adapt(features)
+            else:
+                branch.aggregator.refit(features)
+            state |= _prefixed(branch.name, registry.state_of(branch.aggregator))
         if "whitener" in self._tables and sample >= int(self._tables["whitener"].get("min_photos", MIN_WHITENING)):
-            vectors = np.stack([self.aggregator.aggregate(photo) for photo in photos()])
+            vectors = np.stack([self._joined(photo) for photo in photos()])
             self.whitener = component(self._tables, "whitener").fit(vectors)
             state |= _prefixed("whitener", registry.state_of(self.whitener))
         state = {name: _as(np.float16, value) for name, value in state.items()}
@@ -138,22 +182,62 @@ class Describer:
 
     def weights(self) -> dict[str, str]:
         """Return the sha256 of the pretrained weights in use, by name."""
-        name = getattr(self.extractor, "weights", None)
-        return {} if name is None else {name: find_weights(name).sha256}
+        names = [getattr(extractor, "weights", None) for extractor in self.extractors]
+        return {name: weights_sha256(name) for name in names if name is not None}
+
+    def _joined(self, features: PhotoFeatures) -> Floats:
+        """Return the descriptor before whitening."""
+        vectors = [(branch.weight, branch.aggregator.aggregate(features[branch.source])) for branch in self.branches]
+        if len(vectors) == 1:
+            return vectors[0][1]
+        return normalize(np.concatenate([np.float32(weight) ** 0.5 * vector for weight, vector in vectors]))
+
+    def _read(self, store: Store, ids: Sequence[int], number: int) -> list[LocalFeatures]:
+        photos, columns = store.photos(), store.local_columns(ids, number)
+        none = np.zeros((0, 2), np.float32)
+        empty = LocalFeatures(none, np.zeros((0, self.extractors[number].dim), np.float32), none[:, 0], (1, 1))
+        return [
+            self._decode(columns[i], number, (photos[i].width, photos[i].height)) if i in columns else empty
+            for i in ids
+        ]
+
+    def _decode(self, columns: Columns, number: int, image_size: tuple[int, int]) -> LocalFeatures:
+        return decode_features(
+            numbered_back(columns, number), image_size, self.extractors[number].dim, self._local_bits
+        )
 
     def _restore(self, state: State) -> None:
-        registry.restore(self.aggregator, _chosen("aggregator", state))
+        for branch in self.branches:
+            registry.restore(branch.aggregator, _chosen(branch.name, state))
         if learned := _chosen("whitener", state):
             self.whitener = registry.restore(component(self._tables, "whitener"), learned)
+
+
+def _branches(tables: Tables) -> tuple[tuple[Extractor, ...], tuple[Branch, ...]]:
+    """Make the extractors and what aggregates their features; an extractor named twice is made once."""
+    sources: list[dict[str, Any]] = [dict(tables["extractor"])]
+    branches = []
+    if "aggregator" in tables:
+        branches.append(Branch("aggregator", 0, component(tables, "aggregator")))
+    for number, item in enumerate(tables.get("fusion", ())):
+        wanted = dict(item.get("extractor", tables["extractor"]))
+        if wanted not in sources:
+            sources.append(wanted)
+        weight = float(item.get("weight", 1.0))
+        if not weight > 0:
+            raise OptionError(f"the weight of a descriptor must be above 0, got {weight}")
+        name = f"fusion.{number}.aggregator"
+        branches.append(Branch(name, sources.index(wanted), component(item, "aggregator"), weight))
+    return tuple(component({"extractor": source}, "extractor") for source in sources), tuple(branches)
 
 
 def component(tables: Tables, stage: str) -> Any:
     """Make the component a preset names for a stage.
 
     Raises:
-        OptionError: the stage has no name, or a name or parameter is unknown.
+        OptionError: the stage is missing or has no name, or a name or parameter is unknown.
     """
-    params = dict(tables[stage])
+    params = dict(tables.get(stage, {}))
     name = params.pop("name", None)
     if name is None:
         raise OptionError(f"the table [{stage}] of a preset needs a name")

@@ -2,7 +2,8 @@
 
 A new atlas has the codebook that ships with the preset. From `ADAPT_PHOTOS` photos on it is adapted to them; from the
 preset's ``min_photos`` on, and each time the atlas has doubled, another is learnt. Local features are stored, so no
-photo is read again. A preset that ships none learns its first from a sample of the first photos added.
+photo is read again. A preset that ships none learns its first from a sample of the first photos added; one without
+``min_photos`` keeps what it came with, as trained networks do.
 """
 
 from __future__ import annotations
@@ -11,13 +12,13 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from placeprint.codebooks import load_codebook
+from placeprint.codebooks import load_codebook, load_codebook_file
 from placeprint.describe import Describer, State
 from placeprint.errors import OptionError
 from placeprint.presets import Tables
 from placeprint.store import Store
 from placeprint.threads import map_cores, one_core_for_products
-from placeprint.types import LocalFeatures
+from placeprint.types import PhotoFeatures
 
 ADAPT_PHOTOS = 8
 GROWTH = 2.0
@@ -29,22 +30,30 @@ READ_PHOTOS = 64
 """Photos whose features are read at once."""
 
 
-def min_photos(tables: Tables) -> int:
-    """Return from how many photos on an atlas learns a codebook of its own."""
-    return int(tables["codebook"]["min_photos"])
+def min_photos(tables: Tables) -> int | None:
+    """Return from how many photos on an atlas learns a codebook of its own, None for never."""
+    count = tables["codebook"].get("min_photos")
+    return None if count is None else int(count)
 
 
-def shipped_state(tables: Tables) -> State | None:
-    """Return the codebook that ships with a preset, None when none does.
+def comes_with_codebook(tables: Tables) -> bool:
+    """Say whether a preset brings a codebook, so that none has to be learnt first."""
+    return bool({"shipped", "file"} & set(tables["codebook"]))
+
+
+def first_state(tables: Tables) -> State | None:
+    """Return the codebook that comes with a preset, None when none does.
 
     Raises:
-        OptionError: the preset names one that does not ship.
+        OptionError: the preset names one that is not there.
     """
-    name = tables["codebook"].get("shipped")
-    return None if name is None else load_codebook(str(name))
+    codebook = tables["codebook"]
+    if "file" in codebook:
+        return load_codebook_file(codebook["file"])
+    return load_codebook(codebook["shipped"]) if "shipped" in codebook else None
 
 
-def learn_first(describer: Describer, features: Sequence[LocalFeatures]) -> State:
+def learn_first(describer: Describer, features: Sequence[PhotoFeatures]) -> State:
     """Learn a first codebook from the features of photos that will be added; return the state.
 
     Raises:
@@ -62,8 +71,10 @@ def learned_from(store: Store) -> int:
 
 def should_learn(store: Store, tables: Tables) -> bool:
     """Say whether the atlas has grown enough for a better codebook."""
-    count, before = len(store.usable()), learned_from(store)
-    crossed = before < min_photos(tables) <= count
+    count, before, needed = len(store.usable()), learned_from(store), min_photos(tables)
+    if needed is None:
+        return False
+    crossed = before < needed <= count
     return count >= ADAPT_PHOTOS and (crossed or count >= GROWTH * before)
 
 
@@ -79,21 +90,24 @@ def learn(
         progress: called with the count of photos described and the count of all.
 
     Raises:
-        OptionError: there is no shipped codebook to adapt.
+        OptionError: there is no codebook to adapt, or the preset keeps the one it came with.
     """
+    needed = min_photos(tables)
+    if needed is None and adapt is None:
+        raise OptionError("the preset keeps what it came with (its [codebook] has no min_photos); nothing is learnt")
     describer = Describer(tables)
     ids = np.array(list(store.usable()))
     sample = ids[np.linspace(0, len(ids) - 1, min(len(ids), LEARN_PHOTOS)).astype(int)]
 
-    def photos() -> Iterator[LocalFeatures]:
+    def photos() -> Iterator[PhotoFeatures]:
         for start in range(0, len(sample), READ_PHOTOS):
             for _, features in describer.read_features(store, sample[start : start + READ_PHOTOS].tolist()):
                 yield features
 
-    start = shipped_state(tables)
+    start = first_state(tables)
     if adapt and start is None:
         raise OptionError("the preset ships no codebook that could be adapted; learn one of the atlas's own")
-    adapt = len(ids) < min_photos(tables) if adapt is None else adapt
+    adapt = len(ids) < (needed or 0) if adapt is None else adapt
     state = describer.learn(photos, len(sample), start, adapt=adapt)
     name = store.save_state(state | {"learned_from": np.array(len(ids))})
     done = 0

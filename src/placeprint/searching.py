@@ -62,22 +62,22 @@ class Searcher:
         """Search the image turned by so many degrees."""
         began = time.perf_counter()
         features = describer.turned_features(image, degrees)
-        if not len(features):
+        if not any(map(len, features)):
             return Answer(
-                (), features, degrees, {"describe": time.perf_counter() - began, "search": 0.0, "verify": 0.0}
+                (), features[0], degrees, {"describe": time.perf_counter() - began, "search": 0.0, "verify": 0.0}
             )
         descriptor = describer.descriptor(features)
         described = time.perf_counter()
         ranking = self._current_index(describer).search(descriptor[None], max(top, verify))[0]
         searched = time.perf_counter()
-        checks = self._verifier.verify(features, self._read(describer, ranking.ids[:verify].tolist()))
+        checks = self._verifier.verify(features[0], self._read(describer, ranking.ids[:verify].tolist()))
         evidence = self._evidence(ranking, checks)[:top]
         times = {
             "describe": described - began,
             "search": searched - described,
             "verify": time.perf_counter() - searched,
         }
-        return Answer(evidence, features, degrees, times)
+        return Answer(evidence, features[0], degrees, times)
 
     def _evidence(self, ranking: Ranking, checks: Sequence[Verification]) -> tuple[Evidence, ...]:
         """Return all candidates in the order of geometry and similarity together."""
@@ -113,7 +113,7 @@ class Searcher:
     def _read(self, describer: Describer, ids: Sequence[int]) -> list[LocalFeatures]:
         """Return the stored features of photos, from memory where they are."""
         missing = [i for i in ids if i not in self._features]
-        self._features.update(describer.read_features(self._store, missing))
+        self._features.update(zip(missing, describer.read_verified_features(self._store, missing), strict=True))
         found = [self._features[i] for i in ids]
         for i in ids:
             self._features.move_to_end(i)

@@ -260,6 +260,10 @@ class Answer:
         return first if first is not None and first.verdict == "same place" else None
 
 
+PhotoFeatures = tuple[LocalFeatures, ...]
+"""The local features of one photo by each extractor of a preset; the first are those that geometry verifies."""
+
+
 class Extractor(Protocol):
     """Find and describe the local features of a photo."""
 

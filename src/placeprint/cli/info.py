@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -39,8 +40,15 @@ def info(
     for name, value in rows.items():
         table.add_row(name, value)
     for stage, params in told.components.items():
-        table.add_row(stage, ", ".join(f"{key} = {value}" for key, value in params.items()))
+        for each in params if isinstance(params, list) else [params]:
+            table.add_row(stage, _in_words(each))
     out = console()
     out.print(table, highlight=False)
     for path, reason in told.errors:
         out.print(f"  skipped {path}: {reason}", style="yellow", highlight=False, markup=False, soft_wrap=True)
+
+
+def _in_words(params: Mapping[str, Any]) -> str:
+    return ", ".join(
+        f"{key} = {_in_words(value) if isinstance(value, dict) else value}" for key, value in params.items()
+    )

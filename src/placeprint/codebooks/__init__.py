@@ -7,6 +7,7 @@ float16 and named ``<component>.<field>``.
 from __future__ import annotations
 
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,3 +29,18 @@ def load_codebook(name: str) -> dict[str, NDArray[Any]]:
         raise OptionError(f"no codebook called {name!r}; known: {', '.join(known)}")
     with file.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
         return {key: arrays[key] for key in arrays.files}
+
+
+def load_codebook_file(path: str) -> dict[str, NDArray[Any]]:
+    """Read a state that was learnt or trained elsewhere.
+
+    Raises:
+        OptionError: there is no such file, or it is not an ``.npz`` of arrays.
+    """
+    if not Path(path).is_file():
+        raise OptionError(f"there is no codebook {path!r}; restore it, or choose another preset")
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return {key: arrays[key] for key in arrays.files}
+    except (OSError, ValueError, AttributeError) as error:
+        raise OptionError(f"the codebook {path!r} is not an .npz of arrays: {error}") from error

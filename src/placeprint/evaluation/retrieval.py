@@ -23,6 +23,7 @@ from placeprint.errors import DatasetError, OptionError, PhotoError
 from placeprint.evaluation.metrics import average_precisions, bootstrap_interval, first_hits, recall_at
 from placeprint.evaluation.provenance import made_by
 from placeprint.images import normalized, read_image, turn_image
+from placeprint.learning import comes_with_codebook
 from placeprint.presets import load_preset
 from placeprint.types import Answer
 
@@ -58,7 +59,7 @@ def evaluate_retrieval(
         raise OptionError(f"no codebook called {codebook!r}; known: {', '.join(CODEBOOKS)}")
     if not any(dataset.positives):
         raise DatasetError(f"no query of {dataset.name!r} has a positive; recall cannot be measured")
-    if codebook != "own" and "shipped" not in load_preset(preset).components["codebook"]:
+    if codebook != "own" and not comes_with_codebook(load_preset(preset).components):
         raise OptionError(f"the preset {preset!r} ships no codebook; measure it with the codebook 'own'")
     total = len(dataset.database) + len(dataset.queries)
     notify = progress or (lambda done, of: None)

@@ -3,13 +3,16 @@
 A preset has one table a stage, with the component's ``name`` and the parameters that differ from its
 defaults::
 
-    [extractor]    name, parameters
-    [aggregator]   name, parameters
+    [extractor]    name, parameters: of the local features that are verified
+    [aggregator]   name, parameters: of their global descriptor (optional where there is a [[fusion]])
+    [[fusion]]     weight, extractor (a table; the one above when left out), aggregator (a table): one more descriptor,
+                   joined to the others; as many as you like
     [whitener]     name, parameters, min_photos (optional: fitted from so many photos on)
     [index]        name, parameters
     [verifier]     name, parameters
-    [codebook]     shipped (name; without one the atlas learns its first from the first photos added), min_photos
-                   (from so many photos on the atlas learns its own)
+    [codebook]     shipped (name) or file (path of an .npz, from the preset's folder); without either the atlas learns
+                   its first from the first photos added. min_photos: from so many photos on the atlas learns its own;
+                   without it, never
     [store]        local_bits, descriptor_bits (4, 6 or 8)
 """
 
@@ -24,10 +27,12 @@ from typing import Any
 
 from placeprint.errors import OptionError
 
-Tables = Mapping[str, Mapping[str, Any]]
+Tables = Mapping[str, Any]
 
-REQUIRED = ("extractor", "aggregator", "index", "verifier", "codebook", "store")
-OPTIONAL = ("whitener",)
+REQUIRED = ("extractor", "index", "verifier", "codebook", "store")
+OPTIONAL = ("aggregator", "fusion", "whitener")
+FUSION = {"weight", "extractor", "aggregator"}
+CODEBOOK = {"shipped", "file", "min_photos"}
 
 
 @dataclass(frozen=True)
@@ -49,8 +54,8 @@ def preset_names() -> list[str]:
     """List the presets that ship with the package.
 
     Example:
-        >>> preset_names()
-        ['sift-vlad', 'xfeat-vlad']
+        >>> "xfeat-vlad" in preset_names()
+        True
     """
     files = resources.files(__package__).iterdir()
     return sorted(file.name.removesuffix(".toml") for file in files if file.name.endswith(".toml"))
@@ -62,8 +67,10 @@ def load_preset(name: str) -> Preset:
     Raises:
         OptionError: there is none, or the file has unknown or missing tables.
     """
+    folder = Path()
     if name.endswith(".toml"):
         path = Path(name)
+        folder = path.parent
         if not path.is_file():
             raise OptionError(f"there is no preset file {name!r}")
         text, name = path.read_text(encoding="utf-8"), path.stem
@@ -79,6 +86,8 @@ def load_preset(name: str) -> Preset:
         raise OptionError(f"the preset {name!r} is not TOML: {error}") from error
     summary = str(tables.pop("summary", ""))
     check_tables(tables, f"the preset {name!r}")
+    if "file" in tables["codebook"]:
+        tables["codebook"]["file"] = str((folder / tables["codebook"]["file"]).resolve())
     return Preset(name, summary, tables)
 
 
@@ -95,3 +104,20 @@ def check_tables(tables: Tables, what: str) -> None:
             f"{what} has unknown tables {unknown or 'none'} and lacks {missing or 'none'}; "
             f"known: {', '.join((*REQUIRED, *OPTIONAL))}"
         )
+    fusion = tables.get("fusion", [])
+    if not isinstance(fusion, list):
+        raise OptionError(f"{what} has a table [fusion]; each descriptor is a [[fusion]], in double brackets")
+    if "aggregator" not in tables and not fusion:
+        raise OptionError(f"{what} has neither [aggregator] nor [[fusion]]; it needs one to search by")
+    for item in fusion:
+        if set(item) - FUSION or "aggregator" not in item:
+            raise OptionError(
+                f"each [[fusion]] of {what} has an aggregator, and weight and extractor, got {sorted(item)}"
+            )
+    codebook = tables["codebook"]
+    if set(codebook) - CODEBOOK or {"shipped", "file"} <= set(codebook):
+        raise OptionError(
+            f"[codebook] of {what} has shipped or file, and min_photos, got {sorted(codebook) or 'nothing'}"
+        )
+    if "min_photos" not in codebook and not {"shipped", "file"} & set(codebook):
+        raise OptionError(f"[codebook] of {what} needs min_photos: nothing is shipped, so the atlas learns its own")

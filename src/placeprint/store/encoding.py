@@ -26,6 +26,9 @@ from placeprint.types import Floats, LocalFeatures
 Bytes = NDArray[np.uint8]
 Columns = dict[str, bytes | None]
 
+LOCAL_COLUMNS = ("keypoints", "descriptors", "scores", "scales", "angles")
+"""Of the features of one extractor."""
+
 CLIP = {4: 3.5, 6: 5.0, 8: 12.0}
 """By bits, in root mean squares: where the steps end. Few steps are better spent on what is frequent."""
 
@@ -112,6 +115,26 @@ def decode_features(columns: Columns, image_size: tuple[int, int], dim: int, bit
         numbers("scales"),
         numbers("angles"),
     )
+
+
+def numbered(columns: Columns, number: int) -> Columns:
+    """Return the columns under the names that the features of the extractor of this number have in the table."""
+    return {column_name(name, number): value for name, value in columns.items()}
+
+
+def numbered_back(columns: Columns, number: int) -> Columns:
+    """Return of the columns of `numbered` those of one number, under their plain names."""
+    return {name: columns[column_name(name, number)] for name in LOCAL_COLUMNS}
+
+
+def column_name(name: str, number: int) -> str:
+    """Return what a column is called in the table: the first extractor's have the plain names.
+
+    Example:
+        >>> column_name("scores", 0), column_name("scores", 2)
+        ('scores', 'scores_2')
+    """
+    return f"{name}_{number}" if number else name
 
 
 def _encode_scores(scores: Floats) -> bytes:

@@ -26,15 +26,17 @@ class Manifest:
 
     Args:
         preset: name of the preset.
-        components: the preset's tables, each with ``name`` and parameters.
+        components: the preset's tables.
         weights: sha256 by name of the weights.
+        num_extractors: count of the extractors whose features are stored.
         created_by: version of placeprint.
         format: version of the layout on disk.
     """
 
     preset: str
-    components: Mapping[str, Mapping[str, Any]]
+    components: Mapping[str, Any]
     weights: Mapping[str, str]
+    num_extractors: int
     created_by: str
     format: int = FORMAT
 
@@ -46,8 +48,9 @@ class Manifest:
             "format": self.format,
             "preset": self.preset,
             "created_by": self.created_by,
+            "num_extractors": self.num_extractors,
             "weights": dict(self.weights),
-            "components": {name: dict(table) for name, table in self.components.items()},
+            "components": dict(self.components),
         }
         write_atomically(folder / FILE_NAME, tomli_w.dumps(content).encode())
 
@@ -74,6 +77,7 @@ class Manifest:
                 str(content["preset"]),
                 content["components"],
                 content["weights"],
+                int(content.get("num_extractors", 1)),
                 str(content["created_by"]),
                 version,
             )

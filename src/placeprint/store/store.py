@@ -3,7 +3,8 @@
     atlas/
       atlas.toml     what made it
       state/*.npz    what was learnt (codebook, whitening), named by its content
-      local.lance    id | keypoints | descriptors | scores | scales | angles, as bytes
+      local.lance    id | keypoints | descriptors | scores | scales | angles, as bytes; and for every further
+                     extractor n the same columns, named keypoints_n ...
       images.lance   id | path | sha256 | file size and time | width height | location | descriptor | state | error
       write.lock     held by the one process that writes
 
@@ -30,7 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from placeprint.errors import AtlasBusyError, AtlasExistsError, AtlasFormatError
-from placeprint.store.encoding import Columns
+from placeprint.store.encoding import LOCAL_COLUMNS, Columns, column_name
 from placeprint.store.files import write_atomically, writing
 from placeprint.store.manifest import FILE_NAME, Manifest
 from placeprint.store.tables import Table
@@ -38,7 +39,6 @@ from placeprint.types import Ids
 
 State = dict[str, NDArray[Any]]
 
-LOCAL_COLUMNS = ("keypoints", "descriptors", "scores", "scales", "angles")
 PHOTO_COLUMNS = ("id", "path", "sha256", "file_size", "file_time", "width", "height", "lat", "lon", "time")
 
 
@@ -88,7 +88,7 @@ class Store:
         self.folder = folder
         self.manifest = Manifest.read(folder)
         self._images = Table(folder / "images.lance", _images_schema())
-        self._local = Table(folder / "local.lance", _local_schema())
+        self._local = Table(folder / "local.lance", _local_schema(self.manifest.num_extractors))
         for table in (self._images, self._local):
             if not (table.path / "_versions").is_dir():
                 raise AtlasFormatError(f"the atlas {str(folder)!r} lacks {table.path.name}; make it anew")
@@ -117,7 +117,7 @@ class Store:
                 )
         with writing(folder.parent):
             folder.mkdir(parents=True, exist_ok=True)
-        Table(folder / "local.lance", _local_schema()).create()
+        Table(folder / "local.lance", _local_schema(manifest.num_extractors)).create()
         Table(folder / "images.lance", _images_schema()).create()
         manifest.write(folder)
         return cls(folder)
@@ -211,9 +211,10 @@ class Store:
             if rows:
                 yield np.array([i for i, _ in rows], np.int64), [data for _, data in rows]
 
-    def local_columns(self, ids: Sequence[int]) -> dict[int, Columns]:
-        """Return the encoded local features of photos by id; photos without are left out."""
-        return {row["id"]: row for row in self._local.take(ids, LOCAL_COLUMNS)}
+    def local_columns(self, ids: Sequence[int], extractor: int = 0) -> dict[int, Columns]:
+        """Return the encoded local features of one extractor, of photos by id; photos without are left out."""
+        names = [column_name(name, extractor) for name in LOCAL_COLUMNS]
+        return {row["id"]: row for row in self._local.take(ids, names)}
 
     def save_state(self, state: Mapping[str, NDArray[Any]]) -> str:
         """Save what was learnt under a name made of its content, and return the name."""
@@ -356,7 +357,8 @@ def _images_schema() -> Any:
     )
 
 
-def _local_schema() -> Any:
+def _local_schema(extractors: int) -> Any:
     import pyarrow as pa
 
-    return pa.schema([("id", pa.int64()), *((name, pa.large_binary()) for name in LOCAL_COLUMNS)])
+    names = [column_name(name, number) for number in range(extractors) for name in LOCAL_COLUMNS]
+    return pa.schema([("id", pa.int64()), *((name, pa.large_binary()) for name in names)])
