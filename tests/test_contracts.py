@@ -15,8 +15,10 @@ from tests.conftest import make_scene, random_features
 
 SMALL: dict[str, dict[str, Any]] = {
     "bow": {"num_words": 8},
+    "cgd": {"projected_dim": 4},
     "fisher": {"num_gaussians": 4},
     "netvlad": {"num_clusters": 8},
+    "regional-vlad": {"num_words": 8},
     "vlad": {"num_words": 8},
     "pca-whitening": {"dim": 8},
 }

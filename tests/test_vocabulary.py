@@ -36,7 +36,7 @@ def test_a_stream_gives_the_same_words_in_bounded_memory(monkeypatch: pytest.Mon
 
     words = learn_words_from(blocks, 4, passes=2)
     # two passes of Lloyd over everything end at the means of everything
-    nearest = nearest_words(rows, words, 1)[0][:, 0]
+    nearest = nearest_words(rows, words)[:, 0]
     means = np.stack([rows[nearest == word].mean(axis=0) for word in range(4)])
     np.testing.assert_allclose(words, means, atol=1e-4)
     assert sum(given) == 3 * len(rows)
@@ -79,3 +79,15 @@ def test_nothing_sums_to_nothing() -> None:
 def test_too_few_descriptors_are_refused() -> None:
     with pytest.raises(ShapeError, match="codebook of 8 words needs as many descriptors, got 3"):
         learn_words(np.ones((3, 2), np.float32), 8)
+
+
+@pytest.mark.parametrize("cached", [10, 1 << 18])
+def test_the_nearest_words_are_those_of_a_plain_sort(monkeypatch: pytest.MonkeyPatch, cached: int) -> None:
+    monkeypatch.setattr(vocabulary, "CACHED", cached)
+    generator = np.random.default_rng(0)
+    rows, words = generator.normal(size=(40, 5)).astype(np.float32), generator.normal(size=(7, 5)).astype(np.float32)
+    distances = ((rows[:, None].astype(float) - words) ** 2).sum(axis=2)
+    np.testing.assert_array_equal(nearest_words(rows, words, 3), np.argsort(distances, axis=1)[:, :3])
+    assert nearest_words(rows[:0], words).shape == (0, 1)
+    # of two words in the same place the first comes first
+    assert nearest_words(rows, words[[0, 0]], 2).tolist() == [[0, 1]] * 40

@@ -27,5 +27,7 @@ def power_law(values: NDArray[np.floating], exponent: float) -> Floats:
         >>> power_law(np.array([4.0, -9.0]), 0.5).tolist()
         [2.0, -3.0]
     """
-    magnitude = np.abs(np.asarray(values, np.float32)) ** np.float32(exponent)
-    return np.asarray(np.copysign(magnitude, values), np.float32)
+    given = np.asarray(values, np.float32)
+    # a plain 0.5 is a square root to NumPy, one of its own types is not
+    result = np.asarray(np.abs(given) ** float(exponent), np.float32)
+    return np.copysign(result, given, out=result)

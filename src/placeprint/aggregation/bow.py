@@ -104,7 +104,7 @@ class BoW:
         codebook, rows = self._codebook(), features.descriptors
         if rows.shape[1] != codebook.shape[1]:
             raise ShapeError(f"descriptors must have shape (any, {codebook.shape[1]}), got {rows.shape}")
-        words = nearest_words(rows, codebook, 1)[0][:, 0]
+        words = nearest_words(rows, codebook)[:, 0]
         return np.bincount(words, minlength=len(codebook)).astype(np.float32)
 
     def _codebook(self) -> Floats:

@@ -26,6 +26,7 @@ from typing import Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from placeprint.aggregation.projection import pca_whitening
 from placeprint.errors import NotFittedError, OptionError, ShapeError
 from placeprint.numerics import normalize
 from placeprint.types import Floats, Ids, LocalFeatures
@@ -260,7 +261,12 @@ class RMAC(Pooling):
         self.mean_, self.projection_ = np.zeros(0, np.float32), np.zeros((0, 0), np.float32)
         if self.whitened_dim:
             rows = np.concatenate([self.regions(photo) for photo in features])
-            self.mean_, self.projection_ = _pca_whitening(rows, self.whitened_dim, self.shrinkage)
+            if len(rows) <= self.whitened_dim or rows.shape[1] < self.whitened_dim:
+                raise ShapeError(
+                    f"whitening to {self.whitened_dim} needs regions of shape (n > {self.whitened_dim}, "
+                    f"d >= {self.whitened_dim}), got {rows.shape}"
+                )
+            self.mean_, self.projection_ = pca_whitening(rows, self.whitened_dim, self.shrinkage)
         return self
 
     def adapt(self, features: Sequence[LocalFeatures]) -> Self:
@@ -341,15 +347,3 @@ def _places(features: LocalFeatures, axis: int, spacing: float) -> tuple[Ids, in
     count = max(1, round(features.image_size[axis] / spacing))
     places = np.floor((features.keypoints[:, axis] + 0.5) / spacing).astype(np.int64)
     return np.clip(places, 0, count - 1), count
-
-
-def _pca_whitening(rows: Floats, dim: int, shrinkage: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return the mean ``(d,)`` and the projection ``(d, dim)`` that whitens ``(n, d)`` rows."""
-    if len(rows) <= dim or rows.shape[1] < dim:
-        raise ShapeError(f"whitening to {dim} needs regions of shape (n > {dim}, d >= {dim}), got {rows.shape}")
-    mean = rows.mean(axis=0)
-    centered = (rows - mean).astype(np.float64)
-    values, vectors = np.linalg.eigh(centered.T @ centered / len(rows))
-    values, vectors = np.maximum(values[::-1][:dim], 0), vectors[:, ::-1][:, :dim]
-    scale = (values + shrinkage * values.mean() + 1e-12) ** -0.5
-    return mean, (vectors * scale).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Local descriptors projected before they are aggregated: ``x <- P^T (x - m) / |...|``."""
+"""Projections inside of an aggregator, ``x <- P^T (x - m) / |...|``: of local descriptors, or of pooled regions."""
 
 from __future__ import annotations
 
@@ -30,6 +30,23 @@ def local_pca(rows: Floats, dim: int, whitening: float) -> tuple[Floats, Floats]
     values, vectors = values[::-1][:dim], vectors[:, ::-1][:, :dim]
     scale = (np.maximum(values, 0) + 1e-6) ** -whitening
     return mean.astype(np.float32), (vectors * scale).astype(np.float32)
+
+
+def pca_whitening(rows: Floats, dim: int, shrinkage: float, power: float = 0.5) -> tuple[Floats, Floats]:
+    """Return the mean ``(d,)`` and the projection ``(d, dim)`` that whitens ``(n, d)`` rows, n above 0.
+
+    Args:
+        rows: vectors.
+        dim: eigenvectors kept, those of the largest eigenvalues; d at most.
+        shrinkage: added to the eigenvalues, as a share of the mean of those kept.
+        power: exponent of the eigenvalues each is divided by; 0.5 whitens fully, 0 only turns and shortens.
+    """
+    mean = rows.mean(axis=0)
+    centered = (rows - mean).astype(np.float64)
+    values, vectors = np.linalg.eigh(centered.T @ centered / len(rows))
+    values, vectors = np.maximum(values[::-1][:dim], 0), vectors[:, ::-1][:, :dim]
+    scale = (values + shrinkage * values.mean() + 1e-12) ** -power
+    return mean, (vectors * scale).astype(np.float32)
 
 
 def project(rows: Floats, mean: Floats, projection: Floats) -> Floats:

@@ -8,12 +8,18 @@ the residuals are summed word by word::
 followed by normalisations, each an option here:
 
 - residual (RN): ``r(v) = v / |v|``, so that each feature counts the same (Delhumeau et al., ACM MM 2013);
+- sum: V_k divided by how many descriptors went to word k, so that words count the same however many features they have
+  (the mass normalization of the VLFeat library); with soft assignment by the sum of their weights;
 - power law: ``sign(v) |v| ** power``, 0.5 being the signed square root (Jegou et al., PAMI 2012);
 - intra: each V_k to unit length, against bursts (Arandjelovic and Zisserman, CVPR 2013);
 - L2 of the whole, always.
 
 Soft assignment: with ``assignments = m > 1`` a descriptor goes to its m nearest words with weights
 ``exp(-(d_j^2 - d_1^2) / softness)``, normalised over the m; each word gets the residuals to itself only.
+
+Several vocabularies (Jegou and Chum, ECCV 2012): each of ``vocabularies`` codebooks is learnt from another seed, so
+from other first words and, where there are many descriptors, from another sample of them. Their unit VLADs follow each
+other in the result. The paper then whitens them together, which takes out what they share: the whitener's job here.
 
 Before all that, local descriptors may be projected and normalised again, ``x <- P^T (x - m) / |...|``, by one of
 
@@ -31,8 +37,9 @@ leave it nearly as it was.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +50,9 @@ from placeprint.errors import NotFittedError, OptionError, ShapeError
 from placeprint.numerics import normalize, power_law
 from placeprint.types import Floats, LocalFeatures
 
+SHORTEST = np.float32(1e-12)
+"""What a residual is divided by at least when it is normalized."""
+
 
 @dataclass(kw_only=True, eq=False)
 class VLAD:
@@ -50,7 +60,9 @@ class VLAD:
 
     Args:
         num_words: K, size of the codebook.
+        vocabularies: codebooks of K words, each with a VLAD of its own.
         residual_normalization: RN, see the module.
+        sum_normalization: see the module.
         power: exponent of the power law; 1 for none.
         intra_normalization: see the module.
         assignments: words a descriptor goes to.
@@ -65,7 +77,9 @@ class VLAD:
     """
 
     num_words: int = 64
+    vocabularies: int = 1
     residual_normalization: bool = True
+    sum_normalization: bool = False
     power: float = 0.5
     intra_normalization: bool = False
     assignments: int = 1
@@ -83,14 +97,14 @@ class VLAD:
 
     @property
     def dim(self) -> int:
-        """Length of the global descriptor, K x D.
+        """Length of the global descriptor, K x D, as many times as there are vocabularies.
 
         Raises:
             NotFittedError: the codebook has not been learnt.
         """
         return int(self._codebook().size)
 
-    def fit(self, features: Sequence[LocalFeatures]) -> VLAD:
+    def fit(self, features: Sequence[LocalFeatures]) -> Self:
         """Learn local PCA, when ``local_dim`` is set, and the codebook; return self.
 
         Raises:
@@ -101,7 +115,7 @@ class VLAD:
         self.mean_, self.projection_ = local_pca(stacked(features), self.local_dim, self.local_whitening)
         return self.refit(features)
 
-    def fit_metric(self, first: Floats, second: Floats, shrinkage: float = 0.1) -> VLAD:
+    def fit_metric(self, first: Floats, second: Floats, shrinkage: float = 0.1) -> Self:
         """Learn the projection from descriptors of the same points in two photos; return self.
 
         Args:
@@ -121,7 +135,7 @@ class VLAD:
         self.projection_ = ((vectors * scale / scale.mean()) @ vectors.T).astype(np.float32)
         return self
 
-    def refit(self, features: Sequence[LocalFeatures]) -> VLAD:
+    def refit(self, features: Sequence[LocalFeatures]) -> Self:
         """Learn a new codebook in the projection there is; return self.
 
         Raises:
@@ -131,12 +145,15 @@ class VLAD:
         rows = self.project(stacked(features), check=False)
         if self.mean_ is None or self.projection_ is None:
             self.mean_, self.projection_ = np.zeros(0, np.float32), np.zeros((0, 0), np.float32)
-        self.codebook_ = learn_words(
-            rows, self.num_words, spherical=self.spherical, iterations=self.iterations, seed=self.seed
+        self.codebook_ = np.concatenate(
+            [
+                learn_words(rows, self.num_words, spherical=self.spherical, iterations=self.iterations, seed=seed)
+                for seed in range(self.seed, self.seed + self.vocabularies)
+            ]
         )
         return self
 
-    def adapt(self, features: Sequence[LocalFeatures]) -> VLAD:
+    def adapt(self, features: Sequence[LocalFeatures]) -> Self:
         """Move the codebook to the photos of another collection; return self.
 
         Local PCA stays as it was learnt.
@@ -144,35 +161,65 @@ class VLAD:
         Raises:
             NotFittedError: there is no codebook to move.
         """
-        before = self._codebook()
         rows = self.project(stacked(features))
-        codebook = before.copy()
-        for _ in range(self.adapt_rounds):
-            sums, counts = sums_and_counts([rows], codebook)
-            codebook = (sums + self.adapt_strength * before) / (counts + self.adapt_strength)[:, None]
-        self.codebook_ = codebook.astype(np.float32)
+        self.codebook_ = np.concatenate([self._adapted(words, rows) for words in self._codebooks()])
         return self
 
     def aggregate(self, features: LocalFeatures) -> Floats:
-        """Return the ``(K x D,)`` unit VLAD of one photo, zeros without features.
+        """Return the ``(dim,)`` unit VLAD of one photo, zeros without features.
 
         Raises:
             NotFittedError: the codebook has not been learnt.
-            ShapeError: the descriptors have another length than those it was learnt from.
+            ShapeError: the descriptors have another length than those it was learnt from, or the codebook is of
+                another size than the parameters say.
         """
-        codebook = self._codebook()
+        vector: Floats = self.normalized(*self.residual_sums(features))[0]
+        return vector
+
+    def residual_sums(
+        self, features: LocalFeatures, parts: NDArray[np.intp] | None = None, num_parts: int = 1
+    ) -> tuple[Floats, Floats]:
+        """Return the sums V of parts of a photo, before they are normalized: those of disjoint parts can be added.
+
+        Args:
+            features: of the photo.
+            parts: ``(n,)`` the part each feature is in, from 0 on; None for one part.
+            num_parts: p.
+
+        Returns:
+            ``(p, M, D)`` sums for all M words of all vocabularies, and ``(p, M)`` the weights of the descriptors that
+            went to each word, added up.
+
+        Raises:
+            NotFittedError: see `aggregate`.
+            ShapeError: see `aggregate`.
+        """
         rows = self.project(np.asarray(features.descriptors, np.float32))
-        total = np.zeros_like(codebook)
-        if len(rows):
-            for words, weights in self._assign(rows):
-                residuals = rows - codebook[words]
-                if self.residual_normalization:
-                    residuals = normalize(residuals)
-                total += sum_by_word(residuals * weights[:, None], words, len(codebook))
-        total = power_law(total, self.power) if self.power != 1 else total
+        codebook = self._codebook()
+        words = self._nearest(rows)
+        residuals = codebook.take(words, axis=0)
+        np.subtract(rows[:, None], residuals, out=residuals)
+        lengths = np.sqrt(np.einsum("nad,nad->na", residuals, residuals))
+        shares = self._shares(lengths)
+        scale = shares / np.maximum(lengths, SHORTEST) if self.residual_normalization else shares
+        residuals *= scale[..., None]
+        size = num_parts * len(codebook)
+        places = (words if parts is None else words + parts[:, None] * len(codebook)).ravel()
+        sums = sum_by_word(residuals.reshape(-1, rows.shape[1]), places, size)
+        masses = np.bincount(places, shares.ravel(), size).astype(np.float32)
+        return sums.reshape(num_parts, *codebook.shape), masses.reshape(num_parts, len(codebook))
+
+    def normalized(self, sums: Floats, masses: Floats) -> Floats:
+        """Return the ``(p, dim)`` unit VLADs of what `residual_sums` gives for p parts; zeros stay zeros."""
+        if self.sum_normalization:
+            sums = np.asarray(sums / np.where(masses > 0, masses, 1)[..., None], np.float32)
+        if self.power != 1:
+            sums = power_law(sums, self.power)
         if self.intra_normalization:
-            total = normalize(total)
-        return normalize(total.ravel())
+            sums = normalize(sums)
+        units = normalize(sums.reshape(len(sums), self.vocabularies, -1))
+        together = units.reshape(len(sums), -1)
+        return normalize(together) if self.vocabularies > 1 else together
 
     def project(self, descriptors: Floats, *, check: bool = True) -> Floats:
         """Return ``(n, d)`` local descriptors as the codebook sees them: projected, where there is a projection.
@@ -189,23 +236,51 @@ class VLAD:
             return descriptors
         return project(descriptors, self.mean_, self.projection_)
 
-    def _assign(self, rows: Floats) -> Iterator[tuple[NDArray[np.intp], Floats]]:
-        """Yield the nearest words of all rows with weights, then the second nearest, and so on."""
-        words, distances = nearest_words(rows, self._codebook(), min(self.assignments, self.num_words))
-        weights = np.exp((distances[:, :1] - distances) / np.float32(self.softness))
-        weights /= weights.sum(axis=1, keepdims=True)
-        yield from zip(words.T, weights.T, strict=True)
+    def _nearest(self, rows: Floats) -> NDArray[np.intp]:
+        """Return ``(n, a)``: rows of the codebook, those of one vocabulary after the other, nearest first in each."""
+        count = min(self.assignments, self.num_words)
+        found = [
+            nearest_words(rows, words, count) + number * self.num_words
+            for number, words in enumerate(self._codebooks())
+        ]
+        return np.concatenate(found, axis=1)
+
+    def _shares(self, lengths: Floats) -> Floats:
+        """Return ``(n, a)``: how much each descriptor goes to each of its words, 1 in all in every vocabulary."""
+        if self.assignments == 1:
+            return np.ones_like(lengths)
+        squared = (lengths * lengths).reshape(len(lengths), self.vocabularies, lengths.shape[1] // self.vocabularies)
+        weights = np.exp((squared[..., :1] - squared) / np.float32(self.softness))
+        return np.asarray((weights / weights.sum(axis=2, keepdims=True)).reshape(lengths.shape), np.float32)
+
+    def _adapted(self, before: Floats, rows: Floats) -> NDArray[np.float32]:
+        """Return the ``(K, D)`` words of one vocabulary moved to descriptors."""
+        words = before.copy()
+        for _ in range(self.adapt_rounds):
+            sums, counts = sums_and_counts([rows], words)
+            words = (sums + self.adapt_strength * before) / (counts + self.adapt_strength)[:, None]
+        return words.astype(np.float32)
+
+    def _codebooks(self) -> NDArray[np.float32]:
+        """Return the words of each vocabulary, ``(vocabularies, K, D)``."""
+        codebook = self._codebook()
+        return codebook.reshape(self.vocabularies, self.num_words, codebook.shape[1])
 
     def _codebook(self) -> NDArray[np.float32]:
         if self.codebook_ is None:
             raise NotFittedError("VLAD has no codebook; call fit first")
-        return self.codebook_
+        if len(self.codebook_) != self.num_words * self.vocabularies:
+            raise ShapeError(
+                f"{self.vocabularies} x {self.num_words} words were asked for, the codebook has {len(self.codebook_)}; "
+                "learn it anew by fit or refit, or set num_words and vocabularies to what it was learnt with"
+            )
+        return np.asarray(self.codebook_, np.float32)  # products of float16, as codebooks are shipped, are not exact
 
     def _check(self) -> None:
-        if self.num_words < 1 or self.assignments < 1 or self.local_dim < 0:
+        if min(self.num_words, self.vocabularies, self.assignments) < 1 or self.local_dim < 0:
             raise OptionError(
-                "num_words and assignments must be at least 1 and local_dim at least 0, got "
-                f"{self.num_words}, {self.assignments}, {self.local_dim}"
+                "num_words, vocabularies and assignments must be at least 1 and local_dim at least 0, got "
+                f"{self.num_words}, {self.vocabularies}, {self.assignments}, {self.local_dim}"
             )
         if self.power <= 0 or self.softness <= 0:
             raise OptionError(f"power and softness must be positive, got {self.power}, {self.softness}")

@@ -19,7 +19,9 @@ from placeprint.types import Floats, LocalFeatures
 SAMPLE = 256
 """Descriptors a word is learnt from at most, FAISS's own measure of enough."""
 BLOCK = 20_000
-"""Descriptors compared with the words at once."""
+"""Descriptors assigned and summed at once."""
+CACHED = 1 << 18
+"""Entries of the table of descriptors and words at once: a megabyte, which a cache holds."""
 
 
 def stacked(features: Sequence[LocalFeatures]) -> Floats:
@@ -98,24 +100,32 @@ def sums_and_counts(blocks: Iterable[Floats], words: Floats) -> tuple[Floats, Fl
     sums, counts = np.zeros_like(words, np.float64), np.zeros(len(words))
     for whole in blocks:
         for block in (whole[start : start + BLOCK] for start in range(0, len(whole), BLOCK)):
-            nearest = nearest_words(block, words, 1)[0][:, 0]
+            nearest = nearest_words(block, words)[:, 0]
             sums += sum_by_word(block, nearest, len(words))
             counts += np.bincount(nearest, minlength=len(words))
     return sums.astype(np.float32), counts.astype(np.float32)
 
 
-def nearest_words(rows: Floats, words: Floats, count: int) -> tuple[NDArray[np.intp], Floats]:
-    """Return the ``(n, count)`` nearest words of ``(n, d)`` rows, nearest first, and their squared distances."""
-    lengths = (rows * rows).sum(axis=1)[:, None]
-    distances = lengths - 2 * (rows @ words.T) + (words * words).sum(axis=1)
-    rank = np.arange(len(rows))
-    found = np.empty((len(rows), count), np.intp)
-    nearest = np.empty((len(rows), count), np.float32)
-    for column in range(count):
-        found[:, column] = distances.argmin(axis=1)
-        nearest[:, column] = distances[rank, found[:, column]]
-        distances[rank, found[:, column]] = np.inf
-    return found, nearest
+def nearest_words(rows: Floats, words: Floats, count: int = 1) -> NDArray[np.intp]:
+    """Return the ``(n, count)`` nearest words of ``(n, d)`` rows, nearest first; of two as near the first comes first.
+
+    The nearest word has the largest ``x . c - |c|^2 / 2``: that is one product of matrices, with a column more.
+    """
+    n, dim = rows.shape
+    extended, columns = np.empty((n, dim + 1), np.float32), np.empty((len(words), dim + 1), np.float32)
+    extended[:, :dim], extended[:, dim] = rows, 1
+    columns[:, :dim], columns[:, dim] = words, -0.5 * np.einsum("kd,kd->k", words, words)
+    found = np.empty((n, count), np.intp)
+    step = max(1, CACHED // len(words))
+    table = np.empty((min(n, step), len(words)), np.float32)
+    for start in range(0, n, step):
+        some = slice(start, min(n, start + step))
+        scores = np.matmul(extended[some], columns.T, out=table[: some.stop - start])
+        for column in range(count):
+            if column:
+                scores[np.arange(len(scores)), found[some, column - 1]] = -np.inf
+            scores.argmax(axis=1, out=found[some, column])
+    return found
 
 
 def sum_by_word(rows: Floats, words: NDArray[np.intp], num_words: int) -> Floats:
@@ -125,11 +135,10 @@ def sum_by_word(rows: Floats, words: NDArray[np.intp], num_words: int) -> Floats
         >>> sum_by_word(np.array([[1.0], [2.0], [4.0]], np.float32), np.array([1, 0, 1]), 3).tolist()
         [[2.0], [5.0], [0.0]]
     """
-    order = np.argsort(words, kind="stable")
-    used, starts = np.unique(words[order], return_index=True)
     sums = np.zeros((num_words, rows.shape[1]), np.float32)
-    if len(rows):
-        sums[used] = np.add.reduceat(rows[order], starts, axis=0)
+    # the place of every value: NumPy adds at flat places many times faster than at whole rows
+    places = np.arange(sums.size).reshape(sums.shape).take(words, axis=0)
+    np.add.at(sums.reshape(-1), places.reshape(-1), rows.reshape(-1))
     return sums
 
 

@@ -1,0 +1,167 @@
+"""CGD over the cells of a map: several poolings, each projected, put together (Jun et al., arXiv 1903.10663).
+
+What `networks.cgd` makes of a map, in NumPy, from features that bring the map back (`aggregation.pooling` says how).
+The letters of the configuration name the poolings: S is SPoC, M is MAC, G is GeM. With u_i the unit vector of pooling
+i and P_i a projection to ``projected_dim / n`` values::
+
+    f_i = P_i^T (u_i - m_i),   f = [f_1 / |f_1|, ..., f_n / |f_n|],   descriptor = f / |f|
+
+The projections are one of
+
+- those of a trained network (`from_network`): its linear layers have no bias, so m_i = 0, and the numbers are the
+  network's own. `refit` and `adapt` keep them.
+- PCA of the unit vectors of each branch, learned from photos without training (`fit`), by choice whitened as
+  `whitening.PCAWhitening` does. `refit` learns it anew, `adapt` keeps it, which few photos would spoil.
+
+Departures: the second kind is ours; the paper only knows trained layers. A branch's PCA is never longer than the map
+has channels. It needs more photos than it has values; from fewer, nothing is learned, the projection is the identity,
+and the descriptor n x C long. Without training p is what it is set to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from placeprint.aggregation.pooling import MAC, GeM, SPoC
+from placeprint.aggregation.projection import pca_whitening
+from placeprint.errors import NotFittedError, OptionError, ShapeError
+from placeprint.numerics import normalize
+from placeprint.types import Floats, LocalFeatures
+
+if TYPE_CHECKING:
+    from placeprint.networks import cgd as networks
+
+LETTERS = "SMG"
+
+
+@dataclass(kw_only=True, eq=False)
+class CGD:
+    """Combination of global descriptors.
+
+    Args:
+        config: letters of the poolings, each once.
+        projected_dim: length of the descriptor, a multiple of the count of letters; shorter where the map has not the
+            channels, see the module.
+        p: exponent of GeM, above 0, until a trained network brings its own.
+        power: of the whitening; 0.5 whitens fully, 0 is plain PCA.
+        shrinkage: of the whitening, as a share of the mean of the eigenvalues.
+        use_scores: false counts every feature the same, for features whose scores are no lengths.
+    """
+
+    config: str = "SG"
+    projected_dim: int = 1536
+    p: float = 3.0
+    power: float = 0.0
+    shrinkage: float = 0.01
+    use_scores: bool = True
+    means_: NDArray[np.float32] | None = field(default=None, init=False)
+    projections_: NDArray[np.float32] | None = field(default=None, init=False)
+    p_: NDArray[np.float32] | None = field(default=None, init=False)
+    trained_: NDArray[np.bool_] | None = field(default=None, init=False)
+
+    @property
+    def dim(self) -> int:
+        """Length of the global descriptor.
+
+        Raises:
+            NotFittedError: there are no projections.
+        """
+        _, projections = self._learned()
+        return int(projections.shape[0] * projections.shape[2])
+
+    def fit(self, features: Sequence[LocalFeatures]) -> Self:
+        """Learn a projection for each branch, whether there are trained ones or not; return self.
+
+        Raises:
+            ShapeError: there are no photos.
+            OptionError: a parameter is out of its range.
+        """
+        self._check()
+        if not features:
+            raise ShapeError("CGD learns its projections from photos, got none")
+        self.p_, self.trained_ = np.array([self.p], np.float32), np.array(False)
+        branches = np.stack([self._pooled(photo) for photo in features], axis=1)
+        count, channels = len(branches), branches.shape[2]
+        length = min(self.projected_dim // count, channels)
+        if len(features) > length:
+            learned = [pca_whitening(rows, length, self.shrinkage, self.power) for rows in branches]
+        else:
+            learned = [(np.zeros(channels, np.float32), np.eye(channels, dtype=np.float32))] * count
+        self.means_ = np.stack([mean for mean, _ in learned])
+        self.projections_ = np.stack([projection for _, projection in learned])
+        return self
+
+    def refit(self, features: Sequence[LocalFeatures]) -> Self:
+        """Do as `fit`, but keep what was trained."""
+        return self if self.trained_ is not None and self.trained_ else self.fit(features)
+
+    def adapt(self, features: Sequence[LocalFeatures]) -> Self:
+        """Keep the projections; learn like `fit` where there are none."""
+        return self.fit(features) if self.projections_ is None else self
+
+    def aggregate(self, features: LocalFeatures) -> Floats:
+        """Return the ``(dim,)`` unit vector of one photo, zeros without features.
+
+        Raises:
+            NotFittedError: there are no projections.
+            ShapeError: the descriptors have another length than those the projections were learned from.
+        """
+        means, projections = self._learned()
+        if features.descriptors.shape[1] != means.shape[1]:
+            raise ShapeError(f"descriptors must have shape (any, {means.shape[1]}), got {features.descriptors.shape}")
+        pooled = self._pooled(features)
+        blocks = np.einsum("nc,nck->nk", pooled - means, projections)
+        return normalize((normalize(blocks) * pooled.any(axis=1, keepdims=True)).ravel())
+
+    def _pooled(self, features: LocalFeatures) -> Floats:
+        """Return what the poolings give, ``(n, C)`` unit rows."""
+        assert self.p_ is not None  # callers have set or checked it
+        p = float(self.p_[0]) if len(self.p_) == 1 else tuple(self.p_.tolist())
+        poolings: dict[str, SPoC | MAC | GeM] = {
+            "S": SPoC(use_scores=self.use_scores),
+            "M": MAC(use_scores=self.use_scores),
+            "G": GeM(p=p, use_scores=self.use_scores),
+        }
+        return np.stack([poolings[letter].aggregate(features) for letter in self.config])
+
+    def _learned(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        if self.means_ is None or self.projections_ is None or self.p_ is None:
+            raise NotFittedError("CGD has no projections; call fit first, or take those of a network by from_network")
+        return self.means_, self.projections_
+
+    def _check(self) -> None:
+        config = self.config
+        if not config or set(config) - set(LETTERS) or len(set(config)) < len(config):
+            raise OptionError(f"a configuration of CGD has some of the letters S, M and G, each once, got {config!r}")
+        if self.projected_dim < 1 or self.projected_dim % len(config):
+            raise OptionError(
+                f"projected_dim must be a multiple of {len(config)}, the branches of {config!r}, got "
+                f"{self.projected_dim}"
+            )
+        if self.p <= 0 or self.power < 0 or self.shrinkage < 0:
+            raise OptionError(
+                f"p must be above 0, power and shrinkage not negative, got {self.p}, {self.power}, {self.shrinkage}"
+            )
+
+
+def from_network(network: networks.CGD) -> CGD:
+    """Return what gives the network's descriptors from the cells of its backbone's map.
+
+    Args:
+        network: trained; it is left as it is, and what is returned has copies.
+    """
+    from placeprint.networks.pooling import GeM as TrainedGeM
+
+    made = CGD(config=network.config, projected_dim=network.dim)
+    layers = [next(layer.parameters()).detach().cpu().numpy() for layer in network.projections]
+    made.projections_ = np.stack([layer.T for layer in layers]).astype(np.float32)
+    made.means_ = np.zeros(made.projections_.shape[:2], np.float32)
+    exponents = [pool.p.detach().cpu().numpy() for pool in network.poolings if isinstance(pool, TrainedGeM)]
+    made.p_ = np.array(exponents[0] if exponents else [made.p], np.float32)
+    made.trained_ = np.array(True)
+    return made
