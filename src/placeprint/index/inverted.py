@@ -1,0 +1,87 @@
+"""Inverted lists: rows are put into lists by their nearest center, and a query looks into a few lists only, by FAISS.
+
+    list_i = argmax_l c_l . x_i,    looked into: the ``probes`` lists of greatest c_l . q
+
+The centers are learned by k-means with unit centers. In a list a row is its difference to the center, as float16, in 8
+bits a value, or as a product code: score = q . c + q . (x - c)'. Sivic and Zisserman, ICCV 2003, for the lists; Jegou
+et al., PAMI 2011, section IV, for codes of residuals in them.
+
+Choices:
+
+- There are ``4 sqrt(n)`` lists of the n rows held when it learns, so finding the lists takes about as long as looking
+  into some of them; but never so many that one has fewer than 39 rows to learn from. So ``train_rows`` bounds their
+  count: with 20,000 there are at most 512.
+- With product codes, lengths that the parts do not divide are filled up with zeros, as in `index.product`.
+- When it learns, on which rows, and what ``refine`` does: see `index.coded`.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from placeprint.index.coded import ITERATIONS, MIN_ROWS, ROWS_PER_CENTROID, CodedIndex, Held, require
+from placeprint.index.product import padded_length
+
+CODES = re.compile(r"fp16|sq8|pq([1-9]\d*)")
+
+
+@dataclass(kw_only=True, eq=False)
+class InvertedIndex(CodedIndex):
+    """Inner-product search in the lists nearest to the query.
+
+    Args:
+        num_lists: count of lists; 0 for 4 times the root of the count of rows.
+        probes: lists a query looks into.
+        codes: how rows are held: ``"fp16"``, ``"sq8"``, or ``"pq64"``, for 64 bytes a row, or another number.
+        refine: 0, or how many times as many candidates are ranked by their float16 rows, which are then kept too.
+        train_rows: lists are learned when there are so many rows, or at the first search if there are 1000, with
+            product codes 9984, and 39 a list.
+        seed: of k-means and of the draw of the rows that are learned from.
+
+    Raises:
+        OptionError: ``codes`` is none of these, ``num_lists`` or ``refine`` is below 0, or ``probes`` or
+            ``train_rows`` below 1.
+    """
+
+    num_lists: int = 0
+    probes: int = 16
+    codes: str = "sq8"
+    refine: int = 0
+    train_rows: int = 20_000
+    seed: int = 0
+    _held: Held = field(default_factory=Held, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        require(CODES.fullmatch(self.codes) is not None, "codes", "'fp16', 'sq8' or 'pq' and a number", self.codes)
+        require(self.num_lists >= 0, "num_lists", "0 or more", self.num_lists)
+        require(self.probes >= 1, "probes", "at least 1", self.probes)
+        require(self.refine >= 0, "refine", "0 or more", self.refine)
+        require(self.train_rows >= 1, "train_rows", "at least 1", self.train_rows)
+
+    def _minimum(self) -> int:
+        least = ROWS_PER_CENTROID << 8 if self.codes.startswith("pq") else MIN_ROWS
+        return max(least, ROWS_PER_CENTROID * self.num_lists)
+
+    def _refined(self) -> int:
+        return self.refine
+
+    def _untrained(self, dim: int, count: int, sample: int) -> Any:
+        import faiss
+
+        lists = self.num_lists or min(round(4 * math.sqrt(count)), sample // ROWS_PER_CENTROID)
+        metric, kinds = faiss.METRIC_INNER_PRODUCT, faiss.ScalarQuantizer
+        index: Any
+        if self.codes.startswith("pq"):
+            parts = min(int(self.codes[2:]), dim)
+            width = padded_length(dim, parts)
+            index = faiss.IndexIVFPQ(faiss.IndexFlatIP(width), width, lists, parts, 8, metric)
+            index.pq.cp.seed, index.pq.cp.niter = self.seed, ITERATIONS
+        else:
+            kind = kinds.QT_8bit if self.codes == "sq8" else kinds.QT_fp16
+            index = faiss.IndexIVFScalarQuantizer(faiss.IndexFlatIP(dim), dim, lists, kind, metric)
+        index.cp.seed, index.cp.niter = self.seed, ITERATIONS
+        index.nprobe = min(self.probes, lists)
+        return index
