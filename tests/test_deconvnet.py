@@ -306,7 +306,7 @@ def test_a_network_of_transformers_is_traced(tmp_path: Path) -> None:
 
 
 def test_unknown_backbones_are_refused() -> None:
-    with pytest.raises(OptionError, match="no backbone called 'resnet'; known: efficientnet-lite2"):
+    with pytest.raises(OptionError, match="no backbone called 'resnet'; known: efficientnet-lite0"):
         load_network("resnet")
 
 

@@ -17,26 +17,35 @@ from placeprint.features.grid import Grid
 from placeprint.features.resizing import resize_longest
 from placeprint.features.selection import contrast_around
 from placeprint.networks.backbones import load_backbone
-from placeprint.networks.weights import find_weights, load_weights, weights_path
+from placeprint.networks.weights import find_weights, weights_path
 from tests.conftest import make_scene
 
 needs_weights = pytest.mark.skipif(
     weights_path(find_weights("efficientnet-lite2")) is None, reason=find_weights("efficientnet-lite2").install
 )
+VARIANTS = [
+    pytest.param(
+        variant, marks=pytest.mark.skipif(weights_path(find_weights(name)) is None, reason=find_weights(name).install)
+    )
+    for variant, name in (("lite0", "efficientnet-lite0"), ("lite2", "efficientnet-lite2"))
+]
 
 
-@needs_weights
-def test_the_network_knows_a_cat() -> None:
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_the_network_knows_a_cat_and_a_cup(variant: str) -> None:
     import torch
 
-    from placeprint.datasets.sample_photos import ELSEWHERE, read_samples
-    from placeprint.networks.efficientnet import load_efficientnet
+    from placeprint.datasets.sample_photos import ELSEWHERE, PLACES, read_samples
+    from placeprint.networks.backbones import read_efficientnet
 
-    network = load_efficientnet(load_weights("efficientnet-lite2"), "lite2")
-    cat = resize_longest(read_samples({"cat": ELSEWHERE["cat"]})["cat"], 288, 32)
-    with torch.inference_mode():
-        chances = network.classify(torch.from_numpy(cat).permute(2, 0, 1)[None].float()).softmax(1)[0]
-    assert chances[[281, 282, 285]].sum() > 0.9  # tabby, tiger cat, Egyptian cat
+    network = read_efficientnet(f"efficientnet-{variant}")
+    photos = read_samples({"cat": ELSEWHERE["cat"], "coffee": PLACES["coffee"]})
+    # tabby, tiger cat, Egyptian cat; espresso, cup
+    for name, classes in (("cat", [281, 282, 285]), ("coffee", [967, 968])):
+        photo = torch.from_numpy(resize_longest(photos[name], 288, 32)).permute(2, 0, 1)[None].float()
+        with torch.inference_mode():
+            chances = network.classify(photo).softmax(1)[0]
+        assert chances[classes].sum() > 0.9, name
 
 
 @pytest.mark.parametrize(("variant", "channels"), [("lite0", (112, 320)), ("lite2", (120, 352)), ("lite4", (160, 448))])
@@ -89,17 +98,18 @@ def test_what_a_cell_can_see_is_centered_where_the_padding_says() -> None:
     assert (seen[0] + seen[-1]) / 2 == 16 * 20 + 15
 
 
-@needs_weights
+@pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize(("stride", "within"), [(16, 1.5), (32, 6.0)])
-def test_keypoints_are_where_the_cells_look(stride: int, within: float) -> None:
+def test_keypoints_are_where_the_cells_look(variant: str, stride: int, within: float) -> None:
     """Half of a gradient's energy is left of its cell's keypoint, half right of it; above and below too."""
     import torch
 
     from placeprint.datasets.sample_photos import PLACES, read_samples
     from placeprint.images import resize
-    from placeprint.networks.efficientnet import CENTERS, load_efficientnet
+    from placeprint.networks.backbones import read_efficientnet
+    from placeprint.networks.efficientnet import CENTERS
 
-    network = load_efficientnet(load_weights("efficientnet-lite2"), "lite2")
+    network = read_efficientnet(f"efficientnet-{variant}")
     generator = torch.Generator().manual_seed(0)
     chosen = {name: PLACES[name] for name in ("temple", "motorcycle", "coffee", "astronaut", "camera", "coins")}
     middles = []
@@ -126,6 +136,17 @@ def test_a_photo_has_a_feature_in_every_cell() -> None:
     np.testing.assert_allclose(features.keypoints.max(axis=0), [19.5 + 19 * 32, 19.5 + 15 * 32], atol=1e-3)
     assert features.scales is not None and (features.scales == 32).all()
     assert (np.diff(features.scores) <= 0).all() and features.scores.min() > 0
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("stride", [16, 32])
+def test_the_length_is_known_before_the_network_is_loaded(variant: str, stride: int) -> None:
+    extractor = Grid(backbone=f"efficientnet-{variant}", size=128, stride=stride)
+    assert extractor.weights == f"efficientnet-{variant}"
+    features = extractor.extract(make_scene(0, 128, 128))
+    assert features.descriptors.shape == (len(features), extractor.dim)
+    if stride == 16:
+        assert find_weights(extractor.weights).dim == extractor.dim
 
 
 @needs_weights
@@ -158,7 +179,7 @@ def test_contrast_is_the_standard_deviation_around_a_point() -> None:
 
 
 def test_unknown_backbones_and_strides_are_refused() -> None:
-    with pytest.raises(OptionError, match="no backbone called 'resnet'; known: efficientnet-lite2"):
+    with pytest.raises(OptionError, match="no backbone called 'resnet'; known: efficientnet-lite0, efficientnet-lite2"):
         Grid(backbone="resnet").extract(make_scene(0))
     with pytest.raises(OptionError, match=r"has maps of stride \[16, 32\], got 8"):
         Grid(stride=8).extract(make_scene(0))

@@ -35,7 +35,7 @@ def inspect(
     ] = None,
     per_unit: Annotated[int, typer.Option("--photos", min=1, help="Photos of each unit.")] = 9,
     backbone: Annotated[
-        str, typer.Option(help="efficientnet-lite2, transformers:<hub name>, or a folder.")
+        str, typer.Option(help="efficientnet-lite2, efficientnet-lite0, transformers:<hub name>, or a folder.")
     ] = "efficientnet-lite2",
     rule: Annotated[
         str,

@@ -35,7 +35,8 @@ class Grid:
     """The cells of a network's map.
 
     Args:
-        backbone: name of the network: ``"efficientnet-lite2"``, ``"transformers:<hub name>"`` or a folder.
+        backbone: name of the network: ``"efficientnet-lite2"``, ``"efficientnet-lite0"``,
+            ``"transformers:<hub name>"`` or a folder.
         stride: pixels of the picture from cell to cell: 16 or 32 for EfficientNet; 0 for the network's usual one.
         max_keypoints: the cells of the longest vectors are kept.
         size: longest side in pixels the network sees; 0 for the photo as it is.
@@ -60,9 +61,9 @@ class Grid:
     @property
     def weights(self) -> str | None:
         """Name of the weights used, None when they are not of placeprint's table."""
-        from placeprint.networks.backbones import EFFICIENTNET
+        from placeprint.networks.backbones import EFFICIENTNET_DIMS
 
-        return self.backbone if self.backbone == EFFICIENTNET else None
+        return self.backbone if self.backbone in EFFICIENTNET_DIMS else None
 
     def extract(self, image: Image, mask: Mask | None = None) -> LocalFeatures:
         """Return the cells of an ``(H, W, 3)`` uint8 RGB image, longest vector first.

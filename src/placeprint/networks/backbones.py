@@ -1,6 +1,7 @@
 """Networks that make a map of features of a picture, by name.
 
-- ``efficientnet-lite2``: its weights come in a package of their own (see `networks.weights`).
+- ``efficientnet-lite2`` and the smaller ``efficientnet-lite0``: their weights come in packages of their own (see
+  `networks.weights`).
 - ``transformers:facebook/dinov2-small``, or any other hub name, and ``transformers:`` and a folder, or just the path
   of a folder: the backbone that transformers has for it. A hub name is downloaded when it is first used, unless
   it is in the cache; its weights are not pinned, so name a folder where answers must stay the same.
@@ -29,10 +30,12 @@ from placeprint.networks.weights import device, load_weights
 if TYPE_CHECKING:
     import torch
 
+    from placeprint.networks.efficientnet import EfficientNetLite
+
 PREFIX = "transformers:"
-EFFICIENTNET = "efficientnet-lite2"
-EFFICIENTNET_DIMS = {16: 120, 32: 352}
-"""Channels of the map of a stride."""
+EFFICIENTNET = "efficientnet-"
+EFFICIENTNET_DIMS = {"efficientnet-lite0": {16: 112, 32: 320}, "efficientnet-lite2": {16: 120, 32: 352}}
+"""Channels of the map of a stride, of those that have weights."""
 IMAGENET = {"image_mean": (0.485, 0.456, 0.406), "image_std": (0.229, 0.224, 0.225)}
 """Of the pictures most networks were trained with, in [0, 1]."""
 PROBE = 224
@@ -87,47 +90,59 @@ def load_backbone(name: str, stride: int = 0) -> Backbone:
 
 def backbone_dim(name: str, stride: int = 0) -> int:
     """Return the channels of a network's map; EfficientNet is not loaded for it. Raises like `load_backbone`."""
-    known = EFFICIENTNET_DIMS.get(stride or 16) if name == EFFICIENTNET else None
+    known = EFFICIENTNET_DIMS.get(name, {}).get(stride or 16)
     return load_backbone(name, stride).dim if known is None else known
 
 
 @functools.cache
 def _load(name: str, stride: int) -> Backbone:
-    if name == EFFICIENTNET:
-        return _efficientnet(stride or 16)
+    if name in EFFICIENTNET_DIMS:
+        return _efficientnet(name, stride or 16)
     if name.startswith(PREFIX):
         return _transformer(name.removeprefix(PREFIX), stride)
     if Path(name).is_dir():
         return _transformer(name, stride)
     raise OptionError(
-        f"no backbone called {name!r}; known: {EFFICIENTNET}, {PREFIX}<name on the Hugging Face hub>, or the path of "
-        "a folder that transformers can load"
+        f"no backbone called {name!r}; known: {', '.join(EFFICIENTNET_DIMS)}, {PREFIX}<name on the Hugging Face "
+        "hub>, or the path of a folder that transformers can load"
     )
 
 
-def _efficientnet(stride: int) -> Backbone:
+def read_efficientnet(name: str) -> EfficientNetLite:
+    """Return a network of `EFFICIENTNET_DIMS` with its weights, in eval mode on the CPU.
+
+    Raises:
+        WeightsError: they are not installed, or not the expected ones.
+    """
+    from placeprint.networks.efficientnet import load_efficientnet
+
+    return load_efficientnet(load_weights(name), name.removeprefix(EFFICIENTNET))
+
+
+def _efficientnet(name: str, stride: int) -> Backbone:
     import torch
 
-    from placeprint.networks.efficientnet import CENTERS, load_efficientnet
+    from placeprint.networks.efficientnet import CENTERS
 
-    if stride not in EFFICIENTNET_DIMS:
-        raise OptionError(f"{EFFICIENTNET} has maps of stride {list(EFFICIENTNET_DIMS)}, got {stride}")
+    dims = EFFICIENTNET_DIMS[name]
+    if stride not in dims:
+        raise OptionError(f"{name} has maps of stride {list(dims)}, got {stride}")
     layout, place = torch.channels_last, device()
-    network: Any = load_efficientnet(load_weights(EFFICIENTNET), "lite2")
+    network: Any = read_efficientnet(name)
     network.to(place, memory_format=layout)
 
     def module(pictures: torch.Tensor) -> torch.Tensor:
         found: torch.Tensor = network(pictures.to(place).contiguous(memory_format=layout), stride)
         return found
 
-    return Backbone(stride, EFFICIENTNET_DIMS[stride], 32, CENTERS[stride], module)
+    return Backbone(stride, dims[stride], 32, CENTERS[stride], module)
 
 
 def _transformer(place: str, stride: int) -> Backbone:
     import torch
 
     network, settings = read_transformer(place)
-    network = network.eval().to(device())
+    network = network.eval().requires_grad_(False).to(device())
     mean, deviation = (
         torch.tensor(settings[key], device=device())[:, None, None] * 255 for key in ("image_mean", "image_std")
     )

