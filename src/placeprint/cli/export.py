@@ -1,0 +1,34 @@
+"""``placeprint export``: what makes the global descriptors, as an ONNX file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from placeprint.cli.output import console, size_in_words
+
+
+def export(
+    place: Annotated[
+        str,
+        typer.Argument(
+            metavar="PRESET_OR_ATLAS",
+            help="Folder of an atlas, whose codebook is taken; or a preset that comes with one.",
+            show_default=False,
+        ),
+    ],
+    output: Annotated[Path, typer.Option(help="File to write.", show_default=False)] = Path("model.onnx"),
+) -> None:
+    """Write an ONNX file that makes the same global descriptors without placeprint."""
+    from placeprint.exporting import export_onnx, load_describer
+
+    name, describer = load_describer(place)
+    path = export_onnx(describer, output, name=name)
+    console().print(
+        f"wrote {path}: {describer.dim} values a photo, {size_in_words(path.stat().st_size)}, compared with placeprint",
+        highlight=False,
+        markup=False,
+        soft_wrap=True,
+    )

@@ -1,0 +1,251 @@
+"""From a picture to its global descriptor as one torch module that can be exported to ONNX.
+
+The extractors and aggregators of placeprint look for features in NumPy, as many as there are in a picture. A graph has
+no such freedom: here every place that could be a feature goes all the way (`Places`), with a mask that says which are
+features, and all that follows takes the others for nothing. The numbers are the same.
+
+- `GridPlaces` is `features.grid` without its keypoints: the cells of a network's map. A cell's grey levels are summed
+  in float64, so that the same cells fall below ``min_contrast``.
+- `XFeatPlaces` is `features.xfeat`: local maxima by max pooling, the strongest by TopK, descriptors by bicubic
+  sampling. The reliability of a pixel, bilinear between the cells of its map and 0 outside, is a product of three
+  matrices: ``A R B^T`` with ``A_pj = max(0, 1 - |u_p - j|)``, u_p the place of pixel p on the map.
+- `DescriptorGraph` joins extractors, aggregators (`onnx_aggregators`) and whitening as `describe` does.
+
+Input is ``(1, 3, H, W)`` float32 RGB in [0, 255], H and W any multiples of the network's ``multiple``. The photo is
+resized outside the graph, the way the extractor does it: `features.resizing.resize_longest`.
+
+Departures: local features are not quantized, as an atlas does before it aggregates them. Exact ties aside, a decision
+(above a threshold, among the strongest, nearest word) can fall otherwise when two numbers differ in the last digits
+only, which no two ways to compute them share.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import nn
+
+from placeprint.networks.pooling import unit
+
+GREY_WEIGHTS = (9798.0, 19235.0, 3735.0)
+"""Of red, green and blue in OpenCV's grey, in units of 2^-15."""
+CELL = 8
+"""Pixels of the picture a cell of XFeat's maps covers."""
+WINDOW = 5
+"""An XFeat keypoint is the maximum of a window so many pixels wide."""
+
+
+class Places(NamedTuple):
+    """The places of a picture that could be features.
+
+    Args:
+        rows: ``(n, d)`` descriptors of unit length where there is a feature.
+        scores: ``(n,)``.
+        kept: ``(n,)`` bool, whether it is a feature.
+        map_size: rows and columns of the map whose cells they are, row by row; None where they are no map.
+    """
+
+    rows: torch.Tensor
+    scores: torch.Tensor
+    kept: torch.Tensor
+    map_size: tuple[int, int] | None
+
+
+class EfficientNetMap(nn.Module):
+    """The map of an EfficientNet.
+
+    Args:
+        network: an `efficientnet.EfficientNetLite`; it is copied.
+        stride: of the map, 16 or 32.
+    """
+
+    def __init__(self, network: nn.Module, stride: int) -> None:
+        super().__init__()
+        self.network, self.stride = plainly_padded(network), stride
+
+    def forward(self, picture: torch.Tensor) -> torch.Tensor:
+        """Return ``(1, C, H / stride, W / stride)`` of ``(1, 3, H, W)``."""
+        map_: torch.Tensor = self.network(picture, self.stride)
+        return map_
+
+
+class GridPlaces(nn.Module):
+    """The cells of a network's map, see `features.grid`.
+
+    Args:
+        network: maps ``(1, 3, H, W)`` RGB in [0, 255] to ``(1, d, H / stride, W / stride)``.
+        stride: pixels from cell to cell.
+        center: pixel the first cell looks at.
+        min_contrast: standard deviation in grey levels a cell must have.
+        max_keypoints: the cells of the longest vectors are kept.
+    """
+
+    def __init__(
+        self,
+        network: Callable[[torch.Tensor], torch.Tensor],
+        *,
+        stride: int,
+        center: float,
+        min_contrast: float,
+        max_keypoints: int,
+    ) -> None:
+        super().__init__()
+        self.network, self.stride, self.first = network, stride, round(center) - stride // 2
+        self.min_contrast, self.max_keypoints = min_contrast, max_keypoints
+        self.register_buffer("grey_weights", torch.tensor(GREY_WEIGHTS)[:, None, None])
+
+    def forward(self, picture: torch.Tensor) -> Places:
+        """Return the cells of ``(1, 3, H, W)``, row by row."""
+        map_ = self.network(picture)
+        height, width = map_.shape[2:]
+        rows = map_[0].flatten(1).T
+        lengths = torch.linalg.vector_norm(rows, dim=1)
+        able = (self._contrast(picture, height, width) >= self.min_contrast) & (lengths > 0)
+        none = lengths.new_full((self.max_keypoints,), -1.0)
+        ranked = torch.cat([torch.where(able, lengths, -1.0), none])  # so there are always enough to choose from
+        best = ranked.topk(self.max_keypoints).indices
+        chosen = torch.zeros_like(ranked).scatter(0, best, 1.0)[: lengths.shape[0]]
+        return Places(unit(rows), lengths, able & (chosen > 0), (height, width))
+
+    def _contrast(self, picture: torch.Tensor, height: int, width: int) -> torch.Tensor:
+        """Return ``(n,)``: the standard deviation of the grey levels around each cell's pixel."""
+        weights: torch.Tensor = self.get_buffer("grey_weights")
+        grey = torch.floor(((picture[0] * weights).sum(0) + 2.0**14) / 2.0**15)
+        around = (max(-self.first, 0), max(self.first, 0))
+        grey = nn.functional.pad(grey[None, None], around * 2, mode="reflect")[0, 0]
+        begin = max(self.first, 0)
+        grey = grey[begin:, begin:][: height * self.stride, : width * self.stride]
+        squares = grey.double().reshape(height, self.stride, width, self.stride)
+        mean = squares.mean((1, 3)).float()
+        variance = (squares * squares).mean((1, 3)).float() - mean * mean
+        return variance.clamp(min=0).sqrt().flatten()
+
+
+class XFeatPlaces(nn.Module):
+    """XFeat keypoints, see `features.xfeat`.
+
+    Args:
+        model: kornia's, in eval mode.
+        max_keypoints: the strongest are kept.
+        threshold: probability a keypoint must exceed.
+    """
+
+    def __init__(self, model: nn.Module, *, max_keypoints: int, threshold: float) -> None:
+        super().__init__()
+        self.model = copy.deepcopy(model).cpu()
+        object.__setattr__(self.model, "_unfold2d", _unfolded)  # ONNX has nothing for the model's own
+        self.max_keypoints, self.threshold = max_keypoints, threshold
+
+    def forward(self, picture: torch.Tensor) -> Places:
+        """Return `max_keypoints` places of ``(1, 3, H, W)``, strongest first."""
+        height, width = picture.shape[2:]
+        maps, logits, reliability = self.model(picture.mean(1, keepdim=True) / 255)
+        units = unit(maps.movedim(1, 3)).movedim(3, 1)
+        probability = nn.functional.pixel_shuffle(logits.softmax(1)[:, : CELL * CELL], CELL)[0, 0]
+        lines, columns = (
+            _interpolation(side, cells)
+            for side, cells in ((height, reliability.shape[2]), (width, reliability.shape[3]))
+        )
+        scores = probability * (lines @ reliability[0, 0] @ columns.T)
+        scores = torch.where(_local_maxima(probability, self.threshold), scores, 0.0).flatten()
+        none = scores.new_zeros(self.max_keypoints)
+        strongest, best = torch.cat([scores, none]).topk(self.max_keypoints)
+        place = torch.stack([_on_grid(best % width, width), _on_grid(best // width, height)], dim=1)
+        sampled = nn.functional.grid_sample(units, place[None, None], mode="bicubic", align_corners=False)
+        return Places(unit(sampled[0, :, 0].T), strongest, strongest > 0, None)
+
+
+class DescriptorGraph(nn.Module):
+    """Extractors, aggregators and whitening: a picture's global descriptor, see `describe`.
+
+    Args:
+        extractors: each with the number of the picture it takes.
+        branches: of each descriptor the number of its extractor, the aggregator, and the weight.
+        whitening: mean ``(d,)`` and projection ``(d, dim)``, or None.
+    """
+
+    def __init__(
+        self,
+        extractors: Sequence[tuple[int, nn.Module]],
+        branches: Sequence[tuple[int, nn.Module, float]],
+        whitening: tuple[torch.Tensor, torch.Tensor] | None = None,
+    ) -> None:
+        super().__init__()
+        self.pictures = [number for number, _ in extractors]
+        self.extractors = nn.ModuleList(extractor for _, extractor in extractors)
+        self.sources = [source for source, _, _ in branches]
+        self.aggregators = nn.ModuleList(aggregator for _, aggregator, _ in branches)
+        self.weights = [weight for _, _, weight in branches]
+        self.whitens = whitening is not None
+        if whitening is not None:
+            self.register_buffer("mean", whitening[0])
+            self.register_buffer("projection", whitening[1])
+
+    def forward(self, *pictures: torch.Tensor) -> torch.Tensor:
+        """Return the ``(1, dim)`` unit descriptor of pictures ``(1, 3, H, W)``; zeros without features."""
+        places = [extractor(pictures[number]) for number, extractor in zip(self.pictures, self.extractors, strict=True)]
+        vectors = [
+            aggregator(places[source]) for source, aggregator in zip(self.sources, self.aggregators, strict=True)
+        ]
+        vector: torch.Tensor = vectors[0]
+        if len(vectors) > 1:
+            vector = unit(torch.cat([each * w**0.5 for each, w in zip(vectors, self.weights, strict=True)]))
+        if self.whitens:
+            whitened = unit((vector - self.get_buffer("mean")) @ self.get_buffer("projection"))
+            vector = whitened * (vector != 0).any()
+        return vector[None]
+
+
+def plainly_padded(network: nn.Module) -> nn.Module:
+    """Return a copy of an EfficientNet for sides that are multiples of 32: its padding then depends on no size.
+
+    A layer of kernel k and stride s is padded by k - s, the smaller half first.
+    """
+    from placeprint.networks.efficientnet import SamePadded
+
+    network = copy.deepcopy(network).cpu()
+    for parent in [module for module in network.modules() if isinstance(module, nn.Sequential)]:
+        layer = parent[0]
+        if isinstance(layer, SamePadded):
+            missing = max(layer.kernel_size[0] - layer.stride[0], 0)
+            plain = nn.Conv2d(
+                layer.in_channels,
+                layer.out_channels,
+                layer.kernel_size[0],
+                layer.stride[0],
+                padding=missing // 2 if missing % 2 == 0 else 0,
+                groups=layer.groups,
+                bias=layer.bias is not None,
+            )
+            plain.load_state_dict(layer.state_dict())
+            sides = (missing // 2, missing - missing // 2)
+            parent[0] = plain if missing % 2 == 0 else nn.Sequential(nn.ZeroPad2d(sides * 2), plain)
+    return network.eval()
+
+
+def _unfolded(x: torch.Tensor, ws: int) -> torch.Tensor:
+    """Return squares of ``ws x ws`` pixels as channels, as the method of kornia's model of this signature."""
+    return nn.functional.pixel_unshuffle(x, ws)
+
+
+def _on_grid(pixels: torch.Tensor, side: int) -> torch.Tensor:
+    """Return where `grid_sample` is asked for whole pixels of a side, as `networks.xfeat` asks it."""
+    return (2 * pixels.double() / (side - 1) - 1).float()
+
+
+def _interpolation(side: int, cells: int) -> torch.Tensor:
+    """Return ``(side, cells)``: how much each cell counts for each pixel, linearly, 0 outside."""
+    place = ((_on_grid(torch.arange(side), side) + 1) * cells - 1) / 2
+    return (1 - (place[:, None] - torch.arange(cells)).abs()).clamp(min=0)
+
+
+def _local_maxima(values: torch.Tensor, threshold: float) -> torch.Tensor:
+    """Return ``(H, W)`` bool: above the threshold and the maximum of their whole window."""
+    margin = WINDOW // 2
+    inner = values[margin:-margin, margin:-margin]
+    highest = nn.functional.max_pool2d(values[None, None], WINDOW, stride=1)[0, 0]
+    found = (inner >= highest) & (inner > threshold)
+    return nn.functional.pad(found.float(), (margin,) * 4) > 0
