@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 
 from placeprint import registry
-from placeprint.datasets.place_folder import PlaceFolder, read_place_folder
+from placeprint.datasets.place_folder import read_place_folder
+from placeprint.datasets.retrieval_set import RetrievalSet
 from placeprint.evaluation.provenance import made_by
 from placeprint.images import read_image
 from placeprint.pairs import matcher_params
@@ -30,7 +31,7 @@ METHODS = ("xfeat", "sift", "harris", "orb")
 VERDICTS = ("same place", "possible", "not confirmed")
 
 
-def measure(dataset: PlaceFolder, features: str) -> dict[str, Any]:
+def measure(dataset: RetrievalSet, features: str) -> dict[str, Any]:
     """Return counts of verdicts over the right and the wrong pairs, and what a count of inliers would do."""
     extractor: Extractor = registry.create("extractors", features)
     queries, database = (_described(extractor, dataset, photos) for photos in (dataset.queries, dataset.database))
@@ -58,7 +59,7 @@ def measure(dataset: PlaceFolder, features: str) -> dict[str, Any]:
     }
 
 
-def _described(extractor: Extractor, dataset: PlaceFolder, photos: tuple[str, ...]) -> list[LocalFeatures]:
+def _described(extractor: Extractor, dataset: RetrievalSet, photos: tuple[str, ...]) -> list[LocalFeatures]:
     return [extractor.extract(read_image(dataset.root / photo)) for photo in photos]
 
 

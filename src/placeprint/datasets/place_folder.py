@@ -12,38 +12,16 @@ A query may have several positives, or none: such queries are counted and left o
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass
 from pathlib import Path
 
+from placeprint.datasets.retrieval_set import RetrievalSet
 from placeprint.errors import DatasetError
 from placeprint.images import find_photos, normalized
 
-
-@dataclass(frozen=True)
-class PlaceFolder:
-    """A place folder, paths relative to it with forward slashes.
-
-    Args:
-        root: the folder.
-        database: photos of known places, in order.
-        queries: photos to find, in order.
-        positives: for each query, the set of database photos that show its place.
-        not_in_database: queries whose place is not in the database.
-    """
-
-    root: Path
-    database: tuple[str, ...]
-    queries: tuple[str, ...]
-    positives: tuple[frozenset[str], ...]
-    not_in_database: tuple[str, ...]
-
-    @property
-    def name(self) -> str:
-        """Name of the folder."""
-        return self.root.resolve().name
+PROTOCOL = "place-folder-1"
 
 
-def read_place_folder(root: Path | str) -> PlaceFolder:
+def read_place_folder(root: Path | str) -> RetrievalSet:
     """Read a place folder.
 
     Raises:
@@ -59,7 +37,8 @@ def read_place_folder(root: Path | str) -> PlaceFolder:
             raise DatasetError(f"{str(root / part)!r} holds no photos")
     positives = _read_positives(root / "positives.csv", set(queries), set(database))
     absent = _photos(root, "not_in_database") if (root / "not_in_database").is_dir() else ()
-    return PlaceFolder(root, database, queries, tuple(frozenset(positives.get(query, ())) for query in queries), absent)
+    right = tuple(frozenset(positives.get(query, ())) for query in queries)
+    return RetrievalSet(root, PROTOCOL, database, queries, right, not_in_database=absent)
 
 
 def _photos(root: Path, part: str) -> tuple[str, ...]:

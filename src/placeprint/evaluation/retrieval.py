@@ -1,11 +1,11 @@
-"""Evaluate a preset on a place folder: every query searched in an atlas of the database photos.
+"""Evaluate a preset on a benchmark: every query searched in an atlas of the database photos.
 
-Protocol ``place-folder-1``: the atlas holds the database photos only. Its codebook is, by name, ``"own"``: learnt
+The atlas holds the database photos only. Its codebook is, by name, ``"own"``: learnt
 from the database photos, as any atlas of enough photos does; ``"adapted"``: the package's, adapted to them, as a
-small atlas does; ``"shipped"``: the package's, unchanged. Queries are never learnt from. Each query ranks the whole
-database; with ``verify`` the first so many are re-ranked by geometry. Recall and mAP leave out queries without
-positives, whose count is reported. Database photos that cannot be used are missing from every ranking; queries that
-cannot be used count as failed.
+small atlas does; ``"shipped"``: what comes with the preset, unchanged, which is all there is for presets that never
+learn. Queries are never learnt from. Each query ranks the whole database, less its junk; with ``verify`` the first so
+many are re-ranked by geometry. Recall and mAP leave out queries without positives, whose count is reported. Database
+photos that cannot be used are missing from every ranking; queries that cannot be used count as failed.
 """
 
 from __future__ import annotations
@@ -18,22 +18,21 @@ from statistics import median
 from typing import Any
 
 from placeprint.atlas import Atlas
-from placeprint.datasets.place_folder import PlaceFolder
+from placeprint.datasets.retrieval_set import RetrievalSet
 from placeprint.errors import DatasetError, OptionError, PhotoError
 from placeprint.evaluation.metrics import average_precisions, bootstrap_interval, first_hits, recall_at
 from placeprint.evaluation.provenance import made_by
 from placeprint.images import normalized, read_image, turn_image
-from placeprint.learning import comes_with_codebook
+from placeprint.learning import comes_with_codebook, min_photos
 from placeprint.presets import load_preset
 from placeprint.types import Answer
 
-PROTOCOL = "place-folder-1"
 RANKS = (1, 5, 10, 20)
 CODEBOOKS = ("own", "adapted", "shipped")
 
 
 def evaluate_retrieval(
-    dataset: PlaceFolder,
+    dataset: RetrievalSet,
     preset: str,
     *,
     verify: int = 0,
@@ -59,6 +58,8 @@ def evaluate_retrieval(
         raise OptionError(f"no codebook called {codebook!r}; known: {', '.join(CODEBOOKS)}")
     if not any(dataset.positives):
         raise DatasetError(f"no query of {dataset.name!r} has a positive; recall cannot be measured")
+    if min_photos(load_preset(preset).components) is None:
+        codebook = "shipped"
     if codebook != "own" and not comes_with_codebook(load_preset(preset).components):
         raise OptionError(f"the preset {preset!r} ships no codebook; measure it with the codebook 'own'")
     total = len(dataset.database) + len(dataset.queries)
@@ -66,22 +67,29 @@ def evaluate_retrieval(
     with tempfile.TemporaryDirectory(prefix="placeprint-") as folder:
         atlas = Atlas.create(Path(folder) / "atlas", preset)
         report = atlas.add(
-            [dataset.root / "database"], progress=lambda done, _: notify(done, total), learn=codebook == "own"
+            [dataset.root / path for path in dataset.database],
+            progress=lambda done, _: notify(done, total),
+            learn=codebook == "own",
         )
         if codebook == "adapted":
             atlas.refit(adapt=True)
+        dim = atlas.info().dim
         bytes_per_photo = atlas.info().num_bytes / max(len(atlas), 1)
         answers: list[Answer | None] = []
         for done, query in enumerate(dataset.queries, start=1):
             answers.append(_search(atlas, dataset.root / query, verify, turn))
             notify(len(dataset.database) + done, total)
     root = str(normalized(dataset.root))
-    queries = [_as_data(query, answer, root) for query, answer in zip(dataset.queries, answers, strict=True)]
+    junk = dataset.junk or (frozenset(),) * len(dataset.queries)
+    queries = [
+        _as_data(query, answer, root, ignored)
+        for query, answer, ignored in zip(dataset.queries, answers, junk, strict=True)
+    ]
     metrics, intervals = _measure(dataset, [row["ranking"] for row in queries])
     times = [sum(answer.seconds.values()) for answer in answers[1:] if answer is not None]
     return {
         "format": 1,
-        "protocol": PROTOCOL,
+        "protocol": dataset.protocol,
         "preset": preset,
         "dataset": dataset.name,
         "options": {"verify": verify, "codebook": codebook, "turn": turn},
@@ -91,6 +99,7 @@ def evaluate_retrieval(
             "ms_per_photo": 1000 * report.seconds / max(report.added, 1),
             "ms_per_query": 1000 * median(times) if times else None,
         },
+        "dim": dim,
         "bytes_per_photo": bytes_per_photo,
         "skipped_photos": len(report.skipped),
         "failed_queries": sum(answer is None for answer in answers),
@@ -108,12 +117,14 @@ def _search(atlas: Atlas, path: Path, verify: int, turn: float) -> Answer | None
         return None
 
 
-def _as_data(query: str, answer: Answer | None, root: str) -> dict[str, Any]:
-    evidence = answer.evidence if answer is not None else ()
+def _as_data(query: str, answer: Answer | None, root: str, junk: frozenset[str]) -> dict[str, Any]:
+    found = answer.evidence if answer is not None else ()
+    named = [(Path(item.path).relative_to(root).as_posix(), item) for item in found]
+    evidence = [item for path, item in named if path not in junk]
     return {
         "query": query,
         "turn": answer.turn if answer is not None else None,
-        "ranking": [Path(item.path).relative_to(root).as_posix() for item in evidence],
+        "ranking": [path for path, _ in named if path not in junk],
         "similarities": [round(item.similarity, 5) for item in evidence],
         "scores": [round(item.score, 5) for item in evidence],
         "inliers": [item.num_inliers for item in evidence],
@@ -121,7 +132,7 @@ def _as_data(query: str, answer: Answer | None, root: str) -> dict[str, Any]:
 
 
 def _measure(
-    dataset: PlaceFolder, rankings: list[list[str]]
+    dataset: RetrievalSet, rankings: list[list[str]]
 ) -> tuple[dict[str, float], dict[str, tuple[float, float]]]:
     pairs = [(r, wanted) for r, wanted in zip(rankings, dataset.positives, strict=True) if wanted]
     kept = [ranking for ranking, _ in pairs]
