@@ -10,7 +10,7 @@ Photos, in equal shares of descriptors, so that no kind of scene prevails:
 
 PLACEPRINT_DATA says where the first three are. No photo of a benchmark that placeprint reports on (sf_landmarks,
 corridor) is used. With --metric, the local projection is learnt from descriptors of the same point in a photo and in
-its rephotographed copy.
+its rephotographed copy. With --like, the first descriptor of a preset of several is that of another preset.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import argparse
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,11 +27,12 @@ from numpy.typing import NDArray
 from placeprint import registry
 from placeprint.aggregation.vlad import VLAD
 from placeprint.bulk import map_photos
+from placeprint.codebooks import load_codebook
 from placeprint.datasets.sample_photos import PLACES, read_samples, rephotograph
 from placeprint.describe import Describer
 from placeprint.images import find_photos, read_image
 from placeprint.presets import load_preset
-from placeprint.types import Floats, Image, LocalFeatures
+from placeprint.types import Floats, Image, LocalFeatures, PhotoFeatures
 
 DATA = Path(os.environ.get("PLACEPRINT_DATA", Path(__file__).parents[2] / "shared" / "data"))
 OUTPUT = Path(__file__).parents[1] / "src" / "placeprint" / "codebooks"
@@ -39,12 +41,12 @@ SAMPLE_COPIES = 3
 DESCRIPTORS = 160_000
 
 
-def photos() -> Iterator[tuple[str, Image, int]]:
-    """Yield source, photo and seed."""
+def photos(most: int) -> Iterator[tuple[str, Image, int]]:
+    """Yield source, photo and seed, of each folder so many photos at most."""
     seed = 0
     for folder, count in FOLDERS.items():
         paths = list(find_photos([DATA / folder]))
-        for index in np.linspace(0, len(paths) - 1, count).astype(int):
+        for index in np.linspace(0, len(paths) - 1, min(count, most)).astype(int):
             yield folder, read_image(paths[index]), (seed := seed + 1)
     for image in read_samples(PLACES).values():
         for _ in range(SAMPLE_COPIES):
@@ -80,36 +82,47 @@ def same_points(first: LocalFeatures, second: LocalFeatures, homography: NDArray
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("preset")
-    parser.add_argument("--metric", action="store_true", help="learn the projection from pairs")
+    parser.add_argument("--metric", action="store_true", help="learn the projection of VLAD from pairs")
+    parser.add_argument("--like", help="a preset whose shipped [aggregator] is taken as it is")
+    parser.add_argument("--photos", type=int, default=300, help="of each folder at most; 1 for poolings without words")
     options = parser.parse_args()
     describer = Describer(load_preset(options.preset).components)
-    (extractor,), (branch,) = describer.extractors, describer.branches
-    extractor.extract(np.zeros((64, 64, 3), np.uint8))
+    describer.features(np.zeros((64, 64, 3), np.uint8))
 
-    def describe(entry: tuple[str, Image, int]) -> tuple[str, list[LocalFeatures], tuple[Floats, Floats]]:
+    def describe(entry: tuple[str, Image, int]) -> tuple[str, PhotoFeatures, PhotoFeatures, NDArray[np.float64]]:
         source, image, seed = entry
         copy, homography = second_view(image, seed)
-        first, second = extractor.extract(image), extractor.extract(copy)
-        return source, [first, second], same_points(first, second, homography)
+        return source, describer.features(image), describer.features(copy), homography
 
-    described = list(map_photos(describe, photos()))
-    aggregator = branch.aggregator
-    features = []
-    for name in [*FOLDERS, "samples"]:
-        chosen = [view for source, views, _ in described if source == name for view in views if len(view)]
-        each = DESCRIPTORS // 4 // len(chosen)
-        features += [photo[np.random.default_rng(0).permutation(len(photo))[:each]] for photo in chosen]
-    if options.metric:
-        first, second = (np.concatenate([pair[side] for _, _, pair in described]) for side in (0, 1))
-        if not isinstance(aggregator, VLAD):
-            parser.error("--metric needs an aggregator that learns one: vlad")
-        aggregator.fit_metric(first, second).refit(features)
-    else:
-        aggregator.fit(features)
+    described = list(map_photos(describe, photos(options.photos)))
+    taken = load_codebook(options.like) if options.like else {}
+    arrays: dict[str, NDArray[Any]] = {}
+    for branch in describer.branches:
+        if options.like and branch.name == "aggregator":
+            arrays |= {name: value for name, value in taken.items() if name.startswith("aggregator.")}
+            continue
+        features = []
+        for name in [*FOLDERS, "samples"]:
+            chosen = [views[branch.source] for source, *pair, _ in described if source == name for views in pair]
+            chosen = [view for view in chosen if len(view)]
+            each = DESCRIPTORS // 4 // len(chosen)
+            features += [photo[np.random.default_rng(0).permutation(len(photo))[:each]] for photo in chosen]
+        aggregator = branch.aggregator
+        if options.metric and isinstance(aggregator, VLAD):
+            pairs = [same_points(a[branch.source], b[branch.source], turn) for _, a, b, turn in described]
+            first, second = (np.concatenate([pair[side] for pair in pairs]) for side in (0, 1))
+            aggregator.fit_metric(first, second).refit(features)
+        else:
+            aggregator.fit(features)
+        arrays |= {f"{branch.name}.{name}": value for name, value in registry.state_of(aggregator).items()}
+    kept = {name: _short(value) for name, value in arrays.items()}
     path = OUTPUT / f"{options.preset}.npz"
-    arrays = {f"aggregator.{name}": value.astype(np.float16) for name, value in registry.state_of(aggregator).items()}
-    np.savez_compressed(path, **arrays)  # type: ignore[arg-type]  # the stub takes the last keyword for an option
+    np.savez_compressed(path, **kept)  # type: ignore[arg-type]  # the stub takes the last keyword for an option
     print(f"{path.name}: {len(described)} photos, {path.stat().st_size / 1000:.0f} KB")
+
+
+def _short(values: NDArray[Any]) -> NDArray[Any]:
+    return values.astype(np.float16) if np.issubdtype(values.dtype, np.floating) else values
 
 
 if __name__ == "__main__":

@@ -94,7 +94,7 @@ def test_remove(folder: Path, tmp_path: Path) -> None:
 
 def test_models_lists_everything() -> None:
     told = json.loads(run("models", "--json").stdout)
-    assert told["presets"].keys() == {"sift-vlad", "xfeat-vlad"}
+    assert {"fusion", "sift-vlad", "xfeat-vlad"} <= set(told["presets"])
     assert {"bow", "netvlad", "vlad"} <= set(told["components"]["aggregators"])
     assert {"nearest", "lightglue"} <= set(told["components"]["matchers"])
     assert told["weights"][0]["licence"] == "Apache-2.0"
@@ -131,7 +131,7 @@ def test_evaluate_writes_the_documented_json(folder: Path, tmp_path: Path) -> No
         (["search", "q.jpg", "--in", "nowhere"], "there is no atlas at 'nowhere'"),
         (["info", "nowhere"], "there is no atlas at 'nowhere'"),
         (["index", "nothing", "--into", "a", "--preset", "sift-vlad"], "there is no file or folder 'nothing'"),
-        (["index", ".", "--into", "a", "--preset", "sift"], "no preset called 'sift'; known: sift-vlad, xfeat-vlad"),
+        (["index", ".", "--into", "a", "--preset", "sift"], "no preset called 'sift'; known: cgd, fusion, "),
         (["evaluate", "."], "is not a place folder: it has no folder database/"),
     ],
 )

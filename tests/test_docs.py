@@ -22,7 +22,9 @@ DOCUMENTS = [
     ROOT / "benchmarks" / "README.md",
 ]
 COMPONENTS = [name for kind in registry.COMPONENTS.values() for name in kind]
-WITH_PYTHON = sorted([*METHODS.glob("*.md"), ROOT / "docs" / "matching.md", ROOT / "docs" / "inspecting.md"])
+WITH_PYTHON = sorted(
+    [*METHODS.glob("*.md"), *(ROOT / "docs" / f"{name}.md" for name in ("matching", "inspecting", "exporting"))]
+)
 
 
 def named(path: Path) -> str:
@@ -50,7 +52,7 @@ def test_every_component_has_a_page(name: str) -> None:
 
 def test_every_page_describes_a_component() -> None:
     pages = {path.stem for path in METHODS.glob("*.md")} - {"README"}
-    assert pages == {*COMPONENTS, "cgd"}  # a network to train, no component of a preset
+    assert pages == {*COMPONENTS}
 
 
 @pytest.mark.parametrize("document", WITH_PYTHON, ids=named)

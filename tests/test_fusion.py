@@ -11,7 +11,7 @@ from placeprint import Atlas
 from placeprint.datasets.sample_photos import rephotograph
 from placeprint.describe import Describer
 from placeprint.errors import OptionError
-from placeprint.presets import load_preset
+from placeprint.presets import load_preset, preset_names
 from tests.conftest import make_scene, write_photo
 
 BASE = """
@@ -147,3 +147,14 @@ def test_a_missing_codebook_file_is_named(photos: Path, tmp_path: Path) -> None:
     preset = _preset(tmp_path / "p.toml", '[aggregator]\nname = "gem"', 'file = "gone.npz"')
     with pytest.raises(OptionError, match=r"no codebook .*gone\.npz"):
         Atlas.create(tmp_path / "atlas", preset).add([photos])
+
+
+@pytest.mark.parametrize("preset", [name for name in preset_names() if name not in {"xfeat-vlad", "sift-vlad"}])
+def test_every_preset_finds_a_photo_among_three(preset: str, tmp_path: Path) -> None:
+    for number in range(3):
+        write_photo(tmp_path / "photos" / f"{number}.png", make_scene(number, 480, 360))
+    atlas = Atlas.create(tmp_path / "atlas", preset)
+    report = atlas.add([tmp_path / "photos"])
+    assert report.added == 3 and atlas.info().codebook == "shipped"
+    answer = atlas.search(rephotograph(make_scene(1, 480, 360), corners=0.04)[0], turns=False)
+    assert answer.best is not None and Path(answer.best.path).name == "1.png"

@@ -94,24 +94,32 @@ def sample_features(paths: Sequence[Path], describer: Describer, workers: int | 
         PhotoError: none can be used.
         WeightsError: the network's weights are missing.
     """
-    describer.features(np.zeros((64, 64, 3), np.uint8))  # loads the network once, before the threads start
-    found = list(map_photos(lambda path: _features_of(path, describer), paths, workers))
-    usable = [features for features in found if not isinstance(features, str)]
+    found = list(encoded_files(paths, describer, workers))
+    usable = [describer.decode(*each) for each in found if not isinstance(each, str)]
     if not usable:
         raise PhotoError(f"none of {len(paths)} photos can be used; the first: {found[0]}")
     return usable
 
 
-def _features_of(path: Path, describer: Describer) -> PhotoFeatures | str:
-    """Return the features of a file, or why it cannot be used."""
+def encoded_files(
+    paths: Iterable[Path], describer: Describer, workers: int | None = None
+) -> Iterator[tuple[Columns, tuple[int, int]] | str]:
+    """Yield the encoded local features and the ``(width, height)`` of each file, or why it cannot be used.
+
+    Raises:
+        WeightsError: the network's weights are missing.
+    """
+    describer.features(np.zeros((64, 64, 3), np.uint8))  # loads the network once, before the threads start
+    yield from map_photos(lambda path: _encoded_file(path, describer), paths, workers)
+
+
+def _encoded_file(path: Path, describer: Describer) -> tuple[Columns, tuple[int, int]] | str:
     try:
         image = read_photo(path).image
     except PhotoError as error:
         return str(error)
     features = describer.features(image)
-    if not any(map(len, features)):
-        return NOTHING_THERE
-    return describer.decode(describer.encode(features), features[0].image_size)
+    return (describer.encode(features), features[0].image_size) if any(map(len, features)) else NOTHING_THERE
 
 
 def _describe_file(path: Path, describer: Describer, known: PhotoRecord | None) -> DescribedPhoto:

@@ -9,7 +9,21 @@ import sys
 
 import typer
 
-from placeprint.cli import benchmark, demo, evaluate, index, info, inspect, match, models, refit, remove, search
+from placeprint.cli import (
+    benchmark,
+    demo,
+    evaluate,
+    export,
+    index,
+    info,
+    inspect,
+    learn,
+    match,
+    models,
+    refit,
+    remove,
+    search,
+)
 from placeprint.errors import PlaceprintError
 from placeprint.version import __version__
 
@@ -24,7 +38,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for verb in (index, search, match, inspect, info, remove, refit, evaluate, models, demo):
+for verb in (index, search, match, inspect, info, remove, refit, learn, evaluate, export, models, demo):
     app.command()(getattr(verb, verb.__name__.rpartition(".")[2]))
 
 app.add_typer(benchmark.app, name="benchmark")

@@ -62,7 +62,7 @@ def preset_names() -> list[str]:
 
 
 def load_preset(name: str) -> Preset:
-    """Read a preset by its name, or from the path of a TOML file.
+    """Read a preset by its name, or from the path of a TOML file; ``preset.toml`` is called by its folder.
 
     Raises:
         OptionError: there is none, or the file has unknown or missing tables.
@@ -73,7 +73,8 @@ def load_preset(name: str) -> Preset:
         folder = path.parent
         if not path.is_file():
             raise OptionError(f"there is no preset file {name!r}")
-        text, name = path.read_text(encoding="utf-8"), path.stem
+        text = path.read_text(encoding="utf-8")
+        name = path.stem if path.stem != "preset" else path.resolve().parent.name
     else:
         if name not in preset_names():
             raise OptionError(

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from placeprint.errors import AtlasWriteError
 
@@ -29,6 +34,13 @@ def write_atomically(path: Path, data: bytes) -> None:
         finally:
             with contextlib.suppress(OSError):
                 temporary.unlink(missing_ok=True)
+
+
+def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Write an ``.npz`` whole; raises as `write_atomically`."""
+    buffer = io.BytesIO()
+    np.savez(buffer, **dict(arrays))  # type: ignore[arg-type]  # the stub takes the last keyword for an option
+    write_atomically(path, buffer.getvalue())
 
 
 @contextlib.contextmanager

@@ -21,7 +21,6 @@ from __future__ import annotations
 import contextlib
 import datetime
 import hashlib
-import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +31,7 @@ from numpy.typing import NDArray
 
 from placeprint.errors import AtlasBusyError, AtlasExistsError, AtlasFormatError
 from placeprint.store.encoding import LOCAL_COLUMNS, Columns, column_name
-from placeprint.store.files import write_atomically, writing
+from placeprint.store.files import write_arrays, writing
 from placeprint.store.manifest import FILE_NAME, Manifest
 from placeprint.store.tables import Table
 from placeprint.types import Ids
@@ -225,9 +224,7 @@ class Store:
         name = digest.hexdigest()[:16]
         path = self.folder / "state" / f"{name}.npz"
         if not path.is_file():
-            buffer = io.BytesIO()
-            np.savez(buffer, **dict(state))  # type: ignore[arg-type]  # the stub takes the last keyword for an option
-            write_atomically(path, buffer.getvalue())
+            write_arrays(path, state)
         return name
 
     def load_state(self, name: str) -> State:

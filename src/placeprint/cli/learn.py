@@ -1,0 +1,39 @@
+"""``placeprint learn``: codebooks and whitening from photos of one's own, as a preset."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from placeprint.cli.output import console, progress_bar
+
+
+def learn(
+    photos: Annotated[list[Path], typer.Argument(help="Photos, and folders that hold photos.", show_default=False)],
+    output: Annotated[Path, typer.Option(help="Folder the preset is written to.", show_default=False)],
+    preset: Annotated[str, typer.Option(help="Preset, or the path of a preset's TOML file.")] = "xfeat-vlad",
+    whiten: Annotated[int, typer.Option(min=0, help="Shorten descriptors to so many values by PCA; 0 for no PCA.")] = 0,
+    power: Annotated[float, typer.Option(min=0, max=1, help="Of the whitening: 0.5 full, 0 plain PCA.")] = 0.5,
+    sample: Annotated[int, typer.Option(min=1, help="Photos learnt from at most, spread over all.")] = 4000,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Photos described at once [default: one a core].", show_default=False)
+    ] = None,
+) -> None:
+    """Learn a codebook, and perhaps whitening, once for many atlases; the result is a preset."""
+    from placeprint.preset_learning import learn_preset
+
+    with progress_bar("reading", "photos") as progress:
+        path, skipped = learn_preset(
+            photos, preset, output, whiten=whiten, power=power, sample=sample, workers=workers, progress=progress
+        )
+    out = console()
+    for reason in skipped[:20]:
+        out.print(f"  skipped {reason}", style="yellow", highlight=False, markup=False, soft_wrap=True)
+    out.print(
+        f"wrote {path}, {len(skipped)} photos skipped; use it: placeprint index PHOTOS --into ATLAS --preset {path}",
+        highlight=False,
+        markup=False,
+        soft_wrap=True,
+    )
