@@ -1,0 +1,1 @@
+"""Training of global descriptors: recipes, losses, mining, the loop, and a preset as the result."""
