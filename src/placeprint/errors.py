@@ -8,6 +8,7 @@
     ├── PackageError (ImportError)      an optional package is not installed
     ├── WeightsError (RuntimeError)     a network's weights are missing or are not the expected ones
     ├── DatasetError (ValueError)       a benchmark folder does not have the documented form
+    ├── TrainingError (RuntimeError)    training cannot go on, as when its loss is not a number
     └── AtlasError (RuntimeError)       the atlas on disk
         ├── AtlasMissingError (FileNotFoundError)
         ├── AtlasExistsError (FileExistsError)
@@ -51,6 +52,10 @@ class WeightsError(PlaceprintError, RuntimeError):
 
 class DatasetError(PlaceprintError, ValueError):
     """A benchmark folder does not have the documented form."""
+
+
+class TrainingError(PlaceprintError, RuntimeError):
+    """Training cannot go on."""
 
 
 class AtlasError(PlaceprintError, RuntimeError):

@@ -23,6 +23,7 @@ from placeprint.cli import (
     refit,
     remove,
     search,
+    train,
 )
 from placeprint.errors import PlaceprintError
 from placeprint.version import __version__
@@ -38,7 +39,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for verb in (index, search, match, inspect, info, remove, refit, learn, evaluate, export, models, demo):
+for verb in (index, search, match, inspect, info, remove, refit, learn, train, evaluate, export, models, demo):
     app.command()(getattr(verb, verb.__name__.rpartition(".")[2]))
 
 app.add_typer(benchmark.app, name="benchmark")

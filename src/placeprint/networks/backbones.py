@@ -5,6 +5,8 @@
 - ``transformers:facebook/dinov2-small``, or any other hub name, and ``transformers:`` and a folder, or just the path
   of a folder: the backbone that transformers has for it. A hub name is downloaded when it is first used, unless
   it is in the cache; its weights are not pinned, so name a folder where answers must stay the same.
+- the path of a ``.safetensors`` file: an EfficientNet with weights of one's own (see `networks.stages`), which has one
+  map.
 
 Where cell i of a map of stride s looks: at pixel ``s i + center``. The center is measured for EfficientNet. For others
 it follows from their layers of stride above 1: those that pad by half their kernel keep pixel 0 in the middle of cell
@@ -100,6 +102,8 @@ def _load(name: str, stride: int) -> Backbone:
         return _efficientnet(name, stride or 16)
     if name.startswith(PREFIX):
         return _transformer(name.removeprefix(PREFIX), stride)
+    if name.endswith(".safetensors"):
+        return _trained(Path(name), stride)
     if Path(name).is_dir():
         return _transformer(name, stride)
     raise OptionError(
@@ -136,6 +140,25 @@ def _efficientnet(name: str, stride: int) -> Backbone:
         return found
 
     return Backbone(stride, dims[stride], 32, CENTERS[stride], module)
+
+
+def _trained(path: Path, stride: int) -> Backbone:
+    import torch
+
+    from placeprint.networks.efficientnet import CENTERS
+    from placeprint.networks.stages import read_stages
+
+    place, layout = device(), torch.channels_last
+    network: Any = read_stages(path)
+    if stride not in {0, network.stride}:
+        raise OptionError(f"{str(path)!r} has a map of stride {network.stride}, got {stride}")
+    network.to(place, memory_format=layout)
+
+    def module(pictures: torch.Tensor) -> torch.Tensor:
+        found: torch.Tensor = network(pictures.to(place).contiguous(memory_format=layout))
+        return found
+
+    return Backbone(network.stride, network.channels, 32, CENTERS[network.stride], module)
 
 
 def _transformer(place: str, stride: int) -> Backbone:

@@ -23,13 +23,11 @@ import torch
 from torch import nn
 
 from placeprint.errors import OptionError, ShapeError
-from placeprint.networks.efficientnet import EfficientNetLite, SamePadded, load_efficientnet
+from placeprint.networks.efficientnet import EfficientNetLite, keep_last_resolution, load_efficientnet
 from placeprint.networks.pooling import MAC, GeM, SPoC, unit
 from placeprint.networks.weights import load_weights
 
 POOLINGS: dict[str, type[SPoC] | type[MAC] | type[GeM]] = {"S": SPoC, "M": MAC, "G": GeM}
-LAST_STRIDED_STAGE = 5
-"""Index in `efficientnet.STAGES` of the stage that goes from stride 16 to stride 32."""
 LITE2_CHANNELS = 352
 """Of the map of EfficientNet-Lite2's last stage."""
 
@@ -128,10 +126,7 @@ def efficientnet_cgd(
     )
     del network.head, network.classifier  # parameters that would never get a gradient
     if not last_downsampling:
-        first = network.blocks[network.ends[LAST_STRIDED_STAGE - 1]]
-        for layer in first.modules():
-            if isinstance(layer, SamePadded):
-                layer.stride = (1, 1)
+        keep_last_resolution(network)
     return CGD(network, config, dim, num_classes, channels=LITE2_CHANNELS).train()
 
 

@@ -17,6 +17,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
+from typing import TypeVar
 
 import torch
 from torch import nn
@@ -37,8 +38,11 @@ STEM, HEAD = 32, 1280
 MULTIPLIERS = {"lite0": (1.0, 1.0), "lite1": (1.0, 1.1), "lite2": (1.1, 1.2), "lite3": (1.2, 1.4), "lite4": (1.4, 1.8)}
 """Width and depth."""
 EPSILON = 1e-3
+Network = TypeVar("Network", bound=nn.Module)
 LAST_STAGE = {16: 4, 32: 6}
 """Index of the stage that gives the map of a stride."""
+LAST_STRIDED_STAGE = 5
+"""Index of the stage that goes from stride 16 to stride 32."""
 
 CENTERS = {16: 9.5, 32: 20.0}
 """Where the first cell of the map of a stride looks, in pixels of the picture.
@@ -152,8 +156,14 @@ def rounded_channels(channels: float) -> int:
     return nearest + 8 if nearest < 0.9 * channels else nearest
 
 
-def load_efficientnet(state: Mapping[str, torch.Tensor], variant: str) -> EfficientNetLite:
+def load_efficientnet(state: Mapping[str, torch.Tensor], variant: str, *, fold: bool = True) -> EfficientNetLite:
     """Return the network in eval mode with the weights of a checkpoint.
+
+    Args:
+        state: the checkpoint.
+        variant: see `EfficientNetLite`.
+        fold: whether batch normalization goes into the convolutions: the same function in fewer steps, which no
+            longer follows the photos when it is trained.
 
     Raises:
         WeightsError: they do not fit exactly.
@@ -161,10 +171,31 @@ def load_efficientnet(state: Mapping[str, torch.Tensor], variant: str) -> Effici
     network = EfficientNetLite(variant)
     fit_into(network, {_own_name(name): value for name, value in state.items()})
     network.eval()
-    for layer in [part for part in network.modules() if isinstance(part, nn.Sequential)]:
+    return fold_batch_norm(network) if fold else network
+
+
+def fold_batch_norm(network: Network) -> Network:
+    """Move each batch normalization of a network in eval mode into the convolution before it; return the network.
+
+    Args:
+        network: or some stages of one.
+    """
+    for layer in [part for part in network.modules() if isinstance(part, nn.Sequential) and len(part) > 1]:
         convolution, norm = layer[0], layer[1]
         if isinstance(convolution, SamePadded) and isinstance(norm, nn.BatchNorm2d):
             layer[0], layer[1] = fuse_conv_bn_eval(convolution, norm), nn.Identity()
+    return network
+
+
+def keep_last_resolution(network: EfficientNetLite) -> EfficientNetLite:
+    """Let the stage that goes from stride 16 to stride 32, and so all after it, run at stride 16; return the network.
+
+    The weights stay, and are not dilated.
+    """
+    first = network.blocks[network.ends[LAST_STRIDED_STAGE - 1]]
+    for layer in first.modules():
+        if isinstance(layer, SamePadded):
+            layer.stride = (1, 1)
     return network
 
 

@@ -1,0 +1,77 @@
+"""``placeprint train``: train a global descriptor by a recipe."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from placeprint.cli.output import console
+
+
+def train(
+    recipe: Annotated[str, typer.Argument(help="Recipe, or the path of a recipe's TOML file.", show_default=False)],
+    data: Annotated[Path, typer.Option(help="Folder of the photos.", show_default=False)],
+    output: Annotated[Path, typer.Option(help="Folder of the run; made when it is not there.", show_default=False)],
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the run's last checkpoint.")] = False,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", help="TABLE.KEY=VALUE: change the recipe; may be repeated.", show_default=False, metavar="CHANGE"
+        ),
+    ] = None,
+    maps: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of cached maps, to share them between runs [default: in the run].", show_default=False
+        ),
+    ] = None,
+) -> None:
+    """Train a descriptor and make a preset of it. Interrupted, it goes on from the last checkpoint with --resume."""
+    from placeprint.training.preset_export import export_preset
+    from placeprint.training.recipe import load_recipe
+    from placeprint.training.run import train as train_by
+
+    chosen = load_recipe(recipe, changes or ())
+    with _bars() as tell:
+        outcome = train_by(chosen, data, output, resume=resume, maps_folder=maps, tell=tell)
+    out = console()
+    ended = "stopped early" if outcome.stopped_early else "done"
+    out.print(
+        f"{ended} after {outcome.epochs} epochs, {outcome.steps} steps, {outcome.seconds:.0f} s; validation recall@1 "
+        f"{100 * outcome.first_recall:.1f} % before training, [bold]{100 * outcome.recall:.1f} %[/] at step "
+        f"{outcome.best_step}",
+        highlight=False,
+        soft_wrap=True,
+    )
+    preset = export_preset(output)
+    out.print(f"wrote {preset}; use it with --preset {preset}", highlight=False, markup=False, soft_wrap=True)
+
+
+@contextlib.contextmanager
+def _bars() -> Iterator[Callable[[str, int, int], None]]:
+    """Show a bar for what is being done, with the time left; yields ``tell(what, done, total)``."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(elapsed_when_finished=True),
+        TextColumn("left"),
+    )
+    out = Console(stderr=True)
+    with Progress(*columns, console=out, transient=True, disable=not out.is_terminal) as bar:
+        tasks: dict[str, TaskID] = {}
+
+        def tell(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = bar.add_task(what, total=math.inf)
+            bar.update(tasks[what], completed=done, total=total, visible=done < total)
+
+        yield tell

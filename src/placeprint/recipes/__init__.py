@@ -1,0 +1,1 @@
+"""Recipes for training, read by `training.recipe`."""

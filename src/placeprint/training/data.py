@@ -1,0 +1,111 @@
+"""The photos of a recipe: read, divided into training and validation, and checked before a run begins."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from placeprint.datasets.labeled_photos import LabeledPhotos, read_image_folder, read_label_csv, read_label_list
+from placeprint.datasets.placed_photos import (
+    PlacedPhotos,
+    read_clips,
+    read_gps_folder,
+    read_position_csv,
+    read_utm_names,
+)
+from placeprint.datasets.splits import check_leak, split_classes, split_sequences
+from placeprint.errors import DatasetError, OptionError
+from placeprint.training.recipe import Data
+
+PhotoSet = LabeledPhotos | PlacedPhotos
+READERS: Mapping[str, Callable[..., PhotoSet]] = {
+    "folder": read_image_folder,
+    "csv": read_label_csv,
+    "list": read_label_list,
+    "clips": read_clips,
+    "gps": read_gps_folder,
+    "utm": read_utm_names,
+    "positions": read_position_csv,
+}
+LABELED = ("folder", "csv", "list")
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingData:
+    """Photos to learn from, and photos to choose the weights by.
+
+    Args:
+        train: photos.
+        validation: photos that have nothing in common with them.
+    """
+
+    train: PhotoSet
+    validation: PhotoSet
+
+
+def read_data(data: Data, folder: Path, seed: int = 0) -> TrainingData:
+    """Read the photos of a recipe.
+
+    Args:
+        data: table of the recipe.
+        folder: its paths are below this.
+        seed: of the division.
+
+    Raises:
+        DatasetError: the photos do not have the documented form, or training and validation have something in common.
+        OptionError: the reader has no such option, or the division does not fit the form.
+    """
+    if not folder.is_dir():
+        raise DatasetError(f"there is no folder {str(folder)!r}")
+    train = _read(data, folder / data.train if data.train else folder)
+    if data.validation:
+        validation = _read(data, folder / data.validation)
+    else:
+        train, validation = _divided(data, train, seed)
+    train, validation = (_limited(photos, data.limit) for photos in (train, validation))
+    check_leak(train, validation)
+    return TrainingData(train, validation)
+
+
+def _read(data: Data, path: Path) -> PhotoSet:
+    reader = READERS[data.form]
+    known = list(inspect.signature(reader).parameters)[1:]
+    unknown = sorted(set(data.options) - set(known))
+    if unknown:
+        raise OptionError(f"data.options of the form {data.form!r} has no {unknown[0]!r}; known: {', '.join(known)}")
+    return reader(path, **data.options)
+
+
+def _divided(data: Data, photos: PhotoSet, seed: int) -> tuple[PhotoSet, PhotoSet]:
+    if isinstance(photos, PlacedPhotos) and data.split_by in {"sequence", "area"}:
+        return split_sequences(photos, data.share, seed, by=data.split_by)
+    if isinstance(photos, LabeledPhotos) and data.split_by == "class":
+        return split_classes(photos, data.share, seed)
+    if isinstance(photos, LabeledPhotos) and data.split_by == "photo":
+        return _split_photos(photos, data.share, seed)
+    fitting = "photo or class" if isinstance(photos, LabeledPhotos) else "sequence or area"
+    raise OptionError(f"photos of the form {data.form!r} are divided by {fitting}, got data.split_by {data.split_by!r}")
+
+
+def _split_photos(photos: LabeledPhotos, share: float, seed: int) -> tuple[LabeledPhotos, LabeledPhotos]:
+    """Hold back a share of each class, none of a class of one photo."""
+    if not 0 < share < 1:
+        raise OptionError(f"share must be between 0 and 1, got {share}")
+    generator = np.random.default_rng(seed)
+    held = np.zeros(len(photos), bool)
+    for label in range(len(photos.classes)):
+        rows = generator.permutation(np.flatnonzero(photos.labels == label))
+        held[rows[: min(max(round(share * len(rows)), 1), len(rows) - 1)]] = True
+    if not held.any():
+        raise DatasetError("each class has one photo only, so none can validate; add photos")
+    return photos[~held], photos[held]
+
+
+def _limited(photos: PhotoSet, limit: int) -> PhotoSet:
+    if not 0 < limit < len(photos):
+        return photos
+    return photos[np.linspace(0, len(photos) - 1, limit).round().astype(np.int64)]

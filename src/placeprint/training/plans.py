@@ -1,0 +1,190 @@
+"""The batches of an epoch: classes and instances for photos with labels, mined tuples for photos with places.
+
+Copy c of a photo is drawn anew in each epoch, among the cached ones where there are some.
+"""
+
+from __future__ import annotations
+
+import inspect
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+
+from placeprint.datasets.labeled_photos import LabeledPhotos
+from placeprint.datasets.placed_photos import PlacedPhotos
+from placeprint.errors import DatasetError, OptionError
+from placeprint.training.descriptor_cache import DescriptorCache
+from placeprint.training.losses import NEEDS_PAIRS
+from placeprint.training.mining import MiningOptions, TupleMiner
+from placeprint.training.objectives import Batch
+from placeprint.training.recipe import Recipe
+from placeprint.training.sampling import ClassBatches
+from placeprint.types import Floats, Ids
+
+Memory = dict[str, torch.Tensor]
+
+
+class Plan(Protocol):
+    """Gives the batches of each epoch."""
+
+    def epoch(self, number: int) -> list[Batch]:
+        """Return the batches of an epoch, from 0 on."""
+        ...
+
+    def first(self) -> Batch:
+        """Return a batch to try a run with, which leaves no trace."""
+        ...
+
+    def memory(self) -> Memory:
+        """Return what later epochs depend on beside the weights."""
+        ...
+
+    def remember(self, memory: Memory) -> None:
+        """Take over what `memory` returned."""
+        ...
+
+
+@dataclass(eq=False)
+class ClassPlan:
+    """Batches of classes.
+
+    Args:
+        batches: of photos.
+        copies: cached copies of each photo; 0 where each epoch has its own.
+        seed: of the choice among copies.
+    """
+
+    batches: ClassBatches
+    copies: int
+    seed: int
+
+    def epoch(self, number: int) -> list[Batch]:
+        """See `Plan`."""
+        generator = np.random.default_rng((self.seed, number))
+        return [
+            Batch(rows, _copies(len(rows), self.copies, number, generator), np.zeros((0, 2), np.int64))
+            for rows in self.batches.epoch(number)
+        ]
+
+    def first(self) -> Batch:
+        """See `Plan`."""
+        return self.epoch(0)[0]
+
+    def memory(self) -> Memory:
+        """See `Plan`."""
+        return {}
+
+    def remember(self, memory: Memory) -> None:
+        """See `Plan`."""
+
+
+@dataclass(eq=False)
+class TuplePlan:
+    """Mined tuples.
+
+    Args:
+        miner: finds them.
+        describe: gives the descriptors ``(n, dim)`` of all training photos by the weights as they are.
+        size: tuples of a batch.
+        queries: of an epoch; 0 for all.
+        copies: as of `ClassPlan`.
+        seed: of the order, and of the choice among copies.
+    """
+
+    miner: TupleMiner
+    describe: Callable[[], Floats]
+    size: int
+    queries: int
+    copies: int
+    seed: int
+
+    def epoch(self, number: int) -> list[Batch]:
+        """See `Plan`; queries that have nothing to teach are left out, so there may be no batch at all."""
+        generator = np.random.default_rng((self.seed, number))
+        asked = generator.permutation(self.miner.queries)[: self.queries or None]
+        described = self.describe()
+        with tempfile.TemporaryDirectory() as folder:
+            cache = DescriptorCache.create(Path(folder) / "descriptors.npy", *described.shape)
+            cache.write(0, described)
+            found = self.miner.mine(cache, number, asked)
+        tuples = [
+            np.concatenate([[query, near], far])
+            for query, near, far in zip(found.queries, found.positives, found.negatives, strict=True)
+        ]
+        parts = [tuples[start : start + self.size] for start in range(0, len(tuples), self.size)]
+        return [self._batch(part, number, generator) for part in parts]
+
+    def first(self) -> Batch:
+        """See `Plan`: tuples of any potential positive and any negatives."""
+        queries = self.miner.queries[: self.size]
+        every = np.arange(len(self.miner.photos))
+        tuples = []
+        for query in queries:
+            near = self.miner.potential_positives(int(query))[:1]
+            far = every[self.miner.definite_negatives(np.array([query]), every)[0]]
+            tuples.append(np.concatenate([[query], near, far[: self.miner.options.used]]))
+        return self._batch(tuples, 0, np.random.default_rng(0))
+
+    def memory(self) -> Memory:
+        """See `Plan`."""
+        return {"hardest": torch.from_numpy(self.miner.hardest_.copy())}
+
+    def remember(self, memory: Memory) -> None:
+        """See `Plan`."""
+        self.miner.hardest_ = memory["hardest"].numpy().copy()
+
+    def _batch(self, tuples: list[Ids], number: int, generator: np.random.Generator) -> Batch:
+        rows = np.concatenate(tuples).astype(np.int64)
+        counts = np.array([[1, len(each) - 2] for each in tuples], np.int64)
+        return Batch(rows, _copies(len(rows), self.copies, number, generator), counts)
+
+
+def make_plan(recipe: Recipe, photos: LabeledPhotos | PlacedPhotos, describe: Callable[[], Floats]) -> Plan:
+    """Return the plan of a recipe.
+
+    Args:
+        recipe: says which batches.
+        photos: the training photos.
+        describe: see `TuplePlan`.
+
+    Raises:
+        OptionError: a batch is too small for the loss, or there are fewer classes than a batch wants.
+        DatasetError: a class has one photo, or no photo has another of its place.
+    """
+    copies, seed, batches = recipe.model.cached_copies, recipe.seed, recipe.batches
+    if isinstance(photos, PlacedPhotos):
+        options = dict(recipe.mining)
+        queries = options.pop("queries", 0)
+        if not isinstance(queries, int) or queries < 0:
+            raise OptionError(f"mining.queries must be a whole number from 0, all of them, got {queries!r}")
+        miner = TupleMiner(photos, _mining_options(options), seed=seed)
+        return TuplePlan(miner, describe, batches.tuples, queries, copies, seed)
+    if recipe.loss["name"] in NEEDS_PAIRS and (batches.classes < 2 or batches.instances < 2):
+        raise OptionError(
+            f"the loss {recipe.loss['name']!r} needs batches.classes and batches.instances of at least 2, got "
+            f"{batches.classes} and {batches.instances}"
+        )
+    if len(photos.classes) < 2:
+        raise DatasetError(f"training needs at least 2 classes, got {', '.join(photos.classes)} only")
+    drawn = ClassBatches(
+        photos.labels, batches.classes, batches.instances, seed, leave_out_lonely=batches.leave_out_lonely
+    )
+    return ClassPlan(drawn, copies, seed)
+
+
+def _mining_options(values: Mapping[str, Any]) -> MiningOptions:
+    known = list(inspect.signature(MiningOptions).parameters)
+    unknown = sorted(set(values) - set(known))
+    if unknown:
+        raise OptionError(f"[mining] of a recipe has no {unknown[0]!r}; known: queries, {', '.join(known)}")
+    return MiningOptions(**values)
+
+
+def _copies(count: int, cached: int, epoch: int, generator: np.random.Generator) -> Ids:
+    """Return ``(count,)`` which copy of each photo: copy 0 is the photo as it is."""
+    return generator.integers(1, cached + 1, count) if cached else np.full(count, epoch + 1, np.int64)

@@ -1,0 +1,142 @@
+"""A run becomes a preset: the network's map as features, the trained head as their aggregator.
+
+    RUN/preset.toml            stores XFeat's features for verification, and the trained descriptor
+    RUN/state.npz              what the aggregator learned, as ``fusion.0.aggregator.<field>``
+    RUN/backbone.safetensors   the network, where stages of it were trained
+
+The features of a map are its cells (`features.grid`): a unit vector each, and its length as the score. All cells are
+kept, however even the picture is there, as the network in training had no choice either. A pooling with a linear layer
+is CGD with one branch.
+"""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tomli_w
+from numpy.typing import NDArray
+from torch import Tensor
+
+from placeprint.errors import OptionError
+from placeprint.networks.pooling import MAC, GeM, SPoC
+from placeprint.networks.stages import EFFICIENTNETS, StagedBackbone, stages_as_bytes
+from placeprint.store.files import write_atomically
+from placeprint.training.models import CGDHead, DescriptorModel, NetVLADHead, PooledHead
+from placeprint.training.recipe import Recipe
+from placeprint.training.run import load_run
+
+STATE, BACKBONE, PRESET = "state.npz", "backbone.safetensors", "preset.toml"
+PREFIX = "fusion.0.aggregator."
+LETTERS = {SPoC: "S", MAC: "M", GeM: "G"}
+State = dict[str, NDArray[Any]]
+
+
+def export_preset(run: Path, *, backbone: StagedBackbone | None = None) -> Path:
+    """Write the preset of a run's best weights; return the path of its TOML.
+
+    Args:
+        run: folder of the run.
+        backbone: the network that was trained in place of the recipe's, as `run.train` got it.
+
+    Raises:
+        OptionError: the folder holds no run, or no preset can hold such a network; the message says why.
+        WeightsError: there is no validated checkpoint, or it does not fit.
+        AtlasWriteError: the disk is full or the folder cannot be written.
+    """
+    recipe, model, facts = load_run(run, backbone=backbone)
+    aggregator, state = aggregator_of(model)
+    extractor = _extractor(recipe, model, run)
+    recall = float(facts["metrics"]["recall_at_1"])
+    tables = {
+        "summary": f"{recipe.summary or recipe.name}; recall@1 {100 * recall:.1f} % of its validation photos",
+        "extractor": {"name": "xfeat", "max_keypoints": 1000, "detection_threshold": 0.02},
+        "fusion": [{"weight": 1.0, "extractor": extractor, "aggregator": aggregator}],
+        "index": {"name": "flat"},
+        "verifier": {"name": "mutual-geometry"},
+        "codebook": {"file": STATE},
+        "store": {"local_bits": 6, "descriptor_bits": 8},
+    }
+    data = io.BytesIO()
+    np.savez(data, **{PREFIX + name: value for name, value in state.items()})  # type: ignore[arg-type]  # numpy's stub takes the names for its own options
+    write_atomically(run / STATE, data.getvalue())
+    write_atomically(run / PRESET, tomli_w.dumps(tables).encode())
+    return run / PRESET
+
+
+def aggregator_of(model: DescriptorModel) -> tuple[dict[str, Any], State]:
+    """Return the aggregator that does what the head does: name and parameters, and its learned fields.
+
+    Raises:
+        OptionError: there is none; the message says why.
+    """
+    head: object = model.head
+    channels = model.backbone.channels
+    if isinstance(head, CGDHead):
+        exponents = [pool.p for pool in head.cgd.poolings if isinstance(pool, GeM)]
+        weights = [layer.weight for layer in head.cgd.projections]
+        return _cgd(head.cgd.config, weights, exponents)  # type: ignore[arg-type]  # nn.Module's attributes are untyped
+    if isinstance(head, NetVLADHead):
+        if not head.tied:
+            raise OptionError(
+                "a preset holds NetVLAD whose assignment follows from its centers; train with head.tied = true"
+            )
+        state = {"centers_": _array(head.centers), "alpha_": np.array(head.log_alpha.exp().item(), np.float32)}
+        return {"name": "netvlad", "num_clusters": len(head.centers), "version": head.layer.version}, state
+    if isinstance(head, PooledHead):
+        pooling = head.pooling
+        if head.projection is not None:
+            if isinstance(pooling, SPoC) and pooling.center_prior:
+                raise OptionError("a preset holds no projection after SPoC with a center prior; set head.dim = 0")
+            exponents = [pooling.p] if isinstance(pooling, GeM) else []
+            return _cgd(LETTERS[type(pooling)], [head.projection.weight], exponents)
+        table: dict[str, Any] = {"name": {"S": "spoc", "M": "mac", "G": "gem"}[LETTERS[type(pooling)]]}
+        if isinstance(pooling, GeM):
+            values = [round(value, 6) for value in pooling.p.tolist()]
+            table["p"] = values[0] if len(values) == 1 else values
+        if isinstance(pooling, SPoC):
+            table["center_prior"] = pooling.center_prior
+        return table, {"dim_": np.array(channels)}
+    raise OptionError(f"no preset can hold the head {type(head).__name__}")
+
+
+def _cgd(config: str, weights: list[Tensor], exponents: list[Tensor]) -> tuple[dict[str, Any], State]:
+    projections = np.stack([_array(weight).T for weight in weights])
+    state = {
+        "projections_": projections,
+        "means_": np.zeros(projections.shape[:2], np.float32),
+        "p_": _array(exponents[0]) if exponents else np.array([3.0], np.float32),
+        "trained_": np.array(True),
+    }
+    return {"name": "cgd", "config": config, "projected_dim": len(weights) * projections.shape[2]}, state
+
+
+def _extractor(recipe: Recipe, model: DescriptorModel, run: Path) -> dict[str, Any]:
+    """Return the table of the grid, and write the network where no name stands for it."""
+    backbone, name = model.backbone, recipe.model.backbone
+    trained = model.trainable_from < len(backbone.stages)
+    if backbone.description is None and (trained or name == "xfeat"):
+        raise OptionError(
+            f"a preset holds {name!r} only as it comes, and XFeat's map not at all; take an EfficientNet, or train "
+            "the head alone"
+        )
+    usual = recipe.model.last_stage == 5 or recipe.model.last_downsampling
+    if backbone.description is not None and (trained or not usual or name not in EFFICIENTNETS):
+        write_atomically(run / BACKBONE, stages_as_bytes(backbone))
+        name = str((run / BACKBONE).resolve())
+    width, height = recipe.model.size
+    return {
+        "name": "grid",
+        "backbone": name,
+        "stride": backbone.stride,
+        "size": max(width, height),
+        # a square photo has the most cells
+        "max_keypoints": max(1, max(width, height) // backbone.stride) ** 2,
+        "min_contrast": 0.0,
+    }
+
+
+def _array(tensor: Tensor) -> NDArray[np.float32]:
+    return np.asarray(tensor.detach().cpu().numpy(), np.float32)

@@ -1,0 +1,368 @@
+"""A run: recipe and photos in, a folder with the best weights out.
+
+    RUN/recipe.toml     with all defaults
+    RUN/checkpoints/    see `training.checkpoint`
+    RUN/steps.csv ...   see `training.journal`
+
+What can be wrong is found out before the first epoch: the recipe is read to its last key, photos and labels are
+checked, and one batch goes through everything, forth and back, whose traces are removed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tomli_w
+import torch
+
+from placeprint.datasets.labeled_photos import LabeledPhotos
+from placeprint.errors import OptionError, PackageError, TrainingError, WeightsError
+from placeprint.networks.stages import StagedBackbone
+from placeprint.store.files import write_atomically
+from placeprint.threads import num_cores
+from placeprint.training.augmentation import Augmentation
+from placeprint.training.checkpoint import (
+    best_checkpoint,
+    commit,
+    data_fingerprint,
+    latest_checkpoint,
+    load_into,
+    read_checkpoint,
+    weights_of,
+)
+from placeprint.training.data import PhotoSet, TrainingData, read_data
+from placeprint.training.journal import INSTALL, Journal, draw_curves
+from placeprint.training.loop import Outcome, Position, Setup, Tell, backward, fit, restore_position
+from placeprint.training.losses import make_loss
+from placeprint.training.map_cache import cached_maps
+from placeprint.training.models import DescriptorModel, build_model
+from placeprint.training.objectives import Objective
+from placeprint.training.optimizer import make_optimizer
+from placeprint.training.photos import Maps, PhotoMaps, Photos, describe
+from placeprint.training.plans import make_plan
+from placeprint.training.recipe import Recipe, as_tables, recipe_from
+from placeprint.training.validation import Relevance, recall_at_1, relevance
+from placeprint.types import Floats
+
+RECIPE = "recipe.toml"
+SAMPLE = 2048
+"""Training photos that the head begins with at most."""
+MAY_CHANGE = ("name", "summary", "checkpoints")
+"""What of a recipe may be another one when a run goes on."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Sources:
+    """The maps of the photos."""
+
+    train: Maps
+    validation: Maps
+    copies: int
+
+
+def train(
+    recipe: Recipe,
+    data_folder: Path,
+    run: Path,
+    *,
+    resume: bool = False,
+    maps_folder: Path | None = None,
+    tell: Tell | None = None,
+    backbone: StagedBackbone | None = None,
+) -> Outcome:
+    """Train by a recipe; see the module.
+
+    Args:
+        recipe: what to do.
+        data_folder: the recipe's photos are below this.
+        run: folder of the run.
+        resume: go on from the last checkpoint of the folder, where it has one.
+        maps_folder: where cached maps lie; None for one in the folder of the run.
+        tell: progress.
+        backbone: a network in place of the recipe's.
+
+    Raises:
+        OptionError: the recipe does not fit the photos or itself, or the folder holds a run and `resume` is not set.
+        DatasetError: the photos do not have the documented form.
+        WeightsError: weights are not installed, or a checkpoint does not fit.
+        TrainingError: the loss is not a number.
+        PackageError: accelerate is not installed.
+        PhotoError: a photo cannot be read.
+        AtlasWriteError: the disk is full or the folder cannot be written.
+    """
+    said = tell or (lambda *_: None)
+    if recipe.model.trainable_from == 0:  # nothing is frozen, so there are no maps to keep
+        recipe = dataclasses.replace(recipe, model=dataclasses.replace(recipe.model, cached_copies=0))
+    last = _last(run, recipe, resume)
+    data = read_data(recipe.data, data_folder, recipe.seed)
+    relevant = relevance(data, recipe.validation)
+    accelerator = _accelerator(recipe)
+    torch.manual_seed(recipe.seed)
+    model, objective = _network(recipe, data, backbone)
+    model.to(accelerator.device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in the stub
+    objective.to(accelerator.device)
+    workers = recipe.batches.workers or num_cores()
+    tried = _sources(recipe, data, model, workers, None, said)
+    setup = Setup(
+        run=run,
+        recipe=recipe,
+        accelerator=accelerator,
+        model=model,
+        objective=objective,
+        optimizer=accelerator.prepare(make_optimizer(recipe.optimizer, model, objective)),
+        source=tried.train,
+        paths=data.train.paths,
+        plan=make_plan(recipe, data.train, lambda: np.zeros((0, 1), np.float32)),
+        validate=lambda: 0.0,
+        facts=_facts(recipe, data),
+        workers=workers,
+        tell=said,
+    )
+    _dry_run(setup)
+    if accelerator.is_main_process:
+        write_atomically(run / RECIPE, tomli_w.dumps(as_tables(recipe)).encode())
+    with accelerator.main_process_first():
+        sources = _sources(recipe, data, model, workers, maps_folder or run / "maps", said)
+
+    def described(source: Maps, count: int, what: str) -> Floats:
+        return _described(setup, source, count, what)
+
+    setup = dataclasses.replace(
+        setup,
+        source=sources.train,
+        plan=make_plan(recipe, data.train, lambda: described(sources.train, len(data.train), "mining")),
+        validate=lambda: _recall(recipe, data, relevant, sources, described),
+    )
+    if last is None:
+        _begin(setup, len(data.train))
+        position = Position()
+    else:
+        position = _restore(setup, last)
+    journal = Journal(run, position.step) if accelerator.is_main_process else None
+    try:
+        outcome = fit(setup, position, journal)
+    finally:
+        if journal is not None:
+            journal.close()
+    if accelerator.is_main_process:
+        try:
+            draw_curves(run)
+        except PackageError:
+            said("no curves, matplotlib is missing", 1, 1)
+    return outcome
+
+
+def load_run(run: Path, *, backbone: StagedBackbone | None = None) -> tuple[Recipe, DescriptorModel, dict[str, Any]]:
+    """Return the recipe of a run, its best model in eval mode, and what the checkpoint says.
+
+    Raises:
+        WeightsError: there is no validated checkpoint, or it does not fit the recipe.
+        OptionError: the recipe is damaged.
+    """
+    recipe = read_run_recipe(run)
+    path = best_checkpoint(run)
+    if path is None:
+        raise WeightsError(f"{str(run)!r} has no validated checkpoint yet; let it train")
+    checkpoint = read_checkpoint(path)
+    classes = checkpoint.facts.get("classes") or None
+    model = _model(recipe, len(classes) if classes else None, backbone)
+    load_into(checkpoint.weights, model=model)
+    return recipe, model.eval(), dict(checkpoint.facts)
+
+
+def read_run_recipe(run: Path) -> Recipe:
+    """Return the recipe that a run keeps.
+
+    Raises:
+        OptionError: the folder holds no run.
+    """
+    import tomllib
+
+    try:
+        return recipe_from(tomllib.loads((run / RECIPE).read_text(encoding="utf-8")))
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise OptionError(f"{str(run)!r} holds no run: its {RECIPE} cannot be read") from error
+
+
+def _last(run: Path, recipe: Recipe, resume: bool) -> Path | None:
+    """Return the checkpoint to go on from, None to begin."""
+    last = latest_checkpoint(run)
+    if last is None:
+        return None
+    if not resume:
+        raise OptionError(f"{str(run)!r} holds a run already; go on with --resume, or name another folder")
+    kept, given = as_tables(read_run_recipe(run)), as_tables(recipe)
+    differ = [name for name in given if name not in MAY_CHANGE and not _same(kept[name], given[name])]
+    if differ:
+        raise OptionError(
+            f"the run {str(run)!r} was begun with another recipe: {', '.join(differ)} differ; "
+            f"give it {str(run / RECIPE)!r}, or name another folder"
+        )
+    return last
+
+
+def _same(first: Any, second: Any) -> bool:
+    """Whether two values are the same in TOML, where a pair is a list."""
+    return tomli_w.dumps({"value": first}) == tomli_w.dumps({"value": second})
+
+
+def _accelerator(recipe: Recipe) -> Any:
+    try:
+        from accelerate import Accelerator
+        from accelerate.state import AcceleratorState
+    except ImportError as error:
+        raise PackageError(f"training needs accelerate, which is not installed; {INSTALL}") from error
+    AcceleratorState._reset_state()  # an earlier run of this process may have had another precision
+    precision = recipe.optimizer.precision
+    if precision == "fp16" and not torch.cuda.is_available():
+        raise OptionError("optimizer.precision 'fp16' needs a GPU; use 'no' or 'bf16' here")
+    return Accelerator(mixed_precision=precision)
+
+
+def _network(recipe: Recipe, data: TrainingData, backbone: StagedBackbone | None) -> tuple[DescriptorModel, Objective]:
+    """Return model and objective, checked against the photos."""
+    batches = recipe.batches
+    if batches.chunk and recipe.model.train_batch_norm:
+        raise OptionError("batches.chunk needs batch normalization to be frozen; set model.train_batch_norm = false")
+    labeled = isinstance(data.train, LabeledPhotos)
+    classes = len(data.train.classes) if isinstance(data.train, LabeledPhotos) else 0
+    model = _model(recipe, classes or None, backbone)
+    parameters = {key: value for key, value in recipe.loss.items() if key != "name"}
+    loss = make_loss(str(recipe.loss["name"]), classes, model.head.dim, **parameters)
+    labels = data.train.labels if isinstance(data.train, LabeledPhotos) and labeled else None
+    return model, Objective(loss, labels, getattr(model.head, "classifier", None))
+
+
+def _model(recipe: Recipe, classes: int | None, backbone: StagedBackbone | None) -> DescriptorModel:
+    settings = recipe.model
+    # a classifier that no loss looks at would only be in the way
+    classifies = classes if recipe.loss["name"] == "cgd" else None
+    return build_model(
+        backbone=backbone if backbone is not None else settings.backbone,
+        head=str(recipe.head["name"]),
+        head_options={key: value for key, value in recipe.head.items() if key != "name"},
+        num_classes=classifies,
+        trainable_from=settings.trainable_from,
+        last_downsampling=settings.last_downsampling,
+        last_stage=settings.last_stage,
+        train_batch_norm=settings.train_batch_norm,
+    )
+
+
+def _sources(
+    recipe: Recipe, data: TrainingData, model: DescriptorModel, workers: int, folder: Path | None, tell: Tell
+) -> _Sources:
+    """Return the maps of the photos, from the cache in `folder` where the recipe wants one and there is a folder."""
+    if "size" in recipe.augmentation:
+        raise OptionError("the size of augmented pictures is model.size; remove augmentation.size")
+    size = recipe.model.size
+    augment = dataclasses.replace(Augmentation.from_table(recipe.augmentation), size=size)
+    photos = Photos(data.train.root, data.train.paths, size, augment, recipe.seed)
+    others = Photos(data.validation.root, data.validation.paths, size)
+    copies = recipe.model.cached_copies
+    if folder is None or not copies:
+        return _Sources(PhotoMaps(photos, model), PhotoMaps(others, model), copies)
+
+    def progress(done: int, total: int) -> None:
+        tell("caching maps", done, total)
+
+    found = [
+        cached_maps(folder, each, model, count, workers=workers, progress=progress)
+        for each, count in ((photos, copies), (others, 0))
+    ]
+    return _Sources(found[0], found[1], copies)
+
+
+def _facts(recipe: Recipe, data: TrainingData) -> dict[str, Any]:
+    tables = as_tables(recipe)
+    return {
+        "architecture": {"model": tables["model"], "head": tables["head"]},
+        "classes": list(data.train.classes) if isinstance(data.train, LabeledPhotos) else [],
+        "data": {"train": _fingerprint(data.train), "validation": _fingerprint(data.validation)},
+        "photos": {"train": len(data.train), "validation": len(data.validation)},
+        "commit": commit(),
+    }
+
+
+def _fingerprint(photos: PhotoSet) -> str:
+    about = photos.labels if isinstance(photos, LabeledPhotos) else photos.positions
+    return data_fingerprint(photos.root, photos.paths, about)
+
+
+def _dry_run(setup: Setup) -> None:
+    """Send one batch forth and back, and undo what it did to the weights."""
+    before = weights_of(setup.model, setup.objective.loss)
+    batch = setup.plan.first()
+    setup.model.train()
+    loss = backward(setup, batch, setup.source.maps(batch.rows, batch.copies))
+    setup.optimizer.zero_grad()
+    load_into(before, model=setup.model, loss=setup.objective.loss)
+    if not math.isfinite(loss):
+        raise TrainingError("the loss of the first batch is not a number; look at the recipe's [loss] and [head]")
+
+
+@torch.no_grad()
+def _begin(setup: Setup, count: int) -> None:
+    """Let the head learn what it can before training."""
+    rows = np.unique(np.linspace(0, count - 1, min(SAMPLE, count)).round().astype(np.int64))
+    parts, found = np.array_split(rows, math.ceil(len(rows) / 32)), []
+    setup.model.eval()
+    for number, part in enumerate(parts):
+        maps = setup.source.maps(part, np.zeros(len(part), np.int64)).to(setup.accelerator.device)
+        found.append(setup.model.backbone(maps, setup.model.trainable_from).float())
+        setup.tell("beginning", number + 1, len(parts))
+    setup.model.head.begin(torch.cat(found), setup.recipe.seed)
+    if setup.accelerator.num_processes > 1:
+        from accelerate.utils import broadcast
+
+        for each in (*setup.model.parameters(), *setup.objective.parameters()):
+            each.copy_(broadcast(each.detach().clone()))
+
+
+def _restore(setup: Setup, path: Path) -> Position:
+    checkpoint = read_checkpoint(path)
+    for name, kept in dict(checkpoint.facts["data"]).items():
+        if kept != setup.facts["data"][name]:
+            raise OptionError(f"the {name} photos are not those that {str(setup.run)!r} was begun with")
+    load_into(checkpoint.weights, model=setup.model, loss=setup.objective.loss)
+    setup.facts["first_recall"] = float(checkpoint.facts["first_recall"])
+    return restore_position(setup, checkpoint)
+
+
+def _recall(
+    recipe: Recipe,
+    data: TrainingData,
+    relevant: Relevance,
+    sources: _Sources,
+    described: Callable[[Maps, int, str], Floats],
+) -> float:
+    queries = described(sources.validation, len(data.validation), "validating")
+    if recipe.validation.against == "validation":
+        return recall_at_1(queries, queries, relevant)
+    return recall_at_1(queries, described(sources.train, len(data.train), "validating"), relevant)
+
+
+def _described(setup: Setup, source: Maps, count: int, what: str) -> Floats:
+    """Return the descriptors of all photos, each process its share of the work."""
+    processes, rank = setup.accelerator.num_processes, setup.accelerator.process_index
+    found = describe(
+        setup.model,
+        source,
+        np.arange(count)[rank::processes],
+        workers=setup.workers,
+        progress=lambda done, total: setup.tell(what, done, total),
+    )
+    if processes == 1:
+        return found
+    from accelerate.utils import gather_object
+
+    whole = np.zeros((count, found.shape[1]), np.float32)
+    for number, part in enumerate(gather_object([found])):
+        whole[number::processes] = part
+    return whole

@@ -1,0 +1,110 @@
+"""Which weights are best: recall@1 of the validation photos, never of photos that tests are made of.
+
+A validation photo is searched among the training photos, or among the other validation photos. It counts when the
+nearest shows the same: a photo of the same class; of photos with places one of the same area where areas are known,
+else one within the radius. Photos with places are searched in other sequences only: the frame before is always found.
+Photos that have nothing to be found are left out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from placeprint.datasets.labeled_photos import LabeledPhotos
+from placeprint.datasets.placed_photos import PlacedPhotos
+from placeprint.errors import DatasetError
+from placeprint.training.data import TrainingData
+from placeprint.training.recipe import Validation
+from placeprint.types import Floats
+
+ROWS = 1024
+"""Queries compared with the database at once."""
+Values = NDArray[np.float64] | NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Relevance:
+    """Who may be found, and who should.
+
+    Args:
+        queries: of each query its label ``(n,)``, or its position ``(n, 2)``.
+        database: likewise.
+        query_groups: ``(n,)`` a query is not searched in its own group.
+        database_groups: likewise.
+        radius: of positions; None for labels.
+    """
+
+    queries: Values
+    database: Values
+    query_groups: Values
+    database_groups: Values
+    radius: float | None = None
+
+    def allowed(self, rows: slice) -> NDArray[np.bool_]:
+        """Return ``(rows, database)``: whether a query is searched in a photo."""
+        return np.asarray(self.query_groups[rows, None] != self.database_groups, np.bool_)
+
+    def right(self, rows: slice) -> NDArray[np.bool_]:
+        """Return ``(rows, database)``: whether a photo answers a query."""
+        if self.radius is None:
+            return np.asarray(self.queries[rows, None] == self.database, np.bool_)
+        apart = np.linalg.norm(self.queries[rows, None] - self.database[None], axis=2)
+        return np.asarray(apart <= self.radius, np.bool_)
+
+
+def relevance(data: TrainingData, validation: Validation) -> Relevance:
+    """Return who should be found.
+
+    Raises:
+        DatasetError: no validation photo has anything to be found.
+    """
+    queries = data.validation
+    database = data.train if validation.against == "train" else queries
+    none_shared = np.full(len(database), -1)  # training and validation have no sequence in common
+    if isinstance(queries, LabeledPhotos) and isinstance(database, LabeledPhotos):
+        names = {name: number for number, name in enumerate(database.classes)}
+        numbers = np.array([names.get(name, -1) for name in queries.classes])
+        groups = np.arange(len(queries))
+        others = groups if database is queries else none_shared
+        found = Relevance(numbers[queries.labels], database.labels, groups, others)
+    elif isinstance(queries, PlacedPhotos) and isinstance(database, PlacedPhotos):
+        groups = queries.sequences
+        others = groups if database is queries else none_shared
+        if queries.areas is not None and database.areas is not None:
+            found = Relevance(queries.areas, database.areas, groups, others)
+        else:
+            found = Relevance(queries.positions, database.positions, groups, others, validation.radius)
+    else:
+        raise DatasetError("training and validation must both have labels, or both places")
+    if not any((found.right(rows) & found.allowed(rows)).any() for rows in _parts(len(queries))):
+        raise DatasetError(
+            f"none of {len(queries)} validation photos shows what another of {validation.against} shows; "
+            "set validation.against, or divide the photos in another way"
+        )
+    return found
+
+
+def recall_at_1(queries: Floats, database: Floats, relevant: Relevance) -> float:
+    """Return the share of queries whose nearest photo is right.
+
+    Args:
+        queries: ``(n, d)`` unit rows.
+        database: ``(m, d)`` unit rows.
+        relevant: who may and should be found.
+    """
+    hits, counted = 0, 0
+    for rows in _parts(len(queries)):
+        allowed, right = relevant.allowed(rows), relevant.right(rows)
+        similarities = np.where(allowed, queries[rows] @ database.T, -np.inf)
+        nearest = similarities.argmax(axis=1)
+        answerable = (right & allowed).any(axis=1)
+        hits += int((right[np.arange(len(nearest)), nearest] & answerable).sum())
+        counted += int(answerable.sum())
+    return hits / counted
+
+
+def _parts(count: int) -> list[slice]:
+    return [slice(start, start + ROWS) for start in range(0, count, ROWS)]

@@ -1,0 +1,120 @@
+"""A run becomes a preset that gives the network's own descriptors."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from placeprint import registry
+from placeprint.errors import OptionError, WeightsError
+from placeprint.features.grid import Grid
+from placeprint.networks.efficientnet import EfficientNetLite
+from placeprint.networks.stages import StagedBackbone, efficientnet_stages
+from placeprint.numerics import normalize
+from placeprint.training.models import build_model
+from placeprint.training.preset_export import aggregator_of, export_preset
+from placeprint.training.run import load_run, train
+from placeprint.types import LocalFeatures
+from tests.conftest import make_scene
+from tests.training.tiny import CHANNELS, tiny_backbone, tiny_recipe, write_classes
+
+HEADS: list[tuple[str, dict[str, Any]]] = [
+    ("gem", {"p": 2.5}),
+    ("gem", {"per_channel": True}),
+    ("spoc", {}),
+    ("mac", {}),
+    ("netvlad", {"num_clusters": 3}),
+    ("netvlad", {"num_clusters": 3, "version": "v1"}),
+    ("gem", {"dim": 4}),
+    ("spoc", {"dim": 4}),
+    ("cgd", {"config": "SG", "dim": 6}),
+    ("cgd", {"config": "GMS", "dim": 6, "whitened": False}),
+]
+needs_cgd = "cgd" in registry.names("aggregators")
+
+
+def features_of(map_: torch.Tensor, stride: int = 4) -> LocalFeatures:
+    """Return the cells of a map ``(C, H, W)`` as a grid gives them."""
+    height, width = map_.shape[1:]
+    rows = map_.flatten(1).T.numpy()
+    row, column = np.divmod(np.arange(height * width), width)
+    points = np.stack([column, row], axis=1).astype(np.float32) * stride + (stride - 1) / 2
+    lengths = np.linalg.norm(rows, axis=1)
+    return LocalFeatures(points, normalize(rows), lengths, (width * stride, height * stride))
+
+
+@pytest.mark.parametrize(("head", "options"), HEADS)
+def test_the_aggregator_gives_the_descriptors_of_the_head(head: str, options: dict[str, Any]) -> None:
+    torch.manual_seed(0)
+    model = build_model(backbone=tiny_backbone(), head=head, head_options=options).eval()
+    maps = torch.randn(40, CHANNELS, 5, 7)
+    model.head.begin(maps, 0)
+    with torch.inference_mode():
+        expected = model.head(maps[:3])[0].numpy()
+    table, state = aggregator_of(model)
+    if table["name"] == "cgd" and not needs_cgd:
+        pytest.skip("there is no such aggregator")
+    parameters = {key: value for key, value in table.items() if key != "name"}
+    if isinstance(parameters.get("p"), list):
+        parameters["p"] = tuple(parameters["p"])
+    aggregator = registry.restore(registry.create("aggregators", table["name"], parameters), state)
+    for map_, descriptor in zip(maps[:3], expected, strict=True):
+        np.testing.assert_allclose(aggregator.aggregate(features_of(map_)), descriptor, atol=1e-5)
+
+
+def small_efficientnet() -> StagedBackbone:
+    """Return an untrained EfficientNet up to the map of stride 16."""
+    torch.manual_seed(0)
+    return efficientnet_stages(EfficientNetLite("lite0").eval(), "lite0", last_stage=5)
+
+
+def test_a_trained_network_is_written_and_found_by_the_grid(tmp_path: Path) -> None:
+    photos = write_classes(tmp_path / "photos", photos=3)
+    model = {"size": [64, 64], "trainable_from": 5, "last_stage": 5, "backbone": "efficientnet-lite0"}
+    recipe = tiny_recipe(model=model, schedule={"epochs": 1}, optimizer={"learning_rate": 0.01})
+    train(recipe, photos, tmp_path / "run", backbone=small_efficientnet())
+    path = export_preset(tmp_path / "run", backbone=small_efficientnet())
+    tables = tomllib.loads(path.read_text())
+    assert set(tables) == {"summary", "extractor", "fusion", "index", "verifier", "codebook", "store"}
+    (part,) = tables["fusion"]
+    with np.load(tmp_path / "run" / tables["codebook"]["file"]) as state:
+        assert {name: state[name].tolist() for name in state} == {"fusion.0.aggregator.dim_": 112}
+    table = dict(part["extractor"])
+    assert (table.pop("name"), table["stride"], table["size"], table["max_keypoints"]) == ("grid", 16, 64, 16)
+    scene = np.ascontiguousarray(make_scene(1, 64, 64))
+    features = Grid(**table).extract(scene)
+    assert len(features) == 16
+    _, trained, _ = load_run(tmp_path / "run", backbone=small_efficientnet())
+    aggregator = registry.create("aggregators", part["aggregator"]["name"], {"p": part["aggregator"]["p"]})
+    pictures = torch.from_numpy(scene).permute(2, 0, 1)[None].float()
+    with torch.inference_mode():
+        expected = trained.describe(trained.frozen_maps(pictures))[0].numpy()
+    np.testing.assert_allclose(aggregator.fit([features]).aggregate(features), expected, atol=1e-4)
+
+
+def test_what_no_preset_can_hold_is_refused(tmp_path: Path) -> None:
+    free = build_model(backbone=tiny_backbone(), head="netvlad", head_options={"num_clusters": 2, "tied": False})
+    with pytest.raises(OptionError, match=r"head\.tied = true"):
+        aggregator_of(free)
+    prior = build_model(backbone=tiny_backbone(), head="spoc", head_options={"dim": 2, "center_prior": True})
+    with pytest.raises(OptionError, match="center prior"):
+        aggregator_of(prior)
+    photos = write_classes(tmp_path / "photos", photos=3)
+    train(tiny_recipe(schedule={"epochs": 1}), photos, tmp_path / "run", backbone=tiny_backbone())
+    with pytest.raises(OptionError, match="take an EfficientNet"):
+        export_preset(tmp_path / "run", backbone=tiny_backbone())
+    with pytest.raises(OptionError, match="holds no run"):
+        export_preset(tmp_path)
+
+
+def test_a_run_without_a_validated_checkpoint_has_no_preset(tmp_path: Path) -> None:
+    photos = write_classes(tmp_path / "photos", photos=3)
+    train(tiny_recipe(schedule={"epochs": 1}), photos, tmp_path / "run", backbone=tiny_backbone())
+    (tmp_path / "run" / "best.toml").unlink()
+    with pytest.raises(WeightsError, match="no validated checkpoint"):
+        load_run(tmp_path / "run", backbone=tiny_backbone())

@@ -1,0 +1,79 @@
+"""Recipes: read, changed, refused, and written back."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+import tomli_w
+
+from placeprint.errors import OptionError
+from placeprint.training.augmentation import Augmentation
+from placeprint.training.losses import loss_params
+from placeprint.training.models import head_parameters
+from placeprint.training.recipe import as_tables, load_recipe, recipe_from, recipe_names
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_shipped_recipes_name_what_there_is(name: str) -> None:
+    recipe = load_recipe(name)
+    assert recipe.summary
+    assert set(recipe.head) - {"name"} <= set(head_parameters(str(recipe.head["name"])))
+    assert set(recipe.loss) - {"name"} <= set(loss_params(str(recipe.loss["name"])))
+    assert Augmentation.from_table(recipe.augmentation)
+
+
+def test_a_recipe_survives_toml() -> None:
+    recipe = load_recipe("cgd-grocery", ["mining.queries=10", "data.options.leaf=true"])
+    assert recipe_from(tomllib.loads(tomli_w.dumps(as_tables(recipe)))) == recipe
+
+
+def test_changes_are_toml_and_words_need_no_quotes() -> None:
+    changes = ["model.trainable_from=0", "head.name=gem", "optimizer.learning_rate = 2e-4", "model.size=[64, 32]"]
+    recipe = load_recipe("cgd-grocery", changes)
+    assert (recipe.model.trainable_from, recipe.head["name"]) == (0, "gem")
+    assert (recipe.optimizer.learning_rate, recipe.model.size) == (2e-4, (64, 32))
+
+
+def test_a_change_leaves_the_rest_of_its_table() -> None:
+    changed, before = load_recipe("cgd-grocery", ["schedule.epochs=2"]), load_recipe("cgd-grocery")
+    assert changed.schedule.epochs == 2
+    assert changed.schedule.warmup == before.schedule.warmup != recipe_from({}).schedule.warmup
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("schedule.epoch=3", "did you mean 'epochs'"),
+        ("shedule.epochs=3", "did you mean 'schedule'"),
+        ("schedule.epochs=0", "schedule.epochs must be at least 1, got 0"),
+        ("schedule.epochs=true", "schedule.epochs must be like"),
+        ("schedule.epochs=2.5", "schedule.epochs must be like"),
+        ("schedule.kind=cosinus", "must be one of cosine, step, constant"),
+        ("model.size=[3]", "model.size must be like"),
+        ("model.size=224", "model.size must be like"),
+        ("head.name.x=1", "not a table"),
+        ("schedule.epochs", "table.key=value"),
+        ("head=gem", "must be a table"),
+    ],
+)
+def test_what_is_wrong_is_refused_by_name(change: str, message: str) -> None:
+    with pytest.raises(OptionError, match=message.replace("[", r"\[")):
+        load_recipe("cgd-grocery", [change])
+
+
+def test_a_head_and_a_loss_need_names() -> None:
+    with pytest.raises(OptionError, match=r"\[loss\] of a recipe needs a name"):
+        recipe_from({"loss": {"margin": 0.1}})
+
+
+def test_recipes_are_read_from_a_path(tmp_path: Path) -> None:
+    path = tmp_path / "own.toml"
+    path.write_text("[schedule]\nepochs = 7\n")
+    assert (load_recipe(str(path)).name, load_recipe(str(path)).schedule.epochs) == ("own", 7)
+    path.write_text("schedule = [")
+    with pytest.raises(OptionError, match="is not TOML"):
+        load_recipe(str(path))
+    with pytest.raises(OptionError, match=r"known: .*cgd-grocery"):
+        load_recipe("cgd")
