@@ -9,7 +9,7 @@ import pytest
 
 from placeprint import Atlas
 from placeprint.errors import OptionError
-from placeprint.preset_learning import learn_preset
+from placeprint.preset_learning import learn_preset, read_sample
 from placeprint.presets import load_preset
 from tests.conftest import make_scene, write_photo
 
@@ -25,10 +25,9 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_learnt_preset_makes_an_atlas_of_a_few_photos(photos: Path, tmp_path: Path) -> None:
     write_photo(photos / "blank.png", np.full((40, 40, 3), 7, np.uint8))
     seen: list[tuple[int, int]] = []
-    path, skipped = learn_preset(
-        [photos], "sift-vlad", tmp_path / "mine", whiten=8, progress=lambda done, of: seen.append((done, of))
-    )
-    assert len(skipped) == 1 and "no keypoints" in skipped[0] and seen[-1] == (13, 13)
+    sample = read_sample([photos], "sift-vlad", progress=lambda done, of: seen.append((done, of)))
+    assert len(sample.skipped) == 1 and "no keypoints" in sample.skipped[0] and seen[-1] == (13, 13)
+    path = learn_preset(sample, "sift-vlad", tmp_path / "mine", whiten=8)
     atlas = Atlas.create(tmp_path / "atlas", str(path))
     atlas.add([photos / f"{number:02d}.png" for number in range(10)])
     told = atlas.info()
@@ -37,7 +36,8 @@ def test_a_learnt_preset_makes_an_atlas_of_a_few_photos(photos: Path, tmp_path: 
 
 
 def test_power_zero_only_turns_and_shortens(photos: Path, tmp_path: Path) -> None:
-    path, _ = learn_preset([photos], "sift-vlad", tmp_path / "mine", whiten=11, power=0.0)
+    sample = read_sample([photos], "sift-vlad")
+    path = learn_preset(sample, "sift-vlad", tmp_path / "mine", whiten=11, power=0.0)
     with np.load(tmp_path / "mine" / "codebook.npz") as state:
         projection = state["whitener.projection_"].astype(np.float32)
     assert np.allclose(projection.T @ projection, np.eye(11), atol=2e-3)
@@ -46,11 +46,11 @@ def test_power_zero_only_turns_and_shortens(photos: Path, tmp_path: Path) -> Non
 
 def test_whitening_needs_more_photos_than_values(photos: Path, tmp_path: Path) -> None:
     with pytest.raises(OptionError, match="takes more than 64"):
-        learn_preset([photos], "sift-vlad", tmp_path / "mine", whiten=64)
+        learn_preset(read_sample([photos], "sift-vlad"), "sift-vlad", tmp_path / "mine", whiten=64)
     assert not (tmp_path / "mine").exists()
 
 
 def test_only_a_sample_is_read(photos: Path, tmp_path: Path) -> None:
     counts: list[int] = []
-    learn_preset([photos], "sift-vlad", tmp_path / "mine", sample=3, progress=lambda _, of: counts.append(of))
-    assert counts == [3, 3, 3]
+    found = read_sample([photos], "sift-vlad", sample=3, progress=lambda _, of: counts.append(of))
+    assert counts == [3, 3, 3] and len(found.features) + len(found.skipped) == 3

@@ -7,6 +7,7 @@ own, a folder with ``preset.toml`` and ``codebook.npz``, which atlases use uncha
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from placeprint.describe import Describer
 from placeprint.errors import OptionError
 from placeprint.images import list_photos
 from placeprint.presets import load_preset
+from placeprint.store.encoding import Columns
 from placeprint.store.files import write_arrays, write_atomically
 from placeprint.types import PhotoFeatures
 
@@ -24,44 +26,73 @@ SAMPLE = 4000
 PRESET_FILE, CODEBOOK_FILE = "preset.toml", "codebook.npz"
 
 
-def learn_preset(
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """Photos to learn from, their local features encoded.
+
+    Args:
+        features: of each photo its columns and ``(width, height)``.
+        skipped: path and reason of the photos that could not be used.
+    """
+
+    features: list[tuple[Columns, tuple[int, int]]]
+    skipped: list[str]
+
+
+def read_sample(
     places: Iterable[Path | str],
     preset: str,
-    output: Path | str,
     *,
-    whiten: int = 0,
-    power: float = 0.5,
     sample: int = SAMPLE,
     workers: int | None = None,
     progress: Callable[[int, int], None] | None = None,
-) -> tuple[Path, list[str]]:
-    """Learn from photos and write a preset folder.
-
-    The encoded features of the sample are held in memory, about 70 KB a photo of the default preset, and with
-    whitening their descriptors, 4 bytes a value.
+) -> Sample:
+    """Read the local features of photos, as the preset's atlases store them: about 70 KB a photo of the default one.
 
     Args:
         places: photos, and folders that hold photos.
+        preset: name, or path of a TOML file.
+        sample: photos read at most, spread evenly over all.
+        workers: threads; the count of cores when None.
+        progress: called with the count of photos read and the count of all.
+
+    Raises:
+        PhotoError: a place does not exist, or there is no photo in any.
+        OptionError: there is no such preset.
+    """
+    paths = list_photos(places)
+    paths = [paths[index] for index in np.linspace(0, len(paths) - 1, min(sample, len(paths))).astype(int)]
+    describer = Describer(load_preset(preset).components)
+    found = Sample([], [])
+    for done, each in enumerate(encoded_files(paths, describer, workers), start=1):
+        if isinstance(each, str):
+            found.skipped.append(f"{paths[done - 1]}: {each}")
+        else:
+            found.features.append(each)
+        if progress is not None:
+            progress(done, len(paths))
+    return found
+
+
+def learn_preset(sample: Sample, preset: str, output: Path | str, *, whiten: int = 0, power: float = 0.5) -> Path:
+    """Learn from a sample and write a preset folder; return the path of its TOML file.
+
+    Whitening holds the descriptors of the sample in memory, 4 bytes a value.
+
+    Args:
+        sample: read for this preset.
         preset: name, or path of a TOML file; what it ships is not used.
         output: folder, made when it is not there; of an older run the two files are replaced.
         whiten: length of the descriptors after PCA; 0 for none, but what the preset says itself.
         power: of the whitening: 0.5 full, 0 plain PCA.
-        sample: photos learnt from at most, spread evenly over all.
-        workers: threads; the count of cores when None.
-        progress: called with the count of photos read and the count of all.
-
-    Returns:
-        The path of the preset's TOML file, and why photos were skipped.
 
     Raises:
-        PhotoError: a place does not exist, or there is no photo in any.
         OptionError: there is no such preset, or there are too few usable photos for the whitening.
         ShapeError: there are too few features for a codebook.
         AtlasWriteError: the folder cannot be written.
     """
     import tomli_w
 
-    paths = list_photos(places)
     chosen = load_preset(preset)
     tables = dict(chosen.components) | {"codebook": {"file": CODEBOOK_FILE}}
     if whiten:
@@ -69,29 +100,19 @@ def learn_preset(
     if "whitener" in tables:
         tables["whitener"] = tables["whitener"] | {"min_photos": 1}
     describer = Describer(tables)
-    paths = [paths[index] for index in np.linspace(0, len(paths) - 1, min(sample, len(paths))).astype(int)]
-    kept, skipped = [], []
-    for done, found in enumerate(encoded_files(paths, describer, workers), start=1):
-        if isinstance(found, str):
-            skipped.append(f"{paths[done - 1]}: {found}")
-        else:
-            kept.append(found)
-        if progress is not None:
-            progress(done, len(paths))
+    count = len(sample.features)
     needed = int(tables["whitener"].get("dim", 0)) if "whitener" in tables else 0
-    if len(kept) <= needed:
-        raise OptionError(
-            f"{len(kept)} photos can be used; to learn {f'whitening to {needed} values' if needed else 'a codebook'} "
-            f"takes more than {needed}"
-        )
+    if count <= needed:
+        what = f"whitening to {needed} values" if needed else "a codebook"
+        raise OptionError(f"{count} photos can be used; to learn {what} takes more than {needed}")
 
     def photos() -> Iterator[PhotoFeatures]:
-        for columns, size in kept:
+        for columns, size in sample.features:
             yield describer.decode(columns, size)
 
-    state = describer.learn(photos, len(kept), None, adapt=False)
+    state = describer.learn(photos, count, None, adapt=False)
     folder = Path(output)
     write_arrays(folder / CODEBOOK_FILE, state)
-    summary = f"{chosen.name}, learnt from {len(kept)} photos"
+    summary = f"{chosen.name}, learnt from {count} photos"
     write_atomically(folder / PRESET_FILE, tomli_w.dumps({"summary": summary} | tables).encode())
-    return folder / PRESET_FILE, skipped
+    return folder / PRESET_FILE

@@ -343,7 +343,8 @@ def test_mined_tuples_have_a_near_photo_and_far_ones(tmp_path: Path) -> None:
     options = {"nearest": 0.5, "positive": 2.0, "negative": 3.0, "margin": 4.0, "used": 2}
     recipe = tiny_recipe(mining=options | {"queries": 5}, batches={"tuples": 2})
     random = np.random.default_rng(0).normal(size=(len(photos), 4)).astype(np.float32)
-    plan = make_plan(recipe, photos, lambda: random / np.linalg.norm(random, axis=1, keepdims=True))
+    units = random / np.linalg.norm(random, axis=1, keepdims=True)
+    plan = make_plan(recipe, photos, lambda rows: units[rows])
     batches = plan.epoch(0)
     assert [len(each.tuples) for each in batches] == [2, 2, 1]
     for batch in batches:

@@ -22,17 +22,16 @@ def learn(
     ] = None,
 ) -> None:
     """Learn a codebook, and perhaps whitening, once for many atlases; the result is a preset."""
-    from placeprint.preset_learning import learn_preset
+    from placeprint.preset_learning import learn_preset, read_sample
 
     with progress_bar("reading", "photos") as progress:
-        path, skipped = learn_preset(
-            photos, preset, output, whiten=whiten, power=power, sample=sample, workers=workers, progress=progress
-        )
+        read = read_sample(photos, preset, sample=sample, workers=workers, progress=progress)
+    path = learn_preset(read, preset, output, whiten=whiten, power=power)
     out = console()
-    for reason in skipped[:20]:
+    for reason in read.skipped[:20]:
         out.print(f"  skipped {reason}", style="yellow", highlight=False, markup=False, soft_wrap=True)
     out.print(
-        f"wrote {path}, {len(skipped)} photos skipped; use it: placeprint index PHOTOS --into ATLAS --preset {path}",
+        f"wrote {path}, {len(read.skipped)} photos skipped; use it: placeprint index ... --preset {path}",
         highlight=False,
         markup=False,
         soft_wrap=True,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -35,6 +36,7 @@ def train(
     from placeprint.training.preset_export import export_preset
     from placeprint.training.recipe import load_recipe
     from placeprint.training.run import train as train_by
+    from placeprint.training.testing import measure_run
 
     chosen = load_recipe(recipe, changes or ())
     with _bars() as tell:
@@ -48,6 +50,14 @@ def train(
         highlight=False,
         soft_wrap=True,
     )
+    if chosen.data.test:
+        with _bars() as tell:
+            found = measure_run(output, data, maps_folder=maps, progress=partial(tell, "testing"))
+        out.print(
+            f"test recall@1 [bold]{100 * found['recall_at_1']:.1f} %[/], mAP "
+            f"{100 * found['mean_average_precision']:.1f} %, {found['queries']:.0f} photos",
+            highlight=False,
+        )
     preset = export_preset(output)
     out.print(f"wrote {preset}; use it with --preset {preset}", highlight=False, markup=False, soft_wrap=True)
 

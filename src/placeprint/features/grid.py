@@ -60,10 +60,11 @@ class Grid:
 
     @property
     def weights(self) -> str | None:
-        """Name of the weights used, None when they are not of placeprint's table."""
-        from placeprint.networks.backbones import EFFICIENTNET_DIMS
+        """Name of the weights in placeprint's table, or path of a trained network's; None for others."""
+        from placeprint.networks.backbones import EFFICIENTNET_DIMS, TRAINED
 
-        return self.backbone if self.backbone in EFFICIENTNET_DIMS else None
+        pinned = self.backbone in EFFICIENTNET_DIMS or self.backbone.endswith(TRAINED)
+        return self.backbone if pinned else None
 
     def extract(self, image: Image, mask: Mask | None = None) -> LocalFeatures:
         """Return the cells of an ``(H, W, 3)`` uint8 RGB image, longest vector first.

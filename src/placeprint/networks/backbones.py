@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from placeprint.networks.efficientnet import EfficientNetLite
 
 PREFIX = "transformers:"
+TRAINED = ".safetensors"
+"""How the names of files of trained networks end."""
 EFFICIENTNET = "efficientnet-"
 EFFICIENTNET_DIMS = {"efficientnet-lite0": {16: 112, 32: 320}, "efficientnet-lite2": {16: 120, 32: 352}}
 """Channels of the map of a stride, of those that have weights."""
@@ -102,7 +104,7 @@ def _load(name: str, stride: int) -> Backbone:
         return _efficientnet(name, stride or 16)
     if name.startswith(PREFIX):
         return _transformer(name.removeprefix(PREFIX), stride)
-    if name.endswith(".safetensors"):
+    if name.endswith(TRAINED):
         return _trained(Path(name), stride)
     if Path(name).is_dir():
         return _transformer(name, stride)

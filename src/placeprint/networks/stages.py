@@ -22,7 +22,7 @@ import torch
 from torch import nn
 
 from placeprint.errors import OptionError, WeightsError
-from placeprint.networks.backbones import PREFIX, PROBE, read_transformer
+from placeprint.networks.backbones import PREFIX, PROBE, TRAINED, read_transformer
 from placeprint.networks.efficientnet import (
     LAST_STRIDED_STAGE,
     MULTIPLIERS,
@@ -36,7 +36,7 @@ from placeprint.networks.weights import fit_into, load_weights
 EFFICIENTNETS = {"efficientnet-lite0": "lite0", "efficientnet-lite2": "lite2"}
 STRIDES = (2, 2, 4, 8, 16, 16, 32, 32)
 """Of the map after the stem and after each stage of EfficientNet."""
-SUFFIX, FORMAT = ".safetensors", "placeprint-backbone-1"
+FORMAT = "placeprint-backbone-1"
 
 
 class StagedBackbone(nn.Module):
@@ -141,7 +141,7 @@ def load_stages(
         variant = EFFICIENTNETS[name]
         network = load_efficientnet(load_weights(name), variant, fold=not batch_norm)
         return efficientnet_stages(network, variant, last_downsampling=last_downsampling, last_stage=last_stage)
-    if name.endswith(SUFFIX):
+    if name.endswith(TRAINED):
         return read_stages(Path(name))
     if name == "xfeat":
         return StagedBackbone([XFeatMap()], 64, 8).eval()
@@ -152,7 +152,7 @@ def load_stages(
         return StagedBackbone([stage], tried.shape[1], PROBE // tried.shape[-1])
     raise OptionError(
         f"no backbone called {name!r} that can be trained; known: {', '.join(EFFICIENTNETS)}, xfeat, "
-        f"{PREFIX}<name on the Hugging Face hub, or the path of a folder>, or the path of a {SUFFIX} file"
+        f"{PREFIX}<name on the Hugging Face hub, or the path of a folder>, or the path of a {TRAINED} file"
     )
 
 

@@ -3,7 +3,8 @@
 A preset has one table a stage, with the component's ``name`` and the parameters that differ from its
 defaults::
 
-    [extractor]    name, parameters: of the local features that are verified
+    [extractor]    name, parameters: of the local features that are verified; a grid's backbone may be the path of a
+                   trained network's .safetensors, from the preset's folder
     [aggregator]   name, parameters: of their global descriptor (optional where there is a [[fusion]])
     [[fusion]]     weight, extractor (a table; the one above when left out), aggregator (a table): one more descriptor,
                    joined to the others; as many as you like
@@ -26,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from placeprint.errors import OptionError
+from placeprint.networks.backbones import TRAINED
 
 Tables = Mapping[str, Any]
 
@@ -89,6 +91,9 @@ def load_preset(name: str) -> Preset:
     check_tables(tables, f"the preset {name!r}")
     if "file" in tables["codebook"]:
         tables["codebook"]["file"] = str((folder / tables["codebook"]["file"]).resolve())
+    for extractor in (tables["extractor"], *(item.get("extractor", {}) for item in tables.get("fusion", ()))):
+        if str(extractor.get("backbone", "")).endswith(TRAINED):
+            extractor["backbone"] = str((folder / extractor["backbone"]).resolve())
     return Preset(name, summary, tables)
 
 

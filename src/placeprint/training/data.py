@@ -61,9 +61,9 @@ def read_data(data: Data, folder: Path, seed: int = 0) -> TrainingData:
     """
     if not folder.is_dir():
         raise DatasetError(f"there is no folder {str(folder)!r}")
-    train = _read(data, folder / data.train if data.train else folder)
+    train = read_photos(data, folder, data.train)
     if data.validation:
-        validation = _read(data, folder / data.validation)
+        validation = read_photos(data, folder, data.validation)
     else:
         train, validation = _divided(data, train, seed)
     train, validation = (_limited(photos, data.limit) for photos in (train, validation))
@@ -71,13 +71,14 @@ def read_data(data: Data, folder: Path, seed: int = 0) -> TrainingData:
     return TrainingData(train, validation)
 
 
-def _read(data: Data, path: Path) -> PhotoSet:
+def read_photos(data: Data, folder: Path, name: str) -> PhotoSet:
+    """Read the photos of one file or folder of a recipe's form; raises as `read_data`."""
     reader = READERS[data.form]
     known = list(inspect.signature(reader).parameters)[1:]
     unknown = sorted(set(data.options) - set(known))
     if unknown:
         raise OptionError(f"data.options of the form {data.form!r} has no {unknown[0]!r}; known: {', '.join(known)}")
-    return reader(path, **data.options)
+    return reader(folder / name if name else folder, **data.options)
 
 
 def _divided(data: Data, photos: PhotoSet, seed: int) -> tuple[PhotoSet, PhotoSet]:

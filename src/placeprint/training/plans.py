@@ -28,6 +28,9 @@ from placeprint.types import Floats, Ids
 
 Memory = dict[str, torch.Tensor]
 
+TOGETHER = 4096
+"""Photos whose descriptors are in memory at once while a cache of them is written."""
+
 
 class Plan(Protocol):
     """Gives the batches of each epoch."""
@@ -89,7 +92,7 @@ class TuplePlan:
 
     Args:
         miner: finds them.
-        describe: gives the descriptors ``(n, dim)`` of all training photos by the weights as they are.
+        describe: gives the descriptors ``(n, dim)`` of training photos ``(n,)`` by the weights as they are.
         size: tuples of a batch.
         queries: of an epoch; 0 for all.
         copies: as of `ClassPlan`.
@@ -97,7 +100,7 @@ class TuplePlan:
     """
 
     miner: TupleMiner
-    describe: Callable[[], Floats]
+    describe: Callable[[Ids], Floats]
     size: int
     queries: int
     copies: int
@@ -107,11 +110,18 @@ class TuplePlan:
         """See `Plan`; queries that have nothing to teach are left out, so there may be no batch at all."""
         generator = np.random.default_rng((self.seed, number))
         asked = generator.permutation(self.miner.queries)[: self.queries or None]
-        described = self.describe()
+        count = len(self.miner.photos)
         with tempfile.TemporaryDirectory() as folder:
-            cache = DescriptorCache.create(Path(folder) / "descriptors.npy", *described.shape)
-            cache.write(0, described)
+            cache = None
+            for start in range(0, count, TOGETHER):
+                described = self.describe(np.arange(start, min(start + TOGETHER, count)))
+                if cache is None:
+                    cache = DescriptorCache.create(Path(folder) / "descriptors.npy", count, described.shape[1])
+                cache.write(start, described)
+            if cache is None:
+                return []
             found = self.miner.mine(cache, number, asked)
+            cache.close()
         tuples = [
             np.concatenate([[query, near], far])
             for query, near, far in zip(found.queries, found.positives, found.negatives, strict=True)
@@ -144,7 +154,7 @@ class TuplePlan:
         return Batch(rows, _copies(len(rows), self.copies, number, generator), counts)
 
 
-def make_plan(recipe: Recipe, photos: LabeledPhotos | PlacedPhotos, describe: Callable[[], Floats]) -> Plan:
+def make_plan(recipe: Recipe, photos: LabeledPhotos | PlacedPhotos, describe: Callable[[Ids], Floats]) -> Plan:
     """Return the plan of a recipe.
 
     Args:

@@ -125,7 +125,7 @@ def _extractor(recipe: Recipe, model: DescriptorModel, run: Path) -> dict[str, A
     usual = recipe.model.last_stage == 5 or recipe.model.last_downsampling
     if backbone.description is not None and (trained or not usual or name not in EFFICIENTNETS):
         write_atomically(run / BACKBONE, stages_as_bytes(backbone))
-        name = str((run / BACKBONE).resolve())
+        name = BACKBONE
     width, height = recipe.model.size
     return {
         "name": "grid",

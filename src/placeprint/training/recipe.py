@@ -47,6 +47,8 @@ class Data:
             ``"gps"``, ``"utm"`` or ``"positions"`` (places).
         train: file or folder below the data folder; empty for the data folder itself.
         validation: likewise, of the photos that validate; empty to take them from the training photos.
+        test: likewise, of the photos that are searched among all training photos once, when all is done; empty for
+            none. They have labels, and no part in choosing anything.
         share: of the training photos, or of their classes or sequences, that validate where `validation` is empty.
         split_by: what is never in both: ``"photo"`` or ``"class"`` of labels, ``"sequence"`` or ``"area"`` of places.
         options: of the reader of that form, see `datasets`.
@@ -56,6 +58,7 @@ class Data:
     form: str = "folder"
     train: str = ""
     validation: str = ""
+    test: str = ""
     share: float = 0.1
     split_by: str = "photo"
     options: dict[str, Any] = field(default_factory=dict)

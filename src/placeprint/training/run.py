@@ -48,7 +48,7 @@ from placeprint.training.photos import Maps, PhotoMaps, Photos, describe
 from placeprint.training.plans import make_plan
 from placeprint.training.recipe import Recipe, as_tables, recipe_from
 from placeprint.training.validation import Relevance, recall_at_1, relevance
-from placeprint.types import Floats
+from placeprint.types import Floats, Ids
 
 RECIPE = "recipe.toml"
 SAMPLE = 2048
@@ -118,7 +118,7 @@ def train(
         optimizer=accelerator.prepare(make_optimizer(recipe.optimizer, model, objective)),
         source=tried.train,
         paths=data.train.paths,
-        plan=make_plan(recipe, data.train, lambda: np.zeros((0, 1), np.float32)),
+        plan=make_plan(recipe, data.train, lambda rows: np.zeros((len(rows), 1), np.float32)),
         validate=lambda: 0.0,
         facts=_facts(recipe, data),
         workers=workers,
@@ -130,13 +130,13 @@ def train(
     with accelerator.main_process_first():
         sources = _sources(recipe, data, model, workers, maps_folder or run / "maps", said)
 
-    def described(source: Maps, count: int, what: str) -> Floats:
-        return _described(setup, source, count, what)
+    def described(source: Maps, rows: Ids, what: str) -> Floats:
+        return _described(setup, source, rows, what)
 
     setup = dataclasses.replace(
         setup,
         source=sources.train,
-        plan=make_plan(recipe, data.train, lambda: described(sources.train, len(data.train), "mining")),
+        plan=make_plan(recipe, data.train, lambda rows: described(sources.train, rows, "mining")),
         validate=lambda: _recall(recipe, data, relevant, sources, described),
     )
     if last is None:
@@ -340,21 +340,21 @@ def _recall(
     data: TrainingData,
     relevant: Relevance,
     sources: _Sources,
-    described: Callable[[Maps, int, str], Floats],
+    described: Callable[[Maps, Ids, str], Floats],
 ) -> float:
-    queries = described(sources.validation, len(data.validation), "validating")
+    queries = described(sources.validation, np.arange(len(data.validation)), "validating")
     if recipe.validation.against == "validation":
         return recall_at_1(queries, queries, relevant)
-    return recall_at_1(queries, described(sources.train, len(data.train), "validating"), relevant)
+    return recall_at_1(queries, described(sources.train, np.arange(len(data.train)), "validating"), relevant)
 
 
-def _described(setup: Setup, source: Maps, count: int, what: str) -> Floats:
-    """Return the descriptors of all photos, each process its share of the work."""
+def _described(setup: Setup, source: Maps, rows: Ids, what: str) -> Floats:
+    """Return the descriptors of photos ``(n,)``, each process its share of the work."""
     processes, rank = setup.accelerator.num_processes, setup.accelerator.process_index
     found = describe(
         setup.model,
         source,
-        np.arange(count)[rank::processes],
+        rows[rank::processes],
         workers=setup.workers,
         progress=lambda done, total: setup.tell(what, done, total),
     )
@@ -362,7 +362,7 @@ def _described(setup: Setup, source: Maps, count: int, what: str) -> Floats:
         return found
     from accelerate.utils import gather_object
 
-    whole = np.zeros((count, found.shape[1]), np.float32)
+    whole = np.zeros((len(rows), found.shape[1]), np.float32)
     for number, part in enumerate(gather_object([found])):
         whole[number::processes] = part
     return whole
