@@ -23,7 +23,13 @@ DOCUMENTS = [
 ]
 COMPONENTS = [name for kind in registry.COMPONENTS.values() for name in kind]
 WITH_PYTHON = sorted(
-    [*METHODS.glob("*.md"), *(ROOT / "docs" / f"{name}.md" for name in ("matching", "inspecting", "exporting", "training", "training-losses"))]
+    [
+        *METHODS.glob("*.md"),
+        *(
+            ROOT / "docs" / f"{name}.md"
+            for name in ("matching", "inspecting", "exporting", "training", "training-losses")
+        ),
+    ]
 )
 
 

@@ -301,7 +301,7 @@ def test_a_loss_that_is_not_a_number_names_the_photos_and_keeps_the_checkpoint(
         ({"augmentation": {"blurr": 1.0}}, OptionError, "no field 'blurr'"),
         ({"augmentation": {"size": [32, 32]}}, OptionError, "is model.size"),
         ({"data": {"options": {"deep": True}}}, OptionError, "no 'deep'; known: leaf"),
-        ({"data": {"split_by": "sequence"}}, OptionError, "divided by photo or class"),
+        ({"data": {"split_by": "sequence"}}, OptionError, "divided by photo, block or class"),
         ({"data": {"train": "missing"}}, DatasetError, "there is no folder"),
         ({"data": {"split_by": "class"}}, DatasetError, "set validation.against"),
         ({"model": {"train_batch_norm": True}, "batches": {"chunk": 2}}, OptionError, "to be frozen"),

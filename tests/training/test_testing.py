@@ -10,6 +10,7 @@ import pytest
 
 from placeprint.datasets.labeled_photos import read_image_folder
 from placeprint.errors import DatasetError, OptionError
+from placeprint.training.data import read_data
 from placeprint.training.models import build_model
 from placeprint.training.run import train
 from placeprint.training.testing import measure, measure_run
@@ -65,3 +66,10 @@ def test_a_recipe_without_test_photos_says_so(tmp_path: Path) -> None:
     train(tiny_recipe(), tmp_path / "data", tmp_path / "run", backbone=tiny_backbone())
     with pytest.raises(OptionError, match=r"set data\.test"):
         measure_run(tmp_path / "run", tmp_path / "data", backbone=tiny_backbone())
+
+
+def test_a_block_is_the_last_of_each_class(tmp_path: Path) -> None:
+    data = tiny_recipe(data={"split_by": "block", "share": 0.34}).data
+    found = read_data(data, write_classes(tmp_path))
+    assert found.validation.paths == tuple(f"class{label}/{number}.png" for label in range(3) for number in (4, 5))
+    assert len(found.train) == 12

@@ -86,20 +86,21 @@ def _divided(data: Data, photos: PhotoSet, seed: int) -> tuple[PhotoSet, PhotoSe
         return split_sequences(photos, data.share, seed, by=data.split_by)
     if isinstance(photos, LabeledPhotos) and data.split_by == "class":
         return split_classes(photos, data.share, seed)
-    if isinstance(photos, LabeledPhotos) and data.split_by == "photo":
-        return _split_photos(photos, data.share, seed)
-    fitting = "photo or class" if isinstance(photos, LabeledPhotos) else "sequence or area"
+    if isinstance(photos, LabeledPhotos) and data.split_by in {"photo", "block"}:
+        return _split_photos(photos, data.share, seed if data.split_by == "photo" else None)
+    fitting = "photo, block or class" if isinstance(photos, LabeledPhotos) else "sequence or area"
     raise OptionError(f"photos of the form {data.form!r} are divided by {fitting}, got data.split_by {data.split_by!r}")
 
 
-def _split_photos(photos: LabeledPhotos, share: float, seed: int) -> tuple[LabeledPhotos, LabeledPhotos]:
-    """Hold back a share of each class, none of a class of one photo."""
+def _split_photos(photos: LabeledPhotos, share: float, seed: int | None) -> tuple[LabeledPhotos, LabeledPhotos]:
+    """Hold back a share of each class, drawn by a seed or, without one, the last; none of a class of one photo."""
     if not 0 < share < 1:
         raise OptionError(f"share must be between 0 and 1, got {share}")
     generator = np.random.default_rng(seed)
     held = np.zeros(len(photos), bool)
     for label in range(len(photos.classes)):
-        rows = generator.permutation(np.flatnonzero(photos.labels == label))
+        rows = np.flatnonzero(photos.labels == label)
+        rows = rows[::-1] if seed is None else generator.permutation(rows)
         held[rows[: min(max(round(share * len(rows)), 1), len(rows) - 1)]] = True
     if not held.any():
         raise DatasetError("each class has one photo only, so none can validate; add photos")

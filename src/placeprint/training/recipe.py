@@ -50,7 +50,9 @@ class Data:
         test: likewise, of the photos that are searched among all training photos once, when all is done; empty for
             none. They have labels, and no part in choosing anything.
         share: of the training photos, or of their classes or sequences, that validate where `validation` is empty.
-        split_by: what is never in both: ``"photo"`` or ``"class"`` of labels, ``"sequence"`` or ``"area"`` of places.
+        split_by: of labels ``"photo"`` (drawn from each class), ``"block"`` (the last of each class as they are listed:
+            photos taken one after the other are often nearly the same) or ``"class"`` (whole classes); of places
+            ``"sequence"`` or ``"area"``.
         options: of the reader of that form, see `datasets`.
         limit: photos at most, of training and of validation each, evenly spaced; 0 for all.
     """
@@ -237,7 +239,7 @@ TABLES: Mapping[str, type[Any]] = {
 }
 CHOICES: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("data", "form"): ("folder", "csv", "list", "clips", "gps", "utm", "positions"),
-    ("data", "split_by"): ("photo", "class", "sequence", "area"),
+    ("data", "split_by"): ("photo", "block", "class", "sequence", "area"),
     ("optimizer", "name"): ("adamw", "adam", "sgd"),
     ("optimizer", "precision"): ("no", "bf16", "fp16"),
     ("schedule", "kind"): ("cosine", "step", "constant"),

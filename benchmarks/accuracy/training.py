@@ -1,0 +1,83 @@
+"""Train the recipes of groceries, some seeds each, and measure every run on photos that had no part in it.
+
+    python benchmarks/accuracy/training.py RUNS [--seeds 3] [--only cgd] [--set schedule.epochs=8]
+
+RUNS is a folder for the runs, about 20 MB each, and for the maps of the frozen stages, which the runs of a seed share.
+A run that is there already is not repeated, so the script can be interrupted. The photos of grocery/val.txt search those
+of train.txt (class retrieval): the test of `placeprint.training.testing`; weights are chosen on the last photos of each
+class of train.txt. "untrained" is the network of ImageNet with the same pooling and pictures. Writes
+benchmarks/results/training.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from placeprint.evaluation.provenance import made_by
+from placeprint.training.data import read_photos
+from placeprint.training.models import build_model
+from placeprint.training.preset_export import export_preset
+from placeprint.training.recipe import Recipe, load_recipe
+from placeprint.training.run import train
+from placeprint.training.testing import FILE, measure, measure_run
+
+DATA = Path(os.environ.get("PLACEPRINT_DATA", Path(__file__).parents[3] / "shared" / "data")) / "grocery"
+RESULTS = Path(__file__).parents[1] / "results"
+DIM = 336
+"""Values of every trained descriptor, so that only the method differs."""
+RUNS = {
+    **{f"cgd {config}": ("cgd-grocery", (f"head.config={config}",)) for config in ("S", "M", "G", "SG", "SM", "SMG")},
+    "gem, triplet": ("triplet-grocery", ()),
+    "gem, contrastive": ("contrastive-grocery", ()),
+    "gem, ProxyNCA++": ("proxynca-grocery", ()),
+    "gem, ArcFace": ("arcface-grocery", ()),
+    "gem, multi-similarity": ("triplet-grocery", ("loss={name='multi-similarity'}",)),
+}
+
+
+def untrained(recipe: Recipe, maps: Path) -> list[dict[str, Any]]:
+    database, queries = (read_photos(recipe.data, DATA, name) for name in (recipe.data.train, recipe.data.test))
+    rows = []
+    for head in ("gem", "spoc", "mac"):
+        model = build_model(head=head, trainable_from=recipe.model.trainable_from).eval()
+        rows.append({"method": f"{head}, untrained", "seed": None} | measure(recipe, model, database, queries, maps))
+        print(rows[-1], flush=True)
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("runs", type=Path)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--only", default="", help="methods whose name contains this")
+    parser.add_argument("--set", action="append", default=[], metavar="CHANGE", help="of all recipes")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    maps = options.runs / "maps"
+    rows = untrained(load_recipe("cgd-grocery", options.set), maps)
+    for seed in range(options.seeds):
+        for method, (name, changes) in RUNS.items():
+            if options.only not in method:
+                continue
+            run = options.runs / f"{method.replace(' ', '-').replace(',', '')}-{seed}"
+            recipe = load_recipe(name, [*changes, f"head.dim={DIM}", f"seed={seed}", *options.set])
+            if not (run / FILE).is_file():
+                train(recipe, DATA, run, resume=True, maps_folder=maps)
+                measure_run(run, DATA, maps_folder=maps)
+                export_preset(run)
+            found = tomllib.loads((run / FILE).read_text())
+            rows.append({"method": method, "seed": seed, "epochs": recipe.schedule.epochs} | found)
+            print(method, seed, f"R@1 {100 * found['recall_at_1']:.1f}", flush=True)
+    result = {"format": 1, "made_by": made_by(), "dim": DIM, "changes": options.set, "rows": rows}
+    (RESULTS / "training.json").write_text(json.dumps(result, allow_nan=False, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
