@@ -50,5 +50,8 @@ def info(
 
 def _in_words(params: Mapping[str, Any]) -> str:
     return ", ".join(
-        f"{key} = {_in_words(value) if isinstance(value, dict) else value}" for key, value in params.items()
+        f"{key} = {value.get('name', '')}({_in_words({k: v for k, v in value.items() if k != 'name'})})"
+        if isinstance(value, dict)
+        else f"{key} = {value}"
+        for key, value in params.items()
     )
