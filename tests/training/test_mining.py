@@ -318,3 +318,25 @@ def test_files_that_are_no_cache_are_refused(tmp_path: Path) -> None:
         file.truncate(1000)
     with pytest.raises(DatasetError, match="must have 12928 bytes, it has 1000; make it anew"):
         DescriptorCache.open(path)
+
+
+def test_area_positives_are_photos_of_other_sequences_in_the_area(tmp_path: Path) -> None:
+    photos = _photos(areas=True)
+    assert photos.areas is not None
+    cache, rows = _cache(tmp_path)
+    miner = TupleMiner(photos, MiningOptions(area_positives=True))
+    tuples = miner.mine(cache, 0)
+    squares = ((rows[:, None].astype(float) - rows) ** 2).sum(axis=2)
+    for query, positive in zip(tuples.queries, tuples.positives, strict=True):
+        others = [
+            other
+            for other in range(COUNT)
+            if photos.areas[other] == photos.areas[query] and photos.sequences[other] != photos.sequences[query]
+        ]
+        assert miner.potential_positives(int(query)).tolist() == others
+        assert positive == min(others, key=lambda other: squares[query, other])
+    with pytest.raises(DatasetError, match="have no areas"):
+        TupleMiner(_photos(), MiningOptions(area_positives=True))
+    alone = photos[photos.sequences == 0]
+    with pytest.raises(DatasetError, match="seen by two sequences"):
+        TupleMiner(alone, MiningOptions(area_positives=True))

@@ -14,10 +14,11 @@ from placeprint import registry
 from placeprint.errors import OptionError, WeightsError
 from placeprint.features.grid import Grid
 from placeprint.networks.efficientnet import EfficientNetLite
-from placeprint.networks.stages import StagedBackbone, efficientnet_stages
+from placeprint.networks.stages import StagedBackbone, efficientnet_stages, read_stages, stages_as_bytes
 from placeprint.numerics import normalize
+from placeprint.presets import load_preset
 from placeprint.training.models import build_model
-from placeprint.training.preset_export import aggregator_of, export_preset
+from placeprint.training.preset_export import aggregator_of, export_preset, whitening_of
 from placeprint.training.run import load_run, train
 from placeprint.types import LocalFeatures
 from tests.conftest import make_scene
@@ -84,7 +85,8 @@ def test_a_trained_network_is_written_and_found_by_the_grid(tmp_path: Path) -> N
     (part,) = tables["fusion"]
     with np.load(tmp_path / "run" / tables["codebook"]["file"]) as state:
         assert {name: state[name].tolist() for name in state} == {"fusion.0.aggregator.dim_": 112}
-    table = dict(part["extractor"])
+    assert part["extractor"]["backbone"] == "backbone.safetensors"
+    table = dict(load_preset(str(path)).components["fusion"][0]["extractor"])  # the path from where one stands
     assert (table.pop("name"), table["stride"], table["size"], table["max_keypoints"]) == ("grid", 16, 64, 16)
     scene = np.ascontiguousarray(make_scene(1, 64, 64))
     features = Grid(**table).extract(scene)
@@ -95,6 +97,31 @@ def test_a_trained_network_is_written_and_found_by_the_grid(tmp_path: Path) -> N
     with torch.inference_mode():
         expected = trained.describe(trained.frozen_maps(pictures))[0].numpy()
     np.testing.assert_allclose(aggregator.fit([features]).aggregate(features), expected, atol=1e-4)
+
+
+def test_a_network_that_ends_with_its_fourth_stage_can_be_written_and_read(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    network = efficientnet_stages(EfficientNetLite("lite0").eval(), "lite0", last_stage=4)
+    (tmp_path / "net.safetensors").write_bytes(stages_as_bytes(network))
+    again, pictures = read_stages(tmp_path / "net.safetensors"), torch.rand(1, 3, 64, 64) * 255
+    with torch.inference_mode():
+        torch.testing.assert_close(again(pictures), network(pictures), atol=1e-4, rtol=1e-4)
+    assert (again.stride, again(pictures).shape[2:]) == (16, (4, 4))
+
+
+def test_the_layer_after_netvlad_is_the_whitener_of_the_preset() -> None:
+    model = build_model(backbone=tiny_backbone(), head="netvlad", head_options={"num_clusters": 3, "dim": 5}).eval()
+    maps = torch.randn(40, CHANNELS, 5, 7)
+    model.head.begin(maps, 0)
+    head: Any = model.head
+    with torch.inference_mode():
+        head.projection.bias.add_(torch.randn(5) / 10)  # as training leaves it
+        expected = head(maps[:3])[0].numpy()
+    table, state = aggregator_of(model)
+    aggregator = registry.restore(registry.create("aggregators", table.pop("name"), table), state)
+    whitener = registry.restore(registry.create("whiteners", "pca-whitening", {"dim": 5}), whitening_of(model))
+    rows = np.stack([aggregator.aggregate(features_of(map_)) for map_ in maps[:3]])
+    np.testing.assert_allclose(whitener.transform(rows), expected, atol=1e-5)
 
 
 def test_what_no_preset_can_hold_is_refused(tmp_path: Path) -> None:

@@ -50,14 +50,17 @@ def train(
         highlight=False,
         soft_wrap=True,
     )
-    if chosen.data.test:
+    if chosen.data.test or chosen.data.test_share:
         with _bars() as tell:
             found = measure_run(output, data, maps_folder=maps, progress=partial(tell, "testing"))
-        out.print(
-            f"test recall@1 [bold]{100 * found['recall_at_1']:.1f} %[/], mAP "
-            f"{100 * found['mean_average_precision']:.1f} %, {found['queries']:.0f} photos",
-            highlight=False,
-        )
+        figures = {
+            "recall@1": "recall_at_1",
+            "mAP": "mean_average_precision",
+            "recall@1 of areas": "area_recall_at_1",
+            "recall@1 of places": "place_recall_at_1",
+        }
+        said = [f"{name} [bold]{100 * found[key]:.1f} %[/]" for name, key in figures.items() if key in found]
+        out.print(f"test {', '.join(said)}, {found['queries']:.0f} photos", highlight=False, soft_wrap=True)
     preset = export_preset(output)
     out.print(f"wrote {preset}; use it with --preset {preset}", highlight=False, markup=False, soft_wrap=True)
 

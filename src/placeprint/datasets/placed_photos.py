@@ -31,7 +31,7 @@ from placeprint.datasets.labeled_photos import (
     read_csv,
 )
 from placeprint.datasets.projection import utm
-from placeprint.errors import DatasetError, PhotoError, ShapeError
+from placeprint.errors import DatasetError, OptionError, PhotoError, ShapeError
 from placeprint.images import read_photo
 from placeprint.types import Ids
 
@@ -239,6 +239,8 @@ def read_clips(
     *,
     split: str | None = None,
     step: float = 1.0,
+    every: int = 1,
+    without: Sequence[str] = (),
     path_column: str | None = None,
     area_column: str = "label",
     split_column: str = "split",
@@ -252,6 +254,8 @@ def read_clips(
         csv_path: the file, its paths relative to its folder.
         split: only the rows of this split; None for all.
         step: meters between frames, as one estimates them.
+        every: only frames whose number it divides.
+        without: names of clips to leave out, as those that are copies of others.
         path_column: None for the first of `PATH_COLUMNS` that is there.
         area_column: of the areas' names.
         split_column: of the splits' names, read when one is asked for.
@@ -259,12 +263,14 @@ def read_clips(
     Raises:
         DatasetError: a column is missing, a name has no clip and frame, there is no such split, photos are missing, or
             a clip is longer than the distance between clips.
+        OptionError: `every` is less than 1, or there is no clip to leave out.
     """
     csv_path = Path(csv_path)
     rows = read_csv(csv_path)
     paths = column_of(rows, path_column, csv_path, PATH_COLUMNS)
     frames = np.array([_frame(path) for path in paths], np.float64)
-    clips = _numbered([path.rpartition("/")[2].partition(FRAME)[0] for path in paths])
+    names = [path.rpartition("/")[2].partition(FRAME)[0] for path in paths]
+    clips = _numbered(names)
     along = frames * step
     longest = max(np.ptp(along[clips == clip]) for clip in range(int(clips.max()) + 1))
     if longest > SEQUENCES_APART / 2 or not step > 0:
@@ -278,6 +284,14 @@ def read_clips(
         chosen = np.array([each == split for each in splits])
         if not chosen.any():
             raise DatasetError(f"{str(csv_path)!r} has no split {split!r}; it has {', '.join(sorted(set(splits)))}")
+    if every < 1:
+        raise OptionError(f"every must be at least 1, got {every}")
+    unknown = sorted(set(without) - set(names))
+    if unknown:
+        raise OptionError(f"{str(csv_path)!r} has no clip {unknown[0]!r} to leave out")
+    chosen &= (frames % every == 0) & ~np.isin(names, list(without))
+    if not chosen.any():
+        raise DatasetError(f"no frame in {str(csv_path)!r} has a number that {every} divides, or all are left out")
     photos = PlacedPhotos(
         csv_path.parent,
         tuple(paths),

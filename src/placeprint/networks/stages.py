@@ -2,8 +2,8 @@
 
 What the stages before the first trained one make of a photo never changes, so it can be computed once and kept.
 
-- EfficientNet-Lite: stage 0 is the stem, 1 to 7 are the stages of `networks.efficientnet`. With `last_stage = 5` the
-  network ends there, with its map of stride 16; with 7, its last map has stride 32, or 16 without the last
+- EfficientNet-Lite: stage 0 is the stem, 1 to 7 are the stages of `networks.efficientnet`. With `last_stage = 4`
+  or 5 the network ends there, with a map of stride 16; with 7, its last map has stride 32, or 16 without the last
   down-sampling.
 - XFeat's map and the networks of transformers: one stage, all of the network.
 
@@ -128,7 +128,7 @@ def load_stages(
         name: ``"efficientnet-lite0"``, ``"efficientnet-lite2"``, ``"xfeat"``, ``"transformers:<name or folder>"``, or
             the path of a file that holds what `stages_as_bytes` returned, to which the other arguments do not apply.
         last_downsampling: of EfficientNet: whether the sixth stage goes to stride 32.
-        last_stage: of EfficientNet: 5 or 7, see the module.
+        last_stage: of EfficientNet: 4, 5 or 7, see the module.
         batch_norm: whether batch normalization stays a layer of its own, to be trained; otherwise it is folded into
             the convolutions (EfficientNet), or frozen (the others).
 
@@ -162,10 +162,10 @@ def efficientnet_stages(
     """Return the stages of an EfficientNet, which share its weights.
 
     Raises:
-        OptionError: `last_stage` is neither 5 nor 7.
+        OptionError: `last_stage` is none of 4, 5 and 7.
     """
-    if last_stage not in {5, 7}:
-        raise OptionError(f"last_stage must be 5 or 7, got {last_stage}")
+    if last_stage not in {4, 5, 7}:
+        raise OptionError(f"last_stage must be 4, 5 or 7, got {last_stage}")
     if not last_downsampling:
         keep_last_resolution(network)
     begins = [0, *network.ends]
@@ -214,7 +214,7 @@ def read_stages(path: Path) -> StagedBackbone:
     except (OSError, SafetensorError) as error:
         raise WeightsError(f"cannot read the network {str(path)!r}: {' '.join(str(error).split())[:120]}") from error
     variant, last_stage = said.get("variant", ""), said.get("last_stage", "")
-    if said.get("format") != FORMAT or variant not in MULTIPLIERS or last_stage not in {"5", "7"}:
+    if said.get("format") != FORMAT or variant not in MULTIPLIERS or last_stage not in {"4", "5", "7"}:
         raise WeightsError(f"{str(path)!r} is no trained backbone of placeprint; its header says {said}")
     network = fold_batch_norm(EfficientNetLite(variant).eval())
     found = efficientnet_stages(

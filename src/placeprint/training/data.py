@@ -1,4 +1,4 @@
-"""The photos of a recipe: read, divided into training and validation, and checked before a run begins."""
+"""The photos of a recipe: read, divided into training, validation and test, and checked before a run begins."""
 
 from __future__ import annotations
 
@@ -41,10 +41,12 @@ class TrainingData:
     Args:
         train: photos.
         validation: photos that have nothing in common with them.
+        test: photos of sequences held out by `data.test_share`, which neither trains nor validates; None for none.
     """
 
     train: PhotoSet
     validation: PhotoSet
+    test: PlacedPhotos | None = None
 
 
 def read_data(data: Data, folder: Path, seed: int = 0) -> TrainingData:
@@ -62,13 +64,19 @@ def read_data(data: Data, folder: Path, seed: int = 0) -> TrainingData:
     if not folder.is_dir():
         raise DatasetError(f"there is no folder {str(folder)!r}")
     train = read_photos(data, folder, data.train)
+    test = None
+    if data.test_share:
+        train, test = _without_test(data, train, seed)
     if data.validation:
         validation = read_photos(data, folder, data.validation)
     else:
         train, validation = _divided(data, train, seed)
     train, validation = (_limited(photos, data.limit) for photos in (train, validation))
     check_leak(train, validation)
-    return TrainingData(train, validation)
+    if test is not None:
+        check_leak(train, test)
+        check_leak(validation, test)
+    return TrainingData(train, validation, test)
 
 
 def read_photos(data: Data, folder: Path, name: str) -> PhotoSet:
@@ -79,6 +87,19 @@ def read_photos(data: Data, folder: Path, name: str) -> PhotoSet:
     if unknown:
         raise OptionError(f"data.options of the form {data.form!r} has no {unknown[0]!r}; known: {', '.join(known)}")
     return reader(folder / name if name else folder, **data.options)
+
+
+def _without_test(data: Data, photos: PhotoSet, seed: int) -> tuple[PlacedPhotos, PlacedPhotos]:
+    """Hold out a share of the sequences, none that is the only one of its area: nothing else shows what it shows."""
+    if not isinstance(photos, PlacedPhotos):
+        raise OptionError("data.test_share needs photos with places; name labeled test photos by data.test")
+    held = photos
+    if photos.areas is not None:
+        pairs = np.unique(np.column_stack([photos.areas, photos.sequences]), axis=0)
+        areas, counts = np.unique(pairs[:, 0], return_counts=True)
+        held = photos[np.isin(photos.areas, areas[counts > 1])] if (counts > 1).any() else photos
+    test = split_sequences(held, data.test_share, seed)[1]
+    return photos[~np.isin(photos.sequences, test.sequences)], test
 
 
 def _divided(data: Data, photos: PhotoSet, seed: int) -> tuple[PhotoSet, PhotoSet]:

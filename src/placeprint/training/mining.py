@@ -2,7 +2,8 @@
 
 - *Potential positives* of a query are photos from 1 m (nearer ones are nearly the same picture) to 10 m away, of its
   area, and taken at another time where times are known (the paper's Tokyo Time Machine). The one nearest by descriptor
-  is taken.
+  is taken. With ``area_positives`` they are instead all photos of other sequences in the query's area, however far
+  apart they are said to be: some of them may show what the query shows, and finding the area is what is learned.
 - *Definite negatives* are farther than 25 m away. Photos of another sequence in the query's area are none: how far
   they are is not known.
 - Of 1000 negatives drawn at random, and the 10 hardest of the query's last round, the 10 nearest by descriptor are
@@ -74,6 +75,7 @@ class MiningOptions:
         used: violating negatives of a tuple at most.
         margin: in squared L2 distance.
         seconds_apart: where there are times, those of query and positive differ by more.
+        area_positives: see the module; `nearest` and `positive` have no part in it.
         block: queries worked on at once.
 
     Raises:
@@ -88,6 +90,7 @@ class MiningOptions:
     used: int = 10
     margin: float = 0.1
     seconds_apart: float = 0.0
+    area_positives: bool = False
     block: int = 64
 
     def __post_init__(self) -> None:
@@ -124,7 +127,7 @@ class TupleMiner:
             that mining remembers, so it belongs into a checkpoint.
 
     Raises:
-        DatasetError: no query has a potential positive.
+        DatasetError: no query has a potential positive, or areas are wanted and there are none.
         ShapeError: indices are not of these photos.
     """
 
@@ -139,11 +142,16 @@ class TupleMiner:
     ) -> None:
         self.photos, self.options, self.seed = photos, options or MiningOptions(), seed
         self._database = _chosen(database, len(photos))
+        self._areas: dict[int, Ids] = {}
+        if self.options.area_positives:
+            self._areas = _rows_by_area(photos, self._database)
         self._grid = PositionGrid(photos.positions[self._database], self.options.positive)
         wanted = _chosen(queries, len(photos))
         has = np.array([len(self.potential_positives(int(query))) > 0 for query in wanted], np.bool_)
         self.queries, self.without_positive = wanted[has], wanted[~has]
         if not len(self.queries):
+            if self.options.area_positives:
+                raise DatasetError("no area is seen by two sequences, so there are no positives to learn from")
             raise DatasetError(
                 f"none of {len(wanted)} queries has a photo from {self.options.nearest} to {self.options.positive} m "
                 "away to learn from; are positions in meters, and are distances right for them?"
@@ -153,11 +161,15 @@ class TupleMiner:
     def potential_positives(self, query: int) -> Ids:
         """Return the rising indices of the photos that may show what a photo shows."""
         photos, options = self.photos, self.options
-        near = self._database[self._grid.near(photos.positions[query])]
-        away = np.hypot(*(photos.positions[near] - photos.positions[query]).T)
-        good = (away > options.nearest) & (near != query)
-        if photos.areas is not None:
-            good &= photos.areas[near] == photos.areas[query]
+        if photos.areas is not None and options.area_positives:
+            near = self._areas.get(int(photos.areas[query]), np.zeros(0, np.int64))
+            good = photos.sequences[near] != photos.sequences[query]
+        else:
+            near = self._database[self._grid.near(photos.positions[query])]
+            away = np.hypot(*(photos.positions[near] - photos.positions[query]).T)
+            good = (away > options.nearest) & (near != query)
+            if photos.areas is not None:
+                good &= photos.areas[near] == photos.areas[query]
         if photos.times is not None:
             good &= np.abs(photos.times[near] - photos.times[query]) > options.seconds_apart
         return np.asarray(near[good], np.int64)
@@ -280,6 +292,13 @@ def _squares(first: Floats, second: Floats) -> Floats:
     import faiss
 
     return np.asarray(faiss.pairwise_distances(first, second), np.float32)
+
+
+def _rows_by_area(photos: PlacedPhotos, rows: Ids) -> dict[int, Ids]:
+    if photos.areas is None:
+        raise DatasetError("these photos have no areas; set mining.area_positives = false")
+    areas = photos.areas[rows]
+    return {int(area): rows[areas == area] for area in np.unique(areas)}
 
 
 def _chosen(indices: Ids | None, count: int) -> Ids:

@@ -8,7 +8,9 @@ Heads, by name:
 - ``gem``, ``spoc``, ``mac``: one pooling (`networks.pooling`); with `dim` a linear layer without bias after it.
 - ``netvlad``: `networks.netvlad`; begun from k-means of the training photos. Tied, its assignment follows from its
   centers, ``w_k = 2 alpha c_k`` and ``b_k = -alpha |c_k|^2``, all through training, and centers and alpha are what
-  is learned. The paper lets w, b and c go their own ways: ``tied = false``. Only the tied one fits into a preset.
+  is learned. The paper lets w, b and c go their own ways: ``tied = false``. With `dim` a linear layer follows, begun
+  as PCA with the mean taken away; the paper learns that, with whitening, afterwards. Only the tied one fits into a
+  preset.
 
 Linear layers begin as whitening: with the second moments ``M = mean of x x^T`` of the pooled unit vectors of training
 photos, and its largest eigenvalues l with vectors P, ``W = (l + s mean(l)) ** -1/2 P^T``. It is not centered, as the
@@ -34,9 +36,12 @@ from placeprint.networks.cgd import CGD
 from placeprint.networks.netvlad import NetVLAD, sharpness
 from placeprint.networks.pooling import MAC, GeM, SPoC, unit
 from placeprint.networks.stages import StagedBackbone, load_stages
+from placeprint.whitening import PCAWhitening
 
 SHRINKAGE = 1.0
 """s: added to the eigenvalues of the whitening, as a share of their mean; with less, few photos ruin a ranking."""
+PCA_SHRINKAGE, PCA_POWER = 0.1, 0.0
+"""Of the layer after NetVLAD; power 0 turns and shortens only, as whitening takes more photos than a recipe has."""
 KMEANS_ROUNDS = 20
 
 Output = tuple[torch.Tensor, torch.Tensor | None]
@@ -136,12 +141,19 @@ class NetVLADHead(nn.Module):
         num_clusters: K.
         version: see `networks.netvlad`.
         tied: whether the assignment follows from the centers.
+        dim: values of the descriptor after the linear layer; 0 for all ``K x channels`` without it.
     """
 
-    def __init__(self, channels: int, *, num_clusters: int = 64, version: str = "v2", tied: bool = True) -> None:
+    def __init__(
+        self, channels: int, *, num_clusters: int = 64, version: str = "v2", tied: bool = True, dim: int = 0
+    ) -> None:
         super().__init__()
+        whole = num_clusters * channels
+        if not 0 <= dim <= whole:
+            raise OptionError(f"dim must be from 0 to {whole}, clusters x channels, got {dim}")
         self.layer = NetVLAD(num_clusters, channels, version)
-        self.dim, self.tied = num_clusters * channels, tied
+        self.dim, self.tied = dim or whole, tied
+        self.projection = nn.Linear(whole, dim) if dim else None
         if tied:
             self.layer.requires_grad_(False)
             self.centers = nn.Parameter(self.layer.centroids.detach().clone())
@@ -149,8 +161,12 @@ class NetVLADHead(nn.Module):
 
     def forward(self, maps: torch.Tensor) -> Output:
         """Describe maps ``(B, C, H, W)``."""
+        whole = self._aggregated(maps)
+        return (whole if self.projection is None else unit(self.projection(whole))), None
+
+    def _aggregated(self, maps: torch.Tensor) -> torch.Tensor:
         if not self.tied:
-            return self.layer(maps), None
+            return self.layer(maps)  # type: ignore[no-any-return]  # nn.Module.__call__ is untyped
         alpha, centers = self.log_alpha.exp(), self.centers
         values: dict[str, torch.Tensor] = {"centroids": centers}
         if self.layer.version == "v1":
@@ -158,14 +174,14 @@ class NetVLADHead(nn.Module):
         else:
             values["conv.weight"] = (2 * alpha * centers)[:, :, None, None]
             values["conv.bias"] = -alpha * centers.square().sum(1)
-        return functional_call(self.layer, values, (maps,)), None
+        return functional_call(self.layer, values, (maps,))  # type: ignore[no-any-return]  # untyped in Torch
 
     @torch.no_grad()
     def begin(self, maps: torch.Tensor, seed: int) -> None:
-        """Learn the centers by k-means of the cells of all maps, and alpha from the same cells.
+        """Learn the centers by k-means of the cells of all maps, alpha from the same cells, and PCA.
 
         Raises:
-            ShapeError: there are fewer cells than clusters.
+            ShapeError: there are fewer cells than clusters, or not more photos than values to keep.
         """
         from placeprint.aggregation.vocabulary import learn_words
 
@@ -177,6 +193,13 @@ class NetVLADHead(nn.Module):
         if self.tied:
             self.centers.copy_(found)
             self.log_alpha.fill_(float(np.log(sharpness(centers, rows, self.layer.version))))
+        if self.projection is not None:
+            whole = torch.cat([self._aggregated(part) for part in torch.split(maps, 64)]).float().cpu().numpy()
+            whitening = PCAWhitening(dim=self.dim, power=PCA_POWER, shrinkage=PCA_SHRINKAGE).fit(whole)
+            assert whitening.mean_ is not None and whitening.projection_ is not None  # fit has learned them
+            weight = torch.from_numpy(whitening.projection_.T / np.abs(whitening.projection_).max())
+            self.projection.weight.copy_(weight)
+            self.projection.bias.copy_(-(weight @ torch.from_numpy(whitening.mean_)))
 
 
 def _gem(

@@ -1,12 +1,12 @@
 """A run becomes a preset: the network's map as features, the trained head as their aggregator.
 
     RUN/preset.toml            stores XFeat's features for verification, and the trained descriptor
-    RUN/state.npz              what the aggregator learned, as ``fusion.0.aggregator.<field>``
+    RUN/state.npz              what the aggregator learned, as ``fusion.0.aggregator.<field>``, and the whitener
     RUN/backbone.safetensors   the network, where stages of it were trained
 
 The features of a map are its cells (`features.grid`): a unit vector each, and its length as the score. All cells are
 kept, however even the picture is there, as the network in training had no choice either. A pooling with a linear layer
-is CGD with one branch.
+is CGD with one branch; the linear layer after NetVLAD is the whitener of the preset, whose mean m solves ``W m = -b``.
 """
 
 from __future__ import annotations
@@ -59,8 +59,13 @@ def export_preset(run: Path, *, backbone: StagedBackbone | None = None) -> Path:
         "codebook": {"file": STATE},
         "store": {"local_bits": 6, "descriptor_bits": 8},
     }
+    found = {PREFIX + name: value for name, value in state.items()}
+    if whitening := whitening_of(model):
+        dim = whitening["projection_"].shape[1]
+        tables["whitener"] = {"name": "pca-whitening", "dim": dim, "min_photos": dim + 1}
+        found |= {f"whitener.{name}": value for name, value in whitening.items()}
     data = io.BytesIO()
-    np.savez(data, **{PREFIX + name: value for name, value in state.items()})  # type: ignore[arg-type]  # numpy's stub takes the names for its own options
+    np.savez(data, **found)  # type: ignore[arg-type]  # numpy's stub takes the names for its own options
     write_atomically(run / STATE, data.getvalue())
     write_atomically(run / PRESET, tomli_w.dumps(tables).encode())
     return run / PRESET
@@ -102,6 +107,16 @@ def aggregator_of(model: DescriptorModel) -> tuple[dict[str, Any], State]:
     raise OptionError(f"no preset can hold the head {type(head).__name__}")
 
 
+def whitening_of(model: DescriptorModel) -> State:
+    """Return what the whitener learned that does what the layer after NetVLAD does; empty where there is none."""
+    layer = model.head.projection if isinstance(model.head, NetVLADHead) else None
+    if layer is None:
+        return {}
+    weight, bias = (value.detach().cpu().double().numpy() for value in (layer.weight, layer.bias))
+    mean = -np.linalg.lstsq(weight, bias, rcond=None)[0]
+    return {"mean_": mean.astype(np.float32), "projection_": weight.T.astype(np.float32)}
+
+
 def _cgd(config: str, weights: list[Tensor], exponents: list[Tensor]) -> tuple[dict[str, Any], State]:
     projections = np.stack([_array(weight).T for weight in weights])
     state = {
@@ -122,7 +137,7 @@ def _extractor(recipe: Recipe, model: DescriptorModel, run: Path) -> dict[str, A
             f"a preset holds {name!r} only as it comes, and XFeat's map not at all; take an EfficientNet, or train "
             "the head alone"
         )
-    usual = recipe.model.last_stage == 5 or recipe.model.last_downsampling
+    usual = recipe.model.last_stage == 5 or (recipe.model.last_stage == 7 and recipe.model.last_downsampling)
     if backbone.description is not None and (trained or not usual or name not in EFFICIENTNETS):
         write_atomically(run / BACKBONE, stages_as_bytes(backbone))
         name = BACKBONE

@@ -49,6 +49,8 @@ class Data:
         validation: likewise, of the photos that validate; empty to take them from the training photos.
         test: likewise, of the photos that are searched among all training photos once, when all is done; empty for
             none. They have labels, and no part in choosing anything.
+        test_share: of photos with places: share of the training sequences that is held out for such a test before
+            those that validate are drawn; 0 for none. See `training.place_testing`.
         share: of the training photos, or of their classes or sequences, that validate where `validation` is empty.
         split_by: of labels ``"photo"`` (drawn from each class), ``"block"`` (the last of each class as they are listed:
             photos taken one after the other are often nearly the same) or ``"class"`` (whole classes); of places
@@ -61,6 +63,7 @@ class Data:
     train: str = ""
     validation: str = ""
     test: str = ""
+    test_share: float = 0.0
     share: float = 0.1
     split_by: str = "photo"
     options: dict[str, Any] = field(default_factory=dict)
@@ -246,6 +249,7 @@ CHOICES: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("validation", "against"): ("train", "validation"),
 }
 AT_LEAST: Mapping[tuple[str, str], float] = {
+    ("data", "test_share"): 0,
     ("model", "trainable_from"): 0,
     ("model", "cached_copies"): 0,
     ("batches", "classes"): 1,

@@ -1,7 +1,8 @@
 """The last word on a run: photos that had no part in it search the photos it learned from, once, at the end.
 
 Labeled photos of ``data.test`` are searched among all photos of ``data.train``, those that validated included. Written
-into ``RUN/test.toml``. The measures are those of `evaluation.metrics`, classes are what is right.
+into ``RUN/test.toml``. The measures are those of `evaluation.metrics`, classes are what is right. Photos with places
+that ``data.test_share`` held out are measured by `training.place_testing`.
 """
 
 from __future__ import annotations
@@ -12,19 +13,21 @@ import numpy as np
 import tomli_w
 
 from placeprint.datasets.labeled_photos import LabeledPhotos
+from placeprint.datasets.placed_photos import PlacedPhotos
 from placeprint.datasets.splits import check_leak
 from placeprint.errors import OptionError
 from placeprint.evaluation.metrics import average_precisions, first_hits, recall_at
 from placeprint.networks.stages import StagedBackbone
 from placeprint.store.files import write_atomically
 from placeprint.threads import num_cores
-from placeprint.training.data import PhotoSet, read_photos
+from placeprint.training.data import PhotoSet, read_data, read_photos
 from placeprint.training.map_cache import cached_maps
 from placeprint.training.models import DescriptorModel
 from placeprint.training.photos import PhotoMaps, Photos, Progress, describe
+from placeprint.training.place_testing import place_recalls
 from placeprint.training.recipe import Recipe
 from placeprint.training.run import load_run
-from placeprint.types import Floats
+from placeprint.types import Floats, Mask
 
 FILE = "test.toml"
 
@@ -47,7 +50,8 @@ def measure_run(
         progress: called with the pictures described and their count.
 
     Returns:
-        ``recall_at_1``, ``recall_at_5`` and ``mean_average_precision``, in [0, 1], and how many photos.
+        ``recall_at_1``, ``recall_at_5`` and ``mean_average_precision``, in [0, 1], and how many photos; of photos with
+        places what `place_recalls` returns.
 
     Raises:
         OptionError: the recipe names no test photos, or they have no labels.
@@ -55,12 +59,18 @@ def measure_run(
         WeightsError: there is no validated checkpoint, or it does not fit.
     """
     recipe, model, _ = load_run(run, backbone=backbone)
-    if not recipe.data.test:
-        raise OptionError(f"the recipe of {str(run)!r} names no test photos; set data.test")
-    database, queries = (read_photos(recipe.data, data_folder, name) for name in (recipe.data.train, recipe.data.test))
-    check_leak(database, queries)
     folder = maps_folder or run / "maps"
-    found = measure(recipe, model, database, queries, folder, progress)
+    if recipe.data.test_share:
+        found = measure_places(recipe, model, data_folder, folder, progress)
+    else:
+        names = (recipe.data.train, recipe.data.test)
+        if not recipe.data.test:
+            raise OptionError(
+                f"the recipe of {str(run)!r} names no test photos; set data.test, or data.test_share for places"
+            )
+        database, queries = (read_photos(recipe.data, data_folder, name) for name in names)
+        check_leak(database, queries)
+        found = measure(recipe, model, database, queries, folder, progress)
     write_atomically(run / FILE, tomli_w.dumps(found).encode())
     return found
 
@@ -75,7 +85,7 @@ def measure(
 ) -> dict[str, float]:
     """Return the measures of a model, trained or not, whose other settings are the recipe's; see `measure_run`."""
     if not isinstance(database, LabeledPhotos) or not isinstance(queries, LabeledPhotos):
-        raise OptionError("test photos must have labels; measure photos with places by placeprint evaluate")
+        raise OptionError("test photos must have labels; hold out photos with places by data.test_share")
     labels = queries.labels_among(database.classes)
     first, second = (_described(recipe, model, photos, maps_folder, progress) for photos in (database, queries))
     order = np.argsort(-(second @ first.T), axis=1, kind="stable").tolist()
@@ -91,8 +101,31 @@ def measure(
     }
 
 
+def measure_places(
+    recipe: Recipe, model: DescriptorModel, data_folder: Path, maps_folder: Path, progress: Progress | None = None
+) -> dict[str, float]:
+    """Return the measures of a model, trained or not, on the places that the recipe holds out; see `measure_run`."""
+    whole, held = held_out(recipe, data_folder)
+    return place_recalls(_described(recipe, model, whole, maps_folder, progress), whole, held)
+
+
+def held_out(recipe: Recipe, data_folder: Path) -> tuple[PlacedPhotos, Mask]:
+    """Return all photos of ``data.train``, and ``(n,)`` which of them the recipe holds out for the test.
+
+    Raises:
+        OptionError: it holds out none.
+        DatasetError: see `read_data`.
+    """
+    whole, test = read_photos(recipe.data, data_folder, recipe.data.train), None
+    if recipe.data.test_share:
+        test = read_data(recipe.data, data_folder, recipe.seed).test
+    if not isinstance(whole, PlacedPhotos) or test is None:
+        raise OptionError("the recipe holds out no photos with places; set data.test_share")
+    return whole, np.isin(whole.paths, test.paths)
+
+
 def _described(
-    recipe: Recipe, model: DescriptorModel, photos: LabeledPhotos, folder: Path, progress: Progress | None
+    recipe: Recipe, model: DescriptorModel, photos: PhotoSet, folder: Path, progress: Progress | None
 ) -> Floats:
     source = Photos(photos.root, photos.paths, recipe.model.size)
     workers = recipe.batches.workers or num_cores()
