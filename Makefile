@@ -33,6 +33,10 @@ check: setup
 # Accuracy and speed on the benchmark photos (PLACEPRINT_DATA says where they are); writes benchmarks/results.
 bench: setup
 	$(BIN)/python benchmarks/accuracy/run.py
+	$(BIN)/python benchmarks/accuracy/descriptors.py
+	$(BIN)/python benchmarks/accuracy/short.py
+	$(BIN)/python benchmarks/accuracy/training.py runs/grocery
+	$(BIN)/python benchmarks/accuracy/tower.py runs/tower
 	$(BIN)/python benchmarks/accuracy/verdicts.py
 	$(BIN)/python benchmarks/accuracy/pair_verdicts.py
 	$(BIN)/python benchmarks/accuracy/best_matches.py
@@ -42,6 +46,11 @@ bench: setup
 	$(BIN)/python benchmarks/speed/descriptor.py
 	$(BIN)/python benchmarks/speed/pairs.py
 	$(BIN)/python benchmarks/speed/netvlad.py
+	$(BIN)/python benchmarks/speed/vlad.py
+	$(BIN)/python benchmarks/speed/indexes.py
+	$(BIN)/python benchmarks/speed/mining.py
+	$(BIN)/python benchmarks/speed/training.py
+	OMP_WAIT_POLICY=PASSIVE $(BIN)/python benchmarks/speed/export.py
 	$(BIN)/python benchmarks/speed/run.py
 	$(BIN)/python benchmarks/table.py
 

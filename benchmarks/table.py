@@ -9,11 +9,27 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-PRESETS = ("xfeat-vlad", "sift-vlad")
+PRESETS = ("xfeat-vlad", "fusion", "sift-vlad")
+"""Of the short table of the README."""
+METHODS = HERE.parent / "docs" / "methods"
+PAGES = {
+    "bow": ("bow",),
+    "cgd": ("cgd",),
+    "crow": ("crow",),
+    "fisher": ("fisher",),
+    "gem": ("gem",),
+    "mac": ("mac",),
+    "regional-vlad": ("regional-vlad",),
+    "rmac": ("rmac",),
+    "spoc": ("spoc",),
+    "weighted-gem": ("weighted-gem",),
+}
+"""Pages of methods and what their rows are called."""
 BEGIN, END = "<!-- tables: made by benchmarks/table.py -->", "<!-- end of tables -->"
 
 
@@ -39,6 +55,81 @@ def accuracy() -> list[str]:
             f"{result['bytes_per_photo'] / 1000:.1f}",
         ]
         lines.append("| " + " | ".join(cells) + " |")
+    return lines
+
+
+def descriptors() -> list[str]:
+    """Return the lines of the table of methods on the same local features."""
+    result: dict[str, Any] = json.loads((HERE / "results" / "descriptors.json").read_text())
+    made = result["made_by"]
+    return [
+        f"`python benchmarks/accuracy/descriptors.py`, {made['date']}, {made['machine']}: search only; R@1 is the mean "
+        f"of {result['seeds']} codebooks, lowest and highest in brackets; ms of the processor for a photo of "
+        "sf_landmarks.",
+        "",
+        *_methods(result, lambda _: True),
+    ]
+
+
+def of_method(words: tuple[str, ...]) -> list[str]:
+    """Return the lines of the table of a method's own page: the rows whose method holds one of the words."""
+    result: dict[str, Any] = json.loads((HERE / "results" / "descriptors.json").read_text())
+    made = result["made_by"]
+    return [
+        f"Search only, {made['date']}, {made['machine']}; R@1 is the mean of {result['seeds']} codebooks, with the "
+        "lowest and the highest.",
+        "",
+        *_methods(result, lambda name: " with " not in name and any(f" {word}" in name for word in words)),
+    ]
+
+
+def _methods(result: dict[str, Any], wanted: Callable[[str], bool]) -> list[str]:
+    by_method: dict[str, dict[str, dict[str, Any]]] = {}
+    for row in result["rows"]:
+        if wanted(row["method"]):
+            by_method.setdefault(row["method"], {})[row["dataset"]] = row
+    lines = [
+        "| features, method | values | sf_landmarks R@1 | corridor R@1 | grocery R@1 / mAP | ms features | ms method |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for method, rows in by_method.items():
+        first = rows.get("sf_landmarks") or next(iter(rows.values()))
+        grocery = rows.get("grocery")
+        cells = [
+            method,
+            f"{first['dim']:,}",
+            *(_recall(rows.get(name)) for name in ("sf_landmarks", "corridor")),
+            "-" if grocery is None else f"{100 * grocery['recall@1']:.1f} / {100 * grocery['mAP']:.1f}",
+            f"{first['ms_features']:.0f}" if "ms_features" in first else "-",
+            f"{first['ms_aggregate']:.1f}" if "ms_aggregate" in first else "-",
+        ]
+        lines.append("| " + " | ".join(cells) + " |")
+    return lines
+
+
+def _recall(row: dict[str, Any] | None) -> str:
+    if row is None:
+        return "-"
+    low, high = (f"{100 * row[f'recall@1 {end}']:.1f}" for end in ("lowest", "highest"))
+    return f"{100 * row['recall@1']:.1f}" + (f" ({low}-{high})" if row["runs"] > 1 else "")
+
+
+def short() -> list[str]:
+    """Return the lines of the table of whole and shortened descriptors."""
+    result: dict[str, Any] = json.loads((HERE / "results" / "short.json").read_text())
+    made = result["made_by"]
+    lines = [
+        f"`python benchmarks/accuracy/short.py`, {made['date']}, {made['machine']}: codebook and PCA learnt from "
+        f"{result['photos']} frames of ie_tower by `placeprint learn`, used unchanged.",
+        "",
+        "| preset | PCA | values | sf_landmarks R@1 | corridor R@1 | KB a photo |",
+        "|---|---|---|---|---|---|",
+    ]
+    for row in result["rows"]:
+        recalls = (f"{100 * row['recall@1'][name]:.1f}" for name in ("sf_landmarks", "corridor"))
+        lines.append(
+            f"| {row['preset']} | {row['pca']} | {row['dim']:,} | " + " | ".join(recalls) + f" | {row['kb']:.1f} |"
+        )
     return lines
 
 
@@ -217,6 +308,95 @@ def netvlad() -> list[str]:
     return lines
 
 
+def vlad_time() -> list[str]:
+    """Return the lines of the table of a VLAD beside its one matrix product."""
+    result: dict[str, Any] = json.loads((HERE / "results" / "vlad.json").read_text())
+    made = result["made_by"]
+    lines = [
+        f"Time on one core, {made['date']}, {made['machine']}: medians, and in brackets the time of the product alone.",
+        "",
+        "| descriptors, words, assignments | the product, ms | ours | scikit-learn | loop over words |",
+        "|---|---|---|---|---|",
+    ]
+    for row in result["rows"]:
+        count, length, words, assignments = row["shape"]
+        times = (
+            f"{row[name]['ms']:.2f} ms ({row[name]['times_product']:.1f} x)"
+            for name in ("placeprint", "sklearn", "words")
+        )
+        lines.append(
+            f"| {count} x {length}, {words}, {assignments} | {row['product']['ms']:.2f} | " + " | ".join(times) + " |"
+        )
+    return lines
+
+
+def indexes(words: tuple[str, ...]) -> list[str]:
+    """Return the lines of the table of exact search and of the indexes whose name holds one of the words."""
+    result: dict[str, Any] = json.loads((HERE / "results" / "indexes.json").read_text())
+    made = result["made_by"]
+    lines = [
+        f"`python benchmarks/speed/indexes.py`, {made['date']}, {made['machine']}, one thread: agreement with exact "
+        "search; milliseconds of the processor for a query. Synthetic rows are views of places, about equally near, so "
+        "recall@1 is a severe measure there.",
+        "",
+        "| rows | index | recall@1 / 10 | bytes a photo | ms a query | s to build |",
+        "|---|---|---|---|---|---|",
+    ]
+    for row in result["rows"]:
+        count, length = result["sets"][row["rows"]]["rows"]
+        wanted = row["name"] == "flat16" or (row["coded"] and any(word in row["name"] for word in words))
+        if row["threads"] == 1 and wanted:
+            lines.append(
+                f"| {count:,} x {length} ({row['rows']}) | {row['name']} | {_percent(row, 'recall@1', 'recall@10')} "
+                f"| {row['bytes']:.0f} | {row['cpu_ms']:.2f} | {row['build_cpu_s']:.1f} |"
+            )
+    return lines
+
+
+def tower() -> list[str]:
+    """Return the lines of the table of NetVLAD on walks."""
+    result: dict[str, Any] = json.loads((HERE / "results" / "tower.json").read_text())
+    made, rows = result["made_by"], result["rows"]
+    lines = [
+        f"`python benchmarks/accuracy/tower.py RUNS`, {made['date']}, {made['machine']}: {rows[0]['queries']} frames "
+        f"of walks held out, {rows[0]['database']} in all. Floor: the nearest frame of another walk is of the same",
+        "floor. Place: the nearest frame of all, less those within 3 frames, is within 10 frames.",
+        "",
+        "| method | seed | values | floor across walks R@1 | place R@1 |",
+        "|---|---|---|---|---|",
+    ]
+    dims = [row["dim"] for row in rows if "dim" in row]
+    lines += [
+        f"| {row['method']} | {row['seed']} | {row.get('dim', dims[-1]):,} | {100 * row['area_recall_at_1']:.1f} "
+        f"| {100 * row['place_recall_at_1']:.1f} |"
+        for row in rows
+    ]
+    return lines
+
+
+def exported() -> list[str]:
+    """Return the lines of the table of ONNX files beside Torch."""
+    result: dict[str, Any] = json.loads((HERE / "results" / "onnx.json").read_text())
+    made = result["made_by"]
+    lines = [
+        f"`python benchmarks/speed/export.py`, {made['date']}, {made['machine']}: from the resized picture to the "
+        "descriptor, both ways in turn; medians, time of the processor over all threads in brackets.",
+        "",
+        "| preset | px | threads | Torch ms | onnxruntime ms | Torch / onnxruntime "
+        f"| largest difference of {result['rows'][0]['photos']} photos |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in result["rows"]:
+        for threads, times in row["threads"].items():
+            both = (f"{times[way]['ms']:.0f} ({times[way]['cpu_ms']:.0f})" for way in ("torch", "onnxruntime"))
+            lines.append(
+                f"| `{row['preset']}` | {row['size']} | {threads} | "
+                + " | ".join(both)
+                + f" | {times['ratio']:.2f} ({times['cpu_ratio']:.2f}) | {row['max_difference']:.1e} |"
+            )
+    return lines
+
+
 def _percent(row: dict[str, Any], *names: str) -> str:
     return " / ".join("-" if row[name] is None else f"{100 * row[name]:.0f}" for name in names)
 
@@ -225,14 +405,16 @@ def headline() -> list[str]:
     """Return the lines of the short table of the README."""
     made = json.loads((HERE / "results" / "speed.json").read_text())
     lines = [
-        "| | `xfeat-vlad` | `sift-vlad` |",
-        "|---|---|---|",
+        "| | " + " | ".join(f"`{preset}`" for preset in PRESETS) + " |",
+        "|---" * (len(PRESETS) + 1) + "|",
         "| recall@1 on sf_landmarks, search only | " + _cells("sf_landmarks", "own-0-0") + " |",
         "| the same, 50 verified | " + _cells("sf_landmarks", "own-50-0") + " |",
         "| recall@1 on corridor, search only (best published: 90.1) | " + _cells("corridor", "own-0-0") + " |",
         "| the same, 50 verified | " + _cells("corridor", "own-50-0") + " |",
     ]
-    times = " | ".join(f"{made['query'][preset]['ms']:.0f} ms" for preset in PRESETS)
+    times = " | ".join(
+        f"{made['query'][preset]['ms']:.0f} ms" if preset in made["query"] else "not measured" for preset in PRESETS
+    )
     sizes = " | ".join(
         f"{_accuracy('sf_landmarks', preset, 'own-0-0')['bytes_per_photo'] / 1000:.0f} KB" for preset in PRESETS
     )
@@ -251,8 +433,16 @@ def _accuracy(dataset: str, preset: str, run: str) -> dict[str, Any]:
 
 
 def _order(path: Path) -> tuple[object, ...]:
-    dataset, kind, _, codebook, verify, turn = path.stem.rsplit("-", 5)
-    return dataset != "sf_landmarks", kind != "xfeat", int(turn), int(verify), codebook != "own", codebook
+    dataset, preset, codebook, verify, turn = _parts(path)
+    first = PRESETS.index(preset) if preset in PRESETS else len(PRESETS)
+    return dataset != "sf_landmarks", first, preset, int(turn), int(verify), codebook != "own", codebook
+
+
+def _parts(path: Path) -> tuple[str, str, str, str, str]:
+    """Return dataset, preset, codebook, verified and turn of a result's name."""
+    start, codebook, verify, turn = path.stem.rsplit("-", 3)
+    dataset, preset = start.split("-", 1)
+    return dataset, preset, codebook, verify, turn
 
 
 def _fill(path: Path, lines: list[str]) -> tuple[str, str]:
@@ -266,6 +456,8 @@ def _fill(path: Path, lines: list[str]) -> tuple[str, str]:
 def main() -> None:
     parts = {
         "Accuracy": accuracy(),
+        "Descriptors": descriptors(),
+        "Short descriptors": short(),
         "Verdicts": verdicts(),
         "Two photos": matching(),
         "Two photos, beside other packages": peers(),
@@ -277,7 +469,12 @@ def main() -> None:
     documents = {
         HERE / "README.md": tables,
         HERE.parent / "README.md": headline(),
-        HERE.parent / "docs" / "methods" / "netvlad.md": netvlad(),
+        **{METHODS / f"{page}.md": of_method(words) for page, words in PAGES.items()},
+        METHODS / "vlad.md": [*of_method(("vlad",)), "", *vlad_time()],
+        **{METHODS / f"{name}.md": indexes((name,)) for name in ("sq", "pq", "ivf")},
+        HERE.parent / "docs" / "exporting.md": exported(),
+        HERE.parent / "docs" / "training.md": tower(),
+        METHODS / "netvlad.md": [*netvlad(), "", *of_method(("netvlad",))],
     }
     for path, lines in documents.items():
         text, filled = _fill(path, lines)

@@ -20,6 +20,7 @@ from placeprint.evaluation.retrieval import evaluate_retrieval
 DATA = Path(os.environ.get("PLACEPRINT_DATA", Path(__file__).parents[3] / "shared" / "data"))
 RESULTS = Path(__file__).parents[1] / "results" / "accuracy"
 PRESETS = ("xfeat-vlad", "sift-vlad")
+OTHERS = ("fusion", "lite2-vlad", "netvlad", "lite2-gem", "lite2-rmac", "cgd", "xfeat-fisher", "sift-bow")
 DATASETS = ("sf_landmarks", "corridor")
 CODEBOOKS = ("own", "adapted", "shipped")
 TURNS = (90, 180, 270, 30)
@@ -32,6 +33,10 @@ def runs() -> Iterator[dict[str, Any]]:
             run = {"preset": preset, "dataset": dataset, "codebook": "own", "verify": 0, "turn": 0}
             yield from (run | {"codebook": codebook} for codebook in CODEBOOKS)
             yield run | {"verify": 50}
+    for preset in OTHERS:
+        for dataset in DATASETS:
+            for verify in (0, 50):
+                yield {"preset": preset, "dataset": dataset, "codebook": "own", "verify": verify, "turn": 0}
     turned = {"preset": "xfeat-vlad", "dataset": "sf_landmarks", "codebook": "own", "verify": 50}
     yield from (turned | {"turn": turn} for turn in TURNS)
 

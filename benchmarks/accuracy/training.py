@@ -3,7 +3,7 @@
     python benchmarks/accuracy/training.py RUNS [--seeds 3] [--only cgd] [--set schedule.epochs=8]
 
 RUNS is a folder for the runs, about 20 MB each, and for the maps of the frozen stages, which the runs of a seed share.
-A run that is there already is not repeated, so the script can be interrupted. The photos of grocery/val.txt search those
+A run that is there already is not repeated, so the script can be stopped. The photos of grocery/val.txt search those
 of train.txt (class retrieval): the test of `placeprint.training.testing`; weights are chosen on the last photos of each
 class of train.txt. "untrained" is the network of ImageNet with the same pooling and pictures. Writes
 benchmarks/results/training.json.
