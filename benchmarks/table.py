@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-PRESETS = ("xfeat-vlad", "fusion", "sift-vlad")
+PRESETS = ("xfeat-vlad", "xfeat-lite2", "sift-vlad")
 """Of the short table of the README."""
 METHODS = HERE.parent / "docs" / "methods"
 PAGES = {

@@ -20,7 +20,17 @@ from placeprint.evaluation.retrieval import evaluate_retrieval
 DATA = Path(os.environ.get("PLACEPRINT_DATA", Path(__file__).parents[3] / "shared" / "data"))
 RESULTS = Path(__file__).parents[1] / "results" / "accuracy"
 PRESETS = ("xfeat-vlad", "sift-vlad")
-OTHERS = ("fusion", "lite2-vlad", "netvlad", "lite2-gem", "lite2-rmac", "cgd", "xfeat-fisher", "sift-bow")
+OTHERS = (
+    "fusion",
+    "xfeat-lite2",
+    "lite2-vlad",
+    "netvlad",
+    "lite2-gem",
+    "lite2-rmac",
+    "cgd",
+    "xfeat-fisher",
+    "sift-bow",
+)
 DATASETS = ("sf_landmarks", "corridor")
 CODEBOOKS = ("own", "adapted", "shipped")
 TURNS = (90, 180, 270, 30)
