@@ -157,11 +157,22 @@ def from_network(network: networks.CGD) -> CGD:
     """
     from placeprint.networks.pooling import GeM as TrainedGeM
 
-    made = CGD(config=network.config, projected_dim=network.dim)
     layers = [next(layer.parameters()).detach().cpu().numpy() for layer in network.projections]
+    exponents = [pool.p.detach().cpu().numpy() for pool in network.poolings if isinstance(pool, TrainedGeM)]
+    return from_layers(network.config, layers, exponents[0] if exponents else None)
+
+
+def from_layers(config: str, layers: Sequence[Floats], exponent: Floats | None = None) -> CGD:
+    """Return what trained poolings, each with a linear layer, give.
+
+    Args:
+        config: letters of the poolings.
+        layers: of each its weights, ``(k, C)``.
+        exponent: of GeM, ``(1,)`` or ``(C,)``; None where there is none.
+    """
+    made = CGD(config=config, projected_dim=sum(len(layer) for layer in layers))
     made.projections_ = np.stack([layer.T for layer in layers]).astype(np.float32)
     made.means_ = np.zeros(made.projections_.shape[:2], np.float32)
-    exponents = [pool.p.detach().cpu().numpy() for pool in network.poolings if isinstance(pool, TrainedGeM)]
-    made.p_ = np.array(exponents[0] if exponents else [made.p], np.float32)
+    made.p_ = np.array([made.p] if exponent is None else exponent, np.float32)
     made.trained_ = np.array(True)
     return made

@@ -11,7 +11,6 @@ is CGD with one branch; the linear layer after NetVLAD is the whitener of the pr
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +19,13 @@ import tomli_w
 from numpy.typing import NDArray
 from torch import Tensor
 
+from placeprint.aggregation.cgd import CGD, from_layers, from_network
 from placeprint.errors import OptionError
+from placeprint.networks.backbones import EFFICIENTNET_DIMS
 from placeprint.networks.pooling import MAC, GeM, SPoC
-from placeprint.networks.stages import EFFICIENTNETS, StagedBackbone, stages_as_bytes
-from placeprint.store.files import write_atomically
+from placeprint.networks.stages import StagedBackbone, stages_as_bytes
+from placeprint.registry import state_of
+from placeprint.store.files import write_arrays, write_atomically
 from placeprint.training.models import CGDHead, DescriptorModel, NetVLADHead, PooledHead
 from placeprint.training.recipe import Recipe
 from placeprint.training.run import load_run
@@ -64,9 +66,7 @@ def export_preset(run: Path, *, backbone: StagedBackbone | None = None) -> Path:
         dim = whitening["projection_"].shape[1]
         tables["whitener"] = {"name": "pca-whitening", "dim": dim, "min_photos": dim + 1}
         found |= {f"whitener.{name}": value for name, value in whitening.items()}
-    data = io.BytesIO()
-    np.savez(data, **found)  # type: ignore[arg-type]  # numpy's stub takes the names for its own options
-    write_atomically(run / STATE, data.getvalue())
+    write_arrays(run / STATE, found)
     write_atomically(run / PRESET, tomli_w.dumps(tables).encode())
     return run / PRESET
 
@@ -80,9 +80,7 @@ def aggregator_of(model: DescriptorModel) -> tuple[dict[str, Any], State]:
     head: object = model.head
     channels = model.backbone.channels
     if isinstance(head, CGDHead):
-        exponents = [pool.p for pool in head.cgd.poolings if isinstance(pool, GeM)]
-        weights = [layer.weight for layer in head.cgd.projections]
-        return _cgd(head.cgd.config, weights, exponents)  # type: ignore[arg-type]  # nn.Module's attributes are untyped
+        return _cgd(from_network(head.cgd))
     if isinstance(head, NetVLADHead):
         if not head.tied:
             raise OptionError(
@@ -95,8 +93,8 @@ def aggregator_of(model: DescriptorModel) -> tuple[dict[str, Any], State]:
         if head.projection is not None:
             if isinstance(pooling, SPoC) and pooling.center_prior:
                 raise OptionError("a preset holds no projection after SPoC with a center prior; set head.dim = 0")
-            exponents = [pooling.p] if isinstance(pooling, GeM) else []
-            return _cgd(LETTERS[type(pooling)], [head.projection.weight], exponents)
+            exponent = _array(pooling.p) if isinstance(pooling, GeM) else None
+            return _cgd(from_layers(LETTERS[type(pooling)], [_array(head.projection.weight)], exponent))
         table: dict[str, Any] = {"name": {"S": "spoc", "M": "mac", "G": "gem"}[LETTERS[type(pooling)]]}
         if isinstance(pooling, GeM):
             values = [round(value, 6) for value in pooling.p.tolist()]
@@ -117,15 +115,9 @@ def whitening_of(model: DescriptorModel) -> State:
     return {"mean_": mean.astype(np.float32), "projection_": weight.T.astype(np.float32)}
 
 
-def _cgd(config: str, weights: list[Tensor], exponents: list[Tensor]) -> tuple[dict[str, Any], State]:
-    projections = np.stack([_array(weight).T for weight in weights])
-    state = {
-        "projections_": projections,
-        "means_": np.zeros(projections.shape[:2], np.float32),
-        "p_": _array(exponents[0]) if exponents else np.array([3.0], np.float32),
-        "trained_": np.array(True),
-    }
-    return {"name": "cgd", "config": config, "projected_dim": len(weights) * projections.shape[2]}, state
+def _cgd(aggregator: CGD) -> tuple[dict[str, Any], State]:
+    table = {"name": "cgd", "config": aggregator.config, "projected_dim": aggregator.projected_dim}
+    return table, state_of(aggregator)
 
 
 def _extractor(recipe: Recipe, model: DescriptorModel, run: Path) -> dict[str, Any]:
@@ -138,7 +130,7 @@ def _extractor(recipe: Recipe, model: DescriptorModel, run: Path) -> dict[str, A
             "the head alone"
         )
     usual = recipe.model.last_stage == 5 or (recipe.model.last_stage == 7 and recipe.model.last_downsampling)
-    if backbone.description is not None and (trained or not usual or name not in EFFICIENTNETS):
+    if backbone.description is not None and (trained or not usual or name not in EFFICIENTNET_DIMS):
         write_atomically(run / BACKBONE, stages_as_bytes(backbone))
         name = BACKBONE
     width, height = recipe.model.size
