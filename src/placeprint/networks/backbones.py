@@ -114,15 +114,19 @@ def _load(name: str, stride: int) -> Backbone:
     )
 
 
-def read_efficientnet(name: str) -> EfficientNetLite:
+def read_efficientnet(name: str, *, fold: bool = True) -> EfficientNetLite:
     """Return a network of `EFFICIENTNET_DIMS` with its weights, in eval mode on the CPU.
+
+    Args:
+        name: of the network.
+        fold: whether batch normalization is folded into the convolutions.
 
     Raises:
         WeightsError: they are not installed, or not the expected ones.
     """
     from placeprint.networks.efficientnet import load_efficientnet
 
-    return load_efficientnet(load_weights(name), name.removeprefix(EFFICIENTNET))
+    return load_efficientnet(load_weights(name), name.removeprefix(EFFICIENTNET), fold=fold)
 
 
 def _efficientnet(name: str, stride: int) -> Backbone:

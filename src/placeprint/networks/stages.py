@@ -22,18 +22,24 @@ import torch
 from torch import nn
 
 from placeprint.errors import OptionError, WeightsError
-from placeprint.networks.backbones import PREFIX, PROBE, TRAINED, read_transformer
+from placeprint.networks.backbones import (
+    EFFICIENTNET,
+    EFFICIENTNET_DIMS,
+    PREFIX,
+    PROBE,
+    TRAINED,
+    read_efficientnet,
+    read_transformer,
+)
 from placeprint.networks.efficientnet import (
     LAST_STRIDED_STAGE,
     MULTIPLIERS,
     EfficientNetLite,
     fold_batch_norm,
     keep_last_resolution,
-    load_efficientnet,
 )
 from placeprint.networks.weights import fit_into, load_weights
 
-EFFICIENTNETS = {"efficientnet-lite0": "lite0", "efficientnet-lite2": "lite2"}
 STRIDES = (2, 2, 4, 8, 16, 16, 32, 32)
 """Of the map after the stem and after each stage of EfficientNet."""
 FORMAT = "placeprint-backbone-1"
@@ -137,9 +143,8 @@ def load_stages(
         WeightsError: its weights are not installed.
         PackageError: transformers is not installed.
     """
-    if name in EFFICIENTNETS:
-        variant = EFFICIENTNETS[name]
-        network = load_efficientnet(load_weights(name), variant, fold=not batch_norm)
+    if name in EFFICIENTNET_DIMS:
+        network, variant = read_efficientnet(name, fold=not batch_norm), name.removeprefix(EFFICIENTNET)
         return efficientnet_stages(network, variant, last_downsampling=last_downsampling, last_stage=last_stage)
     if name.endswith(TRAINED):
         return read_stages(Path(name))
@@ -151,7 +156,7 @@ def load_stages(
             tried = stage(torch.zeros(1, 3, PROBE, PROBE))
         return StagedBackbone([stage], tried.shape[1], PROBE // tried.shape[-1])
     raise OptionError(
-        f"no backbone called {name!r} that can be trained; known: {', '.join(EFFICIENTNETS)}, xfeat, "
+        f"no backbone called {name!r} that can be trained; known: {', '.join(EFFICIENTNET_DIMS)}, xfeat, "
         f"{PREFIX}<name on the Hugging Face hub, or the path of a folder>, or the path of a {TRAINED} file"
     )
 
