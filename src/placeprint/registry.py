@@ -13,7 +13,7 @@ import dataclasses
 import difflib
 import importlib
 import importlib.metadata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -90,7 +90,7 @@ def component_class(kind: str, name: str) -> type[Any]:
     """
     table = _table(kind)
     if name not in table:
-        raise OptionError(f"no {kind[:-1]} called {name!r}; {_suggest(name, table)}")
+        raise OptionError(f"no {kind[:-1]} called {name!r}; {suggest(name, sorted(table))}")
     module, _, attribute = table[name].partition(":")
     found: type[Any] = getattr(importlib.import_module(module), attribute)
     return found
@@ -110,7 +110,7 @@ def create(kind: str, name: str, params: Mapping[str, Any] | None = None) -> Any
     known = [field.name for field in _parameters(cls)]
     for param in params or {}:
         if param not in known:
-            raise OptionError(f"{name!r} has no parameter {param!r}; {_suggest(param, known)}")
+            raise OptionError(f"{name!r} has no parameter {param!r}; {suggest(param, sorted(known))}")
     return cls(**(params or {}))
 
 
@@ -152,15 +152,22 @@ def restore(component: Any, state: Mapping[str, NDArray[Any]]) -> Any:
 
 def _table(kind: str) -> dict[str, str]:
     if kind not in COMPONENTS:
-        raise OptionError(f"no kind of component called {kind!r}; {_suggest(kind, COMPONENTS)}")
+        raise OptionError(f"no kind of component called {kind!r}; {suggest(kind, sorted(COMPONENTS))}")
     others = importlib.metadata.entry_points(group=f"placeprint.{kind}")
     return {entry.name: entry.value for entry in others} | COMPONENTS[kind]
 
 
-def _suggest(name: str, known: Any) -> str:
-    close = difflib.get_close_matches(name, list(known), n=1)
-    listed = ", ".join(sorted(known)) or "none"
-    return f"did you mean {close[0]!r}? Known: {listed}" if close else f"known: {listed}"
+def suggest(name: str, known: Iterable[str]) -> str:
+    """Return what a message says of an unknown name: the known one that is closest, and all, in their order.
+
+    Example:
+        >>> suggest("vald", ["bow", "vlad"])
+        "did you mean 'vlad'? Known: bow, vlad"
+    """
+    listed = list(known)
+    close = difflib.get_close_matches(name, listed, n=1)
+    names_ = ", ".join(listed) or "none"
+    return f"did you mean {close[0]!r}? Known: {names_}" if close else f"known: {names_}"
 
 
 def _parameters(cls: type[Any]) -> list[dataclasses.Field[Any]]:

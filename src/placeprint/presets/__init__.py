@@ -22,11 +22,10 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import resources
-from pathlib import Path
 from typing import Any
 
 from placeprint.errors import OptionError
+from placeprint.named_toml import read_named, shipped_names
 from placeprint.networks.backbones import TRAINED
 
 Tables = Mapping[str, Any]
@@ -59,8 +58,7 @@ def preset_names() -> list[str]:
         >>> "xfeat-vlad" in preset_names()
         True
     """
-    files = resources.files(__package__).iterdir()
-    return sorted(file.name.removesuffix(".toml") for file in files if file.name.endswith(".toml"))
+    return shipped_names(__name__)
 
 
 def load_preset(name: str) -> Preset:
@@ -69,20 +67,9 @@ def load_preset(name: str) -> Preset:
     Raises:
         OptionError: there is none, or the file has unknown or missing tables.
     """
-    folder = Path()
-    if name.endswith(".toml"):
-        path = Path(name)
-        folder = path.parent
-        if not path.is_file():
-            raise OptionError(f"there is no preset file {name!r}")
-        text = path.read_text(encoding="utf-8")
-        name = path.stem if path.stem != "preset" else path.resolve().parent.name
-    else:
-        if name not in preset_names():
-            raise OptionError(
-                f"no preset called {name!r}; known: {', '.join(preset_names())}, or the path of a .toml file"
-            )
-        text = (resources.files(__package__) / f"{name}.toml").read_text(encoding="utf-8")
+    name, folder, text = read_named(name, __name__, "preset")
+    if name == "preset":
+        name = folder.resolve().name
     try:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

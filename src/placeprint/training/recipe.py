@@ -21,15 +21,14 @@ the parameters of what they name, which are checked when it is made. A run keeps
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib import resources
-from pathlib import Path
 from typing import Any, TypeVar
 
 from placeprint.errors import OptionError
+from placeprint.named_toml import read_named, shipped_names
+from placeprint.registry import suggest
 
 PACKAGE = "placeprint.recipes"
 FREE = ("head", "loss", "mining", "augmentation")
@@ -271,8 +270,7 @@ AT_LEAST: Mapping[tuple[str, str], float] = {
 
 def recipe_names() -> list[str]:
     """List the recipes that ship with the package."""
-    files = resources.files(PACKAGE).iterdir()
-    return sorted(file.name.removesuffix(".toml") for file in files if file.name.endswith(".toml"))
+    return shipped_names(PACKAGE)
 
 
 def load_recipe(place: str, changes: Sequence[str] = ()) -> Recipe:
@@ -285,17 +283,7 @@ def load_recipe(place: str, changes: Sequence[str] = ()) -> Recipe:
     Raises:
         OptionError: there is none, it is not TOML, or it has unknown keys; the message lists the known ones.
     """
-    if place.endswith(".toml"):
-        path = Path(place)
-        if not path.is_file():
-            raise OptionError(f"there is no recipe file {place!r}")
-        text, name = path.read_text(encoding="utf-8"), path.stem
-    else:
-        if place not in recipe_names():
-            raise OptionError(
-                f"no recipe called {place!r}; known: {', '.join(recipe_names())}, or the path of a .toml file"
-            )
-        text, name = (resources.files(PACKAGE) / f"{place}.toml").read_text(encoding="utf-8"), place
+    name, _, text = read_named(place, PACKAGE, "recipe")
     try:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -379,6 +367,4 @@ def _apply(tables: dict[str, Any], change: str) -> None:
 def _check_names(given: Values, known: Sequence[str], what: str) -> None:
     for name in given:
         if name not in known:
-            close = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean {close[0]!r}? Known" if close else "known"
-            raise OptionError(f"{what} has no {name!r}; {hint}: {', '.join(known)}")
+            raise OptionError(f"{what} has no {name!r}; {suggest(name, known)}")
