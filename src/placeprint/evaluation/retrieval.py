@@ -58,9 +58,10 @@ def evaluate_retrieval(
         raise OptionError(f"no codebook called {codebook!r}; known: {', '.join(CODEBOOKS)}")
     if not any(dataset.positives):
         raise DatasetError(f"no query of {dataset.name!r} has a positive; recall cannot be measured")
-    if min_photos(load_preset(preset).components) is None:
+    tables = load_preset(preset).components
+    if min_photos(tables) is None:
         codebook = "shipped"
-    if codebook != "own" and not comes_with_codebook(load_preset(preset).components):
+    if codebook != "own" and not comes_with_codebook(tables):
         raise OptionError(f"the preset {preset!r} ships no codebook; measure it with the codebook 'own'")
     total = len(dataset.database) + len(dataset.queries)
     notify = progress or (lambda done, of: None)
@@ -73,8 +74,7 @@ def evaluate_retrieval(
         )
         if codebook == "adapted":
             atlas.refit(adapt=True)
-        dim = atlas.info().dim
-        bytes_per_photo = atlas.info().num_bytes / max(len(atlas), 1)
+        told = atlas.info()
         answers: list[Answer | None] = []
         for done, query in enumerate(dataset.queries, start=1):
             answers.append(_search(atlas, dataset.root / query, verify, turn))
@@ -99,8 +99,8 @@ def evaluate_retrieval(
             "ms_per_photo": 1000 * report.seconds / max(report.added, 1),
             "ms_per_query": 1000 * median(times) if times else None,
         },
-        "dim": dim,
-        "bytes_per_photo": bytes_per_photo,
+        "dim": told.dim,
+        "bytes_per_photo": told.num_bytes / max(told.num_photos, 1),
         "skipped_photos": len(report.skipped),
         "failed_queries": sum(answer is None for answer in answers),
         "queries_without_positives": sum(not wanted for wanted in dataset.positives),
