@@ -31,6 +31,7 @@ from placeprint.codebooks import load_codebook
 from placeprint.datasets.sample_photos import PLACES, read_samples, rephotograph
 from placeprint.describe import Describer
 from placeprint.images import find_photos, read_image
+from placeprint.numerics import evenly
 from placeprint.presets import load_preset
 from placeprint.types import Floats, Image, LocalFeatures, PhotoFeatures
 
@@ -46,7 +47,7 @@ def photos(most: int) -> Iterator[tuple[str, Image, int]]:
     seed = 0
     for folder, count in FOLDERS.items():
         paths = list(find_photos([DATA / folder]))
-        for index in np.linspace(0, len(paths) - 1, min(count, most)).astype(int):
+        for index in evenly(len(paths), min(count, most)):
             yield folder, read_image(paths[index]), (seed := seed + 1)
     for image in read_samples(PLACES).values():
         for _ in range(SAMPLE_COPIES):

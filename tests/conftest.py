@@ -49,6 +49,24 @@ def write_photo(path: Path, image: Image, **options: object) -> Path:
     return path
 
 
+PRESET = """
+[extractor]
+name = "sift"
+max_keypoints = 300
+size = 448
+upright = true
+{searched}
+[index]
+name = "flat"
+[verifier]
+name = "two-view"
+matcher = {{ name = "nearest", ratio = 0.9 }}
+[codebook]
+{codebook}
+[store]
+"""
+"""A preset without networks; what it searches by and its codebook are for the test to say."""
+
 HEAR_INTERRUPTS = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
 """Lets a child process hear Ctrl-C, also where the tests run in the background, which ignores it."""
 

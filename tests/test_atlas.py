@@ -24,7 +24,7 @@ from placeprint.errors import (
 )
 from placeprint.images import turn_image
 from placeprint.learning import ADAPT_PHOTOS
-from tests.conftest import HEAR_INTERRUPTS, make_scene, write_photo
+from tests.conftest import HEAR_INTERRUPTS, PRESET, make_scene, write_photo
 
 PLACES = 12
 
@@ -350,25 +350,6 @@ def test_the_classic_preset_never_loads_torch(photos: Path, tmp_path: Path) -> N
     subprocess.run([sys.executable, "-c", code, str(tmp_path / "a"), str(photos)], check=True)
 
 
-PRESET = """
-[extractor]
-name = "sift"
-max_keypoints = 300
-size = 448
-upright = true
-[aggregator]
-{aggregator}
-[index]
-name = "flat"
-[verifier]
-name = "two-view"
-matcher = {{ name = "nearest", ratio = 0.9 }}
-[codebook]
-min_photos = 50
-[store]
-"""
-
-
 @pytest.mark.parametrize(
     "aggregator",
     [
@@ -383,7 +364,7 @@ def test_a_preset_without_a_codebook_learns_one_from_the_first_photos(
     aggregator: str, photos: Path, tmp_path: Path
 ) -> None:
     preset = tmp_path / "mine.toml"
-    preset.write_text(PRESET.format(aggregator=aggregator))
+    preset.write_text(PRESET.format(searched=f"[aggregator]\n{aggregator}", codebook="min_photos = 50"))
     atlas = Atlas.create(tmp_path / "atlas", str(preset))
     assert atlas.add([photos]).added == PLACES
     assert atlas.info().codebook == f"own, learnt from {PLACES} photos"
@@ -399,7 +380,7 @@ def test_a_preset_without_a_codebook_learns_one_from_the_first_photos(
 
 def test_a_first_codebook_needs_a_photo(tmp_path: Path) -> None:
     preset = tmp_path / "mine.toml"
-    preset.write_text(PRESET.format(aggregator='name = "vlad"\nnum_words = 16'))
+    preset.write_text(PRESET.format(searched='[aggregator]\nname = "vlad"\nnum_words = 16', codebook="min_photos = 50"))
     write_photo(tmp_path / "photos" / "blank.png", np.full((64, 64, 3), 99, np.uint8))
     atlas = Atlas.create(tmp_path / "atlas", str(preset))
     with pytest.raises(PhotoError, match="none of 1 photos can be used; the first: no keypoints"):

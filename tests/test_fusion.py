@@ -12,24 +12,8 @@ from placeprint.datasets.sample_photos import rephotograph
 from placeprint.describe import Describer
 from placeprint.errors import OptionError
 from placeprint.presets import load_preset, preset_names
-from tests.conftest import make_scene, write_photo
+from tests.conftest import PRESET, make_scene, write_photo
 
-BASE = """
-[extractor]
-name = "sift"
-max_keypoints = 200
-size = 448
-upright = true
-{searched}
-[index]
-name = "flat"
-[verifier]
-name = "two-view"
-matcher = {{ name = "nearest", ratio = 0.9 }}
-[codebook]
-{codebook}
-[store]
-"""
 VLAD_AND_GEM = """
 [aggregator]
 name = "vlad"
@@ -53,7 +37,7 @@ def photos(tmp_path: Path) -> Path:
 
 
 def _preset(path: Path, searched: str, codebook: str = "min_photos = 50") -> str:
-    path.write_text(BASE.format(searched=searched, codebook=codebook))
+    path.write_text(PRESET.format(searched=searched, codebook=codebook))
     return str(path)
 
 
@@ -117,7 +101,7 @@ def test_a_codebook_file_is_used_unchanged(photos: Path, tmp_path: Path) -> None
     assert report.added == 10 and not report.learned and atlas.info().codebook == "shipped"
     with pytest.raises(OptionError, match="keeps what it came with"):
         atlas.refit()
-    learnt = atlas._describer.branches[0].aggregator
+    learnt = atlas.describer.branches[0].aggregator
     assert np.array_equal(learnt.codebook_, np.asarray(state["aggregator.codebook_"], np.float32))  # type: ignore[attr-defined]
 
 

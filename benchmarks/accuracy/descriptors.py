@@ -34,10 +34,12 @@ from numpy.typing import NDArray
 
 from placeprint import registry
 from placeprint.bulk import map_photos
+from placeprint.datasets.labeled_photos import read_label_list
 from placeprint.datasets.place_folder import read_place_folder
 from placeprint.evaluation.metrics import average_precisions, first_hits, recall_at
 from placeprint.evaluation.provenance import made_by
 from placeprint.images import read_image
+from placeprint.numerics import evenly
 from placeprint.types import Aggregator, Extractor, Floats, LocalFeatures
 
 DATA = Path(os.environ.get("PLACEPRINT_DATA", Path(__file__).parents[3] / "shared" / "data"))
@@ -168,14 +170,10 @@ def place_folder(name: str) -> Task:
 
 
 def grocery() -> Task:
-    def listed(name: str) -> tuple[list[Path], list[str]]:
-        rows = [line.split(",") for line in (DATA / "grocery" / name).read_text().splitlines() if line.strip()]
-        return [DATA / "grocery" / path.strip() for path, *_ in rows], [fine.strip() for _, fine, _ in rows]
-
-    database, classes = listed("train.txt")
-    queries, wanted = listed("val.txt")
-    members = {name: frozenset(i for i, other in enumerate(classes) if other == name) for name in set(wanted)}
-    return Task(database, queries, [members[name] for name in wanted])
+    database, queries = (read_label_list(DATA / "grocery" / name) for name in ("train.txt", "val.txt"))
+    members = [frozenset(np.flatnonzero(database.labels == label).tolist()) for label in range(len(database.classes))]
+    paths, wanted = ([photos.root / path for path in photos.paths] for photos in (database, queries))
+    return Task(paths, wanted, [members[label] for label in queries.labels_among(database.classes)])
 
 
 TASKS: dict[str, Callable[[], Task]] = {
@@ -192,12 +190,6 @@ def measure(similarities: Floats, positives: Sequence[frozenset[int]]) -> dict[s
     return figures | {"mAP": float(average_precisions(rankings, positives).mean())}
 
 
-def spread(sample: Sequence[LocalFeatures]) -> list[LocalFeatures]:
-    if len(sample) <= VERY_MANY:
-        return list(sample)
-    return [sample[index] for index in np.linspace(0, len(sample) - 1, VERY_MANY).astype(int)]
-
-
 def describe(
     method: Named, seed: int, database: list[LocalFeatures], queries: list[LocalFeatures]
 ) -> tuple[NDArray[np.float32], int, float]:
@@ -205,7 +197,7 @@ def describe(
     name, params = method
     seeded = params | ({"seed": seed} if name not in WITHOUT_WORDS else {})
     aggregator: Aggregator = registry.create("aggregators", name, seeded)
-    aggregator.fit(spread(database))
+    aggregator.fit([database[index] for index in evenly(len(database), VERY_MANY)])
     began = time.process_time()
     found = np.stack([aggregator.aggregate(features) for features in [*database, *queries]])
     each = (time.process_time() - began) * 1000 / len(found)

@@ -22,6 +22,7 @@ from placeprint import Atlas
 from placeprint.datasets.place_folder import read_place_folder
 from placeprint.evaluation.provenance import made_by
 from placeprint.images import find_photos
+from placeprint.numerics import evenly
 
 DATA = Path(os.environ.get("PLACEPRINT_DATA", Path(__file__).parents[3] / "shared" / "data"))
 RESULTS = Path(__file__).parents[1] / "results"
@@ -33,7 +34,7 @@ VERDICTS = ("same place", "possible", "not confirmed")
 def elsewhere() -> Iterator[Path]:
     for folder, count in ELSEWHERE.items():
         paths = list(find_photos([DATA / folder]))
-        for index in np.linspace(0, len(paths) - 1, count).astype(int):
+        for index in evenly(len(paths), count):
             yield paths[index]
 
 

@@ -59,7 +59,7 @@ def indexing(photos: list[Path], preset: str) -> float:
     """Return photos/s of adding them to an empty atlas, the network loaded."""
     with tempfile.TemporaryDirectory() as folder:
         atlas = Atlas.create(Path(folder) / "atlas", preset)
-        atlas._describer.features(np.zeros((480, 640, 3), np.uint8))
+        atlas.describer.features(np.zeros((480, 640, 3), np.uint8))
         began = time.perf_counter()
         report = atlas.add(photos, learn=False)
         return report.added / (time.perf_counter() - began)

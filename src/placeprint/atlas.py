@@ -11,13 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from placeprint import learning
 from placeprint.bulk import DescribedPhoto, describe_files, sample_features
 from placeprint.describe import Describer, component
 from placeprint.errors import AtlasMismatchError, AtlasMissingError, OptionError
 from placeprint.images import as_image, list_photos, normalized
+from placeprint.numerics import evenly
 from placeprint.presets import check_tables, load_preset
 from placeprint.searching import Searcher
 from placeprint.store import FILE_NAME, Manifest, PhotoRecord, Store
@@ -158,6 +157,12 @@ class Atlas:
     def preset(self) -> str:
         """Name of the preset."""
         return self._store.manifest.preset
+
+    @property
+    def describer(self) -> Describer:
+        """What describes photos as those of the atlas are, with what has been learnt so far."""
+        self._refresh()
+        return self._describer
 
     def __len__(self) -> int:
         return len(self._store.usable())
@@ -310,8 +315,7 @@ class Atlas:
         if self._state_name is None:
             state = learning.first_state(self._tables)
             if state is None:
-                count = min(len(paths), learning.FIRST_PHOTOS)
-                sample = [paths[index] for index in np.linspace(0, len(paths) - 1, count).astype(int)]
+                sample = [paths[index] for index in evenly(len(paths), learning.FIRST_PHOTOS)]
                 state = learning.learn_first(self._describer, sample_features(sample, self._describer, workers))
             self._describer = Describer(self._tables, state)
             self._state_name = self._store.save_state(state)

@@ -83,8 +83,7 @@ def describe_files(
     Raises:
         WeightsError: the network's weights are missing.
     """
-    describer.features(np.zeros((64, 64, 3), np.uint8))  # loads the network once, before the threads start
-    yield from map_photos(lambda path: _describe_file(path, describer, known.get(str(path))), paths, workers)
+    yield from _map_files(lambda path: _describe_file(path, describer, known.get(str(path))), paths, describer, workers)
 
 
 def sample_features(paths: Sequence[Path], describer: Describer, workers: int | None = None) -> list[PhotoFeatures]:
@@ -109,8 +108,14 @@ def encoded_files(
     Raises:
         WeightsError: the network's weights are missing.
     """
-    describer.features(np.zeros((64, 64, 3), np.uint8))  # loads the network once, before the threads start
-    yield from map_photos(lambda path: _encoded_file(path, describer), paths, workers)
+    yield from _map_files(lambda path: _encoded_file(path, describer), paths, describer, workers)
+
+
+def _map_files(
+    work: Callable[[Path], Result], paths: Iterable[Path], describer: Describer, workers: int | None
+) -> Iterator[Result]:
+    describer.features(np.zeros((64, 64, 3), np.uint8))  # loads the networks once, before the threads start
+    yield from map_photos(work, paths, workers)
 
 
 def _encoded_file(path: Path, describer: Describer) -> tuple[Columns, tuple[int, int]] | str:

@@ -25,7 +25,7 @@ from placeprint import registry
 from placeprint.errors import NotFittedError, OptionError
 from placeprint.features.turning import turned_features
 from placeprint.networks.weights import weights_sha256
-from placeprint.numerics import normalize
+from placeprint.numerics import evenly, normalize
 from placeprint.presets import Tables
 from placeprint.store import Store
 from placeprint.store.encoding import (
@@ -248,9 +248,7 @@ def component(tables: Tables, stage: str) -> Any:
 
 def _spread(features: LocalFeatures, count: int) -> LocalFeatures:
     """Return at most ``count`` features, spread evenly over strong and weak ones."""
-    if len(features) <= count:
-        return features
-    return features[np.linspace(0, len(features) - 1, count).astype(np.intp)]
+    return features if len(features) <= count else features[evenly(len(features), count)]
 
 
 def _prefixed(stage: str, state: State) -> State:

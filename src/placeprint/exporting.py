@@ -30,7 +30,7 @@ from placeprint.describe import Describer
 from placeprint.errors import OptionError, PackageError, PlaceprintError
 from placeprint.graphs import Resizing, descriptor_graph
 from placeprint.presets import load_preset
-from placeprint.store import FILE_NAME, Store
+from placeprint.store import FILE_NAME
 from placeprint.types import Aggregator, Image, LocalFeatures
 from placeprint.version import __version__
 
@@ -105,11 +105,10 @@ def load_describer(place: Path | str) -> tuple[str, Describer]:
         AtlasError: the atlas cannot be read, or was made with other weights.
     """
     if (Path(place) / FILE_NAME).is_file():
-        Atlas.open(place)  # refuses an atlas of other weights
-        store = Store(Path(place))
-        if store.state_name is None:
+        atlas = Atlas.open(place)
+        if not len(atlas):
             raise OptionError(f"the atlas {str(place)!r} has no codebook yet; add photos first: placeprint index")
-        return store.manifest.preset, Describer(store.manifest.components, store.load_state(store.state_name))
+        return atlas.preset, atlas.describer
     preset = load_preset(str(place))
     state = learning.first_state(preset.components)
     describer = Describer(preset.components, state)

@@ -15,6 +15,7 @@ import numpy as np
 from placeprint.codebooks import load_codebook, load_codebook_file
 from placeprint.describe import Describer, State
 from placeprint.errors import OptionError
+from placeprint.numerics import evenly
 from placeprint.presets import Tables
 from placeprint.store import Store
 from placeprint.threads import map_cores, one_core_for_products
@@ -97,7 +98,7 @@ def learn(
         raise OptionError("the preset keeps what it came with (its [codebook] has no min_photos); nothing is learnt")
     describer = Describer(tables)
     ids = np.array(list(store.usable()))
-    sample = ids[np.linspace(0, len(ids) - 1, min(len(ids), LEARN_PHOTOS)).astype(int)]
+    sample = ids[evenly(len(ids), LEARN_PHOTOS)]
 
     def photos() -> Iterator[PhotoFeatures]:
         for start in range(0, len(sample), READ_PHOTOS):

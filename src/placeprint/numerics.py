@@ -20,6 +20,16 @@ def normalize(rows: NDArray[np.floating], axis: int = -1) -> Floats:
     return np.asarray(values / np.where(length > 0, length, 1), np.float32)
 
 
+def evenly(count: int, most: int) -> NDArray[np.intp]:
+    """Return the rising indices of at most so many of ``count`` things, spread evenly from the first to the last.
+
+    Example:
+        >>> evenly(10, 4).tolist(), evenly(2, 4).tolist()
+        ([0, 3, 6, 9], [0, 1])
+    """
+    return np.linspace(0, count - 1, min(count, most)).astype(np.intp)
+
+
 def power_law(values: NDArray[np.floating], exponent: float) -> Floats:
     """Return ``sign(v) |v| ** exponent`` as float32 (0.5 is the signed square root).
 

@@ -10,12 +10,11 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from placeprint.bulk import encoded_files
 from placeprint.describe import Describer
 from placeprint.errors import OptionError
 from placeprint.images import list_photos
+from placeprint.numerics import evenly
 from placeprint.presets import load_preset
 from placeprint.store.encoding import Columns
 from placeprint.store.files import write_arrays, write_atomically
@@ -60,8 +59,8 @@ def read_sample(
         PhotoError: a place does not exist, or there is no photo in any.
         OptionError: there is no such preset.
     """
-    paths = list_photos(places)
-    paths = [paths[index] for index in np.linspace(0, len(paths) - 1, min(sample, len(paths))).astype(int)]
+    every = list_photos(places)
+    paths = [every[index] for index in evenly(len(every), sample)]
     describer = Describer(load_preset(preset).components)
     found = Sample([], [])
     for done, each in enumerate(encoded_files(paths, describer, workers), start=1):
