@@ -24,6 +24,7 @@ RESULTS = Path(__file__).parents[1] / "results"
 PRESETS = ("xfeat-vlad", "lite2-vlad")
 WAYS = (
     ("none", 0, 0.0),
+    ("1024, power 0", 1024, 0.0),
     ("1024, power 0.25", 1024, 0.25),
     ("512, power 0.25", 512, 0.25),
 )

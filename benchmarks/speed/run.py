@@ -98,7 +98,7 @@ def main() -> None:
         rounds.append({"bare_ms": 1000 * bare, "photos_per_s": rate, "ratio": rate * bare / num_cores()})
         print(f"indexing: {rate:.1f} photos/s, bare network {1000 * bare:.0f} ms, ratio {rounds[-1]['ratio']:.2f}")
     bare = bare_network()
-    queries = {preset: querying(preset) for preset in ("xfeat-vlad", "sift-vlad")}
+    queries = {preset: querying(preset) for preset in ("xfeat-vlad", "fusion", "sift-vlad")}
     for preset, seconds in queries.items():
         print(f"query: {preset} {1000 * seconds:.0f} ms, {seconds / bare:.1f} x the bare network")
     script = str(Path(sys.executable).with_name("placeprint"))
