@@ -3,7 +3,7 @@ import pytest
 from numpy.typing import NDArray
 
 from placeprint import whitening
-from placeprint.errors import NotFittedError, ShapeError
+from placeprint.errors import NotFittedError, OptionError, ShapeError
 from placeprint.whitening import PCAWhitening, SupervisedWhitening
 
 Rows = NDArray[np.float32]
@@ -94,6 +94,19 @@ def test_supervised_whitening_ranks_better_where_noise_is_known() -> None:
     first, second = pairs(200)
     plain = recall(*(rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in (first, second)))
     assert recall(learned.transform(first), learned.transform(second)) > plain + 0.3
+
+
+def test_directions_of_noise_alone_count_nothing_with_signal() -> None:
+    generator = np.random.default_rng(2)
+    places = generator.normal(size=(4000, 6)) * np.array([3, 2, 1, 0, 0, 0])
+    first, second = ((places + generator.normal(size=places.shape)).astype(np.float32) for _ in range(2))
+    plain, weighted = (SupervisedWhitening(dim=6, shrinkage=0, signal=each).fit_pairs(first, second) for each in (0, 1))
+    assert plain.projection_ is not None and weighted.projection_ is not None
+    lengths = np.linalg.norm(weighted.projection_, axis=0) / np.linalg.norm(plain.projection_, axis=0)
+    # the share of a place's variance s^2 in all of it, s^2 + 1
+    np.testing.assert_allclose(lengths, [9 / 10, 4 / 5, 1 / 2, 0, 0, 0], atol=0.05)
+    with pytest.raises(OptionError, match=r"shrinkage and signal must not be negative, got 0\.01 and -1"):
+        SupervisedWhitening(dim=6, signal=-1).fit_pairs(first, second)
 
 
 def test_pairs_that_do_not_fit_are_refused() -> None:

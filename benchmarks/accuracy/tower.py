@@ -5,8 +5,8 @@
 RUNS is a folder for the runs and for the maps of the frozen stages. A run that is there already is not repeated. The
 recipe is netvlad-tower, the measures are those of `placeprint.training.place_testing`; a seed holds out other clips.
 Beside the trained descriptor stand those of the same map before training: VLAD with as many words (hard assignment,
-each V_k to unit length), NetVLAD as k-means begins it, and that with the PCA that training begins with, all
-learned from the training clips. Writes benchmarks/results/tower.json.
+each V_k to unit length), NetVLAD as k-means begins it, that with PCA, and that with the whitening from pairs that
+training begins with, all learned from the training clips. Writes benchmarks/results/tower.json.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from placeprint.training.map_cache import cached_maps
 from placeprint.training.models import DescriptorModel, build_model
 from placeprint.training.photos import Photos
 from placeprint.training.place_testing import place_recalls
+from placeprint.training.plans import make_plan
 from placeprint.training.preset_export import export_preset
 from placeprint.training.recipe import Recipe, load_recipe
 from placeprint.training.run import train
@@ -43,9 +44,9 @@ DATA = Path(os.environ.get("PLACEPRINT_DATA", Path(__file__).parents[3] / "share
 RESULTS = Path(__file__).parents[1] / "results"
 
 
-def _model(recipe: Recipe, dim: int) -> DescriptorModel:
+def _model(recipe: Recipe, dim: int, begin: str = "photos") -> DescriptorModel:
     settings = recipe.model
-    head = {key: value for key, value in recipe.head.items() if key != "name"} | {"dim": dim}
+    head = {key: value for key, value in recipe.head.items() if key != "name"} | {"dim": dim, "begin": begin}
     backbone = load_stages(settings.backbone, last_stage=settings.last_stage)
     return build_model(
         backbone=backbone, head="netvlad", head_options=head, trainable_from=settings.trainable_from
@@ -55,7 +56,9 @@ def _model(recipe: Recipe, dim: int) -> DescriptorModel:
 @torch.inference_mode()
 def untrained(recipe: Recipe, maps_folder: Path) -> list[dict[str, Any]]:
     whole, held = held_out(recipe, DATA)
-    learned = np.isin(whole.paths, read_data(recipe.data, DATA, recipe.seed).train.paths)
+    train = read_data(recipe.data, DATA, recipe.seed).train
+    learned = torch.tensor([whole.paths.index(path) for path in train.paths])
+    pairs = make_plan(recipe, train, lambda rows: np.zeros((len(rows), 1), np.float32)).pairs(np.arange(len(train)))
     model = _model(recipe, 0)
     photos = Photos(whole.root, whole.paths, recipe.model.size)
     cached = cached_maps(maps_folder, photos, model, 0, workers=num_cores())
@@ -64,7 +67,7 @@ def untrained(recipe: Recipe, maps_folder: Path) -> list[dict[str, Any]]:
     maps = torch.cat([model.backbone(part, model.trainable_from) for part in parts])
 
     def described(made: DescriptorModel) -> np.ndarray[Any, np.dtype[np.float32]]:
-        made.head.begin(maps[torch.from_numpy(learned)], recipe.seed)
+        made.head.begin(maps[learned], recipe.seed, pairs)
         return torch.cat([made.head(part)[0] for part in torch.split(maps, 64)]).numpy()
 
     found = [("NetVLAD, not trained", described(model))]
@@ -76,8 +79,9 @@ def untrained(recipe: Recipe, maps_folder: Path) -> list[dict[str, Any]]:
     # the centers of NetVLAD, so that only the assignment differs
     vlad.fit(features[: len(begun.centers)]).codebook_ = begun.centers.numpy()
     found.append(("VLAD", np.stack([vlad.aggregate(each) for each in features])))
-    if recipe.head.get("dim"):
-        found.append(("NetVLAD with PCA, not trained", described(_model(recipe, int(recipe.head["dim"])))))
+    if dim := int(recipe.head.get("dim", 0)):
+        found.append(("NetVLAD with PCA, not trained", described(_model(recipe, dim))))
+        found.append(("NetVLAD with whitening from pairs, no step taken", described(_model(recipe, dim, "pairs"))))
     return [
         {"method": name, "seed": recipe.seed, "dim": rows.shape[1]} | place_recalls(rows, whole, held)
         for name, rows in found

@@ -4,9 +4,9 @@
 
 RUNS is a folder for the runs, about 20 MB each, and for the maps of the frozen stages, which the runs of a seed share.
 A run that is there already is not repeated, so the script can be stopped. The photos of grocery/val.txt search those
-of train.txt (class retrieval): the test of `placeprint.training.testing`; weights are chosen on the last photos of each
-class of train.txt. "untrained" is the network of ImageNet with the same pooling and pictures. Writes
-benchmarks/results/training.json.
+of train.txt (class retrieval): the test of `placeprint.training.testing`; weights are chosen by mAP of the last photos
+of each class of train.txt. "untrained" is the network of ImageNet with the same pooling and pictures, "no step taken"
+the same with the projection that training begins with. Writes benchmarks/results/training.json.
 """
 
 from __future__ import annotations
@@ -18,11 +18,16 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from placeprint.evaluation.provenance import made_by
-from placeprint.training.data import read_photos
+from placeprint.threads import num_cores
+from placeprint.training.data import read_data, read_photos
+from placeprint.training.map_cache import cached_maps
 from placeprint.training.models import build_model
+from placeprint.training.photos import Photos
+from placeprint.training.plans import make_plan
 from placeprint.training.preset_export import export_preset
 from placeprint.training.recipe import Recipe, load_recipe
 from placeprint.training.run import train
@@ -48,6 +53,20 @@ def untrained(recipe: Recipe, maps: Path) -> list[dict[str, Any]]:
     for head in ("gem", "spoc", "mac"):
         model = build_model(head=head, trainable_from=recipe.model.trainable_from).eval()
         rows.append({"method": f"{head}, untrained", "seed": None} | measure(recipe, model, database, queries, maps))
+        print(rows[-1], flush=True)
+    train = read_data(recipe.data, DATA, recipe.seed).train
+    photos = Photos(train.root, train.paths, recipe.model.size)
+    pairs = make_plan(recipe, train, lambda rows: np.zeros((len(rows), 1), np.float32)).pairs(np.arange(len(train)))
+    frozen = recipe.model.trainable_from
+    for name, head, options in (("gem", "gem", {"dim": DIM}), ("cgd SG", "cgd", {"dim": DIM, "config": "SG"})):
+        model = build_model(head=head, head_options=options, trainable_from=frozen).eval()
+        cached = cached_maps(maps, photos, model, 0, workers=num_cores())
+        parts = np.array_split(np.arange(len(train)), len(train) // 64 + 1)
+        with torch.inference_mode():
+            ends = [model.backbone(cached.maps(part, np.zeros_like(part)), frozen) for part in parts]
+            model.head.begin(torch.cat(ends), recipe.seed, pairs)
+        found = measure(recipe, model, database, queries, maps)
+        rows.append({"method": f"{name}, no step taken", "seed": None} | found)
         print(rows[-1], flush=True)
     return rows
 

@@ -16,7 +16,10 @@ rows than dimensions, of the ``(n, n)`` Gram matrix, which has the same eigenval
 Supervised whitening learns from pairs of photos of the same place (Mikolajczyk and Matas, ICCV 2007; Radenovic et al.,
 PAMI 2019, section 3.3): with W the covariance of the differences within pairs, descriptors are brought to
 ``W^-1/2 (x - m)``, where what changes between two photos of a place counts alike in all directions, and turned there to
-the principal directions of all photos; the first `dim` are kept.
+the principal directions of all photos; the first `dim` are kept. ``signal`` weighs each by the share of its variance
+that is not within pairs, to that power: ``(v / (v + w)) ** signal`` with w the variance within pairs and
+``v = max(0, variance - w)``, the variances of the two-covariance model (Ioffe, ECCV 2006). Then directions that only
+noise spans count nothing, however many are kept.
 """
 
 from __future__ import annotations
@@ -92,10 +95,12 @@ class SupervisedWhitening:
     Args:
         dim: length of the result.
         shrinkage: added to the variances within pairs, as a share of their mean.
+        signal: power of the share of signal that a direction is weighted by; 0 for the paper's way.
     """
 
     dim: int = 1024
     shrinkage: float = 0.01
+    signal: float = 0.0
     mean_: NDArray[np.float32] | None = field(default=None, init=False)
     projection_: NDArray[np.float32] | None = field(default=None, init=False)
 
@@ -104,7 +109,7 @@ class SupervisedWhitening:
 
         Raises:
             ShapeError: the two differ in shape, or have fewer rows or values than ``dim``.
-            OptionError: ``shrinkage`` is negative.
+            OptionError: ``shrinkage`` or ``signal`` is negative.
         """
         one, other = np.asarray(first, np.float64), np.asarray(second, np.float64)
         if one.shape != other.shape or one.ndim != 2 or min(one.shape) < self.dim:
@@ -112,17 +117,24 @@ class SupervisedWhitening:
                 f"supervised whitening to {self.dim} needs pairs of shape (n >= {self.dim}, d >= {self.dim}) both, got "
                 f"{one.shape} and {other.shape}"
             )
-        if self.shrinkage < 0:
-            raise OptionError(f"shrinkage must not be negative, got {self.shrinkage}")
+        if min(self.shrinkage, self.signal) < 0:
+            raise OptionError(f"shrinkage and signal must not be negative, got {self.shrinkage} and {self.signal}")
         mean = (one.mean(axis=0) + other.mean(axis=0)) / 2
         differences = one - other
-        values, vectors = np.linalg.eigh(differences.T @ differences / len(one))
+        noise = differences.T @ differences / len(one)
+        values, vectors = np.linalg.eigh(noise)
         scale = (np.maximum(values, 0) + self.shrinkage * values.mean() + 1e-12) ** -0.5
         within = (vectors * scale) @ vectors.T
         everything = np.concatenate([one, other]) - mean
-        _, turned = principal_directions((everything @ within).astype(np.float32), self.dim, 0)
+        variances, turned = principal_directions((everything @ within).astype(np.float32), self.dim, 0)
+        projection = within @ turned
+        if self.signal:
+            # a difference of two photos has twice the variance of one
+            noise_variances = np.einsum("ik,ij,jk->k", projection, noise, projection) / 2
+            kept = np.maximum(variances - noise_variances, 0)
+            projection *= (kept / (kept + noise_variances + 1e-12)) ** self.signal
         self.mean_ = mean.astype(np.float32)
-        self.projection_ = (within @ turned).astype(np.float32)
+        self.projection_ = projection.astype(np.float32)
         return self
 
     def transform(self, descriptors: Floats) -> Floats:

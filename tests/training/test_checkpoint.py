@@ -151,7 +151,7 @@ def test_an_interrupted_run_ends_with_the_weights_of_one_that_was_not(tmp_path: 
     assert found[0].step == found[1].step == outcome.steps
     for name, value in found[0].weights.items():
         assert torch.equal(value, found[1].weights[name]), name
-    assert (again.recall, again.best_step) == (outcome.recall, outcome.best_step)
+    assert (again.score, again.best_step) == (outcome.score, outcome.best_step)
     logs = [[(row["step"], row["loss"]) for row in read_log(tmp_path / run, "steps")] for run in ("whole", "broken")]
     assert logs[0] == logs[1]
 

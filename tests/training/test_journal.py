@@ -22,7 +22,7 @@ def written(run: Path, steps: int) -> None:
     journal = Journal(run, tensorboard=False)
     for step in range(1, steps + 1):
         journal.add("steps", row(step))
-    journal.add("epochs", {"step": steps, "epoch": 1, "loss": math.nan, "recall_at_1": 0.5, "seconds": 3})
+    journal.add("epochs", {"step": steps, "epoch": 1, "loss": math.nan, "score": 0.5, "seconds": 3})
     journal.close()
 
 

@@ -17,6 +17,8 @@ from torch import nn
 from placeprint.datasets.labeled_photos import LabeledPhotos
 from placeprint.datasets.placed_photos import PlacedPhotos
 from placeprint.errors import DatasetError, OptionError, PhotoError, TrainingError
+from placeprint.evaluation.metrics import average_precisions
+from placeprint.numerics import normalize
 from placeprint.training.augmentation import Augmentation
 from placeprint.training.checkpoint import latest_checkpoint, read_checkpoint
 from placeprint.training.data import TrainingData, read_data
@@ -31,7 +33,8 @@ from placeprint.training.photos import PhotoMaps, Photos, prefetch
 from placeprint.training.plans import make_plan
 from placeprint.training.recipe import Optimizer, Schedule, Validation
 from placeprint.training.run import train
-from placeprint.training.validation import recall_at_1, relevance
+from placeprint.training.validation import relevance, score
+from placeprint.types import Ids
 from tests.training.tiny import tiny_backbone, tiny_recipe, write_classes, write_walk
 
 NO_TUPLES = np.zeros((0, 2), np.int64)
@@ -213,7 +216,7 @@ def test_recall_at_1_by_hand() -> None:
     database = np.eye(3, dtype=np.float32)
     # d (oak) is nearest to a (oak): right; f (pine) to b (oak): wrong; e (fir) has nothing to be found
     queries = np.array([[1, 0, 0], [1, 0, 0], [0.1, 0.9, 0.2]], np.float32)
-    assert recall_at_1(queries, database, relevance(data, Validation())) == 0.5
+    assert score(queries, database, relevance(data, Validation())) == 0.5
     with pytest.raises(DatasetError, match="none of 3 validation photos"):
         relevance(data, Validation(against="validation"))
 
@@ -227,7 +230,35 @@ def test_photos_with_places_are_searched_in_other_sequences() -> None:
     relevant = relevance(TrainingData(photos, photos), Validation(against="validation", radius=5.0))
     # 0 and 1 look alike, as do 1 and 3; of another sequence, 0 finds 2, 1 finds 3, 2 finds 0, and 3 has nothing to find
     similar = np.array([[1, 0.9, 0.5, 0], [0.9, 1, 0, 0.5], [0.5, 0, 1, 0.9], [0, 0.5, 0.9, 1]], np.float32)
-    assert recall_at_1(np.eye(4, dtype=np.float32), similar, relevant) == pytest.approx(2 / 3)
+    assert score(np.eye(4, dtype=np.float32), similar, relevant) == pytest.approx(2 / 3)
+
+
+def test_with_nearest_photos_are_searched_in_their_own_sequence_by_place() -> None:
+    positions = np.array([[0, 0], [1, 0], [4, 0], [90, 0]], np.float64)
+    photos = PlacedPhotos(Path(), ("a", "b", "c", "d"), positions, np.array([0, 0, 0, 1]), np.array([0, 0, 0, 0]))
+    validation = Validation(against="validation", radius=5.0, nearest=2.0)
+    relevant = relevance(TrainingData(photos, photos), validation)
+    every = slice(0, 4)
+    # a and b are too near each other; c is in reach of both; d is of the same area, and far from all
+    assert relevant.allowed(every).astype(int).tolist() == [[0, 0, 1, 1], [0, 0, 1, 1], [1, 1, 0, 1], [1, 1, 1, 0]]
+    assert (relevant.right(every) & relevant.allowed(every)).sum(axis=1).tolist() == [1, 1, 2, 0]
+    similar = np.array([[1, 1, 0.5, 0], [1, 1, 0, 0.5], [0.5, 0.4, 1, 0.9], [0, 0, 1, 1]], np.float32)
+    assert score(np.eye(4, dtype=np.float32), similar.T, relevant) == pytest.approx(1 / 3)
+
+
+def test_mean_average_precision_agrees_with_the_evaluation() -> None:
+    generator = np.random.default_rng(0)
+    database, queries = (normalize(generator.normal(size=(count, 5)).astype(np.float32)) for count in (40, 9))
+    labels = np.arange(40) % 7
+    names = tuple(map(str, range(7)))
+    data = TrainingData(
+        LabeledPhotos(Path(), tuple(map(str, range(40))), labels, names),
+        LabeledPhotos(Path(), tuple(f"q{row}" for row in range(9)), np.arange(9) % 7, names),
+    )
+    order = np.argsort(-(queries @ database.T), axis=1, kind="stable").tolist()
+    positives = [set(np.flatnonzero(labels == row % 7).tolist()) for row in range(9)]
+    expected = float(average_precisions(order, positives).mean())
+    assert score(queries, database, relevance(data, Validation()), "mAP") == pytest.approx(expected)
 
 
 def test_training_makes_classes_easier_to_tell_apart(folder: Path, tmp_path: Path) -> None:
@@ -236,7 +267,7 @@ def test_training_makes_classes_easier_to_tell_apart(folder: Path, tmp_path: Pat
     outcome = train(recipe, folder, tmp_path, tell=lambda *said: told.append(said), backbone=tiny_backbone())
     losses = [row["loss"] for row in read_log(tmp_path, "epochs")]
     assert losses[-1] < losses[1]
-    assert len(losses) == 9 and outcome.epochs == 8 and outcome.recall >= outcome.first_recall
+    assert len(losses) == 9 and outcome.epochs == 8 and outcome.score >= outcome.first_score
     assert [done for what, done, total in told if what == "training"] == list(range(1, outcome.steps + 1))
     assert {total for what, _, total in told if what == "training"} == {outcome.steps}
 
@@ -268,7 +299,7 @@ class Diverging(nn.Module):
         factor = math.nan if self.calls > 2 else 1.0  # the first is the dry run's
         return maps.mean((2, 3)) * self.weight * factor, None
 
-    def begin(self, maps: torch.Tensor, seed: int) -> None:
+    def begin(self, maps: torch.Tensor, seed: int, pairs: Ids) -> None:
         """Learn nothing."""
 
 
@@ -356,3 +387,17 @@ def test_mined_tuples_have_a_near_photo_and_far_ones(tmp_path: Path) -> None:
             assert 0.5 < apart[0] <= 2 and (apart[1:] > 3).all()
             start += 1 + near + far
     assert not np.array_equal(plan.epoch(1)[0].rows, batches[0].rows)
+
+
+def test_pairs_are_of_one_class_or_one_place() -> None:
+    labels = np.array([1, 0, 1, 0, 1, 2, 2])
+    photos = LabeledPhotos(Path(), tuple("abcdefg"), labels, ("x", "y", "z"))
+    recipe = tiny_recipe(batches={"classes": 2, "instances": 2})
+    rows = np.array([0, 1, 2, 4, 5])  # labels 1, 0, 1, 1, 2
+    found = make_plan(recipe, photos, lambda _: np.zeros((0, 1), np.float32)).pairs(rows)
+    assert sorted(map(tuple, np.sort(found, axis=1).tolist())) == [(0, 2), (0, 3), (2, 3)]
+    positions = np.column_stack([np.array([0, 4, 8, 12, 100]), np.zeros(5)])
+    walk = PlacedPhotos(Path(), tuple("abcde"), positions.astype(np.float64), np.zeros(5, np.int64))
+    recipe = tiny_recipe(loss={"name": "weak-ranking"}, mining={"nearest": 5.0})
+    near = make_plan(recipe, walk, lambda _: np.zeros((0, 1), np.float32)).pairs(np.array([0, 2, 3, 4]))
+    assert sorted(map(tuple, near.tolist())) == [(0, 1), (1, 0)]  # a and c; a and d are too far, c and d too near

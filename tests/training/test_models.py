@@ -20,6 +20,8 @@ from tests.training.tiny import CHANNELS, tiny_backbone
 needs_weights = pytest.mark.skipif(
     weights_path(find_weights("efficientnet-lite2")) is None, reason=find_weights("efficientnet-lite2").install
 )
+NONE = np.zeros((0, 2), np.int64)
+"""No pairs."""
 
 
 def pictures(count: int = 4, side: int = 32, seed: int = 0) -> torch.Tensor:
@@ -62,7 +64,7 @@ def test_batch_normalization_follows_the_batches_only_when_asked(trains: bool) -
 def test_heads_give_unit_vectors_of_the_length_they_say(name: str) -> None:
     options = {"netvlad": {"num_clusters": 3}}.get(name, {"dim": 6})
     head = build_head(name, CHANNELS, None, **options)
-    head.begin(maps(40), 0)
+    head.begin(maps(40), 0, NONE)
     found, pooled = head(maps())
     assert found.shape == (6, head.dim) and pooled is None
     torch.testing.assert_close(found.norm(dim=1), torch.ones(6))
@@ -73,7 +75,7 @@ def test_whitening_makes_second_moments_alike_in_all_directions(monkeypatch: pyt
     head = build_head("spoc", CHANNELS, None, dim=4)
     source = maps(4000)
     source[:, 0] += 2.0  # a direction that all share
-    head.begin(source, 0)
+    head.begin(source, 0, NONE)
     found = head(source)[0].detach()
     moments = torch.linalg.eigvalsh(found.T @ found / len(found))
     assert float(moments.max() / moments.min()) < 2
@@ -82,11 +84,40 @@ def test_whitening_makes_second_moments_alike_in_all_directions(monkeypatch: pyt
     assert float(spread.max() / spread.min()) > 100
 
 
+@pytest.mark.parametrize("name", ["spoc", "cgd", "netvlad"])
+def test_layers_begun_from_pairs_find_classes_where_others_see_noise(name: str) -> None:
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.arange(600) % 10
+    signal = torch.randn(10, CHANNELS, generator=generator)[labels]
+    noise = 0.3 * torch.randn(600, CHANNELS, generator=generator)
+    noise[:, : CHANNELS // 2] *= 5.0  # half of the channels are mostly noise
+    source = (signal + noise)[:, :, None, None].expand(-1, -1, 4, 4).clone()
+    half = len(source) // 2
+    same = np.argwhere((labels[:half, None] == labels[None, :half]).numpy() & np.tri(half, k=-1, dtype=bool))
+
+    def recall(begin: str) -> float:
+        options = {"num_clusters": 2} if name == "netvlad" else {}
+        head = build_head(name, CHANNELS, None, dim=4, begin=begin, **options)
+        head.begin(source[:half], 0, same)
+        rows = head(source)[0].detach()
+        nearest = (rows[half:] @ rows[:half].T).argmax(dim=1)
+        return float((labels[half:] == labels[:half][nearest]).float().mean())
+
+    assert recall("pairs") > recall("photos") + 0.1
+
+
+def test_a_beginning_is_one_of_the_known() -> None:
+    with pytest.raises(OptionError, match="begin must be one of pairs, photos, random, got 'pair'"):
+        build_head("gem", CHANNELS, None, dim=4, begin="pair")
+    with pytest.raises(OptionError, match="after NetVLAD begins from 'pairs' or 'photos'"):
+        build_head("netvlad", CHANNELS, None, dim=4, begin="random")
+
+
 def test_a_tied_netvlad_is_the_layer_that_init_params_makes() -> None:
     source = maps(60)
     tied, free = (NetVLADHead(CHANNELS, num_clusters=3, tied=tied) for tied in (True, False))
     for head in (tied, free):
-        head.begin(source, 1)
+        head.begin(source, 1, NONE)
     torch.testing.assert_close(tied(maps())[0], free(maps())[0], rtol=1e-4, atol=1e-5)
     tied(maps())[0][:, 0].sum().backward()
     assert tied.centers.grad is not None and tied.log_alpha.grad is not None
@@ -94,7 +125,7 @@ def test_a_tied_netvlad_is_the_layer_that_init_params_makes() -> None:
 
 
 def test_the_classifier_sees_the_first_pooling_before_its_projection() -> None:
-    head = build_head("cgd", CHANNELS, 5, config="MS", dim=4, whitened=False)
+    head = build_head("cgd", CHANNELS, 5, config="MS", dim=4, begin="random")
     descriptors, pooled = head(maps())
     assert descriptors.shape == (6, 4)
     torch.testing.assert_close(pooled, maps().amax((2, 3)))
@@ -104,7 +135,7 @@ def test_the_classifier_sees_the_first_pooling_before_its_projection() -> None:
     ("call", "message"),
     [
         (lambda: build_head("gap", 8, None), "no head called 'gap'; known: cgd, gem"),
-        (lambda: build_head("gem", 8, None, dims=4), "no parameter 'dims'; known: p, per_channel, dim, whitened"),
+        (lambda: build_head("gem", 8, None, dims=4), "no parameter 'dims'; known: p, per_channel, dim, begin"),
         (lambda: build_head("gem", 8, None, dim=9), "from 0 to 8"),
         (lambda: build_head("cgd", 8, None, dim=64), "at most 16"),
         (lambda: DescriptorModel(tiny_backbone(), build_head("gem", 8, None), trainable_from=3), "from 0.* to 2"),

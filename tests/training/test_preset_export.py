@@ -34,7 +34,7 @@ HEADS: list[tuple[str, dict[str, Any]]] = [
     ("gem", {"dim": 4}),
     ("spoc", {"dim": 4}),
     ("cgd", {"config": "SG", "dim": 6}),
-    ("cgd", {"config": "GMS", "dim": 6, "whitened": False}),
+    ("cgd", {"config": "GMS", "dim": 6, "begin": "random"}),
 ]
 needs_cgd = "cgd" in registry.names("aggregators")
 
@@ -54,7 +54,7 @@ def test_the_aggregator_gives_the_descriptors_of_the_head(head: str, options: di
     torch.manual_seed(0)
     model = build_model(backbone=tiny_backbone(), head=head, head_options=options).eval()
     maps = torch.randn(40, CHANNELS, 5, 7)
-    model.head.begin(maps, 0)
+    model.head.begin(maps, 0, np.zeros((0, 2), np.int64))
     with torch.inference_mode():
         expected = model.head(maps[:3])[0].numpy()
     table, state = aggregator_of(model)
@@ -112,7 +112,7 @@ def test_a_network_that_ends_with_its_fourth_stage_can_be_written_and_read(tmp_p
 def test_the_layer_after_netvlad_is_the_whitener_of_the_preset() -> None:
     model = build_model(backbone=tiny_backbone(), head="netvlad", head_options={"num_clusters": 3, "dim": 5}).eval()
     maps = torch.randn(40, CHANNELS, 5, 7)
-    model.head.begin(maps, 0)
+    model.head.begin(maps, 0, np.zeros((0, 2), np.int64))
     head: Any = model.head
     with torch.inference_mode():
         head.projection.bias.add_(torch.randn(5) / 10)  # as training leaves it

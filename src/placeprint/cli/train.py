@@ -44,9 +44,9 @@ def train(
     out = console()
     ended = "stopped early" if outcome.stopped_early else "done"
     out.print(
-        f"{ended} after {outcome.epochs} epochs, {outcome.steps} steps, {outcome.seconds:.0f} s; validation recall@1 "
-        f"{100 * outcome.first_recall:.1f} % before training, [bold]{100 * outcome.recall:.1f} %[/] at step "
-        f"{outcome.best_step}",
+        f"{ended} after {outcome.epochs} epochs, {outcome.steps} steps, {outcome.seconds:.0f} s; validation "
+        f"{chosen.validation.metric} {100 * outcome.first_score:.1f} % before training, "
+        f"[bold]{100 * outcome.score:.1f} %[/] at step {outcome.best_step}",
         highlight=False,
         soft_wrap=True,
     )

@@ -1,7 +1,7 @@
 """What a run says of itself: two CSV files, TensorBoard's events, and a picture of the curves.
 
     RUN/steps.csv    step, epoch, loss, gradient (its length), learning_rate, photos_per_second
-    RUN/epochs.csv   step, epoch, loss (mean), recall_at_1, seconds
+    RUN/epochs.csv   step, epoch, loss (mean), score (what validation measures), seconds
     RUN/events.*     the same for TensorBoard
     RUN/curves.png
 
@@ -25,7 +25,7 @@ from placeprint.store.files import write_atomically
 
 COLUMNS = {
     "steps": ("step", "epoch", "loss", "gradient", "learning_rate", "photos_per_second"),
-    "epochs": ("step", "epoch", "loss", "recall_at_1", "seconds"),
+    "epochs": ("step", "epoch", "loss", "score", "seconds"),
 }
 INSTALL = "run: pip install 'placeprint[training]'"
 SMOOTHED = 50
@@ -88,7 +88,7 @@ def read_log(run: Path, name: str) -> list[dict[str, float]]:
 
 
 def draw_curves(run: Path) -> Path:
-    """Draw loss, learning rate and recall of a run into ``curves.png``; return its path.
+    """Draw loss, learning rate and validation of a run into ``curves.png``; return its path.
 
     Raises:
         PackageError: matplotlib is not installed.
@@ -108,8 +108,8 @@ def draw_curves(run: Path) -> Path:
     rate = above.twinx()
     _plot(rate, steps, "learning_rate", color="#c0504d", linewidth=0.8, linestyle="--")
     rate.set_ylabel("learning rate (dashed)")
-    _plot(below, epochs, "recall_at_1", color="#1f4e79", marker="o")
-    below.set(xlabel="step", ylabel="validation recall@1")
+    _plot(below, epochs, "score", color="#1f4e79", marker="o")
+    below.set(xlabel="step", ylabel="validation score")
     data = io.BytesIO()
     figure.savefig(data, format="png")
     path = run / "curves.png"

@@ -56,7 +56,7 @@ class Setup:
         source: maps of the training photos.
         paths: of the training photos.
         plan: batches of an epoch, and what that remembers.
-        validate: recall@1 of the model as it is.
+        validate: the validation's metric of the model as it is.
         facts: what a checkpoint says besides step, epoch and metrics.
         workers: threads that prepare photos.
         tell: progress.
@@ -87,7 +87,7 @@ class Position:
         left: batches of the epoch that are left; None before it is planned.
         planned: batches the epoch has in all.
         losses: sum of the losses of the epoch, and their count.
-        best: recall@1 of the best weights, below 0 before the first validation.
+        best: the metric of the best weights, below 0 before the first validation.
         best_step: their step.
         stale: validations since.
         seconds: spent, of all runs that led here.
@@ -109,18 +109,18 @@ class Outcome:
     """What came of a run.
 
     Args:
-        recall: recall@1 of the best weights.
+        score: the validation's metric of the best weights.
         best_step: their step.
-        first_recall: before the first step.
+        first_score: before the first step.
         epochs: done.
         steps: done.
         seconds: spent, validation included.
         stopped_early: whether validation did not get better for long enough.
     """
 
-    recall: float
+    score: float
     best_step: int
-    first_recall: float
+    first_score: float
     epochs: int
     steps: int
     seconds: float
@@ -168,7 +168,7 @@ def fit(setup: Setup, position: Position, journal: Journal | None) -> Outcome:
         if position.epoch % setup.recipe.validation.every == 0 or position.epoch == schedule.epochs:
             _validate(setup, position, journal, clock, total / max(count, 1))
     stopped = bool(patience and position.stale >= patience)
-    first = float(setup.facts.get("first_recall", position.best))
+    first = float(setup.facts.get("first_score", position.best))
     return Outcome(position.best, position.best_step, first, position.epoch, position.step, clock.seconds, stopped)
 
 
@@ -177,7 +177,7 @@ def save(setup: Setup, position: Position, *, best: bool = False) -> Path:
     facts = setup.facts | {
         "step": position.step,
         "epoch": position.epoch,
-        "metrics": {"recall_at_1": position.best, "best_step": position.best_step},
+        "metrics": {"name": setup.recipe.validation.metric, "score": position.best, "best_step": position.best_step},
     }
     state: dict[str, Any] = {
         "optimizer": _on_cpu(setup.optimizer.state_dict()),
@@ -207,7 +207,7 @@ def restore_position(setup: Setup, checkpoint: Checkpoint) -> Position:
         left=unpack(state["left"]) if "left" in state else None,
         planned=int(state["planned"]),
         losses=(float(total), int(count)),
-        best=float(facts["metrics"]["recall_at_1"]),
+        best=float(facts["metrics"]["score"]),
         best_step=int(facts["metrics"]["best_step"]),
         stale=int(state["stale"]),
         seconds=float(state["seconds"]),
@@ -323,16 +323,16 @@ def _average_gradients(accelerator: Any, parameters: Sequence[torch.nn.Parameter
 
 def _validate(setup: Setup, position: Position, journal: Journal | None, clock: _Clock, loss: float) -> None:
     """Measure the weights, remember the best, and write a checkpoint."""
-    recall = setup.validate()
-    if "first_recall" not in setup.facts:
-        setup.facts["first_recall"] = recall
-    better = recall > position.best
+    score = setup.validate()
+    if "first_score" not in setup.facts:
+        setup.facts["first_score"] = score
+    better = score > position.best
     position.stale = 0 if better else position.stale + 1
     if better:
-        position.best, position.best_step = recall, position.step
+        position.best, position.best_step = score, position.step
     position.seconds = clock.seconds
     if journal is not None:
-        row = {"step": position.step, "epoch": position.epoch, "loss": loss, "recall_at_1": recall}
+        row = {"step": position.step, "epoch": position.epoch, "loss": loss, "score": score}
         journal.add("epochs", row | {"seconds": clock.seconds})
         save(setup, position, best=better)
         clock.saved, clock.saved_step = time.monotonic(), position.step

@@ -6,15 +6,18 @@ Heads, by name:
 
 - ``cgd``: several poolings, each projected (`networks.cgd`), with a classifier when the classes are known.
 - ``gem``, ``spoc``, ``mac``: one pooling (`networks.pooling`); with `dim` a linear layer without bias after it.
-- ``netvlad``: `networks.netvlad`; begun from k-means of the training photos. Tied, its assignment follows from its
-  centers, ``w_k = 2 alpha c_k`` and ``b_k = -alpha |c_k|^2``, all through training, and centers and alpha are what
-  is learned. The paper lets w, b and c go their own ways: ``tied = false``. With `dim` a linear layer follows, begun
-  as PCA with the mean taken away; the paper learns that, with whitening, afterwards. Only the tied one fits into a
-  preset.
+- ``netvlad``: `networks.netvlad`; begun from k-means of the cells of training photos. Tied, its assignment follows
+  from its centers, ``w_k = 2 alpha c_k`` and ``b_k = -alpha |c_k|^2``, all through training, and centers and alpha
+  are what is learned. The paper lets w, b and c go their own ways: ``tied = false``. With `dim` a linear layer
+  follows, begun as PCA with the mean taken away, and then from pairs; the paper learns PCA with whitening afterwards.
+  Only the tied one fits into a preset.
 
-Linear layers begin as whitening: with the second moments ``M = mean of x x^T`` of the pooled unit vectors of training
-photos, and its largest eigenvalues l with vectors P, ``W = (l + s mean(l)) ** -1/2 P^T``. It is not centered, as the
-layers have no bias; the direction of the mean has the largest eigenvalue, and so counts least.
+Linear layers begin as whitening. ``begin = "pairs"``, the default, learns it from pairs of training photos that show
+the same (`whitening.SupervisedWhitening` with ``signal = 1``): of one class, or near each other. As the layers of
+poolings have no bias, the direction of the mean is taken out of them instead. ``begin = "photos"``, or fewer pairs
+than values, learn it from photos alone: with the second moments ``M = mean of x x^T`` of the pooled unit vectors of
+training photos, and its largest eigenvalues l with vectors P, ``W = (l + s mean(l)) ** -1/2 P^T``. It is not centered;
+the direction of the mean has the largest eigenvalue, and so counts least. ``begin = "random"`` is Torch's.
 
 Departures from the papers: batch normalization of the backbone is folded or frozen unless a recipe trains it, because
 the few photos of a class in a batch are no fair sample.
@@ -36,12 +39,19 @@ from placeprint.networks.cgd import CGD
 from placeprint.networks.netvlad import NetVLAD, sharpness
 from placeprint.networks.pooling import MAC, GeM, SPoC, unit
 from placeprint.networks.stages import StagedBackbone, load_stages
-from placeprint.whitening import PCAWhitening
+from placeprint.numerics import normalize
+from placeprint.types import Floats, Ids
+from placeprint.whitening import PCAWhitening, SupervisedWhitening
 
+BEGINNINGS = ("pairs", "photos", "random")
+PAIRS_SHRINKAGE, PAIRS_SIGNAL = 0.1, 1.0
+"""Of whitening from pairs."""
 SHRINKAGE = 1.0
 """s: added to the eigenvalues of the whitening, as a share of their mean; with less, few photos ruin a ranking."""
 PCA_SHRINKAGE, PCA_POWER = 0.1, 0.0
 """Of the layer after NetVLAD; power 0 turns and shortens only, as whitening takes more photos than a recipe has."""
+MOST_DIRECTIONS = 1024
+"""Principal directions of NetVLAD's vectors in which whitening from pairs is learned at most."""
 KMEANS_ROUNDS = 20
 
 Output = tuple[torch.Tensor, torch.Tensor | None]
@@ -57,8 +67,14 @@ class Head(Protocol):
         """Describe maps ``(B, C, H, W)``."""
         ...
 
-    def begin(self, maps: torch.Tensor, seed: int) -> None:
-        """Learn what can be learned from maps ``(n, C, H, W)`` of training photos before training."""
+    def begin(self, maps: torch.Tensor, seed: int, pairs: Ids) -> None:
+        """Learn what can be learned before training.
+
+        Args:
+            maps: ``(n, C, H, W)`` of training photos.
+            seed: of what is random.
+            pairs: ``(p, 2)`` rows of maps that show the same; there may be none.
+        """
         ...
 
 
@@ -70,20 +86,20 @@ class CGDHead(nn.Module):
         num_classes: of the classifier; None for none.
         config: letters of the poolings.
         dim: length of the descriptor.
-        whitened: whether the projections begin as whitening; otherwise they are random, as in the paper.
+        begin: how the projections begin, see the module; the paper's are random.
     """
 
     def __init__(
-        self, channels: int, num_classes: int | None, *, config: str = "SG", dim: int = 1536, whitened: bool = True
+        self, channels: int, num_classes: int | None, *, config: str = "SG", dim: int = 1536, begin: str = "pairs"
     ) -> None:
         super().__init__()
         self.cgd = CGD(nn.Identity(), config, dim, num_classes, channels=channels)
-        if whitened and dim // len(config) > channels:
+        if _known(begin) != "random" and dim // len(config) > channels:
             raise OptionError(
                 f"a branch of {dim // len(config)} values cannot be whitened from {channels} channels; "
-                f"set dim to at most {channels * len(config)}, or whitened = false"
+                f"set dim to at most {channels * len(config)}, or begin = 'random'"
             )
-        self.dim, self.whitened = dim, whitened
+        self.dim, self.beginning = dim, begin
 
     @property
     def classifier(self) -> nn.Module | None:
@@ -97,11 +113,10 @@ class CGDHead(nn.Module):
         return descriptors, None if self.cgd.classifier is None else pooled[0]
 
     @torch.no_grad()
-    def begin(self, maps: torch.Tensor, seed: int) -> None:
+    def begin(self, maps: torch.Tensor, seed: int, pairs: Ids) -> None:
         """Whiten."""
-        if self.whitened:
-            for layer, pooled in zip(self.cgd.projections, self.cgd.pooled(maps), strict=True):
-                _whiten(layer, pooled)
+        for layer, pooled in zip(self.cgd.projections, self.cgd.pooled(maps), strict=True):
+            _whiten(layer, pooled, pairs, self.beginning)
 
 
 class PooledHead(nn.Module):
@@ -111,14 +126,14 @@ class PooledHead(nn.Module):
         pooling: gives unit vectors of maps.
         channels: of the maps.
         dim: length of the descriptor; 0 for that of the maps, without a layer.
-        whitened: whether the layer begins as whitening.
+        begin: how the layer begins, see the module.
     """
 
-    def __init__(self, pooling: nn.Module, channels: int, *, dim: int = 0, whitened: bool = True) -> None:
+    def __init__(self, pooling: nn.Module, channels: int, *, dim: int = 0, begin: str = "pairs") -> None:
         super().__init__()
-        if dim < 0 or (whitened and dim > channels):
+        if dim < 0 or (_known(begin) != "random" and dim > channels):
             raise OptionError(f"dim must be from 0 to {channels}, the channels of the map, got {dim}")
-        self.pooling, self.dim, self.whitened = pooling, dim or channels, whitened
+        self.pooling, self.dim, self.beginning = pooling, dim or channels, begin
         self.projection = nn.Linear(channels, dim, bias=False) if dim else None
 
     def forward(self, maps: torch.Tensor) -> Output:
@@ -127,10 +142,10 @@ class PooledHead(nn.Module):
         return (pooled if self.projection is None else unit(self.projection(pooled))), None
 
     @torch.no_grad()
-    def begin(self, maps: torch.Tensor, seed: int) -> None:
+    def begin(self, maps: torch.Tensor, seed: int, pairs: Ids) -> None:
         """Whiten."""
-        if self.projection is not None and self.whitened:
-            _whiten(self.projection, self.pooling(maps))
+        if self.projection is not None:
+            _whiten(self.projection, self.pooling(maps), pairs, self.beginning)
 
 
 class NetVLADHead(nn.Module):
@@ -142,17 +157,27 @@ class NetVLADHead(nn.Module):
         version: see `networks.netvlad`.
         tied: whether the assignment follows from the centers.
         dim: values of the descriptor after the linear layer; 0 for all ``K x channels`` without it.
+        begin: how that layer begins: ``"pairs"`` or ``"photos"``, see the module.
     """
 
     def __init__(
-        self, channels: int, *, num_clusters: int = 64, version: str = "v2", tied: bool = True, dim: int = 0
+        self,
+        channels: int,
+        *,
+        num_clusters: int = 64,
+        version: str = "v2",
+        tied: bool = True,
+        dim: int = 0,
+        begin: str = "pairs",
     ) -> None:
         super().__init__()
         whole = num_clusters * channels
         if not 0 <= dim <= whole:
             raise OptionError(f"dim must be from 0 to {whole}, clusters x channels, got {dim}")
         self.layer = NetVLAD(num_clusters, channels, version)
-        self.dim, self.tied = dim or whole, tied
+        if _known(begin) == "random":
+            raise OptionError("the layer after NetVLAD begins from 'pairs' or 'photos', got 'random'")
+        self.dim, self.tied, self.beginning = dim or whole, tied, begin
         self.projection = nn.Linear(whole, dim) if dim else None
         if tied:
             self.layer.requires_grad_(False)
@@ -177,8 +202,8 @@ class NetVLADHead(nn.Module):
         return functional_call(self.layer, values, (maps,))  # type: ignore[no-any-return]  # untyped in Torch
 
     @torch.no_grad()
-    def begin(self, maps: torch.Tensor, seed: int) -> None:
-        """Learn the centers by k-means of the cells of all maps, alpha from the same cells, and PCA.
+    def begin(self, maps: torch.Tensor, seed: int, pairs: Ids) -> None:
+        """Learn the centers by k-means of the cells of all maps, alpha from the same cells, and the layer.
 
         Raises:
             ShapeError: there are fewer cells than clusters, or not more photos than values to keep.
@@ -195,26 +220,23 @@ class NetVLADHead(nn.Module):
             self.log_alpha.fill_(float(np.log(sharpness(centers, rows, self.layer.version))))
         if self.projection is not None:
             whole = torch.cat([self._aggregated(part) for part in torch.split(maps, 64)]).float().cpu().numpy()
-            whitening = PCAWhitening(dim=self.dim, power=PCA_POWER, shrinkage=PCA_SHRINKAGE).fit(whole)
-            assert whitening.mean_ is not None and whitening.projection_ is not None  # fit has learned them
-            weight = torch.from_numpy(whitening.projection_.T / np.abs(whitening.projection_).max())
+            mean, projection = _shortened(whole, self.dim, pairs if self.beginning == "pairs" else pairs[:0])
+            weight = torch.from_numpy(projection.T / np.abs(projection).max())
             self.projection.weight.copy_(weight)
-            self.projection.bias.copy_(-(weight @ torch.from_numpy(whitening.mean_)))
+            self.projection.bias.copy_(-(weight @ torch.from_numpy(mean)))
 
 
-def _gem(
-    channels: int, *, p: float = 3.0, per_channel: bool = False, dim: int = 0, whitened: bool = True
-) -> PooledHead:
+def _gem(channels: int, *, p: float = 3.0, per_channel: bool = False, dim: int = 0, begin: str = "pairs") -> PooledHead:
     pooling = GeM(p, channels=channels if per_channel else None)
-    return PooledHead(pooling, channels, dim=dim, whitened=whitened)
+    return PooledHead(pooling, channels, dim=dim, begin=begin)
 
 
-def _spoc(channels: int, *, center_prior: bool = False, dim: int = 0, whitened: bool = True) -> PooledHead:
-    return PooledHead(SPoC(center_prior=center_prior), channels, dim=dim, whitened=whitened)
+def _spoc(channels: int, *, center_prior: bool = False, dim: int = 0, begin: str = "pairs") -> PooledHead:
+    return PooledHead(SPoC(center_prior=center_prior), channels, dim=dim, begin=begin)
 
 
-def _mac(channels: int, *, dim: int = 0, whitened: bool = True) -> PooledHead:
-    return PooledHead(MAC(), channels, dim=dim, whitened=whitened)
+def _mac(channels: int, *, dim: int = 0, begin: str = "pairs") -> PooledHead:
+    return PooledHead(MAC(), channels, dim=dim, begin=begin)
 
 
 HEADS: Mapping[str, Any] = {"cgd": CGDHead, "gem": _gem, "spoc": _spoc, "mac": _mac, "netvlad": NetVLADHead}
@@ -228,7 +250,7 @@ def head_parameters(name: str) -> list[str]:
 
     Example:
         >>> head_parameters("cgd")
-        ['config', 'dim', 'whitened']
+        ['config', 'dim', 'begin']
     """
     if name not in HEADS:
         raise OptionError(f"no head called {name!r}; known: {', '.join(HEADS)}")
@@ -344,12 +366,43 @@ def _batch_norms(module: nn.Module) -> list[nn.Module]:
     return [layer for layer in module.modules() if isinstance(layer, nn.modules.batchnorm._BatchNorm)]
 
 
-def _whiten(layer: nn.Module, pooled: torch.Tensor) -> None:
-    """Let a linear layer begin as whitening of pooled vectors ``(n, C)``."""
-    rows = unit(pooled.detach().double())
-    values, vectors = torch.linalg.eigh(rows.T @ rows / len(rows))
+def _known(begin: str) -> str:
+    if begin not in BEGINNINGS:
+        raise OptionError(f"begin must be one of {', '.join(BEGINNINGS)}, got {begin!r}")
+    return begin
+
+
+def _shortened(rows: Floats, dim: int, pairs: Ids) -> tuple[Floats, Floats]:
+    """Return mean ``(d,)`` and projection ``(d, dim)`` of rows ``(n, d)``: PCA, and whitening from pairs if enough."""
+    if len(pairs) < dim:
+        plain = PCAWhitening(dim=dim, power=PCA_POWER, shrinkage=PCA_SHRINKAGE).fit(rows)
+        assert plain.mean_ is not None and plain.projection_ is not None  # fit has learned them
+        return plain.mean_, plain.projection_
+    most = max(dim, min(len(rows) - 1, rows.shape[1], len(pairs), MOST_DIRECTIONS))
+    mean, turned = _shortened(rows, most, pairs[:0])
+    first, second = ((rows[each] - mean) @ turned for each in pairs.T)
+    learned = SupervisedWhitening(dim=dim, shrinkage=PAIRS_SHRINKAGE, signal=PAIRS_SIGNAL).fit_pairs(first, second)
+    assert learned.mean_ is not None and learned.projection_ is not None  # fit has learned them
+    return mean + turned @ learned.mean_, turned @ learned.projection_
+
+
+def _whiten(layer: nn.Module, pooled: torch.Tensor, pairs: Ids, beginning: str) -> None:
+    """Let a linear layer without bias begin as whitening of pooled vectors ``(n, C)``, see the module."""
     weight: Any = layer.weight
     dim = len(weight)
+    if beginning == "random":
+        return
+    if beginning == "pairs" and len(pairs) >= max(pooled.shape[1], dim):
+        found = unit(pooled.detach().float()).cpu().numpy()
+        whitening = SupervisedWhitening(dim=dim, shrinkage=PAIRS_SHRINKAGE, signal=PAIRS_SIGNAL)
+        projection = whitening.fit_pairs(found[pairs[:, 0]], found[pairs[:, 1]]).projection_
+        assert projection is not None  # fit has learned it
+        mean = normalize(found.mean(axis=0))
+        projection = projection - np.outer(mean, mean @ projection)
+        weight.copy_(torch.from_numpy(projection.T / np.abs(projection).max()))
+        return
+    rows = unit(pooled.detach().double())
+    values, vectors = torch.linalg.eigh(rows.T @ rows / len(rows))
     leading, directions = values.clamp(min=0).flip(0)[:dim], vectors.flip(1)[:, :dim]
     scale = (leading + SHRINKAGE * values.mean()).rsqrt()
     weight.copy_(((directions * scale).T / scale.max()).to(weight.dtype))

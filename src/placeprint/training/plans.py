@@ -28,6 +28,8 @@ from placeprint.types import Floats, Ids
 
 Memory = dict[str, torch.Tensor]
 
+OTHERS = 32
+"""Photos that a photo makes pairs with at most, where a network begins from pairs."""
 TOGETHER = 4096
 """Photos whose descriptors are in memory at once while a cache of them is written."""
 
@@ -41,6 +43,10 @@ class Plan(Protocol):
 
     def first(self) -> Batch:
         """Return a batch to try a run with, which leaves no trace."""
+        ...
+
+    def pairs(self, rows: Ids) -> Ids:
+        """Return ``(p, 2)`` places in `rows`, training photos ``(n,)``, whose photos show the same."""
         ...
 
     def memory(self) -> Memory:
@@ -58,11 +64,13 @@ class ClassPlan:
 
     Args:
         batches: of photos.
+        labels: ``(n,)`` of the training photos.
         copies: cached copies of each photo; 0 where each epoch has its own.
         seed: of the choice among copies.
     """
 
     batches: ClassBatches
+    labels: Ids
     copies: int
     seed: int
 
@@ -77,6 +85,16 @@ class ClassPlan:
     def first(self) -> Batch:
         """See `Plan`."""
         return self.epoch(0)[0]
+
+    def pairs(self, rows: Ids) -> Ids:
+        """See `Plan`: photos of one class."""
+        order = np.argsort(self.labels[rows], kind="stable")
+        labels = self.labels[rows][order]
+        found = [np.zeros((0, 2), np.int64)]
+        for step in range(1, min(OTHERS, len(rows) - 1) + 1):
+            same = labels[:-step] == labels[step:]
+            found.append(np.column_stack([order[:-step][same], order[step:][same]]))
+        return np.concatenate(found)
 
     def memory(self) -> Memory:
         """See `Plan`."""
@@ -140,6 +158,17 @@ class TuplePlan:
             tuples.append(np.concatenate([[query], near, far[: self.miner.options.used]]))
         return self._batch(tuples, 0, np.random.default_rng(0))
 
+    def pairs(self, rows: Ids) -> Ids:
+        """See `Plan`: photos and their potential positives."""
+        places = np.full(len(self.miner.photos), -1, np.int64)
+        places[rows] = np.arange(len(rows))
+        found = [np.zeros((0, 2), np.int64)]
+        for row in np.intersect1d(rows, self.miner.queries):
+            near = places[self.miner.potential_positives(int(row))]
+            near = near[near >= 0][:OTHERS]
+            found.append(np.column_stack([np.full(len(near), places[row]), near]))
+        return np.concatenate(found)
+
     def memory(self) -> Memory:
         """See `Plan`."""
         return {"hardest": torch.from_numpy(self.miner.hardest_.copy())}
@@ -184,7 +213,7 @@ def make_plan(recipe: Recipe, photos: LabeledPhotos | PlacedPhotos, describe: Ca
     drawn = ClassBatches(
         photos.labels, batches.classes, batches.instances, seed, leave_out_lonely=batches.leave_out_lonely
     )
-    return ClassPlan(drawn, copies, seed)
+    return ClassPlan(drawn, photos.labels, copies, seed)
 
 
 def _mining_options(values: Mapping[str, Any]) -> MiningOptions:

@@ -51,9 +51,10 @@ def export_preset(run: Path, *, backbone: StagedBackbone | None = None) -> Path:
     recipe, model, facts = load_run(run, backbone=backbone)
     aggregator, state = aggregator_of(model)
     extractor = _extractor(recipe, model, run)
-    recall = float(facts["metrics"]["recall_at_1"])
+    metrics = facts["metrics"]
     tables = {
-        "summary": f"{recipe.summary or recipe.name}; recall@1 {100 * recall:.1f} % of its validation photos",
+        "summary": f"{recipe.summary or recipe.name}; {metrics['name']} {100 * float(metrics['score']):.1f} % "
+        "of its validation photos",
         "extractor": {"name": "xfeat", "max_keypoints": 1000, "detection_threshold": 0.02},
         "fusion": [{"weight": 1.0, "extractor": extractor, "aggregator": aggregator}],
         "index": {"name": "flat"},

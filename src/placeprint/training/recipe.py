@@ -165,17 +165,22 @@ class Validation:
     """How the best weights are chosen.
 
     Args:
+        metric: ``"recall@1"``, or ``"mAP"``, which still tells runs apart where nearly every nearest photo is right.
         against: what a validation photo is searched in: ``"train"``, the training photos, or ``"validation"``, the
             other validation photos.
         every: epochs.
         patience: validations in a row without a better one after which training stops; 0 for never.
         radius: of photos with places: meters within which a photo shows the same place.
+        nearest: of photos with places: when above 0, a photo is also searched in its own sequence, without the photos
+            at most so many meters away, and places count, not areas.
     """
 
+    metric: str = "recall@1"
     against: str = "train"
     every: int = 1
     patience: int = 0
     radius: float = 10.0
+    nearest: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -245,6 +250,7 @@ CHOICES: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("optimizer", "name"): ("adamw", "adam", "sgd"),
     ("optimizer", "precision"): ("no", "bf16", "fp16"),
     ("schedule", "kind"): ("cosine", "step", "constant"),
+    ("validation", "metric"): ("recall@1", "mAP"),
     ("validation", "against"): ("train", "validation"),
 }
 AT_LEAST: Mapping[tuple[str, str], float] = {
@@ -264,6 +270,7 @@ AT_LEAST: Mapping[tuple[str, str], float] = {
     ("schedule", "every"): 1,
     ("validation", "every"): 1,
     ("validation", "patience"): 0,
+    ("validation", "nearest"): 0,
     ("checkpoints", "keep"): 1,
 }
 

@@ -47,7 +47,7 @@ from placeprint.training.optimizer import make_optimizer
 from placeprint.training.photos import Maps, PhotoMaps, Photos, describe
 from placeprint.training.plans import make_plan
 from placeprint.training.recipe import Recipe, as_tables, recipe_from
-from placeprint.training.validation import Relevance, recall_at_1, relevance
+from placeprint.training.validation import Relevance, relevance, score
 from placeprint.types import Floats, Ids
 
 RECIPE = "recipe.toml"
@@ -137,7 +137,7 @@ def train(
         setup,
         source=sources.train,
         plan=make_plan(recipe, data.train, lambda rows: described(sources.train, rows, "mining")),
-        validate=lambda: _recall(recipe, data, relevant, sources, described),
+        validate=lambda: _score(recipe, data, relevant, sources, described),
     )
     if last is None:
         _begin(setup, len(data.train))
@@ -317,7 +317,7 @@ def _begin(setup: Setup, count: int) -> None:
         maps = setup.source.maps(part, np.zeros(len(part), np.int64)).to(setup.accelerator.device)
         found.append(setup.model.backbone(maps, setup.model.trainable_from).float())
         setup.tell("beginning", number + 1, len(parts))
-    setup.model.head.begin(torch.cat(found), setup.recipe.seed)
+    setup.model.head.begin(torch.cat(found), setup.recipe.seed, setup.plan.pairs(rows))
     if setup.accelerator.num_processes > 1:
         from accelerate.utils import broadcast
 
@@ -331,11 +331,11 @@ def _restore(setup: Setup, path: Path) -> Position:
         if kept != setup.facts["data"][name]:
             raise OptionError(f"the {name} photos are not those that {str(setup.run)!r} was begun with")
     load_into(checkpoint.weights, model=setup.model, loss=setup.objective.loss)
-    setup.facts["first_recall"] = float(checkpoint.facts["first_recall"])
+    setup.facts["first_score"] = float(checkpoint.facts["first_score"])
     return restore_position(setup, checkpoint)
 
 
-def _recall(
+def _score(
     recipe: Recipe,
     data: TrainingData,
     relevant: Relevance,
@@ -344,8 +344,9 @@ def _recall(
 ) -> float:
     queries = described(sources.validation, np.arange(len(data.validation)), "validating")
     if recipe.validation.against == "validation":
-        return recall_at_1(queries, queries, relevant)
-    return recall_at_1(queries, described(sources.train, np.arange(len(data.train)), "validating"), relevant)
+        return score(queries, queries, relevant, recipe.validation.metric)
+    database = described(sources.train, np.arange(len(data.train)), "validating")
+    return score(queries, database, relevant, recipe.validation.metric)
 
 
 def _described(setup: Setup, source: Maps, rows: Ids, what: str) -> Floats:
