@@ -1,0 +1,104 @@
+"""Train a map for places in general, and measure it where it was never trained.
+
+    python benchmarks/accuracy/general.py RUNS [--set schedule.epochs=8]
+
+RUNS is a folder for the run. The photos are every second frame of ie_tower, 8 of them in a row being a class, and those
+of grocery/train.txt with their own classes; the recipe is general-place. Measured are sf_landmarks and corridor, search
+only, with the trained map and with that of ImageNet, in two ways each: as NetVLAD with what the run brought or ships,
+and as the preset lite2-vlad, which learns its codebook from the database photos. Writes
+benchmarks/results/general.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import os
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+import torch
+
+from placeprint.datasets.labeled_photos import read_label_list
+from placeprint.datasets.place_folder import read_place_folder
+from placeprint.datasets.placed_photos import read_clips
+from placeprint.evaluation.provenance import made_by
+from placeprint.evaluation.retrieval import evaluate_retrieval
+from placeprint.presets import load_preset
+from placeprint.training.preset_export import export_preset
+from placeprint.training.recipe import load_recipe
+from placeprint.training.run import train
+
+DATA = Path(os.environ.get("PLACEPRINT_DATA", Path(__file__).parents[3] / "shared" / "data"))
+RESULTS = Path(__file__).parents[1] / "results"
+FRAMES = 8
+"""Frames in a row that are a class."""
+
+
+def write_list(path: Path) -> int:
+    """Write the training photos and their classes, paths relative to the data folder; return their count."""
+    walks = read_clips(DATA / "ie_tower" / "dataset.csv", every=2, without=("f22_central_alt",))
+    products = read_label_list(DATA / "grocery" / "train.txt")
+    rows = []
+    for place in range(len(walks)):
+        part = int(walks.positions[place, 0] // (2 * FRAMES))
+        rows.append((f"ie_tower/{walks.paths[place]}", f"walk {walks.sequences[place]} part {part}"))
+    for name, label in zip(products.paths, products.labels, strict=True):
+        rows.append((f"grocery/{name}", products.classes[label]))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(("path", "label"))
+        writer.writerows(rows)
+    return len(rows)
+
+
+def with_map(preset: str, extractor: dict[str, Any], path: Path) -> str:
+    """Write a preset that ships with the package with another map, and no codebook, as that is of the usual map."""
+    tables = {"summary": f"{preset} with a trained map"} | dict(load_preset(preset).components)
+    names = ("backbone", "stride", "size", "max_keypoints", "min_contrast")
+    trained = {name: extractor[name] for name in names if name in extractor}
+    tables["fusion"] = [item | {"extractor": item["extractor"] | trained} for item in tables["fusion"]]
+    tables["codebook"] = {"min_photos": 50}
+    path.write_text(tomli_w.dumps(tables), encoding="utf-8")
+    return str(path)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("runs", type=Path)
+    parser.add_argument("--set", action="append", default=[], metavar="CHANGE", help="of the recipe")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    listed, run = (options.runs / "general.csv").resolve(), options.runs / "general"
+    photos = write_list(listed)
+    changes = [f"data.train={json.dumps(str(listed))}", f"data.options.root={json.dumps(str(DATA.resolve()))}"]
+    recipe = load_recipe("general-place", [*changes, *options.set])
+    if not (run / "preset.toml").is_file():
+        train(recipe, DATA, run, resume=True)
+        export_preset(run)
+    facts = tomllib.loads((run / "preset.toml").read_text())
+    extractor = load_preset(str(run / "preset.toml")).components["fusion"][0]["extractor"]
+    presets = {
+        "netvlad": "netvlad",
+        "netvlad, trained": str(run / "preset.toml"),
+        "lite2-vlad": "lite2-vlad",
+        "lite2-vlad, trained map": with_map("lite2-vlad", dict(extractor), options.runs / "lite2-vlad-trained.toml"),
+    }
+    rows = []
+    for name, preset in presets.items():
+        for dataset in ("sf_landmarks", "corridor"):
+            codebook = "shipped" if name.startswith("netvlad") else "own"
+            found = evaluate_retrieval(read_place_folder(DATA / dataset), preset, codebook=codebook)
+            metrics, intervals = found["metrics"], found["intervals"]
+            rows.append({"method": name, "dataset": dataset, "metrics": metrics, "intervals": intervals})
+            print(f"{name:30} {dataset:14} R@1 {100 * metrics['recall@1']:.1f} R@5 {100 * metrics['recall@5']:.1f}")
+    result = {"format": 1, "made_by": made_by(), "photos": photos, "changes": options.set, "run": facts["summary"]}
+    (RESULTS / "general.json").write_text(json.dumps(result | {"rows": rows}, allow_nan=False, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
