@@ -127,9 +127,8 @@ def test_evaluate_writes_the_documented_json(folder: Path, tmp_path: Path) -> No
     assert query["scores"] == sorted(query["scores"], reverse=True)
     assert result["timing"]["ms_per_query"] > 0
     assert "recall@1" in done.stdout
-    again = run(
-        "evaluate", tmp_path / "places", "--preset", "sift-vlad", "--against", path, "--protocol", "place-folder"
-    )
+    options = ["--preset", "sift-vlad", "--against", path, "--protocol", "place-folder"]
+    again = run("evaluate", tmp_path / "places", *options)
     assert again.returncode == 0, again.stderr
     assert "McNemar" in again.stdout and "difference from sift-vlad, verify 5" in again.stdout
 

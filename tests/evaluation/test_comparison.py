@@ -24,7 +24,7 @@ def test_queries_are_paired_by_name() -> None:
     aps: list[float | None] = [0.9, 0.8, 0.7, 0.9, 1.0, 0.1, None]
     ours = result(hits, aps)
     same = compare(ours, result(hits, aps, [6, 2, 0, 1, 5, 3, 4]))
-    assert same["recall@1"] == (6, 0, 0, 0, 1, "McNemar, exact")
+    assert tuple(same["recall@1"]) == (6, 0, 0, 0, 1, "McNemar, exact")
     assert (same["mAP"].difference, same["mAP"].p, same["mAP"].test) == (0, 1, "permutation")
     worse = compare(ours, result([0, 0, 0, 0, 0, 0, None], [0.1] * 6 + [None]))
     assert worse["recall@1"].p == 2 / 32 and worse["recall@1"].difference == pytest.approx(5 / 6)

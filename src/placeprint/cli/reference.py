@@ -29,6 +29,8 @@ def _commands(group: Any, path: str) -> list[tuple[str, Any]]:
     found = []
     for name, command in group.commands.items():
         whole = f"{path} {name}"
+        if getattr(command, "invoke_without_command", False):
+            found.append((whole, command))
         found += _commands(command, whole) if hasattr(command, "commands") else [(whole, command)]
     return found
 
