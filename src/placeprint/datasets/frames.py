@@ -84,7 +84,9 @@ def read_vpr_bench(folder: Path, *, tolerance: int | None = None) -> RetrievalSe
     rows: list[list[int]] = [[] for _ in queries]
     try:
         for query, right in read_plain_npy(folder / TRUTH):
-            rows[int(query)] = [int(each) for each in np.atleast_1d(right)]
+            if not 0 <= int(query) < len(queries):
+                raise IndexError(f"query {int(query)}")
+            rows[int(query)] += [int(each) for each in np.atleast_1d(right)]
     except (IndexError, TypeError, ValueError) as error:
         raise DatasetError(
             f"{str(folder / TRUTH)!r} must hold rows (query, photos of ref) for {len(queries)} queries ({error})"
