@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from placeprint.datasets.local_copy import check_copy
+from placeprint.datasets.place_folder import PROTOCOL
 from placeprint.datasets.protocols import load_protocol, protocol_names, read_retrieval_set
 from placeprint.datasets.retrieval_set import PathSets
 from placeprint.errors import DatasetError, OptionError
@@ -32,6 +33,7 @@ def test_every_protocol_says_all_and_can_be_read(name: str, tmp_path: Path) -> N
 
 
 def test_a_version_may_be_named() -> None:
+    assert load_protocol("place-folder").full_name == PROTOCOL
     assert load_protocol("msls-val-1") == load_protocol("msls-val")
     with pytest.raises(OptionError, match="'msls-val' has the version 1 here, not 2"):
         load_protocol("msls-val-2")
