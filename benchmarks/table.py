@@ -403,8 +403,8 @@ def protocols() -> list[str]:
     made = result["made_by"]
     lines = [
         f"`python benchmarks/accuracy/protocols.py`, {made['date']}, {made['machine']}: "
-        f"`{result['rows'][0]['preset']}`, own codebook; in brackets the 95 % interval; p is of the difference in recall@1 "
-        "from the search alone.",
+        f"`{result['rows'][0]['preset']}`, own codebook; in brackets the 95 % interval; p is of the difference in "
+        "recall@1 from the search alone.",
         "",
         "| photos | protocol | verified | queries | recall@1 | p | mAP | auc_pr | recall_at_100_precision |",
         "|---|---|---|---|---|---|---|---|---|",

@@ -125,7 +125,7 @@ def test_evaluate_writes_the_documented_json(folder: Path, tmp_path: Path) -> No
     assert query["query"] == "queries/2.png" and query["ranking"][0] == "database/2.png"
     assert len(query["ranking"]) == len(query["scores"]) == len(query["inliers"]) == 9
     assert query["scores"] == sorted(query["scores"], reverse=True)
-    assert result["timing"]["ms_per_query"] > 0
+    assert result["timing"]["ms_per_query"] > 0 and result["peak_memory_mb"] > 50
     assert "recall@1" in done.stdout
     options = ["--preset", "sift-vlad", "--against", path, "--protocol", "place-folder"]
     again = run("evaluate", tmp_path / "places", *options)

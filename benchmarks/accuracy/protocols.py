@@ -19,7 +19,7 @@ from placeprint import Atlas
 from placeprint.datasets.protocols import read_retrieval_set
 from placeprint.evaluation.comparison import compare
 from placeprint.evaluation.provenance import made_by
-from placeprint.evaluation.retrieval import evaluate_atlas
+from placeprint.evaluation.retrieval import measure, search_queries
 
 DATA = Path(os.environ.get("PLACEPRINT_DATA", Path(__file__).parents[3] / "shared" / "data"))
 RESULTS = Path(__file__).parents[1] / "results"
@@ -33,7 +33,7 @@ RUNS: dict[str, dict[str, tuple[int, ...]]] = {
 KEPT = ("protocol", "preset", "dataset", "options", "metrics", "intervals", "timing", "database_photos")
 
 
-def measure(folder: str, preset: str) -> list[dict[str, Any]]:
+def measure_folder(folder: str, preset: str) -> list[dict[str, Any]]:
     """Return the rows of a folder."""
     rows = []
     sets = {name: read_retrieval_set(name, DATA / folder) for name in RUNS[folder]}
@@ -44,8 +44,13 @@ def measure(folder: str, preset: str) -> list[dict[str, Any]]:
         for name, dataset in sets.items():
             first: dict[str, Any] | None = None
             for verify in RUNS[folder][name]:
-                result = evaluate_atlas(atlas, dataset, verify=verify)
-                result |= {"protocol": dataset.protocol, "preset": preset, "dataset": folder}
+                result = measure(dataset, list(search_queries(atlas, dataset, verify=verify)))
+                result |= {
+                    "options": {"verify": verify},
+                    "protocol": dataset.protocol,
+                    "preset": preset,
+                    "dataset": folder,
+                }
                 row = {key: result[key] for key in KEPT} | {"queries": len(result["queries"])}
                 row["not_in_database"] = len(result["not_in_database"])
                 if first is not None:
@@ -60,7 +65,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--preset", default="xfeat-vlad")
     preset = parser.parse_args().preset
-    rows = [row for folder in RUNS for row in measure(folder, preset)]
+    rows = [row for folder in RUNS for row in measure_folder(folder, preset)]
     result = {"format": 1, "made_by": made_by(), "rows": rows}
     (RESULTS / "protocols.json").write_text(json.dumps(result, allow_nan=False, indent=1) + "\n")
 

@@ -8,7 +8,7 @@ candidate at another, and geometry checks the best candidates only.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,41 +24,47 @@ KEPT = 100
 
 @dataclass(frozen=True, eq=False)
 class RankedQuery:
-    """What the atlas said of one query.
+    """What the atlas said of one query, at one level of judgment.
 
     Args:
         query: path in the set.
+        level: name of the level, empty for the set's own.
         ranking: paths of the candidates, best first; empty where the query could not be used.
         similarities: cosines of the first `KEPT`.
         scores: what they are ranked by.
         inliers: verified matches, None of those that were not verified.
         confidence: how sure the first candidate is, see `confidence_of`; None without one.
         turn: degrees the query was turned by to be found, None where it could not be used.
-        seconds: time of the parts, as of `Answer`.
+        seconds: time of the parts, as of `Answer`; None where it could not be used.
         error: why it could not be used, or None.
     """
 
     query: str
+    level: str = ""
     ranking: tuple[str, ...] = ()
     similarities: tuple[float, ...] = ()
     scores: tuple[float, ...] = ()
     inliers: tuple[int | None, ...] = ()
     confidence: float | None = None
     turn: float | None = None
-    seconds: dict[str, float] | None = None
+    seconds: Mapping[str, float] | None = None
     error: str | None = None
 
     def as_data(self) -> dict[str, Any]:
-        """Return what JSON says of it, of the first `KEPT` candidates."""
-        return {
+        """Return all of it, ready for JSON; times in milliseconds, ``ms`` their sum."""
+        parts = None if self.seconds is None else {part: round(1000 * each, 3) for part, each in self.seconds.items()}
+        data = {
             "query": self.query,
             "turn": self.turn,
+            "ms": None if parts is None else round(sum(parts.values()), 3),
+            "ms_parts": parts,
             "confidence": None if self.confidence is None else round(self.confidence, 5),
-            "ranking": list(self.ranking[:KEPT]),
+            "ranking": list(self.ranking),
             "similarities": [round(each, 5) for each in self.similarities],
             "scores": [round(each, 5) for each in self.scores],
             "inliers": list(self.inliers),
-        } | ({} if self.error is None else {"error": self.error})
+        }
+        return data | {key: value for key, value in (("level", self.level), ("error", self.error)) if value}
 
 
 def confidence_of(first: Evidence) -> float:
@@ -90,13 +96,14 @@ class QueryRanker:
         sizes = _counts(dataset.groups)
         self._wanted = len(atlas) if dataset.depth is None else dataset.depth * max(sizes, default=1)
 
-    def rank(self, query: str, box: Box | None = None, junk: Iterable[str] = ()) -> RankedQuery:
+    def rank(self, query: str, box: Box | None = None, junk: Iterable[str] = (), level: str = "") -> RankedQuery:
         """Search one query.
 
         Args:
             query: path in the set.
             box: part of the photo that is searched; None for all of it.
             junk: database photos that are no candidates.
+            level: whose junk it is.
 
         Raises:
             DatasetError: the atlas holds a photo that is not of the database.
@@ -108,10 +115,11 @@ class QueryRanker:
             image = self._read(query, box)
             answer = self._atlas.search(image, top=self._wanted, verify=self._verify, without=left_out)
         except PhotoError as error:
-            return RankedQuery(query, error=str(error))
+            return RankedQuery(query, level, error=str(error))
         ranked = list(self._best_of_groups(answer.evidence))[: self._dataset.depth]
         return RankedQuery(
             query,
+            level,
             tuple(self._names[item.path] for item in ranked),
             tuple(item.similarity for item in ranked[:KEPT]),
             tuple(item.score for item in ranked[:KEPT]),
@@ -140,42 +148,33 @@ class QueryRanker:
 
 
 def rank_queries(
-    atlas: Atlas,
-    dataset: RetrievalSet,
-    *,
-    verify: int = 0,
-    turn: float = 0.0,
-    progress: Callable[[int, int], None] | None = None,
-) -> tuple[list[list[RankedQuery]], list[RankedQuery]]:
-    """Search all queries.
+    atlas: Atlas, dataset: RetrievalSet, *, verify: int = 0, turn: float = 0.0, first: int = 0
+) -> Iterator[RankedQuery]:
+    """Yield every search: each query at each level of judgment in turn, then the queries that are not in the database.
 
     Args:
         atlas: of the database photos.
         dataset: what is searched.
         verify: candidates verified a query; 0 for search only.
         turn: degrees counter-clockwise the queries are turned by first.
-        progress: called with the count of searches done and of all.
+        first: searches left out, as those that are done already.
 
-    Returns:
-        For each judgment of the set its queries, in order; and the queries that are not in the database.
+    Raises:
+        DatasetError: the atlas holds a photo that is not of the database.
     """
-    ranker = QueryRanker(atlas, dataset, verify=verify, turn=turn)
-    judgments, boxes = dataset.judgments, dataset.crops or (None,) * len(dataset.queries)
-    found: list[list[RankedQuery]] = [[] for _ in judgments]
-    total, done = len(dataset.queries) * len(judgments) + len(dataset.not_in_database), 0
-    for place, (query, box) in enumerate(zip(dataset.queries, boxes, strict=True)):
-        for ranked, judgment in zip(found, judgments, strict=True):
-            ranked.append(ranker.rank(query, box, judgment.junk[place] if judgment.junk else ()))
-            done += 1
-            if progress is not None:
-                progress(done, total)
-    absent = []
-    for query in dataset.not_in_database:
-        absent.append(ranker.rank(query))
-        done += 1
-        if progress is not None:
-            progress(done, total)
-    return found, absent
+    ranker, levels = QueryRanker(atlas, dataset, verify=verify, turn=turn), dataset.judgments
+    for number in range(first, num_searches(dataset)):
+        place, which = divmod(number, len(levels))
+        if place < len(dataset.queries):
+            level, box = levels[which], dataset.crops[place] if dataset.crops else None
+            yield ranker.rank(dataset.queries[place], box, level.junk[place] if level.junk else (), level.name)
+        else:
+            yield ranker.rank(dataset.not_in_database[number - len(dataset.queries) * len(levels)])
+
+
+def num_searches(dataset: RetrievalSet) -> int:
+    """Return how many searches `rank_queries` makes."""
+    return len(dataset.queries) * len(dataset.judgments) + len(dataset.not_in_database)
 
 
 def _counts(groups: Iterable[str]) -> list[int]:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -26,7 +26,7 @@ import numpy as np
 
 from placeprint.atlas import Atlas
 from placeprint.datasets.retrieval_set import Judgment, RetrievalSet
-from placeprint.errors import DatasetError, OptionError
+from placeprint.errors import DatasetError, OptionError, ShapeError
 from placeprint.evaluation.localization import localization_errors
 from placeprint.evaluation.measures import (
     BEST,
@@ -38,12 +38,14 @@ from placeprint.evaluation.measures import (
     ranking_metric,
 )
 from placeprint.evaluation.provenance import made_by
-from placeprint.evaluation.rankings import RankedQuery, rank_queries
+from placeprint.evaluation.rankings import KEPT, num_searches, rank_queries
 from placeprint.learning import comes_with_codebook, min_photos
 from placeprint.presets import load_preset
 
 CODEBOOKS = ("own", "adapted", "shipped")
 Progress = Callable[[int, int], None]
+Row = Mapping[str, Any]
+"""What JSON says of one search: see `RankedQuery.as_data`."""
 
 
 def evaluate_retrieval(
@@ -72,71 +74,92 @@ def evaluate_retrieval(
     _check(dataset)
     codebook = _codebook(preset, codebook)
     count = len(dataset.database)
+    total = count + num_searches(dataset)
     notify = progress or (lambda done, of: None)
     with tempfile.TemporaryDirectory(prefix="placeprint-") as folder:
         atlas = Atlas.create(Path(folder) / "atlas", preset)
-        searches = len(dataset.queries) * len(dataset.judgments) + len(dataset.not_in_database)
         report = atlas.add(
             [dataset.root / path for path in dataset.database],
-            progress=lambda done, _: notify(done, count + searches),
+            progress=lambda done, _: notify(done, total),
             learn=codebook == "own",
         )
         if codebook == "adapted":
             atlas.refit(adapt=True)
         told = atlas.info()
-        result = evaluate_atlas(
-            atlas, dataset, verify=verify, turn=turn, progress=lambda done, of: notify(count + done, count + of)
-        )
-    result["options"] |= {"codebook": codebook}
-    result["timing"] |= {"ms_per_photo": 1000 * report.seconds / max(report.added, 1)}
-    return (
-        {"format": 1, "protocol": dataset.protocol, "preset": preset, "dataset": dataset.name}
-        | result
-        | {
-            "dim": told.dim,
-            "bytes_per_photo": told.num_bytes / max(told.num_photos, 1),
-            "skipped_photos": len(report.skipped),
-        }
-    )
+        rows = []
+        for row in search_queries(atlas, dataset, verify=verify, turn=turn):
+            rows.append(row)
+            notify(count + len(rows), total)
+    result = measure(dataset, rows)
+    return {
+        "format": 1,
+        "protocol": dataset.protocol,
+        "preset": preset,
+        "dataset": dataset.name,
+        "options": {"verify": verify, "codebook": codebook, "turn": turn},
+        **result,
+        "timing": {"ms_per_photo": 1000 * report.seconds / max(report.added, 1)} | result["timing"],
+        "dim": told.dim,
+        "bytes_per_photo": told.num_bytes / max(told.num_photos, 1),
+        "peak_memory_mb": _peak_memory(),
+        "skipped_photos": len(report.skipped),
+        "made_by": made_by(),
+    }
 
 
-def evaluate_atlas(
-    atlas: Atlas, dataset: RetrievalSet, *, verify: int = 0, turn: float = 0.0, progress: Progress | None = None
-) -> dict[str, Any]:
-    """Return what `evaluate_retrieval` does, less what is known of making the atlas.
+def search_queries(
+    atlas: Atlas, dataset: RetrievalSet, *, verify: int = 0, turn: float = 0.0, first: int = 0
+) -> Iterator[Row]:
+    """Yield what `rank_queries` does, ready for JSON, with the whole rankings; `measure` takes all of them.
 
     Args:
         atlas: of the database photos, under their paths in the root of the set.
         dataset: what to search.
         verify: candidates verified a query; 0 for search only.
         turn: degrees counter-clockwise the queries are turned by first.
-        progress: called with searches done and their count.
+        first: searches left out, whose rows are there already.
+
+    Raises:
+        DatasetError: the atlas holds a photo that is not of the database.
+    """
+    for query in rank_queries(atlas, dataset, verify=verify, turn=turn, first=first):
+        yield query.as_data()
+
+
+def measure(dataset: RetrievalSet, rows: Sequence[Row]) -> dict[str, Any]:
+    """Return metrics, intervals, times, counts and the rows of all searches, of which the first candidates are kept.
+
+    Args:
+        dataset: what is right.
+        rows: all that `search_queries` yields, in order.
 
     Raises:
         OptionError: a metric of the set is unknown.
         DatasetError: no query has a positive.
+        ShapeError: there are not as many rows as searches.
     """
     _check(dataset)
-    ranked, absent = rank_queries(atlas, dataset, verify=verify, turn=turn, progress=progress)
+    if len(rows) != num_searches(dataset):
+        raise ShapeError(f"there must be a row for each of the {num_searches(dataset)} searches, got {len(rows)}")
+    levels, end = len(dataset.judgments), len(dataset.queries) * len(dataset.judgments)
+    ranked, absent = [rows[level:end:levels] for level in range(levels)], rows[end:]
     measured, per_query = _measure(dataset, ranked, absent)
-    queries = ranked[0]
+    right = [_is_right(row, wanted) for row, wanted in zip(ranked[0], dataset.positives, strict=True)]
     return {
-        "options": {"verify": verify, "turn": turn},
         "metrics": {name: _number(each.value) for name, each in measured.items()},
         "intervals": {name: [_number(each.low), _number(each.high)] for name, each in measured.items()},
         "per_query": per_query,
-        "timing": _timing(queries),
-        "peak_memory_mb": _peak_memory(),
+        "timing": _timing(ranked[0]),
         "database_photos": len(dataset.database),
-        "failed_queries": sum(query.error is not None for query in queries),
+        "failed_queries": sum(row["ms"] is None for row in ranked[0]),
         "queries_without_positives": sum(not wanted for wanted in dataset.positives),
-        "made_by": made_by(),
-        "queries": [
-            query.as_data() | {"right": _is_right(query, wanted)}
-            for query, wanted in zip(queries, dataset.positives, strict=True)
-        ],
-        "not_in_database": [query.as_data() | {"right": False} for query in absent],
+        "queries": [_shortened(row) | {"right": each} for row, each in zip(ranked[0], right, strict=True)],
+        "not_in_database": [_shortened(row) | {"right": False} for row in absent],
     }
+
+
+def _shortened(row: Row) -> dict[str, Any]:
+    return {**row, "ranking": row["ranking"][:KEPT]}
 
 
 def _check(dataset: RetrievalSet) -> None:
@@ -160,14 +183,14 @@ def _codebook(preset: str, codebook: str) -> str:
 
 
 def _measure(
-    dataset: RetrievalSet, ranked: Sequence[Sequence[RankedQuery]], absent: Sequence[RankedQuery]
+    dataset: RetrievalSet, ranked: Sequence[Sequence[Row]], absent: Sequence[Row]
 ) -> tuple[dict[str, Measured], dict[str, list[float | None]]]:
     """Return the metrics by name, and the values of each query where a metric is their mean."""
     measured: dict[str, Measured] = {}
     per_query: dict[str, list[float | None]] = {}
     for judgment, queries in zip(dataset.judgments, ranked, strict=True):
         kept = [place for place, wanted in enumerate(judgment.positives) if wanted]
-        rankings = [queries[place].ranking for place in kept]
+        rankings = [queries[place]["ranking"] for place in kept]
         positives = [judgment.positives[place] for place in kept]
         for metric in dataset.metrics:
             if metric in (*BEST, *LOCATED):
@@ -181,10 +204,10 @@ def _measure(
 
 
 def _measure_best(
-    dataset: RetrievalSet, judgment: Judgment, queries: Sequence[RankedQuery], absent: Sequence[RankedQuery]
+    dataset: RetrievalSet, judgment: Judgment, queries: Sequence[Row], absent: Sequence[Row]
 ) -> dict[str, Measured]:
     everyone = [*queries, *absent]
-    confidences = np.array([np.nan if each.confidence is None else each.confidence for each in everyone])
+    confidences = np.array([np.nan if each["confidence"] is None else each["confidence"] for each in everyone])
     right = np.zeros(len(everyone), bool)
     right[: len(queries)] = [_is_right(q, wanted) for q, wanted in zip(queries, judgment.positives, strict=True)]
     answerable = np.zeros(len(everyone), bool)
@@ -195,25 +218,26 @@ def _measure_best(
         places = {path: place for place, path in enumerate(dataset.database)}
         found = np.full((len(queries), 2), np.nan)
         for row, query in enumerate(queries):
-            if query.ranking:
-                found[row] = dataset.database_positions[places[query.ranking[0]]]
+            if query["ranking"]:
+                found[row] = dataset.database_positions[places[query["ranking"][0]]]
         errors = localization_errors(found, dataset.query_positions)
         measured |= {name: measure_errors(name, errors) for name in LOCATED}
     return measured
 
 
-def _is_right(query: RankedQuery, wanted: frozenset[str]) -> bool:
-    return bool(query.ranking) and query.ranking[0] in wanted
+def _is_right(row: Row, wanted: frozenset[str]) -> bool:
+    return bool(row["ranking"]) and row["ranking"][0] in wanted
 
 
-def _timing(queries: Sequence[RankedQuery]) -> dict[str, float | None]:
-    """Return medians in milliseconds, without the first query, which loads the network."""
-    parts = [query.seconds for query in queries[1:] if query.seconds is not None]
-    if not parts:
+def _timing(rows: Sequence[Row]) -> dict[str, float | None]:
+    """Return medians in milliseconds, without the first query, which loads the index."""
+    answered = [row for row in rows[1:] if row["ms"] is not None]
+    if not answered:
         return {"ms_per_query": None}
-    medians: dict[str, float | None] = {f"ms_{part}": 1000 * median(each[part] for each in parts) for part in parts[0]}
-    medians["ms_per_query"] = 1000 * median(sum(each.values()) for each in parts)
-    return medians
+    parts: dict[str, float | None] = {
+        f"ms_{part}": median(row["ms_parts"][part] for row in answered) for part in answered[0]["ms_parts"]
+    }
+    return {"ms_per_query": median(row["ms"] for row in answered)} | parts
 
 
 def _peak_memory() -> float | None:
