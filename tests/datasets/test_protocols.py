@@ -51,6 +51,14 @@ def test_a_protocol_of_ones_own(tmp_path: Path) -> None:
     dataset = read_retrieval_set(str(path), tmp_path / "data")
     assert (dataset.protocol, dataset.metrics) == ("two-3", ("recall@1",))
     assert list(dataset.positives) == [{"ref/0.jpg"}, {"ref/1.jpg"}]
+    for odd, message in (
+        ('reader = "placeprint.nothing:read"', r"has a reader 'placeprint\.nothing:read' that is not there"),
+        (reader, "lacks an option of .*: missing a required"),
+        (f"{reader}\n[options]\ntolerence = 1", "has no option 'tolerence'; did you mean 'tolerance'"),
+    ):
+        write(tmp_path, "odd.toml", *lines, odd)
+        with pytest.raises(OptionError, match=message):
+            read_retrieval_set(str(tmp_path / "odd.toml"), tmp_path)
     write(tmp_path, "bad.toml", "version = 1")
     with pytest.raises(OptionError, match="does not have the form"):
         load_protocol(str(tmp_path / "bad.toml"))

@@ -100,10 +100,15 @@ def _print_differences(differences: Mapping[str, Difference], earlier: Mapping[s
 
 
 def _in_words(name: str, value: float | None, *, unit: bool = False) -> str:
-    """Return the value of a metric: meters, a score from 0 to 4, or a share in percent."""
+    """Return the value of a metric: meters, a score from 0 to 4, or a share in percent.
+
+    Example:
+        >>> _in_words("recall@1", 0.5), _in_words("median_error_m", 3.21, unit=True), _in_words("N-S score", 3.5)
+        ('50.0', '3.2 m', '3.50')
+    """
     if value is None:
         return "none"
-    if name.endswith("_m") and name.startswith("median"):
+    if name == "median_error_m":
         return f"{value:.1f} m" if unit else f"{value:.1f}"
     if name == "N-S score":
         return f"{value:.2f}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import inspect
 import logging
 import tomllib
 from collections.abc import Callable, Mapping
@@ -69,14 +70,29 @@ class Protocol:
 
         Raises:
             DatasetError: it does not have the form.
+            OptionError: the reader is not there, or does not take the options.
         """
         folder = Path(folder)
         if not folder.is_dir():
             raise DatasetError(f"there is no folder {str(folder)!r}")
-        module, _, function = self.reader.partition(":")
-        reader: Callable[..., RetrievalSet] = getattr(importlib.import_module(module), function)
-        found = reader(folder, **self.options)
+        found = self._reader()(folder, **self.options)
         return dataclasses.replace(found, protocol=self.full_name, metrics=self.metrics, depth=self.depth)
+
+    def _reader(self) -> Callable[..., RetrievalSet]:
+        module, _, function = self.reader.partition(":")
+        try:
+            reader: Callable[..., RetrievalSet] = getattr(importlib.import_module(module), function)
+        except (ImportError, AttributeError, ValueError) as error:
+            raise OptionError(f"the protocol {self.name!r} has a reader {self.reader!r} that is not there") from error
+        known = list(inspect.signature(reader).parameters)[1:]
+        unknown = [name for name in self.options if name not in known]
+        if unknown:
+            raise OptionError(f"{self.reader!r} has no option {unknown[0]!r}; {suggest(unknown[0], known)}")
+        try:
+            inspect.signature(reader).bind(Path(), **self.options)
+        except TypeError as error:
+            raise OptionError(f"the protocol {self.name!r} lacks an option of {self.reader!r}: {error}") from error
+        return reader
 
     def differences(self, dataset: RetrievalSet) -> list[str]:
         """Say in what a set that was read differs from the published one; empty where nothing does."""
