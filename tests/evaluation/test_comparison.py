@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from placeprint.errors import DatasetError, OptionError
-from placeprint.evaluation.comparison import compare, read_result
+from placeprint.evaluation.comparison import check_comparable, compare, read_result
 
 
 def result(hits: list[float | None], aps: list[float | None], order: list[int] | None = None) -> dict[str, Any]:
@@ -37,6 +37,10 @@ def test_what_cannot_be_compared_is_refused(tmp_path: Path) -> None:
         compare(ours, ours | {"protocol": "near-25m-1"})
     with pytest.raises(DatasetError, match="1 are in one of them only"):
         compare(ours, result([1, 0, 1], [1, 0, 1]))
+    check_comparable("place-folder-1", ["1.jpg", "0.jpg"], ours)
+    with pytest.raises(DatasetError, match="1 are in one of them only"):
+        check_comparable("place-folder-1", ["0.jpg"], ours)
+    assert list(compare(result([1, 0], [None, None]), ours)) == ["recall@1"], "no query has a value of the other"
     with pytest.raises(DatasetError, match="no metric by query in common"):
         compare(ours, ours | {"per_query": {"other": [1, 0]}})
 

@@ -45,12 +45,14 @@ def evaluate(
 ) -> None:
     """Measure a preset by a protocol: recall, precision, times, bytes a photo, with 95 % intervals."""
     from placeprint.datasets.protocols import read_retrieval_set
-    from placeprint.evaluation.comparison import compare, read_result
+    from placeprint.evaluation.comparison import check_comparable, compare, read_result
     from placeprint.evaluation.retrieval import evaluate_retrieval
     from placeprint.store.files import write_atomically
 
     earlier = None if against is None else read_result(against)
     dataset = read_retrieval_set(protocol, folder)
+    if earlier is not None:
+        check_comparable(dataset.protocol, dataset.queries, earlier)
     with progress_bar("evaluating", "photos") as progress:
         result = evaluate_retrieval(dataset, preset, verify=verify, codebook=codebook, turn=turn, progress=progress)
     _print_result(result)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -50,6 +50,19 @@ def read_result(path: Path | str) -> dict[str, Any]:
     return held
 
 
+def check_comparable(protocol: str, queries: Sequence[str], earlier: Mapping[str, Any]) -> None:
+    """Check that an earlier result is of the same protocol and queries, before they are measured again.
+
+    Raises:
+        DatasetError: it is not.
+    """
+    if protocol != earlier["protocol"]:
+        raise DatasetError(f"results of the same protocol can be compared, got {protocol} and {earlier['protocol']}")
+    different = set(queries) ^ {query["query"] for query in earlier["queries"]}
+    if different:
+        raise DatasetError(f"results on the same queries can be compared; {len(different)} are in one of them only")
+
+
 def compare(result: Mapping[str, Any], earlier: Mapping[str, Any]) -> dict[str, Difference]:
     """Return how a result differs from an earlier one, in each metric that both have by query.
 
@@ -60,23 +73,18 @@ def compare(result: Mapping[str, Any], earlier: Mapping[str, Any]) -> dict[str, 
     Raises:
         DatasetError: the protocols or the queries differ, or no metric is common.
     """
-    if result["protocol"] != earlier["protocol"]:
-        raise DatasetError(
-            f"results of the same protocol can be compared, got {result['protocol']} and {earlier['protocol']}"
-        )
     ours = [query["query"] for query in result["queries"]]
+    check_comparable(result["protocol"], ours, earlier)
     places = {query["query"]: place for place, query in enumerate(earlier["queries"])}
-    if set(ours) != set(places):
-        raise DatasetError(
-            f"results on the same queries can be compared; {len(set(ours) ^ set(places))} are in one of them only"
-        )
     order = [places[query] for query in ours]
     found = {}
     for name, values in result["per_query"].items():
         if name in earlier["per_query"]:
             others = earlier["per_query"][name]
             pairs = [(a, others[place]) for a, place in zip(values, order, strict=True)]
-            found[name] = _difference(np.array([pair for pair in pairs if None not in pair], np.float64).reshape(-1, 2))
+            known = [pair for pair in pairs if None not in pair]
+            if known:
+                found[name] = _difference(np.array(known, np.float64))
     if not found:
         raise DatasetError("the two results have no metric by query in common")
     return found
