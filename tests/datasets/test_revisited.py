@@ -87,6 +87,12 @@ def test_the_matlab_file_counts_from_one(folder: Path) -> None:
         assert list(one.positives) == list(other.positives) and list(one.junk) == list(other.junk)
 
 
+def test_photos_may_lie_beside_the_truth_in_a_folder(tmp_path: Path) -> None:
+    put(tmp_path / "rparis6k", *(f"{name}.jpg" for name in (*TRUTH["imlist"], *TRUTH["qimlist"])))
+    (tmp_path / "rparis6k" / "gnd_rparis6k.pkl").write_bytes(pickle.dumps(TRUTH))
+    assert read_retrieval_set("rparis6k", tmp_path).queries == ("rparis6k/q1.jpg", "rparis6k/q2.jpg")
+
+
 def test_a_copy_that_lacks_something_is_told(folder: Path) -> None:
     (folder / "jpg" / "c.jpg").unlink()
     with pytest.raises(DatasetError, match=r"1 of 7 photos are not in .*: 'jpg/c.jpg'"):

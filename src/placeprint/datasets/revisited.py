@@ -31,7 +31,8 @@ LEVELS = {
     "hard": (("hard",), ("easy", "junk")),
 }
 """Keys of what is right and of what does not count; medium is the set's own judgment."""
-PHOTOS = ("jpg", "images", "")
+PHOTOS = ("jpg", "images")
+"""Folders of photos, the first that is there; else they lie beside the truth."""
 
 
 def read_revisited(folder: Path, *, name: str, crop: bool = True) -> RetrievalSet:
@@ -55,9 +56,9 @@ def read_revisited(folder: Path, *, name: str, crop: bool = True) -> RetrievalSe
         )
     path = folder / f"{place}gnd_{name}.pkl"
     held, first = (read_plain_pickle(path), 0) if path.is_file() else (read_mat(path.with_suffix(".mat")), 1)
-    photos = next((place + p for p in PHOTOS if (folder / place / p).is_dir() and p), place)
+    photos = next((f"{place}{each}/" for each in PHOTOS if (folder / place / each).is_dir()), place)
     try:
-        database, queries = ([f"{photos}/{each}.jpg".lstrip("/") for each in held[k]] for k in ("imlist", "qimlist"))
+        database, queries = ([f"{photos}{each}.jpg" for each in held[k]] for k in ("imlist", "qimlist"))
         truth = [_of_query(each, first, len(database)) for each in held["gnd"]]
         boxes = tuple(_box(each["bbx"]) for each in held["gnd"])
     except (KeyError, TypeError, ValueError) as error:
