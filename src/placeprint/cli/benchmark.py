@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -82,6 +82,77 @@ def matching(
             {"size": size, "keypoints": keypoints, "homography": f"{ESTIMATORS[method]}, {TOLERANCE} pixels"},
             left_out,
         )
+
+
+@app.command()
+def retrieval(
+    data: Annotated[
+        list[str],
+        typer.Option(
+            help="Place folder, or PROTOCOL=FOLDER (see placeprint datasets); may be repeated.", show_default=False
+        ),
+    ],
+    output: Annotated[
+        Path, typer.Option(help="Folder of the results, the report and what is kept for later.", show_default=False)
+    ],
+    preset: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Preset, or the path of a preset's TOML file; may be repeated. The first is what others are compared "
+            "with. By default xfeat-vlad.",
+            show_default=False,
+        ),
+    ] = None,
+    verify: Annotated[
+        list[int] | None,
+        typer.Option(
+            min=0,
+            help="Candidates verified a query, 0 for search only; may be repeated. By default 0 and 50.",
+            show_default=False,
+        ),
+    ] = None,
+    title: Annotated[str, typer.Option(help="Of the report.")] = "Retrieval benchmark",
+) -> None:
+    """Measure presets on photos and write a report; what is measured already is not measured again."""
+    from placeprint.datasets.protocols import read_retrieval_set
+    from placeprint.evaluation.benchmark import VERIFY, finished, pairs_of, run_pair
+    from placeprint.evaluation.report.page import check_packages, write_reports
+
+    check_packages()
+    datasets = [read_retrieval_set(*_protocol_and_folder(each)) for each in data]
+    results = []
+    for pair in pairs_of(preset or ["xfeat-vlad"], datasets, verify or VERIFY):
+        before = finished(pair, output)
+        with progress_bar(pair.name, "photos") as progress:
+            result = before or run_pair(pair, output, progress=progress)
+        results.append(result)
+        typer.echo(f"{pair.name}: {_outcome(result)}{', measured before' if before else ''}")
+    for path in write_reports(results, output, title=title):
+        typer.echo(f"wrote {path}")
+    failed = [result for result in results if "error" in result]
+    if failed:
+        typer.echo(f"placeprint: {len(failed)} of {len(results)} could not be measured, see above", err=True)
+        raise typer.Exit(1)
+
+
+def _protocol_and_folder(text: str) -> tuple[str | None, Path]:
+    """Return what `--data` says; a folder whose own name has an equals sign is one.
+
+    Example:
+        >>> _protocol_and_folder("clips-area=photos")[0], _protocol_and_folder("photos")[0]
+        ('clips-area', None)
+    """
+    protocol, sign, folder = text.partition("=")
+    return (None, Path(text)) if not sign or Path(text).is_dir() else (protocol, Path(folder))
+
+
+def _outcome(result: dict[str, Any]) -> str:
+    """Return one line on a result: its first metric, or its error."""
+    if "error" in result:
+        return str(result["error"])
+    name, value = next(iter(result["metrics"].items()))
+    low, high = result["intervals"][name]
+    return f"{name} {100 * value:.1f} % ({100 * low:.0f}-{100 * high:.0f})"
 
 
 COLUMNS = {

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime
 import platform
+import subprocess
+from pathlib import Path
 from typing import Any
 
 from placeprint.threads import num_cores
@@ -26,3 +28,20 @@ def made_by(**more: Any) -> dict[str, Any]:
         "machine": f"{num_cores()} cores, {platform.machine()}",
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
     } | more
+
+
+def commit() -> str | None:
+    """Return the short name of the commit of the source in use, ``-changed`` after it where files differ from it.
+
+    None where the package is not in a working copy of git, or git is not there.
+    """
+    source = Path(__file__).parents[1]
+    command = ("git", "-C", str(source), "describe", "--always", "--abbrev=12", "--exclude=*", "--dirty=-changed")
+    tracked = ("git", "-C", str(source), "ls-files", "--error-unmatch", str(Path(__file__)))
+    try:
+        subprocess.run(
+            tracked, capture_output=True, check=True
+        )  # a copy inside another project's repository is not ours
+        return subprocess.run(command, capture_output=True, check=True, text=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None

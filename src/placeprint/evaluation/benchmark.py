@@ -1,0 +1,297 @@
+"""Measure presets on photos, each pair once, and keep what was measured.
+
+    output/
+      DATASET-PRESET-VERIFIED.json   one result a pair, with its key
+      report.html, report.md         made of all results (`placeprint.evaluation.report`)
+      pictures/                      failures with their matches drawn
+      cache/                         atlases and the rows of unfinished pairs; may be deleted
+
+A pair is known by the fingerprints of preset, code, photos and rules. Its atlas is made once and serves every number of
+candidates verified; an interrupted run goes on where it was, a finished pair is not repeated, and one whose preset,
+code or photos have changed is measured anew. Indexing and searching each run in a process of their own, so that the
+peak memory is theirs alone. A pair that fails becomes a result with its error, and is tried again by the next run.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from placeprint.atlas import Atlas
+from placeprint.datasets.retrieval_set import Judgment, RetrievalSet
+from placeprint.errors import OptionError
+from placeprint.evaluation.failures import draw_failures
+from placeprint.evaluation.fingerprints import (
+    OUTSIDE,
+    SEARCHING,
+    code_fingerprint,
+    digest,
+    photos_fingerprint,
+    preset_fingerprint,
+)
+from placeprint.evaluation.isolation import Outcome, peak_memory, run_alone
+from placeprint.evaluation.metrics import first_hits
+from placeprint.evaluation.provenance import commit, made_by
+from placeprint.evaluation.rankings import num_searches
+from placeprint.evaluation.retrieval import Row, measure, search_queries
+from placeprint.presets import load_preset
+from placeprint.store.files import write_atomically
+
+Result = dict[str, Any]
+Progress = Callable[[int, int], None]
+
+VERIFY = (0, 50)
+KEPT = 50
+"""Of each ranking so many are written to the result; the metrics are those of all."""
+LISTS = ("ranking", "similarities", "scores", "inliers")
+
+
+@dataclass(frozen=True)
+class Pair:
+    """What is measured at once.
+
+    Args:
+        preset: name, or path of a TOML file.
+        dataset: photos and what is right.
+        verify: candidates verified a query; 0 for search only.
+    """
+
+    preset: str
+    dataset: RetrievalSet
+    verify: int = 0
+
+    @property
+    def method(self) -> str:
+        """What the pair is called beside others on the same photos."""
+        name = load_preset(self.preset).name
+        return f"{name}, {self.verify} verified" if self.verify else name
+
+    @property
+    def name(self) -> str:
+        """Name of the result's file, without suffix."""
+        return f"{self.dataset.name}-{load_preset(self.preset).name}-{self.verify}"
+
+    @cached_property
+    def atlas_key(self) -> str:
+        """Fingerprint of the atlas."""
+        photos = photos_fingerprint(self.dataset.root, self.dataset.database)
+        return digest(preset_fingerprint(self.preset), code_fingerprint(SEARCHING), photos)
+
+    @cached_property
+    def key(self) -> str:
+        """Fingerprint of the result."""
+        data = self.dataset
+        # all that is said of what is right; sets have no order, and the photos stand by their fingerprints
+        rules = {name: value for name, value in vars(data).items() if name not in {"root", "database"}}
+        photos = photos_fingerprint(data.root, (*data.queries, *data.not_in_database))
+        return digest(self.atlas_key, self.verify, code_fingerprint(OUTSIDE), photos, _ordered(rules))
+
+
+def pairs_of(presets: Iterable[str], datasets: Iterable[RetrievalSet], verify: Iterable[int] = VERIFY) -> list[Pair]:
+    """Return every preset with every dataset and count of verified candidates.
+
+    Raises:
+        OptionError: a preset is unknown, or two pairs have the same name.
+    """
+    numbers, presets = list(dict.fromkeys(verify)), list(presets)
+    pairs = [Pair(preset, data, number) for data in datasets for preset in presets for number in numbers]
+    names = [pair.name for pair in pairs]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise OptionError(f"two pairs are called {twice[0]!r}; give each preset and folder once, by different names")
+    return pairs
+
+
+def run_benchmark(
+    presets: Iterable[str],
+    datasets: Iterable[RetrievalSet],
+    output: Path | str,
+    *,
+    verify: Iterable[int] = VERIFY,
+    progress: Progress | None = None,
+) -> list[Result]:
+    """Measure every pair that is not measured yet; return all results in order, ready for a report.
+
+    Args:
+        presets: names, or paths of TOML files.
+        datasets: what to search; each folder has another name.
+        output: folder of the results.
+        verify: counts of candidates verified a query; 0 for search only.
+        progress: called with photos done and their count, pair by pair.
+
+    Raises:
+        OptionError: a preset is unknown, or two pairs have the same name.
+        AtlasWriteError: the output cannot be written.
+    """
+    return [run_pair(pair, Path(output), progress=progress) for pair in pairs_of(presets, datasets, verify)]
+
+
+def finished(pair: Pair, output: Path) -> Result | None:
+    """Return the result of a pair that is measured already and still holds, else None."""
+    try:
+        result: Result = json.loads((output / f"{pair.name}.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return result if result.get("key") == pair.key and "error" not in result else None
+
+
+def run_pair(pair: Pair, output: Path, *, progress: Progress | None = None) -> Result:
+    """Return the result of a pair, measured now if it is not measured yet; arguments as `run_benchmark`."""
+    before = finished(pair, output)
+    if before is not None:
+        return before
+    notify = progress or (lambda done, total: None)
+    total = len(pair.dataset.database) + num_searches(pair.dataset)
+    cache = output / "cache" / f"{pair.dataset.name}-{load_preset(pair.preset).name}-{pair.atlas_key}"
+    indexed = _indexed(pair, cache, lambda done, _: notify(done, total))
+    found: Outcome[Result] = Outcome(None, indexed.error, indexed.peak_bytes)
+    if indexed.result is not None:
+        found = run_alone(
+            search_pair, pair, cache, output, progress=lambda done, _: notify(len(pair.dataset.database) + done, total)
+        )
+    result = _result(pair, indexed, found)
+    write_atomically(output / f"{pair.name}.json", (json.dumps(result, allow_nan=False) + "\n").encode())
+    return result
+
+
+def _indexed(pair: Pair, cache: Path, progress: Progress) -> Outcome[Result]:
+    """Return what indexing took, now or when it was done."""
+    notes = cache / "indexing.json"
+    try:
+        known: Result = json.loads(notes.read_text(encoding="utf-8"))
+        return Outcome(known, None, known.pop("peak_bytes"))
+    except (OSError, ValueError):
+        outcome = run_alone(index_pair, pair, cache, progress=progress)
+    if outcome.result is not None:
+        data = outcome.result | {"peak_bytes": outcome.peak_bytes}
+        write_atomically(notes, (json.dumps(data) + "\n").encode())
+    return outcome
+
+
+def index_pair(pair: Pair, cache: Path, progress: Progress | None = None) -> Result:
+    """Make the atlas of a pair, or go on with it; runs in a process of its own.
+
+    Returns:
+        Milliseconds a photo of those described now (None when none was), bytes a photo, values of a descriptor, and
+        the count of photos skipped.
+    """
+    atlas = Atlas.open_or_create(cache / "atlas", pair.preset)
+    report = atlas.add([pair.dataset.root / path for path in pair.dataset.database], progress=progress)
+    told = atlas.info()
+    return {
+        "ms_per_photo": 1000 * report.seconds / report.added if report.added else None,
+        "bytes_per_photo": told.num_bytes / max(told.num_photos, 1),
+        "dim": told.dim,
+        "codebook": told.codebook,
+        "skipped_photos": len(report.skipped),
+    }
+
+
+def search_pair(pair: Pair, cache: Path, output: Path, progress: Progress | None = None) -> Result:
+    """Search every query of a pair and measure; goes on after the rows that are there; runs in a process of its own."""
+    data, kept = pair.dataset, cache / f"queries-{pair.key}.jsonl"
+    rows = _whole_lines(kept)
+    kept.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    atlas = Atlas.open(cache / "atlas")
+    with kept.open("a", encoding="utf-8") as file:
+        for row in search_queries(atlas, data, verify=pair.verify, first=len(rows)):
+            file.write(json.dumps(row) + "\n")
+            file.flush()
+            rows.append(dict(row))
+            if progress is not None:
+                progress(len(rows), num_searches(data))
+    peak = peak_memory()  # before pictures are drawn
+    measured = measure(data, rows)
+    details = details_of(data, rows)
+    failures = draw_failures(atlas, load_preset(pair.preset).components, data, details, output, pair.name)
+    kept.unlink()
+    return measured | {"peak_bytes": peak, "queries": details, "failures": failures}
+
+
+def details_of(data: RetrievalSet, rows: Sequence[Row]) -> list[Result]:
+    """Return the rows of the queries with what is right, by the set's own judgment, rankings cut to `KEPT`.
+
+    Args:
+        data: what is right.
+        rows: all that `search_queries` yields, in order.
+
+    Returns:
+        Each row with ``num_positives``, ``right`` (whether the first candidate is), ``ranked_right`` (the same of each
+        kept), ``first_hit`` (rank of the first right one from 0, None when none is ranked) and ``first_right`` (its
+        path, or that of one that is not ranked).
+    """
+    levels = len(data.judgments)
+    details = []
+    for row, wanted in zip(rows[: len(data.queries) * levels : levels], data.positives, strict=True):
+        ranking = row["ranking"]
+        hit = float(first_hits([ranking], [wanted])[0])
+        found = hit < len(ranking)
+        details.append(
+            {**row}
+            | {name: row[name][:KEPT] for name in LISTS}
+            | {
+                "num_positives": len(wanted),
+                "right": hit == 0,
+                "ranked_right": [photo in wanted for photo in ranking[:KEPT]],
+                "first_hit": int(hit) if found else None,
+                "first_right": ranking[int(hit)] if found else min(wanted, default=None),
+            }
+        )
+    return details
+
+
+def _result(pair: Pair, indexed: Outcome[Result], found: Outcome[Result]) -> Result:
+    """Return the result as it is written."""
+    data = pair.dataset
+    head = {
+        "format": 1,
+        "key": pair.key,
+        "method": pair.method,
+        "preset": load_preset(pair.preset).name,
+        "dataset": data.name,
+        "protocol": data.protocol,
+        "root": str(data.root.resolve()),
+        "options": {"verify": pair.verify, "codebook": "own", "turn": 0.0},
+        "counts": {"database": len(data.database), "queries": len(data.queries)},
+        "made_by": made_by(commit=commit()),
+    }
+    if indexed.result is None or found.result is None:
+        return head | {"error": found.error}
+    notes, measured = dict(indexed.result), dict(found.result)
+    timing = {"ms_per_photo": notes.pop("ms_per_photo")} | measured.pop("timing")
+    memory = {"index_bytes": indexed.peak_bytes, "search_bytes": measured.pop("peak_bytes")}
+    return head | notes | {"timing": timing, "memory": memory} | measured
+
+
+def _whole_lines(path: Path) -> list[Result]:
+    """Return the rows of a file whose last line may be cut off; none where there is no file."""
+    rows: list[Result] = []
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return rows
+    for line in lines:
+        try:
+            rows.append(json.loads(line))
+        except ValueError:
+            break
+    return rows
+
+
+def _ordered(value: object) -> object:
+    """Return a value that JSON can say: sets as sorted lists, arrays as lists, judgments by their fields."""
+    if isinstance(value, Judgment):
+        return _ordered(vars(value))
+    if isinstance(value, dict):
+        return {str(key): _ordered(each) for key, each in value.items()}
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, set | frozenset):
+        return sorted(map(str, value))
+    return [_ordered(each) for each in value] if isinstance(value, Sequence) and not isinstance(value, str) else value

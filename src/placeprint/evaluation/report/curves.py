@@ -1,0 +1,133 @@
+"""The figures of a report, drawn by matplotlib, as SVG that stands inside a page.
+
+Colors are those of Okabe and Ito, which color-blind people can tell apart; methods beyond eight repeat them with other
+dashes and marks. Points are labeled by the number of the method in the table. Texts stay texts.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from placeprint.evaluation.metrics import recall_at
+from placeprint.evaluation.report.comparison import Comparison, Row
+
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#5D5D5D", "#8C510A")
+DASHES = ("-", "--", ":", "-.")
+MARKS = ("o", "s", "^", "D")
+MAX_RANK = 20
+SIZE = (5.6, 3.9)
+"""Inches."""
+NO_ORIGIN = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+
+
+def recall_figure(comparison: Comparison) -> str:
+    """Return recall@k of every method, k from 1 to 20."""
+
+    def draw(axes: Any) -> None:
+        ks = np.arange(1, MAX_RANK + 1)
+        for row in comparison.measured:
+            queries = [query for query in row.result["queries"] if query["num_positives"]]
+            ranks = (query["first_hit"] for query in queries)
+            hits = np.array([np.inf if rank is None else rank for rank in ranks], np.float64)
+            axes.plot(ks, [100 * recall_at(hits, int(k)) for k in ks], label=_label(row), **_style(row))
+        axes.set(xlabel="k", ylabel="recall@k, %", xlim=(1, MAX_RANK), xticks=[1, 5, 10, 15, 20])
+
+    return _figure(draw, legend=True)
+
+
+def precision_recall_figure(comparison: Comparison) -> str:
+    """Return precision against recall of the queries' first answers, by falling score."""
+
+    def draw(axes: Any) -> None:
+        for row in comparison.measured:
+            curve = row.precision_recall
+            if curve is not None and len(curve.recall):
+                line = _style(row) | {"marker": ""}
+                axes.plot(100 * curve.recall, 100 * curve.precision, drawstyle="steps-post", **line)
+        axes.set(xlabel="recall, %", ylabel="precision, %", xlim=(0, 100), ylim=(0, 102))
+
+    return _figure(draw)
+
+
+def trade_figure(comparison: Comparison, cost: str, label: str, factor: float = 1.0) -> str:
+    """Return recall@1 against a cost, with the Pareto front; empty where no method tells its cost.
+
+    Args:
+        comparison: of the methods.
+        cost: a name that `Row.value` knows.
+        label: of the axis.
+        factor: what costs are multiplied by.
+    """
+    found = [(row, row.value(cost), row.value("recall@1")) for row in comparison.measured]
+    points = [(row, factor * price, 100 * recall) for row, price, recall in found if price and recall is not None]
+    if not points:
+        return ""
+
+    def draw(axes: Any) -> None:
+        from placeprint.evaluation.pareto import pareto_front
+
+        on_front = pareto_front([price for _, price, _ in points], [recall for _, _, recall in points])
+        front = sorted((price, recall) for (_, price, recall), on_it in zip(points, on_front, strict=True) if on_it)
+        axes.step(*zip(*front, strict=True), where="post", color="#9AA0A6", linewidth=1, zorder=1)
+        for row, price, recall in points:
+            style = _style(row)
+            axes.scatter([price], [recall], s=46, color=style["color"], marker=style["marker"], zorder=2)
+            axes.annotate(str(row.number), (price, recall), (5, 4), textcoords="offset points", fontsize=9)
+        axes.set(xlabel=label, ylabel="recall@1, %", xscale="log")
+        _plain_ticks(axes, [price for _, price, _ in points])
+        axes.margins(0.08, 0.1)
+
+    return _figure(draw)
+
+
+def _plain_ticks(axes: Any, prices: Sequence[float]) -> None:
+    """Label a logarithmic axis by plain numbers, few enough to be read."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    wide = max(prices) > 30 * min(prices)
+    axes.xaxis.set_major_locator(LogLocator(subs=(1,) if wide else (1, 2, 5)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.4g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+
+
+def _figure(draw: Callable[[Any], None], *, legend: bool = False) -> str:
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    settings = {
+        "svg.fonttype": "none",
+        "svg.hashsalt": "placeprint",
+        "font.family": "sans-serif",
+        "font.size": 10,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.grid": True,
+        "grid.color": "#E3E6EA",
+        "axes.edgecolor": "#5F6368",
+        "axes.axisbelow": True,
+    }
+    with mpl.rc_context(settings):
+        figure = Figure(figsize=SIZE, layout="constrained")
+        axes = figure.subplots()
+        draw(axes)
+        if legend:
+            axes.legend(loc="lower right", fontsize=8, frameon=False)
+        stream = io.StringIO()
+        figure.savefig(stream, format="svg", metadata=NO_ORIGIN)
+    text = stream.getvalue()
+    return text[text.index("<svg") :]
+
+
+def _style(row: Row) -> dict[str, Any]:
+    """Return color, dash and mark of a method, by its number."""
+    index, turn = (row.number - 1) % len(COLORS), (row.number - 1) // len(COLORS)
+    dash, mark = DASHES[turn % len(DASHES)], MARKS[turn % len(MARKS)]
+    return {"color": COLORS[index], "linestyle": dash, "marker": mark, "markersize": 3.5, "linewidth": 1.6}
+
+
+def _label(row: Row) -> str:
+    return f"{row.number}  {row.method}"
