@@ -37,6 +37,7 @@ bench: setup
 	$(BIN)/python benchmarks/accuracy/short.py
 	$(BIN)/python benchmarks/accuracy/training.py runs/grocery
 	$(BIN)/python benchmarks/accuracy/tower.py runs/tower
+	$(BIN)/python benchmarks/accuracy/protocols.py
 	$(BIN)/python benchmarks/accuracy/verdicts.py
 	$(BIN)/python benchmarks/accuracy/pair_verdicts.py
 	$(BIN)/python benchmarks/accuracy/best_matches.py

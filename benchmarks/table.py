@@ -397,6 +397,39 @@ def exported() -> list[str]:
     return lines
 
 
+def protocols() -> list[str]:
+    """Return the lines of the table of the default preset by protocol."""
+    result: dict[str, Any] = json.loads((HERE / "results" / "protocols.json").read_text())
+    made = result["made_by"]
+    lines = [
+        f"`python benchmarks/accuracy/protocols.py`, {made['date']}, {made['machine']}: "
+        f"`{result['rows'][0]['preset']}`, own codebook; in brackets the 95 % interval; p is of the difference in "
+        "recall@1 from the search alone.",
+        "",
+        "| photos | protocol | verified | queries | recall@1 | p | mAP | auc_pr | recall_at_100_precision |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for row in result["rows"]:
+        test = row.get("against_search", {}).get("recall@1")
+        absent = f" + {row['not_in_database']} not in it" if row["not_in_database"] else ""
+        cells = [
+            row["dataset"],
+            f"`{row['protocol']}`",
+            str(row["options"]["verify"]) if row["options"]["verify"] else "search only",
+            f"{row['queries']}{absent}",
+            _with_interval(row, "recall@1"),
+            "-" if test is None else f"{test['p']:.2g}",
+            *(_with_interval(row, name) for name in ("mAP", "auc_pr", "recall_at_100_precision")),
+        ]
+        lines.append("| " + " | ".join(cells) + " |")
+    return lines
+
+
+def _with_interval(row: dict[str, Any], name: str) -> str:
+    low, high = row["intervals"][name]
+    return f"{100 * row['metrics'][name]:.1f} ({100 * low:.0f}-{100 * high:.0f})"
+
+
 def _percent(row: dict[str, Any], *names: str) -> str:
     return " / ".join("-" if row[name] is None else f"{100 * row[name]:.0f}" for name in names)
 
@@ -475,6 +508,7 @@ def main() -> None:
         **{METHODS / f"{page}.md": of_method(words) for page, words in PAGES.items()},
         METHODS / "vlad.md": [*of_method(("vlad",)), "", *vlad_time()],
         **{METHODS / f"{name}.md": indexes((name,)) for name in ("sq", "pq", "ivf")},
+        HERE.parent / "docs" / "evaluation.md": protocols(),
         HERE.parent / "docs" / "exporting.md": exported(),
         HERE.parent / "docs" / "training.md": tower(),
         METHODS / "netvlad.md": [*netvlad(), "", *of_method(("netvlad",))],

@@ -114,15 +114,23 @@ def test_evaluate_writes_the_documented_json(folder: Path, tmp_path: Path) -> No
     assert done.returncode == 0, done.stderr
     result = json.loads(path.read_text())
     assert (result["format"], result["preset"], result["dataset"]) == (1, "sift-vlad", "places")
-    assert result["metrics"] == {"recall@1": 1, "recall@5": 1, "recall@10": 1, "recall@20": 1, "mAP": 1}
+    assert result["protocol"] == "place-folder-1"
+    ranked = {"recall@1": 1, "recall@5": 1, "recall@10": 1, "recall@20": 1, "mAP": 1}
+    assert {name: result["metrics"][name] for name in ranked} == ranked
     assert result["intervals"]["recall@1"] == [1, 1]
+    assert result["per_query"]["mAP"] == [1, 1, None]
+    assert 0 < result["metrics"]["auc_pr"] <= 1 and result["metrics"]["recall_at_100_precision"] in {0, 0.5, 1}
     assert result["queries_without_positives"] == 1
     query = result["queries"][2]
     assert query["query"] == "queries/2.png" and query["ranking"][0] == "database/2.png"
     assert len(query["ranking"]) == len(query["scores"]) == len(query["inliers"]) == 9
     assert query["scores"] == sorted(query["scores"], reverse=True)
-    assert result["timing"]["ms_per_query"] > 0
+    assert result["timing"]["ms_per_query"] > 0 and result["peak_memory_mb"] > 50
     assert "recall@1" in done.stdout
+    options = ["--preset", "sift-vlad", "--against", path, "--protocol", "place-folder"]
+    again = run("evaluate", tmp_path / "places", *options)
+    assert again.returncode == 0, again.stderr
+    assert "McNemar" in again.stdout and "difference from sift-vlad, verify 5" in again.stdout
 
 
 @pytest.mark.parametrize(
@@ -133,6 +141,9 @@ def test_evaluate_writes_the_documented_json(folder: Path, tmp_path: Path) -> No
         (["index", "nothing", "--into", "a", "--preset", "sift-vlad"], "there is no file or folder 'nothing'"),
         (["index", ".", "--into", "a", "--preset", "sift"], "no preset called 'sift'; known: cgd, fusion, "),
         (["evaluate", "."], "is not a place folder: it has no folder database/"),
+        (["evaluate", ".", "--protocol", "tokyo"], "no protocol called 'tokyo'; did you mean 'tokyo247'? Known: "),
+        (["evaluate", ".", "--protocol", "roxford5k"], "has no gnd_roxford5k.pkl, nor gnd_roxford5k.mat"),
+        (["evaluate", ".", "--against", "none.json"], "cannot read 'none.json' as a result"),
     ],
 )
 def test_errors_are_one_line(arguments: list[str], message: str, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from placeprint import registry
-from placeprint.cli.reference import command_reference
+from placeprint.cli.reference import command_reference, protocol_reference
 from placeprint.presets import preset_names
 
 ROOT = Path(__file__).parents[1]
@@ -27,7 +27,7 @@ WITH_PYTHON = sorted(
         *METHODS.glob("*.md"),
         *(
             ROOT / "docs" / f"{name}.md"
-            for name in ("matching", "inspecting", "exporting", "training", "training-losses")
+            for name in ("datasets", "evaluation", "matching", "inspecting", "exporting", "training", "training-losses")
         ),
     ]
 )
@@ -45,6 +45,10 @@ def python_blocks(document: Path) -> list[str]:
 
 def test_the_command_line_reference_is_current() -> None:
     assert (ROOT / "docs" / "cli.md").read_text() == command_reference(), "run: make docs"
+
+
+def test_the_tables_of_protocols_are_current() -> None:
+    assert protocol_reference() in (ROOT / "docs" / "datasets.md").read_text(), "run: make docs"
 
 
 @pytest.mark.parametrize("name", COMPONENTS)

@@ -64,7 +64,10 @@ def main() -> None:
         result = evaluate_retrieval(
             dataset, run["preset"], verify=run["verify"], codebook=run["codebook"], turn=run["turn"]
         )
-        for query in result["queries"]:  # the first twenty say it all; the whole rankings are megabytes
+        for query in (
+            *result["queries"],
+            *result["not_in_database"],
+        ):  # the first twenty say it all; the whole rankings are megabytes
             for key in ("ranking", "similarities", "scores", "inliers"):
                 query[key] = query[key][:20]
         (RESULTS / f"{name}.json").write_text(json.dumps(result, allow_nan=False) + "\n")

@@ -6,7 +6,7 @@ The one place where the stages meet; ARCHITECTURE.md draws the way of a photo th
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -279,7 +279,13 @@ class Atlas:
         )
 
     def search(
-        self, photo: Path | str | bytes | Image, *, top: int = 5, verify: int = 50, turns: bool = True
+        self,
+        photo: Path | str | bytes | Image,
+        *,
+        top: int = 5,
+        verify: int = 50,
+        turns: bool = True,
+        without: Collection[str] = (),
     ) -> Answer:
         """Say which place a photo shows.
 
@@ -288,6 +294,7 @@ class Atlas:
             top: candidates returned.
             verify: candidates checked by geometry, the most similar first; 0 for search only.
             turns: describe the photo in further turns when nothing is confirmed upright.
+            without: photos of the atlas that are no candidates, by their paths in it; others are ignored.
 
         Raises:
             PhotoError: the photo cannot be used.
@@ -297,7 +304,7 @@ class Atlas:
         if not len(self):
             features = self._describer.features(image)[0]
             return Answer((), features, 0.0, {"describe": 0.0, "search": 0.0, "verify": 0.0})
-        return self._searcher.search(image, self._describer, top=top, verify=verify, turns=turns)
+        return self._searcher.search(image, self._describer, top=top, verify=verify, turns=turns, without=without)
 
     def _refresh(self) -> None:
         """See what other processes wrote, and use the codebook that made the stored descriptors."""

@@ -246,6 +246,24 @@ def resize(image: Image, size: tuple[int, int]) -> Image:
     return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC), np.uint8)
 
 
+def crop_image(image: Image, box: tuple[float, float, float, float]) -> Image:
+    """Cut out the part between left, top, right and bottom, rounded to pixels and kept within the image.
+
+    Raises:
+        PhotoError: less than 16 pixels of a side are left.
+
+    Example:
+        >>> crop_image(np.zeros((100, 200, 3), np.uint8), (10.4, 20, 500, 60)).shape
+        (40, 190, 3)
+    """
+    height, width = image.shape[:2]
+    left, right = (min(max(round(edge), 0), width) for edge in (box[0], box[2]))
+    top, bottom = (min(max(round(edge), 0), height) for edge in (box[1], box[3]))
+    if min(right - left, bottom - top) < MIN_SIDE:
+        raise PhotoError(f"the box {box} leaves less than {MIN_SIDE} pixels of a picture of {width} x {height}")
+    return np.ascontiguousarray(image[top:bottom, left:right])
+
+
 def turn_image(image: Image, degrees: float) -> Image:
     """Turn an image counter-clockwise; the canvas grows to hold all of it, black where nothing was.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -14,7 +14,7 @@ from placeprint.features.turning import TURNS
 from placeprint.presets import Tables
 from placeprint.store import Store
 from placeprint.threads import one_core_for_products
-from placeprint.types import Answer, Evidence, Image, Index, LocalFeatures, Ranking, Verification, Verifier
+from placeprint.types import Answer, Evidence, Ids, Image, Index, LocalFeatures, Ranking, Verification, Verifier
 from placeprint.verification.rerank import ranking_scores
 
 CACHE_PHOTOS = 500
@@ -34,9 +34,12 @@ class Searcher:
         self._tables = tables
         self._verifier: Verifier = component(tables, "verifier")
         self._index: tuple[int, Index] | None = None
+        self._ids: tuple[int, dict[str, int]] | None = None
         self._features: OrderedDict[int, LocalFeatures] = OrderedDict()
 
-    def search(self, image: Image, describer: Describer, *, top: int, verify: int, turns: bool) -> Answer:
+    def search(
+        self, image: Image, describer: Describer, *, top: int, verify: int, turns: bool, without: Collection[str] = ()
+    ) -> Answer:
         """Say which place an image shows; arguments as `Atlas.search`.
 
         Args:
@@ -45,20 +48,22 @@ class Searcher:
             top: candidates returned.
             verify: candidates checked by geometry.
             turns: whether to try other turns when nothing is confirmed.
+            without: paths of photos that are no candidates.
         """
         with one_core_for_products():
-            best = self._look(image, describer, 0, top, verify)
+            left_out = self._ids_of(without)
+            best = self._look(image, describer, 0, top, verify, left_out)
             seconds = dict(best.seconds)
             for stage in TURNS if turns and verify else ():
                 if best.best is not None:
                     break
                 for degrees in stage:
-                    answer = self._look(image, describer, degrees, top, verify)
+                    answer = self._look(image, describer, degrees, top, verify, left_out)
                     seconds = {part: spent + answer.seconds[part] for part, spent in seconds.items()}
                     best = max(best, answer, key=_certainty)
         return replace(best, seconds=seconds)
 
-    def _look(self, image: Image, describer: Describer, degrees: float, top: int, verify: int) -> Answer:
+    def _look(self, image: Image, describer: Describer, degrees: float, top: int, verify: int, left_out: Ids) -> Answer:
         """Search the image turned by so many degrees."""
         began = time.perf_counter()
         features = describer.turned_features(image, degrees)
@@ -68,7 +73,11 @@ class Searcher:
             )
         descriptor = describer.descriptor(features)
         described = time.perf_counter()
-        ranking = self._current_index(describer).search(descriptor[None], max(top, verify))[0]
+        wanted = max(top, verify)
+        ranking = self._current_index(describer).search(descriptor[None], wanted + len(left_out))[0]
+        if len(left_out):
+            kept = np.flatnonzero(~np.isin(ranking.ids, left_out))[:wanted]
+            ranking = Ranking(ranking.ids[kept], ranking.scores[kept])
         searched = time.perf_counter()
         checks = self._verifier.verify(features[0], self._read(describer, ranking.ids[:verify].tolist()))
         evidence = self._evidence(ranking, checks)[:top]
@@ -109,6 +118,15 @@ class Searcher:
             self._index = (self._store.version, index)
             self._features.clear()
         return self._index[1]
+
+    def _ids_of(self, paths: Collection[str]) -> Ids:
+        """Return the ids of the photos at some paths, of those that are in the store."""
+        if not paths:
+            return np.zeros(0, np.int64)
+        if self._ids is None or self._ids[0] != self._store.version:
+            self._ids = (self._store.version, {record.path: i for i, record in self._store.usable().items()})
+        known = self._ids[1]
+        return np.array([known[path] for path in paths if path in known], np.int64)
 
     def _read(self, describer: Describer, ids: Sequence[int]) -> list[LocalFeatures]:
         """Return the stored features of photos, from memory where they are."""

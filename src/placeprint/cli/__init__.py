@@ -11,6 +11,7 @@ import typer
 
 from placeprint.cli import (
     benchmark,
+    datasets,
     demo,
     evaluate,
     export,
@@ -43,6 +44,7 @@ for verb in (index, search, match, inspect, info, remove, refit, learn, train, e
     app.command()(getattr(verb, verb.__name__.rpartition(".")[2]))
 
 app.add_typer(benchmark.app, name="benchmark")
+app.add_typer(datasets.app, name="datasets")
 
 
 def _print_version(value: bool) -> None:

@@ -1,4 +1,4 @@
-"""The command line as Markdown, for the documentation."""
+"""The command line and the protocols as Markdown, for the documentation."""
 
 from __future__ import annotations
 
@@ -29,6 +29,8 @@ def _commands(group: Any, path: str) -> list[tuple[str, Any]]:
     found = []
     for name, command in group.commands.items():
         whole = f"{path} {name}"
+        if getattr(command, "invoke_without_command", False):
+            found.append((whole, command))
         found += _commands(command, whole) if hasattr(command, "commands") else [(whole, command)]
     return found
 
@@ -39,3 +41,18 @@ def _parameter(parameter: Any) -> str:
     flags = ", ".join(f"`{flag}`" for flag in [*parameter.opts, *parameter.secondary_opts])
     shown = parameter.show_default and parameter.default not in {None, False}
     return f"- {flags}: {parameter.help}{f' Default: {parameter.default}.' if shown else ''}"
+
+
+def protocol_reference() -> str:
+    """Return Markdown with every protocol: counts, rule, metrics, the files expected, source and where to get them."""
+    from placeprint.datasets.protocols import load_protocol, protocol_names
+
+    protocols = [load_protocol(name) for name in protocol_names()]
+    lines = ["| protocol | what it is | queries | database | right, left out | metrics |", "|---|---|---|---|---|---|"]
+    for each in protocols:
+        counts = " | ".join("open" if count is None else f"{count:,}" for count in (each.queries, each.database))
+        metrics = ", ".join(each.metrics)
+        lines.append(f"| `{each.full_name}` | {each.title} | {counts} | {each.rule} | {metrics} |")
+    lines += ["", "| protocol | files in the folder | source | where to get them |", "|---|---|---|---|"]
+    lines += [f"| `{each.name}` | {each.layout} | {each.source} | {each.where or 'your own'} |" for each in protocols]
+    return "\n".join(lines) + "\n"

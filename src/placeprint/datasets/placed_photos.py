@@ -108,17 +108,21 @@ class PlacedPhotos:
         )
 
 
-def read_gps_folder(folder: Path | str) -> PlacedPhotos:
+def read_gps_folder(folder: Path | str, paths: Sequence[str] | None = None) -> PlacedPhotos:
     """Read photos with GPS in their EXIF, each folder a sequence; times are given where all photos have one.
 
     Photos without GPS and those that cannot be read are left out, with a warning in the log that counts them.
+
+    Args:
+        folder: what the paths are relative to.
+        paths: of the photos; None for all below the folder.
 
     Raises:
         DatasetError: no photo has GPS, or they are too far apart for one plane (see `utm`).
     """
     folder = Path(folder)
-    paths, degrees, times, unplaced = [], [], [], []
-    for path in photos_below(folder):
+    placed, degrees, times, unplaced = [], [], [], []
+    for path in photos_below(folder) if paths is None else paths:
         try:
             photo = read_photo(folder / path)
         except PhotoError as error:
@@ -127,10 +131,10 @@ def read_gps_folder(folder: Path | str) -> PlacedPhotos:
         if photo.location is None:
             unplaced.append(f"{path}: no GPS")
             continue
-        paths.append(path)
+        placed.append(path)
         degrees.append(photo.location)
         times.append(None if photo.taken is None else _seconds(photo.taken))
-    if not paths:
+    if not placed:
         raise DatasetError(
             f"none of {len(unplaced)} photos in {str(folder)!r} has GPS in its EXIF: {first_few(unplaced)}"
         )
@@ -141,9 +145,9 @@ def read_gps_folder(folder: Path | str) -> PlacedPhotos:
     known = [time for time in times if time is not None]
     return PlacedPhotos(
         folder,
-        tuple(paths),
+        tuple(placed),
         utm(np.array(degrees))[0],
-        _numbered([path.rpartition("/")[0] for path in paths]),
+        _numbered([path.rpartition("/")[0] for path in placed]),
         times=np.array(known) if len(known) == len(times) else None,
     )
 
@@ -195,17 +199,21 @@ def read_position_csv(
     )
 
 
-def read_utm_names(folder: Path | str) -> PlacedPhotos:
+def read_utm_names(folder: Path | str, paths: Sequence[str] | None = None) -> PlacedPhotos:
     """Read photos named ``@east@north...``, meters of UTM; each folder is a sequence.
 
     Longer names go on with ``@zone@letter@latitude@longitude``. Where the zones differ, meters cannot be compared, so
     positions are made anew from the degrees. The field of time, ``YYYYMMDD_hhmmss``, is read where all names have one.
 
+    Args:
+        folder: what the paths are relative to.
+        paths: of the photos; None for all below the folder.
+
     Raises:
         DatasetError: there is no photo, a name has another form, or zones differ and there are no degrees.
     """
     folder = Path(folder)
-    paths = photos_below(folder)
+    paths = photos_below(folder) if paths is None else list(paths)
     names = [Path(path).name.split("@") for path in paths]
     for path, fields in zip(paths, names, strict=True):
         if len(fields) < 4 or fields[0] or not (_is_number(fields[1]) and _is_number(fields[2])):

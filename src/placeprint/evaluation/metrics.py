@@ -2,7 +2,8 @@
 
 A query counts for recall@k when one of its positives is among the first k (the place-recognition convention,
 Arandjelovic et al., CVPR 2016). Average precision is the mean, over all positives, of the precision at the
-rank of each (a positive that is not in the ranking counts 0). Queries without positives are left out of both.
+rank of each (a positive that is not in the ranking counts 0). Queries without positives are left out of both. The
+measures of particular benchmarks are in `revisited`, `class_retrieval`, `precision_recall` and `localization`.
 
 The intervals are percentile bootstrap intervals over queries (Efron 1979): with 101 queries a recall of 0.85
 is known to about 0.07, which a table without intervals hides.
@@ -15,7 +16,7 @@ from collections.abc import Callable, Collection, Hashable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from placeprint.errors import ShapeError
+from placeprint.errors import OptionError, ShapeError
 
 Values = NDArray[np.float64]
 
@@ -50,24 +51,55 @@ def recall_at(hits: Values, k: int) -> float:
     return float(np.mean(hits < k)) if len(hits) else float("nan")
 
 
-def average_precisions(rankings: Sequence[Sequence[Hashable]], positives: Sequence[Collection[Hashable]]) -> Values:
-    """Return the average precision of each query; every query needs a positive.
+def positive_ranks(
+    rankings: Sequence[Sequence[Hashable]], positives: Sequence[Collection[Hashable]]
+) -> list[NDArray[np.int64]]:
+    """Return the ranks (from 0, rising) of each query's positives that are ranked; every query needs a positive.
 
     Raises:
         ShapeError: the two do not have the same length, or a query has no positive.
 
     Example:
-        >>> average_precisions([["a", "x", "b"]], [{"a", "b"}]).round(3).tolist()
-        [0.833]
+        >>> [ranks.tolist() for ranks in positive_ranks([["a", "x", "b"]], [{"a", "b", "c"}])]
+        [[0, 2]]
     """
     _check(rankings, positives)
     if any(not wanted for wanted in positives):
         raise ShapeError("each query needs at least one positive; leave out those without")
+    return [
+        np.flatnonzero(np.array([photo in wanted for photo in ranking], bool))
+        for ranking, wanted in zip(rankings, positives, strict=True)
+    ]
+
+
+def average_precisions(
+    rankings: Sequence[Sequence[Hashable]], positives: Sequence[Collection[Hashable]], at: int | None = None
+) -> Values:
+    """Return the average precision of each query; every query needs a positive.
+
+    Args:
+        rankings: of each query, best first.
+        positives: of each query.
+        at: only the first so many of a ranking count, and at most so many positives are asked for, which is mAP@100 of
+            Google Landmarks v2 (Weyand et al., CVPR 2020, equation 2); None for the whole ranking.
+
+    Raises:
+        ShapeError: the two do not have the same length, or a query has no positive.
+        OptionError: `at` is less than 1.
+
+    Example:
+        >>> average_precisions([["a", "x", "b"]], [{"a", "b"}]).round(3).tolist()
+        [0.833]
+        >>> average_precisions([["a", "x", "b"]], [{"a", "b"}], at=1).tolist()
+        [1.0]
+    """
+    if at is not None and at < 1:
+        raise OptionError(f"at must be at least 1, got {at}")
     values = []
-    for ranking, wanted in zip(rankings, positives, strict=True):
-        relevant = np.array([photo in wanted for photo in ranking], bool)
-        precision = np.cumsum(relevant) / np.arange(1, len(relevant) + 1)
-        values.append(float(precision[relevant].sum()) / len(wanted))
+    for ranks, wanted in zip(positive_ranks(rankings, positives), positives, strict=True):
+        near = ranks if at is None else ranks[ranks < at]
+        asked = len(wanted) if at is None else min(len(wanted), at)
+        values.append(float(np.sum(np.arange(1, len(near) + 1) / (near + 1))) / asked)
     return np.array(values, np.float64)
 
 

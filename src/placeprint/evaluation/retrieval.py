@@ -3,32 +3,49 @@
 The atlas holds the database photos only. Its codebook is, by name, ``"own"``: learnt
 from the database photos, as any atlas of enough photos does; ``"adapted"``: the package's, adapted to them, as a
 small atlas does; ``"shipped"``: what comes with the preset, unchanged, which is all there is for presets that never
-learn. Queries are never learnt from. Each query ranks the whole database, less its junk; with ``verify`` the first so
-many are re-ranked by geometry. Recall and mAP leave out queries without positives, whose count is reported. Database
-photos that cannot be used are missing from every ranking; queries that cannot be used count as failed.
+learn. Queries are never learnt from. Each query ranks the database, as deep as the protocol's metrics look, less its
+junk; with ``verify`` the first so many are re-ranked by geometry. Metrics of rankings leave out queries without
+positives, whose count is reported. Database photos that cannot be used are missing from every ranking; queries that
+cannot be used count as failed.
+
+Beside the protocol's metrics stand those of the best candidates: precision against recall, where queries without
+positives and those that are not in the database count as places that should not be found; and the error in meters where
+it is known where the photos were taken.
 """
 
 from __future__ import annotations
 
+import sys
 import tempfile
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+import numpy as np
+
 from placeprint.atlas import Atlas
-from placeprint.datasets.retrieval_set import RetrievalSet
-from placeprint.errors import DatasetError, OptionError, PhotoError
-from placeprint.evaluation.metrics import average_precisions, bootstrap_interval, first_hits, recall_at
+from placeprint.datasets.retrieval_set import Judgment, RetrievalSet
+from placeprint.errors import DatasetError, OptionError, ShapeError
+from placeprint.evaluation.localization import localization_errors
+from placeprint.evaluation.measures import (
+    BEST,
+    LOCATED,
+    Measured,
+    measure_best,
+    measure_errors,
+    measure_rankings,
+    ranking_metric,
+)
 from placeprint.evaluation.provenance import made_by
-from placeprint.images import normalized, read_image, turn_image
+from placeprint.evaluation.rankings import KEPT, num_searches, rank_queries
 from placeprint.learning import comes_with_codebook, min_photos
 from placeprint.presets import load_preset
-from placeprint.types import Answer
 
-RANKS = (1, 5, 10, 20)
 CODEBOOKS = ("own", "adapted", "shipped")
+Progress = Callable[[int, int], None]
+Row = Mapping[str, Any]
+"""What JSON says of one search: see `RankedQuery.as_data`."""
 
 
 def evaluate_retrieval(
@@ -38,7 +55,7 @@ def evaluate_retrieval(
     verify: int = 0,
     codebook: str = "own",
     turn: float = 0.0,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Return metrics, intervals, times and rankings, ready for JSON.
 
@@ -51,19 +68,13 @@ def evaluate_retrieval(
         progress: called with photos done, database and queries, and their count.
 
     Raises:
-        OptionError: ``codebook`` is none of them, or the preset ships none.
+        OptionError: ``codebook`` is none of them, the preset ships none, or a metric of the set is unknown.
         DatasetError: no query has a positive.
     """
-    if codebook not in CODEBOOKS:
-        raise OptionError(f"no codebook called {codebook!r}; known: {', '.join(CODEBOOKS)}")
-    if not any(dataset.positives):
-        raise DatasetError(f"no query of {dataset.name!r} has a positive; recall cannot be measured")
-    tables = load_preset(preset).components
-    if min_photos(tables) is None:
-        codebook = "shipped"
-    if codebook != "own" and not comes_with_codebook(tables):
-        raise OptionError(f"the preset {preset!r} ships no codebook; measure it with the codebook 'own'")
-    total = len(dataset.database) + len(dataset.queries)
+    _check(dataset)
+    codebook = _codebook(preset, codebook)
+    count = len(dataset.database)
+    total = count + num_searches(dataset)
     notify = progress or (lambda done, of: None)
     with tempfile.TemporaryDirectory(prefix="placeprint-") as folder:
         atlas = Atlas.create(Path(folder) / "atlas", preset)
@@ -75,74 +86,170 @@ def evaluate_retrieval(
         if codebook == "adapted":
             atlas.refit(adapt=True)
         told = atlas.info()
-        answers: list[Answer | None] = []
-        for done, query in enumerate(dataset.queries, start=1):
-            answers.append(_search(atlas, dataset.root / query, verify, turn))
-            notify(len(dataset.database) + done, total)
-    root = str(normalized(dataset.root))
-    junk = dataset.junk or (frozenset(),) * len(dataset.queries)
-    queries = [
-        _as_data(query, answer, root, ignored)
-        for query, answer, ignored in zip(dataset.queries, answers, junk, strict=True)
-    ]
-    metrics, intervals = _measure(dataset, [row["ranking"] for row in queries])
-    times = [sum(answer.seconds.values()) for answer in answers[1:] if answer is not None]
+        rows = []
+        for row in search_queries(atlas, dataset, verify=verify, turn=turn):
+            rows.append(row)
+            notify(count + len(rows), total)
+    result = measure(dataset, rows)
     return {
         "format": 1,
         "protocol": dataset.protocol,
         "preset": preset,
         "dataset": dataset.name,
         "options": {"verify": verify, "codebook": codebook, "turn": turn},
-        "metrics": metrics,
-        "intervals": intervals,
-        "timing": {
-            "ms_per_photo": 1000 * report.seconds / max(report.added, 1),
-            "ms_per_query": 1000 * median(times) if times else None,
-        },
+        **result,
+        "timing": {"ms_per_photo": 1000 * report.seconds / max(report.added, 1)} | result["timing"],
         "dim": told.dim,
         "bytes_per_photo": told.num_bytes / max(told.num_photos, 1),
+        "peak_memory_mb": _peak_memory(),
         "skipped_photos": len(report.skipped),
-        "failed_queries": sum(answer is None for answer in answers),
-        "queries_without_positives": sum(not wanted for wanted in dataset.positives),
         "made_by": made_by(),
-        "queries": queries,
     }
 
 
-def _search(atlas: Atlas, path: Path, verify: int, turn: float) -> Answer | None:
-    try:
-        image = read_image(path)
-        return atlas.search(turn_image(image, turn) if turn else image, top=len(atlas), verify=verify)
-    except PhotoError:
-        return None
+def search_queries(
+    atlas: Atlas, dataset: RetrievalSet, *, verify: int = 0, turn: float = 0.0, first: int = 0
+) -> Iterator[Row]:
+    """Yield what `rank_queries` does, ready for JSON, with the whole rankings; `measure` takes all of them.
+
+    Args:
+        atlas: of the database photos, under their paths in the root of the set.
+        dataset: what to search.
+        verify: candidates verified a query; 0 for search only.
+        turn: degrees counter-clockwise the queries are turned by first.
+        first: searches left out, whose rows are there already.
+
+    Raises:
+        DatasetError: the atlas holds a photo that is not of the database.
+    """
+    for query in rank_queries(atlas, dataset, verify=verify, turn=turn, first=first):
+        yield query.as_data()
 
 
-def _as_data(query: str, answer: Answer | None, root: str, junk: frozenset[str]) -> dict[str, Any]:
-    found = answer.evidence if answer is not None else ()
-    named = [(Path(item.path).relative_to(root).as_posix(), item) for item in found]
-    evidence = [item for path, item in named if path not in junk]
+def measure(dataset: RetrievalSet, rows: Sequence[Row]) -> dict[str, Any]:
+    """Return metrics, intervals, times, counts and the rows of all searches, of which the first candidates are kept.
+
+    Args:
+        dataset: what is right.
+        rows: all that `search_queries` yields, in order.
+
+    Raises:
+        OptionError: a metric of the set is unknown.
+        DatasetError: no query has a positive.
+        ShapeError: there are not as many rows as searches.
+    """
+    _check(dataset)
+    if len(rows) != num_searches(dataset):
+        raise ShapeError(f"there must be a row for each of the {num_searches(dataset)} searches, got {len(rows)}")
+    levels, end = len(dataset.judgments), len(dataset.queries) * len(dataset.judgments)
+    ranked, absent = [rows[level:end:levels] for level in range(levels)], rows[end:]
+    measured, per_query = _measure(dataset, ranked, absent)
+    right = [_is_right(row, wanted) for row, wanted in zip(ranked[0], dataset.positives, strict=True)]
     return {
-        "query": query,
-        "turn": answer.turn if answer is not None else None,
-        "ranking": [path for path, _ in named if path not in junk],
-        "similarities": [round(item.similarity, 5) for item in evidence],
-        "scores": [round(item.score, 5) for item in evidence],
-        "inliers": [item.num_inliers for item in evidence],
+        "metrics": {name: _number(each.value) for name, each in measured.items()},
+        "intervals": {name: [_number(each.low), _number(each.high)] for name, each in measured.items()},
+        "per_query": per_query,
+        "timing": _timing(ranked[0]),
+        "database_photos": len(dataset.database),
+        "failed_queries": sum(row["ms"] is None for row in ranked[0]),
+        "queries_without_positives": sum(not wanted for wanted in dataset.positives),
+        "queries": [_shortened(row) | {"right": each} for row, each in zip(ranked[0], right, strict=True)],
+        "not_in_database": [_shortened(row) | {"right": False} for row in absent],
     }
+
+
+def _shortened(row: Row) -> dict[str, Any]:
+    return {**row, "ranking": row["ranking"][:KEPT]}
+
+
+def _check(dataset: RetrievalSet) -> None:
+    for name in dataset.metrics:
+        if name not in (*BEST, *LOCATED):
+            ranking_metric(name)
+    if not any(dataset.positives):
+        raise DatasetError(f"no query of {dataset.name!r} has a positive; recall cannot be measured")
+
+
+def _codebook(preset: str, codebook: str) -> str:
+    """Return the codebook that is used where one is asked for."""
+    if codebook not in CODEBOOKS:
+        raise OptionError(f"no codebook called {codebook!r}; known: {', '.join(CODEBOOKS)}")
+    tables = load_preset(preset).components
+    if min_photos(tables) is None:
+        codebook = "shipped"
+    if codebook != "own" and not comes_with_codebook(tables):
+        raise OptionError(f"the preset {preset!r} ships no codebook; measure it with the codebook 'own'")
+    return codebook
 
 
 def _measure(
-    dataset: RetrievalSet, rankings: list[list[str]]
-) -> tuple[dict[str, float], dict[str, tuple[float, float]]]:
-    pairs = [(r, wanted) for r, wanted in zip(rankings, dataset.positives, strict=True) if wanted]
-    kept = [ranking for ranking, _ in pairs]
-    positives = [wanted for _, wanted in pairs]
-    hits, precisions = first_hits(kept, positives), average_precisions(kept, positives)
-    metrics: dict[str, float] = {}
-    intervals: dict[str, tuple[float, float]] = {}
-    for k in RANKS:
-        metrics[f"recall@{k}"] = recall_at(hits, k)
-        intervals[f"recall@{k}"] = bootstrap_interval(hits, partial(recall_at, k=k))
-    metrics["mAP"] = float(precisions.mean()) if len(precisions) else float("nan")
-    intervals["mAP"] = bootstrap_interval(precisions, lambda values: float(values.mean()))
-    return metrics, intervals
+    dataset: RetrievalSet, ranked: Sequence[Sequence[Row]], absent: Sequence[Row]
+) -> tuple[dict[str, Measured], dict[str, list[float | None]]]:
+    """Return the metrics by name, and the values of each query where a metric is their mean."""
+    measured: dict[str, Measured] = {}
+    per_query: dict[str, list[float | None]] = {}
+    for judgment, queries in zip(dataset.judgments, ranked, strict=True):
+        kept = [place for place, wanted in enumerate(judgment.positives) if wanted]
+        rankings = [queries[place]["ranking"] for place in kept]
+        positives = [judgment.positives[place] for place in kept]
+        for metric in dataset.metrics:
+            if metric in (*BEST, *LOCATED):
+                continue
+            name = f"{metric} {judgment.name}".rstrip()
+            measured[name] = found = measure_rankings(metric, rankings, positives)
+            values = dict(zip(kept, [] if found.per_query is None else found.per_query.tolist(), strict=True))
+            per_query[name] = [values.get(place) for place in range(len(queries))]
+    measured |= _measure_best(dataset, dataset.judgments[0], ranked[0], absent)
+    return measured, per_query
+
+
+def _measure_best(
+    dataset: RetrievalSet, judgment: Judgment, queries: Sequence[Row], absent: Sequence[Row]
+) -> dict[str, Measured]:
+    everyone = [*queries, *absent]
+    confidences = np.array([np.nan if each["confidence"] is None else each["confidence"] for each in everyone])
+    right = np.zeros(len(everyone), bool)
+    right[: len(queries)] = [_is_right(q, wanted) for q, wanted in zip(queries, judgment.positives, strict=True)]
+    answerable = np.zeros(len(everyone), bool)
+    answerable[: len(queries)] = [bool(wanted) for wanted in judgment.positives]
+    names = dict.fromkeys((*(name for name in dataset.metrics if name in BEST), "auc_pr", "recall_at_100_precision"))
+    measured = {name: measure_best(name, confidences, right, answerable) for name in names}
+    if dataset.database_positions is not None and dataset.query_positions is not None:
+        places = {path: place for place, path in enumerate(dataset.database)}
+        found = np.full((len(queries), 2), np.nan)
+        for row, query in enumerate(queries):
+            if query["ranking"]:
+                found[row] = dataset.database_positions[places[query["ranking"][0]]]
+        errors = localization_errors(found, dataset.query_positions)
+        measured |= {name: measure_errors(name, errors) for name in LOCATED}
+    return measured
+
+
+def _is_right(row: Row, wanted: frozenset[str]) -> bool:
+    return bool(row["ranking"]) and row["ranking"][0] in wanted
+
+
+def _timing(rows: Sequence[Row]) -> dict[str, float | None]:
+    """Return medians in milliseconds, without the first query, which loads the index."""
+    answered = [row for row in rows[1:] if row["ms"] is not None]
+    if not answered:
+        return {"ms_per_query": None}
+    parts: dict[str, float | None] = {
+        f"ms_{part}": median(row["ms_parts"][part] for row in answered) for part in answered[0]["ms_parts"]
+    }
+    return {"ms_per_query": median(row["ms"] for row in answered)} | parts
+
+
+def _peak_memory() -> float | None:
+    """Return the most memory the process has held so far in MB (10^6 bytes), None where the system does not say."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return float(peak if sys.platform == "darwin" else peak * 1024) / 1e6
+
+
+def _number(value: float) -> float | None:
+    """Return a value as JSON can hold it."""
+    return value if np.isfinite(value) else None

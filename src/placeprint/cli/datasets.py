@@ -1,0 +1,104 @@
+"""``placeprint datasets``: the protocols, where their photos are to be had, and whether a copy is whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from placeprint.cli.output import console, print_json
+
+SHOWN = 5
+"""Photos that are named of many that are missing or broken."""
+
+app = typer.Typer(
+    help="List the protocols of `evaluate`; `show` tells where to get the photos and what files are expected.",
+    invoke_without_command=True,
+)
+
+
+@app.callback()
+def datasets(context: typer.Context, json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """List the protocols of `evaluate`, with the counts of the published sets."""
+    if context.invoked_subcommand is not None:
+        return
+    from rich.table import Table
+
+    from placeprint.datasets.protocols import load_protocol, protocol_names
+
+    protocols = [load_protocol(name) for name in protocol_names()]
+    if json:
+        print_json([_as_data(protocol.name) for protocol in protocols])
+        return
+    columns = ("protocol", "what it is", "queries", "database", "first metric")
+    table = Table(*columns, title="Protocols", title_justify="left")
+    for each in protocols:
+        counts = (f"{count:,}" if count is not None else "" for count in (each.queries, each.database))
+        table.add_row(each.full_name, each.title, *counts, each.metrics[0])
+    console().print(table, highlight=False)
+
+
+@app.command()
+def show(
+    name: Annotated[str, typer.Argument(help="Protocol.", show_default=False)],
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Tell all about a protocol: rule, source, where to get the photos, files expected."""
+    data = _as_data(name)
+    if json:
+        print_json(data)
+        return
+    from rich.table import Table
+
+    table = Table(show_header=False, title=str(data["protocol"]), title_justify="left")
+    for key, value in data.items():
+        if value and key != "protocol":
+            table.add_row(key, ", ".join(value) if isinstance(value, tuple) else str(value))
+    console().print(table, highlight=False, markup=False)
+
+
+@app.command()
+def check(
+    name: Annotated[str, typer.Argument(help="Protocol.", show_default=False)],
+    folder: Annotated[Path, typer.Argument(help="Folder of the copy.", show_default=False)],
+    sample: Annotated[int, typer.Option(min=0, help="Photos that are read, to see whether they can be.")] = 50,
+) -> None:
+    """Check a copy on disk: its form, its counts, that every photo is there, and that some can be read.
+
+    The exit status is 1 when something is amiss.
+    """
+    from placeprint.datasets.local_copy import check_copy
+
+    report = check_copy(name, folder, sample=sample)
+    typer.echo(
+        f"{report.protocol}: {report.queries:,} queries, {report.database:,} database photos; "
+        f"{report.positives:.1f} right photos a query, {report.without_positives:,} queries without one"
+    )
+    for difference in report.differences:
+        typer.echo(f"differs: {difference}")
+    for what, paths in (("missing", report.missing), ("broken", [f"{path}: {why}" for path, why in report.broken])):
+        for path in paths[:SHOWN]:
+            typer.echo(f"{what}: {path}")
+        if len(paths) > SHOWN:
+            typer.echo(f"{what}: {len(paths) - SHOWN:,} more")
+    typer.echo(f"{report.read} photos were read; the copy is {'whole' if report.whole else 'not as published'}")
+    if not report.whole:
+        raise typer.Exit(1)
+
+
+def _as_data(name: str) -> dict[str, str | int | tuple[str, ...] | None]:
+    from placeprint.datasets.protocols import load_protocol
+
+    protocol = load_protocol(name)
+    return {
+        "protocol": protocol.full_name,
+        "title": protocol.title,
+        "rule": protocol.rule,
+        "source": protocol.source,
+        "where": protocol.where,
+        "layout": protocol.layout,
+        "queries": protocol.queries,
+        "database": protocol.database,
+        "metrics": protocol.metrics,
+    }

@@ -1,0 +1,163 @@
+"""Protocols: the rules that make a benchmark number, each a TOML file of this folder, named and versioned.
+
+The same photos give other numbers under other rules: which queries, which database, what counts as right. So the name
+and the version of the protocol stand in every result, and a rule that changes is a new version.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import inspect
+import logging
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from placeprint.datasets.retrieval_set import METRICS, RetrievalSet
+from placeprint.errors import DatasetError, OptionError
+from placeprint.named_toml import SUFFIX, read_named, shipped_names
+from placeprint.registry import suggest
+
+logger = logging.getLogger(__name__)
+
+DEFAULT = "place-folder"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Protocol:
+    """What is known of a protocol.
+
+    Args:
+        name: without the version.
+        version: counted from 1; another rule is another version.
+        title: what it measures, in a few words.
+        source: paper, or program, whose rule it is.
+        where: where the photos are to be had; empty for one's own.
+        layout: files that are expected in the folder.
+        rule: what is right, what is left out.
+        reader: ``"module:function"``, called with the folder and the options.
+        options: of the reader.
+        metrics: names of what is measured, the first is the one that is quoted.
+        depth: ranks that the metrics look at; None for the whole database.
+        queries: count of queries in the published set, None where it is open.
+        database: count of photos that are searched there, None where it is open.
+    """
+
+    name: str
+    version: int
+    title: str
+    source: str
+    layout: str
+    rule: str
+    reader: str
+    where: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    metrics: tuple[str, ...] = METRICS
+    depth: int | None = None
+    queries: int | None = None
+    database: int | None = None
+
+    @property
+    def full_name(self) -> str:
+        """Name and version, as results carry it."""
+        return f"{self.name}-{self.version}"
+
+    def read(self, folder: Path | str) -> RetrievalSet:
+        """Read a folder by this protocol.
+
+        Raises:
+            DatasetError: it does not have the form.
+            OptionError: the reader is not there, or does not take the options.
+        """
+        folder = Path(folder)
+        if not folder.is_dir():
+            raise DatasetError(f"there is no folder {str(folder)!r}")
+        found = self._reader()(folder, **self.options)
+        return dataclasses.replace(found, protocol=self.full_name, metrics=self.metrics, depth=self.depth)
+
+    def _reader(self) -> Callable[..., RetrievalSet]:
+        module, _, function = self.reader.partition(":")
+        try:
+            reader: Callable[..., RetrievalSet] = getattr(importlib.import_module(module), function)
+        except (ImportError, AttributeError, ValueError) as error:
+            raise OptionError(f"the protocol {self.name!r} has a reader {self.reader!r} that is not there") from error
+        known = list(inspect.signature(reader).parameters)[1:]
+        unknown = [name for name in self.options if name not in known]
+        if unknown:
+            raise OptionError(f"{self.reader!r} has no option {unknown[0]!r}; {suggest(unknown[0], known)}")
+        try:
+            inspect.signature(reader).bind(Path(), **self.options)
+        except TypeError as error:
+            raise OptionError(f"the protocol {self.name!r} lacks an option of {self.reader!r}: {error}") from error
+        return reader
+
+    def differences(self, dataset: RetrievalSet) -> list[str]:
+        """Say in what a set that was read differs from the published one; empty where nothing does."""
+        told = []
+        for what, expected, got in (
+            ("queries", self.queries, len(dataset.queries)),
+            ("database photos", self.database, len(dataset.database)),
+        ):
+            if expected is not None and expected != got:
+                told.append(f"{got:,} {what}, the published set has {expected:,}")
+        return told
+
+
+def protocol_names() -> list[str]:
+    """List the protocols by name, sorted."""
+    return shipped_names(__name__)
+
+
+def load_protocol(name: str) -> Protocol:
+    """Read a protocol by its name, with or without the version, or from the path of a TOML file.
+
+    Raises:
+        OptionError: there is none, it has another version, or the file lacks something.
+
+    Example:
+        >>> load_protocol("place-folder").full_name, load_protocol("place-folder-1").full_name
+        ('place-folder-1', 'place-folder-1')
+    """
+    known = protocol_names()
+    wanted, _, version = name.rpartition("-")
+    versioned = name not in known and wanted in known and version.isdecimal()
+    if not name.endswith(SUFFIX) and not versioned and name not in known:
+        raise OptionError(f"no protocol called {name!r}; {suggest(name, known)}, or the path of a .toml file")
+    stem, _, text = read_named(wanted if versioned else name, __name__, "protocol")
+    try:
+        values = tomllib.loads(text)
+        values["metrics"] = tuple(values.get("metrics", METRICS))
+        protocol = Protocol(name=stem, **values)
+    except (tomllib.TOMLDecodeError, TypeError) as error:
+        raise OptionError(f"the protocol {name!r} does not have the form of one: {error}") from error
+    if versioned and int(version) != protocol.version:
+        raise OptionError(f"the protocol {wanted!r} has the version {protocol.version} here, not {version}")
+    return protocol
+
+
+def read_retrieval_set(protocol: str | None, folder: Path | str) -> RetrievalSet:
+    """Read a folder by a protocol.
+
+    A warning in the log tells where the counts are not those of the published set.
+
+    Args:
+        protocol: name, with or without its version, or path of a TOML file; None for a place folder.
+        folder: where the photos are.
+
+    Raises:
+        OptionError: there is no such protocol.
+        DatasetError: the folder does not have the form.
+    """
+    chosen = load_protocol(protocol or DEFAULT)
+    try:
+        dataset = chosen.read(folder)
+    except DatasetError as error:
+        if protocol is None:
+            raise DatasetError(f"{error}; for another form name its protocol, see: placeprint datasets") from error
+        raise
+    for difference in chosen.differences(dataset):
+        logger.warning("%s in %s has %s", chosen.full_name, folder, difference)
+    return dataset

@@ -1,0 +1,99 @@
+"""Two results on the same queries: by how much does one differ, and could it be chance?"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from placeprint.errors import DatasetError, OptionError
+from placeprint.evaluation.paired import mcnemar, paired_bootstrap, permutation_test
+
+
+class Difference(NamedTuple):
+    """How a result differs from an earlier one in a metric.
+
+    Args:
+        queries: that both have a value for.
+        difference: mean of this less the earlier one.
+        low: end of its 95 % paired bootstrap interval.
+        high: other end.
+        p: two-sided p-value that the two are equally good.
+        test: ``"McNemar, exact"`` for metrics that are hit or miss, else ``"permutation"``.
+    """
+
+    queries: int
+    difference: float
+    low: float
+    high: float
+    p: float
+    test: str
+
+
+def read_result(path: Path | str) -> dict[str, Any]:
+    """Read the JSON that an evaluation wrote.
+
+    Raises:
+        OptionError: there is no such file, or it holds something else.
+    """
+    try:
+        held = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise OptionError(f"cannot read {str(path)!r} as a result ({error})") from error
+    if not isinstance(held, dict) or held.get("format") != 1 or "queries" not in held:
+        raise OptionError(f"{str(path)!r} is no result of placeprint evaluate")
+    if "per_query" not in held:
+        raise OptionError(f"{str(path)!r} has no values by query, it is of an older placeprint; measure it again")
+    return held
+
+
+def check_comparable(protocol: str, queries: Sequence[str], earlier: Mapping[str, Any]) -> None:
+    """Check that an earlier result is of the same protocol and queries, before they are measured again.
+
+    Raises:
+        DatasetError: it is not.
+    """
+    if protocol != earlier["protocol"]:
+        raise DatasetError(f"results of the same protocol can be compared, got {protocol} and {earlier['protocol']}")
+    different = set(queries) ^ {query["query"] for query in earlier["queries"]}
+    if different:
+        raise DatasetError(f"results on the same queries can be compared; {len(different)} are in one of them only")
+
+
+def compare(result: Mapping[str, Any], earlier: Mapping[str, Any]) -> dict[str, Difference]:
+    """Return how a result differs from an earlier one, in each metric that both have by query.
+
+    Args:
+        result: of `retrieval.evaluate_retrieval`.
+        earlier: another, of the same protocol and queries.
+
+    Raises:
+        DatasetError: the protocols or the queries differ, or no metric is common.
+    """
+    ours = [query["query"] for query in result["queries"]]
+    check_comparable(result["protocol"], ours, earlier)
+    places = {query["query"]: place for place, query in enumerate(earlier["queries"])}
+    order = [places[query] for query in ours]
+    found = {}
+    for name, values in result["per_query"].items():
+        if name in earlier["per_query"]:
+            others = earlier["per_query"][name]
+            pairs = [(a, others[place]) for a, place in zip(values, order, strict=True)]
+            known = [pair for pair in pairs if None not in pair]
+            if known:
+                found[name] = _difference(np.array(known, np.float64))
+    if not found:
+        raise DatasetError("the two results have no metric by query in common")
+    return found
+
+
+def _difference(pairs: np.ndarray[tuple[int, int], np.dtype[np.float64]]) -> Difference:
+    difference, low, high = paired_bootstrap(pairs[:, 0], pairs[:, 1])
+    if np.isin(pairs, (0.0, 1.0)).all():
+        p, test = mcnemar(pairs[:, 0] > 0, pairs[:, 1] > 0), "McNemar, exact"
+    else:
+        p, test = permutation_test(pairs[:, 0], pairs[:, 1]), "permutation"
+    return Difference(len(pairs), difference, low, high, p, test)

@@ -1,0 +1,46 @@
+"""How many meters off an answer is: the best candidate's position against the query's.
+
+The place of a query is taken to be that of its best candidate, as is done without pose estimation. Reported are the
+median and the shares within 25 m, the usual radius of place recognition (Torii et al., CVPR 2015), and within 5 m. An
+unanswered query is infinitely far off, so it counts in all of them.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from placeprint.errors import ShapeError
+
+Values = NDArray[np.float64]
+
+
+def localization_errors(found: Values, truth: Values) -> Values:
+    """Return ``(n,)`` distances in meters, ``inf`` where nothing was found.
+
+    Args:
+        found: ``(n, 2)`` positions of the best candidates, (east, north) in meters; NaN where there is none.
+        truth: ``(n, 2)`` positions of the queries, in the same plane.
+
+    Raises:
+        ShapeError: the shapes are others, or a true position is not finite.
+
+    Example:
+        >>> localization_errors(np.array([[3.0, 4.0], [np.nan, np.nan]]), np.zeros((2, 2))).tolist()
+        [5.0, inf]
+    """
+    found, truth = np.asarray(found, np.float64), np.asarray(truth, np.float64)
+    if truth.ndim != 2 or truth.shape[1] != 2 or found.shape != truth.shape or not np.isfinite(truth).all():
+        raise ShapeError(f"positions must be (n, 2) twice, those of queries finite, got {found.shape}, {truth.shape}")
+    errors = np.hypot(*(found - truth).T)
+    return np.where(np.isnan(errors), np.inf, errors)
+
+
+def share_within(errors: Values, meters: float) -> float:
+    """Return the share of errors of at most so many meters, NaN without queries.
+
+    Example:
+        >>> share_within(np.array([4.0, 25.0, np.inf]), 25)
+        0.6666666666666666
+    """
+    return float(np.mean(errors <= meters)) if len(errors) else float("nan")

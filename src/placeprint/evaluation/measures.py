@@ -1,0 +1,137 @@
+"""The metrics of protocols, by name.
+
+Of a ranking, as means over the queries that have a positive:
+
+| name | what it is |
+|---|---|
+| `recall@K` | a positive is among the first K |
+| `mAP`, `mAP@K` | average precision, of the whole ranking or of its first K |
+| `mAP trapezoidal`, `mP@K` | as revisited Oxford and Paris and Holidays are measured |
+| `MAP@R`, `R-precision` | of the first R, a query's count of positives |
+| `N-S score` | positives among the first four, from 0 to 4 |
+
+Of the best candidates of all queries together: `auc_pr`, `recall_at_100_precision` and `micro-AP`, see
+`precision_recall`; and, where positions are known, `median_error_m`, `within_5_m` and `within_25_m`, see
+`localization`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence, Set
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from placeprint.errors import OptionError
+from placeprint.evaluation.class_retrieval import average_precisions_at_r, ns_scores, r_precisions
+from placeprint.evaluation.localization import share_within
+from placeprint.evaluation.metrics import average_precisions, bootstrap_interval, first_hits
+from placeprint.evaluation.precision_recall import precision_recall
+from placeprint.evaluation.revisited import revisited_precisions, trapezoidal_average_precisions
+
+Values = NDArray[np.float64]
+Rankings = Sequence[Sequence[str]]
+Positives = Sequence[Set[str]]
+
+RANKING: dict[str, Callable[[Rankings, Positives], Values]] = {
+    "mAP": average_precisions,
+    "mAP trapezoidal": trapezoidal_average_precisions,
+    "MAP@R": average_precisions_at_r,
+    "R-precision": r_precisions,
+    "N-S score": ns_scores,
+}
+AT_K: dict[str, Callable[[Rankings, Positives, int], Values]] = {
+    "recall": lambda rankings, positives, k: (first_hits(rankings, positives) < k).astype(np.float64),
+    "mAP": average_precisions,
+    "mP": revisited_precisions,
+}
+BEST = ("auc_pr", "recall_at_100_precision", "micro-AP")
+LOCATED = ("median_error_m", "within_5_m", "within_25_m")
+
+
+class Measured(NamedTuple):
+    """A metric.
+
+    Args:
+        value: of all queries; NaN where there was nothing to measure.
+        low: end of its 95 % bootstrap interval.
+        high: other end.
+        per_query: ``(n,)`` values whose mean it is, or None where it is no mean.
+    """
+
+    value: float
+    low: float
+    high: float
+    per_query: Values | None = None
+
+
+def ranking_metric(name: str) -> Callable[[Rankings, Positives], Values]:
+    """Return what gives the values of a metric of rankings, query by query.
+
+    Raises:
+        OptionError: there is no such metric.
+
+    Example:
+        >>> ranking_metric("recall@1")([["a", "b"], ["c"]], [{"b"}, {"c"}]).tolist()
+        [0.0, 1.0]
+    """
+    if name in RANKING:
+        return RANKING[name]
+    found = re.fullmatch(r"(\w+)@([1-9]\d*)", name)
+    if found and found[1] in AT_K:
+        at, k = AT_K[found[1]], int(found[2])
+        return lambda rankings, positives: at(rankings, positives, k)
+    raise OptionError(
+        f"no metric called {name!r}; known: {', '.join((*RANKING, *(f'{each}@K' for each in AT_K), *BEST, *LOCATED))}"
+    )
+
+
+def measure_rankings(name: str, rankings: Rankings, positives: Positives) -> Measured:
+    """Measure rankings of queries that each have a positive.
+
+    Raises:
+        OptionError: there is no such metric.
+    """
+    values = ranking_metric(name)(rankings, positives)
+    return _mean(values)
+
+
+def measure_best(name: str, confidences: Values, right: NDArray[np.bool_], answerable: NDArray[np.bool_]) -> Measured:
+    """Measure the best candidates of all queries by `precision_recall`.
+
+    Args:
+        name: one of `BEST`.
+        confidences: ``(n,)`` of the best candidates, NaN for queries without an answer.
+        right: ``(n,)`` whether they are right.
+        answerable: ``(n,)`` whether the query's place is in the database.
+    """
+
+    def statistic(rows: Values) -> float:
+        answered = ~np.isnan(rows[:, 0])
+        curve = precision_recall(rows[answered, 0], rows[answered, 1] > 0, int(rows[:, 2].sum()))
+        return curve.recall_at_full_precision if name == "recall_at_100_precision" else curve.area
+
+    rows = np.column_stack([confidences, right, answerable]).astype(np.float64)
+    return Measured(statistic(rows), *bootstrap_interval(rows, statistic))
+
+
+def measure_errors(name: str, errors: Values) -> Measured:
+    """Measure the errors in meters of all queries by `localization`; name is one of `LOCATED`."""
+    if name == "median_error_m":
+        return Measured(_median(errors), *bootstrap_interval(errors, _median))
+    share = partial(share_within, meters=float(name.split("_")[1]))
+    return Measured(share(errors), *bootstrap_interval(errors, share))
+
+
+def _mean(values: Values) -> Measured:
+    if not len(values):
+        return Measured(float("nan"), float("nan"), float("nan"), values)
+    return Measured(float(values.mean()), *bootstrap_interval(values, lambda drawn: float(drawn.mean())), values)
+
+
+def _median(errors: Values) -> float:
+    """The lower of the two middle errors of an even count, as the mean of a finite and an infinite one is no error."""
+    return float(np.quantile(errors, 0.5, method="lower")) if len(errors) else float("nan")

@@ -1,0 +1,126 @@
+"""Is one method better than another, on the same queries?
+
+Two methods measured on the same queries err on mostly the same ones, so their difference is known far better than their
+intervals suggest. What is compared is query by query:
+
+- *McNemar's test* (Psychometrika 12, 1947), exact: of the queries that only one of two methods answers, each should be
+  either's with probability 1/2 if both were equally good.
+- *Paired bootstrap*: the interval of the mean difference, queries drawn with replacement (Efron 1979).
+- *Permutation test*: if both were equally good, the sign of each query's difference would be chance (Fisher 1935;
+  Smucker et al., CIKM 2007, recommend it for average precision). The p-value counts the observed signs among the
+  drawn ones, so it is never 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from placeprint.errors import ShapeError
+
+Values = NDArray[np.float64]
+
+CHUNK = 1 << 22
+"""Numbers drawn at once."""
+
+
+def mcnemar(hits_a: Sequence[bool] | NDArray[np.bool_], hits_b: Sequence[bool] | NDArray[np.bool_]) -> float:
+    """Return the two-sided p-value of the exact test.
+
+    Args:
+        hits_a: ``(n,)`` bool, whether the first method is right, query by query.
+        hits_b: ``(n,)`` bool, of the second, on the same queries.
+
+    Returns:
+        In (0, 1]; 1 where the methods are right and wrong on the same queries.
+
+    Raises:
+        ShapeError: the shapes differ.
+
+    Example:
+        >>> mcnemar([True] * 6 + [False], [False] * 6 + [True])
+        0.125
+    """
+    a, b = np.asarray(hits_a, bool), np.asarray(hits_b, bool)
+    _check(a, b)
+    only_a, only_b = int((a & ~b).sum()), int((b & ~a).sum())
+    count = only_a + only_b
+    tail, term = 0, 1
+    for k in range(min(only_a, only_b) + 1):  # whole numbers: powers of two overflow a float from 1024 queries on
+        tail += term
+        term = term * (count - k) // (k + 1)
+    return min(1.0, 2 * tail / (1 << count))
+
+
+def paired_bootstrap(
+    values_a: Sequence[float] | Values,
+    values_b: Sequence[float] | Values,
+    *,
+    samples: int = 2000,
+    level: float = 0.95,
+    seed: int = 0,
+) -> tuple[float, float, float]:
+    """Return the mean of ``a - b`` and its percentile bootstrap interval; NaN without queries.
+
+    Args:
+        values_a: ``(n,)`` values of the first method, as average precisions or hits, query by query.
+        values_b: ``(n,)`` values of the second.
+        samples: resamples drawn.
+        level: of confidence.
+        seed: of the resampling.
+
+    Returns:
+        Difference, lower and upper end: the first method is better where all are above 0.
+
+    Raises:
+        ShapeError: the shapes differ.
+
+    Example:
+        >>> difference, low, high = paired_bootstrap([1.0, 0.5, 1.0, 0.75], [0.5, 0.0, 0.5, 0.25])
+        >>> difference, low, high
+        (0.5, 0.5, 0.5)
+    """
+    differences = _differences(values_a, values_b)
+    if not len(differences):
+        return (float("nan"),) * 3
+    generator, size = np.random.default_rng(seed), len(differences)
+    drawn = [differences[generator.integers(0, size, (rows, size))].mean(axis=1) for rows in _chunks(samples, size)]
+    low, high = np.quantile(np.concatenate(drawn), [(1 - level) / 2, (1 + level) / 2])
+    return float(differences.mean()), float(low), float(high)
+
+
+def permutation_test(
+    values_a: Sequence[float] | Values, values_b: Sequence[float] | Values, *, samples: int = 10_000, seed: int = 0
+) -> float:
+    """Return the two-sided p-value of the mean difference, by random signs; arguments as `paired_bootstrap`.
+
+    Example:
+        >>> permutation_test([1.0, 0.0], [1.0, 0.0])
+        1.0
+    """
+    differences = _differences(values_a, values_b)
+    observed = abs(differences.sum())
+    generator, size, count = np.random.default_rng(seed), len(differences), 0
+    for rows in _chunks(samples, size):
+        signs = generator.integers(0, 2, (rows, size)) * 2.0 - 1.0
+        # sums of the same numbers in another order may differ in the last bits
+        count += int((np.abs(signs @ differences) >= observed * (1 - 1e-9)).sum())
+    return (count + 1) / (samples + 1)
+
+
+def _differences(values_a: Sequence[float] | Values, values_b: Sequence[float] | Values) -> Values:
+    a, b = np.asarray(values_a, np.float64), np.asarray(values_b, np.float64)
+    _check(a, b)
+    return a - b
+
+
+def _check(a: NDArray[np.generic], b: NDArray[np.generic]) -> None:
+    if a.ndim != 1 or a.shape != b.shape:
+        raise ShapeError(f"values of the same queries must be (n,) twice, got {a.shape} and {b.shape}")
+
+
+def _chunks(samples: int, size: int) -> list[int]:
+    rows = max(1, min(samples, CHUNK // max(size, 1)))
+    return [rows] * (samples // rows) + ([samples % rows] if samples % rows else [])

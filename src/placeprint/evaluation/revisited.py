@@ -1,0 +1,67 @@
+"""The measures of revisited Oxford and Paris (Radenovic et al., CVPR 2018).
+
+- *mAP*, the area under precision against recall by trapezoids, as with the first Oxford benchmark (Philbin et al.,
+  CVPR 2007): the j-th positive (from 0) at rank r (from 0, photos that are junk taken out before) adds
+
+      ((j / r if r > 0 else 1) + (j + 1) / (r + 1)) / 2 / number of positives
+
+- *mP@k*, the share of positives among the first k; where the last positive stands before rank k, among the first so
+  many as reach it.
+
+Both follow the paper's definition, which ranks the whole database. Rankings may be shorter here: a positive that is not
+ranked adds nothing to the AP and stands behind every rank of mP@k.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Hashable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from placeprint.errors import OptionError
+from placeprint.evaluation.metrics import positive_ranks
+
+Values = NDArray[np.float64]
+
+
+def trapezoidal_average_precisions(
+    rankings: Sequence[Sequence[Hashable]], positives: Sequence[Collection[Hashable]]
+) -> Values:
+    """Return the average precision of each query by trapezoids; every query needs a positive.
+
+    Raises:
+        ShapeError: the two do not have the same length, or a query has no positive.
+
+    Example:
+        >>> trapezoidal_average_precisions([["a", "x", "b"]], [{"a", "b"}]).round(4).tolist()
+        [0.7917]
+    """
+    values = []
+    for ranks, wanted in zip(positive_ranks(rankings, positives), positives, strict=True):
+        found = np.arange(len(ranks))
+        before = np.where(ranks > 0, found / np.maximum(ranks, 1), 1.0)
+        values.append(float(np.sum(before + (found + 1) / (ranks + 1))) / 2 / len(wanted))
+    return np.array(values, np.float64)
+
+
+def revisited_precisions(
+    rankings: Sequence[Sequence[Hashable]], positives: Sequence[Collection[Hashable]], k: int
+) -> Values:
+    """Return the precision at k of each query; every query needs a positive.
+
+    Raises:
+        ShapeError: the two do not have the same length, or a query has no positive.
+        OptionError: k is less than 1.
+
+    Example:
+        >>> revisited_precisions([["a", "x", "b", "y"]], [{"a", "b"}], 10).round(4).tolist()
+        [0.6667]
+    """
+    if k < 1:
+        raise OptionError(f"k must be at least 1, got {k}")
+    values = []
+    for ranks, wanted in zip(positive_ranks(rankings, positives), positives, strict=True):
+        reach = min(int(ranks[-1]) + 1, k) if len(ranks) == len(wanted) else k
+        values.append(float(np.sum(ranks < reach)) / reach)
+    return np.array(values, np.float64)

@@ -1,0 +1,163 @@
+"""Photos with positions: by name, by CSV, by dbStruct; radius, zones and panoramas."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from placeprint.datasets.protocols import load_protocol, read_retrieval_set
+from placeprint.errors import DatasetError
+from tests.datasets.tiny import put, write
+
+
+def named(east: float, north: float, *, zone: str = "", letter: str = "", place: str = "@", pano: str = "") -> str:
+    return f"@{east:010.2f}@{north:010.2f}@{zone}@{letter}@{place}@{pano}@@@@@@@@.jpg"
+
+
+def test_right_is_what_is_at_most_25_m_away(tmp_path: Path) -> None:
+    names = [named(500, 100), named(500, 125), named(500, 125.01), named(515, 120)]
+    put(tmp_path, *(f"images/test/database/{name}" for name in names), f"images/test/queries/{named(500, 100)}")
+    dataset = read_retrieval_set("eynsham", tmp_path)
+    assert dataset.protocol == "eynsham-1" and dataset.root == tmp_path
+    assert dataset.queries == (f"images/test/queries/{named(500, 100)}",)
+    assert dataset.positives[0] == {f"images/test/database/{names[n]}" for n in (0, 1, 3)}
+    assert all((tmp_path / path).is_file() for path in (*dataset.database, *dataset.queries))
+    assert dataset.query_positions is not None and dataset.query_positions.tolist() == [[500, 100]]
+
+
+def test_neighbors_on_both_sides_of_a_zone_border_are_near(tmp_path: Path) -> None:
+    # 48 N, a few meters to either side of 6 E, the border of zones 31 and 32
+    west = named(723_000, 5_320_000, zone="31", letter="U", place="48.00000@5.99990")
+    east = named(276_000, 5_320_000, zone="32", letter="U", place="48.00000@6.00010")
+    put(tmp_path, f"database/{west}", f"queries/{east}")
+    dataset = read_retrieval_set("near-25m", tmp_path)
+    assert dataset.positives[0] == {f"database/{west}"}
+    assert dataset.database_positions is not None and dataset.query_positions is not None
+    assert np.hypot(*(dataset.database_positions - dataset.query_positions).T)[0] == pytest.approx(14.9, abs=0.1)
+
+
+def test_equal_meters_in_far_zones_are_not_near(tmp_path: Path) -> None:
+    names = [
+        named(550_000, 4_180_000, zone=zone, letter="S", place=place)
+        for zone, place in (("10", "37.76700@-122.43200"), ("33", "37.76700@15.56800"))
+    ]
+    put(tmp_path, *(f"{part}/{name}" for part in ("database", "queries") for name in names))
+    dataset = read_retrieval_set("near-25m", tmp_path)
+    assert list(dataset.positives) == [{f"database/{name}"} for name in names]
+
+
+def test_positions_in_a_csv_file(tmp_path: Path) -> None:
+    put(tmp_path, "database/a.jpg", "database/b.jpg", "queries/q.jpg")
+    rows = ("path,lat,lon", "queries/q.jpg,55.7,13.2", "database/b.jpg,55.7002,13.2", "database/a.jpg,55.7003,13.2")
+    write(tmp_path, "positions.csv", *rows)
+    assert read_retrieval_set("near-25m", tmp_path).positives[0] == {"database/b.jpg"}
+    write(tmp_path, "positions.csv", *rows[:2])
+    with pytest.raises(DatasetError, match=r"has no position of 2 photos, as of 'database/a.jpg'"):
+        read_retrieval_set("near-25m", tmp_path)
+
+
+def test_positions_in_exif(data: Path, tmp_path: Path) -> None:
+    photos = sorted((data / "gps" / "lund").rglob("*.jpg"))[:6]
+    for number, photo in enumerate(photos):
+        part = tmp_path / ("queries" if number == 3 else "database")
+        part.mkdir(exist_ok=True)
+        (part / photo.name).symlink_to(photo)
+    dataset = read_retrieval_set("near-25m", tmp_path)
+    assert len(dataset.database) == 5 and dataset.located
+    assert f"database/{photos[2].name}" in dataset.positives[0] or f"database/{photos[4].name}" in dataset.positives[0]
+
+
+def test_names_of_another_form_are_refused(tmp_path: Path) -> None:
+    put(tmp_path, "database/@x@y@.jpg", "queries/@1@2@@.jpg")
+    with pytest.raises(DatasetError, match="names of photos must be like"):
+        read_retrieval_set("near-25m", tmp_path)
+    with pytest.raises(DatasetError, match=r"must have folders database/ and queries_v1/"):
+        read_retrieval_set("sf-xl-v1", tmp_path)
+
+
+def test_sf_xl_has_its_queries_by_version(tmp_path: Path) -> None:
+    put(tmp_path, f"processed/test/database/37/{named(1, 1)}", f"processed/test/queries_v2/{named(2, 2)}")
+    put(tmp_path, f"processed/test/queries_v1/{named(90, 90)}")
+    assert len(read_retrieval_set("sf-xl-v2", tmp_path).positives[0]) == 1
+    assert read_retrieval_set("sf-xl-v1", tmp_path).positives[0] == set()
+
+
+def test_cut_outs_of_a_panorama_are_a_group(tmp_path: Path) -> None:
+    names = [named(1, 1, pano="p1"), named(1, 1.5, pano="p1"), named(2, 2, pano="p2"), named(3, 3)]
+    put(tmp_path, *(f"images/test/database/{name}" for name in names), f"images/test/queries/{named(1, 1)}")
+    groups = read_retrieval_set("tokyo247-panoramas", tmp_path).groups
+    by_name = {
+        path.rpartition("/")[2]: group
+        for path, group in zip(read_retrieval_set("tokyo247-panoramas", tmp_path).database, groups, strict=True)
+    }
+    assert by_name[names[0]] == by_name[names[1]] == "p1"
+    assert len(set(groups)) == 3
+    assert read_retrieval_set("tokyo247", tmp_path).groups == ()
+
+
+def save_struct(
+    path: Path, database: list[str], places: list[list[float]], queries: list[str], asked: list[list[float]]
+) -> None:
+    io = pytest.importorskip("scipy.io")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    cells = [np.array(names, dtype=object).reshape(-1, 1) for names in (database, queries)]
+    struct = {
+        "whichSet": "test",
+        "dbImageFns": cells[0],
+        "utmDb": np.array(places).T,
+        "qImageFns": cells[1],
+        "utmQ": np.array(asked).T,
+        "numImages": len(database),
+        "numQueries": len(queries),
+        "posDistThr": 25,
+    }
+    io.savemat(path, {"dbStruct": struct})
+
+
+def test_the_struct_of_pittsburgh(tmp_path: Path) -> None:
+    database = ["000/000000_pitch1_yaw1.jpg", "001/001000_pitch1_yaw1.jpg"]
+    put(tmp_path, *database, "queries_real/004/004000_pitch1_yaw9.jpg")
+    save_struct(
+        tmp_path / "datasets" / "pitts30k_test.mat",
+        database,
+        [[10, 20], [50, 20]],
+        ["004/004000_pitch1_yaw9.jpg"],
+        [[30, 35]],
+    )
+    dataset = read_retrieval_set("pitts30k-test", tmp_path)
+    assert dataset.database == tuple(database)
+    assert dataset.queries == ("queries_real/004/004000_pitch1_yaw9.jpg",)
+    assert dataset.positives[0] == set(database)  # both 25 m away
+    assert dataset.query_positions is not None and dataset.query_positions.tolist() == [[30, 35]]
+    (tmp_path / database[1]).unlink()
+    with pytest.raises(DatasetError, match="1 of 2 photos are not in"):
+        read_retrieval_set("pitts30k-test", tmp_path)
+
+
+def test_the_struct_of_tokyo_calls_png_jpg(tmp_path: Path) -> None:
+    database = [f"03814/381442/PANO{p}_012_{angle}.jpg" for p in "AB" for angle in (0, 30)]
+    put(tmp_path, *(name.replace(".jpg", ".png") for name in database), "247query_subset_v2/00001.jpg")
+    save_struct(tmp_path / "tokyo247.mat", database, [[0, 0], [0, 0], [99, 0], [99, 0]], ["00001.jpg"], [[0, 1]])
+    dataset = read_retrieval_set("tokyo247-panoramas", tmp_path)
+    assert dataset.groups == ("PANOA", "PANOA", "PANOB", "PANOB")
+    assert dataset.positives[0] == {name.replace(".jpg", ".png") for name in database[:2]}
+
+
+def test_a_struct_without_photos_is_told(tmp_path: Path) -> None:
+    save_struct(tmp_path / "tokyo247.mat", ["a/b.jpg"], [[0, 0]], ["q.jpg"], [[0, 1]])
+    with pytest.raises(DatasetError, match=r"has no photo 'a/b.jpg'; looked in"):
+        read_retrieval_set("tokyo247", tmp_path)
+    (tmp_path / "tokyo247.mat").write_text("nothing")
+    with pytest.raises(DatasetError, match="as a MATLAB file"):
+        read_retrieval_set("tokyo247", tmp_path)
+    pytest.importorskip("scipy.io").savemat(tmp_path / "tokyo247.mat", {"other": 1})
+    with pytest.raises(DatasetError, match="must hold a dbStruct with dbImageFns"):
+        read_retrieval_set("tokyo247", tmp_path)
+
+
+def test_the_counts_of_the_published_sets() -> None:
+    for name, counts in {"pitts30k-test": (6816, 10000), "tokyo247": (315, 75984), "msls-val": (740, 18871)}.items():
+        protocol = load_protocol(name)
+        assert (protocol.queries, protocol.database) == counts
