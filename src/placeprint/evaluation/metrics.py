@@ -129,7 +129,8 @@ def bootstrap_interval(
         return float("nan"), float("nan")
     generator = np.random.default_rng(seed)
     drawn = [statistic(per_query[generator.integers(0, len(per_query), len(per_query))]) for _ in range(samples)]
-    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
+    method = "linear" if np.isfinite(drawn).all() else "nearest"  # nothing lies between a number and infinity
+    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2], method=method)
     return float(low), float(high)
 
 
