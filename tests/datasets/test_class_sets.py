@@ -118,6 +118,9 @@ def test_online_products(tmp_path: Path) -> None:
     write(tmp_path, "Ebay_test.txt", "image_id class_id super_class_id path", *lines)
     dataset = read_retrieval_set("sop", tmp_path)
     assert right(dataset) == {names[0]: {names[1]}, names[1]: {names[0]}, names[2]: set()}
+    write(tmp_path, "Ebay_test.txt", "image_id class_id super_class_id path", f"1 one 1 {names[0]}")
+    with pytest.raises(DatasetError, match="must hold numbers of classes"):
+        read_retrieval_set("sop", tmp_path)
     write(tmp_path, "Ebay_test.txt", "image_id path", "1 x")
     with pytest.raises(DatasetError, match="must hold rows below the header 'image_id class_id super_class_id path'"):
         read_retrieval_set("sop", tmp_path)

@@ -59,6 +59,14 @@ def test_a_protocol_of_ones_own(tmp_path: Path) -> None:
         write(tmp_path, "odd.toml", *lines, odd)
         with pytest.raises(OptionError, match=message):
             read_retrieval_set(str(tmp_path / "odd.toml"), tmp_path)
+    for odd, message in (
+        ('metrics = "recall@1"', "metrics must be a list of names, got 'recall@1'"),
+        ('depth = 5\nmetrics = ["recall@1", "recall@10"]', "'recall@10' looks deeper than the depth of 5"),
+        ("depth = 0", "depth must be at least 1, got 0"),
+    ):
+        write(tmp_path, "odd.toml", *lines, reader, odd)
+        with pytest.raises(OptionError, match=message):
+            load_protocol(str(tmp_path / "odd.toml"))
     write(tmp_path, "bad.toml", "version = 1")
     with pytest.raises(OptionError, match="does not have the form"):
         load_protocol(str(tmp_path / "bad.toml"))
