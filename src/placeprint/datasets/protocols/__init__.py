@@ -64,8 +64,9 @@ class Protocol:
     database: int | None = None
 
     def __post_init__(self) -> None:
-        if isinstance(self.metrics, str) or not all(isinstance(name, str) for name in self.metrics):
-            raise OptionError(f"metrics must be a list of names, got {self.metrics!r}")
+        metrics: object = self.metrics  # a file may hold anything
+        if not isinstance(metrics, list | tuple) or not all(isinstance(name, str) for name in metrics):
+            raise OptionError(f"metrics must be a list of names, got {metrics!r}")
         object.__setattr__(self, "metrics", tuple(self.metrics))
         if self.depth is None:
             return
