@@ -36,6 +36,9 @@ def test_ukbench(tmp_path: Path) -> None:
     dataset = read_retrieval_set("ukbench", tmp_path)
     assert dataset.finds_itself and dataset.queries == dataset.database and dataset.metrics == ("N-S score",)
     assert right(dataset)["full/ukbench00005.jpg"] == {f"full/ukbench{n:05d}.jpg" for n in range(4, 8)}
+    put(tmp_path / "odd", "full/ukbench00000.th.jpg")
+    with pytest.raises(DatasetError, match=r"must be 'ukbench' and a number, got 'ukbench00000.th.jpg'"):
+        read_retrieval_set("ukbench", tmp_path / "odd")
     put(tmp_path, "full/ukbench00008.jpg")
     with pytest.raises(DatasetError, match="four photos of each object, it holds 1 from number 00008 on"):
         read_retrieval_set("ukbench", tmp_path)

@@ -23,6 +23,13 @@ def test_nordland_by_season_and_clean_names(tmp_path: Path) -> None:
     assert len(dataset.positives[0]) == 11
 
 
+def test_names_that_are_no_text_are_told(tmp_path: Path) -> None:
+    put(tmp_path, "summer/1.png", "winter/1.png")
+    (tmp_path / "cleanImageNames.txt").write_bytes(b"\xff\xfe1")
+    with pytest.raises(DatasetError, match=r"cannot read .*cleanImageNames.txt"):
+        read_retrieval_set("nordland-27592", tmp_path)
+
+
 def test_every_tenth_frame_is_searched_in_all(tmp_path: Path) -> None:
     put(tmp_path, *(f"ref/{n:07d}.jpg" for n in range(25)), *(f"query/{n:07d}.jpg" for n in range(3)))
     dataset = read_retrieval_set("nordland-2760", tmp_path)

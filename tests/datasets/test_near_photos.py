@@ -38,6 +38,23 @@ def test_neighbors_on_both_sides_of_a_zone_border_are_near(tmp_path: Path) -> No
     assert np.hypot(*(dataset.database_positions - dataset.query_positions).T)[0] == pytest.approx(14.9, abs=0.1)
 
 
+def test_bands_of_latitude_in_one_zone_have_one_plane(tmp_path: Path) -> None:
+    # the letter changes at 40 N, meters go on; degrees are cut at five digits, so they would be a meter off
+    south = named(500_000, 4_427_700, zone="17", letter="S", place="39.99990@-81.00000")
+    north = named(500_000, 4_427_725, zone="17", letter="T", place="40.00012@-81.00000")
+    put(tmp_path, f"database/{south}", f"queries/{north}")
+    dataset = read_retrieval_set("near-25m", tmp_path)
+    assert dataset.query_positions is not None and dataset.query_positions.tolist() == [[500_000, 4_427_725]]
+    assert dataset.positives[0] == {f"database/{south}"}
+
+
+def test_the_two_halves_of_earth_have_no_common_meters(tmp_path: Path) -> None:
+    south = named(500_000, 9_999_995, zone="37", letter="M", place="-0.00005@39.00000")
+    north = named(500_000, 5, zone="37", letter="N", place="00.00005@39.00000")
+    put(tmp_path, f"database/{south}", f"queries/{north}")
+    assert read_retrieval_set("near-25m", tmp_path).positives[0] == {f"database/{south}"}
+
+
 def test_equal_meters_in_far_zones_are_not_near(tmp_path: Path) -> None:
     names = [
         named(550_000, 4_180_000, zone=zone, letter="S", place=place)

@@ -99,6 +99,16 @@ def test_the_default_is_a_place_folder(tmp_path: Path) -> None:
         read_retrieval_set(None, tmp_path)
 
 
+def test_pairs_as_a_spreadsheet_writes_them(tmp_path: Path) -> None:
+    put(tmp_path, "database/a.jpg", "queries/q.jpg")
+    pairs = "query,database\r\nqueries/q.jpg,database/a.jpg\r\n"
+    (tmp_path / "positives.csv").write_bytes(pairs.encode("utf-8-sig"))
+    assert read_retrieval_set(None, tmp_path).positives[0] == {"database/a.jpg"}
+    (tmp_path / "positives.csv").write_bytes(pairs.encode("utf-16"))
+    with pytest.raises(DatasetError, match=r"cannot read .*positives.csv"):
+        read_retrieval_set(None, tmp_path)
+
+
 def test_path_sets_are_sets_of_paths() -> None:
     sets = PathSets(("a", "b", "c"), [[0, 2], [], [1]])
     assert list(sets) == [{"a", "c"}, set(), {"b"}] and sets[-1] == {"b"} and sets[:2] == [{"a", "c"}, set()]

@@ -106,7 +106,12 @@ def _first(folder: Path, names: Sequence[str]) -> str:
 
 def _clean(folder: Path) -> frozenset[str] | None:
     path = folder / CLEAN
-    return frozenset(path.read_text(encoding="utf-8").split()) if path.is_file() else None
+    if not path.is_file():
+        return None
+    try:
+        return frozenset(path.read_text(encoding="utf-8").split())
+    except (OSError, UnicodeDecodeError) as error:
+        raise DatasetError(f"cannot read {str(path)!r} ({error})") from error
 
 
 def _frames(folder: Path, name: str, clean: frozenset[str] | None = None) -> tuple[str, ...]:
