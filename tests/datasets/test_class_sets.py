@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from placeprint.datasets.clip_areas import read_clip_areas
+from placeprint.datasets.labeled_photos import read_csv
 from placeprint.datasets.protocols import read_retrieval_set
 from placeprint.datasets.retrieval_set import RetrievalSet
 from placeprint.errors import DatasetError, OptionError
@@ -80,6 +81,12 @@ def test_google_landmarks_recognition(tmp_path: Path) -> None:
     write(tmp_path, "train/train.csv", "id,url,landmark_id", "ta01,u,7", "ta02,u,8", "tb01,u,9")
     found = right(read_retrieval_set("gldv2-recognition-test", tmp_path))
     assert found[landmark("test", "q001")] == {landmark("train", "ta01"), landmark("train", "tb01")}
+
+
+def test_a_landmark_of_many_photos_is_one_long_field(tmp_path: Path) -> None:
+    names = " ".join(f"{n:016x}" for n in range(10_000))  # 170,000 characters
+    rows = read_csv(write(tmp_path, "train_clean.csv", "landmark_id,images", f"138982,{names}"))
+    assert rows == [{"landmark_id": "138982", "images": names}]
 
 
 def test_birds_are_tested_on_the_second_hundred(tmp_path: Path) -> None:
