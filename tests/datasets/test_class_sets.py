@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from placeprint.datasets.clip_areas import read_clip_areas
+from placeprint.datasets.labeled_photos import read_csv
 from placeprint.datasets.protocols import read_retrieval_set
 from placeprint.datasets.retrieval_set import RetrievalSet
 from placeprint.errors import DatasetError, OptionError
@@ -36,6 +37,9 @@ def test_ukbench(tmp_path: Path) -> None:
     dataset = read_retrieval_set("ukbench", tmp_path)
     assert dataset.finds_itself and dataset.queries == dataset.database and dataset.metrics == ("N-S score",)
     assert right(dataset)["full/ukbench00005.jpg"] == {f"full/ukbench{n:05d}.jpg" for n in range(4, 8)}
+    put(tmp_path / "odd", "full/ukbench00000.th.jpg")
+    with pytest.raises(DatasetError, match=r"must be 'ukbench' and a number, got 'ukbench00000.th.jpg'"):
+        read_retrieval_set("ukbench", tmp_path / "odd")
     put(tmp_path, "full/ukbench00008.jpg")
     with pytest.raises(DatasetError, match="four photos of each object, it holds 1 from number 00008 on"):
         read_retrieval_set("ukbench", tmp_path)
@@ -79,6 +83,12 @@ def test_google_landmarks_recognition(tmp_path: Path) -> None:
     assert found[landmark("test", "q001")] == {landmark("train", "ta01"), landmark("train", "tb01")}
 
 
+def test_a_landmark_of_many_photos_is_one_long_field(tmp_path: Path) -> None:
+    names = " ".join(f"{n:016x}" for n in range(10_000))  # 170,000 characters
+    rows = read_csv(write(tmp_path, "train_clean.csv", "landmark_id,images", f"138982,{names}"))
+    assert rows == [{"landmark_id": "138982", "images": names}]
+
+
 def test_birds_are_tested_on_the_second_hundred(tmp_path: Path) -> None:
     names = ["100.A/a.jpg", "101.B/b1.jpg", "101.B/b2.jpg", "200.C/c.jpg"]
     put(tmp_path / "images", *names)
@@ -118,6 +128,9 @@ def test_online_products(tmp_path: Path) -> None:
     write(tmp_path, "Ebay_test.txt", "image_id class_id super_class_id path", *lines)
     dataset = read_retrieval_set("sop", tmp_path)
     assert right(dataset) == {names[0]: {names[1]}, names[1]: {names[0]}, names[2]: set()}
+    write(tmp_path, "Ebay_test.txt", "image_id class_id super_class_id path", f"1 one 1 {names[0]}")
+    with pytest.raises(DatasetError, match="must hold numbers of classes"):
+        read_retrieval_set("sop", tmp_path)
     write(tmp_path, "Ebay_test.txt", "image_id path", "1 x")
     with pytest.raises(DatasetError, match="must hold rows below the header 'image_id class_id super_class_id path'"):
         read_retrieval_set("sop", tmp_path)

@@ -23,6 +23,13 @@ def test_nordland_by_season_and_clean_names(tmp_path: Path) -> None:
     assert len(dataset.positives[0]) == 11
 
 
+def test_names_that_are_no_text_are_told(tmp_path: Path) -> None:
+    put(tmp_path, "summer/1.png", "winter/1.png")
+    (tmp_path / "cleanImageNames.txt").write_bytes(b"\xff\xfe1")
+    with pytest.raises(DatasetError, match=r"cannot read .*cleanImageNames.txt"):
+        read_retrieval_set("nordland-27592", tmp_path)
+
+
 def test_every_tenth_frame_is_searched_in_all(tmp_path: Path) -> None:
     put(tmp_path, *(f"ref/{n:07d}.jpg" for n in range(25)), *(f"query/{n:07d}.jpg" for n in range(3)))
     dataset = read_retrieval_set("nordland-2760", tmp_path)
@@ -54,6 +61,13 @@ def test_positions_of_the_downloader_are_taken_where_they_are(tmp_path: Path) ->
     put(tmp_path, *(f"images/test/{part}/{name}" for part in ("database", "queries") for name in names))
     dataset = read_retrieval_set("nordland-27592", tmp_path)
     assert dataset.positives[15] == {f"images/test/database/{name}" for name in names[5:26]}
+    assert not dataset.located, "the names hold frames in place of meters"
+
+
+def test_sections_may_lie_in_a_folder_of_the_test_part(tmp_path: Path) -> None:
+    put(tmp_path, *(f"test/{season}_images_test/section2/{n}.png" for season in ("summer", "winter") for n in range(4)))
+    dataset = read_retrieval_set("nordland-3450", tmp_path)
+    assert dataset.queries[0] == "test/winter_images_test/section2/0.png" and len(dataset.positives[0]) == 3
 
 
 def test_the_truth_of_vpr_bench(tmp_path: Path) -> None:
@@ -74,3 +88,11 @@ def test_sped_is_pairs(tmp_path: Path) -> None:
     put(tmp_path, *(f"{part}/{n:03d}.jpg" for part in ("ref", "query") for n in range(4)))
     dataset = read_retrieval_set("sped", tmp_path)
     assert list(dataset.positives) == [{f"ref/{n:03d}.jpg"} for n in range(4)]
+
+
+def test_sped_of_the_downloader_has_no_meters(tmp_path: Path) -> None:
+    names = [f"@0@{n * 1000}@@@@@{n:04d}@@@@@@@@.jpg" for n in range(3)]
+    put(tmp_path, *(f"images/test/{part}/{name}" for part in ("database", "queries") for name in names))
+    dataset = read_retrieval_set("sped", tmp_path)
+    assert list(dataset.positives) == [{f"images/test/database/{name}"} for name in names]
+    assert not dataset.located

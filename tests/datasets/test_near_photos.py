@@ -38,6 +38,23 @@ def test_neighbors_on_both_sides_of_a_zone_border_are_near(tmp_path: Path) -> No
     assert np.hypot(*(dataset.database_positions - dataset.query_positions).T)[0] == pytest.approx(14.9, abs=0.1)
 
 
+def test_bands_of_latitude_in_one_zone_have_one_plane(tmp_path: Path) -> None:
+    # the letter changes at 40 N, meters go on; degrees are cut at five digits, so they would be a meter off
+    south = named(500_000, 4_427_700, zone="17", letter="S", place="39.99990@-81.00000")
+    north = named(500_000, 4_427_725, zone="17", letter="T", place="40.00012@-81.00000")
+    put(tmp_path, f"database/{south}", f"queries/{north}")
+    dataset = read_retrieval_set("near-25m", tmp_path)
+    assert dataset.query_positions is not None and dataset.query_positions.tolist() == [[500_000, 4_427_725]]
+    assert dataset.positives[0] == {f"database/{south}"}
+
+
+def test_the_two_halves_of_earth_have_no_common_meters(tmp_path: Path) -> None:
+    south = named(500_000, 9_999_995, zone="37", letter="M", place="-0.00005@39.00000")
+    north = named(500_000, 5, zone="37", letter="N", place="00.00005@39.00000")
+    put(tmp_path, f"database/{south}", f"queries/{north}")
+    assert read_retrieval_set("near-25m", tmp_path).positives[0] == {f"database/{south}"}
+
+
 def test_equal_meters_in_far_zones_are_not_near(tmp_path: Path) -> None:
     names = [
         named(550_000, 4_180_000, zone=zone, letter="S", place=place)
@@ -86,6 +103,7 @@ def test_sf_xl_has_its_queries_by_version(tmp_path: Path) -> None:
 
 def test_cut_outs_of_a_panorama_are_a_group(tmp_path: Path) -> None:
     names = [named(1, 1, pano="p1"), named(1, 1.5, pano="p1"), named(2, 2, pano="p2"), named(3, 3)]
+    names += [named(4, 4, pano="None"), named(5, 5, pano="None")]  # so the downloader writes a panorama without a name
     put(tmp_path, *(f"images/test/database/{name}" for name in names), f"images/test/queries/{named(1, 1)}")
     groups = read_retrieval_set("tokyo247-panoramas", tmp_path).groups
     by_name = {
@@ -93,7 +111,7 @@ def test_cut_outs_of_a_panorama_are_a_group(tmp_path: Path) -> None:
         for path, group in zip(read_retrieval_set("tokyo247-panoramas", tmp_path).database, groups, strict=True)
     }
     assert by_name[names[0]] == by_name[names[1]] == "p1"
-    assert len(set(groups)) == 3
+    assert len(set(groups)) == 5
     assert read_retrieval_set("tokyo247", tmp_path).groups == ()
 
 
@@ -134,6 +152,31 @@ def test_the_struct_of_pittsburgh(tmp_path: Path) -> None:
     (tmp_path / database[1]).unlink()
     with pytest.raises(DatasetError, match="1 of 2 photos are not in"):
         read_retrieval_set("pitts30k-test", tmp_path)
+
+
+def test_queries_are_not_read_from_the_database_that_calls_its_photos_the_same(tmp_path: Path) -> None:
+    names = ["000/000000_pitch1_yaw1.jpg", "000/000001_pitch1_yaw1.jpg"]
+    put(tmp_path, *names)
+    save_struct(tmp_path / "pitts30k_test.mat", names, [[0, 0], [90, 0]], names[1:], [[1, 0]])
+    with pytest.raises(DatasetError, match=r"has no photo '000/000001_pitch1_yaw1.jpg' besides those of the database"):
+        read_retrieval_set("pitts30k-test", tmp_path)
+    put(tmp_path, f"queries_real/{names[1]}")
+    assert read_retrieval_set("pitts30k-test", tmp_path).queries == (f"queries_real/{names[1]}",)
+
+
+def test_a_struct_whose_photos_were_moved_into_folders_is_passed_over(tmp_path: Path) -> None:
+    save_struct(tmp_path / "raw_data/datasets/pitts30k_test.mat", ["000/0.jpg"], [[0, 0]], ["000/1.jpg"], [[1, 0]])
+    put(tmp_path, f"images/test/database/{named(1, 1)}", f"images/test/queries/{named(2, 2)}")
+    assert read_retrieval_set("pitts30k-test", tmp_path).positives[0] == {f"images/test/database/{named(1, 1)}"}
+
+
+@pytest.mark.parametrize("place", ["query/247query_subset_v2", "queries/247query_subset_v2", "247query_subset_v2"])
+def test_tokyo_in_the_folders_of_its_server(tmp_path: Path, place: str) -> None:
+    put(tmp_path, "database_gsv_vga/03814/381442/P_012_0.png", f"{place}/00001.jpg")
+    save_struct(tmp_path / "tokyo247.mat", ["03814/381442/P_012_0.jpg"], [[0, 0]], ["00001.jpg"], [[0, 1]])
+    dataset = read_retrieval_set("tokyo247", tmp_path)
+    assert dataset.database == ("database_gsv_vga/03814/381442/P_012_0.png",)
+    assert dataset.queries == (f"{place}/00001.jpg",)
 
 
 def test_the_struct_of_tokyo_calls_png_jpg(tmp_path: Path) -> None:

@@ -59,6 +59,14 @@ def test_a_protocol_of_ones_own(tmp_path: Path) -> None:
         write(tmp_path, "odd.toml", *lines, odd)
         with pytest.raises(OptionError, match=message):
             read_retrieval_set(str(tmp_path / "odd.toml"), tmp_path)
+    for odd, message in (
+        ('metrics = "recall@1"', "metrics must be a list of names, got 'recall@1'"),
+        ('depth = 5\nmetrics = ["recall@1", "recall@10"]', "'recall@10' looks deeper than the depth of 5"),
+        ("depth = 0", "depth must be at least 1, got 0"),
+    ):
+        write(tmp_path, "odd.toml", *lines, reader, odd)
+        with pytest.raises(OptionError, match=message):
+            load_protocol(str(tmp_path / "odd.toml"))
     write(tmp_path, "bad.toml", "version = 1")
     with pytest.raises(OptionError, match="does not have the form"):
         load_protocol(str(tmp_path / "bad.toml"))
@@ -88,6 +96,16 @@ def test_photos_that_are_missing_or_broken_are_told(tmp_path: Path) -> None:
 
 def test_the_default_is_a_place_folder(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"is not a place folder: .* name its protocol, see: placeprint datasets"):
+        read_retrieval_set(None, tmp_path)
+
+
+def test_pairs_as_a_spreadsheet_writes_them(tmp_path: Path) -> None:
+    put(tmp_path, "database/a.jpg", "queries/q.jpg")
+    pairs = "query,database\r\nqueries/q.jpg,database/a.jpg\r\n"
+    (tmp_path / "positives.csv").write_bytes(pairs.encode("utf-8-sig"))
+    assert read_retrieval_set(None, tmp_path).positives[0] == {"database/a.jpg"}
+    (tmp_path / "positives.csv").write_bytes(pairs.encode("utf-16"))
+    with pytest.raises(DatasetError, match=r"cannot read .*positives.csv"):
         read_retrieval_set(None, tmp_path)
 
 

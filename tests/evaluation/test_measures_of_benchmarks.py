@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from placeprint.errors import OptionError, ShapeError
 from placeprint.evaluation.class_retrieval import average_precisions_at_r, ns_scores, r_precisions
 from placeprint.evaluation.localization import localization_errors, share_within
+from placeprint.evaluation.measures import measure_errors
 from placeprint.evaluation.metrics import average_precisions
 from placeprint.evaluation.revisited import revisited_precisions, trapezoidal_average_precisions
 
@@ -103,5 +104,7 @@ def test_an_unanswered_query_is_infinitely_far_off() -> None:
     assert errors.tolist() == [3, np.inf, 50]
     assert share_within(errors, 5) == share_within(errors, 25) == 1 / 3
     assert np.isnan(share_within(np.zeros(0), 5))
+    median = measure_errors("median_error_m", errors)
+    assert (median.value, median.low, median.high) == (50, 3, np.inf)
     with pytest.raises(ShapeError, match="finite"):
         localization_errors(np.zeros((1, 2)), np.full((1, 2), np.nan))

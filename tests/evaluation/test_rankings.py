@@ -94,6 +94,16 @@ def test_a_box_outside_the_picture_fails_that_query_only(tmp_path: Path) -> None
     assert bad.ranking == () and bad.confidence is None and letters(good.ranking) == "a"
 
 
+def test_a_query_that_cannot_be_read_counts_as_failed(tmp_path: Path) -> None:
+    dataset, _, atlas = make(tmp_path, "ab", "xy", not_in_database=("n.png",))
+    for name in ("y.png", "n.png"):
+        (tmp_path / name).write_text("no picture")
+    result = evaluated(atlas, dataset)
+    assert result["failed_queries"] == 2
+    # y could have been answered and was not; n is no wrong answer, as there is none
+    assert result["metrics"]["recall@1"] == result["metrics"]["auc_pr"] == 0.5
+
+
 def test_each_level_searches_without_its_own_junk(tmp_path: Path) -> None:
     hard = Judgment("hard", [frozenset({"c.png"})], [frozenset({"a.png", "b.png"})])
     dataset, _, atlas = make(tmp_path, "abcd", "x", junk=[frozenset({"b.png"})], others=(hard,), metrics=("mAP",))

@@ -52,7 +52,7 @@ def evaluate(
     earlier = None if against is None else read_result(against)
     dataset = read_retrieval_set(protocol, folder)
     if earlier is not None:
-        check_comparable(dataset.protocol, dataset.queries, earlier)
+        check_comparable(dataset.protocol, dataset.queries, earlier, len(dataset.database))
     with progress_bar("evaluating", "photos") as progress:
         result = evaluate_retrieval(dataset, preset, verify=verify, codebook=codebook, turn=turn, progress=progress)
     _print_result(result)

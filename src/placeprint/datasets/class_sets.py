@@ -97,6 +97,8 @@ def read_online_products(folder: Path, *, name: str = "Ebay_test.txt") -> Retrie
         DatasetError: the file is missing or has another form, or photos are missing.
     """
     rows = _table(folder / name, ("image_id", "class_id", "super_class_id", "path"), skip=0)
+    if not all(row["class_id"].isdecimal() for row in rows):
+        raise DatasetError(f"{str(folder / name)!r} must hold numbers of classes in the column 'class_id'")
     return _checked(folder, [(row["path"], int(row["class_id"])) for row in rows])
 
 

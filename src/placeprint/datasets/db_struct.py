@@ -6,7 +6,7 @@ photos lie beside it or near; some of Tokyo's are PNG though the file calls them
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,12 @@ from placeprint.datasets.retrieval_set import RetrievalSet
 from placeprint.errors import DatasetError
 
 FIELDS = ("dbImageFns", "utmDb", "qImageFns", "utmQ")
-FOLDERS = ("", "raw_data", "images", "tokyo247", "raw_data/tokyo247", "database")
-QUERY_FOLDERS = ("queries_real", "247query_subset_v2", "query", "queries", "queries_v3", "")
+FOLDERS = (
+    *("", "raw_data", "images", "tokyo247", "raw_data/tokyo247", "database"),
+    *("database_gsv_vga", "tokyo247/database_gsv_vga"),
+)
+TOKYO = "247query_subset_v2"
+QUERY_FOLDERS = ("queries_real", TOKYO, f"query/{TOKYO}", f"queries/{TOKYO}", "query", "queries", "queries_v3", "")
 MATS = ("", "datasets", "raw_data/datasets", "raw_data", "groundtruth", "netvlad_v100_datasets")
 """Where the photos and the file are looked for, below the folder."""
 
@@ -30,10 +34,12 @@ def read_db_struct(
 ) -> RetrievalSet:
     """Read a MATLAB file and its photos, or the folders ``images/SPLIT/database`` and ``queries`` made of them.
 
+    Pittsburgh's queries have names that photos of its database have, too; they are never read from there.
+
     Args:
         folder: of the benchmark.
         mat: name of the file.
-        split: of the folders that are read where there is no such file.
+        split: of the folders that are read where there is no such file, or where its photos were moved into them.
         radius: meters; a photo at most so far shows the query's place.
         panoramas: text in a photo's name that ends the name of its panorama, whose cut-outs are a group, of which only
             the best stays in a ranking; empty for no groups.
@@ -42,12 +48,14 @@ def read_db_struct(
         DatasetError: neither is there, the file has another form, or photos are missing.
     """
     path = next((folder / place / mat for place in MATS if (folder / place / mat).is_file()), None)
-    if path is None:
-        under = (f"images/{split}", split, *([""] if split == "test" else []))
+    names, positions = ([[], []], []) if path is None else _read(path)
+    under = (f"images/{split}", split, *([""] if split == "test" else []))
+    made = any((folder / place / "database").is_dir() for place in under)
+    if path is None or (made and not any(_existing(folder, place, names[0][0]) for place in FOLDERS)):
         return read_near_photos(folder, under=under, radius=radius, panoramas=bool(panoramas))
-    names, positions = _read(path)
     database = _located(folder, names[0], FOLDERS)
-    queries = _located(folder, names[1], [f"{a}/{b}".strip("/") for a in FOLDERS for b in QUERY_FOLDERS])
+    places = [f"{a}/{b}".strip("/") for a in FOLDERS for b in QUERY_FOLDERS]
+    queries = _located(folder, names[1], places, taken=frozenset(database))
     groups = tuple(Path(name).name.partition(panoramas)[0] for name in names[0]) if panoramas else ()
     return RetrievalSet(
         folder,
@@ -75,10 +83,10 @@ def _read(path: Path) -> tuple[list[list[str]], list[Any]]:
     return names, positions
 
 
-def _located(folder: Path, names: Sequence[str], places: Sequence[str]) -> tuple[str, ...]:
-    """Return the paths of photos, in the first of some folders that has the first photo."""
+def _located(folder: Path, names: Sequence[str], places: Sequence[str], taken: Collection[str] = ()) -> tuple[str, ...]:
+    """Return the paths of photos, in the first of some folders that has the first photo, which is not taken."""
     for place in dict.fromkeys(places):
-        if _existing(folder, place, names[0]) is not None:
+        if (first := _existing(folder, place, names[0])) is not None and first not in taken:
             found = [(name, _existing(folder, place, name)) for name in names]
             missing = [name for name, path in found if path is None]
             if missing:
@@ -87,7 +95,8 @@ def _located(folder: Path, names: Sequence[str], places: Sequence[str]) -> tuple
                 )
             return tuple(path for _, path in found if path is not None)
     tried = ", ".join(place or "." for place in dict.fromkeys(places))
-    raise DatasetError(f"{str(folder)!r} has no photo {names[0]!r}; looked in {tried}")
+    besides = " besides those of the database" if taken else ""
+    raise DatasetError(f"{str(folder)!r} has no photo {names[0]!r}{besides}; looked in {tried}")
 
 
 def _existing(folder: Path, place: str, name: str) -> str | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 
@@ -45,14 +46,14 @@ def read_frames(
         tolerance: frames; right is what is at most so many away.
         stride: the n-th query is the frame n times this of the database.
         radius_folders: where there are folders ``database`` and ``queries`` whose names give positions, made so that 25
-            m are the tolerance, these are read in place of frames.
+            m are the tolerance, these are read in place of frames. No errors in meters come of such positions.
 
     Raises:
         DatasetError: a folder is missing or holds no photos, or the counts do not fit.
     """
     for place in radius_folders:
         if (folder / place / "database").is_dir():
-            return read_near_photos(folder, under=(place,))
+            return replace(read_near_photos(folder, under=(place,)), database_positions=None, query_positions=None)
     names = [_first(folder, each) for each in (database, queries)]
     clean = _clean(folder)
     searched, asked = (_frames(folder, name, clean) for name in names)
@@ -105,7 +106,12 @@ def _first(folder: Path, names: Sequence[str]) -> str:
 
 def _clean(folder: Path) -> frozenset[str] | None:
     path = folder / CLEAN
-    return frozenset(path.read_text(encoding="utf-8").split()) if path.is_file() else None
+    if not path.is_file():
+        return None
+    try:
+        return frozenset(path.read_text(encoding="utf-8").split())
+    except (OSError, UnicodeDecodeError) as error:
+        raise DatasetError(f"cannot read {str(path)!r} ({error})") from error
 
 
 def _frames(folder: Path, name: str, clean: frozenset[str] | None = None) -> tuple[str, ...]:

@@ -25,6 +25,8 @@ from placeprint.types import Ids
 
 PATH_COLUMNS = ("path", "image_path", "image", "file", "filename")
 """Names of a column of paths, the first that is there counts."""
+LONGEST_FIELD = 1 << 24
+"""Characters: a field may list the photos of a landmark, of which there are more than Python's 131,072 allow."""
 SHOWN = 3
 """Names that an error message gives of many."""
 
@@ -221,6 +223,7 @@ def read_csv(path: Path) -> list[dict[str, str]]:
     Raises:
         DatasetError: there is no such file, it is not text, it has no row, or a row has another count of fields.
     """
+    csv.field_size_limit(max(csv.field_size_limit(), LONGEST_FIELD))  # of the process; there is no other
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.reader(file)

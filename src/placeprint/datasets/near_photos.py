@@ -135,6 +135,9 @@ def _zone(path: str) -> int:
 
 
 def _panoramas(paths: Sequence[str]) -> tuple[str, ...]:
-    """Return the panorama of each photo by its name, its position where the name gives none."""
+    """Return the panorama of each photo by its name, its position where the name gives none (or ``None``)."""
     fields = [Path(path).name.split("@") for path in paths]
-    return tuple(each[PANORAMA] if len(each) > PANORAMA and each[PANORAMA] else "@".join(each[:3]) for each in fields)
+    return tuple(
+        each[PANORAMA] if len(each) > PANORAMA and each[PANORAMA] not in {"", "None"} else "@".join(each[:3])
+        for each in fields
+    )

@@ -59,7 +59,8 @@ def _numbered(
     stems = [Path(path).stem.removeprefix(prefix) for path in found]
     odd = [path for path, stem in zip(found, stems, strict=True) if not stem.isdecimal()]
     if odd:
-        raise DatasetError(f"names of photos must be {prefix or 'nothing but '}a number, got {first_few(odd)}")
+        form = f"{prefix!r} and" if prefix else "nothing but"
+        raise DatasetError(f"names of photos must be {form} a number, got {first_few(odd)}")
     numbers = np.array([int(stem) for stem in stems], np.int64)
     order = np.argsort(numbers, kind="stable")
     return tuple(place + found[row] for row in order), numbers[order]

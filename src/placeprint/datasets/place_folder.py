@@ -12,6 +12,7 @@ A query may have several positives, or none: such queries are counted and left o
 from __future__ import annotations
 
 import csv
+import io
 from pathlib import Path
 
 from placeprint.datasets.retrieval_set import RetrievalSet
@@ -49,13 +50,16 @@ def _read_positives(path: Path, queries: set[str], database: set[str]) -> dict[s
     if not path.is_file():
         raise DatasetError(f"{str(path.parent)!r} is not a place folder: it has no positives.csv")
     found: dict[str, set[str]] = {}
-    with path.open(newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file)
-        if reader.fieldnames is None or not {"query", "database"} <= set(reader.fieldnames):
-            raise DatasetError(f"{str(path)!r} must have the header query,database, got {reader.fieldnames}")
-        for number, row in enumerate(reader, start=2):
-            for column, known in (("query", queries), ("database", database)):
-                if row[column] not in known:
-                    raise DatasetError(f"{str(path)!r} line {number}: there is no photo {row[column]!r}")
-            found.setdefault(row["query"], set()).add(row["database"])
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DatasetError(f"cannot read {str(path)!r} ({error})") from error
+    reader = csv.DictReader(io.StringIO(text, newline=""))
+    if reader.fieldnames is None or not {"query", "database"} <= set(reader.fieldnames):
+        raise DatasetError(f"{str(path)!r} must have the header query,database, got {reader.fieldnames}")
+    for number, row in enumerate(reader, start=2):
+        for column, known in (("query", queries), ("database", database)):
+            if row[column] not in known:
+                raise DatasetError(f"{str(path)!r} line {number}: there is no photo {row[column]!r}")
+        found.setdefault(row["query"], set()).add(row["database"])
     return found

@@ -202,8 +202,9 @@ def read_position_csv(
 def read_utm_names(folder: Path | str, paths: Sequence[str] | None = None) -> PlacedPhotos:
     """Read photos named ``@east@north...``, meters of UTM; each folder is a sequence.
 
-    Longer names go on with ``@zone@letter@latitude@longitude``. Where the zones differ, meters cannot be compared, so
-    positions are made anew from the degrees. The field of time, ``YYYYMMDD_hhmmss``, is read where all names have one.
+    Longer names go on with ``@zone@letter@latitude@longitude``. Where the zones differ, or the halves of Earth, meters
+    cannot be compared, so positions are made anew from the degrees. The field of time, ``YYYYMMDD_hhmmss``, is read
+    where all names have one.
 
     Args:
         folder: what the paths are relative to.
@@ -218,7 +219,7 @@ def read_utm_names(folder: Path | str, paths: Sequence[str] | None = None) -> Pl
     for path, fields in zip(paths, names, strict=True):
         if len(fields) < 4 or fields[0] or not (_is_number(fields[1]) and _is_number(fields[2])):
             raise DatasetError(f"names of photos must be like '@east@north@...@.jpg', got {path!r}")
-    if len({tuple(fields[3:5]) for fields in names if len(fields) > 5}) > 1:
+    if len({(fields[3], fields[4] >= "N") for fields in names if len(fields) > 5}) > 1:  # N and on are north
         odd = [
             path
             for path, fields in zip(paths, names, strict=True)

@@ -50,14 +50,25 @@ def read_result(path: Path | str) -> dict[str, Any]:
     return held
 
 
-def check_comparable(protocol: str, queries: Sequence[str], earlier: Mapping[str, Any]) -> None:
+def check_comparable(
+    protocol: str, queries: Sequence[str], earlier: Mapping[str, Any], database: int | None = None
+) -> None:
     """Check that an earlier result is of the same protocol and queries, before they are measured again.
+
+    Args:
+        protocol: name and version.
+        queries: paths.
+        earlier: the result.
+        database: count of the photos that are searched in, None where it is not known.
 
     Raises:
         DatasetError: it is not.
     """
     if protocol != earlier["protocol"]:
         raise DatasetError(f"results of the same protocol can be compared, got {protocol} and {earlier['protocol']}")
+    before = earlier.get("database_photos")
+    if None not in (database, before) and database != before:
+        raise DatasetError(f"results in the same database can be compared, got {database} and {before} photos")
     different = set(queries) ^ {query["query"] for query in earlier["queries"]}
     if different:
         raise DatasetError(f"results on the same queries can be compared; {len(different)} are in one of them only")
@@ -74,7 +85,7 @@ def compare(result: Mapping[str, Any], earlier: Mapping[str, Any]) -> dict[str, 
         DatasetError: the protocols or the queries differ, or no metric is common.
     """
     ours = [query["query"] for query in result["queries"]]
-    check_comparable(result["protocol"], ours, earlier)
+    check_comparable(result["protocol"], ours, earlier, result.get("database_photos"))
     places = {query["query"]: place for place, query in enumerate(earlier["queries"])}
     order = [places[query] for query in ours]
     found = {}

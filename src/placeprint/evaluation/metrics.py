@@ -129,7 +129,11 @@ def bootstrap_interval(
         return float("nan"), float("nan")
     generator = np.random.default_rng(seed)
     drawn = [statistic(per_query[generator.integers(0, len(per_query), len(per_query))]) for _ in range(samples)]
-    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
+    ends = [(1 - level) / 2, (1 + level) / 2]
+    if np.isfinite(drawn).all():
+        low, high = np.quantile(drawn, ends)
+    else:  # nothing lies between a number and infinity
+        low, high = np.quantile(drawn, ends, method="nearest")
     return float(low), float(high)
 
 

@@ -44,6 +44,9 @@ class Protocol:
         depth: ranks that the metrics look at; None for the whole database.
         queries: count of queries in the published set, None where it is open.
         database: count of photos that are searched there, None where it is open.
+
+    Raises:
+        OptionError: the metrics are no list of names, or one looks deeper than the depth.
     """
 
     name: str
@@ -59,6 +62,20 @@ class Protocol:
     depth: int | None = None
     queries: int | None = None
     database: int | None = None
+
+    def __post_init__(self) -> None:
+        metrics: object = self.metrics  # a file may hold anything
+        if not isinstance(metrics, list | tuple) or not all(isinstance(name, str) for name in metrics):
+            raise OptionError(f"metrics must be a list of names, got {metrics!r}")
+        object.__setattr__(self, "metrics", tuple(self.metrics))
+        if self.depth is None:
+            return
+        if self.depth < 1:
+            raise OptionError(f"depth must be at least 1, got {self.depth}")
+        for name in self.metrics:
+            k = name.rpartition("@")[2]
+            if k.isdecimal() and int(k) > self.depth:
+                raise OptionError(f"the metric {name!r} looks deeper than the depth of {self.depth}")
 
     @property
     def full_name(self) -> str:
@@ -128,9 +145,7 @@ def load_protocol(name: str) -> Protocol:
         raise OptionError(f"no protocol called {name!r}; {suggest(name, known)}, or the path of a .toml file")
     stem, _, text = read_named(wanted if versioned else name, __name__, "protocol")
     try:
-        values = tomllib.loads(text)
-        values["metrics"] = tuple(values.get("metrics", METRICS))
-        protocol = Protocol(name=stem, **values)
+        protocol = Protocol(name=stem, **tomllib.loads(text))
     except (tomllib.TOMLDecodeError, TypeError) as error:
         raise OptionError(f"the protocol {name!r} does not have the form of one: {error}") from error
     if versioned and int(version) != protocol.version:
