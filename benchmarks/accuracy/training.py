@@ -37,8 +37,8 @@ DATA = Path(os.environ.get("PLACEPRINT_DATA", Path(__file__).parents[3] / "share
 RESULTS = Path(__file__).parents[1] / "results"
 DIM = 336
 """Values of every trained descriptor, so that only the method differs."""
-BUDGET = ("model.trainable_from=7", "schedule.epochs=8")
-"""Of the methods that are compared with each other: the last stage only, a minute a run on a quiet core."""
+BUDGET = ("model.trainable_from=7", "schedule.epochs=5")
+"""Of the methods that are compared with each other: the last stage only, less than a minute a run on a quiet core."""
 COMPARED = {
     **{f"cgd {config}": ("cgd-grocery", (f"head.config={config}",)) for config in ("S", "M", "G", "SG", "SM", "SMG")},
     "gem, triplet": ("triplet-grocery", ()),

@@ -120,7 +120,7 @@ class Atlas:
         """
         chosen = load_preset(preset)
         describer = Describer(chosen.components)
-        for stage in ("verifier", "index"):
+        for stage in ("verifier", "index", *({"voter"} & chosen.components.keys())):
             component(chosen.components, stage)
         manifest = Manifest(chosen.name, chosen.components, describer.weights(), len(describer.extractors), __version__)
         return cls(Store.create(Path(path), manifest))
@@ -278,6 +278,19 @@ class Atlas:
             tuple((record.path, record.error) for record in records if record.error is not None),
         )
 
+    def prepare(self, by: str | None = None) -> None:
+        """Make what a search needs, so that the first is as quick as others.
+
+        Args:
+            by: as of `search`.
+
+        Raises:
+            OptionError: photos are not searched by such a thing.
+        """
+        self._refresh()
+        if len(self):
+            self._searcher.prepare(self._describer, by)
+
     def search(
         self,
         photo: Path | str | bytes | Image,
@@ -286,6 +299,7 @@ class Atlas:
         verify: int = 50,
         turns: bool = True,
         without: Collection[str] = (),
+        by: str | None = None,
     ) -> Answer:
         """Say which place a photo shows.
 
@@ -295,16 +309,21 @@ class Atlas:
             verify: candidates checked by geometry, the most similar first; 0 for search only.
             turns: describe the photo in further turns when nothing is confirmed upright.
             without: photos of the atlas that are no candidates, by their paths in it; others are ignored.
+            by: ``"descriptor"``, or a voter: ``"votes"`` or ``"asmk"``; None for what the preset says. An index of all
+                local features is made for the first search by votes, and kept in the atlas.
 
         Raises:
             PhotoError: the photo cannot be used.
+            OptionError: photos are not searched by such a thing.
         """
         self._refresh()
         image = as_image(photo)
         if not len(self):
             features = self._describer.features(image)[0]
             return Answer((), features, 0.0, {"describe": 0.0, "search": 0.0, "verify": 0.0})
-        return self._searcher.search(image, self._describer, top=top, verify=verify, turns=turns, without=without)
+        return self._searcher.search(
+            image, self._describer, top=top, verify=verify, turns=turns, without=without, by=by
+        )
 
     def _refresh(self) -> None:
         """See what other processes wrote, and use the codebook that made the stored descriptors."""

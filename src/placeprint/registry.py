@@ -65,6 +65,10 @@ COMPONENTS: dict[str, dict[str, str]] = {
         "mutual-geometry": "placeprint.verification.geometry:MutualGeometry",
         "two-view": "placeprint.verification.two_view:TwoView",
     },
+    "voters": {
+        "asmk": "placeprint.index.asmk:ASMK",
+        "votes": "placeprint.index.votes:Votes",
+    },
 }
 
 
@@ -72,8 +76,8 @@ def names(kind: str) -> list[str]:
     """List the components of a kind, those of other packages included.
 
     Args:
-        kind: ``"extractors"``, ``"aggregators"``, ``"whiteners"``, ``"indexes"``, ``"matchers"`` or
-            ``"verifiers"``.
+        kind: ``"extractors"``, ``"aggregators"``, ``"whiteners"``, ``"indexes"``, ``"matchers"``, ``"verifiers"`` or
+            ``"voters"``.
 
     Example:
         >>> "vlad" in names("aggregators")

@@ -10,12 +10,15 @@ from dataclasses import replace
 import numpy as np
 
 from placeprint.describe import Describer, component
+from placeprint.errors import OptionError
 from placeprint.features.turning import TURNS
 from placeprint.presets import Tables
+from placeprint.registry import suggest
 from placeprint.store import Store
 from placeprint.threads import one_core_for_products
 from placeprint.types import Answer, Evidence, Ids, Image, Index, LocalFeatures, Ranking, Verification, Verifier
 from placeprint.verification.rerank import ranking_scores
+from placeprint.voting import DESCRIPTOR, StoredVoters, default_way, known_ways
 
 CACHE_PHOTOS = 500
 """Photos whose decoded local features are kept in memory, the latest used (about 260 KB each)."""
@@ -33,12 +36,22 @@ class Searcher:
         self._store = store
         self._tables = tables
         self._verifier: Verifier = component(tables, "verifier")
+        self._voters = StoredVoters(store, tables)
         self._index: tuple[int, Index] | None = None
         self._ids: tuple[int, dict[str, int]] | None = None
         self._features: OrderedDict[int, LocalFeatures] = OrderedDict()
+        self._features_version = store.version
 
     def search(
-        self, image: Image, describer: Describer, *, top: int, verify: int, turns: bool, without: Collection[str] = ()
+        self,
+        image: Image,
+        describer: Describer,
+        *,
+        top: int,
+        verify: int,
+        turns: bool,
+        without: Collection[str] = (),
+        by: str | None = None,
     ) -> Answer:
         """Say which place an image shows; arguments as `Atlas.search`.
 
@@ -49,21 +62,39 @@ class Searcher:
             verify: candidates checked by geometry.
             turns: whether to try other turns when nothing is confirmed.
             without: paths of photos that are no candidates.
+            by: what the photos are searched by.
         """
+        way = self._way(by)
         with one_core_for_products():
             left_out = self._ids_of(without)
-            best = self._look(image, describer, 0, top, verify, left_out)
+            best = self._look(image, describer, 0, top, verify, left_out, way)
             seconds = dict(best.seconds)
             for stage in TURNS if turns and verify else ():
                 if best.best is not None:
                     break
                 for degrees in stage:
-                    answer = self._look(image, describer, degrees, top, verify, left_out)
+                    answer = self._look(image, describer, degrees, top, verify, left_out, way)
                     seconds = {part: spent + answer.seconds[part] for part, spent in seconds.items()}
                     best = max(best, answer, key=_certainty)
         return replace(best, seconds=seconds)
 
-    def _look(self, image: Image, describer: Describer, degrees: float, top: int, verify: int, left_out: Ids) -> Answer:
+    def prepare(self, describer: Describer, by: str | None) -> None:
+        """Make the index that a search needs."""
+        way = self._way(by)
+        if way == DESCRIPTOR:
+            self._current_index(describer)
+        else:
+            self._voters.current(way, describer)
+
+    def _way(self, by: str | None) -> str:
+        way = by or default_way(self._tables)
+        if way not in known_ways():
+            raise OptionError(f"photos are not searched by {way!r}; {suggest(way, known_ways())}")
+        return way
+
+    def _look(
+        self, image: Image, describer: Describer, degrees: float, top: int, verify: int, left_out: Ids, way: str
+    ) -> Answer:
         """Search the image turned by so many degrees."""
         began = time.perf_counter()
         features = describer.turned_features(image, degrees)
@@ -71,10 +102,13 @@ class Searcher:
             return Answer(
                 (), features[0], degrees, {"describe": time.perf_counter() - began, "search": 0.0, "verify": 0.0}
             )
-        descriptor = describer.descriptor(features)
+        descriptor = describer.descriptor(features) if way == DESCRIPTOR else None
         described = time.perf_counter()
         wanted = max(top, verify)
-        ranking = self._current_index(describer).search(descriptor[None], wanted + len(left_out))[0]
+        if descriptor is None:
+            ranking = self._voters.search(way, describer, features[0], wanted + len(left_out))
+        else:
+            ranking = self._current_index(describer).search(descriptor[None], wanted + len(left_out))[0]
         if len(left_out):
             kept = np.flatnonzero(~np.isin(ranking.ids, left_out))[:wanted]
             ranking = Ranking(ranking.ids[kept], ranking.scores[kept])
@@ -116,7 +150,6 @@ class Searcher:
             for ids, rows in self._store.descriptors():
                 index.add(ids, describer.decode_descriptors(rows))
             self._index = (self._store.version, index)
-            self._features.clear()
         return self._index[1]
 
     def _ids_of(self, paths: Collection[str]) -> Ids:
@@ -130,6 +163,9 @@ class Searcher:
 
     def _read(self, describer: Describer, ids: Sequence[int]) -> list[LocalFeatures]:
         """Return the stored features of photos, from memory where they are."""
+        if self._features_version != self._store.version:
+            self._features.clear()
+            self._features_version = self._store.version
         missing = [i for i in ids if i not in self._features]
         self._features.update(zip(missing, describer.read_verified_features(self._store, missing), strict=True))
         found = [self._features[i] for i in ids]

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol, Self
 
 import numpy as np
@@ -216,7 +217,7 @@ class Evidence:
     Args:
         id: the photo's id in the atlas.
         path: where the photo was when it was added.
-        similarity: cosine of the global descriptors, in [-1, 1].
+        similarity: cosine of the global descriptors, in [-1, 1]; searched by votes their score, in [0, 1].
         score: what the candidates are ranked by.
         verification: None when this candidate was not verified.
         verdict: ``"same place"``, ``"possible"``, ``"not confirmed"`` or ``"not verified"``.
@@ -324,6 +325,31 @@ class Index(Protocol):
 
     def search(self, descriptors: Floats, top: int) -> list[Ranking]:
         """Return the ``top`` best ids for each of ``(q, d)`` queries, fewer when there are fewer."""
+
+
+class Voter(Protocol):
+    """Find the photos that share most local features."""
+
+    def __len__(self) -> int:
+        """Count of photos held."""
+
+    def fit(self, features: Sequence[LocalFeatures]) -> Self:
+        """Learn from the photos of a collection, forget what was held; return self."""
+
+    def add(self, ids: Ids, features: Sequence[LocalFeatures]) -> None:
+        """Hold the features of photos under the photos' ids, ``(n,)`` int64; none may be held yet."""
+
+    def remove(self, ids: Ids) -> None:
+        """Forget photos; unknown ids are ignored."""
+
+    def search(self, features: LocalFeatures, top: int) -> Ranking:
+        """Return the ``top`` photos, scores in [0, 1]; photos that nothing speaks for are left out."""
+
+    def write(self, folder: Path) -> None:
+        """Write files into a folder that is there."""
+
+    def read(self, folder: Path) -> Self:
+        """Hold what an equal one has written; return self."""
 
 
 class Matcher(Protocol):

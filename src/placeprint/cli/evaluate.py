@@ -33,6 +33,10 @@ def evaluate(
         str,
         typer.Option(help="own: learnt from the database photos; adapted: the package's, adapted to them; shipped."),
     ] = "own",
+    by: Annotated[
+        str | None,
+        typer.Option(help="descriptor, votes or asmk [default: what the preset says].", show_default=False),
+    ] = None,
     turn: Annotated[float, typer.Option(help="Turn the queries by so many degrees, counter-clockwise.")] = 0.0,
     json: Annotated[
         Path | None,
@@ -54,7 +58,9 @@ def evaluate(
     if earlier is not None:
         check_comparable(dataset.protocol, dataset.queries, earlier, len(dataset.database))
     with progress_bar("evaluating", "photos") as progress:
-        result = evaluate_retrieval(dataset, preset, verify=verify, codebook=codebook, turn=turn, progress=progress)
+        result = evaluate_retrieval(
+            dataset, preset, verify=verify, codebook=codebook, turn=turn, by=by, progress=progress
+        )
     _print_result(result)
     if earlier is not None:
         differences = compare(result, earlier)

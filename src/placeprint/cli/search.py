@@ -23,6 +23,10 @@ def search(
     atlas: Annotated[Path, typer.Option("--in", help="Folder of the atlas.", show_default=False)],
     top: Annotated[int, typer.Option(min=1, help="Candidates shown for each query.")] = 5,
     verify: Annotated[int, typer.Option(min=0, help="Candidates verified by geometry; 0 for none.")] = 50,
+    by: Annotated[
+        str | None,
+        typer.Option(help="descriptor, votes or asmk [default: what the preset says].", show_default=False),
+    ] = None,
     turns: Annotated[bool, typer.Option(help="Look for turned photos when nothing is confirmed upright.")] = True,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     save_matches: Annotated[
@@ -39,7 +43,7 @@ def search(
     paths = list_photos(queries)
     for path in paths:
         try:
-            answer = opened.search(path, top=top, verify=verify, turns=turns)
+            answer = opened.search(path, top=top, verify=verify, turns=turns, by=by)
         except PhotoError as error:
             typer.echo(f"placeprint: skipped {path}: {error}", err=True)
             failed += 1

@@ -86,10 +86,13 @@ class QueryRanker:
         dataset: what is searched.
         verify: candidates verified a query; 0 for search only.
         turn: degrees counter-clockwise the queries are turned by first.
+        by: as of `Atlas.search`.
     """
 
-    def __init__(self, atlas: Atlas, dataset: RetrievalSet, *, verify: int = 0, turn: float = 0.0) -> None:
-        self._atlas, self._dataset, self._verify, self._turn = atlas, dataset, verify, turn
+    def __init__(
+        self, atlas: Atlas, dataset: RetrievalSet, *, verify: int = 0, turn: float = 0.0, by: str | None = None
+    ) -> None:
+        self._atlas, self._dataset, self._verify, self._turn, self._by = atlas, dataset, verify, turn, by
         self._paths = {path: str(normalized(dataset.root / path)) for path in dataset.database}
         self._names = {whole: path for path, whole in self._paths.items()}
         self._groups = dict(zip(dataset.database, dataset.groups, strict=True)) if dataset.groups else {}
@@ -113,7 +116,7 @@ class QueryRanker:
             left_out.append(self._paths[query])
         try:
             image = self._read(query, box)
-            answer = self._atlas.search(image, top=self._wanted, verify=self._verify, without=left_out)
+            answer = self._atlas.search(image, top=self._wanted, verify=self._verify, without=left_out, by=self._by)
         except PhotoError as error:
             return RankedQuery(query, level, error=str(error))
         ranked = list(self._best_of_groups(answer.evidence))[: self._dataset.depth]
@@ -148,7 +151,13 @@ class QueryRanker:
 
 
 def rank_queries(
-    atlas: Atlas, dataset: RetrievalSet, *, verify: int = 0, turn: float = 0.0, first: int = 0
+    atlas: Atlas,
+    dataset: RetrievalSet,
+    *,
+    verify: int = 0,
+    turn: float = 0.0,
+    by: str | None = None,
+    first: int = 0,
 ) -> Iterator[RankedQuery]:
     """Yield every search: each query at each level of judgment in turn, then the queries that are not in the database.
 
@@ -157,12 +166,13 @@ def rank_queries(
         dataset: what is searched.
         verify: candidates verified a query; 0 for search only.
         turn: degrees counter-clockwise the queries are turned by first.
+        by: as of `Atlas.search`.
         first: searches left out, as those that are done already.
 
     Raises:
         DatasetError: the atlas holds a photo that is not of the database.
     """
-    ranker, levels = QueryRanker(atlas, dataset, verify=verify, turn=turn), dataset.judgments
+    ranker, levels = QueryRanker(atlas, dataset, verify=verify, turn=turn, by=by), dataset.judgments
     for number in range(first, num_searches(dataset)):
         place, which = divmod(number, len(levels))
         if place < len(dataset.queries):

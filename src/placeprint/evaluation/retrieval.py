@@ -41,6 +41,7 @@ from placeprint.evaluation.provenance import made_by
 from placeprint.evaluation.rankings import KEPT, num_searches, rank_queries
 from placeprint.learning import comes_with_codebook, min_photos
 from placeprint.presets import load_preset
+from placeprint.voting import default_way
 
 CODEBOOKS = ("own", "adapted", "shipped")
 Progress = Callable[[int, int], None]
@@ -55,6 +56,7 @@ def evaluate_retrieval(
     verify: int = 0,
     codebook: str = "own",
     turn: float = 0.0,
+    by: str | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Return metrics, intervals, times and rankings, ready for JSON.
@@ -65,6 +67,7 @@ def evaluate_retrieval(
         verify: candidates verified a query; 0 for search only.
         codebook: ``"own"``, ``"adapted"`` or ``"shipped"``.
         turn: degrees counter-clockwise the queries are turned by first.
+        by: as of `Atlas.search`.
         progress: called with photos done, database and queries, and their count.
 
     Raises:
@@ -72,7 +75,7 @@ def evaluate_retrieval(
         DatasetError: no query has a positive.
     """
     _check(dataset)
-    codebook = _codebook(preset, codebook)
+    codebook, way = _codebook(preset, codebook), by or default_way(load_preset(preset).components)
     count = len(dataset.database)
     total = count + num_searches(dataset)
     notify = progress or (lambda done, of: None)
@@ -85,9 +88,10 @@ def evaluate_retrieval(
         )
         if codebook == "adapted":
             atlas.refit(adapt=True)
+        atlas.prepare(way)
         told = atlas.info()
         rows = []
-        for row in search_queries(atlas, dataset, verify=verify, turn=turn):
+        for row in search_queries(atlas, dataset, verify=verify, turn=turn, by=way):
             rows.append(row)
             notify(count + len(rows), total)
     result = measure(dataset, rows)
@@ -96,7 +100,7 @@ def evaluate_retrieval(
         "protocol": dataset.protocol,
         "preset": preset,
         "dataset": dataset.name,
-        "options": {"verify": verify, "codebook": codebook, "turn": turn},
+        "options": {"verify": verify, "codebook": codebook, "turn": turn, "by": way},
         **result,
         "timing": {"ms_per_photo": 1000 * report.seconds / max(report.added, 1)} | result["timing"],
         "dim": told.dim,
@@ -108,7 +112,13 @@ def evaluate_retrieval(
 
 
 def search_queries(
-    atlas: Atlas, dataset: RetrievalSet, *, verify: int = 0, turn: float = 0.0, first: int = 0
+    atlas: Atlas,
+    dataset: RetrievalSet,
+    *,
+    verify: int = 0,
+    turn: float = 0.0,
+    by: str | None = None,
+    first: int = 0,
 ) -> Iterator[Row]:
     """Yield what `rank_queries` does, ready for JSON, with the whole rankings; `measure` takes all of them.
 
@@ -117,12 +127,13 @@ def search_queries(
         dataset: what to search.
         verify: candidates verified a query; 0 for search only.
         turn: degrees counter-clockwise the queries are turned by first.
+        by: as of `Atlas.search`.
         first: searches left out, whose rows are there already.
 
     Raises:
         DatasetError: the atlas holds a photo that is not of the database.
     """
-    for query in rank_queries(atlas, dataset, verify=verify, turn=turn, first=first):
+    for query in rank_queries(atlas, dataset, verify=verify, turn=turn, by=by, first=first):
         yield query.as_data()
 
 

@@ -11,6 +11,8 @@ defaults::
     [whitener]     name, parameters, min_photos (optional: fitted from so many photos on)
     [index]        name, parameters
     [verifier]     name, parameters
+    [voter]        name, parameters (optional): photos are searched by the votes of the features that are verified; the
+                   descriptor above is there to be asked for
     [codebook]     shipped (name) or file (path of an .npz, from the preset's folder); without either the atlas learns
                    its first from the first photos added. min_photos: from so many photos on the atlas learns its own;
                    without it, never
@@ -31,7 +33,7 @@ from placeprint.networks.backbones import TRAINED
 Tables = Mapping[str, Any]
 
 REQUIRED = ("extractor", "index", "verifier", "codebook", "store")
-OPTIONAL = ("aggregator", "fusion", "whitener")
+OPTIONAL = ("aggregator", "fusion", "whitener", "voter")
 FUSION = {"weight", "extractor", "aggregator"}
 CODEBOOK = {"shipped", "file", "min_photos"}
 

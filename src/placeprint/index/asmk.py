@@ -1,0 +1,268 @@
+"""The aggregated selective match kernel, binary (Tolias, Avrithis and Jegou, ICCV 2013; IJCV 2016): compact votes.
+
+The local features of a photo that fall to one visual word c are aggregated to one sign vector of the sum of their
+residuals, b_c = sign(sum over x of (x - c)). Two photos are compared word by word, and only words that agree count::
+
+    S(X, Y) = sum over common words c of idf_c s(1 - 2 h(b_c, b'_c) / D) / sqrt(N(X) N(Y))
+    s(u) = u ** alpha if u > threshold, else 0          N(X) = sum over the words of X of idf_c
+
+with h the Hamming distance of the sign vectors of D values. One vector a word takes away bursts within a photo. The
+query's features go to their ``assignments`` nearest words, those of the database to the nearest one. The words are an
+inverted file: of each word the photos that have it, with their sign vectors, D / 8 bytes and 4 for the photo.
+
+idf_c = (1 + log((1 + n) / (1 + n_c))) ** idf, with n photos and n_c of them that have the word; a word that all photos
+have counts 1, as in few photos of many features most words are everywhere. The papers have no idf; public code has, and
+changed its definition in 2023, so that figures before and after differ. ``idf = 0`` leaves it out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from placeprint.errors import NotFittedError, OptionError, ShapeError
+from placeprint.index.votes import descriptors_of
+from placeprint.types import Floats, Ids, LocalFeatures, Ranking
+
+PER_WORD = 4
+"""Features for each word, about, where the count of words is not given: a photo should have few of one word."""
+LEAST_WORDS, MOST_WORDS = 16, 16_384
+LEARNED_FROM, POINTS = 500_000, 20
+"""Features that the words are learned from at most, in all and for each word."""
+ITERATIONS = 10
+TOGETHER = 1 << 22
+"""Sign vectors that are compared at once."""
+ARRAYS = ("codebook", "photos", "sizes", "words", "owners", "signs")
+Signs = NDArray[np.uint8]
+
+
+@dataclass(kw_only=True, eq=False)
+class ASMK:
+    """Photos ranked by the words they share and how alike they are there, see the module.
+
+    Args:
+        num_words: size of the codebook; 0 for a power of two by the count of features.
+        assignments: words of each query feature.
+        alpha: power of the similarity of a word.
+        threshold: similarity in [0, 1) that a word must have to count.
+        idf: power of the inverse document frequency.
+        seed: of k-means.
+
+    Raises:
+        OptionError: a parameter is out of its range (when it is fitted).
+    """
+
+    num_words: int = 0
+    assignments: int = 5
+    alpha: float = 3.0
+    threshold: float = 0.0
+    idf: float = 1.0
+    seed: int = 0
+    _held: dict[str, NDArray[Any]] = field(default_factory=dict, init=False, repr=False)
+    _found: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
+
+    def __len__(self) -> int:
+        return len(self._held.get("photos", ()))
+
+    def fit(self, features: Sequence[LocalFeatures]) -> ASMK:
+        """Learn the words from the features of photos; return self. What was held is forgotten.
+
+        Raises:
+            OptionError: a parameter is out of its range.
+            ShapeError: there is no feature at all, or fewer than words, or descriptors differ in length.
+        """
+        import faiss
+
+        self._check()
+        rows = descriptors_of(features, LEARNED_FROM)
+        by_count = 1 << max(0, (len(rows) // PER_WORD).bit_length() - 1)
+        count = self.num_words or min(max(by_count, LEAST_WORDS), MOST_WORDS, len(rows))
+        if count > len(rows):
+            raise ShapeError(f"{count} words need as many features, got {len(rows)}")
+        # means as they are: residuals of means brought to unit length would all lean to one side
+        means = faiss.Kmeans(
+            rows.shape[1],
+            count,
+            niter=ITERATIONS,
+            seed=self.seed,
+            min_points_per_centroid=1,
+            max_points_per_centroid=POINTS,
+        )
+        means.train(rows)
+        self._hold(
+            np.asarray(means.centroids, np.float32),
+            np.zeros(0, np.int64),
+            np.zeros(0, np.int64),
+            *self._nothing(rows.shape[1]),
+        )
+        return self
+
+    def add(self, ids: Ids, features: Sequence[LocalFeatures]) -> None:
+        """Hold the features of photos under the photos' ids, ``(n,)`` int64; none may be held yet.
+
+        Raises:
+            NotFittedError: `fit` has not been called.
+            ShapeError: there are not as many photos as ids, or descriptors have another length.
+        """
+        codebook = self._codebook()
+        if len(ids) != len(features):
+            raise ShapeError(f"there must be as many photos as the {len(ids)} ids, got {len(features)}")
+        made = [self._aggregated(each, 1) for each in features]
+        old, first = self._held, len(self)
+        sizes = np.array([len(each[0]) for each in made], np.int64)
+        owners = np.repeat(np.arange(first, first + len(ids), dtype=np.int32), sizes)
+        words = np.concatenate([old["words"], *(each[0] for each in made)])
+        signs = np.concatenate([old["signs"], *(each[1] for each in made)])
+        order = np.argsort(words, kind="stable")
+        photos, sizes = np.concatenate([old["photos"], np.asarray(ids, np.int64)]), np.r_[old["sizes"], sizes]
+        self._hold(codebook, photos, sizes, words[order], np.r_[old["owners"], owners][order], signs[order])
+
+    def remove(self, ids: Ids) -> None:
+        """Forget photos; unknown ids are ignored."""
+        if not len(self) or not np.isin(self._held["photos"], ids).any():
+            return
+        old = self._held
+        stays = ~np.isin(old["photos"], ids)
+        kept = stays[old["owners"]]
+        places = np.cumsum(stays, dtype=np.int32) - 1
+        owners = places[old["owners"][kept]]
+        self._hold(
+            old["codebook"], old["photos"][stays], old["sizes"][stays], old["words"][kept], owners, old["signs"][kept]
+        )
+
+    def search(self, features: LocalFeatures, top: int) -> Ranking:
+        """Return the ``top`` most similar photos, equal ones by rising id; those of similarity 0 are left out.
+
+        Raises:
+            NotFittedError: `fit` has not been called.
+            ShapeError: descriptors have another length.
+        """
+        self._codebook()
+        if not len(features) or not len(self) or top < 1:
+            return Ranking(np.zeros(0, np.int64), np.zeros(0, np.float32))
+        words, signs = self._aggregated(features, self.assignments)
+        weights = self._weights()
+        sums = self._sums(words, signs, weights)
+        norms = np.sqrt(self._norms() * max(float(weights[words].sum()), 1e-12))
+        scores = (sums / np.maximum(norms, 1e-12)).astype(np.float32)
+        photos = self._held["photos"]
+        order = np.lexsort((photos, -scores))[:top]
+        order = order[scores[order] > 0]
+        return Ranking(photos[order], scores[order])
+
+    def write(self, folder: Path) -> None:
+        """Write arrays into a folder that is there.
+
+        Raises:
+            NotFittedError: `fit` has not been called.
+        """
+        self._codebook()
+        for name in ARRAYS:
+            np.save(folder / f"{name}.npy", self._held[name])
+
+    def read(self, folder: Path) -> ASMK:
+        """Hold what an equal one has written, mapped into memory; return self.
+
+        Raises:
+            OSError, ValueError: the files are damaged or not there.
+        """
+        arrays = [np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in ARRAYS]
+        if not len(arrays[3]) == len(arrays[4]) == len(arrays[5]) == arrays[2].sum():
+            raise ValueError(f"{str(folder)!r} holds arrays that do not fit together")
+        self._hold(*arrays)
+        return self
+
+    def _check(self) -> None:
+        if self.num_words < 0 or self.assignments < 1 or not self.alpha > 0 or self.idf < 0:
+            raise OptionError(
+                "num_words and idf must be at least 0, assignments at least 1 and alpha above 0, got "
+                f"{self.num_words}, {self.idf}, {self.assignments} and {self.alpha}"
+            )
+        if not 0 <= self.threshold < 1:
+            raise OptionError(f"threshold must be from 0 to below 1, got {self.threshold}")
+
+    def _codebook(self) -> Floats:
+        if not self._held:
+            raise NotFittedError("ASMK has not learnt its words; call fit first")
+        return self._held["codebook"]
+
+    def _nothing(self, dim: int) -> tuple[NDArray[np.int32], NDArray[np.int32], Signs]:
+        return np.zeros(0, np.int32), np.zeros(0, np.int32), np.zeros((0, -(-dim // 8)), np.uint8)
+
+    def _hold(self, *arrays: NDArray[Any]) -> None:
+        self._held, self._found = dict(zip(ARRAYS, arrays, strict=True)), {}
+
+    def _aggregated(self, features: LocalFeatures, assignments: int) -> tuple[NDArray[np.int32], Signs]:
+        """Return the words of a photo, rising, and the sign vector of each, in bits."""
+        codebook = self._codebook()
+        if features.descriptors.shape[1] != codebook.shape[1]:
+            raise ShapeError(f"descriptors must have shape (n, {codebook.shape[1]}), got {features.descriptors.shape}")
+        if not len(features):
+            words, _, signs = self._nothing(codebook.shape[1])
+            return words, signs
+        rows = np.ascontiguousarray(features.descriptors, np.float32)
+        nearest = self._words().search(rows, min(assignments, len(codebook)))[1]
+        flat = nearest.ravel()
+        order = np.argsort(flat, kind="stable")
+        residuals = rows[order // nearest.shape[1]] - codebook[flat[order]]
+        words, begins = np.unique(flat[order], return_index=True)
+        return words.astype(np.int32), np.packbits(np.add.reduceat(residuals, begins) >= 0, axis=1)
+
+    def _sums(self, words: NDArray[np.int32], signs: Signs, weights: Floats) -> NDArray[np.float64]:
+        """Return the numerator of the similarity with each photo."""
+        dim = self._held["codebook"].shape[1]
+        similarities = 1 - 2 * np.arange(dim + 1) / dim
+        selected = np.where(similarities > self.threshold, np.maximum(similarities, 0) ** self.alpha, 0)
+        begins = self._begins()
+        first, counts = begins[words], begins[words + 1] - begins[words]
+        sums = np.zeros(len(self))
+        for part in np.array_split(np.arange(len(words)), max(1, int(counts.sum() // TOGETHER))):
+            times = counts[part]
+            rows = np.arange(times.sum()) + np.repeat(first[part] - (np.cumsum(times) - times), times)
+            apart = _hamming(self._held["signs"][rows], np.repeat(signs[part], times, axis=0))
+            votes = selected[apart] * np.repeat(weights[words[part]], times)
+            sums += np.bincount(self._held["owners"][rows], votes, len(self))
+        return sums
+
+    def _words(self) -> Any:
+        import faiss
+
+        if "index" not in self._found:
+            index = faiss.IndexFlatL2(self._held["codebook"].shape[1])
+            index.add(np.ascontiguousarray(self._held["codebook"], np.float32))
+            self._found["index"] = index
+        return self._found["index"]
+
+    def _begins(self) -> Ids:
+        """Return where the list of each word begins, and where the last ends."""
+        if "begins" not in self._found:
+            count = len(self._held["codebook"])
+            self._found["begins"] = np.searchsorted(self._held["words"], np.arange(count + 1))
+        begins: Ids = self._found["begins"]
+        return begins
+
+    def _weights(self) -> Floats:
+        """Return idf of each word."""
+        rarity = np.log((1 + len(self)) / (1 + np.diff(self._begins())))
+        return np.asarray((1 + rarity) ** self.idf, np.float32)
+
+    def _norms(self) -> NDArray[np.float64]:
+        """Return N of each photo."""
+        if "norms" not in self._found:
+            given = self._weights()[self._held["words"]]
+            self._found["norms"] = np.bincount(self._held["owners"], given, len(self))
+        norms: NDArray[np.float64] = self._found["norms"]
+        return norms
+
+
+def _hamming(first: Signs, second: Signs) -> Ids:
+    """Return the bits in which rows ``(n, bytes)`` differ."""
+    differ = np.ascontiguousarray(first ^ second)
+    if differ.shape[1] % 8 == 0:
+        differ = differ.view(np.uint64)
+    return np.asarray(np.bitwise_count(differ).sum(axis=1), np.int64)

@@ -1,0 +1,254 @@
+"""Search by votes: the local features of all photos in one index, every query feature votes for photos it resembles.
+
+Each of the query's features finds its ``k`` nearest among all features of all photos, and votes for the photos they
+are of. What the k-th of them still reaches is what any feature finds anywhere; so a vote weighs what its neighbor has
+above that background::
+
+    w = max(0, cosine - cosine of the k-th) ** power
+    score of a photo = sum of the votes for it / sum over the query's features of (1 - cosine of the k-th) ** power
+
+so scores are in [0, 1], 1 for the photo itself among photos that share nothing. Votes are as in DELF (Noh et al.,
+ICCV 2017, section 5: 60 neighbors) and before it in Lowe (IJCV 2004); the distance to the background is the weight of
+local naive Bayes nearest neighbors (McCann and Lowe, CVPR 2012), here to a power.
+
+Burstiness (Jegou, Douze and Schmid, CVPR 2009): a query feature votes once for a photo, by its best neighbor there, and
+the votes that one feature of a photo gets are divided by the square root of their count. So neither a fence in the
+query nor a window that looks like every window decides.
+
+The index is FAISS's: inverted lists, the features in 8 bits a value (``"sq8"``) or by product quantization (``"pq"``,
+``code_bytes`` and 8 bytes of number each). It is learned from what `fit` is given. Written to disk, it is mapped into
+memory when read, until it is changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from placeprint.errors import NotFittedError, OptionError, ShapeError
+from placeprint.numerics import evenly
+from placeprint.types import Floats, Ids, LocalFeatures, Ranking
+
+CODES = ("sq8", "pq")
+SHIFT = 16
+"""A feature's number is its photo's id times 2^16 and its place in the photo."""
+PER_LIST = 256
+"""Features in an inverted list, about."""
+MOST_LISTS = 8192
+PQ_ROWS = 10_000
+"""Product quantization is not learned from fewer features; they are kept in 8 bits a value then."""
+ITERATIONS = 10
+LEARNED_FROM = 500_000
+"""Features that lists and codes are learned from at most."""
+FILE, PHOTOS = "votes.faiss", "photos.npy"
+
+
+@dataclass(kw_only=True, eq=False)
+class Votes:
+    """Photos ranked by the votes of local features, see the module.
+
+    Args:
+        neighbors: k, above 1.
+        power: of a vote.
+        code: ``"sq8"`` or ``"pq"``.
+        code_bytes: of a feature, by product quantization; divides the length of a descriptor.
+        lists: inverted lists; 0 for one a 256 features, at most 8192.
+        probes: lists that are looked into.
+        seed: of what is learned.
+
+    Raises:
+        OptionError: a parameter is out of its range (when it is fitted).
+    """
+
+    neighbors: int = 60
+    power: float = 3.0
+    code: str = "sq8"
+    code_bytes: int = 16
+    lists: int = 0
+    probes: int = 32
+    seed: int = 0
+    _index: Any = field(default=None, init=False, repr=False)
+    _file: Path | None = field(default=None, init=False, repr=False)
+    _photos: Ids = field(default_factory=lambda: np.zeros(0, np.int64), init=False, repr=False)
+    _counts: Ids = field(default_factory=lambda: np.zeros(0, np.int64), init=False, repr=False)
+
+    def __len__(self) -> int:
+        return len(self._photos)
+
+    def fit(self, features: Sequence[LocalFeatures]) -> Votes:
+        """Learn lists and codes from the features of photos; return self. What was held is forgotten.
+
+        Raises:
+            OptionError: a parameter is out of its range, or does not fit the length of the descriptors.
+            ShapeError: there is no feature at all, or descriptors differ in length.
+        """
+        self._check()
+        rows = descriptors_of(features, LEARNED_FROM)
+        self._index = self._empty(rows)
+        self._index.train(rows)
+        self._file, self._photos, self._counts = None, np.zeros(0, np.int64), np.zeros(0, np.int64)
+        return self
+
+    def add(self, ids: Ids, features: Sequence[LocalFeatures]) -> None:
+        """Hold the features of photos under the photos' ids, ``(n,)`` int64, from 0 to 2^47; none may be held yet.
+
+        Raises:
+            NotFittedError: `fit` has not been called.
+            ShapeError: there are not as many photos as ids, descriptors have another length, or a photo has more than
+                65,536 features.
+        """
+        index = self._changeable()
+        if len(ids) != len(features):
+            raise ShapeError(f"there must be as many photos as the {len(ids)} ids, got {len(features)}")
+        counts = np.array([len(each) for each in features], np.int64)
+        if counts.max(initial=0) > 1 << SHIFT:
+            raise ShapeError(f"a photo may have {1 << SHIFT} features, got {counts.max()}; set max_keypoints")
+        ids = np.asarray(ids, np.int64)
+        self._photos, self._counts = np.concatenate([self._photos, ids]), np.concatenate([self._counts, counts])
+        if counts.sum():
+            rows = _rows(np.concatenate([each.descriptors for each in features if len(each)]), index.d)
+            index.add_with_ids(rows, _numbers(ids, counts))
+
+    def remove(self, ids: Ids) -> None:
+        """Forget photos; unknown ids are ignored."""
+        gone = np.isin(self._photos, ids)
+        if not gone.any():
+            return
+        self._changeable().remove_ids(_numbers(self._photos[gone], self._counts[gone]))
+        self._photos, self._counts = self._photos[~gone], self._counts[~gone]
+
+    def search(self, features: LocalFeatures, top: int) -> Ranking:
+        """Return the ``top`` photos with most votes, equal ones by rising id; photos without a vote are left out.
+
+        Raises:
+            NotFittedError: `fit` has not been called.
+            ShapeError: descriptors have another length.
+        """
+        index = self._held()
+        if not len(features) or not index.ntotal or top < 1:
+            return Ranking(np.zeros(0, np.int64), np.zeros(0, np.float32))
+        index.nprobe = min(self.probes, index.nlist)
+        found, numbers = index.search(_rows(features.descriptors, index.d), min(self.neighbors, index.ntotal))
+        weights, most = self._weights(found, numbers >= 0)
+        photos, votes = _counted(weights, numbers)
+        scores = (votes / max(most, 1e-12)).astype(np.float32)
+        order = np.lexsort((photos, -scores))[:top]
+        return Ranking(photos[order], scores[order])
+
+    def write(self, folder: Path) -> None:
+        """Write two files into a folder that is there.
+
+        Raises:
+            NotFittedError: `fit` has not been called.
+        """
+        import faiss
+
+        faiss.write_index(self._held(), str(folder / FILE))
+        np.save(folder / PHOTOS, np.stack([self._photos, self._counts]))
+
+    def read(self, folder: Path) -> Votes:
+        """Hold what an equal one has written, mapped into memory; return self.
+
+        Raises:
+            OSError, ValueError, RuntimeError: the files are damaged or not there.
+        """
+        import faiss
+
+        self._photos, self._counts = np.load(folder / PHOTOS, allow_pickle=False)
+        self._file = folder / FILE
+        self._index = faiss.read_index(str(self._file), faiss.IO_FLAG_MMAP | faiss.IO_FLAG_READ_ONLY)
+        if self._index.ntotal != self._counts.sum():
+            raise ValueError(f"{str(folder)!r} holds {self._index.ntotal} features, not {self._counts.sum()}")
+        return self
+
+    def _check(self) -> None:
+        if self.code not in CODES:
+            raise OptionError(f"code must be one of {', '.join(CODES)}, got {self.code!r}")
+        if self.neighbors < 2 or self.probes < 1 or self.lists < 0 or not self.power > 0:
+            raise OptionError(
+                "neighbors must be at least 2, probes at least 1, lists at least 0 and power above 0, got "
+                f"{self.neighbors}, {self.probes}, {self.lists} and {self.power}"
+            )
+
+    def _empty(self, rows: Floats) -> Any:
+        import faiss
+
+        count, dim = rows.shape
+        lists = min(self.lists or max(1, min(count // PER_LIST, MOST_LISTS)), count)
+        coarse, metric = faiss.IndexFlatIP(dim), faiss.METRIC_INNER_PRODUCT
+        index: Any
+        if self.code == "pq" and count >= PQ_ROWS:
+            if self.code_bytes < 1 or dim % self.code_bytes:
+                raise OptionError(f"code_bytes must divide the {dim} values of a descriptor, got {self.code_bytes}")
+            index = faiss.IndexIVFPQ(coarse, dim, lists, self.code_bytes, 8, metric)
+            index.pq.cp.seed, index.pq.cp.niter = self.seed, ITERATIONS
+        else:
+            index = faiss.IndexIVFScalarQuantizer(coarse, dim, lists, faiss.ScalarQuantizer.QT_8bit, metric)
+        index.cp.seed, index.cp.niter, index.cp.min_points_per_centroid = self.seed, ITERATIONS, 1
+        return index
+
+    def _held(self) -> Any:
+        if self._index is None:
+            raise NotFittedError("Votes has not learnt its lists; call fit first")
+        return self._index
+
+    def _changeable(self) -> Any:
+        """Return the index, read into memory when it was only mapped."""
+        import faiss
+
+        if self._file is not None:
+            self._index, self._file = faiss.read_index(str(self._file)), None
+        return self._held()
+
+    def _weights(self, found: Floats, there: Any) -> tuple[Floats, float]:
+        """Return the weight of each neighbor ``(q, k)``, 0 where there is none, and the most that could be given."""
+        cosines = np.where(there, np.minimum(found, 1), np.inf)
+        background = np.where(there.any(axis=1), cosines.min(axis=1), 1.0)[:, None].astype(np.float32)
+        above = np.where(there, np.maximum(np.where(there, found, 0) - background, 0), 0)
+        return (above**self.power).astype(np.float32), float((np.maximum(1 - background, 0) ** self.power).sum())
+
+
+def descriptors_of(features: Sequence[LocalFeatures], most: int) -> Floats:
+    """Return at most so many descriptors of photos, ``(n, d)`` float32, spread evenly over each.
+
+    Raises:
+        ShapeError: there is none, or they differ in length.
+    """
+    filled = [each for each in features if len(each)]
+    if not filled:
+        raise ShapeError("there are no local features to learn from")
+    lengths = {each.descriptors.shape[1] for each in filled}
+    if len(lengths) > 1:
+        raise ShapeError(f"descriptors must have one length, got {sorted(lengths)}")
+    share = max(1, most // len(filled))
+    kept = [each.descriptors[evenly(len(each), share)] if len(each) > share else each.descriptors for each in filled]
+    return np.ascontiguousarray(np.concatenate(kept), np.float32)
+
+
+def _rows(descriptors: Floats, dim: int) -> Floats:
+    if descriptors.ndim != 2 or descriptors.shape[1] != dim:
+        raise ShapeError(f"descriptors must have shape (n, {dim}), got {descriptors.shape}")
+    return np.ascontiguousarray(descriptors, np.float32)
+
+
+def _numbers(photos: Ids, counts: Ids) -> Ids:
+    """Return the numbers of all features of photos ``(n,)``, photo by photo."""
+    places = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    return np.asarray((np.repeat(photos, counts) << SHIFT) + places, np.int64)
+
+
+def _counted(weights: Floats, numbers: Ids) -> tuple[Ids, Floats]:
+    """Return the photos that got votes, rising, and their sums; neighbors of a query feature come nearest first."""
+    queries, _ = np.nonzero(weights)
+    given, features = weights[weights > 0], numbers[weights > 0]
+    pairs = (queries << (63 - SHIFT)) | (features >> SHIFT)
+    first = np.unique(pairs, return_index=True)[1]  # the nearest of a query's features in each photo
+    features, given = features[first], given[first]
+    _, places, times = np.unique(features, return_inverse=True, return_counts=True)
+    photos, owners = np.unique(features >> SHIFT, return_inverse=True)
+    sums = np.bincount(owners, given / np.sqrt(times[places]), len(photos))
+    return np.asarray(photos, np.int64), sums.astype(np.float32)
