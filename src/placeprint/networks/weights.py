@@ -200,6 +200,10 @@ def load_weights(name: str) -> dict[str, torch.Tensor]:
             f"the weights {str(path)!r} have sha256 {found[:12]}..., expected {weights.sha256[:12]}...; "
             f"install them anew: {weights.install}"
         )
+    if path.suffix == ".safetensors":
+        from safetensors.torch import load_file
+
+        return load_file(path)
     state: dict[str, torch.Tensor] = torch.load(path, map_location="cpu", weights_only=True)
     return state
 
