@@ -11,12 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from placeprint.errors import OptionError, WeightsError
-from placeprint.features.delf import SCALES, DELF, over_photo, without_overlaps
-from placeprint.networks.delf import (
-    DELF as DELFNetwork,
-)
+from placeprint.features.delf import DELF, SCALES, over_photo, without_overlaps
 from placeprint.networks.delf import (
     Attention,
+    DELFNetwork,
     delf_as_bytes,
     load_delf,
     network_from,
@@ -157,7 +155,7 @@ def test_what_is_kept_does_not_overlap_and_what_is_dropped_does(seed: int, most:
     def overlap(a: int, b: int) -> float:
         (ax, ay, aw), (bx, by, bw) = boxes[a].tolist(), boxes[b].tolist()
         width, height = (max(0.0, min(p + aw, q + bw) - max(p, q)) for p, q in ((ax, bx), (ay, by)))
-        return width * height / (aw * aw + bw * bw - width * height)
+        return float(width * height / (aw * aw + bw * bw - width * height))
 
     kept = without_overlaps(features, most, 100).tolist()
     assert all(overlap(a, b) <= most + 1e-4 for a in kept for b in kept if a != b)

@@ -26,6 +26,7 @@ import os
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -38,11 +39,11 @@ from placeprint.evaluation.provenance import made_by
 from placeprint.features.delf import DELF
 from placeprint.features.sift import SIFT
 from placeprint.images import read_image, resize
-from placeprint.networks.delf import DELF as DELFNetwork
-from placeprint.networks.delf import Attention, delf_as_bytes, principal_axes
+from placeprint.networks.delf import Attention, DELFNetwork, delf_as_bytes, principal_axes
 from placeprint.networks.stages import load_stages
 from placeprint.networks.weights import weights_sha256
 from placeprint.numerics import evenly
+from placeprint.store.files import write_arrays
 from placeprint.training.recipe import load_recipe
 from placeprint.types import Floats, Image, LocalFeatures
 
@@ -110,14 +111,16 @@ def cells_of(paths: Sequence[Path], network: str, size: int, cache: Path) -> lis
     extractor = DELF(network=network, size=size, max_keypoints=ALL)
     if not file.is_file():
         found = [extractor.extract(read_image(path)) for path in paths]
-        parts = {"keypoints": [f.keypoints for f in found], "descriptors": [f.descriptors for f in found]}
+        parts: dict[str, list[NDArray[Any]]] = {
+            "keypoints": [f.keypoints for f in found],
+            "descriptors": [f.descriptors for f in found],
+        }
         parts |= {"scores": [f.scores for f in found], "scales": [f.scales for f in found if f.scales is not None]}
-        np.savez(
-            file,
-            **{name: np.concatenate(each) for name, each in parts.items()},
-            lengths=[len(f) for f in found],
-            sizes=[f.image_size for f in found],
-        )
+        parts |= {"lengths": [np.array(len(f)) for f in found], "sizes": [np.array(f.image_size) for f in found]}
+        joined = {
+            name: (np.stack if name in {"lengths", "sizes"} else np.concatenate)(each) for name, each in parts.items()
+        }
+        write_arrays(file, joined)
     with np.load(file) as kept:
         arrays = {name: kept[name] for name in kept}
     cuts = np.cumsum(arrays["lengths"])[:-1]
@@ -169,10 +172,7 @@ def scores(query: Floats, database: Sequence[Floats]) -> NDArray[np.float64]:
 
 def recall(way: str, count: int, photos: Sequence[Sequence[tuple[LocalFeatures, Image]]], right: Relevant) -> float:
     chosen = [
-        [
-            WAYS[way](features, image, count, 2 * row + side).descriptors
-            for row, (features, image) in enumerate(part)
-        ]
+        [WAYS[way](features, image, count, 2 * row + side).descriptors for row, (features, image) in enumerate(part)]
         for side, part in enumerate(photos)
     ]
     best = [int(scores(query, chosen[1]).argmax()) for query in chosen[0]]

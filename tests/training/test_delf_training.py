@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,8 +26,11 @@ from placeprint.training.run import load_run, train
 from tests.conftest import make_scene
 from tests.training.tiny import CHANNELS, tiny_backbone, tiny_recipe, write_classes
 
-FIRST = {"head": {"name": "delf"}, "loss": {"name": "cross-entropy"}}
-SECOND = {"head": {"name": "delf-attention", "hidden": 8, "local_dim": 4}, "loss": {"name": "cross-entropy"}}
+FIRST: dict[str, Any] = {"head": {"name": "delf"}, "loss": {"name": "cross-entropy"}}
+SECOND: dict[str, Any] = {
+    "head": {"name": "delf-attention", "hidden": 8, "local_dim": 4},
+    "loss": {"name": "cross-entropy"},
+}
 
 
 @pytest.mark.parametrize(("temperature", "smoothing"), [(1.0, 0.0), (0.5, 0.1)])

@@ -67,7 +67,9 @@ def match(
     ] = None,
     pictures: Annotated[
         Path | None,
-        typer.Option(help="Folder for all pictures: matches, keypoints, descriptors, overlay, attention.", show_default=False),
+        typer.Option(
+            help="Folder for all pictures: matches, keypoints, descriptors, overlay, attention.", show_default=False
+        ),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:

@@ -146,9 +146,7 @@ class DELF:
         return features
 
 
-def over_photo(
-    cells: Floats, stride: int, center: float, level: tuple[int, ...], photo: tuple[int, ...]
-) -> Floats:
+def over_photo(cells: Floats, stride: int, center: float, level: tuple[int, ...], photo: tuple[int, ...]) -> Floats:
     """Return an ``(H, W)`` picture of a map ``(h, w)``, with each cell's value where the cell looks.
 
     Args:

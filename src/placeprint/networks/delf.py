@@ -7,8 +7,8 @@
 The attention is learned last, with the map frozen, from photos whose classes are known (`training.delf_heads`).
 
 A trained network is kept in a file of safetensors in float16 that holds only what was trained: the stages that differ
-from those of the installed backbone (``stages.<number>.``), ``attention.``, and ``mean`` and ``axes`` of the projection.
-Its header says ``backbone``, ``last_stage`` and ``last_downsampling``.
+from those of the installed backbone (``stages.<number>.``), ``attention.``, and ``mean`` and ``axes`` of the
+projection. Its header says ``backbone``, ``last_stage`` and ``last_downsampling``.
 
 Departures: the backbone is EfficientNet-Lite, whose map is not behind a ReLU, in place of ResNet50's block conv4_x.
 """
@@ -61,7 +61,7 @@ class Attention(nn.Module):
         return found
 
 
-class DELF(nn.Module):
+class DELFNetwork(nn.Module):
     """A backbone, the attention on its map, and the projection of its cells.
 
     Args:
@@ -130,7 +130,7 @@ class Reader:
     stride: int
     center: float
     dim: int
-    network: DELF
+    network: DELFNetwork
 
     def maps(self, pictures: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return descriptors ``(B, h, w, dim)`` and weights ``(B, h, w)`` of ``(B, H, W, 3)`` uint8 RGB pictures."""
@@ -161,7 +161,7 @@ def delf_dim(name: str) -> int:
     return known[name] if name in known else load_delf(name).dim
 
 
-def delf_as_bytes(network: DELF, backbone: str) -> bytes:
+def delf_as_bytes(network: DELFNetwork, backbone: str) -> bytes:
     """Return the file of a trained network, see the module; the network itself is left as it is.
 
     Args:
@@ -190,7 +190,7 @@ def delf_as_bytes(network: DELF, backbone: str) -> bytes:
     return bytes(save({name: value.half().contiguous() for name, value in kept.items()}, metadata=header))
 
 
-def network_from(state: Tensors, header: dict[str, str], place: str) -> DELF:
+def network_from(state: Tensors, header: dict[str, str], place: str) -> DELFNetwork:
     """Return the network, in eval mode on the CPU, of what a file holds.
 
     Raises:
@@ -203,7 +203,7 @@ def network_from(state: Tensors, header: dict[str, str], place: str) -> DELF:
     trained = {name: value for name, value in values.items() if name.startswith("stages.")}
     fit_into(backbone, backbone.state_dict() | trained)
     first = values.get("attention.first.weight", torch.zeros(1))
-    network = DELF(backbone, Attention(backbone.channels, len(first)), len(values["axes"]))
+    network = DELFNetwork(backbone, Attention(backbone.channels, len(first)), len(values["axes"]))
     rest = {name: value for name, value in values.items() if name not in trained}
     fit_into(network, {f"backbone.{name}": value for name, value in backbone.state_dict().items()} | rest)
     return network.eval().requires_grad_(False)

@@ -1,9 +1,9 @@
 """The losses by name.
 
-Most are called as ``loss(descriptors (B, D), labels (B,))`` and return a scalar. ``"cgd"`` and
-``"cross-entropy"`` take the logits of the network's classifier as a third argument; ``"weak-ranking"`` takes queries, their potential positives and their
-negatives (see `ranking_loss`), as positions make no classes. Losses with `NEEDS_PAIRS` want batches of P classes with
-K photos each.
+Most are called as ``loss(descriptors (B, D), labels (B,))`` and return a scalar. ``"cgd"`` and ``"cross-entropy"`` take
+the logits of the network's classifier as a third argument; ``"weak-ranking"`` takes queries, their potential positives
+and their negatives (see `ranking_loss`), as positions make no classes. Losses with `NEEDS_PAIRS` want batches of P
+classes with K photos each.
 
 Parameters of a loss of its own, its proxies, are ``loss.parameters()``.
 """

@@ -25,7 +25,7 @@ from torch import Tensor
 from placeprint.aggregation.cgd import CGD, from_layers, from_network
 from placeprint.errors import OptionError
 from placeprint.networks.backbones import EFFICIENTNET_DIMS
-from placeprint.networks.delf import DELF, delf_as_bytes
+from placeprint.networks.delf import DELFNetwork, delf_as_bytes
 from placeprint.networks.pooling import MAC, GeM, SPoC
 from placeprint.networks.stages import StagedBackbone, stages_as_bytes
 from placeprint.registry import state_of
@@ -78,7 +78,7 @@ def export_preset(run: Path, *, backbone: StagedBackbone | None = None) -> Path:
     return run / PRESET
 
 
-def delf_of(model: DescriptorModel) -> DELF:
+def delf_of(model: DescriptorModel) -> DELFNetwork:
     """Return the network of local features of the second step of DELF.
 
     Raises:
@@ -87,7 +87,7 @@ def delf_of(model: DescriptorModel) -> DELF:
     head: object = model.head
     if not isinstance(head, DELFAttentionHead):
         raise OptionError(f"only the head 'delf-attention' makes local features, got {type(head).__name__}")
-    found = DELF(model.backbone, head.attention, len(head.axes))
+    found = DELFNetwork(model.backbone, head.attention, len(head.axes))
     found.mean.copy_(head.mean)
     found.axes.copy_(head.axes)
     return found.eval()

@@ -16,7 +16,8 @@
     [checkpoints]   how often, how many
 
 Each table is a dataclass below; what is left out has its default. The tables head, loss, mining, augmentation
-and clutter take the parameters of what they name, which are checked when it is made. A run keeps its recipe, with the defaults.
+and clutter take the parameters of what they name, which are checked when it is made. A run keeps its recipe, with the
+defaults.
 """
 
 from __future__ import annotations
