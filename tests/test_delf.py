@@ -37,7 +37,7 @@ def test_the_pyramid_has_the_scales_of_the_paper() -> None:
     assert features.scales is not None
     # the sides of the pictures are multiples of 32, so the seven factors are only about those of the paper
     sides = np.unique(features.scales.round(3))
-    longest = [max(32, round(320 * scale / 32) * 32) for scale in SCALES]
+    longest = [int(320 * scale) // 32 * 32 for scale in SCALES]
     np.testing.assert_allclose(sides, sorted(16 * 320 / side for side in longest), rtol=1e-3)
 
 
