@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from placeprint import Atlas
 from placeprint.cli import app
-from placeprint.errors import DatasetError, OptionError, ShapeError
+from placeprint.errors import DatasetError, OptionError, ShapeError, WeightsError
 from placeprint.networks.weights import find_weights, weights_path
 from placeprint.training.augmentation import generator_of
 from placeprint.training.classification_loss import CrossEntropyLoss
@@ -132,10 +132,17 @@ def test_the_second_step_leaves_the_descriptors_as_they_are(tmp_path: Path) -> N
     model = load_run(tmp_path / "second", backbone=tiny_backbone())[1]
     for name, value in model.backbone.state_dict().items():
         assert torch.equal(value, begun[name]), name
-    with pytest.raises(OptionError, match="trained another backbone; let"):
-        other = tiny_backbone()
-        other.stages[1] = torch.nn.Conv2d(6, CHANNELS, 3, 2, 1)
-        train(second, photos, tmp_path / "third", backbone=other)
+
+
+def test_a_run_of_another_backbone_or_none_is_no_beginning(tmp_path: Path) -> None:
+    photos = write_classes(tmp_path / "photos")
+    train(tiny_recipe(**FIRST), photos, tmp_path / "first", backbone=tiny_backbone())
+    other = tiny_backbone()
+    other.stages[1] = torch.nn.Conv2d(6, CHANNELS, 3, 2, 1)
+    for start, error, said in (("first", WeightsError, "do not fit"), ("nothing", OptionError, "holds no run")):
+        recipe = tiny_recipe(**SECOND, model={"trainable_from": 2, "start": str(tmp_path / start)})
+        with pytest.raises(error, match=said):
+            train(recipe, photos, tmp_path / "second", backbone=other)
 
 
 def test_clutter_keeps_the_photo_and_surrounds_it() -> None:
