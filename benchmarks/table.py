@@ -374,6 +374,27 @@ def tower() -> list[str]:
     return lines
 
 
+def delf() -> list[str]:
+    """Return the lines of the table of DELF's selections of keypoints."""
+    result: dict[str, Any] = json.loads((HERE / "results" / "delf.json").read_text())
+    made, rows = result["made_by"], result["rows"]
+    counts = list(dict.fromkeys(row["keypoints"] for row in rows))
+    lines = [
+        f"`python benchmarks/accuracy/delf.py`, {made['date']}, {made['machine']}: recall@1 by the number of keypoints "
+        "of each photo. Two photos' score is the sum",
+        "of the cubes of the positive cosines of their mutual nearest neighbors, without geometry. grocery: classes "
+        "that neither step of training saw.",
+        "",
+        "| photos | map | keypoints | " + " | ".join(map(str, counts)) + " |",
+        "|---" * (3 + len(counts)) + "|",
+    ]
+    found: dict[tuple[str, str, str], list[str]] = {}
+    for row in rows:
+        photos = f"{row['dataset']}, {row['queries']} in {row['database']}"
+        found.setdefault((photos, row["network"], row["selection"]), []).append(f"{100 * row['recall@1']:.1f}")
+    return lines + [f"| {' | '.join((*key, *recalls))} |" for key, recalls in found.items()]
+
+
 def exported() -> list[str]:
     """Return the lines of the table of ONNX files beside Torch."""
     result: dict[str, Any] = json.loads((HERE / "results" / "onnx.json").read_text())
@@ -511,6 +532,7 @@ def main() -> None:
         HERE.parent / "docs" / "evaluation.md": protocols(),
         HERE.parent / "docs" / "exporting.md": exported(),
         HERE.parent / "docs" / "training.md": tower(),
+        METHODS / "delf.md": delf(),
         METHODS / "netvlad.md": [*netvlad(), "", *of_method(("netvlad",))],
     }
     for path, lines in documents.items():

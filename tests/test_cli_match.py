@@ -10,6 +10,7 @@ import pytest
 
 from placeprint.datasets.sample_photos import rephotograph
 from placeprint.images import read_image
+from placeprint.networks.weights import find_weights, weights_path
 from tests.conftest import make_scene, write_photo
 from tests.test_cli import run
 
@@ -44,6 +45,16 @@ def test_the_verdict_is_printed_and_all_pictures_are_written(photos: tuple[Path,
     assert names == {"matches", "outliers", "keypoints", "selected", "descriptors", "overlay"}
     for path in [tmp_path / "matches.jpg", *(tmp_path / "all").iterdir()]:
         assert read_image(path).shape[0] >= 480
+
+
+@pytest.mark.skipif(
+    weights_path(find_weights("efficientnet-lite2")) is None, reason=find_weights("efficientnet-lite2").install
+)
+def test_features_with_attention_add_its_pictures(photos: tuple[Path, Path, Path], tmp_path: Path) -> None:
+    options = ("--features", "delf", "--keypoints", "200", "--no-turns", "--pictures", tmp_path)
+    assert run("match", photos[0], photos[1], *options).returncode == 0
+    assert {"attention", "attended"} <= {path.stem for path in tmp_path.iterdir()}
+    assert read_image(tmp_path / "attention.png").shape == read_image(tmp_path / "attended.png").shape
 
 
 def test_json_holds_the_transform_and_the_proof(photos: tuple[Path, Path, Path]) -> None:

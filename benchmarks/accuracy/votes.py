@@ -5,7 +5,7 @@
 First the presets xfeat-votes and xfeat-asmk as anyone uses them, on sf_landmarks and corridor, search only and with 50
 verified. Then the voters alone, with 500 XFeat keypoints a photo: the database of sf_landmarks by itself, with 5,000
 and with 10,000 photos that show none of its places (ie_tower, grocery and crops of them), as they come from
-`distractor_photos.py`; CACHE is a folder for their features, about 300 MB and ten minutes the first time. Given are
+`distractor_features`; CACHE is a folder for their features, about 300 MB and ten minutes the first time. Given are
 recall@1, the bytes on disk of the index for a photo, and the median time of a search, warm, after one that is not
 counted. Writes benchmarks/results/votes.json.
 """
@@ -23,16 +23,18 @@ from statistics import median
 from typing import Any
 
 import numpy as np
-from distractor_photos import distractor_features
+from numpy.typing import NDArray
 
 from placeprint import registry
+from placeprint.bulk import map_photos
 from placeprint.datasets.place_folder import read_place_folder
 from placeprint.evaluation.provenance import made_by
 from placeprint.evaluation.retrieval import evaluate_retrieval
 from placeprint.features.xfeat import XFeat
-from placeprint.images import read_image
+from placeprint.images import list_photos, read_image
 from placeprint.numerics import evenly
 from placeprint.store.encoding import decode_rows, encode_rows
+from placeprint.store.files import write_arrays
 from placeprint.types import LocalFeatures
 
 DATA = Path(os.environ.get("PLACEPRINT_DATA", Path(__file__).parents[3] / "shared" / "data"))
@@ -45,6 +47,11 @@ VOTERS = {
 }
 LEARNED_FROM = 4000
 """Photos that a voter is learned from at most, as in an atlas."""
+
+
+PART = 500
+"""Photos in a file."""
+SEED = 0
 
 
 def presets() -> Iterator[dict[str, Any]]:
@@ -71,6 +78,63 @@ def described(paths: list[Path]) -> list[LocalFeatures]:
         rows = decode_rows(encode_rows(features.descriptors, 6), extractor.dim, 6)  # as an atlas keeps them
         found.append(LocalFeatures(features.keypoints, rows, features.scores, features.image_size))
     return found
+
+
+def distractor_features(data: Path, cache: Path, count: int, keypoints: int = 500) -> Iterator[list[LocalFeatures]]:
+    """Yield XFeat features of ``count`` photos that show none of the places, 500 at a time, from the cache if there.
+
+    They are the frames of ie_tower and the pictures of grocery, in an even mixture; when all were taken, crops of them,
+    each with a share of the sides between 0.6 and 0.9 at a place drawn from a seed.
+
+    Args:
+        data: folder with ie_tower and grocery.
+        cache: folder of the features; made when it is not there.
+        count: of photos; 500 or a multiple of it.
+        keypoints: at most so many a photo.
+    """
+    extractor = XFeat(max_keypoints=keypoints, detection_threshold=0.02)
+    paths = np.array(list_photos([data / "ie_tower", data / "grocery"]), object)
+    paths = paths[np.random.default_rng(SEED).permutation(len(paths))]
+    for start in range(0, count, PART):
+        path = cache / f"xfeat-{keypoints}-{start // PART:03d}.npz"
+        if not path.is_file():
+            jobs = [(number, Path(paths[number % len(paths)])) for number in range(start, start + PART)]
+            extractor.extract(np.zeros((64, 64, 3), np.uint8))  # loads the network before the threads start
+            write_arrays(path, _packed(list(map_photos(lambda job: _extract(extractor, job, len(paths)), jobs))))
+        with np.load(path) as arrays:
+            yield _unpacked(dict(arrays))
+
+
+def _extract(extractor: XFeat, job: tuple[int, Path], whole: int) -> LocalFeatures:
+    number, path = job
+    image = read_image(path)
+    if number >= whole:
+        generator = np.random.default_rng([SEED, number])
+        share = generator.uniform(0.6, 0.9)
+        height, width = (int(share * side) for side in image.shape[:2])
+        top = int(generator.integers(image.shape[0] - height + 1))
+        left = int(generator.integers(image.shape[1] - width + 1))
+        image = np.ascontiguousarray(image[top : top + height, left : left + width])
+    return extractor.extract(image)
+
+
+def _packed(photos: list[LocalFeatures]) -> dict[str, NDArray[np.generic]]:
+    return {
+        "counts": np.array([len(photo) for photo in photos]),
+        "sizes": np.array([photo.image_size for photo in photos]),
+        "keypoints": np.concatenate([photo.keypoints for photo in photos]),
+        "descriptors": encode_rows(np.concatenate([photo.descriptors for photo in photos]), 6),
+        "scores": np.concatenate([photo.scores for photo in photos]),
+    }
+
+
+def _unpacked(arrays: dict[str, NDArray[np.generic]]) -> list[LocalFeatures]:
+    ends = np.cumsum(arrays["counts"])[:-1]
+    parts = [np.split(arrays[name], ends) for name in ("keypoints", "descriptors", "scores")]
+    return [
+        LocalFeatures(keypoints, decode_rows(rows, XFeat().dim, 6), scores, (int(width), int(height)))
+        for keypoints, rows, scores, (width, height) in zip(*parts, arrays["sizes"], strict=True)
+    ]
 
 
 def among_others(cache: Path, counts: list[int]) -> Iterator[dict[str, Any]]:

@@ -38,9 +38,12 @@ MATCHERS: dict[str, dict[str, Any]] = {
     "lighterglue": {"name": "lightglue", "features": "xfeat", "min_confidence": 0.3},
 }
 """Ways of matching by the names of the command line; every other name is that of a registered matcher."""
-DEFAULTS: dict[str, dict[str, Any]] = {"xfeat": {"name": "nearest", "min_similarity": 0.8, "ratio": 0.95}}
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "delf": {"name": "nearest", "min_similarity": 0.8},
+    "xfeat": {"name": "nearest", "min_similarity": 0.8, "ratio": 0.95},
+}
 """What suits an extractor, where it is not mutual neighbors that pass the ratio test: XFeat's descriptors of unrelated
-points are much alike, and their ratios close to 1."""
+points are much alike, and their ratios close to 1. Of DELF, neighbors in place and scale are."""
 BINARY = frozenset({"orb"})
 MADE_FOR = {"semi-dense": "xfeat"}
 """Matchers that take the features of one extractor only."""

@@ -26,6 +26,7 @@ State = dict[str, NDArray[Any]]
 COMPONENTS: dict[str, dict[str, str]] = {
     "extractors": {
         "aliked": "placeprint.features.aliked:ALIKED",
+        "delf": "placeprint.features.delf:DELF",
         "dense-sift": "placeprint.features.dense_sift:DenseSIFT",
         "grid": "placeprint.features.grid:Grid",
         "harris": "placeprint.features.harris:Harris",

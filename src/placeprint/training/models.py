@@ -5,6 +5,8 @@
 Heads, by name:
 
 - ``cgd``: several poolings, each projected (`networks.cgd`), with a classifier when the classes are known.
+- ``delf``: the mean of the map (SPoC) and a classifier on it, batch normalization and a linear layer: the first step of
+  DELF, which teaches the map to describe. ``delf-attention``: the second, `training.delf_heads`.
 - ``gem``, ``spoc``, ``mac``: one pooling (`networks.pooling`); with `dim` a linear layer without bias after it.
 - ``netvlad``: `networks.netvlad`; begun from k-means of the cells of training photos. Tied, its assignment follows
   from its centers, ``w_k = 2 alpha c_k`` and ``b_k = -alpha |c_k|^2``, all through training, and centers and alpha
@@ -40,6 +42,7 @@ from placeprint.networks.netvlad import NetVLAD, sharpness
 from placeprint.networks.pooling import MAC, GeM, SPoC, unit
 from placeprint.networks.stages import StagedBackbone, load_stages
 from placeprint.numerics import normalize
+from placeprint.training.delf_heads import DELFAttentionHead
 from placeprint.types import Floats, Ids
 from placeprint.whitening import PCAWhitening, SupervisedWhitening
 
@@ -127,19 +130,32 @@ class PooledHead(nn.Module):
         channels: of the maps.
         dim: length of the descriptor; 0 for that of the maps, without a layer.
         begin: how the layer begins, see the module.
+        num_classes: of a classifier on what the pooling gives; None for none.
     """
 
-    def __init__(self, pooling: nn.Module, channels: int, *, dim: int = 0, begin: str = "pairs") -> None:
+    def __init__(
+        self,
+        pooling: nn.Module,
+        channels: int,
+        *,
+        dim: int = 0,
+        begin: str = "pairs",
+        num_classes: int | None = None,
+    ) -> None:
         super().__init__()
         if dim < 0 or (_known(begin) != "random" and dim > channels):
             raise OptionError(f"dim must be from 0 to {channels}, the channels of the map, got {dim}")
         self.pooling, self.dim, self.beginning = pooling, dim or channels, begin
         self.projection = nn.Linear(channels, dim, bias=False) if dim else None
+        self.classifier: nn.Sequential | None = None
+        if num_classes is not None:
+            self.classifier = nn.Sequential(nn.BatchNorm1d(channels), nn.Linear(channels, num_classes))
 
     def forward(self, maps: torch.Tensor) -> Output:
         """Describe maps ``(B, C, H, W)``."""
         pooled = self.pooling(maps)
-        return (pooled if self.projection is None else unit(self.projection(pooled))), None
+        descriptors = pooled if self.projection is None else unit(self.projection(pooled))
+        return descriptors, None if self.classifier is None else pooled
 
     @torch.no_grad()
     def begin(self, maps: torch.Tensor, seed: int, pairs: Ids) -> None:
@@ -239,7 +255,21 @@ def _mac(channels: int, *, dim: int = 0, begin: str = "pairs") -> PooledHead:
     return PooledHead(MAC(), channels, dim=dim, begin=begin)
 
 
-HEADS: Mapping[str, Any] = {"cgd": CGDHead, "gem": _gem, "spoc": _spoc, "mac": _mac, "netvlad": NetVLADHead}
+def _delf(channels: int, num_classes: int | None) -> PooledHead:
+    return PooledHead(SPoC(), channels, num_classes=num_classes)
+
+
+HEADS: Mapping[str, Any] = {
+    "cgd": CGDHead,
+    "gem": _gem,
+    "spoc": _spoc,
+    "mac": _mac,
+    "netvlad": NetVLADHead,
+    "delf": _delf,
+    "delf-attention": DELFAttentionHead,
+}
+CLASSIFYING = ("cgd", "delf", "delf-attention")
+"""Heads that have a classifier where the classes are known."""
 
 
 def head_parameters(name: str) -> list[str]:
@@ -268,7 +298,8 @@ def build_head(name: str, channels: int, num_classes: int | None, **parameters: 
     unknown = sorted(set(parameters) - set(known))
     if unknown:
         raise OptionError(f"the head {name!r} has no parameter {unknown[0]!r}; known: {', '.join(known)}")
-    head: Head = CGDHead(channels, num_classes, **parameters) if name == "cgd" else HEADS[name](channels, **parameters)
+    classes = (num_classes,) if name in CLASSIFYING else ()
+    head: Head = HEADS[name](channels, *classes, **parameters)
     return head
 
 
@@ -359,6 +390,11 @@ def build_model(
             backbone, last_downsampling=last_downsampling, last_stage=last_stage, batch_norm=train_batch_norm
         )
     made = build_head(head, backbone.channels, num_classes, **(head_options or {}))
+    if isinstance(made, DELFAttentionHead) and trainable_from < len(backbone.stages):
+        raise OptionError(
+            f"the head 'delf-attention' learns from descriptors that stay as they are; set model.trainable_from = "
+            f"{len(backbone.stages)}, and model.start to the run that trained them"
+        )
     return DescriptorModel(backbone, made, trainable_from=trainable_from, train_batch_norm=train_batch_norm)
 
 

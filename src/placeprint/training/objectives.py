@@ -84,7 +84,7 @@ class Objective(nn.Module):
             needed, form = ("places", "clips") if self.takes_tuples else ("labels", "folder")
             raise OptionError(f"the loss {kind} needs photos with {needed}; set data.form, for example to {form!r}")
         if takes_logits and classifier is None:
-            raise OptionError(f"the loss {kind} needs the logits of a classifier; set head.name to 'cgd'")
+            raise OptionError(f"the loss {kind} needs the logits of a classifier; set head.name to 'cgd' or 'delf'")
 
     def forward(self, output: Output, batch: Batch) -> torch.Tensor:
         """Return the loss of a batch, a scalar.

@@ -26,6 +26,7 @@ from placeprint.errors import PhotoError
 from placeprint.images import read_image, resize
 from placeprint.threads import limit_torch
 from placeprint.training.augmentation import Augmentation, generator_of
+from placeprint.training.clutter import Clutter
 from placeprint.training.models import DescriptorModel
 from placeprint.types import Ids, Image
 
@@ -52,6 +53,8 @@ class Photos:
         size: ``(width, height)`` of the pictures.
         augment: makes a picture of that size from a photo; None where there is copy 0 only.
         seed: of the augmentation.
+        clutter: puts photos among others of the same set; None to leave them alone.
+        cluttered_from: lowest number of a copy that is put among others.
     """
 
     root: Path
@@ -59,6 +62,8 @@ class Photos:
     size: tuple[int, int]
     augment: Augmentation | None = None
     seed: int = 0
+    clutter: Clutter | None = None
+    cluttered_from: int = 1
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -69,13 +74,19 @@ class Photos:
         Raises:
             PhotoError: the photo cannot be read; the message names it.
         """
+        image = self._read(row)
+        generator = generator_of(self.seed, copy, row)
+        seen = resize(image, self.size) if not copy or self.augment is None else self.augment.apply(image, generator)
+        if self.clutter is None or copy < self.cluttered_from or len(self) < 2:
+            return seen
+        others = (row + generator.integers(1, len(self), self.clutter.others)) % len(self)
+        return self.clutter.apply(seen, [self._read(int(other)) for other in others], generator)
+
+    def _read(self, row: int) -> Image:
         try:
-            image = read_image(self.root / self.paths[row])
+            return read_image(self.root / self.paths[row])
         except PhotoError as error:
             raise PhotoError(f"{self.paths[row]}: {error}") from error
-        if copy == 0 or self.augment is None:
-            return resize(image, self.size)
-        return self.augment.apply(image, generator_of(self.seed, copy, row))
 
     def pictures(self, rows: Ids, copies: Ids) -> NDArray[np.uint8]:
         """Return ``(B, height, width, 3)``; see `Maps.maps`."""

@@ -7,6 +7,9 @@
 The features of a map are its cells (`features.grid`): a unit vector each, and its length as the score. All cells are
 kept, however even the picture is there, as the network in training had no choice either. A pooling with a linear layer
 is CGD with one branch; the linear layer after NetVLAD is the whitener of the preset, whose mean m solves ``W m = -b``.
+
+Of the second step of DELF the local features are what was trained: ``RUN/delf.safetensors`` is the network of the
+extractor `features.delf`, and the preset aggregates and verifies them; an atlas learns its own codebook.
 """
 
 from __future__ import annotations
@@ -22,15 +25,17 @@ from torch import Tensor
 from placeprint.aggregation.cgd import CGD, from_layers, from_network
 from placeprint.errors import OptionError
 from placeprint.networks.backbones import EFFICIENTNET_DIMS
+from placeprint.networks.delf import DELFNetwork, delf_as_bytes
 from placeprint.networks.pooling import MAC, GeM, SPoC
 from placeprint.networks.stages import StagedBackbone, stages_as_bytes
 from placeprint.registry import state_of
 from placeprint.store.files import write_arrays, write_atomically
+from placeprint.training.delf_heads import DELFAttentionHead
 from placeprint.training.models import CGDHead, DescriptorModel, NetVLADHead, PooledHead
 from placeprint.training.recipe import Recipe
 from placeprint.training.run import load_run
 
-STATE, BACKBONE, PRESET = "state.npz", "backbone.safetensors", "preset.toml"
+STATE, BACKBONE, PRESET, LOCAL = "state.npz", "backbone.safetensors", "preset.toml", "delf.safetensors"
 PREFIX = "fusion.0.aggregator."
 LETTERS = {SPoC: "S", MAC: "M", GeM: "G"}
 State = dict[str, NDArray[Any]]
@@ -49,6 +54,8 @@ def export_preset(run: Path, *, backbone: StagedBackbone | None = None) -> Path:
         AtlasWriteError: the disk is full or the folder cannot be written.
     """
     recipe, model, facts = load_run(run, backbone=backbone)
+    if isinstance(model.head, DELFAttentionHead):
+        return _export_delf(recipe, model, facts, run)
     aggregator, state = aggregator_of(model)
     extractor = _extractor(recipe, model, run)
     metrics = facts["metrics"]
@@ -68,6 +75,37 @@ def export_preset(run: Path, *, backbone: StagedBackbone | None = None) -> Path:
         tables["whitener"] = {"name": "pca-whitening", "dim": dim, "min_photos": dim + 1}
         found |= {f"whitener.{name}": value for name, value in whitening.items()}
     write_arrays(run / STATE, found)
+    write_atomically(run / PRESET, tomli_w.dumps(tables).encode())
+    return run / PRESET
+
+
+def delf_of(model: DescriptorModel) -> DELFNetwork:
+    """Return the network of local features of the second step of DELF.
+
+    Raises:
+        OptionError: the model is another.
+    """
+    head: object = model.head
+    if not isinstance(head, DELFAttentionHead):
+        raise OptionError(f"only the head 'delf-attention' makes local features, got {type(head).__name__}")
+    found = DELFNetwork(model.backbone, head.attention, len(head.axes))
+    found.mean.copy_(head.mean)
+    found.axes.copy_(head.axes)
+    return found.eval()
+
+
+def _export_delf(recipe: Recipe, model: DescriptorModel, facts: dict[str, Any], run: Path) -> Path:
+    recall = float(facts["metrics"]["recall_at_1"])
+    tables = {
+        "summary": f"{recipe.summary or recipe.name}; recall@1 {100 * recall:.1f} % of its validation photos",
+        "extractor": {"name": "delf", "network": LOCAL},
+        "aggregator": {"name": "vlad", "num_words": 64, "assignments": 2, "intra_normalization": True},
+        "index": {"name": "flat"},
+        "verifier": {"name": "mutual-geometry"},
+        "codebook": {"min_photos": 50},
+        "store": {"local_bits": 6, "descriptor_bits": 8},
+    }
+    write_atomically(run / LOCAL, delf_as_bytes(delf_of(model), recipe.model.backbone))
     write_atomically(run / PRESET, tomli_w.dumps(tables).encode())
     return run / PRESET
 

@@ -9,13 +9,15 @@
     [batches]       classes and instances of a batch (photos with labels)
     [mining]        tuples (photos with places)
     [augmentation]  parameters of `training.augmentation.Augmentation`
+    [clutter]       parameters of `training.clutter.Clutter`; without the table there is none
     [optimizer]     name, learning rates, accumulation, clipping, precision
     [schedule]      epochs, warm-up, how the learning rate falls
     [validation]    metric, how often, patience
     [checkpoints]   how often, how many
 
-Each table is a dataclass below; what is left out has its default. The tables head, loss, mining and augmentation take
-the parameters of what they name, which are checked when it is made. A run keeps its recipe, with the defaults.
+Each table is a dataclass below; what is left out has its default. The tables head, loss, mining, augmentation
+and clutter take the parameters of what they name, which are checked when it is made. A run keeps its recipe, with the
+defaults.
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ from placeprint.named_toml import read_named, shipped_names
 from placeprint.registry import suggest
 
 PACKAGE = "placeprint.recipes"
-FREE = ("head", "loss", "mining", "augmentation")
+FREE = ("head", "loss", "mining", "augmentation", "clutter")
 """Tables that hold the parameters of what they name."""
 Values = Mapping[str, Any]
 Table = TypeVar("Table")
@@ -54,6 +56,8 @@ class Data:
         split_by: of labels ``"photo"`` (drawn from each class), ``"block"`` (the last of each class as they are listed:
             photos taken one after the other are often nearly the same) or ``"class"`` (whole classes); of places
             ``"sequence"`` or ``"area"``.
+        hold_out_classes: share of the classes of photos with labels that have no part in the run at all, so that what
+            comes of it can be measured on classes it has not seen; 0 for none.
         options: of the reader of that form, see `datasets`.
         limit: photos at most, of training and of validation each, evenly spaced; 0 for all.
     """
@@ -65,6 +69,7 @@ class Data:
     test_share: float = 0.0
     share: float = 0.1
     split_by: str = "photo"
+    hold_out_classes: float = 0.0
     options: dict[str, Any] = field(default_factory=dict)
     limit: int = 0
 
@@ -80,6 +85,8 @@ class Model:
         trainable_from: first stage that trains: 0 for all, one more than the last for none.
         train_batch_norm: whether batch normalization follows the batches.
         size: ``(width, height)`` in pixels of the pictures the network sees.
+        start: folder of an earlier run, whose best backbone is begun with; the head begins anew. Empty for the backbone
+            as it comes.
         cached_copies: augmented copies of each training photo whose maps, of the last frozen stage, are kept on
             disk; 0 to make them anew each time, as is done where all stages train.
     """
@@ -90,6 +97,7 @@ class Model:
     trainable_from: int = 0
     train_batch_norm: bool = False
     size: tuple[int, int] = (224, 224)
+    start: str = ""
     cached_copies: int = 0
 
 
@@ -213,6 +221,7 @@ class Recipe:
         batches: table.
         mining: parameters.
         augmentation: parameters.
+        clutter: parameters.
         optimizer: table.
         schedule: table.
         validation: table.
@@ -229,6 +238,7 @@ class Recipe:
     batches: Batches = field(default_factory=Batches)
     mining: Values = field(default_factory=dict)
     augmentation: Values = field(default_factory=dict)
+    clutter: Values = field(default_factory=dict)
     optimizer: Optimizer = field(default_factory=Optimizer)
     schedule: Schedule = field(default_factory=Schedule)
     validation: Validation = field(default_factory=Validation)
@@ -255,6 +265,7 @@ CHOICES: Mapping[tuple[str, str], tuple[str, ...]] = {
 }
 AT_LEAST: Mapping[tuple[str, str], float] = {
     ("data", "test_share"): 0,
+    ("data", "hold_out_classes"): 0,
     ("model", "trainable_from"): 0,
     ("model", "cached_copies"): 0,
     ("batches", "classes"): 1,

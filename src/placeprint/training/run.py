@@ -10,6 +10,7 @@ checked, and one batch goes through everything, forth and back, whose traces are
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import math
 from collections.abc import Callable
@@ -24,6 +25,7 @@ import torch
 from placeprint.datasets.labeled_photos import LabeledPhotos
 from placeprint.errors import OptionError, PackageError, TrainingError, WeightsError
 from placeprint.networks.stages import StagedBackbone
+from placeprint.networks.weights import fit_into
 from placeprint.store.files import write_atomically
 from placeprint.threads import num_cores
 from placeprint.training.augmentation import Augmentation
@@ -36,10 +38,11 @@ from placeprint.training.checkpoint import (
     read_checkpoint,
     weights_of,
 )
+from placeprint.training.clutter import Clutter
 from placeprint.training.data import PhotoSet, TrainingData, read_data
 from placeprint.training.journal import INSTALL, Journal, draw_curves
 from placeprint.training.loop import Outcome, Position, Setup, Tell, backward, fit, restore_position
-from placeprint.training.losses import make_loss
+from placeprint.training.losses import NEEDS_CLASSIFIER, make_loss
 from placeprint.training.map_cache import cached_maps
 from placeprint.training.models import DescriptorModel, build_model
 from placeprint.training.objectives import Objective
@@ -105,6 +108,8 @@ def train(
     accelerator = _accelerator(recipe)
     torch.manual_seed(recipe.seed)
     model, objective = _network(recipe, data, backbone)
+    if recipe.model.start:
+        _begin_from(Path(recipe.model.start), model, backbone)
     model.to(accelerator.device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in the stub
     objective.to(accelerator.device)
     workers = recipe.batches.workers or num_cores()
@@ -242,7 +247,7 @@ def _network(recipe: Recipe, data: TrainingData, backbone: StagedBackbone | None
 def _model(recipe: Recipe, classes: int | None, backbone: StagedBackbone | None) -> DescriptorModel:
     settings = recipe.model
     # a classifier that no loss looks at would only be in the way
-    classifies = classes if recipe.loss["name"] == "cgd" else None
+    classifies = classes if recipe.loss["name"] in NEEDS_CLASSIFIER else None
     return build_model(
         backbone=backbone if backbone is not None else settings.backbone,
         head=str(recipe.head["name"]),
@@ -255,6 +260,14 @@ def _model(recipe: Recipe, classes: int | None, backbone: StagedBackbone | None)
     )
 
 
+def _begin_from(earlier: Path, model: DescriptorModel, backbone: StagedBackbone | None) -> None:
+    """Give a model the backbone of the best weights of an earlier run."""
+    begun = load_run(earlier, backbone=copy.deepcopy(backbone))[1].backbone
+    if (begun.description, str(begun)) != (model.backbone.description, str(model.backbone)):
+        raise OptionError(f"the run {str(earlier)!r} of model.start trained another backbone; let [model] be the same")
+    fit_into(model.backbone, begun.state_dict())
+
+
 def _sources(
     recipe: Recipe, data: TrainingData, model: DescriptorModel, workers: int, folder: Path | None, tell: Tell
 ) -> _Sources:
@@ -263,8 +276,10 @@ def _sources(
         raise OptionError("the size of augmented pictures is model.size; remove augmentation.size")
     size = recipe.model.size
     augment = dataclasses.replace(Augmentation.from_table(recipe.augmentation), size=size)
-    photos = Photos(data.train.root, data.train.paths, size, augment, recipe.seed)
-    others = Photos(data.validation.root, data.validation.paths, size)
+    clutter = Clutter.from_table(recipe.clutter)
+    photos = Photos(data.train.root, data.train.paths, size, augment, recipe.seed, clutter)
+    # those that validate are put among others, too: what is chosen is what finds the photo in the clutter
+    others = Photos(data.validation.root, data.validation.paths, size, None, recipe.seed, clutter, 0)
     copies = recipe.model.cached_copies
     if folder is None or not copies:
         return _Sources(PhotoMaps(photos, model), PhotoMaps(others, model), copies)

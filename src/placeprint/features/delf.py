@@ -1,0 +1,191 @@
+"""DELF: the cells of a map that say most, at several sizes of the photo (Noh et al., ICCV 2017, section 4).
+
+- The photo goes through the network at seven sizes, 0.25 to 2 times `size` by steps of the square root of 2. A cell's
+  keypoint is the pixel it looks at, in pixels of the photo, its scale the side of a cell there.
+- Its score is the attention the network gives it (`networks.delf`), and the best `max_keypoints` of all sizes are
+  kept. A low score is not wrong, only of less use, so `score_threshold` is 0 unless one asks for another.
+- One thing in several sizes gives several keypoints. With `max_overlap` below 1 a keypoint is dropped when a better one
+  covers the same square: of a side of `BOX` cells, by intersection over union.
+
+Departures: a network that was trained here on other photos (`placeprint models` says which) and, as of all grids, no
+cells of even surfaces (`features.grid`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from placeprint.errors import OptionError
+from placeprint.features.batching import over_pyramids
+from placeprint.features.pyramid import allowed, levels
+from placeprint.features.selection import MIN_CONTRAST, contrast_around
+from placeprint.types import Floats, Image, LocalFeatures, Mask
+
+TOGETHER = 16
+"""Pictures in one pass of the network."""
+MULTIPLE = 32
+"""The sides of pictures are multiples of this."""
+BOX = 6
+"""Cells along the side of the square that a keypoint stands for where overlaps are told."""
+SCALES = (0.25, 0.3536, 0.5, 0.7071, 1.0, 1.4142, 2.0)
+EVERY = 1_000_000
+"""More keypoints than a photo has."""
+
+
+@dataclass(kw_only=True, eq=False)
+class DELF:
+    """Attentive local features.
+
+    Args:
+        network: name of the trained network, or the path of one that `placeprint train` wrote.
+        max_keypoints: the cells of the highest attention are kept.
+        size: longest side in pixels the network sees at scale 1; 0 for the photo as it is.
+        scales: factors of that size, one pass of the network each.
+        score_threshold: attention a cell must have.
+        max_overlap: of the squares of two keypoints, intersection over union, above which the weaker is dropped; 1 to
+            drop none.
+        min_contrast: standard deviation in grey levels a cell must have.
+    """
+
+    network: str = "delf-grocery"
+    max_keypoints: int = 1000
+    size: int = 320
+    scales: tuple[float, ...] = SCALES
+    score_threshold: float = 0.0
+    max_overlap: float = 1.0
+    min_contrast: float = MIN_CONTRAST
+
+    @property
+    def dim(self) -> int:
+        """Length of one descriptor."""
+        from placeprint.networks.delf import delf_dim
+
+        return delf_dim(self.network)
+
+    @property
+    def weights(self) -> str:
+        """Name of the weights in placeprint's table, or the path of a trained network."""
+        return self.network
+
+    def extract(self, image: Image, mask: Mask | None = None) -> LocalFeatures:
+        """Return the keypoints of an ``(H, W, 3)`` uint8 RGB image, highest attention first.
+
+        Scales are the sides of the cells in pixels of the photo.
+
+        Raises:
+            OptionError: there is no such network, or a parameter is out of its range.
+            WeightsError: the network cannot be read, or its backbone's weights are not installed.
+        """
+        return self.extract_batch([image], [mask])[0]
+
+    def extract_batch(self, images: Sequence[Image], masks: Sequence[Mask | None] | None = None) -> list[LocalFeatures]:
+        """Return what `extract` does of each image; those of one size go through the network together.
+
+        Raises:
+            OptionError: there is no such network, or a parameter is out of its range.
+            WeightsError: the network cannot be read, or its backbone's weights are not installed.
+            ShapeError: there are not as many masks as images, or one is not of its image's size.
+        """
+        if not 0 < self.max_overlap <= 1:
+            raise OptionError(f"max_overlap must be above 0 and at most 1, got {self.max_overlap}")
+        kept = self.max_keypoints if self.max_overlap == 1 else EVERY
+        found = over_pyramids(
+            images,
+            masks,
+            self._detect_together,
+            together=TOGETHER,
+            size=self.size,
+            scales=self.scales,
+            max_keypoints=kept,
+            multiple=MULTIPLE,
+        )
+        if self.max_overlap == 1:
+            return found
+        return [each[without_overlaps(each, self.max_overlap, self.max_keypoints)] for each in found]
+
+    def attention(self, image: Image) -> Floats:
+        """Return the ``(H, W)`` attention at each pixel of an ``(H, W, 3)`` image, the mean of all scales.
+
+        Between the pixels that cells look at it is interpolated.
+
+        Raises:
+            OptionError: there is no such network.
+            WeightsError: the network cannot be read, or its backbone's weights are not installed.
+        """
+        from placeprint.networks.delf import load_delf
+
+        reader = load_delf(self.network)
+        copies = levels(image, None, size=self.size, scales=self.scales, multiple=MULTIPLE)
+        found = np.zeros(image.shape[:2], np.float32)
+        for copy, _ in copies:
+            scores = reader.maps(copy[None])[1][0]
+            found += over_photo(scores, reader.stride, reader.center, copy.shape[:2], image.shape[:2])
+        return found / np.float32(len(copies))
+
+    def _detect_together(self, images: list[Image], masks: list[Mask | None]) -> list[LocalFeatures]:
+        from placeprint.networks.delf import load_delf
+
+        reader = load_delf(self.network)
+        descriptors, weights = reader.maps(np.stack(images))
+        _, rows, columns, dim = descriptors.shape
+        row, column = np.divmod(np.arange(rows * columns), columns)
+        points = (np.stack([column, row], axis=1) * reader.stride + reader.center).astype(np.float32)
+        sides = np.full(len(points), reader.stride, np.float32)
+        features = []
+        for image, mask, vectors, scores in zip(images, masks, descriptors, weights, strict=True):
+            size = (image.shape[1], image.shape[0])
+            contrasty = contrast_around(image, points, reader.stride) >= self.min_contrast
+            kept = contrasty & (scores.reshape(-1) >= self.score_threshold) & allowed(points, mask)
+            kept &= vectors.reshape(-1, dim).any(axis=1)
+            cells = LocalFeatures(points, vectors.reshape(-1, dim), scores.reshape(-1), size, sides)
+            features.append(cells[kept].strongest(EVERY))
+        return features
+
+
+def over_photo(cells: Floats, stride: int, center: float, level: tuple[int, ...], photo: tuple[int, ...]) -> Floats:
+    """Return an ``(H, W)`` picture of a map ``(h, w)``, with each cell's value where the cell looks.
+
+    Args:
+        cells: of a level of the pyramid.
+        stride: pixels of the level from cell to cell.
+        center: pixel of the level the first cell looks at.
+        level: ``(H, W)`` of the level.
+        photo: ``(H, W)`` of the photo.
+    """
+    import cv2
+
+    x, y = (
+        ((np.arange(sides[0]) + 0.5) * (sides[1] / sides[0]) - 0.5 - center) / stride
+        for sides in ((photo[1], level[1]), (photo[0], level[0]))
+    )
+    columns, rows = np.meshgrid(x.astype(np.float32), y.astype(np.float32))
+    seen = cv2.remap(cells, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(seen, np.float32)
+
+
+def without_overlaps(features: LocalFeatures, most: float, count: int) -> NDArray[np.intp]:
+    """Return the indices of keypoints that no better one covers, highest score first.
+
+    Args:
+        features: with scales; a keypoint stands for a square around it, its side `BOX` times its scale.
+        most: intersection over union of two squares, above which the weaker is dropped.
+        count: so many are returned at most.
+    """
+    if features.scales is None:
+        raise OptionError("overlaps of keypoints can only be told where they have scales")
+    waiting = np.argsort(-features.scores, kind="stable")
+    half = features.scales * np.float32(BOX / 2)
+    low, high = features.keypoints - half[:, None], features.keypoints + half[:, None]
+    kept: list[int] = []
+    while len(waiting) and len(kept) < count:
+        best, waiting = waiting[0], waiting[1:]
+        kept.append(int(best))
+        sides = np.minimum(high[best], high[waiting]) - np.maximum(low[best], low[waiting])
+        common = np.maximum(sides, 0).prod(axis=1)
+        areas = 4 * half[best] ** 2 + 4 * half[waiting] ** 2
+        waiting = waiting[common <= most * (areas - common)]
+    return np.array(kept, np.intp)

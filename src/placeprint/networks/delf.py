@@ -1,0 +1,245 @@
+"""DELF (Noh, Araujo, Sim, Weyand and Han, ICCV 2017): a map of descriptors, and how much each of its cells says.
+
+    f_n            the cells of a backbone's map, C values each
+    alpha(f_n)     = softplus(w_2 . max(0, W_1 f_n + b_1) + b_2), two 1 x 1 convolutions: never negative
+    descriptor     = unit(P (unit(f_n) - m)), P the first axes of a principal component analysis, not whitened
+
+The attention is learned last, with the map frozen, from photos whose classes are known (`training.delf_heads`).
+
+A trained network is kept in a file of safetensors in float16 that holds only what was trained: the stages that differ
+from those of the installed backbone (``stages.<number>.``), ``attention.``, and ``mean`` and ``axes`` of the
+projection. Its header says ``backbone``, ``last_stage`` and ``last_downsampling``.
+
+Departures: the backbone is EfficientNet-Lite, whose map is not behind a ReLU, in place of ResNet50's block conv4_x.
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+from torch.nn.functional import normalize, softplus
+
+from placeprint.errors import OptionError, WeightsError
+from placeprint.networks.backbones import EFFICIENTNET_DIMS
+from placeprint.networks.efficientnet import CENTERS, fold_batch_norm
+from placeprint.networks.stages import StagedBackbone, load_stages
+from placeprint.networks.weights import WEIGHTS, device, fit_into, load_weights
+
+FORMAT = "placeprint-delf-1"
+SUFFIX = ".safetensors"
+BUILT = ("last_downsampling", "last_stage")
+"""What the header says of how the backbone is built."""
+Tensors = dict[str, torch.Tensor]
+
+_loading = threading.Lock()
+
+
+class Attention(nn.Module):
+    """Say how much each cell of a map says of what a photo shows.
+
+    Args:
+        channels: C, of the map.
+        hidden: values between the two convolutions.
+    """
+
+    def __init__(self, channels: int, hidden: int = 512) -> None:
+        super().__init__()
+        self.first, self.second = nn.Conv2d(channels, hidden, 1), nn.Conv2d(hidden, 1, 1)
+
+    def forward(self, maps: torch.Tensor) -> torch.Tensor:
+        """Return ``(B, 1, H, W)`` weights, 0 or more, of maps ``(B, C, H, W)``."""
+        found: torch.Tensor = softplus(self.second(self.first(maps).relu()))
+        return found
+
+
+class DELFNetwork(nn.Module):
+    """A backbone, the attention on its map, and the projection of its cells.
+
+    Args:
+        backbone: in stages.
+        attention: on its last map.
+        dim: values of a descriptor.
+    """
+
+    mean: torch.Tensor
+    axes: torch.Tensor
+
+    def __init__(self, backbone: StagedBackbone, attention: Attention, dim: int) -> None:
+        super().__init__()
+        self.backbone, self.attention = backbone, attention
+        self.register_buffer("mean", torch.zeros(backbone.channels))
+        self.register_buffer("axes", torch.eye(dim, backbone.channels))
+
+    def forward(self, pictures: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return descriptors and weights of the cells of pictures.
+
+        Args:
+            pictures: ``(B, 3, H, W)`` float32 RGB in [0, 255], H and W multiples of 32.
+
+        Returns:
+            ``(B, dim, H / stride, W / stride)``, of unit length, and ``(B, 1, H / stride, W / stride)``.
+        """
+        maps = self.backbone(pictures)
+        return project(maps, self.mean, self.axes), self.attention(maps)
+
+
+def project(maps: torch.Tensor, mean: torch.Tensor, axes: torch.Tensor) -> torch.Tensor:
+    """Return the unit descriptors ``(B, dim, H, W)`` of maps ``(B, C, H, W)``.
+
+    Args:
+        maps: of a backbone.
+        mean: ``(C,)`` of the unit cells.
+        axes: ``(dim, C)``.
+    """
+    cells = normalize(maps, dim=1) - mean[:, None, None]
+    return normalize(torch.einsum("dc,bchw->bdhw", axes, cells), dim=1)
+
+
+def principal_axes(rows: torch.Tensor, dim: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the mean ``(C,)`` and the first `dim` principal axes ``(dim, C)`` of rows ``(n, C)``, of unit length each.
+
+    The values along the axes keep their variances: nothing is whitened.
+    """
+    wide = rows.double()
+    mean = wide.mean(dim=0)
+    centered = wide - mean
+    _, vectors = torch.linalg.eigh(centered.T @ centered / max(len(rows), 1))
+    return mean.to(rows.dtype), vectors.flip(1)[:, :dim].T.contiguous().to(rows.dtype)
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A network that describes pictures.
+
+    Args:
+        stride: pixels from cell to cell.
+        center: pixel, in x and in y, the first cell looks at; see `networks.backbones`.
+        dim: values of a descriptor.
+        network: on any device.
+    """
+
+    stride: int
+    center: float
+    dim: int
+    network: DELFNetwork
+
+    def maps(self, pictures: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return descriptors ``(B, h, w, dim)`` and weights ``(B, h, w)`` of ``(B, H, W, 3)`` uint8 RGB pictures."""
+        with torch.inference_mode():
+            tensor = torch.from_numpy(pictures).permute(0, 3, 1, 2).float().to(self.network.mean.device)
+            descriptors, weights = self.network(tensor.contiguous(memory_format=torch.channels_last))
+            found = descriptors.permute(0, 2, 3, 1).cpu().numpy(), weights[:, 0].cpu().numpy()
+        return np.asarray(found[0], np.float32), np.asarray(found[1], np.float32)
+
+
+def load_delf(name: str) -> Reader:
+    """Return a trained network, loaded once a process, on the GPU where there is one.
+
+    Args:
+        name: of the table of weights, or the path of a file that holds what `delf_as_bytes` returned.
+
+    Raises:
+        OptionError: there is no such network.
+        WeightsError: the file is missing, damaged or of another kind, or the backbone's weights are not installed.
+    """
+    with _loading:
+        return _load(name)
+
+
+def delf_dim(name: str) -> int:
+    """Return the length of a network's descriptors; one of the table is not loaded for it. Raises as `load_delf`."""
+    known = {row.name: row.dim for row in WEIGHTS if row.name.startswith("delf-")}
+    return known[name] if name in known else load_delf(name).dim
+
+
+def delf_as_bytes(network: DELFNetwork, backbone: str) -> bytes:
+    """Return the file of a trained network, see the module; the network itself is left as it is.
+
+    Args:
+        network: in stages of an EfficientNet.
+        backbone: name of the network whose stages are left out where they are as they came.
+
+    Raises:
+        OptionError: it is another network.
+        WeightsError: the backbone's weights are not installed.
+    """
+    from safetensors.torch import save
+
+    described = network.backbone.description
+    if described is None or backbone not in EFFICIENTNET_DIMS:
+        raise OptionError(f"DELF is written with {' or '.join(EFFICIENTNET_DIMS)} as its backbone, got {backbone!r}")
+    folded = fold_batch_norm(copy.deepcopy(network).cpu().eval())
+    usual = _pretrained(backbone, described).state_dict()
+    kept: Tensors = {}
+    for number, stage in enumerate(folded.backbone.stages):
+        state = {f"stages.{number}.{name}": value for name, value in stage.state_dict().items()}
+        if any(name not in usual or not torch.equal(value, usual[name]) for name, value in state.items()):
+            kept |= state
+    kept |= {f"attention.{name}": value for name, value in folded.attention.state_dict().items()}
+    kept |= {"mean": folded.mean, "axes": folded.axes}
+    header = {"format": FORMAT, "backbone": backbone, **{name: described[name] for name in BUILT}}
+    return bytes(save({name: value.half().contiguous() for name, value in kept.items()}, metadata=header))
+
+
+def network_from(state: Tensors, header: dict[str, str], place: str) -> DELFNetwork:
+    """Return the network, in eval mode on the CPU, of what a file holds.
+
+    Raises:
+        WeightsError: it is of another kind, or does not fit.
+    """
+    if header.get("format") != FORMAT or header.get("backbone") not in EFFICIENTNET_DIMS or "axes" not in state:
+        raise WeightsError(f"{place!r} is no trained DELF of placeprint; its header says {header}")
+    values = {name: value.float() for name, value in state.items()}
+    backbone = _pretrained(header["backbone"], header)
+    trained = {name: value for name, value in values.items() if name.startswith("stages.")}
+    fit_into(backbone, backbone.state_dict() | trained)
+    first = values.get("attention.first.weight", torch.zeros(1))
+    network = DELFNetwork(backbone, Attention(backbone.channels, len(first)), len(values["axes"]))
+    rest = {name: value for name, value in values.items() if name not in trained}
+    fit_into(network, {f"backbone.{name}": value for name, value in backbone.state_dict().items()} | rest)
+    return network.eval().requires_grad_(False)
+
+
+@functools.cache
+def _load(name: str) -> Reader:
+    if name.endswith(SUFFIX):
+        state, header = _read(Path(name))
+    elif any(row.name == name for row in WEIGHTS if row.name.startswith("delf-")):
+        from placeprint.networks.weights import find_weights, weights_path
+
+        load_weights(name)  # checks the file
+        path = weights_path(find_weights(name))
+        assert path is not None  # it has just been read
+        state, header = _read(path)
+    else:
+        known = ", ".join(row.name for row in WEIGHTS if row.name.startswith("delf-"))
+        raise OptionError(f"no DELF called {name!r}; known: {known}, or the path of a {SUFFIX} file")
+    network: Any = network_from(state, header, name)
+    network.to(device(), memory_format=torch.channels_last)
+    stride = network.backbone.stride
+    return Reader(stride, CENTERS[stride], len(network.axes), network)
+
+
+def _read(path: Path) -> tuple[Tensors, dict[str, str]]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}, dict(file.metadata() or {})  # noqa: SIM118  # no mapping
+    except (OSError, SafetensorError) as error:
+        raise WeightsError(f"cannot read the network {str(path)!r}: {' '.join(str(error).split())[:120]}") from error
+
+
+def _pretrained(backbone: str, built: dict[str, str]) -> StagedBackbone:
+    return load_stages(
+        backbone, last_downsampling=built.get("last_downsampling") == "true", last_stage=int(built["last_stage"])
+    )
