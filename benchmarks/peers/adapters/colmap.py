@@ -1,8 +1,9 @@
 """COLMAP: SIFT, a vocabulary tree learnt from the database photos, and its two-view verification of 50 candidates.
 
 All goes through its database, since ``VisualIndex.query`` gives nothing to Python in 4.2.1: queries are matched with
-what the tree finds, and a photo's score is its count of verified matches. Other queries that the tree finds do not count,
-so twice as many are asked for.
+what the tree finds, and a photo's score is its count of verified matches; those without follow by their count of
+matches. COLMAP takes 15 verified matches for the least, which small photos seldom have; here it is 6, with which more
+queries find their place. Other queries that the tree finds do not count, so twice as many are asked for.
 """
 
 from __future__ import annotations
@@ -48,15 +49,18 @@ class Colmap:
         pairing = self.pycolmap.VocabTreePairingOptions(num_images=2 * VERIFIED, num_threads=1)
         pairing.vocab_tree_path, pairing.match_list_path = self.folder / "tree.bin", self.folder / "queries.txt"
         matching = self.pycolmap.FeatureMatchingOptions(num_threads=1)
-        self.pycolmap.match_vocabtree(self.folder / "all.db", matching, pairing)
+        checking = self.pycolmap.TwoViewGeometryOptions(min_num_inliers=6)
+        self.pycolmap.match_vocabtree(self.folder / "all.db", matching, pairing, checking)
         rows, columns = ({number: place for place, number in enumerate(ids)} for ids in (asked, self.ids))
         scores = np.full((len(asked), len(self.ids)), -np.inf)
         with self.pycolmap.Database.open(self.folder / "all.db") as database:
-            for pair, inliers in zip(*database.read_two_view_geometry_num_inliers(), strict=True):
-                one, other = self.pycolmap.pair_id_to_image_pair(pair)
-                one, other = (one, other) if one in rows else (other, one)
+            counts = (database.read_num_matches(), 1e-6), (database.read_two_view_geometry_num_inliers(), 1.0)
+        for (pairs, numbers), weight in counts:
+            for pair, number in zip(pairs, numbers, strict=True):
+                one, other = sorted(self.pycolmap.pair_id_to_image_pair(pair), key=lambda image: image not in rows)
                 if one in rows and other in columns:
-                    scores[rows[one], columns[other]] = inliers
+                    place = rows[one], columns[other]
+                    scores[place] = max(scores[place], 0.0) + weight * number
         return scores
 
     def _extract(self, kind: str, photos: Sequence[Path]) -> list[int]:

@@ -22,10 +22,12 @@ class PlainVlad:
     def __init__(self) -> None:
         import faiss
         import torch
+        from kornia.feature import XFeat
 
-        from placeprint.networks.xfeat import load_xfeat
+        from placeprint.networks.weights import fit_into, load_weights
 
-        self.torch, self.faiss, self.xfeat = torch, faiss, load_xfeat()  # kornia's model with its authors' weights
+        self.torch, self.faiss, self.xfeat = torch, faiss, XFeat(KEYPOINTS).eval()
+        fit_into(self.xfeat.net, load_weights("xfeat"))
         self.kmeans: Any = None
         self.rows: Any = None
 
