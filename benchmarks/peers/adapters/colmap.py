@@ -26,6 +26,7 @@ class Colmap:
     def __init__(self) -> None:
         import pycolmap
 
+        pycolmap.logging.minloglevel = pycolmap.logging.Level.ERROR.value
         self.pycolmap: Any = pycolmap
         self._folder = tempfile.TemporaryDirectory(prefix="colmap-")
         self.folder = Path(self._folder.name)
