@@ -1,0 +1,156 @@
+"""The report says what the results say, and needs nothing else."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from placeprint.evaluation.report.comparison import compare
+from placeprint.evaluation.report.markdown import markdown_report
+from placeprint.evaluation.report.page import html_report
+from tests.conftest import make_scene, write_photo
+
+VOID = {"meta", "img", "br", "link"}
+
+
+def result(method: str, hits: list[int | None], ms: float = 10.0, **more: Any) -> dict[str, Any]:
+    """Return a result whose queries found their photo at these ranks."""
+    shares = {f"recall@{k}": sum(h is not None and h < k for h in hits) / len(hits) for k in (1, 5, 10, 20)}
+    photos = [f"database/{number}.png" for number in range(4)]
+    queries = [
+        {
+            "query": f"queries/{number}.png",
+            "num_positives": 1,
+            "confidence": 1.0 - number / 100,
+            "ranking": photos,
+            "scores": [0.9, 0.5, 0.3, 0.1],
+            "inliers": [None] * 4,
+            "right": hit == 0,
+            "ranked_right": [hit == place for place in range(4)],
+            "first_hit": hit,
+            "first_right": photos[hit or 0],
+        }
+        for number, hit in enumerate(hits)
+    ]
+    return {
+        "method": method,
+        "dataset": "<photos>",
+        "protocol": "place-folder-1",
+        "counts": {"database": 4, "queries": len(hits)},
+        "queries_without_positives": 0,
+        "metrics": shares | {"mAP": 0.5},
+        "intervals": {"recall@1": [0.1, 0.9]},
+        "timing": {"ms_per_photo": 20.0, "ms_per_query": ms},
+        "memory": {"index_bytes": 5_000_000, "search_bytes": 3_000_000},
+        "bytes_per_photo": 1000.0,
+        "made_by": {"placeprint": "0.1.0", "date": "2026-01-01", "machine": "1 core"},
+        "queries": queries,
+    } | more
+
+
+RESULTS = [
+    result("first", [0, 0, 0, 0, 0, 0, 0, 1]),
+    {"method": "broken", "dataset": "<photos>", "error": "ImportError: no <module>"},
+    result("worse, slower", [3, 1, 1, 1, 1, 1, 1, 0], ms=20.0),
+    result("worse, quicker", [0, 0, 0, 0, 0, 0, None, None], ms=5.0),
+]
+
+
+class Reader(HTMLParser):
+    """Checks that what is opened is closed, and collects links and cells."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.links: list[str] = []
+        self.ids: list[str] = []
+        self.cells: list[tuple[str, str]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = dict(attrs)
+        self.links += [found[name] or "" for name in ("href", "src", "xlink:href") if name in found]
+        self.ids += [found["id"] or ""] if "id" in found else []
+        if "data-metric" in found:
+            self.cells.append((found["data-metric"] or "", found["data-value"] or ""))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        if tag not in VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open and self.open.pop() == tag, f"</{tag}> closes something else"
+
+
+def read(page: str) -> Reader:
+    reader = Reader()
+    reader.feed(page)
+    reader.close()
+    assert reader.open == []
+    return reader
+
+
+def test_the_page_is_whole_and_stands_alone() -> None:
+    reader = read(html_report(RESULTS))
+    assert reader.links and all(link.startswith(("#", "data:image/jpeg;base64,")) for link in reader.links)
+    targets = {link[1:] for link in reader.links if link.startswith("#")}
+    assert targets <= set(reader.ids)
+    styles = re.findall(r"url\(([^)]*)\)", html_report(RESULTS))
+    assert all(style.startswith(("#", "data:")) for style in styles)
+
+
+def test_the_numbers_are_those_of_the_results() -> None:
+    cells = read(html_report(RESULTS)).cells
+    for name in ("recall@1", "recall@5", "mAP"):
+        wanted = [each["metrics"][name] for each in RESULTS if "metrics" in each]
+        assert [float(value) for metric, value in cells if metric == name] == wanted
+    assert [float(value) for metric, value in cells if metric == "ms_per_query"] == [10.0, 20.0, 5.0]
+    assert [float(value) for metric, value in cells if metric == "peak_bytes"] == [5e6] * 3
+
+
+def test_an_error_stays_a_row_and_texts_are_escaped() -> None:
+    page, table = html_report(RESULTS), markdown_report(RESULTS)
+    assert "Not measured: ImportError: no &lt;module&gt;" in page and "<photos>" not in page
+    assert "| broken | not measured: ImportError: no <module> |" in table
+
+
+def test_methods_are_compared_with_the_first_on_the_same_queries() -> None:
+    (comparison,) = compare(RESULTS)
+    first, broken, slower, quicker = comparison.rows
+    assert first.against is None and broken.against is None
+    assert slower.against is not None and quicker.against is not None
+    # by hand: seven queries only the first answers, one only the other: 2 (C(8,0) + C(8,1)) / 2^8
+    assert slower.against.p_value == pytest.approx(18 / 256) and slower.against.queries == 8
+    assert slower.against.difference == pytest.approx(-6 / 8) and slower.against.words == "no difference shown"
+    assert quicker.against.difference == pytest.approx(-1 / 8)
+    assert [row.on_time_front for row in comparison.rows] == [True, None, False, True]
+    assert "first has the best recall@1, 87.5 %" in comparison.summary
+
+
+def test_explanations_stand_beside_their_method() -> None:
+    notes = {("<photos>", "first"): "it was made for other photos"}
+    assert "it was made for other photos" in html_report(RESULTS, notes=notes)
+    assert "- first: it was made for other photos" in markdown_report(RESULTS, notes)
+
+
+def test_photos_are_in_the_page_until_it_is_full(tmp_path: Path) -> None:
+    for number in range(8):
+        write_photo(tmp_path / "queries" / f"{number}.png", make_scene(number))
+        write_photo(tmp_path / "database" / f"{number}.png", make_scene(number + 8))
+    found = [result("first", [0] * 8, root=str(tmp_path))]
+    page = html_report(found)
+    assert page.count("data:image/jpeg") == 12, "eight queries and four answers, each once"
+    small = html_report(found, max_bytes=20_000)
+    assert 0 < small.count("data:image/jpeg") < 12 and len(small) < len(page)
+    assert "photos are not shown" in small and "photos are not shown" not in page
+
+
+def test_a_page_of_errors_only_is_a_page() -> None:
+    assert "No method could be measured." in html_report([RESULTS[1]])
+    read(html_report([RESULTS[1]]))
