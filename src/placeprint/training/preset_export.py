@@ -58,10 +58,8 @@ def export_preset(run: Path, *, backbone: StagedBackbone | None = None) -> Path:
         return _export_delf(recipe, model, facts, run)
     aggregator, state = aggregator_of(model)
     extractor = _extractor(recipe, model, run)
-    metrics = facts["metrics"]
     tables = {
-        "summary": f"{recipe.summary or recipe.name}; {metrics['name']} {100 * float(metrics['score']):.1f} % "
-        "of its validation photos",
+        "summary": _summary(recipe, facts),
         "extractor": {"name": "xfeat", "max_keypoints": 1000, "detection_threshold": 0.02},
         "fusion": [{"weight": 1.0, "extractor": extractor, "aggregator": aggregator}],
         "index": {"name": "flat"},
@@ -95,19 +93,25 @@ def delf_of(model: DescriptorModel) -> DELFNetwork:
 
 
 def _export_delf(recipe: Recipe, model: DescriptorModel, facts: dict[str, Any], run: Path) -> Path:
-    recall = float(facts["metrics"]["recall_at_1"])
     tables = {
-        "summary": f"{recipe.summary or recipe.name}; recall@1 {100 * recall:.1f} % of its validation photos",
+        "summary": _summary(recipe, facts),
         "extractor": {"name": "delf", "network": LOCAL},
         "aggregator": {"name": "vlad", "num_words": 64, "assignments": 2, "intra_normalization": True},
         "index": {"name": "flat"},
         "verifier": {"name": "mutual-geometry"},
+        "voter": {"name": "votes"},
         "codebook": {"min_photos": 50},
         "store": {"local_bits": 6, "descriptor_bits": 8},
     }
     write_atomically(run / LOCAL, delf_as_bytes(delf_of(model), recipe.model.backbone))
     write_atomically(run / PRESET, tomli_w.dumps(tables).encode())
     return run / PRESET
+
+
+def _summary(recipe: Recipe, facts: dict[str, Any]) -> str:
+    metrics = facts["metrics"]
+    share = 100 * float(metrics["score"])
+    return f"{recipe.summary or recipe.name}; {metrics['name']} {share:.1f} % of its validation photos"
 
 
 def aggregator_of(model: DescriptorModel) -> tuple[dict[str, Any], State]:
