@@ -246,8 +246,8 @@ def retrieval_peers() -> list[str]:
     result: dict[str, Any] = json.loads(path.read_text())
     made = result["made_by"]
     lines = [
-        f"`python -m benchmarks.peers.retrieval`, {made['date']}, {made['machine']}: one core each, milliseconds of the "
-        "processor. p: McNemar's exact test of R@1 against the first row; ★: none is as quick a query and as good.",
+        f"`python -m benchmarks.peers.retrieval`, {made['date']}, {made['machine']}: one core each, milliseconds of "
+        "the processor. p: McNemar's exact test of R@1 against the first row; ★: none is as quick a query and as good.",
     ]
     for part in result["datasets"]:
         counts = part["counts"]
