@@ -43,7 +43,9 @@ bench: setup
 	$(BIN)/python benchmarks/accuracy/best_matches.py
 	$(BIN)/placeprint benchmark matching --data "$${PLACEPRINT_DATA:-../shared/data}" --json benchmarks/results/matching.json
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[peers]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps vlad
 	$(BIN)/python benchmarks/peers/matching.py
+	$(BIN)/python -m benchmarks.peers.retrieval
 	$(BIN)/python benchmarks/speed/descriptor.py
 	$(BIN)/python benchmarks/speed/pairs.py
 	$(BIN)/python benchmarks/speed/netvlad.py

@@ -238,6 +238,54 @@ def peers() -> list[str]:
     return lines
 
 
+def retrieval_peers() -> list[str]:
+    """Return the lines of the tables of other people's retrieval."""
+    path = HERE / "results" / "peers-retrieval.json"
+    if not path.is_file():
+        return ["Not measured yet: `python -m benchmarks.peers.retrieval`."]
+    result: dict[str, Any] = json.loads(path.read_text())
+    made = result["made_by"]
+    lines = [
+        f"`python -m benchmarks.peers.retrieval`, {made['date']}, {made['machine']}: one core each, milliseconds of "
+        "the processor. p: McNemar's exact test of R@1 against the first row; ★: none is as quick a query and as good.",
+    ]
+    for part in result["datasets"]:
+        counts = part["counts"]
+        lines += [
+            "",
+            f"{part['dataset']} ({part['protocol']}): {counts['database']} photos, {counts['queries']} queries.",
+            "",
+            "| method | R@1 (95 %) | R@5 | R@10 | mAP | p | ms a photo | ms a query | KB a photo | peak MB |",
+            "|---|---|---|---|---|---|---|---|---|---|",
+            *map(_peer_line, part["rows"]),
+            *([""] if any(row.get("note") for row in part["rows"]) else []),
+            *(f"- {row['method']}: {row['note']}" for row in part["rows"] if row.get("note")),
+        ]
+    return lines
+
+
+def _peer_line(row: dict[str, Any]) -> str:
+    if "error" in row:
+        return f"| {row['method']} | {row['error']} | | | | | | | | |"
+    low, high = (100 * end for end in row["interval"])
+    query, photo = (_amount(row[name]) for name in ("ms_per_query", "ms_per_photo"))
+    cells = [
+        row["method"],
+        f"{100 * row['recall@1']:.1f} ({low:.0f}-{high:.0f})",
+        *(f"{100 * row[name]:.1f}" for name in ("recall@5", "recall@10", "mAP")),
+        "-" if row["against"] is None else "< 0.001" if row["against"]["p"] < 0.001 else f"{row['against']['p']:.3f}",
+        photo,
+        query + (" ★" if row["on_time_front"] else ""),
+        _amount(row["bytes_per_photo"], 1e-3),
+        _amount(row["peak_bytes"], 1e-6),
+    ]
+    return "| " + " | ".join(cells) + " |"
+
+
+def _amount(value: float | None, factor: float = 1.0) -> str:
+    return "-" if value is None else f"{factor * value:,.0f}" if factor * value >= 10 else f"{factor * value:.2f}"
+
+
 def pairs() -> list[str]:
     """Return the lines on verdicts over pairs, the best matches of two landmarks, and times."""
     verdicts_, best, descriptor, speed_ = (
@@ -516,6 +564,7 @@ def main() -> None:
         "Descriptors": descriptors(),
         "Short descriptors": short(),
         "Verdicts": verdicts(),
+        "Beside other packages": retrieval_peers(),
         "Two photos": matching(),
         "Two photos, beside other packages": peers(),
         "Two photos: verdicts, best matches, speed": pairs(),
