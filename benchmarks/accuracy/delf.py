@@ -1,6 +1,6 @@
 """DELF: which keypoints to take, and what training the map is worth.
 
-    python benchmarks/accuracy/delf.py [--network delf-grocery] [--cache FOLDER]
+    python benchmarks/accuracy/delf.py [--network delf-grocery] [--cache FOLDER] [--only corridor]
 
 Three ways to take n of all cells of DELF's pyramid: those of the highest attention; random ones; those nearest to the n
 strongest SIFT keypoints of different cells (of the scales the one whose cells' side is nearest to the diameter of the
@@ -20,6 +20,7 @@ sf_landmarks and corridor are place folders; nothing was trained on them. Writes
 from __future__ import annotations
 
 import argparse
+import functools
 import hashlib
 import json
 import os
@@ -139,9 +140,16 @@ def at_random(features: LocalFeatures, image: Image, count: int, seed: int) -> L
     return features[np.random.default_rng(seed).permutation(len(features))[:count]]
 
 
+@functools.cache
+def sift_of(pixels: bytes, shape: tuple[int, ...]) -> LocalFeatures:
+    """Return the SIFT keypoints of a photo, found once for all counts."""
+    image = np.frombuffer(pixels, np.uint8).reshape(shape)
+    return SIFT(max_keypoints=10 * max(COUNTS), size=max(shape[:2])).extract(image)
+
+
 def by_sift(features: LocalFeatures, image: Image, count: int, seed: int) -> LocalFeatures:
     assert features.scales is not None
-    found = SIFT(max_keypoints=10 * count, size=max(image.shape[:2])).extract(image)
+    found = sift_of(image.tobytes(), image.shape)
     assert found.scales is not None
     sides = np.unique(features.scales)
     level = np.abs(np.log(found.scales[:, None] / sides)).argmin(axis=1)
@@ -182,7 +190,8 @@ def recall(way: str, count: int, photos: Sequence[Sequence[tuple[LocalFeatures, 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--network", default="delf-grocery")
-    parser.add_argument("--cache", type=Path)
+    parser.add_argument("--cache", type=Path, help="folder for features, so that they are not extracted again")
+    parser.add_argument("--only", choices=SIZES, help="measure these photos, and keep the other rows of the results")
     options = parser.parse_args()
     torch.set_num_threads(1)
     rows = []
@@ -191,6 +200,8 @@ def main() -> None:
         cache.mkdir(parents=True, exist_ok=True)
         networks = {"trained": options.network, "untrained": untrained(Path(folder))}
         for dataset, size in SIZES.items():
+            if options.only not in {None, dataset}:
+                continue
             queries, database, right = photos_of(dataset)
             images = [[read_image(path) for path in part] for part in (queries, database)]
             for name, network in networks.items():
@@ -198,15 +209,21 @@ def main() -> None:
                     list(zip(cells_of(part, network, size, cache), seen, strict=True))
                     for part, seen in zip((queries, database), images, strict=True)
                 ]
-                for way in WAYS if name == "trained" else ("random", "sift"):
+                for way in WAYS if name == "trained" else ("random",):
                     for count in COUNTS:
                         found = recall(way, count, photos, right)
                         about = {"queries": len(queries), "database": len(database), "size": size}
                         row = {"dataset": dataset, "network": name, "selection": way, "keypoints": count}
                         rows.append({**row, "recall@1": found, **about})
                         print(row, round(100 * found, 1), flush=True)
-    result = {"format": 1, "made_by": made_by(), "weights": weights_sha256(options.network), "rows": rows}
-    (RESULTS / "delf.json").write_text(json.dumps(result, allow_nan=False, indent=1) + "\n")
+    weights, path = weights_sha256(options.network), RESULTS / "delf.json"
+    before = json.loads(path.read_text()) if path.is_file() and options.only else {"weights": weights, "rows": []}
+    if before["weights"] != weights:
+        parser.error("the results are of another network; measure all photos")
+    rows += [row for row in before["rows"] if row["dataset"] != options.only]
+    rows.sort(key=lambda row: list(SIZES).index(row["dataset"]))
+    result = {"format": 1, "made_by": made_by(), "weights": weights, "rows": rows}
+    path.write_text(json.dumps(result, allow_nan=False, indent=1) + "\n")
 
 
 if __name__ == "__main__":

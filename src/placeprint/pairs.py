@@ -39,11 +39,11 @@ MATCHERS: dict[str, dict[str, Any]] = {
 }
 """Ways of matching by the names of the command line; every other name is that of a registered matcher."""
 DEFAULTS: dict[str, dict[str, Any]] = {
-    "delf": {"name": "nearest", "min_similarity": 0.8},
+    "delf": {"name": "nearest", "min_similarity": 0.68},
     "xfeat": {"name": "nearest", "min_similarity": 0.8, "ratio": 0.95},
 }
 """What suits an extractor, where it is not mutual neighbors that pass the ratio test: XFeat's descriptors of unrelated
-points are much alike, and their ratios close to 1. Of DELF, neighbors in place and scale are."""
+points are much alike, and their ratios close to 1. Of DELF, neighbors in place and scale are; its authors take distances up to 0.8."""
 BINARY = frozenset({"orb"})
 MADE_FOR = {"semi-dense": "xfeat"}
 """Matchers that take the features of one extractor only."""
