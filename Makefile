@@ -36,7 +36,9 @@ bench: setup
 	$(BIN)/python benchmarks/accuracy/descriptors.py
 	$(BIN)/python benchmarks/accuracy/short.py
 	$(BIN)/python benchmarks/accuracy/training.py runs/grocery
-	$(BIN)/python benchmarks/accuracy/tower.py runs/tower
+	$(BIN)/python benchmarks/accuracy/tower.py runs/tower --seeds 3
+	$(BIN)/python benchmarks/accuracy/general.py runs/general
+	$(BIN)/python benchmarks/accuracy/votes.py runs/votes
 	$(BIN)/python benchmarks/accuracy/protocols.py
 	$(BIN)/python benchmarks/accuracy/verdicts.py
 	$(BIN)/python benchmarks/accuracy/pair_verdicts.py

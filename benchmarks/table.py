@@ -443,6 +443,82 @@ def delf() -> list[str]:
     return lines + [f"| {' | '.join((*key, *recalls))} |" for key, recalls in found.items()]
 
 
+def groceries() -> list[str]:
+    """Return the lines of the table of losses and poolings on groceries."""
+    result: dict[str, Any] = json.loads((HERE / "results" / "training.json").read_text())
+    made, rows = result["made_by"], result["rows"]
+    lines = [
+        f"`python benchmarks/accuracy/training.py RUNS`, {made['date']}, {made['machine']}: {rows[0]['queries']} "
+        f"photos of grocery/val.txt searched in {rows[0]['database']} of train.txt, {result['dim']} values; mean of",
+        "the seeds, lowest and highest in brackets.",
+        "",
+        "| method | seeds | R@1 | R@5 | mAP |",
+        "|---|---|---|---|---|",
+    ]
+    for method in dict.fromkeys(row["method"] for row in rows):
+        own = [row for row in rows if row["method"] == method]
+        cells = [_spread(own, name) for name in ("recall_at_1", "recall_at_5", "mean_average_precision")]
+        lines.append(f"| {method} | {len(own) if own[0]['seed'] is not None else '-'} | {' | '.join(cells)} |")
+    return lines
+
+
+def _spread(rows: list[dict[str, Any]], name: str) -> str:
+    values = [100 * row[name] for row in rows]
+    mean = f"{sum(values) / len(values):.1f}"
+    return mean if len(values) == 1 else f"{mean} ({min(values):.1f}-{max(values):.1f})"
+
+
+def voters(kind: str) -> list[str]:
+    """Return the lines of the tables of one voter."""
+    result: dict[str, Any] = json.loads((HERE / "results" / "votes.json").read_text())
+    made = result["made_by"]
+    lines = [
+        f"`python benchmarks/accuracy/votes.py CACHE`, {made['date']}, {made['machine']}: the preset `xfeat-{kind}`.",
+        "",
+        "| photos | verified | R@1 (95 %) | R@5 | mAP |",
+        "|---|---|---|---|---|",
+    ]
+    for row in result["presets"]:
+        if row["preset"] == f"xfeat-{kind}":
+            low, high = row["interval"]
+            lines.append(
+                f"| {row['dataset']} | {row['verify'] or 'search only'} | {100 * row['recall@1']:.1f} "
+                f"({100 * low:.0f}-{100 * high:.0f}) | {100 * row['recall@5']:.1f} | {100 * row['mAP']:.1f} |"
+            )
+    lines += [
+        "",
+        f"Search only, {result['keypoints']} XFeat keypoints a photo, sf_landmarks among photos of other things:",
+        "",
+        "| index | others | R@1 | KB a photo | ms a search |",
+        "|---|---|---|---|---|",
+    ]
+    for row in result["others"]:
+        if row["voter"].startswith(kind):
+            lines.append(
+                f"| {row['voter']} | {row['others']:,} | {100 * row['recall@1']:.1f} "
+                f"| {row['bytes_per_photo'] / 1000:.1f} | {row['ms']:.0f} |"
+            )
+    return lines
+
+
+def general() -> list[str]:
+    """Return the lines of the table of the map for places in general."""
+    result: dict[str, Any] = json.loads((HERE / "results" / "general.json").read_text())
+    made = result["made_by"]
+    lines = [
+        f"`python benchmarks/accuracy/general.py RUNS`, {made['date']}, {made['machine']}: trained on "
+        f"{result['photos']} photos of ie_tower and grocery, measured on photos it never saw, search only.",
+        "",
+        "| method | sf_landmarks R@1 / 5 | corridor R@1 / 5 |",
+        "|---|---|---|",
+    ]
+    for method in dict.fromkeys(row["method"] for row in result["rows"]):
+        found = {row["dataset"]: row["metrics"] for row in result["rows"] if row["method"] == method}
+        cells = [_percent(found[name], "recall@1", "recall@5") for name in ("sf_landmarks", "corridor")]
+        lines.append(f"| {method} | {' | '.join(cells)} |")
+    return lines
+
+
 def exported() -> list[str]:
     """Return the lines of the table of ONNX files beside Torch."""
     result: dict[str, Any] = json.loads((HERE / "results" / "onnx.json").read_text())
@@ -580,8 +656,9 @@ def main() -> None:
         **{METHODS / f"{name}.md": indexes((name,)) for name in ("sq", "pq", "ivf")},
         HERE.parent / "docs" / "evaluation.md": protocols(),
         HERE.parent / "docs" / "exporting.md": exported(),
-        HERE.parent / "docs" / "training.md": tower(),
+        HERE.parent / "docs" / "training.md": [*groceries(), "", *tower(), "", *general()],
         METHODS / "delf.md": delf(),
+        **{METHODS / f"{name}.md": voters(name) for name in ("votes", "asmk")},
         METHODS / "netvlad.md": [*netvlad(), "", *of_method(("netvlad",))],
     }
     for path, lines in documents.items():

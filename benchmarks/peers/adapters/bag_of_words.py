@@ -53,7 +53,8 @@ class BagOfWords:
     def _describe(self, path: Path) -> Any:
         import cv2
 
-        found = self.sift.detectAndCompute(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE), None)[1]
+        picture: Any = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+        found = self.sift.detectAndCompute(picture, None)[1]
         return np.zeros((0, 128), np.float32) if found is None else found
 
 

@@ -55,5 +55,6 @@ class OrbVotes:
     def _describe(self, path: Path) -> Any:
         import cv2
 
-        found = self.orb.detectAndCompute(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE), None)[1]
+        picture: Any = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+        found = self.orb.detectAndCompute(picture, None)[1]
         return np.zeros((0, 32), np.uint8) if found is None else found
