@@ -194,7 +194,7 @@ def main() -> None:
     parser.add_argument("--only", choices=SIZES, help="measure these photos, and keep the other rows of the results")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    rows = []
+    rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as folder:
         cache = options.cache or Path(folder)
         cache.mkdir(parents=True, exist_ok=True)
