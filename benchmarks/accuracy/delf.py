@@ -217,7 +217,9 @@ def main() -> None:
                         rows.append({**row, "recall@1": found, **about})
                         print(row, round(100 * found, 1), flush=True)
     weights, path = weights_sha256(options.network), RESULTS / "delf.json"
-    before = json.loads(path.read_text()) if path.is_file() and options.only else {"weights": weights, "rows": []}
+    before: dict[str, Any] = {"weights": weights, "rows": []}
+    if path.is_file() and options.only:
+        before = json.loads(path.read_text())
     if before["weights"] != weights:
         parser.error("the results are of another network; measure all photos")
     rows += [row for row in before["rows"] if row["dataset"] != options.only]

@@ -43,8 +43,8 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "xfeat": {"name": "nearest", "min_similarity": 0.8, "ratio": 0.95},
 }
 """What suits an extractor, where it is not mutual neighbors that pass the ratio test: XFeat's descriptors of unrelated
-points are much alike, and their ratios close to 1. Of DELF, neighbors in place and scale are; its authors take distances
-up to 0.8."""
+points are much alike, and their ratios close to 1. Of DELF, neighbors in place and scale are; its authors take
+distances up to 0.8."""
 BINARY = frozenset({"orb"})
 MADE_FOR = {"semi-dense": "xfeat"}
 """Matchers that take the features of one extractor only."""
