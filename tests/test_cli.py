@@ -139,7 +139,10 @@ def test_evaluate_writes_the_documented_json(folder: Path, tmp_path: Path) -> No
         (["search", "q.jpg", "--in", "nowhere"], "there is no atlas at 'nowhere'"),
         (["info", "nowhere"], "there is no atlas at 'nowhere'"),
         (["index", "nothing", "--into", "a", "--preset", "sift-vlad"], "there is no file or folder 'nothing'"),
-        (["index", ".", "--into", "a", "--preset", "sift"], "no preset called 'sift'; known: cgd, fusion, "),
+        (
+            ["index", ".", "--into", "a", "--preset", "sift"],
+            "no preset called 'sift'; known: cgd, delf-votes, fusion, ",
+        ),
         (["evaluate", "."], "is not a place folder: it has no folder database/"),
         (["evaluate", ".", "--protocol", "tokyo"], "no protocol called 'tokyo'; did you mean 'tokyo247'? Known: "),
         (["evaluate", ".", "--protocol", "roxford5k"], "has no gnd_roxford5k.pkl, nor gnd_roxford5k.mat"),

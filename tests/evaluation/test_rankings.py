@@ -32,7 +32,7 @@ class FixedAtlas:
     def __len__(self) -> int:
         return len(self.paths)
 
-    def search(self, photo: Image, *, top: int, verify: int, without: Collection[str]) -> Answer:
+    def search(self, photo: Image, *, top: int, verify: int, without: Collection[str], by: str | None = None) -> Answer:
         self.images.append(photo)
         self.tops.append(top)
         kept = [path for path in self.paths if path not in without][:top]
