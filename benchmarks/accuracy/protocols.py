@@ -19,7 +19,8 @@ from placeprint import Atlas
 from placeprint.datasets.protocols import read_retrieval_set
 from placeprint.evaluation.comparison import compare
 from placeprint.evaluation.provenance import made_by
-from placeprint.evaluation.retrieval import measure, search_queries
+from placeprint.evaluation.rankings import rank_queries
+from placeprint.evaluation.retrieval import measure
 
 DATA = Path(os.environ.get("PLACEPRINT_DATA", Path(__file__).parents[3] / "shared" / "data"))
 RESULTS = Path(__file__).parents[1] / "results"
@@ -44,7 +45,7 @@ def measure_folder(folder: str, preset: str) -> list[dict[str, Any]]:
         for name, dataset in sets.items():
             first: dict[str, Any] | None = None
             for verify in RUNS[folder][name]:
-                result = measure(dataset, list(search_queries(atlas, dataset, verify=verify)))
+                result = measure(dataset, [query.as_data() for query in rank_queries(atlas, dataset, verify=verify)])
                 result |= {
                     "options": {"verify": verify},
                     "protocol": dataset.protocol,

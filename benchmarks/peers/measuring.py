@@ -23,7 +23,8 @@ from placeprint.datasets.retrieval_set import RetrievalSet
 from placeprint.evaluation.benchmark import details_of
 from placeprint.evaluation.isolation import run_alone
 from placeprint.evaluation.provenance import commit, made_by
-from placeprint.evaluation.retrieval import measure, search_queries
+from placeprint.evaluation.rankings import rank_queries
+from placeprint.evaluation.retrieval import measure
 from placeprint.images import read_image
 
 Result = dict[str, Any]
@@ -70,7 +71,7 @@ def measure_ours(name: str, dataset: RetrievalSet, progress: Callable[[int, int]
         atlas.add([dataset.root / path for path in dataset.database], workers=1)
         timing = watch.read("photo", len(dataset.database))
         watch = Stopwatch()
-        rows = list(search_queries(atlas, dataset, verify=verify))
+        rows = [query.as_data() for query in rank_queries(atlas, dataset, verify=verify)]
         timing |= watch.read("query", len(rows))
         told = atlas.info()
     return _result(dataset, rows, timing, told.num_bytes)
@@ -105,7 +106,7 @@ def published(dataset: RetrievalSet) -> list[Result]:
 
 
 def rows_of(dataset: RetrievalSet, scores: Scores, ms: float | None) -> list[Result]:
-    """Return what `search_queries` would say, of scores.
+    """Return what `rank_queries` would say, as data, of scores.
 
     Args:
         dataset: what was searched.

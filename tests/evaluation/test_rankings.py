@@ -13,7 +13,7 @@ from placeprint.atlas import Atlas
 from placeprint.datasets.retrieval_set import Judgment, RetrievalSet
 from placeprint.errors import DatasetError, OptionError, ShapeError
 from placeprint.evaluation.rankings import KEPT, QueryRanker, confidence_of, rank_queries
-from placeprint.evaluation.retrieval import evaluate_retrieval, measure, search_queries
+from placeprint.evaluation.retrieval import evaluate_retrieval, measure
 from placeprint.images import normalized
 from placeprint.types import Answer, Evidence, Image, Verification
 from tests.conftest import make_scene, random_features, write_photo
@@ -51,8 +51,12 @@ def make(root: Path, database: str, queries: str, **more: Any) -> tuple[Retrieva
     return dataset, atlas, cast(Atlas, atlas)
 
 
+def searched(atlas: Atlas, dataset: RetrievalSet, first: int = 0) -> list[dict[str, Any]]:
+    return [query.as_data() for query in rank_queries(atlas, dataset, first=first)]
+
+
 def evaluated(atlas: Atlas, dataset: RetrievalSet) -> dict[str, Any]:
-    return measure(dataset, list(search_queries(atlas, dataset)))
+    return measure(dataset, searched(atlas, dataset))
 
 
 def letters(ranking: tuple[str, ...]) -> str:
@@ -152,7 +156,7 @@ def test_the_metrics_of_an_evaluation(tmp_path: Path) -> None:
 def test_searches_go_on_where_they_were_left(tmp_path: Path) -> None:
     hard = Judgment("hard", [frozenset({"c.png"})] * 2, [frozenset({"a.png"})] * 2)
     dataset, _, atlas = make(tmp_path, "abc", "xy", others=(hard,), not_in_database=("x.png",))
-    rows = list(search_queries(atlas, dataset))
+    rows = searched(atlas, dataset)
     assert [(row["query"][0], row.get("level")) for row in rows] == [
         ("x", None),
         ("x", "hard"),
@@ -161,7 +165,7 @@ def test_searches_go_on_where_they_were_left(tmp_path: Path) -> None:
         ("x", None),
     ]
     for first in range(6):
-        assert list(search_queries(atlas, dataset, first=first)) == rows[first:]
+        assert searched(atlas, dataset, first) == rows[first:]
     with pytest.raises(ShapeError, match="a row for each of the 5 searches, got 4"):
         measure(dataset, rows[:4])
 

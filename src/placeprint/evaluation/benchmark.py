@@ -38,8 +38,8 @@ from placeprint.evaluation.fingerprints import (
 from placeprint.evaluation.isolation import Outcome, peak_memory, run_alone
 from placeprint.evaluation.metrics import first_hits
 from placeprint.evaluation.provenance import commit, made_by
-from placeprint.evaluation.rankings import num_searches
-from placeprint.evaluation.retrieval import Row, measure, search_queries
+from placeprint.evaluation.rankings import num_searches, rank_queries
+from placeprint.evaluation.retrieval import Row, measure
 from placeprint.presets import load_preset
 from placeprint.store.files import write_atomically
 
@@ -200,10 +200,10 @@ def search_pair(pair: Pair, cache: Path, output: Path, progress: Progress | None
     kept.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     atlas = Atlas.open(cache / "atlas")
     with kept.open("a", encoding="utf-8") as file:
-        for row in search_queries(atlas, data, verify=pair.verify, first=len(rows)):
-            file.write(json.dumps(row) + "\n")
+        for query in rank_queries(atlas, data, verify=pair.verify, first=len(rows)):
+            rows.append(query.as_data())
+            file.write(json.dumps(rows[-1]) + "\n")
             file.flush()
-            rows.append(dict(row))
             if progress is not None:
                 progress(len(rows), num_searches(data))
     peak = peak_memory()  # before pictures are drawn
@@ -219,7 +219,7 @@ def details_of(data: RetrievalSet, rows: Sequence[Row]) -> list[Result]:
 
     Args:
         data: what is right.
-        rows: all that `search_queries` yields, in order.
+        rows: `as_data` of all that `rank_queries` yields, in order.
 
     Returns:
         Each row with ``num_positives``, ``right`` (whether the first candidate is), ``ranked_right`` (the same of each

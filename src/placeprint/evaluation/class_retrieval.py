@@ -18,7 +18,7 @@ from collections.abc import Collection, Hashable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from placeprint.evaluation.metrics import positive_ranks
+from placeprint.evaluation.metrics import positive_ranks, summed_precisions
 
 Values = NDArray[np.float64]
 
@@ -41,7 +41,7 @@ def average_precisions_at_r(
     values = []
     for ranks, wanted in zip(positive_ranks(rankings, positives), positives, strict=True):
         near = ranks[ranks < len(wanted)]
-        values.append(float(np.sum(np.arange(1, len(near) + 1) / (near + 1))) / len(wanted))
+        values.append(summed_precisions(near) / len(wanted))
     return np.array(values, np.float64)
 
 

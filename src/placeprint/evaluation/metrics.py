@@ -99,8 +99,18 @@ def average_precisions(
     for ranks, wanted in zip(positive_ranks(rankings, positives), positives, strict=True):
         near = ranks if at is None else ranks[ranks < at]
         asked = len(wanted) if at is None else min(len(wanted), at)
-        values.append(float(np.sum(np.arange(1, len(near) + 1) / (near + 1))) / asked)
+        values.append(summed_precisions(near) / asked)
     return np.array(values, np.float64)
+
+
+def summed_precisions(ranks: NDArray[np.int64]) -> float:
+    """Return the sum of the precisions at the ranks (from 0, rising) of positives.
+
+    Example:
+        >>> summed_precisions(np.array([0, 3]))
+        1.5
+    """
+    return float(np.sum(np.arange(1, len(ranks) + 1) / (ranks + 1)))
 
 
 def bootstrap_interval(

@@ -15,9 +15,8 @@ it is known where the photos were taken.
 
 from __future__ import annotations
 
-import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -27,6 +26,7 @@ import numpy as np
 from placeprint.atlas import Atlas
 from placeprint.datasets.retrieval_set import Judgment, RetrievalSet
 from placeprint.errors import DatasetError, OptionError, ShapeError
+from placeprint.evaluation.isolation import peak_memory
 from placeprint.evaluation.localization import localization_errors
 from placeprint.evaluation.measures import (
     BEST,
@@ -91,10 +91,10 @@ def evaluate_retrieval(
         atlas.prepare(way)
         told = atlas.info()
         rows = []
-        for row in search_queries(atlas, dataset, verify=verify, turn=turn, by=way):
-            rows.append(row)
+        for query in rank_queries(atlas, dataset, verify=verify, turn=turn, by=way):
+            rows.append(query.as_data())
             notify(count + len(rows), total)
-    result = measure(dataset, rows)
+    result, peak = measure(dataset, rows), peak_memory()
     return {
         "format": 1,
         "protocol": dataset.protocol,
@@ -105,36 +105,10 @@ def evaluate_retrieval(
         "timing": {"ms_per_photo": 1000 * report.seconds / max(report.added, 1)} | result["timing"],
         "dim": told.dim,
         "bytes_per_photo": told.num_bytes / max(told.num_photos, 1),
-        "peak_memory_mb": _peak_memory(),
+        "peak_memory_mb": None if peak is None else peak / 1e6,
         "skipped_photos": len(report.skipped),
         "made_by": made_by(),
     }
-
-
-def search_queries(
-    atlas: Atlas,
-    dataset: RetrievalSet,
-    *,
-    verify: int = 0,
-    turn: float = 0.0,
-    by: str | None = None,
-    first: int = 0,
-) -> Iterator[Row]:
-    """Yield what `rank_queries` does, ready for JSON, with the whole rankings; `measure` takes all of them.
-
-    Args:
-        atlas: of the database photos, under their paths in the root of the set.
-        dataset: what to search.
-        verify: candidates verified a query; 0 for search only.
-        turn: degrees counter-clockwise the queries are turned by first.
-        by: as of `Atlas.search`.
-        first: searches left out, whose rows are there already.
-
-    Raises:
-        DatasetError: the atlas holds a photo that is not of the database.
-    """
-    for query in rank_queries(atlas, dataset, verify=verify, turn=turn, by=by, first=first):
-        yield query.as_data()
 
 
 def measure(dataset: RetrievalSet, rows: Sequence[Row]) -> dict[str, Any]:
@@ -142,7 +116,7 @@ def measure(dataset: RetrievalSet, rows: Sequence[Row]) -> dict[str, Any]:
 
     Args:
         dataset: what is right.
-        rows: all that `search_queries` yields, in order.
+        rows: `as_data` of all that `rank_queries` yields, in order.
 
     Raises:
         OptionError: a metric of the set is unknown.
@@ -249,16 +223,6 @@ def _timing(rows: Sequence[Row]) -> dict[str, float | None]:
         f"ms_{part}": median(row["ms_parts"][part] for row in answered) for part in answered[0]["ms_parts"]
     }
     return {"ms_per_query": median(row["ms"] for row in answered)} | parts
-
-
-def _peak_memory() -> float | None:
-    """Return the most memory the process has held so far in MB (10^6 bytes), None where the system does not say."""
-    try:
-        import resource
-    except ImportError:  # Windows
-        return None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return float(peak if sys.platform == "darwin" else peak * 1024) / 1e6
 
 
 def _number(value: float) -> float | None:
