@@ -19,8 +19,9 @@ from placeprint.training.augmentation import generator_of
 from placeprint.training.classification_loss import CrossEntropyLoss
 from placeprint.training.clutter import Clutter
 from placeprint.training.data import read_data
+from placeprint.training.heads import build_head
 from placeprint.training.map_cache import cache_key
-from placeprint.training.models import build_head, build_model
+from placeprint.training.models import build_model
 from placeprint.training.photos import Photos
 from placeprint.training.run import load_run, train
 from tests.conftest import make_scene

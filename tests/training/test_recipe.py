@@ -10,8 +10,8 @@ import tomli_w
 
 from placeprint.errors import OptionError
 from placeprint.training.augmentation import Augmentation
+from placeprint.training.heads import head_parameters
 from placeprint.training.losses import loss_params
-from placeprint.training.models import head_parameters
 from placeprint.training.recipe import as_tables, load_recipe, recipe_from, recipe_names
 
 

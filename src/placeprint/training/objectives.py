@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from placeprint.errors import OptionError
-from placeprint.training.models import Output
+from placeprint.training.heads import Output
 from placeprint.types import Ids
 
 

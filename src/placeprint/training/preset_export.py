@@ -31,7 +31,8 @@ from placeprint.networks.stages import StagedBackbone, stages_as_bytes
 from placeprint.registry import state_of
 from placeprint.store.files import write_arrays, write_atomically
 from placeprint.training.delf_heads import DELFAttentionHead
-from placeprint.training.models import CGDHead, DescriptorModel, NetVLADHead, PooledHead
+from placeprint.training.heads import CGDHead, NetVLADHead, PooledHead
+from placeprint.training.models import DescriptorModel
 from placeprint.training.recipe import Recipe
 from placeprint.training.run import load_run
 

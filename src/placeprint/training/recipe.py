@@ -4,7 +4,7 @@
     seed = 0
     [data]          where the photos and their labels or places are, and which of them validate
     [model]         backbone, its stages that train, the size of the pictures
-    [head]          name, and parameters of `training.models`
+    [head]          name, and parameters of `training.heads`
     [loss]          name, and parameters of `training.losses`
     [batches]       classes and instances of a batch (photos with labels)
     [mining]        tuples (photos with places)

@@ -1,0 +1,83 @@
+"""How the linear layer of a head begins: as whitening, from pairs of training photos that show the same or from photos.
+
+- ``"pairs"`` learns it from pairs (`whitening.SupervisedWhitening` with ``signal = 1``): photos of one class, or near
+  each other. The layers of poolings have no bias, so the direction of the mean is taken out of them instead.
+- ``"photos"``, or fewer pairs than values: with the second moments ``M = mean of x x^T`` of the pooled unit vectors of
+  training photos, and its largest eigenvalues l with vectors P, ``W = (l + s mean(l)) ** -1/2 P^T``. It is not
+  centered; the direction of the mean has the largest eigenvalue, and so counts least.
+- ``"random"`` is Torch's.
+
+The layer after NetVLAD has a bias. It begins as PCA with the mean taken away and, with pairs, as whitening in the
+principal directions.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from placeprint.errors import OptionError
+from placeprint.networks.pooling import unit
+from placeprint.numerics import normalize
+from placeprint.types import Floats, Ids
+from placeprint.whitening import PCAWhitening, SupervisedWhitening
+
+BEGINNINGS = ("pairs", "photos", "random")
+PAIRS_SHRINKAGE, PAIRS_SIGNAL = 0.1, 1.0
+"""Of whitening from pairs."""
+SHRINKAGE = 1.0
+"""s: added to the eigenvalues of the whitening, as a share of their mean; with less, few photos ruin a ranking."""
+PCA_SHRINKAGE, PCA_POWER = 0.1, 0.0
+"""Of the layer after NetVLAD; power 0 turns and shortens only, as whitening takes more photos than a recipe has."""
+MOST_DIRECTIONS = 1024
+"""Principal directions of NetVLAD's vectors in which whitening from pairs is learned at most."""
+
+
+def known_beginning(begin: str) -> str:
+    """Return the name of a beginning.
+
+    Raises:
+        OptionError: there is no such one.
+    """
+    if begin not in BEGINNINGS:
+        raise OptionError(f"begin must be one of {', '.join(BEGINNINGS)}, got {begin!r}")
+    return begin
+
+
+def shortened(rows: Floats, dim: int, pairs: Ids) -> tuple[Floats, Floats]:
+    """Return mean ``(d,)`` and projection ``(d, dim)`` of rows ``(n, d)``: PCA, and whitening from pairs if enough."""
+    if len(pairs) < dim:
+        plain = PCAWhitening(dim=dim, power=PCA_POWER, shrinkage=PCA_SHRINKAGE).fit(rows)
+        assert plain.mean_ is not None and plain.projection_ is not None  # fit has learned them
+        return plain.mean_, plain.projection_
+    most = max(dim, min(len(rows) - 1, rows.shape[1], len(pairs), MOST_DIRECTIONS))
+    mean, turned = shortened(rows, most, pairs[:0])
+    first, second = ((rows[each] - mean) @ turned for each in pairs.T)
+    learned = SupervisedWhitening(dim=dim, shrinkage=PAIRS_SHRINKAGE, signal=PAIRS_SIGNAL).fit_pairs(first, second)
+    assert learned.mean_ is not None and learned.projection_ is not None  # fit has learned them
+    return mean + turned @ learned.mean_, turned @ learned.projection_
+
+
+def whiten(layer: nn.Module, pooled: torch.Tensor, pairs: Ids, beginning: str) -> None:
+    """Let a linear layer without bias begin as whitening of pooled vectors ``(n, C)``, see the module."""
+    weight: Any = layer.weight
+    dim = len(weight)
+    if beginning == "random":
+        return
+    if beginning == "pairs" and len(pairs) >= max(pooled.shape[1], dim):
+        found = unit(pooled.detach().float()).cpu().numpy()
+        whitening = SupervisedWhitening(dim=dim, shrinkage=PAIRS_SHRINKAGE, signal=PAIRS_SIGNAL)
+        projection = whitening.fit_pairs(found[pairs[:, 0]], found[pairs[:, 1]]).projection_
+        assert projection is not None  # fit has learned it
+        mean = normalize(found.mean(axis=0))
+        projection = projection - np.outer(mean, mean @ projection)
+        weight.copy_(torch.from_numpy(projection.T / np.abs(projection).max()))
+        return
+    rows = unit(pooled.detach().double())
+    values, vectors = torch.linalg.eigh(rows.T @ rows / len(rows))
+    leading, directions = values.clamp(min=0).flip(0)[:dim], vectors.flip(1)[:, :dim]
+    scale = (leading + SHRINKAGE * values.mean()).rsqrt()
+    weight.copy_(((directions * scale).T / scale.max()).to(weight.dtype))
