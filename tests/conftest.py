@@ -71,6 +71,13 @@ HEAR_INTERRUPTS = "import signal; signal.signal(signal.SIGINT, signal.default_in
 """Lets a child process hear Ctrl-C, also where the tests run in the background, which ignores it."""
 
 
+def write_scenes(folder: Path, count: int) -> Path:
+    """Write scenes 0 ... count - 1 as ``00.png`` ... and return the folder."""
+    for number in range(count):
+        write_photo(folder / f"{number:02d}.png", make_scene(number))
+    return folder
+
+
 def random_features(count: int, dim: int, seed: int = 0, *, signed: bool = True) -> LocalFeatures:
     """Return features with random unit descriptors."""
     generator = np.random.default_rng(seed)

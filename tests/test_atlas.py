@@ -24,17 +24,14 @@ from placeprint.errors import (
 )
 from placeprint.images import turn_image
 from placeprint.learning import ADAPT_PHOTOS
-from tests.conftest import HEAR_INTERRUPTS, PRESET, make_scene, write_photo
+from tests.conftest import HEAR_INTERRUPTS, PRESET, make_scene, write_photo, write_scenes
 
 PLACES = 12
 
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("photos")
-    for number in range(PLACES):
-        write_photo(folder / f"{number:02d}.png", make_scene(number))
-    return folder
+    return write_scenes(tmp_path_factory.mktemp("photos"), PLACES)
 
 
 @pytest.fixture(scope="module")

@@ -12,17 +12,14 @@ import pytest
 from placeprint import Atlas
 from placeprint.datasets.sample_photos import rephotograph
 from placeprint.errors import OptionError
-from tests.conftest import make_scene, write_photo
+from tests.conftest import make_scene, write_photo, write_scenes
 
 PLACES = 8
 
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("photos")
-    for number in range(PLACES):
-        write_photo(folder / f"{number:02d}.png", make_scene(number))
-    return folder
+    return write_scenes(tmp_path_factory.mktemp("photos"), PLACES)
 
 
 @pytest.fixture(scope="module")

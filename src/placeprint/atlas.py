@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from placeprint import learning
+from placeprint.atlas_reports import AddReport, AtlasInfo
 from placeprint.bulk import DescribedPhoto, describe_files, sample_features
 from placeprint.describe import Describer, component
 from placeprint.errors import AtlasMismatchError, AtlasMissingError, OptionError
@@ -28,57 +27,6 @@ Progress = Callable[[int, int], None]
 COMMIT_PHOTOS = 64
 """Photos are written in groups, so that an interruption loses at most this many."""
 COMMIT_SECONDS = 5.0
-
-
-@dataclass
-class AddReport:
-    """What `Atlas.add` did.
-
-    Args:
-        added: count of new photos.
-        changed: count of photos whose file differed from the stored one.
-        unchanged: count of photos that were there already.
-        skipped: path and reason of each photo that could not be used.
-        learned: whether the atlas learnt a codebook of its own at the end.
-        seconds: time spent.
-    """
-
-    added: int = 0
-    changed: int = 0
-    unchanged: int = 0
-    skipped: list[tuple[str, str]] = field(default_factory=list)
-    learned: bool = False
-    seconds: float = 0.0
-
-
-@dataclass(frozen=True)
-class AtlasInfo:
-    """What `Atlas.info` tells.
-
-    Args:
-        path: folder of the atlas.
-        preset: name.
-        num_photos: usable photos.
-        num_located: of them, with GPS.
-        num_keypoints: local features in all.
-        num_bytes: on disk.
-        dim: length of the global descriptor.
-        codebook: ``"shipped"``, ``"shipped, adapted to N photos"``, ``"own, learnt from N photos"`` or
-            ``"none yet"``.
-        components: the preset's tables.
-        errors: path and reason of the photos that could not be used.
-    """
-
-    path: str
-    preset: str
-    num_photos: int
-    num_located: int
-    num_keypoints: int
-    num_bytes: int
-    dim: int
-    codebook: str
-    components: dict[str, Any]
-    errors: tuple[tuple[str, str], ...]
 
 
 class Atlas:
@@ -120,8 +68,9 @@ class Atlas:
         """
         chosen = load_preset(preset)
         describer = Describer(chosen.components)
-        for stage in ("verifier", "index", *({"voter"} & chosen.components.keys())):
-            component(chosen.components, stage)
+        for stage in ("verifier", "index", "voter"):
+            if stage in chosen.components:
+                component(chosen.components, stage)
         manifest = Manifest(chosen.name, chosen.components, describer.weights(), len(describer.extractors), __version__)
         return cls(Store.create(Path(path), manifest))
 

@@ -25,7 +25,7 @@ from placeprint import registry
 from placeprint.errors import NotFittedError, OptionError
 from placeprint.features.turning import turned_features
 from placeprint.networks.weights import weights_sha256
-from placeprint.numerics import evenly, normalize
+from placeprint.numerics import normalize, spread_features
 from placeprint.presets import Tables
 from placeprint.store import Store
 from placeprint.store.encoding import (
@@ -161,7 +161,7 @@ class Describer:
         if start is not None:
             self._restore({name: value for name, value in start.items() if not name.startswith("whitener.")})
         each = max(1, MAX_DESCRIPTORS // max(sample, 1))
-        kept = [tuple(_spread(features, each) for features in photo) for photo in photos()]
+        kept = [tuple(spread_features(features, each) for features in photo) for photo in photos()]
         state: State = {}
         for branch in self.branches:
             features = [photo[branch.source] for photo in kept]
@@ -244,11 +244,6 @@ def component(tables: Tables, stage: str) -> Any:
     if stage == "whitener":
         params.pop("min_photos", None)
     return registry.create("indexes" if stage == "index" else f"{stage}s", name, params)
-
-
-def _spread(features: LocalFeatures, count: int) -> LocalFeatures:
-    """Return at most ``count`` features, spread evenly over strong and weak ones."""
-    return features if len(features) <= count else features[evenly(len(features), count)]
 
 
 def _prefixed(stage: str, state: State) -> State:

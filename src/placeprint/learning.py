@@ -79,6 +79,18 @@ def should_learn(store: Store, tables: Tables) -> bool:
     return count >= ADAPT_PHOTOS and (crossed or count >= GROWTH * before)
 
 
+def sampled_photos(store: Store) -> list[int]:
+    """Return the ids of the photos that are learnt from, spread evenly over the atlas."""
+    ids = list(store.usable())
+    return [ids[place] for place in evenly(len(ids), LEARN_PHOTOS)]
+
+
+def in_parts(ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    """Yield ids, as many as are read at once."""
+    for start in range(0, len(ids), READ_PHOTOS):
+        yield ids[start : start + READ_PHOTOS]
+
+
 def learn(
     store: Store, tables: Tables, *, adapt: bool | None = None, progress: Callable[[int, int], None] | None = None
 ) -> None:
@@ -97,12 +109,11 @@ def learn(
     if needed is None and adapt is None:
         raise OptionError("the preset keeps what it came with (its [codebook] has no min_photos); nothing is learnt")
     describer = Describer(tables)
-    ids = np.array(list(store.usable()))
-    sample = ids[evenly(len(ids), LEARN_PHOTOS)]
+    ids, sample = list(store.usable()), sampled_photos(store)
 
     def photos() -> Iterator[PhotoFeatures]:
-        for start in range(0, len(sample), READ_PHOTOS):
-            for _, features in describer.read_features(store, sample[start : start + READ_PHOTOS].tolist()):
+        for part in in_parts(sample):
+            for _, features in describer.read_features(store, part):
                 yield features
 
     start = first_state(tables)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from placeprint.types import Floats
+from placeprint.types import Floats, LocalFeatures
 
 
 def normalize(rows: NDArray[np.floating], axis: int = -1) -> Floats:
@@ -28,6 +28,11 @@ def evenly(count: int, most: int) -> NDArray[np.intp]:
         ([0, 3, 6, 9], [0, 1])
     """
     return np.linspace(0, count - 1, min(count, most)).astype(np.intp)
+
+
+def spread_features(features: LocalFeatures, count: int) -> LocalFeatures:
+    """Return at most ``count`` features, spread evenly over strong and weak ones."""
+    return features if len(features) <= count else features[evenly(len(features), count)]
 
 
 def power_law(values: NDArray[np.floating], exponent: float) -> Floats:

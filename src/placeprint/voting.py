@@ -20,15 +20,15 @@ import logging
 import os
 import shutil
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from placeprint import registry
-from placeprint.describe import Describer
+from placeprint.describe import MAX_DESCRIPTORS, Describer
 from placeprint.errors import AtlasWriteError, ShapeError
-from placeprint.numerics import evenly
+from placeprint.learning import GROWTH, in_parts, sampled_photos
+from placeprint.numerics import spread_features
 from placeprint.presets import Tables
 from placeprint.store import Store
 from placeprint.store.files import writing
@@ -38,12 +38,6 @@ logger = logging.getLogger(__name__)
 
 DESCRIPTOR = "descriptor"
 """What searches by the global descriptor are called."""
-GROWTH = 2.0
-"""A voter is learned anew when there are so many times the photos it was learned from."""
-LEARN_PHOTOS = 4000
-"""Photos a voter is learned from at most, spread evenly over the atlas."""
-READ_PHOTOS = 256
-"""Photos whose features are read and added at once."""
 WORTH_WRITING = 0.01
 """Share of the photos that must have changed for the cache to be written again."""
 STAMP = "stamp.npz"
@@ -119,8 +113,7 @@ class StoredVoters:
         gone = [i for i, known in current.prints.items() if prints.get(i) != known]
         come = [i for i, known in prints.items() if current.prints.get(i) != known]
         current.voter.remove(np.array(gone, np.int64))
-        for start in range(0, len(come), READ_PHOTOS):
-            ids = come[start : start + READ_PHOTOS]
+        for ids in in_parts(come):
             current.voter.add(np.array(ids, np.int64), describer.read_verified_features(self._store, ids))
         current = dataclasses.replace(current, version=self._store.version, prints=prints)
         if len(gone) + len(come) > WORTH_WRITING * len(prints):
@@ -128,9 +121,13 @@ class StoredVoters:
         return current
 
     def _learned(self, name: str, describer: Describer, prints: dict[int, str]) -> _Current | None:
-        ids = np.array(list(prints), np.int64)
-        sample = ids[evenly(len(ids), LEARN_PHOTOS)].tolist()
-        features = list(self._read_features(describer, sample))
+        sample = sampled_photos(self._store)
+        each = max(1, MAX_DESCRIPTORS // max(len(sample), 1))
+        features = [
+            spread_features(photo, each)
+            for ids in in_parts(sample)
+            for photo in describer.read_verified_features(self._store, ids)
+        ]
         voter = self._made(name)
         try:
             voter.fit(features)
@@ -138,11 +135,7 @@ class StoredVoters:
             if any(map(len, features)):
                 raise
             return None
-        return _Current(voter, -1, {}, len(ids))
-
-    def _read_features(self, describer: Describer, ids: list[int]) -> Iterator[LocalFeatures]:
-        for start in range(0, len(ids), READ_PHOTOS):
-            yield from describer.read_verified_features(self._store, ids[start : start + READ_PHOTOS])
+        return _Current(voter, -1, {}, len(prints))
 
     def _folder(self, name: str) -> tuple[Path, str]:
         """Return the cache, and what the folders of a voter's name begin with."""

@@ -26,18 +26,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from placeprint.errors import NotFittedError, OptionError, ShapeError
-from placeprint.index.votes import descriptors_of
+from placeprint.index.votes import LEARNED_FROM, descriptors_of
 from placeprint.types import Floats, Ids, LocalFeatures, Ranking
 
 PER_WORD = 4
 """Features for each word, about, where the count of words is not given: a photo should have few of one word."""
 LEAST_WORDS, MOST_WORDS = 16, 16_384
-LEARNED_FROM, POINTS = 500_000, 20
-"""Features that the words are learned from at most, in all and for each word."""
+POINTS = 20
+"""Features of each word that it is learned from at most, about."""
 ITERATIONS = 10
 TOGETHER = 1 << 22
 """Sign vectors that are compared at once."""
-ARRAYS = ("codebook", "photos", "sizes", "words", "owners", "signs")
+ARRAYS = ("codebook", "photos", "words", "owners", "signs")
 Signs = NDArray[np.uint8]
 
 
@@ -64,6 +64,7 @@ class ASMK:
     idf: float = 1.0
     seed: int = 0
     _held: dict[str, NDArray[Any]] = field(default_factory=dict, init=False, repr=False)
+    _waiting: list[tuple[NDArray[Any], ...]] = field(default_factory=list, init=False, repr=False)
     _found: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
 
     def __len__(self) -> int:
@@ -97,7 +98,6 @@ class ASMK:
         self._hold(
             np.asarray(means.centroids, np.float32),
             np.zeros(0, np.int64),
-            np.zeros(0, np.int64),
             *self._nothing(rows.shape[1]),
         )
         return self
@@ -109,31 +109,25 @@ class ASMK:
             NotFittedError: `fit` has not been called.
             ShapeError: there are not as many photos as ids, or descriptors have another length.
         """
-        codebook = self._codebook()
+        self._codebook()
         if len(ids) != len(features):
             raise ShapeError(f"there must be as many photos as the {len(ids)} ids, got {len(features)}")
-        made = [self._aggregated(each, 1) for each in features]
-        old, first = self._held, len(self)
-        sizes = np.array([len(each[0]) for each in made], np.int64)
-        owners = np.repeat(np.arange(first, first + len(ids), dtype=np.int32), sizes)
-        words = np.concatenate([old["words"], *(each[0] for each in made)])
-        signs = np.concatenate([old["signs"], *(each[1] for each in made)])
-        order = np.argsort(words, kind="stable")
-        photos, sizes = np.concatenate([old["photos"], np.asarray(ids, np.int64)]), np.r_[old["sizes"], sizes]
-        self._hold(codebook, photos, sizes, words[order], np.r_[old["owners"], owners][order], signs[order])
+        for place, each in enumerate(features, start=len(self)):
+            words, signs = self._aggregated(each, 1)
+            self._waiting.append((words, np.full(len(words), place, np.int32), signs))
+        self._held["photos"] = np.concatenate([self._held["photos"], np.asarray(ids, np.int64)])
 
     def remove(self, ids: Ids) -> None:
         """Forget photos; unknown ids are ignored."""
         if not len(self) or not np.isin(self._held["photos"], ids).any():
             return
+        self._settle()
         old = self._held
         stays = ~np.isin(old["photos"], ids)
         kept = stays[old["owners"]]
         places = np.cumsum(stays, dtype=np.int32) - 1
         owners = places[old["owners"][kept]]
-        self._hold(
-            old["codebook"], old["photos"][stays], old["sizes"][stays], old["words"][kept], owners, old["signs"][kept]
-        )
+        self._hold(old["codebook"], old["photos"][stays], old["words"][kept], owners, old["signs"][kept])
 
     def search(self, features: LocalFeatures, top: int) -> Ranking:
         """Return the ``top`` most similar photos, equal ones by rising id; those of similarity 0 are left out.
@@ -145,6 +139,7 @@ class ASMK:
         self._codebook()
         if not len(features) or not len(self) or top < 1:
             return Ranking(np.zeros(0, np.int64), np.zeros(0, np.float32))
+        self._settle()
         words, signs = self._aggregated(features, self.assignments)
         weights = self._weights()
         sums = self._sums(words, signs, weights)
@@ -162,6 +157,7 @@ class ASMK:
             NotFittedError: `fit` has not been called.
         """
         self._codebook()
+        self._settle()
         for name in ARRAYS:
             np.save(folder / f"{name}.npy", self._held[name])
 
@@ -172,7 +168,7 @@ class ASMK:
             OSError, ValueError: the files are damaged or not there.
         """
         arrays = [np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in ARRAYS]
-        if not len(arrays[3]) == len(arrays[4]) == len(arrays[5]) == arrays[2].sum():
+        if len({len(each) for each in arrays[2:]}) > 1:
             raise ValueError(f"{str(folder)!r} holds arrays that do not fit together")
         self._hold(*arrays)
         return self
@@ -195,7 +191,16 @@ class ASMK:
         return np.zeros(0, np.int32), np.zeros(0, np.int32), np.zeros((0, -(-dim // 8)), np.uint8)
 
     def _hold(self, *arrays: NDArray[Any]) -> None:
-        self._held, self._found = dict(zip(ARRAYS, arrays, strict=True)), {}
+        self._held, self._found, self._waiting = dict(zip(ARRAYS, arrays, strict=True)), {}, []
+
+    def _settle(self) -> None:
+        """Put what was added into the inverted file."""
+        if self._waiting:
+            old = self._held
+            parts = [(old["words"], old["owners"], old["signs"]), *self._waiting]
+            words, owners, signs = (np.concatenate(each) for each in zip(*parts, strict=True))
+            order = np.argsort(words, kind="stable")
+            self._hold(old["codebook"], old["photos"], words[order], owners[order], signs[order])
 
     def _aggregated(self, features: LocalFeatures, assignments: int) -> tuple[NDArray[np.int32], Signs]:
         """Return the words of a photo, rising, and the sign vector of each, in bits."""

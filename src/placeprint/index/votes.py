@@ -30,7 +30,7 @@ from typing import Any
 import numpy as np
 
 from placeprint.errors import NotFittedError, OptionError, ShapeError
-from placeprint.numerics import evenly
+from placeprint.numerics import spread_features
 from placeprint.types import Floats, Ids, LocalFeatures, Ranking
 
 CODES = ("sq8", "pq")
@@ -225,7 +225,7 @@ def descriptors_of(features: Sequence[LocalFeatures], most: int) -> Floats:
     if len(lengths) > 1:
         raise ShapeError(f"descriptors must have one length, got {sorted(lengths)}")
     share = max(1, most // len(filled))
-    kept = [each.descriptors[evenly(len(each), share)] if len(each) > share else each.descriptors for each in filled]
+    kept = [spread_features(each, share).descriptors for each in filled]
     return np.ascontiguousarray(np.concatenate(kept), np.float32)
 
 

@@ -1,0 +1,57 @@
+"""What an atlas says of itself, and of what was added to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass
+class AddReport:
+    """What `Atlas.add` did.
+
+    Args:
+        added: count of new photos.
+        changed: count of photos whose file differed from the stored one.
+        unchanged: count of photos that were there already.
+        skipped: path and reason of each photo that could not be used.
+        learned: whether the atlas learnt a codebook of its own at the end.
+        seconds: time spent.
+    """
+
+    added: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+    learned: bool = False
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class AtlasInfo:
+    """What `Atlas.info` tells.
+
+    Args:
+        path: folder of the atlas.
+        preset: name.
+        num_photos: usable photos.
+        num_located: of them, with GPS.
+        num_keypoints: local features in all.
+        num_bytes: on disk.
+        dim: length of the global descriptor.
+        codebook: ``"shipped"``, ``"shipped, adapted to N photos"``, ``"own, learnt from N photos"`` or
+            ``"none yet"``.
+        components: the preset's tables.
+        errors: path and reason of the photos that could not be used.
+    """
+
+    path: str
+    preset: str
+    num_photos: int
+    num_located: int
+    num_keypoints: int
+    num_bytes: int
+    dim: int
+    codebook: str
+    components: dict[str, Any]
+    errors: tuple[tuple[str, str], ...]
