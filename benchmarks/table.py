@@ -60,7 +60,7 @@ def accuracy() -> list[str]:
 
 def descriptors() -> list[str]:
     """Return the lines of the table of methods on the same local features."""
-    result: dict[str, Any] = json.loads((HERE / "results" / "descriptors.json").read_text())
+    result = _result("descriptors")
     made = result["made_by"]
     return [
         f"`python benchmarks/accuracy/descriptors.py`, {made['date']}, {made['machine']}: search only; R@1 is the mean "
@@ -73,7 +73,7 @@ def descriptors() -> list[str]:
 
 def of_method(words: tuple[str, ...]) -> list[str]:
     """Return the lines of the table of a method's own page: the rows whose method holds one of the words."""
-    result: dict[str, Any] = json.loads((HERE / "results" / "descriptors.json").read_text())
+    result = _result("descriptors")
     made = result["made_by"]
     return [
         f"Search only, {made['date']}, {made['machine']}; R@1 is the mean of {result['seeds']} codebooks, with the "
@@ -116,7 +116,7 @@ def _recall(row: dict[str, Any] | None) -> str:
 
 def short() -> list[str]:
     """Return the lines of the table of whole and shortened descriptors."""
-    result: dict[str, Any] = json.loads((HERE / "results" / "short.json").read_text())
+    result = _result("short")
     made = result["made_by"]
     lines = [
         f"`python benchmarks/accuracy/short.py`, {made['date']}, {made['machine']}: codebook and PCA learnt from "
@@ -135,7 +135,7 @@ def short() -> list[str]:
 
 def speed() -> list[str]:
     """Return the lines of the speed table."""
-    result: dict[str, Any] = json.loads((HERE / "results" / "speed.json").read_text())
+    result = _result("speed")
     indexing, start, made = result["indexing"], result["start"], result["made_by"]
     rates = sorted(entry["photos_per_s"] for entry in indexing["rounds"])
     bare = sorted(entry["bare_ms"] for entry in indexing["rounds"])
@@ -162,7 +162,7 @@ def speed() -> list[str]:
 
 def verdicts() -> list[str]:
     """Return the lines of the table of verdicts."""
-    result: dict[str, Any] = json.loads((HERE / "results" / "verdicts.json").read_text())
+    result = _result("verdicts")
     kinds = {
         "right": "in the atlas, the right photo first",
         "wrong": "in the atlas, a wrong photo first",
@@ -179,7 +179,7 @@ def verdicts() -> list[str]:
 
 def matching() -> list[str]:
     """Return the lines of the table of extractors and matchers."""
-    result: dict[str, Any] = json.loads((HERE / "results" / "matching.json").read_text())
+    result = _result("matching")
     options, made = result["options"], result["made_by"]
     lines = [
         f"`placeprint benchmark matching`, {made['date']}, {made['machine']}: {', '.join(result['pairs'])}; "
@@ -212,7 +212,7 @@ def matching() -> list[str]:
 
 def peers() -> list[str]:
     """Return the lines of the table of other people's packages."""
-    result: dict[str, Any] = json.loads((HERE / "results" / "matching-peers.json").read_text())
+    result = _result("matching-peers")
     made = result["made_by"]
     lines = [
         f"`python benchmarks/peers/matching.py`, {made['date']}, {made['machine']}: the {len(result['pairs'])} pairs "
@@ -288,10 +288,8 @@ def _amount(value: float | None, factor: float = 1.0) -> str:
 
 def pairs() -> list[str]:
     """Return the lines on verdicts over pairs, the best matches of two landmarks, and times."""
-    verdicts_, best, descriptor, speed_ = (
-        json.loads((HERE / "results" / f"{name}.json").read_text())
-        for name in ("pair-verdicts", "best-matches", "descriptor", "pairs-speed")
-    )
+    names = ("pair-verdicts", "best-matches", "descriptor", "pairs-speed")
+    verdicts_, best, descriptor, speed_ = map(_result, names)
     lines = [
         "`python benchmarks/accuracy/pair_verdicts.py`: all 101 x 101 pairs of sf_landmarks, each judged by itself.",
         "",
@@ -336,7 +334,7 @@ def pairs() -> list[str]:
 
 def netvlad() -> list[str]:
     """Return the lines of the table of the NetVLAD layer against other ways to write it."""
-    result: dict[str, Any] = json.loads((HERE / "results" / "netvlad.json").read_text())
+    result = _result("netvlad")
     made = result["made_by"]
     lines = [
         f"{made['date']}, {made['machine']}, {result['threads']} thread of Torch {made['torch']}.",
@@ -358,7 +356,7 @@ def netvlad() -> list[str]:
 
 def vlad_time() -> list[str]:
     """Return the lines of the table of a VLAD beside its one matrix product."""
-    result: dict[str, Any] = json.loads((HERE / "results" / "vlad.json").read_text())
+    result = _result("vlad")
     made = result["made_by"]
     lines = [
         f"Time on one core, {made['date']}, {made['machine']}: medians, and in brackets the time of the product alone.",
@@ -380,7 +378,7 @@ def vlad_time() -> list[str]:
 
 def indexes(words: tuple[str, ...]) -> list[str]:
     """Return the lines of the table of exact search and of the indexes whose name holds one of the words."""
-    result: dict[str, Any] = json.loads((HERE / "results" / "indexes.json").read_text())
+    result = _result("indexes")
     made = result["made_by"]
     lines = [
         f"`python benchmarks/speed/indexes.py`, {made['date']}, {made['machine']}, one thread: agreement with exact "
@@ -403,7 +401,7 @@ def indexes(words: tuple[str, ...]) -> list[str]:
 
 def tower() -> list[str]:
     """Return the lines of the table of NetVLAD on walks."""
-    result: dict[str, Any] = json.loads((HERE / "results" / "tower.json").read_text())
+    result = _result("tower")
     made, rows = result["made_by"], result["rows"]
     lines = [
         f"`python benchmarks/accuracy/tower.py RUNS`, {made['date']}, {made['machine']}: {rows[0]['queries']} frames "
@@ -424,7 +422,7 @@ def tower() -> list[str]:
 
 def delf() -> list[str]:
     """Return the lines of the table of DELF's selections of keypoints."""
-    result: dict[str, Any] = json.loads((HERE / "results" / "delf.json").read_text())
+    result = _result("delf")
     made, rows = result["made_by"], result["rows"]
     counts = list(dict.fromkeys(row["keypoints"] for row in rows))
     lines = [
@@ -445,7 +443,7 @@ def delf() -> list[str]:
 
 def groceries() -> list[str]:
     """Return the lines of the table of losses and poolings on groceries."""
-    result: dict[str, Any] = json.loads((HERE / "results" / "training.json").read_text())
+    result = _result("training")
     made, rows = result["made_by"], result["rows"]
     lines = [
         f"`python benchmarks/accuracy/training.py RUNS`, {made['date']}, {made['machine']}: {rows[0]['queries']} "
@@ -462,6 +460,12 @@ def groceries() -> list[str]:
     return lines
 
 
+def _result(name: str) -> dict[str, Any]:
+    """Return what a benchmark wrote."""
+    found: dict[str, Any] = json.loads((HERE / "results" / f"{name}.json").read_text())
+    return found
+
+
 def _spread(rows: list[dict[str, Any]], name: str) -> str:
     values = [100 * row[name] for row in rows]
     mean = f"{sum(values) / len(values):.1f}"
@@ -470,7 +474,7 @@ def _spread(rows: list[dict[str, Any]], name: str) -> str:
 
 def voters(kind: str) -> list[str]:
     """Return the lines of the tables of one voter."""
-    result: dict[str, Any] = json.loads((HERE / "results" / "votes.json").read_text())
+    result = _result("votes")
     made = result["made_by"]
     lines = [
         f"`python benchmarks/accuracy/votes.py CACHE`, {made['date']}, {made['machine']}: the preset `xfeat-{kind}`.",
@@ -503,7 +507,7 @@ def voters(kind: str) -> list[str]:
 
 def general() -> list[str]:
     """Return the lines of the table of the map for places in general."""
-    result: dict[str, Any] = json.loads((HERE / "results" / "general.json").read_text())
+    result = _result("general")
     made = result["made_by"]
     lines = [
         f"`python benchmarks/accuracy/general.py RUNS`, {made['date']}, {made['machine']}: trained on "
@@ -521,7 +525,7 @@ def general() -> list[str]:
 
 def exported() -> list[str]:
     """Return the lines of the table of ONNX files beside Torch."""
-    result: dict[str, Any] = json.loads((HERE / "results" / "onnx.json").read_text())
+    result = _result("onnx")
     made = result["made_by"]
     lines = [
         f"`python benchmarks/speed/export.py`, {made['date']}, {made['machine']}: from the resized picture to the "
@@ -544,7 +548,7 @@ def exported() -> list[str]:
 
 def protocols() -> list[str]:
     """Return the lines of the table of the default preset by protocol."""
-    result: dict[str, Any] = json.loads((HERE / "results" / "protocols.json").read_text())
+    result = _result("protocols")
     made = result["made_by"]
     lines = [
         f"`python benchmarks/accuracy/protocols.py`, {made['date']}, {made['machine']}: "
@@ -581,7 +585,7 @@ def _percent(row: dict[str, Any], *names: str) -> str:
 
 def headline() -> list[str]:
     """Return the lines of the short table of the README."""
-    made = json.loads((HERE / "results" / "speed.json").read_text())
+    made = _result("speed")
     lines = [
         "| | " + " | ".join(f"`{preset}`" for preset in PRESETS) + " |",
         "|---" * (len(PRESETS) + 1) + "|",
