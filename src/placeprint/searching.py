@@ -22,6 +22,9 @@ from placeprint.voting import DESCRIPTOR, StoredVoters, default_way, known_ways
 
 CACHE_PHOTOS = 500
 """Photos whose decoded local features are kept in memory, the latest used (about 260 KB each)."""
+UPRIGHT = 1.1
+"""Where no turn is confirmed, the photo as it is counts so many times: most are upright, and eleven turns have more
+chances to look like something."""
 
 
 class Searcher:
@@ -176,7 +179,8 @@ class Searcher:
         return found
 
 
-def _certainty(answer: Answer) -> float:
+def _certainty(answer: Answer) -> tuple[bool, float]:
     """What answers for several turns are compared by: how well geometry confirms the first candidate."""
     first = answer.evidence[0].verification if answer.evidence else None
-    return 0.0 if first is None else first.strength
+    strength = 0.0 if first is None else first.strength
+    return answer.best is not None, strength if answer.turn else UPRIGHT * strength
