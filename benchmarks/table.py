@@ -264,6 +264,34 @@ def retrieval_peers() -> list[str]:
     return lines
 
 
+def beside() -> list[str]:
+    """Return the lines of the README's table of other people's retrieval."""
+    path = HERE / "results" / "peers-retrieval.json"
+    if not path.is_file():
+        return ["Not measured yet: `python -m benchmarks.peers.retrieval`."]
+    result: dict[str, Any] = json.loads(path.read_text())
+    made = result["made_by"]
+    parts = {part["dataset"]: {row["method"]: row for row in part["rows"]} for part in result["datasets"]}
+    methods = dict.fromkeys(name for rows in parts.values() for name in rows)
+    return [
+        f"{made['machine']}, one core each, {made['date']}, commit {made['commit']}: recall@1, and milliseconds of the "
+        "processor a query.",
+        "",
+        "| | " + " | ".join(f"{name} | ms" for name in parts) + " |",
+        "|---" * (1 + 2 * len(parts)) + "|",
+        *(
+            f"| {method} | " + " | ".join(_recall_and_time(rows.get(method)) for rows in parts.values()) + " |"
+            for method in methods
+        ),
+    ]
+
+
+def _recall_and_time(row: dict[str, Any] | None) -> str:
+    if row is None:
+        return "- | -"
+    return "cannot run | -" if "error" in row else f"{100 * row['recall@1']:.1f} | {_amount(row['ms_per_query'])}"
+
+
 def _peer_line(row: dict[str, Any]) -> str:
     if "error" in row:
         return f"| {row['method']} | {row['error']} | | | | | | | | |"
@@ -654,7 +682,7 @@ def main() -> None:
     stale = False
     documents = {
         HERE / "README.md": tables,
-        HERE.parent / "README.md": headline(),
+        HERE.parent / "README.md": [*headline(), "", *beside()],
         **{METHODS / f"{page}.md": of_method(words) for page, words in PAGES.items()},
         METHODS / "vlad.md": [*of_method(("vlad",)), "", *vlad_time()],
         **{METHODS / f"{name}.md": indexes((name,)) for name in ("sq", "pq", "ivf")},

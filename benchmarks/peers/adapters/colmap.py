@@ -18,6 +18,8 @@ from benchmarks.peers.adapters import Scores
 
 VERIFIED = 50
 KEYPOINTS = 1000
+WORDS = 5000
+"""At most; one for 20 features would take an hour on one core for the frames of ie_tower."""
 
 
 class Colmap:
@@ -37,7 +39,7 @@ class Colmap:
         self.ids = self._extract("d", photos)
         with self.pycolmap.Database.open(self.folder / "all.db") as database:
             rows = np.concatenate([database.read_descriptors(i).to_float().data for i in self.ids])
-        build = self.pycolmap.VisualIndex.BuildOptions(num_visual_words=len(rows) // 20, num_threads=1)
+        build = self.pycolmap.VisualIndex.BuildOptions(num_visual_words=min(len(rows) // 20, WORDS), num_threads=1)
         tree = self.pycolmap.VisualIndex.create(128, 64)
         tree.build(build, self.pycolmap.FeatureDescriptorsFloat(self.pycolmap.FeatureExtractorType.SIFT, rows))
         tree.write(self.folder / "tree.bin")
