@@ -116,7 +116,7 @@ def test_poor_input(voter: Any) -> None:
 @pytest.mark.parametrize(
     ("name", "params", "message"),
     [
-        ("votes", {"code": "sq4"}, "code must be one of sq8, pq"),
+        ("votes", {"code": "sq4"}, "code must be one of pq, sq8"),
         ("votes", {"neighbors": 1}, "neighbors must be at least 2"),
         ("asmk", {"threshold": 1.0}, "threshold must be from 0 to below 1"),
         ("asmk", {"assignments": 0}, "assignments at least 1"),
@@ -128,7 +128,7 @@ def test_options_out_of_range_are_refused(name: str, params: dict[str, Any], mes
 
 
 def test_votes_are_those_of_a_plain_loop() -> None:
-    votes = Votes(neighbors=12, power=2.0, lists=1, probes=1)
+    votes = Votes(neighbors=12, power=2.0, code="sq8", lists=1, probes=1)
     votes.fit(PHOTOS).add(IDS, PHOTOS)
     query = photo(6, noise=0.4)
     rows = [(i, place, row) for i, each in zip(IDS, PHOTOS, strict=True) for place, row in enumerate(each.descriptors)]
@@ -149,7 +149,7 @@ def test_votes_are_those_of_a_plain_loop() -> None:
     ranking = votes.search(query, 20)
     expected = sorted(sums, key=lambda i: -sums[i])[:3]
     assert ranking.ids[:3].tolist() == expected
-    np.testing.assert_allclose(ranking.scores[:3], [sums[i] / most for i in expected], rtol=0.03)  # 8 bits a value
+    np.testing.assert_allclose(ranking.scores[:3], [sums[i] / most for i in expected], rtol=0.06)  # 8 bits a value
 
 
 def test_asmk_is_that_of_a_plain_loop() -> None:
@@ -181,13 +181,14 @@ def test_asmk_is_that_of_a_plain_loop() -> None:
 
 def test_product_codes_take_so_many_bytes(tmp_path: Path) -> None:
     photos = [photo(seed, count=600) for seed in range(20)]
-    votes = Votes(code="pq", code_bytes=8, lists=8)
+    votes = Votes(code_bytes=8, lists=8)
     votes.fit(photos).add(IDS, photos)
     votes.write(tmp_path)
     assert sum(path.stat().st_size for path in tmp_path.iterdir()) < 12_000 * (8 + 8) + 40_000
     assert votes.search(photo(3, count=600, noise=0.1), 1).ids.tolist() == [IDS[3]]
-    with pytest.raises(OptionError, match="code_bytes must divide the 16 values of a descriptor, got 5"):
-        Votes(code="pq", code_bytes=5).fit(photos)
+    assert Votes(code_bytes=5).fit(photos).search(photos[0], 1).ids.size == 0  # 15 of 16 values
+    with pytest.raises(OptionError, match="code_bytes must be from 1 to the 16 values of a descriptor, got 17"):
+        Votes(code_bytes=17).fit(photos)
 
 
 def test_a_photo_may_have_as_many_features_as_its_numbers_have_room_for() -> None:

@@ -41,8 +41,8 @@ DATA = Path(os.environ.get("PLACEPRINT_DATA", Path(__file__).parents[3] / "share
 RESULTS = Path(__file__).parents[1] / "results"
 KEYPOINTS = 500
 VOTERS = {
-    "votes, 8 bits a value": ("votes", {}),
-    "votes, product codes of 16 bytes": ("votes", {"code": "pq", "code_bytes": 16}),
+    "votes, product codes of 15 bytes": ("votes", {}),
+    "votes, 8 bits a value": ("votes", {"code": "sq8"}),
     "asmk": ("asmk", {}),
 }
 LEARNED_FROM = 4000

@@ -15,9 +15,9 @@ Burstiness (Jegou, Douze and Schmid, CVPR 2009): a query feature votes once for 
 the votes that one feature of a photo gets are divided by the square root of their count. So neither a fence in the
 query nor a window that looks like every window decides.
 
-The index is FAISS's: inverted lists, the features in 8 bits a value (``"sq8"``) or by product quantization (``"pq"``,
-``code_bytes`` and 8 bytes of number each). It is learned from what `fit` is given. Written to disk, it is mapped into
-memory when read, until it is changed.
+The index is FAISS's: inverted lists, the features by optimized product quantization (``"pq"``; Ge et al., CVPR 2013) in
+``code_bytes``, or in 8 bits a value (``"sq8"``), and 8 bytes of number each. It is learned from what `fit` is given.
+Written to disk, it is mapped into memory when read, until it is changed.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ from placeprint.errors import NotFittedError, OptionError, ShapeError
 from placeprint.numerics import spread_features
 from placeprint.types import Floats, Ids, LocalFeatures, Ranking
 
-CODES = ("sq8", "pq")
+CODES = ("pq", "sq8")
 SHIFT = 16
 """A feature's number is its photo's id times 2^16 and its place in the photo."""
-PER_LIST = 256
-"""Features in an inverted list, about."""
+PER_LIST = 64
+"""Features that an inverted list is learned from, about."""
 MOST_LISTS = 8192
 PQ_ROWS = 10_000
 """Product quantization is not learned from fewer features; they are kept in 8 bits a value then."""
@@ -54,9 +54,9 @@ class Votes:
     Args:
         neighbors: k, above 1.
         power: of a vote.
-        code: ``"sq8"`` or ``"pq"``.
-        code_bytes: of a feature, by product quantization; divides the length of a descriptor.
-        lists: inverted lists; 0 for one a 256 features, at most 8192.
+        code: ``"pq"`` or ``"sq8"``.
+        code_bytes: of a feature, by product quantization; descriptors are turned and shortened to a multiple of it.
+        lists: inverted lists; 0 for one a 64 features that are learned from, at most 8192.
         probes: lists that are looked into.
         seed: of what is learned.
 
@@ -65,11 +65,11 @@ class Votes:
     """
 
     neighbors: int = 60
-    power: float = 3.0
-    code: str = "sq8"
-    code_bytes: int = 16
+    power: float = 2.0
+    code: str = "pq"
+    code_bytes: int = 15
     lists: int = 0
-    probes: int = 32
+    probes: int = 16
     seed: int = 0
     _index: Any = field(default=None, init=False, repr=False)
     _file: Path | None = field(default=None, init=False, repr=False)
@@ -128,12 +128,14 @@ class Votes:
             NotFittedError: `fit` has not been called.
             ShapeError: descriptors have another length.
         """
+        import faiss
+
         index = self._held()
         if not len(features) or not index.ntotal or top < 1:
             return Ranking(np.zeros(0, np.int64), np.zeros(0, np.float32))
-        index.nprobe = min(self.probes, index.nlist)
-        found, numbers = index.search(_rows(features.descriptors, index.d), min(self.neighbors, index.ntotal))
-        weights, most = self._weights(found, numbers >= 0)
+        faiss.extract_index_ivf(index).nprobe = self.probes
+        apart, numbers = index.search(_rows(features.descriptors, index.d), min(self.neighbors, index.ntotal))
+        weights, most = self._weights(1 - apart / 2, numbers >= 0)
         photos, votes = _counted(weights, numbers)
         scores = (votes / max(most, 1e-12)).astype(np.float32)
         order = np.lexsort((photos, -scores))[:top]
@@ -179,16 +181,20 @@ class Votes:
 
         count, dim = rows.shape
         lists = min(self.lists or max(1, min(count // PER_LIST, MOST_LISTS)), count)
-        coarse, metric = faiss.IndexFlatIP(dim), faiss.METRIC_INNER_PRODUCT
-        index: Any
         if self.code == "pq" and count >= PQ_ROWS:
-            if self.code_bytes < 1 or dim % self.code_bytes:
-                raise OptionError(f"code_bytes must divide the {dim} values of a descriptor, got {self.code_bytes}")
-            index = faiss.IndexIVFPQ(coarse, dim, lists, self.code_bytes, 8, metric)
-            index.pq.cp.seed, index.pq.cp.niter = self.seed, ITERATIONS
+            if not 1 <= self.code_bytes <= dim:
+                told = f"code_bytes must be from 1 to the {dim} values of a descriptor, got {self.code_bytes}"
+                raise OptionError(told)
+            kept = dim - dim % self.code_bytes
+            turn = faiss.OPQMatrix(dim, self.code_bytes, kept)
+            turn.niter, turn.verbose = ITERATIONS, False
+            inner: Any = faiss.IndexIVFPQ(faiss.IndexFlatL2(kept), kept, lists, self.code_bytes, 8)
+            inner.pq.cp.seed, inner.pq.cp.niter = self.seed, ITERATIONS
+            index: Any = faiss.IndexPreTransform(turn, inner)
         else:
-            index = faiss.IndexIVFScalarQuantizer(coarse, dim, lists, faiss.ScalarQuantizer.QT_8bit, metric)
-        index.cp.seed, index.cp.niter, index.cp.min_points_per_centroid = self.seed, ITERATIONS, 1
+            kind = faiss.ScalarQuantizer.QT_8bit
+            index = inner = faiss.IndexIVFScalarQuantizer(faiss.IndexFlatL2(dim), dim, lists, kind)
+        inner.cp.seed, inner.cp.niter, inner.cp.min_points_per_centroid = self.seed, ITERATIONS, 1
         return index
 
     def _held(self) -> Any:
