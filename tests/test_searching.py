@@ -7,10 +7,8 @@ import pytest
 
 from placeprint import Atlas
 from placeprint.searching import Searcher
-from placeprint.types import Answer, Evidence, LocalFeatures, Verification
-from tests.conftest import write_scenes
-
-NOTHING = LocalFeatures(np.zeros((0, 2), np.float32), np.zeros((0, 64), np.float32), np.zeros(0, np.float32), (64, 64))
+from placeprint.types import Answer, Evidence, Verification
+from tests.conftest import random_features, write_scenes
 
 
 def answer(turn: float, strength: float, confirmed: bool = False) -> Answer:
@@ -18,7 +16,7 @@ def answer(turn: float, strength: float, confirmed: bool = False) -> Answer:
         np.zeros((0, 2), np.int64), np.zeros((0, 2, 2), np.float32), np.zeros(0, bool), strength, model="none"
     )
     evidence = Evidence(1, "a.jpg", 0.5, 1.0, check, "same place" if confirmed else "not confirmed", None)
-    return Answer((evidence,), NOTHING, turn, {"describe": 0.0, "search": 0.0, "verify": 0.0})
+    return Answer((evidence,), random_features(0, 64), turn, {"describe": 0.0, "search": 0.0, "verify": 0.0})
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from placeprint import registry
 from placeprint.errors import OptionError
-from placeprint.features.turning import TURNS, bears_turns, turned_features
+from placeprint.features.turning import bears_turns, best_turn, turned_features
 from placeprint.images import Photo, as_image, read_photo
 from placeprint.threads import one_core_for_products
 from placeprint.types import Extractor, Image, LocalFeatures, Mask, Verification
@@ -135,10 +135,13 @@ def match(
             return _Look(degrees, first, verifier.verify(first, [second], cameras=[cameras])[0])
 
         best = look(0)
-        for stage in TURNS if turns and not bears_turns(best.features) else ():
-            if verifier.verdict(best.check) == "same place":
-                break
-            best = max([best, *map(look, stage)], key=lambda found: found.check.strength)
+        if turns and not bears_turns(best.features):
+            best = best_turn(
+                best,
+                look,
+                lambda found: verifier.verdict(found.check) == "same place",
+                lambda found: found.check.strength,
+            )
     check = best.check
     return PairAnswer(
         query=best.features,

@@ -11,7 +11,7 @@ import numpy as np
 
 from placeprint.describe import Describer, component
 from placeprint.errors import OptionError
-from placeprint.features.turning import TURNS
+from placeprint.features.turning import best_turn
 from placeprint.presets import Tables
 from placeprint.registry import suggest
 from placeprint.store import Store
@@ -70,16 +70,16 @@ class Searcher:
         way = self._way(by)
         with one_core_for_products():
             left_out = self._ids_of(without)
-            best = self._look(image, describer, 0, top, verify, left_out, way)
-            seconds = dict(best.seconds)
-            for stage in TURNS if turns and verify else ():
-                if best.best is not None:
-                    break
-                for degrees in stage:
-                    answer = self._look(image, describer, degrees, top, verify, left_out, way)
-                    seconds = {part: spent + answer.seconds[part] for part, spent in seconds.items()}
-                    best = max(best, answer, key=_certainty)
-        return replace(best, seconds=seconds)
+            answers: list[Answer] = []
+
+            def look(degrees: float) -> Answer:
+                answers.append(self._look(image, describer, degrees, top, verify, left_out, way))
+                return answers[-1]
+
+            best = look(0)
+            if turns and verify:
+                best = best_turn(best, look, lambda answer: answer.best is not None, _certainty)
+        return replace(best, seconds={part: sum(each.seconds[part] for each in answers) for part in best.seconds})
 
     def prepare(self, describer: Describer, by: str | None) -> None:
         """Make the index that a search needs."""

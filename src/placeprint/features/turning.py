@@ -6,13 +6,37 @@ describing it in several turns.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any, TypeVar
+
 import numpy as np
 
 from placeprint.images import trim_border, turn_image, turn_matrix
 from placeprint.types import Extractor, Image, LocalFeatures, Mask
 
+Look = TypeVar("Look")
+
 TURNS = ((90, 180, 270), (30, 60, 120, 150, 210, 240, 300, 330))
 """Turns in degrees tried for a photo that is not confirmed as it is, stage by stage: phones turn by quarters."""
+
+
+def best_turn(
+    first: Look, look: Callable[[float], Look], confirmed: Callable[[Look], bool], certainty: Callable[[Look], Any]
+) -> Look:
+    """Return what was found of a photo as it is if that is confirmed, else the best of it and of further turns.
+
+    Args:
+        first: what was found of the photo as it is.
+        look: finds it of the photo turned by so many degrees.
+        confirmed: whether no further stage of `TURNS` is wanted.
+        certainty: what is compared; of equal ones the first is returned.
+    """
+    best = first
+    for stage in TURNS:
+        if confirmed(best):
+            break
+        best = max([best, *map(look, stage)], key=certainty)
+    return best
 
 
 def turned_features(extractor: Extractor, image: Image, degrees: float, mask: Mask | None = None) -> LocalFeatures:
