@@ -240,10 +240,7 @@ def peers() -> list[str]:
 
 def retrieval_peers() -> list[str]:
     """Return the lines of the tables of other people's retrieval."""
-    path = HERE / "results" / "peers-retrieval.json"
-    if not path.is_file():
-        return ["Not measured yet: `python -m benchmarks.peers.retrieval`."]
-    result: dict[str, Any] = json.loads(path.read_text())
+    result = _result("peers-retrieval")
     made = result["made_by"]
     lines = [
         f"`python -m benchmarks.peers.retrieval`, {made['date']}, {made['machine']}: one core each, milliseconds of "
@@ -266,10 +263,7 @@ def retrieval_peers() -> list[str]:
 
 def beside() -> list[str]:
     """Return the lines of the README's table of other people's retrieval."""
-    path = HERE / "results" / "peers-retrieval.json"
-    if not path.is_file():
-        return ["Not measured yet: `python -m benchmarks.peers.retrieval`."]
-    result: dict[str, Any] = json.loads(path.read_text())
+    result = _result("peers-retrieval")
     made = result["made_by"]
     parts = {part["dataset"]: {row["method"]: row for row in part["rows"]} for part in result["datasets"]}
     methods = dict.fromkeys(name for rows in parts.values() for name in rows)

@@ -32,6 +32,7 @@ from placeprint.evaluation.provenance import made_by
 from placeprint.evaluation.retrieval import evaluate_retrieval
 from placeprint.features.xfeat import XFeat
 from placeprint.images import list_photos, read_image
+from placeprint.learning import LEARN_PHOTOS
 from placeprint.numerics import evenly
 from placeprint.store.encoding import decode_rows, encode_rows
 from placeprint.store.files import write_arrays
@@ -45,10 +46,6 @@ VOTERS = {
     "votes, 8 bits a value": ("votes", {"code": "sq8"}),
     "asmk": ("asmk", {}),
 }
-LEARNED_FROM = 4000
-"""Photos that a voter is learned from at most, as in an atlas."""
-
-
 PART = 500
 """Photos in a file."""
 SEED = 0
@@ -150,7 +147,7 @@ def among_others(cache: Path, counts: list[int]) -> Iterator[dict[str, Any]]:
             photos = database + others[:count]
             voter = registry.create("voters", kind, params)
             began = time.perf_counter()
-            voter.fit([photos[place] for place in evenly(len(photos), LEARNED_FROM)])
+            voter.fit([photos[place] for place in evenly(len(photos), LEARN_PHOTOS)])
             voter.add(np.arange(len(photos)), photos)
             built = time.perf_counter() - began
             with tempfile.TemporaryDirectory() as folder:

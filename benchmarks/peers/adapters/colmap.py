@@ -19,7 +19,7 @@ from benchmarks.peers.adapters import Scores
 VERIFIED = 50
 KEYPOINTS = 1000
 WORDS = 5000
-"""At most; one for 20 features would take an hour on one core for the frames of ie_tower."""
+"""At most: one for 20 features takes too long on one core for the frames of ie_tower."""
 
 
 class Colmap:

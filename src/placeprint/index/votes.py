@@ -187,7 +187,7 @@ class Votes:
                 raise OptionError(told)
             kept = dim - dim % self.code_bytes
             turn = faiss.OPQMatrix(dim, self.code_bytes, kept)
-            turn.niter, turn.verbose = ITERATIONS, False
+            turn.niter = ITERATIONS
             inner: Any = faiss.IndexIVFPQ(faiss.IndexFlatL2(kept), kept, lists, self.code_bytes, 8)
             inner.pq.cp.seed, inner.pq.cp.niter = self.seed, ITERATIONS
             index: Any = faiss.IndexPreTransform(turn, inner)
