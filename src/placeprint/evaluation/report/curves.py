@@ -21,6 +21,8 @@ MARKS = ("o", "s", "^", "D")
 MAX_RANK = 20
 SIZE = (5.6, 3.9)
 """Inches."""
+COLUMNS, LINE = 2, 0.18
+"""Of a legend, and the inches that a line of it takes."""
 NO_ORIGIN = dict.fromkeys(("Date", "Creator", "Format", "Type"))
 
 
@@ -36,7 +38,7 @@ def recall_figure(comparison: Comparison) -> str:
             axes.plot(ks, [100 * recall_at(hits, int(k)) for k in ks], label=_label(row), **_style(row))
         axes.set(xlabel="k", ylabel="recall@k, %", xlim=(1, MAX_RANK), xticks=[1, 5, 10, 15, 20])
 
-    return _figure(draw, legend=True)
+    return _figure(draw, legend=len(comparison.measured))
 
 
 def precision_recall_figure(comparison: Comparison) -> str:
@@ -47,10 +49,10 @@ def precision_recall_figure(comparison: Comparison) -> str:
             curve = row.precision_recall
             if curve is not None and len(curve.recall):
                 line = _style(row) | {"marker": ""}
-                axes.plot(100 * curve.recall, 100 * curve.precision, drawstyle="steps-post", **line)
+                axes.plot(100 * curve.recall, 100 * curve.precision, drawstyle="steps-post", label=_label(row), **line)
         axes.set(xlabel="recall, %", ylabel="precision, %", xlim=(0, 100), ylim=(0, 102))
 
-    return _figure(draw)
+    return _figure(draw, legend=len(comparison.measured))
 
 
 def trade_figure(comparison: Comparison, cost: str, label: str, factor: float = 1.0) -> str:
@@ -94,7 +96,8 @@ def _plain_ticks(axes: Any, prices: Sequence[float]) -> None:
     axes.xaxis.set_minor_formatter(NullFormatter())
 
 
-def _figure(draw: Callable[[Any], None], *, legend: bool = False) -> str:
+def _figure(draw: Callable[[Any], None], *, legend: int = 0) -> str:
+    """Return what is drawn, with a legend of so many methods below it."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
@@ -111,11 +114,12 @@ def _figure(draw: Callable[[Any], None], *, legend: bool = False) -> str:
         "axes.axisbelow": True,
     }
     with mpl.rc_context(settings):
-        figure = Figure(figsize=SIZE, layout="constrained")
+        width, height = SIZE
+        figure = Figure(figsize=(width, height + LINE * -(-legend // COLUMNS)), layout="constrained")
         axes = figure.subplots()
         draw(axes)
         if legend:
-            axes.legend(loc="lower right", fontsize=8, frameon=False)
+            figure.legend(loc="outside lower center", ncols=COLUMNS, fontsize=8, frameon=False)
         stream = io.StringIO()
         figure.savefig(stream, format="svg", metadata=NO_ORIGIN)
     text = stream.getvalue()
