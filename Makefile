@@ -57,7 +57,7 @@ bench: setup
 	$(BIN)/python benchmarks/speed/training.py
 	OMP_WAIT_POLICY=PASSIVE $(BIN)/python benchmarks/speed/export.py
 	$(BIN)/python benchmarks/speed/run.py
-	$(BIN)/python benchmarks/table.py
+	$(BIN)/python -m benchmarks.table
 
 docs: setup
 	$(BIN)/python scripts/write_cli_docs.py

@@ -1,0 +1,38 @@
+"""What results hold, read and written the same way in all tables."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+RESULTS = Path(__file__).parents[1] / "results"
+
+
+def read(name: str) -> dict[str, Any]:
+    """Return what a benchmark wrote."""
+    found: dict[str, Any] = json.loads((RESULTS / f"{name}.json").read_text())
+    return found
+
+
+def spread(rows: list[dict[str, Any]], name: str) -> str:
+    """Return the mean of percentages, and their range where there are several."""
+    values = [100 * row[name] for row in rows]
+    mean = f"{sum(values) / len(values):.1f}"
+    return mean if len(values) == 1 else f"{mean} ({min(values):.1f}-{max(values):.1f})"
+
+
+def amount(value: float | None, factor: float = 1.0) -> str:
+    """Return a number with as many digits as it is worth."""
+    return "-" if value is None else f"{factor * value:,.0f}" if factor * value >= 10 else f"{factor * value:.2f}"
+
+
+def with_interval(row: dict[str, Any], name: str) -> str:
+    """Return a metric in percent with its interval."""
+    low, high = row["intervals"][name]
+    return f"{100 * row['metrics'][name]:.1f} ({100 * low:.0f}-{100 * high:.0f})"
+
+
+def percent(row: dict[str, Any], *names: str) -> str:
+    """Return values in whole percent."""
+    return " / ".join("-" if row[name] is None else f"{100 * row[name]:.0f}" for name in names)

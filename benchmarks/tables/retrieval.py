@@ -1,0 +1,205 @@
+"""Tables of search: presets, methods, verdicts, protocols, and the short one of the README."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from benchmarks.tables.results import RESULTS, read, with_interval
+
+PRESETS = ("xfeat-vlad", "fusion", "sift-vlad")
+"""Of the short table of the README."""
+
+
+def accuracy() -> list[str]:
+    """Return the lines of the accuracy table."""
+    lines = [
+        "| photos | preset | codebook | verified | queries turned by | R@1 (95 % interval) | R@5 | R@10 | mAP "
+        "| KB a photo |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for path in sorted((RESULTS / "accuracy").glob("*.json"), key=_order):
+        result = json.loads(path.read_text())
+        metrics, options = result["metrics"], result["options"]
+        low, high = result["intervals"]["recall@1"]
+        cells = [
+            result["dataset"],
+            result["preset"],
+            options["codebook"],
+            str(options["verify"]) if options["verify"] else "search only",
+            f"{options['turn']:g}°" if options["turn"] else "-",
+            f"**{100 * metrics['recall@1']:.1f}** ({100 * low:.0f}-{100 * high:.0f})",
+            *(f"{100 * metrics[name]:.1f}" for name in ("recall@5", "recall@10", "mAP")),
+            f"{result['bytes_per_photo'] / 1000:.1f}",
+        ]
+        lines.append("| " + " | ".join(cells) + " |")
+    return lines
+
+
+def descriptors() -> list[str]:
+    """Return the lines of the table of methods on the same local features."""
+    result = read("descriptors")
+    made = result["made_by"]
+    return [
+        f"`python benchmarks/accuracy/descriptors.py`, {made['date']}, {made['machine']}: search only; R@1 is the mean "
+        f"of {result['seeds']} codebooks, lowest and highest in brackets; ms of the processor for a photo of "
+        "sf_landmarks.",
+        "",
+        *_methods(result, lambda _: True),
+    ]
+
+
+def of_method(words: tuple[str, ...]) -> list[str]:
+    """Return the lines of the table of a method's own page: the rows whose method holds one of the words."""
+    result = read("descriptors")
+    made = result["made_by"]
+    return [
+        f"Search only, {made['date']}, {made['machine']}; R@1 is the mean of {result['seeds']} codebooks, with the "
+        "lowest and the highest.",
+        "",
+        *_methods(result, lambda name: " with " not in name and any(f" {word}" in name for word in words)),
+    ]
+
+
+def _methods(result: dict[str, Any], wanted: Callable[[str], bool]) -> list[str]:
+    by_method: dict[str, dict[str, dict[str, Any]]] = {}
+    for row in result["rows"]:
+        if wanted(row["method"]):
+            by_method.setdefault(row["method"], {})[row["dataset"]] = row
+    lines = [
+        "| features, method | values | sf_landmarks R@1 | corridor R@1 | grocery R@1 / mAP | ms features | ms method |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for method, rows in by_method.items():
+        first = rows.get("sf_landmarks") or next(iter(rows.values()))
+        grocery = rows.get("grocery")
+        cells = [
+            method,
+            f"{first['dim']:,}",
+            *(_recall(rows.get(name)) for name in ("sf_landmarks", "corridor")),
+            "-" if grocery is None else f"{100 * grocery['recall@1']:.1f} / {100 * grocery['mAP']:.1f}",
+            f"{first['ms_features']:.0f}" if "ms_features" in first else "-",
+            f"{first['ms_aggregate']:.1f}" if "ms_aggregate" in first else "-",
+        ]
+        lines.append("| " + " | ".join(cells) + " |")
+    return lines
+
+
+def _recall(row: dict[str, Any] | None) -> str:
+    if row is None:
+        return "-"
+    low, high = (f"{100 * row[f'recall@1 {end}']:.1f}" for end in ("lowest", "highest"))
+    return f"{100 * row['recall@1']:.1f}" + (f" ({low}-{high})" if row["runs"] > 1 else "")
+
+
+def short() -> list[str]:
+    """Return the lines of the table of whole and shortened descriptors."""
+    result = read("short")
+    made = result["made_by"]
+    lines = [
+        f"`python benchmarks/accuracy/short.py`, {made['date']}, {made['machine']}: codebook and PCA learnt from "
+        f"{result['photos']} frames of ie_tower by `placeprint learn`, used unchanged.",
+        "",
+        "| preset | PCA | values | sf_landmarks R@1 | corridor R@1 | KB a photo |",
+        "|---|---|---|---|---|---|",
+    ]
+    for row in result["rows"]:
+        recalls = (f"{100 * row['recall@1'][name]:.1f}" for name in ("sf_landmarks", "corridor"))
+        lines.append(
+            f"| {row['preset']} | {row['pca']} | {row['dim']:,} | " + " | ".join(recalls) + f" | {row['kb']:.1f} |"
+        )
+    return lines
+
+
+def verdicts() -> list[str]:
+    """Return the lines of the table of verdicts."""
+    result = read("verdicts")
+    kinds = {
+        "right": "in the atlas, the right photo first",
+        "wrong": "in the atlas, a wrong photo first",
+        "elsewhere": "not in the atlas",
+    }
+    lines = ["| preset | queries | count | same place | possible | not confirmed |", "|---|---|---|---|---|---|"]
+    for preset in (name for name in result if name not in {"format", "made_by"}):
+        for kind, words in kinds.items():
+            row = result[preset][kind]
+            counts = " | ".join(str(count) for count in row["verdicts"].values())
+            lines.append(f"| {preset} | {words} | {row['count']} | {counts} |")
+    return lines
+
+
+def protocols() -> list[str]:
+    """Return the lines of the table of the default preset by protocol."""
+    result = read("protocols")
+    made = result["made_by"]
+    lines = [
+        f"`python benchmarks/accuracy/protocols.py`, {made['date']}, {made['machine']}: "
+        f"`{result['rows'][0]['preset']}`, own codebook; in brackets the 95 % interval; p is of the difference in "
+        "recall@1 from the search alone.",
+        "",
+        "| photos | protocol | verified | queries | recall@1 | p | mAP | auc_pr | recall_at_100_precision |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for row in result["rows"]:
+        test = row.get("against_search", {}).get("recall@1")
+        absent = f" + {row['not_in_database']} not in it" if row["not_in_database"] else ""
+        cells = [
+            row["dataset"],
+            f"`{row['protocol']}`",
+            str(row["options"]["verify"]) if row["options"]["verify"] else "search only",
+            f"{row['queries']}{absent}",
+            with_interval(row, "recall@1"),
+            "-" if test is None else f"{test['p']:.2g}",
+            *(with_interval(row, name) for name in ("mAP", "auc_pr", "recall_at_100_precision")),
+        ]
+        lines.append("| " + " | ".join(cells) + " |")
+    return lines
+
+
+def headline() -> list[str]:
+    """Return the lines of the short table of the README."""
+    made = read("speed")
+    lines = [
+        "| | " + " | ".join(f"`{preset}`" for preset in PRESETS) + " |",
+        "|---" * (len(PRESETS) + 1) + "|",
+        "| recall@1 on sf_landmarks, search only | " + _cells("sf_landmarks", "own-0-0") + " |",
+        "| the same, 50 verified | " + _cells("sf_landmarks", "own-50-0") + " |",
+        "| recall@1 on corridor, search only (best published: 90.1) | " + _cells("corridor", "own-0-0") + " |",
+        "| the same, 50 verified | " + _cells("corridor", "own-50-0") + " |",
+    ]
+    times = " | ".join(
+        f"{made['query'][preset]['ms']:.0f} ms" if preset in made["query"] else "not measured" for preset in PRESETS
+    )
+    sizes = " | ".join(
+        f"{_accuracy('sf_landmarks', preset, 'own-0-0')['bytes_per_photo'] / 1000:.0f} KB" for preset in PRESETS
+    )
+    return [*lines, f"| one query against 101 photos, 50 verified | {times} |", f"| disk a photo | {sizes} |"]
+
+
+def _cells(dataset: str, run: str) -> str:
+    found = (RESULTS / "accuracy" / f"{dataset}-{preset}-{run}.json" for preset in PRESETS)
+    return " | ".join(
+        f"{100 * json.loads(path.read_text())['metrics']['recall@1']:.1f}" if path.is_file() else "not measured"
+        for path in found
+    )
+
+
+def _accuracy(dataset: str, preset: str, run: str) -> dict[str, Any]:
+    path = RESULTS / "accuracy" / f"{dataset}-{preset}-{run}.json"
+    result: dict[str, Any] = json.loads(path.read_text())
+    return result
+
+
+def _order(path: Path) -> tuple[object, ...]:
+    dataset, preset, codebook, verify, turn = _parts(path)
+    first = PRESETS.index(preset) if preset in PRESETS else len(PRESETS)
+    return dataset != "sf_landmarks", first, preset, int(turn), int(verify), codebook != "own", codebook
+
+
+def _parts(path: Path) -> tuple[str, str, str, str, str]:
+    """Return dataset, preset, codebook, verified and turn of a result's name."""
+    start, codebook, verify, turn = path.stem.rsplit("-", 3)
+    dataset, preset = start.split("-", 1)
+    return dataset, preset, codebook, verify, turn

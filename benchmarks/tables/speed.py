@@ -1,0 +1,122 @@
+"""Tables of time and size."""
+
+from __future__ import annotations
+
+from benchmarks.tables.results import percent, read
+
+
+def speed() -> list[str]:
+    """Return the lines of the speed table."""
+    result = read("speed")
+    indexing, start, made = result["indexing"], result["start"], result["made_by"]
+    rates = sorted(entry["photos_per_s"] for entry in indexing["rounds"])
+    bare = sorted(entry["bare_ms"] for entry in indexing["rounds"])
+    middle = len(rates) // 2
+    lines = [
+        f"Measured {made['date']} on {made['machine']}, Python {made['python']}.",
+        "",
+        "| what | measured |",
+        "|---|---|",
+        f"| indexing {indexing['photos']} photos of 640 px, end to end | {rates[middle]:.1f} photos/s: "
+        f"{indexing['ratio']:.2f} x (cores / time of the bare network, {bare[middle]:.0f} ms on one core) |",
+    ]
+    for preset, query in result["query"].items():
+        lines.append(
+            f"| one warm query against 101 photos, 50 verified, `{preset}` | {query['ms']:.0f} ms: "
+            f"{query['times_bare_network']:.1f} x the bare network on one core |"
+        )
+    lines.append(
+        f"| `import placeprint`; `placeprint --help` | {start['import_s']:.2f} s; {start['help_s']:.2f} s "
+        f"(an empty Python: {start['python_s']:.2f} s) |"
+    )
+    return lines
+
+
+def netvlad() -> list[str]:
+    """Return the lines of the table of the NetVLAD layer against other ways to write it."""
+    result = read("netvlad")
+    made = result["made_by"]
+    lines = [
+        f"{made['date']}, {made['machine']}, {result['threads']} thread of Torch {made['torch']}.",
+        "",
+        "| map | gradient | ms | time of `bmm`, `loop`, `residuals` | peak MB | of `bmm`, `residuals` "
+        "| least there can be |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in result["rows"]:
+        times = ", ".join(f"{row[name]['times_ours']:.1f} x" for name in ("bmm", "loop", "residuals"))
+        peaks = ", ".join(f"{row[name]['peak_mb']:.0f}" for name in ("bmm", "residuals"))
+        lines.append(
+            f"| {' x '.join(map(str, row['shape']))} | {'yes' if 'backward' in row['mode'] else 'no'} "
+            f"| {row['placeprint']['ms']:.0f} | {times} | {row['placeprint']['peak_mb']:.1f} | {peaks} "
+            f"| {row['least_mb']:.1f} |"
+        )
+    return lines
+
+
+def vlad_time() -> list[str]:
+    """Return the lines of the table of a VLAD beside its one matrix product."""
+    result = read("vlad")
+    made = result["made_by"]
+    lines = [
+        f"Time on one core, {made['date']}, {made['machine']}: medians, and in brackets the time of the product alone.",
+        "",
+        "| descriptors, words, assignments | the product, ms | ours | scikit-learn | loop over words |",
+        "|---|---|---|---|---|",
+    ]
+    for row in result["rows"]:
+        count, length, words, assignments = row["shape"]
+        times = (
+            f"{row[name]['ms']:.2f} ms ({row[name]['times_product']:.1f} x)"
+            for name in ("placeprint", "sklearn", "words")
+        )
+        lines.append(
+            f"| {count} x {length}, {words}, {assignments} | {row['product']['ms']:.2f} | " + " | ".join(times) + " |"
+        )
+    return lines
+
+
+def indexes(words: tuple[str, ...]) -> list[str]:
+    """Return the lines of the table of exact search and of the indexes whose name holds one of the words."""
+    result = read("indexes")
+    made = result["made_by"]
+    lines = [
+        f"`python benchmarks/speed/indexes.py`, {made['date']}, {made['machine']}, one thread: agreement with exact "
+        "search; milliseconds of the processor for a query. Synthetic rows are views of places, about equally near, so "
+        "recall@1 is a severe measure there.",
+        "",
+        "| rows | index | recall@1 / 10 | bytes a photo | ms a query | s to build |",
+        "|---|---|---|---|---|---|",
+    ]
+    for row in result["rows"]:
+        count, length = result["sets"][row["rows"]]["rows"]
+        wanted = row["name"] == "flat16" or (row["coded"] and any(word in row["name"] for word in words))
+        if row["threads"] == 1 and wanted:
+            lines.append(
+                f"| {count:,} x {length} ({row['rows']}) | {row['name']} | {percent(row, 'recall@1', 'recall@10')} "
+                f"| {row['bytes']:.0f} | {row['cpu_ms']:.2f} | {row['build_cpu_s']:.1f} |"
+            )
+    return lines
+
+
+def exported() -> list[str]:
+    """Return the lines of the table of ONNX files beside Torch."""
+    result = read("onnx")
+    made = result["made_by"]
+    lines = [
+        f"`python benchmarks/speed/export.py`, {made['date']}, {made['machine']}: from the resized picture to the "
+        "descriptor, both ways in turn; medians, time of the processor over all threads in brackets.",
+        "",
+        "| preset | px | threads | Torch ms | onnxruntime ms | Torch / onnxruntime "
+        f"| largest difference of {result['rows'][0]['photos']} photos |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in result["rows"]:
+        for threads, times in row["threads"].items():
+            both = (f"{times[way]['ms']:.0f} ({times[way]['cpu_ms']:.0f})" for way in ("torch", "onnxruntime"))
+            lines.append(
+                f"| `{row['preset']}` | {row['size']} | {threads} | "
+                + " | ".join(both)
+                + f" | {times['ratio']:.2f} ({times['cpu_ratio']:.2f}) | {row['max_difference']:.1e} |"
+            )
+    return lines
