@@ -65,7 +65,7 @@ def draw_pair(
         ),
         "descriptors": with_title(
             side_by_side([_strip(check, side, found) for side, found in enumerate(features)]),
-            "descriptors of the verified matches, row by row",
+            "descriptors of verified matches",
         ),
     }
     if check.transform is not None and check.model in FLAT:
