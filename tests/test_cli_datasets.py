@@ -13,7 +13,7 @@ from tests.test_cli import run
 
 
 def test_the_protocols_are_listed() -> None:
-    done = run("datasets")
+    done = run("datasets", columns=80)
     assert done.returncode == 0, done.stderr
     assert all(name in done.stdout for name in protocol_names()) and "18,871" in done.stdout
     told = json.loads(run("datasets", "--json").stdout)

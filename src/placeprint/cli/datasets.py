@@ -31,11 +31,13 @@ def datasets(context: typer.Context, json: Annotated[bool, typer.Option("--json"
     if json:
         print_json([_as_data(protocol.name) for protocol in protocols])
         return
-    columns = ("protocol", "what it is", "queries", "database", "first metric")
-    table = Table(*columns, title="Protocols", title_justify="left")
+    table = Table(title="Protocols", title_justify="left")
+    table.add_column("protocol", no_wrap=True)  # whole, since it is what `evaluate` is given
+    for column in ("what it is", "queries", "database"):
+        table.add_column(column)
     for each in protocols:
         counts = (f"{count:,}" if count is not None else "" for count in (each.queries, each.database))
-        table.add_row(each.full_name, each.title, *counts, each.metrics[0])
+        table.add_row(each.full_name, each.title, *counts)
     console().print(table, highlight=False)
 
 

@@ -34,23 +34,13 @@ def models(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = F
     for kind, listed in components.items():
         table.add_row(kind, ", ".join(listed))
     out.print(table, highlight=False)
-    table = Table(
-        "weights",
-        "length",
-        "trained on",
-        "source",
-        "licence",
-        "installed",
-        title="Network weights",
-        title_justify="left",
-    )
+    table = Table(title="Network weights", title_justify="left")
+    table.add_column("weights", no_wrap=True)
+    for column in ("length", "what they are", "licence"):
+        table.add_column(column)
     for row in weights:
-        table.add_row(
-            row["name"],
-            str(row["dim"]),
-            row["trained_on"],
-            row["source"],
-            row["licence"],
-            "yes" if row["installed"] else f"no: {row['install']}",
-        )
+        lines = [row["source"], f"trained on {row['trained_on']}"]
+        if not row["installed"]:
+            lines.append(f"not installed: {row['install']}")
+        table.add_row(row["name"], str(row["dim"]), "\n".join(lines), row["licence"])
     out.print(table, highlight=False)
