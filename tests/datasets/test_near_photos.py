@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from placeprint.datasets.near_photos import RADIUS
+from placeprint.datasets.projection import utm
 from placeprint.datasets.protocols import load_protocol, read_retrieval_set
 from placeprint.errors import DatasetError
 from tests.datasets.tiny import put, write
@@ -27,15 +29,41 @@ def test_right_is_what_is_at_most_25_m_away(tmp_path: Path) -> None:
     assert dataset.query_positions is not None and dataset.query_positions.tolist() == [[500, 100]]
 
 
-def test_neighbors_on_both_sides_of_a_zone_border_are_near(tmp_path: Path) -> None:
-    # 48 N, a few meters to either side of 6 E, the border of zones 31 and 32
-    west = named(723_000, 5_320_000, zone="31", letter="U", place="48.00000@5.99990")
-    east = named(276_000, 5_320_000, zone="32", letter="U", place="48.00000@6.00010")
-    put(tmp_path, f"database/{west}", f"queries/{east}")
+def placed(latitude: float, longitude: float) -> str:
+    """Return the name of a photo, made as public converters do: meters of its own zone, degrees cut at five digits."""
+    zone = min(int((longitude + 180) // 6) + 1, 60)
+    ((east, north),), _ = utm(np.array([[latitude, longitude]]), zone if latitude >= 0 else -zone)
+    cut = "@".join(f"{int(degrees * 1e5) / 1e5:.5f}" for degrees in (latitude, longitude))
+    return named(east, north, zone=str(zone), letter="N" if latitude >= 0 else "M", place=cut)
+
+
+@pytest.mark.parametrize("longitude", [6.0, -120.0, 180.0, 0.0])
+def test_neighbors_on_both_sides_of_a_zone_border_are_near(tmp_path: Path, longitude: float) -> None:
+    rng = np.random.default_rng(0)
+    around = rng.uniform(-1e-3, 1e-3, (60, 2)) + np.array([48, longitude])
+    around[:, 1] = (around[:, 1] + 180) % 360 - 180
+    names = [
+        f"{part}/{placed(*point)}" for part, point in zip(["database"] * 40 + ["queries"] * 20, around, strict=True)
+    ]
+    put(tmp_path, *names)
     dataset = read_retrieval_set("near-25m", tmp_path)
-    assert dataset.positives[0] == {f"database/{west}"}
-    assert dataset.database_positions is not None and dataset.query_positions is not None
-    assert np.hypot(*(dataset.database_positions - dataset.query_positions).T)[0] == pytest.approx(14.9, abs=0.1)
+    meters = dict(zip(names, utm(around)[0], strict=True))
+    for query, positives in zip(dataset.queries, dataset.positives, strict=True):
+        assert positives == {n for n in dataset.database if np.hypot(*(meters[n] - meters[query])) <= RADIUS}
+    assert any(dataset.positives)
+
+
+def test_regions_all_around_earth_have_planes_of_their_own(tmp_path: Path) -> None:
+    # neighboring zones from Paris to Budapest, and cities of both halves of Earth
+    cities = [(48.86, 2.35), (47.38, 8.54), (52.52, 13.4), (47.5, 19.04), (-33.86, 151.21), (37.77, -122.42)]
+    put(tmp_path, *(f"{part}/{placed(*city)}" for part in ("database", "queries") for city in cities))
+    dataset = read_retrieval_set("near-25m", tmp_path)
+    assert list(dataset.positives) == [{query.replace("queries", "database")} for query in dataset.queries]
+    rows = [f"{part}/{n}.jpg,{city[0]},{city[1]}" for part in ("database", "queries") for n, city in enumerate(cities)]
+    put(tmp_path / "csv", *(row.partition(",")[0] for row in rows))
+    write(tmp_path / "csv", "positions.csv", "path,lat,lon", *rows)
+    dataset = read_retrieval_set("near-25m", tmp_path / "csv")
+    assert list(dataset.positives) == [{query.replace("queries", "database")} for query in dataset.queries]
 
 
 def test_bands_of_latitude_in_one_zone_have_one_plane(tmp_path: Path) -> None:

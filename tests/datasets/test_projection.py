@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from placeprint.datasets.projection import EQUATOR, FLATTENING, SCALE, utm
+from placeprint.datasets.projection import (
+    EQUATOR,
+    FLATTENING,
+    REGIONS_APART,
+    SCALE,
+    regional_meters,
+    utm,
+    utm_degrees,
+)
 from placeprint.errors import DatasetError, ShapeError
 
 SQUARE = FLATTENING * (2 - FLATTENING)  # of the eccentricity
@@ -68,6 +76,24 @@ def test_neighbors_across_a_border_of_zones_stay_neighbors() -> None:
     assert np.linalg.norm(meters[1] - meters[0]) == pytest.approx(0.0002 * np.pi / 180 * _parallel_radius(48), rel=2e-3)
 
 
+@settings(deadline=None)
+@given(st.floats(-80, 84), st.floats(-10, 10), st.booleans())
+def test_meters_become_degrees_again(latitude: float, off: float, south: bool) -> None:
+    degrees, zone = np.array([[latitude, 3 + off]]), -31 if south else 31
+    assert utm_degrees(utm(degrees, zone)[0], zone) == pytest.approx(degrees, abs=1e-10)
+
+
+def test_regions_are_parted_where_no_point_is() -> None:
+    points = np.array([[0.0, -179.99], [0.0, 50.0], [0.0, 179.99], [0.0, 50.09], [0.0, 50.5]])
+    meters = regional_meters(points)
+    assert np.hypot(*(meters[0] - meters[2])) == pytest.approx(0.02 * np.pi / 180 * EQUATOR, rel=2e-3)
+    assert np.hypot(*(meters[1] - meters[3])) == pytest.approx(0.09 * np.pi / 180 * EQUATOR, rel=2e-2)
+    assert np.hypot(*(meters[3] - meters[4])) > REGIONS_APART / 2
+    assert regional_meters(points[1::2]) == pytest.approx(utm(points[1::2])[0])
+    with pytest.raises(DatasetError, match="degrees of longitude from the middle of UTM zone"):
+        regional_meters(np.column_stack([np.zeros(400), np.arange(400) * 0.09]))
+
+
 def test_points_that_cannot_be_measured_are_refused() -> None:
     with pytest.raises(ShapeError, match=r"degrees must have shape \(n >= 1, 2\), got \(0, 2\)"):
         utm(np.zeros((0, 2)))
@@ -79,3 +105,5 @@ def test_points_that_cannot_be_measured_are_refused() -> None:
         utm(np.array([[0.0, 0.0], [0.0, 30.0]]))
     with pytest.raises(DatasetError, match="a zone is 1 to 60"):
         utm(np.array([[0.0, 0.0]]), zone=0)
+    with pytest.raises(DatasetError, match="those of places in UTM zone 32"):
+        utm_degrees(np.array([[5e6, 0.0]]), 32)

@@ -14,8 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from placeprint.datasets.labeled_photos import check_files, read_csv
-from placeprint.datasets.near_photos import RADIUS, REGIONS_APART, near, read_near_photos
+from placeprint.datasets.near_photos import RADIUS, near, read_near_photos
 from placeprint.datasets.placed_photos import Values
+from placeprint.datasets.projection import REGIONS_APART
 from placeprint.datasets.retrieval_set import RetrievalSet
 from placeprint.errors import DatasetError
 from placeprint.types import Ids

@@ -8,8 +8,8 @@ three forms, the first that is there:
 - ``positions.csv`` beside the two folders, with degrees or meters (see `placed_photos.read_position_csv`);
 - GPS in the EXIF of the photos; those without it are left out, with a warning.
 
-Where names have several UTM zones that are neighbors, positions are made anew from degrees in one plane. Zones that are
-no neighbors, as of a set with two cities, are kept far apart, so that nothing is near across them.
+Photos of several regions, as of two cities, or on both sides of the border of two UTM zones, are near each other where
+they are on Earth.
 """
 
 from __future__ import annotations
@@ -27,10 +27,8 @@ from placeprint.errors import DatasetError
 
 RADIUS = 25.0
 POSITIONS = "positions.csv"
-REGIONS_APART = 1e7
-"""Meters between regions whose zones are no neighbors."""
-ZONE, PANORAMA = 3, 7
-"""Fields of a name between ``@``."""
+PANORAMA = 7
+"""Field of a name between ``@``."""
 
 
 def read_near_photos(
@@ -103,7 +101,7 @@ def _find(
 
 def _placed(base: Path, paths: Sequence[str]) -> PlacedPhotos:
     if all(Path(path).name.startswith("@") for path in paths):
-        return _named(base, paths)
+        return read_utm_names(base, paths)
     if (base / POSITIONS).is_file():
         placed = read_position_csv(base / POSITIONS)
         known = set(placed.paths)
@@ -114,24 +112,6 @@ def _placed(base: Path, paths: Sequence[str]) -> PlacedPhotos:
             )
         return placed[np.isin(placed.paths, paths)]
     return read_gps_folder(base, paths)
-
-
-def _named(base: Path, paths: Sequence[str]) -> PlacedPhotos:
-    """Return photos with positions in their names, each region of UTM zones in a plane of its own."""
-    zones = np.array([_zone(path) for path in paths])
-    kinds = np.unique(zones)
-    regions = np.cumsum(np.r_[0, np.diff(kinds) > 1])[np.searchsorted(kinds, zones)]
-    positions = np.zeros((len(paths), 2))
-    for region in range(int(regions.max()) + 1):
-        chosen = np.flatnonzero(regions == region).tolist()
-        part = read_utm_names(base, [paths[row] for row in chosen])
-        positions[chosen] = part.positions + np.array([region * REGIONS_APART, 0])
-    return PlacedPhotos(base, tuple(paths), positions, regions.astype(np.int64))
-
-
-def _zone(path: str) -> int:
-    fields = Path(path).name.split("@")
-    return int(fields[ZONE]) if len(fields) > ZONE and fields[ZONE].isdecimal() else 0
 
 
 def _panoramas(paths: Sequence[str]) -> tuple[str, ...]:

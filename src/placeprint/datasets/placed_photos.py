@@ -1,6 +1,6 @@
 """Photos with a position each: what place recognition trains on.
 
-Positions are meters on a plane. Degrees become meters by `projection.utm`, all photos of a set in one zone. Read are
+Positions are meters on a plane. Degrees become meters by `projection.regional_meters`. Read are
 the EXIF GPS of a folder (`read_gps_folder`), CSV files with degrees or with meters (`read_position_csv`), file names
 like ``@east@north@zone@letter@...`` (`read_utm_names`), and clips of walks (`read_clips`), where the number of a frame
 says how far along its walk it is.
@@ -30,7 +30,7 @@ from placeprint.datasets.labeled_photos import (
     photos_below,
     read_csv,
 )
-from placeprint.datasets.projection import utm
+from placeprint.datasets.projection import regional_meters, utm_degrees
 from placeprint.errors import DatasetError, OptionError, PhotoError, ShapeError
 from placeprint.images import read_photo
 from placeprint.types import Ids
@@ -118,7 +118,7 @@ def read_gps_folder(folder: Path | str, paths: Sequence[str] | None = None) -> P
         paths: of the photos; None for all below the folder.
 
     Raises:
-        DatasetError: no photo has GPS, or they are too far apart for one plane (see `utm`).
+        DatasetError: no photo has GPS, or a region is too wide for one plane (see `regional_meters`).
     """
     folder = Path(folder)
     placed, degrees, times, unplaced = [], [], [], []
@@ -146,7 +146,7 @@ def read_gps_folder(folder: Path | str, paths: Sequence[str] | None = None) -> P
     return PlacedPhotos(
         folder,
         tuple(placed),
-        utm(np.array(degrees))[0],
+        regional_meters(np.array(degrees)),
         _numbered([path.rpartition("/")[0] for path in placed]),
         times=np.array(known) if len(known) == len(times) else None,
     )
@@ -192,7 +192,7 @@ def read_position_csv(
     return PlacedPhotos(
         root,
         tuple(paths),
-        utm(values)[0] if columns in DEGREES else values,
+        regional_meters(values) if columns in DEGREES else values,
         _numbered(column_of(rows, sequence_column, csv_path) if sequence_column in has else folders),
         _numbered(column_of(rows, area_column, csv_path)) if area_column in has else None,
         _numbers(column_of(rows, time_column, csv_path), time_column, csv_path) if time_column in has else None,
@@ -203,15 +203,15 @@ def read_utm_names(folder: Path | str, paths: Sequence[str] | None = None) -> Pl
     """Read photos named ``@east@north...``, meters of UTM; each folder is a sequence.
 
     Longer names go on with ``@zone@letter@latitude@longitude``. Where the zones differ, or the halves of Earth, meters
-    cannot be compared, so positions are made anew from the degrees. The field of time, ``YYYYMMDD_hhmmss``, is read
-    where all names have one.
+    cannot be compared, so those of each zone become degrees, and all degrees `regional_meters`. (The degrees of names
+    have five decimals, a meter.) The field of time, ``YYYYMMDD_hhmmss``, is read where all names have one.
 
     Args:
         folder: what the paths are relative to.
         paths: of the photos; None for all below the folder.
 
     Raises:
-        DatasetError: there is no photo, a name has another form, or zones differ and there are no degrees.
+        DatasetError: there is no photo, a name has another form, or zones differ and a name gives none.
     """
     folder = Path(folder)
     paths = photos_below(folder) if paths is None else list(paths)
@@ -219,19 +219,16 @@ def read_utm_names(folder: Path | str, paths: Sequence[str] | None = None) -> Pl
     for path, fields in zip(paths, names, strict=True):
         if len(fields) < 4 or fields[0] or not (_is_number(fields[1]) and _is_number(fields[2])):
             raise DatasetError(f"names of photos must be like '@east@north@...@.jpg', got {path!r}")
-    if len({(fields[3], fields[4] >= "N") for fields in names if len(fields) > 5}) > 1:  # N and on are north
-        odd = [
-            path
-            for path, fields in zip(paths, names, strict=True)
-            if not all(map(_is_number, fields[5:7])) or len(fields) < 8
-        ]
+    positions = np.array([[float(fields[1]), float(fields[2])] for fields in names])
+    zones = np.array([_zone(fields) for fields in names])
+    if len(np.unique(zones)) > 1:
+        odd = [paths[row] for row in np.flatnonzero(zones == 0)]
         if odd:
-            raise DatasetError(
-                f"photos are in several UTM zones and {len(odd)} names give no degrees: {first_few(odd)}"
-            )
-        positions, _ = utm(np.array([[float(fields[5]), float(fields[6])] for fields in names]))
-    else:
-        positions = np.array([[float(fields[1]), float(fields[2])] for fields in names])
+            raise DatasetError(f"photos are in several UTM zones and {len(odd)} names give none: {first_few(odd)}")
+        degrees = np.zeros_like(positions)
+        for zone in np.unique(zones).tolist():
+            degrees[zones == zone] = utm_degrees(positions[zones == zone], zone)
+        positions = regional_meters(degrees)
     times = [_time(fields) for fields in names]
     known = [time for time in times if time is not None]
     return PlacedPhotos(
@@ -337,6 +334,13 @@ def _is_number(text: str) -> bool:
         return bool(np.isfinite(float(text)))
     except ValueError:
         return False
+
+
+def _zone(fields: Sequence[str]) -> int:
+    """Return the zone of a name, negative south of the equator; 0 where it gives none."""
+    if len(fields) < 6 or not fields[3].isdecimal():
+        return 0
+    return int(fields[3]) if fields[4] >= "N" else -int(fields[3])  # of the letters of bands, N and on are north
 
 
 def _time(fields: Sequence[str]) -> float | None:

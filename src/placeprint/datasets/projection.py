@@ -1,4 +1,4 @@
-"""Degrees to meters: the transverse Mercator projection of UTM, on the ellipsoid WGS 84.
+"""Degrees to meters and back: the transverse Mercator projection of UTM, on the ellipsoid WGS 84.
 
 Krueger's series in the third flattening ``n = f / (2 - f)`` (L. Krueger, 1912), here to the sixth order as Karney gives
 it (Journal of Geodesy 85, 2011, equations 7 to 9 and 35): with the conformal latitude chi, and
@@ -13,8 +13,8 @@ it (Journal of Geodesy 85, 2011, equations 7 to 9 and 35): with the conformal la
 Within 10 degrees of the central meridian the series is exact to far less than a millimeter; lengths on the map are up
 to 1.2 % longer there, 0.04 % shorter at the meridian itself.
 
-Departures: zones are all 6 degrees wide (no exceptions for Norway and Svalbard), and all points are given in one zone
-and one hemisphere, that of their median, so that neighbors across a border stay neighbors.
+Departures: zones are all 6 degrees wide (no exceptions for Norway and Svalbard), and all points of a region are given
+in one zone and one hemisphere, that of their median, so that neighbors across a border stay neighbors.
 """
 
 from __future__ import annotations
@@ -32,6 +32,44 @@ FALSE_EAST, FALSE_NORTH = 500_000.0, 10_000_000.0
 """Meters added to what is east, and south of the equator to what is north."""
 REACH = 10.0
 """Degrees of longitude from the central meridian that are still given."""
+GAP = 0.1
+"""Degrees of longitude without a point that part two regions: a kilometer even at a latitude of 85 degrees."""
+REGIONS_APART = 1e7
+"""Meters to the east from one region to the next, so that nothing is near across them."""
+STEPS = 20
+"""Of `utm_degrees`: each leaves less than a fifth of the error."""
+
+
+def regional_meters(degrees: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return ``(n, 2)`` float64 meters (east, north) of points anywhere; those are near that are near on Earth.
+
+    Points with no `GAP` between them are a region; each has the plane of its own zone, and they are put far apart.
+
+    Args:
+        degrees: ``(n, 2)`` latitude and longitude, WGS 84.
+
+    Raises:
+        ShapeError: the shape is another, or there is no point.
+        DatasetError: a point is no place on Earth, or a region is wider than one plane can be.
+
+    Example:
+        >>> paris, sydney = [48.86, 2.35], [-33.86, 151.21]
+        >>> regional_meters(np.array([paris, sydney])).round().tolist()
+        [[452324.0, 5412097.0], [10334416.0, 6251925.0]]
+    """
+    points = _checked(degrees)
+    longitude = points[:, 1] % 360
+    order = np.argsort(longitude, kind="stable")
+    parted = np.diff(longitude[order], append=longitude[order[0]] + 360) > GAP
+    regions = np.zeros(len(points), np.int64)
+    regions[order[1:]] = np.cumsum(parted[:-1])
+    if not parted[-1]:  # what is on both sides of the first meridian is one region
+        regions[regions == regions.max()] = 0
+    meters = np.zeros_like(points)
+    for region in np.unique(regions):
+        chosen = regions == region
+        meters[chosen] = utm(points[chosen])[0] + np.array([region * REGIONS_APART, 0])
+    return meters
 
 
 def utm(degrees: NDArray[np.floating], zone: int | None = None) -> tuple[NDArray[np.float64], int]:
@@ -50,15 +88,9 @@ def utm(degrees: NDArray[np.floating], zone: int | None = None) -> tuple[NDArray
         >>> meters.tolist(), zone
         ([[500000.0, 0.0]], 31)
     """
-    degrees = np.asarray(degrees, np.float64)
-    if degrees.ndim != 2 or degrees.shape[1] != 2 or not len(degrees):
-        raise ShapeError(f"degrees must have shape (n >= 1, 2), got {degrees.shape}")
-    latitude, longitude = degrees.T
-    if not (np.abs(latitude) < 90).all() or not (np.abs(longitude) <= 180).all():
-        raise DatasetError("latitudes must be between -90 and 90, longitudes from -180 to 180 degrees")
+    latitude, longitude = _checked(degrees).T
     zone = _zone(latitude, longitude) if zone is None else zone
-    if not 1 <= abs(zone) <= 60:
-        raise DatasetError(f"a zone is 1 to 60, or -1 to -60 south of the equator, got {zone}")
+    _check_zone(zone)
     off = (longitude - (6 * abs(zone) - 183) + 180) % 360 - 180
     if np.abs(off).max() > REACH:
         raise DatasetError(
@@ -67,6 +99,51 @@ def utm(degrees: NDArray[np.floating], zone: int | None = None) -> tuple[NDArray
         )
     east, north = _transverse_mercator(np.radians(latitude), np.radians(off))
     return np.column_stack([east + FALSE_EAST, north + (FALSE_NORTH if zone < 0 else 0)]), zone
+
+
+def utm_degrees(meters: NDArray[np.floating], zone: int) -> NDArray[np.float64]:
+    """Return ``(n, 2)`` float64 degrees (latitude, longitude) of ``(n, 2)`` meters (east, north), the inverse of `utm`.
+
+    A first guess on the sphere is corrected by how far its projection is off, which ends within a micrometer.
+
+    Args:
+        meters: as `utm` gives them.
+        zone: 1 to 60 north of the equator, -1 to -60 south of it.
+
+    Raises:
+        DatasetError: there is no such zone, or the meters are none of a place in it.
+
+    Example:
+        >>> utm_degrees(np.array([[500000.0, 0.0]]), 31).tolist()
+        [[0.0, 3.0]]
+    """
+    _check_zone(zone)
+    east, north = (np.asarray(meters, np.float64) - [FALSE_EAST, FALSE_NORTH if zone < 0 else 0]).T
+    reached = np.abs(east) < EQUATOR * np.radians(REACH) * 1.02
+    if not (reached & (np.abs(north) < EQUATOR * np.pi / 2)).all():
+        raise DatasetError(
+            f"meters must be those of places in UTM zone {abs(zone)} or up to {REACH:.0f} degrees beside"
+        )
+    latitude, longitude = np.zeros_like(north), np.zeros_like(east)
+    for _ in range(STEPS):
+        found_east, found_north = _transverse_mercator(latitude, longitude)
+        latitude = latitude + (north - found_north) / EQUATOR
+        longitude = longitude + (east - found_east) / (EQUATOR * np.cos(latitude))
+    return np.column_stack([np.degrees(latitude), (np.degrees(longitude) + 6 * abs(zone) - 3) % 360 - 180])
+
+
+def _checked(degrees: NDArray[np.floating]) -> NDArray[np.float64]:
+    points: NDArray[np.float64] = np.asarray(degrees, np.float64)
+    if points.ndim != 2 or points.shape[1] != 2 or not len(points):
+        raise ShapeError(f"degrees must have shape (n >= 1, 2), got {points.shape}")
+    if not (np.abs(points[:, 0]) < 90).all() or not (np.abs(points[:, 1]) <= 180).all():
+        raise DatasetError("latitudes must be between -90 and 90, longitudes from -180 to 180 degrees")
+    return points
+
+
+def _check_zone(zone: int) -> None:
+    if not 1 <= abs(zone) <= 60:
+        raise DatasetError(f"a zone is 1 to 60, or -1 to -60 south of the equator, got {zone}")
 
 
 def _zone(latitude: NDArray[np.float64], longitude: NDArray[np.float64]) -> int:
