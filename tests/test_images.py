@@ -127,6 +127,18 @@ def test_a_folder_is_walked_in_order_without_hidden_and_other_files(tmp_path: Pa
     assert found == ["b.JPG", "a/z.png"]
 
 
+def test_linked_folders_are_walked_but_no_folder_inside_itself(tmp_path: Path) -> None:
+    photos, shared = tmp_path / "photos", tmp_path / "elsewhere"
+    for path in (photos / "a.png", shared / "oak" / "b.png"):
+        path.parent.mkdir(parents=True)
+        path.touch()
+    (photos / "trees").symlink_to(shared)
+    (shared / "oak" / "back").symlink_to(photos)
+    (photos / "itself").symlink_to(photos / "itself")
+    found = [path.relative_to(photos).as_posix() for path in find_photos([photos])]
+    assert found == ["a.png", "trees/oak/b.png"]
+
+
 def test_a_missing_place_is_refused(tmp_path: Path) -> None:
     with pytest.raises(PhotoError, match="no file or folder"):
         list(find_photos([tmp_path / "nope"]))

@@ -105,8 +105,8 @@ def as_image(picture: Path | str | bytes | Image) -> Image:
 def find_photos(places: Iterable[Path | str]) -> Iterator[Path]:
     """Yield the absolute paths of all photos in files and folders, in a fixed order, none twice.
 
-    A folder gives the files below it with a photo's suffix, hidden ones left out; a file named outright
-    is given whatever its suffix.
+    A folder gives the files below it with a photo's suffix, hidden ones left out, those of linked folders too; a file
+    named outright is given whatever its suffix.
 
     Raises:
         PhotoError: a path does not exist.
@@ -140,12 +140,29 @@ def normalized(path: Path | str) -> Path:
     return Path(os.path.abspath(path))  # noqa: PTH100  # Path.absolute keeps "..", Path.resolve follows links
 
 
-def _walk(folder: Path) -> Iterator[Path]:
-    for directory, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(files):
-            if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES:
-                yield Path(directory) / name
+def _walk(folder: Path, above: frozenset[tuple[int, int]] = frozenset()) -> Iterator[Path]:
+    """Yield the photos in a folder, then those in its folders, linked ones too, but none inside itself."""
+    try:
+        told = folder.stat()
+        with os.scandir(folder) as entries:
+            kinds = {each.name: _is_folder(each) for each in entries if not each.name.startswith(".")}
+    except OSError:
+        return  # as of a folder that may not be read
+    here = told.st_dev, told.st_ino
+    if here in above:
+        return
+    names = sorted(kinds)
+    yield from (folder / name for name in names if not kinds[name] and Path(name).suffix.lower() in SUFFIXES)
+    for name in names:
+        if kinds[name]:
+            yield from _walk(folder / name, above | {here})
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # as of a link to itself
+        return False
 
 
 def _read_bytes(path: Path) -> bytes:

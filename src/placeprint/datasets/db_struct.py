@@ -6,7 +6,7 @@ photos lie beside it or near; some of Tokyo's are PNG though the file calls them
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,8 @@ def read_db_struct(
 ) -> RetrievalSet:
     """Read a MATLAB file and its photos, or the folders ``images/SPLIT/database`` and ``queries`` made of them.
 
-    Pittsburgh's queries have names that photos of its database have, too; they are never read from there.
+    Pittsburgh's queries have names that photos of its database have, too, perhaps of another split's; they are never
+    read from the folder of the database.
 
     Args:
         folder: of the benchmark.
@@ -53,9 +54,10 @@ def read_db_struct(
     made = any((folder / place / "database").is_dir() for place in under)
     if path is None or (made and not any(_existing(folder, place, names[0][0]) for place in FOLDERS)):
         return read_near_photos(folder, under=under, radius=radius, panoramas=bool(panoramas))
-    database = _located(folder, names[0], FOLDERS)
+    home, database = _located(folder, names[0], FOLDERS)
     places = [f"{a}/{b}".strip("/") for a in FOLDERS for b in QUERY_FOLDERS]
-    queries = _located(folder, names[1], places, taken=frozenset(database))
+    shared = _tops(names[0]) & _tops(names[1])
+    _, queries = _located(folder, names[1], [place for place in places if not shared or place != home])
     groups = tuple(Path(name).name.partition(panoramas)[0] for name in names[0]) if panoramas else ()
     return RetrievalSet(
         folder,
@@ -83,20 +85,24 @@ def _read(path: Path) -> tuple[list[list[str]], list[Any]]:
     return names, positions
 
 
-def _located(folder: Path, names: Sequence[str], places: Sequence[str], taken: Collection[str] = ()) -> tuple[str, ...]:
-    """Return the paths of photos, in the first of some folders that has the first photo, which is not taken."""
+def _tops(names: Sequence[str]) -> set[str]:
+    """Return the folders that names begin with, and the names of those in none."""
+    return {name.partition("/")[0] for name in names}
+
+
+def _located(folder: Path, names: Sequence[str], places: Sequence[str]) -> tuple[str, tuple[str, ...]]:
+    """Return the first of some folders that has the first photo, and the paths of all photos there."""
     for place in dict.fromkeys(places):
-        if (first := _existing(folder, place, names[0])) is not None and first not in taken:
+        if _existing(folder, place, names[0]) is not None:
             found = [(name, _existing(folder, place, name)) for name in names]
             missing = [name for name, path in found if path is None]
             if missing:
                 raise DatasetError(
                     f"{len(missing)} of {len(names)} photos are not in {str(folder / place)!r}: {first_few(missing)}"
                 )
-            return tuple(path for _, path in found if path is not None)
+            return place, tuple(path for _, path in found if path is not None)
     tried = ", ".join(place or "." for place in dict.fromkeys(places))
-    besides = " besides those of the database" if taken else ""
-    raise DatasetError(f"{str(folder)!r} has no photo {names[0]!r}{besides}; looked in {tried}")
+    raise DatasetError(f"{str(folder)!r} has no photo {names[0]!r}; looked in {tried}")
 
 
 def _existing(folder: Path, place: str, name: str) -> str | None:
