@@ -70,13 +70,16 @@ def test_google_landmarks_recognition(tmp_path: Path) -> None:
     put(
         tmp_path,
         *(landmark("train", n) for n in ("ta01", "ta02", "tb01")),
-        *(landmark("test", n) for n in ("q001", "q002")),
+        *(landmark("test", n) for n in ("q001", "q002", "q003")),
     )
     write(tmp_path, "train/train_clean.csv", "landmark_id,images", "7,ta01 ta02", "9,tb01")
-    write(tmp_path, "recognition_solution_v2.1.csv", "id,landmarks,Usage", "q001,7 9,Private", "q002,,Private")
+    rows = ("q001,7 9,Private", "q002,,Private", "q003,55,Private")
+    write(tmp_path, "recognition_solution_v2.1.csv", "id,landmarks,Usage", *rows)
     dataset = read_retrieval_set("gldv2-recognition-test", tmp_path)
     assert dataset.metrics[0] == "micro-AP"
-    assert right(dataset) == {landmark("test", "q001"): set(dataset.database), landmark("test", "q002"): set()}
+    queries = [landmark("test", n) for n in ("q001", "q002", "q003")]
+    assert right(dataset) == dict(zip(queries, (set(dataset.database), set(), set()), strict=True))
+    assert dataset.expected == (True, False, True)  # 55 is a landmark, though no photo of it is there
     (tmp_path / "train" / "train_clean.csv").unlink()
     write(tmp_path, "train/train.csv", "id,url,landmark_id", "ta01,u,7", "ta02,u,8", "tb01,u,9")
     found = right(read_retrieval_set("gldv2-recognition-test", tmp_path))

@@ -62,6 +62,8 @@ def test_a_protocol_of_ones_own(tmp_path: Path) -> None:
     for odd, message in (
         ('metrics = "recall@1"', "metrics must be a list of names, got 'recall@1'"),
         ('depth = 5\nmetrics = ["recall@1", "recall@10"]', "'recall@10' looks deeper than the depth of 5"),
+        ('depth = 5\nmetrics = ["mAP"]', "'mAP' looks deeper than the depth of 5"),
+        ('depth = 3\nmetrics = ["N-S score"]', "'N-S score' looks deeper than the depth of 3"),
         ("depth = 0", "depth must be at least 1, got 0"),
     ):
         write(tmp_path, "odd.toml", *lines, reader, odd)
@@ -109,7 +111,20 @@ def test_pairs_as_a_spreadsheet_writes_them(tmp_path: Path) -> None:
         read_retrieval_set(None, tmp_path)
 
 
+def test_the_depth_must_reach_all_right_photos_where_a_metric_looks_at_as_many(tmp_path: Path) -> None:
+    put(tmp_path, *(f"data/oak/{n}.jpg" for n in range(4)))
+    lines = ("version = 1", 'title = "t"', 'source = "me"', 'layout = "l"', 'rule = "r"', 'metrics = ["MAP@R"]')
+    reader = f'reader = "{load_protocol("class-folder").reader}"'
+    write(tmp_path, "mine.toml", *lines, reader, "depth = 3")
+    assert read_retrieval_set(str(tmp_path / "mine.toml"), tmp_path / "data").depth == 3
+    write(tmp_path, "mine.toml", *lines, reader, "depth = 2")
+    with pytest.raises(OptionError, match="a query has 3 right photos, which is more than the depth of 2"):
+        read_retrieval_set(str(tmp_path / "mine.toml"), tmp_path / "data")
+
+
 def test_path_sets_are_sets_of_paths() -> None:
+    assert PathSets("ab", [[0], [1]]).fingerprint() == PathSets("ab", iter([[0], [1]])).fingerprint()
+    assert len({PathSets("ab", rows).fingerprint() for rows in ([[0], [1]], [[0, 1], []], [[], [0, 1]])}) == 3
     sets = PathSets(("a", "b", "c"), [[0, 2], [], [1]])
     assert list(sets) == [{"a", "c"}, set(), {"b"}] and sets[-1] == {"b"} and sets[:2] == [{"a", "c"}, set()]
     assert list(sets.of([2, 0])) == [{"b"}, {"a", "c"}]

@@ -12,7 +12,8 @@ import pytest
 from placeprint.atlas import Atlas
 from placeprint.datasets.retrieval_set import Judgment, RetrievalSet
 from placeprint.errors import DatasetError, OptionError, ShapeError
-from placeprint.evaluation.rankings import KEPT, QueryRanker, confidence_of, rank_queries
+from placeprint.evaluation.benchmark import details_of
+from placeprint.evaluation.rankings import KEPT, QueryRanker, RankedQuery, confidence_of, rank_queries
 from placeprint.evaluation.retrieval import evaluate_retrieval, measure
 from placeprint.images import normalized
 from placeprint.types import Answer, Evidence, Image, Verification
@@ -151,6 +152,24 @@ def test_the_metrics_of_an_evaluation(tmp_path: Path) -> None:
     assert [query["right"] for query in result["queries"]] == [True, False, False]
     assert result["not_in_database"][0]["query"] == "n.png"
     assert result["queries_without_positives"] == 1 and result["timing"]["ms_per_query"] == pytest.approx(2)
+
+
+def test_an_answer_may_be_expected_that_the_database_cannot_give(tmp_path: Path) -> None:
+    wanted = [frozenset({"a.png"}), frozenset(), frozenset()]
+    metrics = ("recall@1", "mAP", "micro-AP")
+    dataset, _, atlas = make(tmp_path, "abc", "xyz", positives=wanted, answerable=(True, True, False), metrics=metrics)
+    result = evaluated(atlas, dataset)
+    assert [result["metrics"][name] for name in metrics] == [0.5, 0.5, 0.5 / 3]
+    assert result["per_query"]["mAP"] == [1, 0, None]
+    assert [row["expected"] for row in details_of(dataset, searched(atlas, dataset))] == [True, True, False]
+
+
+def test_confidences_that_are_nearly_equal_are_not_equal(tmp_path: Path) -> None:
+    dataset, _, atlas = make(tmp_path, "ab", "xy", positives=[frozenset({"a.png"}), frozenset({"b.png"})])
+    rows = searched(atlas, dataset)
+    for row, confidence in zip(rows, (0.9123408, 0.9123392), strict=True):
+        row["confidence"] = RankedQuery(row["query"], confidence=confidence).as_data()["confidence"]
+    assert measure(dataset, rows)["metrics"]["recall_at_100_precision"] == 0.5
 
 
 def test_searches_go_on_where_they_were_left(tmp_path: Path) -> None:

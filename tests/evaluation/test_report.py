@@ -25,6 +25,7 @@ def result(method: str, hits: list[int | None], ms: float = 10.0, **more: Any) -
         {
             "query": f"queries/{number}.png",
             "num_positives": 1,
+            "expected": True,
             "confidence": 1.0 - number / 100,
             "ranking": photos,
             "scores": [0.9, 0.5, 0.3, 0.1],

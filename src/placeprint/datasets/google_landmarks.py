@@ -6,8 +6,8 @@ Photos lie in ``test/``, ``index/`` and ``train/`` as ``a/b/c/abc....jpg``, by t
   the solution lists. Queries without any are not measured.
 - *Recognition*: all queries of a part. A query is answered with its nearest photo of the training set; it is right
   when that shows a landmark of the query. Most queries, about 99 of 100, show none; each of them has a wrong answer,
-  the less sure the better. Departure: a query whose landmarks have no photo in the training set that was read counts
-  among these, where the official count still expects an answer.
+  the less sure the better. A query whose landmarks have no photo in the training set that was read counts as one that
+  should be answered, as officially, so that a smaller list is no easier.
 """
 
 from __future__ import annotations
@@ -79,7 +79,8 @@ def read_landmark_recognition(folder: Path, *, usage: str = "Private") -> Retrie
     right = [[each for landmark in _several(row["landmarks"]) for each in members.get(landmark, ())] for row in rows]
     queries = tuple(_path("test", row["id"]) for row in rows)
     check_files(folder, [*queries, *database])
-    return RetrievalSet(folder, "", tuple(database), queries, PathSets(database, right))
+    expected = tuple(bool(_several(row["landmarks"])) for row in rows)
+    return RetrievalSet(folder, "", tuple(database), queries, PathSets(database, right), answerable=expected)
 
 
 def _find(folder: Path, names: tuple[str, ...]) -> Path:

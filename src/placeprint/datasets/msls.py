@@ -17,7 +17,7 @@ from placeprint.datasets.labeled_photos import check_files, read_csv
 from placeprint.datasets.near_photos import RADIUS, near, read_near_photos
 from placeprint.datasets.placed_photos import Values
 from placeprint.datasets.projection import REGIONS_APART
-from placeprint.datasets.retrieval_set import RetrievalSet
+from placeprint.datasets.retrieval_set import PathSets, RetrievalSet
 from placeprint.errors import DatasetError
 from placeprint.types import Ids
 
@@ -59,18 +59,18 @@ def read_msls(
         [_read(folder, f"{within}{city}/{kind}", None if merged else subtask) for city in cities]
         for kind in ("database", "query")
     )
-    searched, positions, _ = _joined(database)
+    searched, positions, homes = _joined(database)
     asked, asked_positions, owners = _joined(queries)
     positives = near(searched, positions, asked_positions, radius)
     kept = [row for row, right in enumerate(positives) if right or merged]
-    elsewhere = [frozenset(searched) - frozenset(paths) for paths, _ in database]
+    elsewhere = [np.flatnonzero(homes != city).astype(np.int32) for city in range(len(cities))]
     return RetrievalSet(
         folder,
         "",
         searched,
         tuple(asked[row] for row in kept),
         positives.of(kept),
-        junk=() if merged else [elsewhere[owners[row]] for row in kept],
+        junk=() if merged else PathSets(searched, [elsewhere[owners[row]] for row in kept]),
         database_positions=positions,
         query_positions=asked_positions[kept],
     )

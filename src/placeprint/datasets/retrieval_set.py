@@ -5,6 +5,7 @@ Every benchmark becomes one of these, whatever form it has on disk: see `placepr
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,6 +61,13 @@ class PathSets(Sequence[frozenset[str]]):
         """Return the sets of some of the queries."""
         return PathSets(self._paths, [self._rows[query] for query in queries])
 
+    def fingerprint(self) -> str:
+        """Return hexadecimal digits that are others when a query's numbers are; the paths are not looked at."""
+        held = hashlib.sha256()
+        for row in self._rows:
+            held.update(len(row).to_bytes(8, "little") + row.astype("<i4").tobytes())
+        return held.hexdigest()
+
 
 @dataclass(frozen=True, eq=False)
 class Judgment:
@@ -89,6 +97,7 @@ class RetrievalSet:
         queries: photos to find, in order; some may be in the database, too.
         positives: for each query, the database photos that are right.
         junk: for each query, the database photos that are taken out of its ranking; empty for none at all.
+        answerable: for each query, whether an answer is expected of it; empty for of those that have a positive.
         not_in_database: queries that must be answered "not in the atlas".
         metrics: names of what is measured, see `placeprint.evaluation.measures`.
         depth: ranks that the metrics look at; None for the whole database.
@@ -110,6 +119,7 @@ class RetrievalSet:
     queries: tuple[str, ...]
     positives: Sequence[frozenset[str]]
     junk: Sequence[frozenset[str]] = ()
+    answerable: tuple[bool, ...] = ()
     not_in_database: tuple[str, ...] = ()
     metrics: tuple[str, ...] = METRICS
     depth: int | None = None
@@ -122,7 +132,7 @@ class RetrievalSet:
 
     def __post_init__(self) -> None:
         queries: list[tuple[str, Sequence[object] | Values]] = [("positives", self.positives)]
-        queries += [(name, held) for name in ("junk", "crops") if (held := getattr(self, name))]
+        queries += [(name, held) for name in ("junk", "answerable", "crops") if (held := getattr(self, name))]
         queries += [(f"positives of {level.name!r}", level.positives) for level in self.others]
         queries += [(f"junk of {level.name!r}", level.junk) for level in self.others if level.junk]
         database: list[tuple[str, Sequence[object] | Values]] = [("groups", self.groups)] if self.groups else []
@@ -144,6 +154,11 @@ class RetrievalSet:
     def judgments(self) -> tuple[Judgment, ...]:
         """The set's own judgment, without a name, and the others."""
         return (Judgment("", self.positives, self.junk), *self.others)
+
+    @property
+    def expected(self) -> tuple[bool, ...]:
+        """Whether an answer is expected, of each query; one without a positive is then never answered rightly."""
+        return self.answerable or tuple(map(bool, self.positives))
 
     @property
     def located(self) -> bool:

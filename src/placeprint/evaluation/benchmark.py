@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from placeprint.atlas import Atlas
-from placeprint.datasets.retrieval_set import Judgment, RetrievalSet
+from placeprint.datasets.retrieval_set import Judgment, PathSets, RetrievalSet
 from placeprint.errors import OptionError
 from placeprint.evaluation.failures import draw_failures
 from placeprint.evaluation.fingerprints import (
@@ -222,13 +222,14 @@ def details_of(data: RetrievalSet, rows: Sequence[Row]) -> list[Result]:
         rows: `as_data` of all that `rank_queries` yields, in order.
 
     Returns:
-        Each row with ``num_positives``, ``right`` (whether the first candidate is), ``ranked_right`` (the same of each
-        kept), ``first_hit`` (rank of the first right one from 0, None when none is ranked) and ``first_right`` (its
-        path, or that of one that is not ranked).
+        Each row with ``num_positives``, ``expected`` (see `RetrievalSet.expected`), ``right`` (whether the first
+        candidate is), ``ranked_right`` (the same of each kept), ``first_hit`` (rank of the first right one from 0,
+        None when none is ranked) and ``first_right`` (its path, or that of one that is not ranked).
     """
     levels = len(data.judgments)
     details = []
-    for row, wanted in zip(rows[: len(data.queries) * levels : levels], data.positives, strict=True):
+    own = rows[: len(data.queries) * levels : levels]
+    for row, wanted, expected in zip(own, data.positives, data.expected, strict=True):
         ranking = row["ranking"]
         hit = float(first_hits([ranking], [wanted])[0])
         found = hit < len(ranking)
@@ -237,6 +238,7 @@ def details_of(data: RetrievalSet, rows: Sequence[Row]) -> list[Result]:
             | {name: row[name][:KEPT] for name in LISTS}
             | {
                 "num_positives": len(wanted),
+                "expected": expected,
                 "right": hit == 0,
                 "ranked_right": [photo in wanted for photo in ranking[:KEPT]],
                 "first_hit": int(hit) if found else None,
@@ -285,7 +287,12 @@ def _whole_lines(path: Path) -> list[Result]:
 
 
 def _ordered(value: object) -> object:
-    """Return a value that JSON can say: sets as sorted lists, arrays as lists, judgments by their fields."""
+    """Return a value that JSON can say: sets as sorted lists, arrays as lists, judgments by their fields.
+
+    Sets of photos of the database are their numbers' digest: there may be millions, and the photos are known beside.
+    """
+    if isinstance(value, PathSets):
+        return value.fingerprint()
     if isinstance(value, Judgment):
         return _ordered(vars(value))
     if isinstance(value, dict):

@@ -1,6 +1,6 @@
 """The metrics of protocols, by name.
 
-Of a ranking, as means over the queries that have a positive:
+Of a ranking, as means over the queries that an answer is expected of, 0 for those without a positive:
 
 | name | what it is |
 |---|---|
@@ -90,12 +90,14 @@ def ranking_metric(name: str) -> Callable[[Rankings, Positives], Values]:
 
 
 def measure_rankings(name: str, rankings: Rankings, positives: Positives) -> Measured:
-    """Measure rankings of queries that each have a positive.
+    """Measure rankings of queries that an answer is expected of; without a positive, a query has 0.
 
     Raises:
         OptionError: there is no such metric.
     """
-    values = ranking_metric(name)(rankings, positives)
+    some = [place for place, wanted in enumerate(positives) if wanted]
+    values = np.zeros(len(positives))
+    values[some] = ranking_metric(name)([rankings[place] for place in some], [positives[place] for place in some])
     return _mean(values)
 
 

@@ -2,8 +2,9 @@
 
 A query that the protocol crops is cropped before it is described. What is junk for a query, and the query itself where
 the database holds it, is no candidate: it is neither verified nor ranked. Of a group, as the cut-outs of a panorama,
-the best candidate stays. Where a set is judged at several levels, each level searches anew: what is junk at one is a
-candidate at another, and geometry checks the best candidates only.
+the best candidate stays; those verified are counted before, as re-ranking is measured elsewhere. Where a set is judged
+at several levels, each level searches anew: what is junk at one is a candidate at another, and geometry checks the best
+candidates only.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ class RankedQuery:
             "turn": self.turn,
             "ms": None if parts is None else round(sum(parts.values()), 3),
             "ms_parts": parts,
-            "confidence": None if self.confidence is None else round(self.confidence, 5),
+            "confidence": self.confidence,  # whole, as equal ones are accepted together
             "ranking": list(self.ranking),
             "similarities": [round(each, 5) for each in self.similarities],
             "scores": [round(each, 5) for each in self.scores],

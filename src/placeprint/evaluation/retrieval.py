@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from placeprint.atlas import Atlas
-from placeprint.datasets.retrieval_set import Judgment, RetrievalSet
+from placeprint.datasets.retrieval_set import RetrievalSet
 from placeprint.errors import DatasetError, OptionError, ShapeError
 from placeprint.evaluation.isolation import peak_memory
 from placeprint.evaluation.localization import localization_errors
@@ -173,8 +173,9 @@ def _measure(
     """Return the metrics by name, and the values of each query where a metric is their mean."""
     measured: dict[str, Measured] = {}
     per_query: dict[str, list[float | None]] = {}
-    for judgment, queries in zip(dataset.judgments, ranked, strict=True):
-        kept = [place for place, wanted in enumerate(judgment.positives) if wanted]
+    for level, (judgment, queries) in enumerate(zip(dataset.judgments, ranked, strict=True)):
+        expected = map(bool, judgment.positives) if level else dataset.expected
+        kept = [place for place, each in enumerate(expected) if each]
         rankings = [queries[place]["ranking"] for place in kept]
         positives = [judgment.positives[place] for place in kept]
         for metric in dataset.metrics:
@@ -184,19 +185,17 @@ def _measure(
             measured[name] = found = measure_rankings(metric, rankings, positives)
             values = dict(zip(kept, [] if found.per_query is None else found.per_query.tolist(), strict=True))
             per_query[name] = [values.get(place) for place in range(len(queries))]
-    measured |= _measure_best(dataset, dataset.judgments[0], ranked[0], absent)
+    measured |= _measure_best(dataset, ranked[0], absent)
     return measured, per_query
 
 
-def _measure_best(
-    dataset: RetrievalSet, judgment: Judgment, queries: Sequence[Row], absent: Sequence[Row]
-) -> dict[str, Measured]:
+def _measure_best(dataset: RetrievalSet, queries: Sequence[Row], absent: Sequence[Row]) -> dict[str, Measured]:
     everyone = [*queries, *absent]
     confidences = np.array([np.nan if each["confidence"] is None else each["confidence"] for each in everyone])
     right = np.zeros(len(everyone), bool)
-    right[: len(queries)] = [_is_right(q, wanted) for q, wanted in zip(queries, judgment.positives, strict=True)]
+    right[: len(queries)] = [_is_right(q, wanted) for q, wanted in zip(queries, dataset.positives, strict=True)]
     answerable = np.zeros(len(everyone), bool)
-    answerable[: len(queries)] = [bool(wanted) for wanted in judgment.positives]
+    answerable[: len(queries)] = dataset.expected
     names = dict.fromkeys((*(name for name in dataset.metrics if name in BEST), "auc_pr", "recall_at_100_precision"))
     measured = {name: measure_best(name, confidences, right, answerable) for name in names}
     if dataset.database_positions is not None and dataset.query_positions is not None:

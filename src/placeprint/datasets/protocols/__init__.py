@@ -10,6 +10,7 @@ import dataclasses
 import importlib
 import inspect
 import logging
+import math
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -24,6 +25,8 @@ from placeprint.registry import suggest
 logger = logging.getLogger(__name__)
 
 DEFAULT = "place-folder"
+AS_MANY = frozenset({"MAP@R", "R-precision"})
+"""Metrics that look at as many ranks as a query has right photos."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +44,7 @@ class Protocol:
         reader: ``"module:function"``, called with the folder and the options.
         options: of the reader.
         metrics: names of what is measured, the first is the one that is quoted.
-        depth: ranks that the metrics look at; None for the whole database.
+        depth: ranks that the metrics look at; None for the whole database, which is what `mAP` needs.
         queries: count of queries in the published set, None where it is open.
         database: count of photos that are searched there, None where it is open.
 
@@ -73,8 +76,7 @@ class Protocol:
         if self.depth < 1:
             raise OptionError(f"depth must be at least 1, got {self.depth}")
         for name in self.metrics:
-            k = name.rpartition("@")[2]
-            if k.isdecimal() and int(k) > self.depth:
+            if _depth_of(name) > self.depth:
                 raise OptionError(f"the metric {name!r} looks deeper than the depth of {self.depth}")
 
     @property
@@ -87,12 +89,16 @@ class Protocol:
 
         Raises:
             DatasetError: it does not have the form.
-            OptionError: the reader is not there, or does not take the options.
+            OptionError: the reader is not there or does not take the options, or a metric looks deeper than the depth.
         """
         folder = Path(folder)
         if not folder.is_dir():
             raise DatasetError(f"there is no folder {str(folder)!r}")
         found = self._reader()(folder, **self.options)
+        if self.depth is not None and not AS_MANY.isdisjoint(self.metrics):
+            most = max(map(len, found.positives), default=0)
+            if most > self.depth:
+                raise OptionError(f"a query has {most} right photos, which is more than the depth of {self.depth}")
         return dataclasses.replace(found, protocol=self.full_name, metrics=self.metrics, depth=self.depth)
 
     def _reader(self) -> Callable[..., RetrievalSet]:
@@ -121,6 +127,14 @@ class Protocol:
             if expected is not None and expected != got:
                 told.append(f"{got:,} {what}, the published set has {expected:,}")
         return told
+
+
+def _depth_of(metric: str) -> float:
+    """Return how many ranks a metric looks at, as far as its name says."""
+    k = metric.rpartition("@")[2]
+    if k.isdecimal():
+        return int(k)
+    return {"mAP": math.inf, "mAP trapezoidal": math.inf, "N-S score": 4}.get(metric, 1)
 
 
 def protocol_names() -> list[str]:

@@ -150,8 +150,8 @@ def _comparison(dataset: str, results: Sequence[Result], notes: Mapping[tuple[st
 
 
 def _against(first: Result, other: Result) -> Against | None:
-    ours = {row["query"]: row["first_hit"] == 0 for row in first["queries"] if row["num_positives"]}
-    theirs = {row["query"]: row["first_hit"] == 0 for row in other["queries"] if row["num_positives"]}
+    ours = {row["query"]: row["first_hit"] == 0 for row in first["queries"] if row["expected"]}
+    theirs = {row["query"]: row["first_hit"] == 0 for row in other["queries"] if row["expected"]}
     common = [query for query in ours if query in theirs]
     if not common:
         return None
@@ -163,7 +163,7 @@ def _against(first: Result, other: Result) -> Against | None:
 def _curve(result: Result) -> PrecisionRecall:
     rows = [*result["queries"], *result.get("not_in_database", ())]
     answered = [row for row in rows if row["confidence"] is not None]
-    positives = sum(bool(row["num_positives"]) for row in result["queries"])
+    positives = sum(row["expected"] for row in result["queries"])
     return precision_recall([row["confidence"] for row in answered], [row["right"] for row in answered], positives)
 
 

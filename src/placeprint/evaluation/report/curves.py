@@ -32,7 +32,7 @@ def recall_figure(comparison: Comparison) -> str:
     def draw(axes: Any) -> None:
         ks = np.arange(1, MAX_RANK + 1)
         for row in comparison.measured:
-            queries = [query for query in row.result["queries"] if query["num_positives"]]
+            queries = [query for query in row.result["queries"] if query["expected"]]
             ranks = (query["first_hit"] for query in queries)
             hits = np.array([np.inf if rank is None else rank for rank in ranks], np.float64)
             axes.plot(ks, [100 * recall_at(hits, int(k)) for k in ks], label=_label(row), **_style(row))
