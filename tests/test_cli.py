@@ -148,6 +148,8 @@ def test_evaluate_writes_the_documented_json(folder: Path, tmp_path: Path) -> No
         (["evaluate", ".", "--protocol", "tokyo"], "no protocol called 'tokyo'; did you mean 'tokyo247'? Known: "),
         (["evaluate", ".", "--protocol", "roxford5k"], "has no gnd_roxford5k.pkl, nor gnd_roxford5k.mat"),
         (["evaluate", ".", "--against", "none.json"], "cannot read 'none.json' as a result"),
+        (["evaluate", ".", "--json", "."], "cannot write to '.': it is a folder; give the name of a file in it"),
+        (["evaluate", ".", "--json", "/dev/null/a.json"], "cannot write to '/dev/null/a.json': '/dev/null' is a file"),
     ],
 )
 def test_errors_are_one_line(arguments: list[str], message: str, tmp_path: Path) -> None:

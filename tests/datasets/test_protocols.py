@@ -55,6 +55,10 @@ def test_a_protocol_of_ones_own(tmp_path: Path) -> None:
         ('reader = "placeprint.nothing:read"', r"has a reader 'placeprint\.nothing:read' that is not there"),
         (reader, "lacks an option of .*: missing a required"),
         (f"{reader}\n[options]\ntolerence = 1", "has no option 'tolerence'; did you mean 'tolerance'"),
+        (
+            f"{reader}\n[options]\ndatabase = 1\nqueries = 2\ntolerance = 0",
+            r"does not take the options \{'database': 1, 'queries': 2, 'tolerance': 0\}",
+        ),
     ):
         write(tmp_path, "odd.toml", *lines, odd)
         with pytest.raises(OptionError, match=message):

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
+import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from placeprint.atlas import Atlas
 from placeprint.datasets.place_folder import read_place_folder
 from placeprint.datasets.sample_photos import rephotograph
-from placeprint.errors import OptionError
+from placeprint.errors import DatasetError, OptionError
 from placeprint.evaluation import benchmark
 from placeprint.evaluation.benchmark import Pair, finished, pairs_of, run_benchmark, run_pair
 from placeprint.evaluation.failures import worst_failures
 from placeprint.evaluation.isolation import peak_memory, run_alone
 from placeprint.evaluation.pareto import pareto_front
+from placeprint.evaluation.report.comparison import compare
 from placeprint.evaluation.retrieval import evaluate_retrieval
 from tests.conftest import PRESET, make_scene, write_photo
 
@@ -124,6 +130,37 @@ def test_a_pair_that_fails_is_a_result_with_its_error_and_is_tried_again(tmp_pat
     assert "metrics" in run_pair(Pair(preset, data), tmp_path / "out")
 
 
+def test_a_database_that_cannot_be_read_is_an_error_and_no_zero(tmp_path: Path, preset: str) -> None:
+    folder = place_folder(tmp_path / "photos")
+    for path in (folder / "database").iterdir():
+        path.write_text("no picture")
+    data = read_place_folder(folder)
+    assert "none of 6 photos can be used" in run_pair(Pair(preset, data), tmp_path / "out")["error"]
+    result = run_pair(Pair("sift-vlad", data), tmp_path / "out")  # which has a codebook to begin with
+    assert re.search("none of 6 photos of the database can be read: .*0.png: not a picture", result["error"])
+    with pytest.raises(DatasetError, match="none of 6 photos of the database can be read"):
+        evaluate_retrieval(data, "sift-vlad")
+
+
+def test_a_preset_that_cannot_be_made_is_refused_before_others_are_measured(tmp_path: Path, preset: str) -> None:
+    wrong = tmp_path / "wrong.toml"
+    wrong.write_text(Path(preset).read_text().replace("max_keypoints", "max_keypointz"))
+    with pytest.raises(OptionError, match="no parameter 'max_keypointz'"):
+        pairs_of([preset, str(wrong)], [read_place_folder(place_folder(tmp_path / "photos"))])
+
+
+def test_of_an_indexing_that_was_interrupted_time_and_memory_are_not_told(tmp_path: Path, preset: str) -> None:
+    data, output = read_place_folder(place_folder(tmp_path / "photos")), tmp_path / "out"
+    pair = Pair(preset, data)
+    cache = output / "cache" / f"{data.name}-small-{pair.atlas_key}"
+    Atlas.create(cache / "atlas", preset).add([data.root / data.database[0]])
+    for _ in range(2):
+        result = run_pair(pair, output)
+        assert result["timing"]["ms_per_photo"] is None and result["memory"]["index_bytes"] is None
+        assert compare([result])[0].rows[0].value("peak_bytes") is None
+        (output / f"{pair.name}.json").unlink()
+
+
 def test_failures_are_drawn(tmp_path: Path, preset: str) -> None:
     folder = place_folder(tmp_path / "photos")
     shutil.copy(folder / "queries" / "2.png", folder / "queries" / "1.png")  # which shows another place now
@@ -195,6 +232,17 @@ def test_work_alone_returns_fails_or_dies() -> None:
     assert run_alone(_fail).error == "ValueError: two lines"
     died = run_alone(_die)
     assert died.result is None and died.error == "the process ended with exit status 3"
+
+
+def test_work_ends_without_a_word_when_nobody_listens() -> None:
+    command = [sys.executable, "-m", "placeprint.evaluation.isolation"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdin and process.stdout and process.stderr
+        process.stdout.close()
+        pickle.dump((False, _add, (2, 3)), process.stdin)
+        process.stdin.close()
+        assert process.stderr.read() == b"noise that must not reach the pipe\n"
+        assert process.wait() == 1
 
 
 def test_memory_is_that_of_the_work_alone() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from placeprint.errors import OptionError, ShapeError
 from placeprint.evaluation.class_retrieval import average_precisions_at_r, ns_scores, r_precisions
-from placeprint.evaluation.localization import localization_errors, share_within
+from placeprint.evaluation.localization import localization_errors
 from placeprint.evaluation.measures import measure_errors
 from placeprint.evaluation.metrics import average_precisions
 from placeprint.evaluation.revisited import revisited_precisions, trapezoidal_average_precisions
@@ -102,8 +102,8 @@ def test_queries_without_positives_are_refused(measure: object) -> None:
 def test_an_unanswered_query_is_infinitely_far_off() -> None:
     errors = localization_errors(np.array([[0, 3.0], [np.nan, np.nan], [30, 40]]), np.array([[0, 0], [0, 0], [0, 0.0]]))
     assert errors.tolist() == [3, np.inf, 50]
-    assert share_within(errors, 5) == share_within(errors, 25) == 1 / 3
-    assert np.isnan(share_within(np.zeros(0), 5))
+    assert measure_errors("within_5_m", errors).value == measure_errors("within_25_m", errors).value == 1 / 3
+    assert np.isnan(measure_errors("within_5_m", np.zeros(0)).value)
     median = measure_errors("median_error_m", errors)
     assert (median.value, median.low, median.high) == (50, 3, np.inf)
     with pytest.raises(ShapeError, match="finite"):

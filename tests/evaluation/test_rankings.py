@@ -149,6 +149,7 @@ def test_the_metrics_of_an_evaluation(tmp_path: Path) -> None:
     assert metrics["auc_pr"] == pytest.approx(0.5 * 0.25)
     assert metrics["recall_at_100_precision"] == 0
     assert (metrics["median_error_m"], metrics["within_5_m"], metrics["within_25_m"]) == (5, 2 / 3, 1)
+    assert result["per_query"]["within_5_m"] == [1, 0, 1] and list(metrics)[:3] == list(dataset.metrics)
     assert [query["right"] for query in result["queries"]] == [True, False, False]
     assert result["not_in_database"][0]["query"] == "n.png"
     assert result["queries_without_positives"] == 1 and result["timing"]["ms_per_query"] == pytest.approx(2)
@@ -202,6 +203,9 @@ def test_unknown_metrics_and_sets_without_positives_are_refused(tmp_path: Path) 
     dataset, _, atlas = make(tmp_path, "a", "x", metrics=("recall@one",))
     with pytest.raises(OptionError, match="no metric called 'recall@one'; known: mAP, "):
         evaluated(atlas, dataset)
+    dataset, _, _ = make(tmp_path, "a", "x")
+    with pytest.raises(OptionError, match="turn must be a finite number of degrees, got nan"):
+        evaluate_retrieval(dataset, "sift-vlad", turn=float("nan"))
     dataset, _, _ = make(tmp_path, "a", "x", positives=[frozenset()])
     with pytest.raises(DatasetError, match="has a positive; recall cannot be measured"):
         evaluate_retrieval(dataset, "sift-vlad")

@@ -45,6 +45,7 @@ def result(method: str, hits: list[int | None], ms: float = 10.0, **more: Any) -
         "queries_without_positives": 0,
         "metrics": shares | {"mAP": 0.5},
         "intervals": {"recall@1": [0.1, 0.9]},
+        "per_query": {"recall@1": [float(hit == 0) for hit in hits], "mAP": [0.5] * len(hits)},
         "timing": {"ms_per_photo": 20.0, "ms_per_query": ms},
         "memory": {"index_bytes": 5_000_000, "search_bytes": 3_000_000},
         "bytes_per_photo": 1000.0,
@@ -132,6 +133,47 @@ def test_methods_are_compared_with_the_first_on_the_same_queries() -> None:
     assert quicker.against.difference == pytest.approx(-1 / 8)
     assert [row.on_time_front for row in comparison.rows] == [True, None, False, True]
     assert "first has the best recall@1, 87.5 %" in comparison.summary
+
+
+def test_methods_are_compared_in_the_metric_of_their_protocol() -> None:
+    scores = {"first": [4.0, 3.0, 4.0], "second": [4.0, 2.0, 1.0]}
+    results = [
+        result(
+            name,
+            [0, 1, 0],
+            metrics={"N-S score": sum(found) / 3, "mAP": 0.5, "mAP hard": 0.25, "auc_pr": 0.1},
+            intervals={"N-S score": [1.0, 4.0]},
+            per_query={"N-S score": found, "mAP": [0.5] * 3},
+        )
+        for name, found in scores.items()
+    ]
+    (comparison,) = compare(results)
+    assert comparison.summary.startswith("first has the best N-S score, 3.67")
+    against = comparison.rows[1].against
+    assert against is not None and against.difference == pytest.approx(-4 / 3)
+    # by hand: of the signs of (1, 3), two of four are as far off
+    assert against.p_value == pytest.approx(1 / 2, abs=0.03)
+    table = markdown_report(results)
+    assert "| method | N-S score | mAP | mAP hard | PR area | N-S score against the first | p |" in table
+    assert "| second | 2.33 (1.00-4.00) | 50.0 | 25.0 |" in table
+    cells = read(html_report(results)).cells
+    assert [value for name, value in cells if name == "mAP hard"] == ["0.25", "0.25"]
+
+
+def test_what_was_not_read_and_is_not_in_the_database_is_told() -> None:
+    row = {"query": "not/n.png", "confidence": 0.9, "ranking": ["database/1.png"], "scores": [0.9], "right": False}
+    found = result("first", [0, None], not_in_database=[row], skipped_photos=2, failed_queries=1)
+    found["queries"][1] |= {"ranking": [], "scores": [], "ranked_right": [], "confidence": None, "error": "no picture"}
+    counts = "2 queries and 1 that are not in the database, 0 without a right photo; protocol place-folder-1."
+    assert f"{counts} Could not be read: 2 of the photos and 1 of the queries." in markdown_report([found])
+    page = html_report([found])
+    assert counts in page and "could not be read: no picture" in page
+    assert "not/n.png" in page and "not in the database: any answer is wrong" in page
+
+
+def test_methods_at_one_point_have_one_label() -> None:
+    page = html_report([result("first", [0, 0]), result("same", [0, 0]), result("dearer", [0, 0], ms=90.0)])
+    assert len(re.findall(r">1, 2<", page)) == 1 and ">1, 2, 3<" in page, "time parts the third, size does not"
 
 
 def test_explanations_stand_beside_their_method() -> None:

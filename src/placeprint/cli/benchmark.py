@@ -150,9 +150,13 @@ def _outcome(result: dict[str, Any]) -> str:
     """Return one line on a result: its first metric, or its error."""
     if "error" in result:
         return str(result["error"])
+    from placeprint.evaluation.measures import in_words
+
     name, value = next(iter(result["metrics"].items()))
-    low, high = result["intervals"][name]
-    return f"{name} {100 * value:.1f} % ({100 * low:.0f}-{100 * high:.0f})"
+    low, high = (in_words(name, end) for end in result["intervals"][name])
+    lost = [(result["skipped_photos"], "photos"), (result["failed_queries"], "queries")]
+    words = " and ".join(f"{count} of the {what}" for count, what in lost if count)
+    return f"{name} {in_words(name, value, unit=True)} ({low} to {high})" + (f"; not read: {words}" if words else "")
 
 
 COLUMNS = {

@@ -76,6 +76,7 @@ def check(
     typer.echo(
         f"{report.protocol}: {report.queries:,} queries, {report.database:,} database photos; "
         f"{report.positives:.1f} right photos a query, {report.without_positives:,} queries without one"
+        + (f"; {report.not_in_database:,} more queries that are not in the database" if report.not_in_database else "")
     )
     for difference in report.differences:
         typer.echo(f"differs: {difference}")
@@ -84,7 +85,10 @@ def check(
             typer.echo(f"{what}: {path}")
         if len(paths) > SHOWN:
             typer.echo(f"{what}: {len(paths) - SHOWN:,} more")
-    typer.echo(f"{report.read} photos were read; the copy is {'whole' if report.whole else 'not as published'}")
+    typer.echo(
+        f"{report.read} photos were tried, {len(report.broken)} of them cannot be read; "
+        f"the copy is {'whole' if report.whole else 'not as it should be'}"
+    )
     if not report.whole:
         raise typer.Exit(1)
 

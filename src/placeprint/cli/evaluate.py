@@ -24,7 +24,7 @@ def evaluate(
     protocol: Annotated[
         str | None,
         typer.Option(
-            help="Name of a protocol, see placeprint datasets, or the path of a TOML file [default: place-folder].",
+            help="Name of a protocol, see placeprint datasets, or the path of a TOML file, by default place-folder.",
             show_default=False,
         ),
     ] = None,
@@ -35,7 +35,7 @@ def evaluate(
     ] = "own",
     by: Annotated[
         str | None,
-        typer.Option(help="descriptor, votes or asmk [default: what the preset says].", show_default=False),
+        typer.Option(help="descriptor, votes or asmk, by default what the preset says.", show_default=False),
     ] = None,
     turn: Annotated[float, typer.Option(help="Turn the queries by so many degrees, counter-clockwise.")] = 0.0,
     json: Annotated[
@@ -51,8 +51,10 @@ def evaluate(
     from placeprint.datasets.protocols import read_retrieval_set
     from placeprint.evaluation.comparison import check_comparable, compare, read_result
     from placeprint.evaluation.retrieval import evaluate_retrieval
-    from placeprint.store.files import write_atomically
+    from placeprint.store.files import check_writable, write_atomically
 
+    if json is not None:
+        check_writable(json)
     earlier = None if against is None else read_result(against)
     dataset = read_retrieval_set(protocol, folder)
     if earlier is not None:
@@ -79,11 +81,13 @@ def evaluate(
 def _print_result(result: Mapping[str, Any]) -> None:
     from rich.table import Table
 
+    from placeprint.evaluation.measures import in_words
+
     title = f"{result['preset']} on {result['dataset']}, {result['protocol']}"
     table = Table("measure", "value", "95 % interval", title=title, title_justify="left")
     for name, value in result["metrics"].items():
-        low, high = (_in_words(name, each) for each in result["intervals"][name])
-        table.add_row(name, _in_words(name, value, unit=True), f"{low} - {high}")
+        low, high = (in_words(name, each) for each in result["intervals"][name])
+        table.add_row(name, in_words(name, value, unit=True), f"{low} to {high}")
     timing = result["timing"]
     table.add_row("index", f"{timing['ms_per_photo']:.0f} ms a photo", "")
     if timing["ms_per_query"] is not None:
@@ -92,6 +96,10 @@ def _print_result(result: Mapping[str, Any]) -> None:
     if result["peak_memory_mb"] is not None:
         table.add_row("memory", f"{size_in_words(1e6 * result['peak_memory_mb'])} at most", "")
     table.add_row("queries", f"{len(result['queries'])}, {result['queries_without_positives']} without positives", "")
+    if result["not_in_database"]:
+        table.add_row("", f"{len(result['not_in_database'])} not in the database", "")
+    if result["failed_queries"]:
+        table.add_row("", f"{result['failed_queries']} could not be read", "")
     table.add_row("database", f"{result['database_photos']} photos, {result['skipped_photos']} skipped", "")
     console().print(table, highlight=False)
 
@@ -99,25 +107,11 @@ def _print_result(result: Mapping[str, Any]) -> None:
 def _print_differences(differences: Mapping[str, Difference], earlier: Mapping[str, Any]) -> None:
     from rich.table import Table
 
-    title = f"difference from {earlier['preset']}, verify {earlier['options']['verify']}"
+    from placeprint.evaluation.measures import in_words
+
+    title = f"difference from {earlier['preset']}, verify {earlier['options']['verify']}; of shares in points"
     table = Table("measure", "difference", "95 % interval", "p", "test", title=title, title_justify="left")
     for name, each in differences.items():
-        ends = f"{_in_words(name, each.low)} - {_in_words(name, each.high)}"
-        table.add_row(name, _in_words(name, each.difference, unit=True), ends, f"{each.p:.2g}", each.test)
+        difference, low, high = (in_words(name, value) for value in (each.difference, each.low, each.high))
+        table.add_row(name, difference, f"{low} to {high}", f"{each.p:.2g}", each.test)
     console().print(table, highlight=False)
-
-
-def _in_words(name: str, value: float | None, *, unit: bool = False) -> str:
-    """Return the value of a metric: meters, a score from 0 to 4, or a share in percent.
-
-    Example:
-        >>> _in_words("recall@1", 0.5), _in_words("median_error_m", 3.21, unit=True), _in_words("N-S score", 3.5)
-        ('50.0', '3.2 m', '3.50')
-    """
-    if value is None:
-        return "none"
-    if name == "median_error_m":
-        return f"{value:.1f} m" if unit else f"{value:.1f}"
-    if name == "N-S score":
-        return f"{value:.2f}"
-    return f"{100 * value:.1f} %" if unit else f"{100 * value:.1f}"

@@ -19,13 +19,13 @@ def index(
     preset: Annotated[
         str | None,
         typer.Option(
-            help="How photos are described, fixed when the atlas is made [default: xfeat-vlad].",
+            help="How photos are described, fixed when the atlas is made, by default xfeat-vlad.",
             show_default=False,
         ),
     ] = None,
     workers: Annotated[
         int | None,
-        typer.Option(min=1, help="Photos described at once [default: one a core].", show_default=False),
+        typer.Option(min=1, help="Photos described at once, by default one a core.", show_default=False),
     ] = None,
 ) -> None:
     """Add photos to an atlas. Run it again: only new and changed photos are read."""

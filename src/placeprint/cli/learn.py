@@ -18,7 +18,7 @@ def learn(
     power: Annotated[float, typer.Option(min=0, max=1, help="Of the whitening: 0.5 full, 0 plain PCA.")] = 0.5,
     sample: Annotated[int, typer.Option(min=1, help="Photos learnt from at most, spread over all.")] = 4000,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Photos described at once [default: one a core].", show_default=False)
+        int | None, typer.Option(min=1, help="Photos described at once, by default one a core.", show_default=False)
     ] = None,
 ) -> None:
     """Learn a codebook, and perhaps whitening, once for many atlases; the result is a preset."""

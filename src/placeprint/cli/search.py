@@ -25,7 +25,7 @@ def search(
     verify: Annotated[int, typer.Option(min=0, help="Candidates verified by geometry; 0 for none.")] = 50,
     by: Annotated[
         str | None,
-        typer.Option(help="descriptor, votes or asmk [default: what the preset says].", show_default=False),
+        typer.Option(help="descriptor, votes or asmk, by default what the preset says.", show_default=False),
     ] = None,
     turns: Annotated[bool, typer.Option(help="Look for turned photos when nothing is confirmed upright.")] = True,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,

@@ -28,7 +28,7 @@ def train(
     maps: Annotated[
         Path | None,
         typer.Option(
-            help="Folder of cached maps, to share them between runs [default: in the run].", show_default=False
+            help="Folder of cached maps, to share them between runs, by default in the run.", show_default=False
         ),
     ] = None,
 ) -> None:

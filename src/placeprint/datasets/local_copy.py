@@ -17,7 +17,8 @@ class CopyReport:
 
     Args:
         protocol: name and version.
-        queries: count, those that are not in the database included.
+        queries: count, without those that are not in the database.
+        not_in_database: count of these.
         database: count of photos that are searched in.
         positives: mean count of right photos of the queries that have one.
         without_positives: queries without one.
@@ -29,6 +30,7 @@ class CopyReport:
 
     protocol: str
     queries: int
+    not_in_database: int
     database: int
     positives: float
     without_positives: int
@@ -67,7 +69,8 @@ def check_copy(protocol: str, folder: Path | str, *, sample: int = 50) -> CopyRe
     answerable = [count for count in counts if count]
     return CopyReport(
         chosen.full_name,
-        len(dataset.queries) + len(dataset.not_in_database),
+        len(dataset.queries),
+        len(dataset.not_in_database),
         len(dataset.database),
         sum(answerable) / max(len(answerable), 1),
         len(counts) - len(answerable),

@@ -9,14 +9,15 @@
 A pair is known by the fingerprints of preset, code, photos and rules. Its atlas is made once and serves every number of
 candidates verified; an interrupted run goes on where it was, a finished pair is not repeated, and one whose preset,
 code or photos have changed is measured anew. Indexing and searching each run in a process of their own, so that the
-peak memory is theirs alone. A pair that fails becomes a result with its error, and is tried again by the next run.
+peak memory is theirs alone; of an indexing that was interrupted time and memory are not known. A pair that fails
+becomes a result with its error, and is tried again by the next run.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ import numpy as np
 
 from placeprint.atlas import Atlas
 from placeprint.datasets.retrieval_set import Judgment, PathSets, RetrievalSet
+from placeprint.describe import Describer, component
 from placeprint.errors import OptionError
 from placeprint.evaluation.failures import draw_failures
 from placeprint.evaluation.fingerprints import (
@@ -39,7 +41,7 @@ from placeprint.evaluation.isolation import Outcome, peak_memory, run_alone
 from placeprint.evaluation.metrics import first_hits
 from placeprint.evaluation.provenance import commit, made_by
 from placeprint.evaluation.rankings import num_searches, rank_queries
-from placeprint.evaluation.retrieval import Row, measure
+from placeprint.evaluation.retrieval import Row, check_photos, measure
 from placeprint.presets import load_preset
 from placeprint.store.files import write_atomically
 
@@ -97,9 +99,16 @@ def pairs_of(presets: Iterable[str], datasets: Iterable[RetrievalSet], verify: I
     """Return every preset with every dataset and count of verified candidates.
 
     Raises:
-        OptionError: a preset is unknown, or two pairs have the same name.
+        OptionError: a preset is unknown or cannot be made, or two pairs have the same name.
+        PackageError: a preset needs a package that is not installed.
+        WeightsError: a preset's weights are not installed.
     """
     numbers, presets = list(dict.fromkeys(verify)), list(presets)
+    for preset in presets:  # one that cannot be made is told now, not after hours of others
+        tables = load_preset(preset).components
+        Describer(tables)
+        component(tables, "index")
+        component(tables, "verifier")
     pairs = [Pair(preset, data, number) for data in datasets for preset in presets for number in numbers]
     names = [pair.name for pair in pairs]
     twice = sorted({name for name in names if names.count(name) > 1})
@@ -169,8 +178,9 @@ def _indexed(pair: Pair, cache: Path, progress: Progress) -> Outcome[Result]:
     except (OSError, ValueError):
         outcome = run_alone(index_pair, pair, cache, progress=progress)
     if outcome.result is not None:
-        data = outcome.result | {"peak_bytes": outcome.peak_bytes}
-        write_atomically(notes, (json.dumps(data) + "\n").encode())
+        peak = None if outcome.result["ms_per_photo"] is None else outcome.peak_bytes
+        write_atomically(notes, (json.dumps(outcome.result | {"peak_bytes": peak}) + "\n").encode())
+        return replace(outcome, peak_bytes=peak)
     return outcome
 
 
@@ -178,14 +188,19 @@ def index_pair(pair: Pair, cache: Path, progress: Progress | None = None) -> Res
     """Make the atlas of a pair, or go on with it; runs in a process of its own.
 
     Returns:
-        Milliseconds a photo of those described now (None when none was), bytes a photo, values of a descriptor, and
-        the count of photos skipped.
+        Milliseconds a photo (None where an interrupted run had begun), bytes a photo, values of a descriptor, and the
+        count of photos skipped.
+
+    Raises:
+        DatasetError: no photo can be read.
     """
     atlas = Atlas.open_or_create(cache / "atlas", pair.preset)
+    began = len(atlas) > 0
     report = atlas.add([pair.dataset.root / path for path in pair.dataset.database], progress=progress)
+    check_photos(atlas, report)
     told = atlas.info()
     return {
-        "ms_per_photo": 1000 * report.seconds / report.added if report.added else None,
+        "ms_per_photo": None if began else 1000 * report.seconds / report.added,
         "bytes_per_photo": told.num_bytes / max(told.num_photos, 1),
         "dim": told.dim,
         "codebook": told.codebook,

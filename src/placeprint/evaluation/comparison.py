@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from placeprint.errors import DatasetError, OptionError
 from placeprint.evaluation.paired import mcnemar, paired_bootstrap, permutation_test
@@ -95,13 +96,14 @@ def compare(result: Mapping[str, Any], earlier: Mapping[str, Any]) -> dict[str, 
             pairs = [(a, others[place]) for a, place in zip(values, order, strict=True)]
             known = [pair for pair in pairs if None not in pair]
             if known:
-                found[name] = _difference(np.array(known, np.float64))
+                found[name] = difference_of(np.array(known, np.float64))
     if not found:
         raise DatasetError("the two results have no metric by query in common")
     return found
 
 
-def _difference(pairs: np.ndarray[tuple[int, int], np.dtype[np.float64]]) -> Difference:
+def difference_of(pairs: NDArray[np.float64]) -> Difference:
+    """Return how much the first values of ``(n, 2)`` pairs are greater than the second, and whether by chance."""
     difference, low, high = paired_bootstrap(pairs[:, 0], pairs[:, 1])
     if np.isin(pairs, (0.0, 1.0)).all():
         p, test = mcnemar(pairs[:, 0] > 0, pairs[:, 1] > 0), "McNemar, exact"

@@ -118,7 +118,10 @@ def _work() -> None:
         sys.exit(130)  # the parent was interrupted, too, and says so
     except Exception as error:
         words = " ".join(str(error).split())
-        tell(Outcome(None, f"{type(error).__name__}: {words}", peak_memory()))
+        try:
+            tell(Outcome(None, f"{type(error).__name__}: {words}", peak_memory()))
+        except BrokenPipeError:
+            os._exit(1)  # the parent is gone, and nobody asks any more
 
 
 if __name__ == "__main__":

@@ -34,13 +34,3 @@ def localization_errors(found: Values, truth: Values) -> Values:
         raise ShapeError(f"positions must be (n, 2) twice, those of queries finite, got {found.shape}, {truth.shape}")
     errors = np.hypot(*(found - truth).T)
     return np.where(np.isnan(errors), np.inf, errors)
-
-
-def share_within(errors: Values, meters: float) -> float:
-    """Return the share of errors of at most so many meters, NaN without queries.
-
-    Example:
-        >>> share_within(np.array([4.0, 25.0, np.inf]), 25)
-        0.6666666666666666
-    """
-    return float(np.mean(errors <= meters)) if len(errors) else float("nan")

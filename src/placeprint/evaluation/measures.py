@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence, Set
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -27,7 +26,6 @@ from numpy.typing import NDArray
 
 from placeprint.errors import OptionError
 from placeprint.evaluation.class_retrieval import average_precisions_at_r, ns_scores, r_precisions
-from placeprint.evaluation.localization import share_within
 from placeprint.evaluation.metrics import average_precisions, bootstrap_interval, first_hits
 from placeprint.evaluation.precision_recall import precision_recall
 from placeprint.evaluation.revisited import revisited_precisions, trapezoidal_average_precisions
@@ -66,6 +64,22 @@ class Measured(NamedTuple):
     low: float
     high: float
     per_query: Values | None = None
+
+
+def in_words(name: str, value: float | None, *, unit: bool = False) -> str:
+    """Return the value of a metric, or a difference of two: meters, a score from 0 to 4, or a share in percent.
+
+    Example:
+        >>> in_words("recall@1", 0.5), in_words("median_error_m", 3.21, unit=True), in_words("N-S score", 3.5)
+        ('50.0', '3.2 m', '3.50')
+    """
+    if value is None:
+        return "none"
+    if name == "median_error_m":
+        return f"{value:.1f} m" if unit else f"{value:.1f}"
+    if name == "N-S score":
+        return f"{value:.2f}"
+    return f"{100 * value:.1f} %" if unit else f"{100 * value:.1f}"
 
 
 def ranking_metric(name: str) -> Callable[[Rankings, Positives], Values]:
@@ -121,11 +135,10 @@ def measure_best(name: str, confidences: Values, right: NDArray[np.bool_], answe
 
 
 def measure_errors(name: str, errors: Values) -> Measured:
-    """Measure the errors in meters of all queries by `localization`; name is one of `LOCATED`."""
+    """Measure the errors in meters of all queries, of `localization`; name is one of `LOCATED`."""
     if name == "median_error_m":
         return Measured(_median(errors), *bootstrap_interval(errors, _median))
-    share = partial(share_within, meters=float(name.split("_")[1]))
-    return Measured(share(errors), *bootstrap_interval(errors, share))
+    return _mean((errors <= float(name.split("_")[1])).astype(np.float64))
 
 
 def _mean(values: Values) -> Measured:

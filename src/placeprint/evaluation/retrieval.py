@@ -15,6 +15,7 @@ it is known where the photos were taken.
 
 from __future__ import annotations
 
+import math
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -24,6 +25,8 @@ from typing import Any
 import numpy as np
 
 from placeprint.atlas import Atlas
+from placeprint.atlas_reports import AddReport
+from placeprint.datasets.labeled_photos import first_few
 from placeprint.datasets.retrieval_set import RetrievalSet
 from placeprint.errors import DatasetError, OptionError, ShapeError
 from placeprint.evaluation.isolation import peak_memory
@@ -71,10 +74,13 @@ def evaluate_retrieval(
         progress: called with photos done, database and queries, and their count.
 
     Raises:
-        OptionError: ``codebook`` is none of them, the preset ships none, or a metric of the set is unknown.
-        DatasetError: no query has a positive.
+        OptionError: ``codebook`` is none of them, the preset ships none, the turn is not finite, or a metric of the set
+            is unknown.
+        DatasetError: no query has a positive, or no photo of the database can be read.
     """
     _check(dataset)
+    if not math.isfinite(turn):
+        raise OptionError(f"turn must be a finite number of degrees, got {turn}")
     codebook, way = _codebook(preset, codebook), by or default_way(load_preset(preset).components)
     count = len(dataset.database)
     total = count + num_searches(dataset)
@@ -86,6 +92,7 @@ def evaluate_retrieval(
             progress=lambda done, _: notify(done, total),
             learn=codebook == "own",
         )
+        check_photos(atlas, report)
         if codebook == "adapted":
             atlas.refit(adapt=True)
         atlas.prepare(way)
@@ -109,6 +116,17 @@ def evaluate_retrieval(
         "skipped_photos": len(report.skipped),
         "made_by": made_by(),
     }
+
+
+def check_photos(atlas: Atlas, report: AddReport) -> None:
+    """Check that there is something to search in, after photos were added.
+
+    Raises:
+        DatasetError: no photo of the database can be read.
+    """
+    if not len(atlas):
+        words = first_few([f"{path}: {reason}" for path, reason in report.skipped])
+        raise DatasetError(f"none of {len(report.skipped)} photos of the database can be read: {words}")
 
 
 def measure(dataset: RetrievalSet, rows: Sequence[Row]) -> dict[str, Any]:
@@ -170,7 +188,7 @@ def _codebook(preset: str, codebook: str) -> str:
 def _measure(
     dataset: RetrievalSet, ranked: Sequence[Sequence[Row]], absent: Sequence[Row]
 ) -> tuple[dict[str, Measured], dict[str, list[float | None]]]:
-    """Return the metrics by name, and the values of each query where a metric is their mean."""
+    """Return the metrics by name, the protocol's first, and the values of each query where a metric is their mean."""
     measured: dict[str, Measured] = {}
     per_query: dict[str, list[float | None]] = {}
     for level, (judgment, queries) in enumerate(zip(dataset.judgments, ranked, strict=True)):
@@ -185,8 +203,12 @@ def _measure(
             measured[name] = found = measure_rankings(metric, rankings, positives)
             values = dict(zip(kept, [] if found.per_query is None else found.per_query.tolist(), strict=True))
             per_query[name] = [values.get(place) for place in range(len(queries))]
-    measured |= _measure_best(dataset, ranked[0], absent)
-    return measured, per_query
+    for name, found in _measure_best(dataset, ranked[0], absent).items():
+        measured[name] = found
+        if found.per_query is not None:
+            per_query[name] = found.per_query.tolist()
+    first = [name for name in dataset.metrics if name in measured]
+    return {name: measured[name] for name in dict.fromkeys((*first, *measured))}, per_query
 
 
 def _measure_best(dataset: RetrievalSet, queries: Sequence[Row], absent: Sequence[Row]) -> dict[str, Measured]:

@@ -36,6 +36,20 @@ def write_atomically(path: Path, data: bytes) -> None:
                 temporary.unlink(missing_ok=True)
 
 
+def check_writable(path: Path) -> None:
+    """Check, before work is done for it, that a file can be written.
+
+    Raises:
+        AtlasWriteError: the path is a folder, or a folder of it is a file or may not be written.
+    """
+    if path.is_dir():
+        raise AtlasWriteError(f"cannot write to {os.fspath(path)!r}: it is a folder; give the name of a file in it")
+    above = next(each for each in (*path.absolute().parents,) if each.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK):
+        why = "the folder is read-only" if above.is_dir() else f"{os.fspath(above)!r} is a file"
+        raise AtlasWriteError(f"cannot write to {os.fspath(path)!r}: {why}")
+
+
 def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
     """Write an ``.npz`` whole; raises as `write_atomically`."""
     buffer = io.BytesIO()

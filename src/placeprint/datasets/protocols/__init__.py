@@ -94,7 +94,11 @@ class Protocol:
         folder = Path(folder)
         if not folder.is_dir():
             raise DatasetError(f"there is no folder {str(folder)!r}")
-        found = self._reader()(folder, **self.options)
+        reader = self._reader()
+        try:
+            found = reader(folder, **self.options)
+        except TypeError as error:  # a file may give a text for a number
+            raise OptionError(f"{self.reader!r} does not take the options {dict(self.options)}: {error}") from error
         if self.depth is not None and not AS_MANY.isdisjoint(self.metrics):
             most = max(map(len, found.positives), default=0)
             if most > self.depth:

@@ -1,8 +1,9 @@
 """Methods beside each other on the same queries: what a table says of each, and which are not beaten.
 
-Every method is compared with the first one of its photos, query by query: the difference of recall@1 with the interval
-of a paired bootstrap, and the p-value of McNemar's exact test (`placeprint.evaluation.paired`). Queries that only one
-of the two has measured are left out. The Pareto front is over milliseconds a query, and over bytes a photo.
+Every method is compared with the first one of its photos, query by query, in one metric: the protocol's first that is
+a mean over queries, mostly recall@1. Its difference has the interval of a paired bootstrap and the p-value of a paired
+test (`placeprint.evaluation.comparison`). Queries that only one of the two has measured are left out. The Pareto front
+is over milliseconds a query, and over bytes a photo.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from placeprint.evaluation.paired import mcnemar, paired_bootstrap
+from placeprint.evaluation.comparison import difference_of
+from placeprint.evaluation.measures import in_words
 from placeprint.evaluation.pareto import pareto_front
 from placeprint.evaluation.precision_recall import PrecisionRecall, precision_recall
 
@@ -27,9 +29,9 @@ class Against:
     """One method against the first.
 
     Args:
-        difference: of recall@1, this one minus the first.
+        difference: of the metric, this one minus the first.
         interval: 95 % of the difference.
-        p_value: of McNemar's exact test.
+        p_value: of the paired test.
         queries: compared.
     """
 
@@ -57,8 +59,9 @@ class Row:
         error: why there are no numbers, or None.
         against: comparison with the first method; None for the first itself and where no query is common.
         precision_recall: over the queries' first answers; None with an error.
-        on_time_front: no other method is as quick a query and as good; None where the time is not known.
-        on_size_front: no other method takes as few bytes a photo and is as good; None where they are not known.
+        on_time_front: no other method is at least as quick a query and as good, and better in one of both; None where
+            the time is not known.
+        on_size_front: the same of bytes a photo.
         note: an explanation that stands beside the row.
     """
 
@@ -77,7 +80,8 @@ class Row:
         if self.error is not None:
             return None
         if name == "peak_bytes":
-            return max((peak for peak in self.result.get("memory", {}).values() if peak is not None), default=None)
+            peaks = list(self.result.get("memory", {}).values())
+            return max(peaks) if peaks and None not in peaks else None
         for part in (self.result["metrics"], self.result["timing"], self.result):
             if part.get(name) is not None:
                 return float(part[name])
@@ -91,10 +95,12 @@ class Comparison:
     Args:
         dataset: name.
         rows: in the order of the results.
+        metric: that they are compared in; empty where none could be measured.
     """
 
     dataset: str
     rows: tuple[Row, ...]
+    metric: str
 
     @property
     def measured(self) -> tuple[Row, ...]:
@@ -107,15 +113,14 @@ class Comparison:
         if not self.measured:
             return "No method could be measured."
         first = self.measured[0]
-        best = max(self.measured, key=lambda row: row.value("recall@1") or 0.0)
-        score = 100 * (best.value("recall@1") or 0.0)
+        best = max(self.measured, key=lambda row: row.value(self.metric) or 0.0)
+        score, own = (in_words(self.metric, row.value(self.metric), unit=True) for row in (best, first))
         if best.method == first.method:
             near = [row for row in self.measured[1:] if row.against and row.against.words == "no difference shown"]
             rest = f"; for {len(near)} of the {len(self.measured) - 1} others the test shows no difference"
-            return f"{first.method} has the best recall@1, {score:.1f} %{rest if len(self.measured) > 1 else ''}."
+            return f"{first.method} has the best {self.metric}, {score}{rest if len(self.measured) > 1 else ''}."
         tested = f" (p = {best.against.p_value:.2g}: {best.against.words})" if best.against else ""
-        own = 100 * (first.value("recall@1") or 0.0)
-        return f"{best.method} has the best recall@1, {score:.1f} %{tested}; {first.method} has {own:.1f} %."
+        return f"{best.method} has the best {self.metric}, {score}{tested}; {first.method} has {own}."
 
 
 def compare(results: Sequence[Result], notes: Mapping[tuple[str, str], str] | None = None) -> list[Comparison]:
@@ -131,6 +136,7 @@ def compare(results: Sequence[Result], notes: Mapping[tuple[str, str], str] | No
 
 def _comparison(dataset: str, results: Sequence[Result], notes: Mapping[tuple[str, str], str]) -> Comparison:
     first = next((result for result in results if "error" not in result), None)
+    metric = "" if first is None else next(name for name in first["metrics"] if name in first["per_query"])
     rows = []
     for number, result in enumerate(results, start=1):
         method = str(result["method"])
@@ -138,26 +144,26 @@ def _comparison(dataset: str, results: Sequence[Result], notes: Mapping[tuple[st
         if row.error is None:
             row = replace(
                 row,
-                against=None if first is None or result is first else _against(first, result),
+                against=None if first is None or result is first else _against(first, result, metric),
                 precision_recall=_curve(result),
             )
         rows.append(row)
-    times, sizes = _front(rows, "ms_per_query"), _front(rows, "bytes_per_photo")
-    return Comparison(
-        dataset,
-        tuple(replace(row, on_time_front=times.get(row.number), on_size_front=sizes.get(row.number)) for row in rows),
+    times, sizes = _front(rows, "ms_per_query", metric), _front(rows, "bytes_per_photo", metric)
+    fronts = (replace(row, on_time_front=times.get(row.number), on_size_front=sizes.get(row.number)) for row in rows)
+    return Comparison(dataset, tuple(fronts), metric)
+
+
+def _against(first: Result, other: Result, metric: str) -> Against | None:
+    ours, theirs = (
+        dict(zip((row["query"] for row in result["queries"]), result["per_query"].get(metric, ()), strict=False))
+        for result in (first, other)
     )
-
-
-def _against(first: Result, other: Result) -> Against | None:
-    ours = {row["query"]: row["first_hit"] == 0 for row in first["queries"] if row["expected"]}
-    theirs = {row["query"]: row["first_hit"] == 0 for row in other["queries"] if row["expected"]}
-    common = [query for query in ours if query in theirs]
-    if not common:
+    pairs = [(theirs.get(query), value) for query, value in ours.items()]
+    known = [pair for pair in pairs if None not in pair]
+    if not known:
         return None
-    a, b = np.array([theirs[query] for query in common]), np.array([ours[query] for query in common])
-    difference, low, high = paired_bootstrap(a.astype(np.float64), b.astype(np.float64))
-    return Against(difference, (low, high), mcnemar(a, b), len(common))
+    found = difference_of(np.array(known, np.float64))
+    return Against(found.difference, (found.low, found.high), found.p, found.queries)
 
 
 def _curve(result: Result) -> PrecisionRecall:
@@ -167,9 +173,9 @@ def _curve(result: Result) -> PrecisionRecall:
     return precision_recall([row["confidence"] for row in answered], [row["right"] for row in answered], positives)
 
 
-def _front(rows: Sequence[Row], cost: str) -> dict[int, bool]:
+def _front(rows: Sequence[Row], cost: str, metric: str) -> dict[int, bool]:
     """Return by number whether a row is on the front, for those whose cost is known."""
-    known = [(row.number, row.value(cost), row.value("recall@1")) for row in rows]
-    kept = [(number, price, recall) for number, price, recall in known if price is not None and recall is not None]
-    front = pareto_front([price for _, price, _ in kept], [recall for _, _, recall in kept])
+    known = [(row.number, row.value(cost), row.value(metric)) for row in rows]
+    kept = [(number, price, value) for number, price, value in known if price is not None and value is not None]
+    front = pareto_front([price for _, price, _ in kept], [value for _, _, value in kept])
     return {number: on_it for (number, _, _), on_it in zip(kept, front, strict=True)}

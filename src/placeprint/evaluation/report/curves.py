@@ -19,6 +19,8 @@ COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#5D
 DASHES = ("-", "--", ":", "-.")
 MARKS = ("o", "s", "^", "D")
 MAX_RANK = 20
+LABEL = 0.025, 0.03
+"""Share of a figure that a label takes, across and up."""
 SIZE = (5.6, 3.9)
 """Inches."""
 COLUMNS, LINE = 2, 0.18
@@ -56,7 +58,9 @@ def precision_recall_figure(comparison: Comparison) -> str:
 
 
 def trade_figure(comparison: Comparison, cost: str, label: str, factor: float = 1.0) -> str:
-    """Return recall@1 against a cost, with the Pareto front; empty where no method tells its cost.
+    """Return the metric against a cost, with the Pareto front; empty where no method tells its cost.
+
+    Methods at one point have one label.
 
     Args:
         comparison: of the methods.
@@ -64,34 +68,54 @@ def trade_figure(comparison: Comparison, cost: str, label: str, factor: float = 
         label: of the axis.
         factor: what costs are multiplied by.
     """
-    found = [(row, row.value(cost), row.value("recall@1")) for row in comparison.measured]
-    points = [(row, factor * price, 100 * recall) for row, price, recall in found if price and recall is not None]
+    metric = comparison.metric
+    scale, unit = (1, "") if metric == "N-S score" else (100, ", %")
+    found = [(row, row.value(cost), row.value(metric)) for row in comparison.measured]
+    points = [(row, factor * price, scale * value) for row, price, value in found if price and value is not None]
     if not points:
         return ""
 
     def draw(axes: Any) -> None:
         from placeprint.evaluation.pareto import pareto_front
 
-        on_front = pareto_front([price for _, price, _ in points], [recall for _, _, recall in points])
-        front = sorted((price, recall) for (_, price, recall), on_it in zip(points, on_front, strict=True) if on_it)
+        on_front = pareto_front([price for _, price, _ in points], [value for _, _, value in points])
+        front = sorted((price, value) for (_, price, value), on_it in zip(points, on_front, strict=True) if on_it)
         axes.step(*zip(*front, strict=True), where="post", color="#9AA0A6", linewidth=1, zorder=1)
-        for row, price, recall in points:
-            style = _style(row)
-            axes.scatter([price], [recall], s=46, color=style["color"], marker=style["marker"], zorder=2)
-            axes.annotate(str(row.number), (price, recall), (5, 4), textcoords="offset points", fontsize=9)
-        axes.set(xlabel=label, ylabel="recall@1, %", xscale="log")
-        _plain_ticks(axes, [price for _, price, _ in points])
+        axes.set(xlabel=label, ylabel=f"{metric}{unit}", xscale="log")
         axes.margins(0.08, 0.1)
+        for row, price, value in points:
+            style = _style(row)
+            axes.scatter([price], [value], s=46, color=style["color"], marker=style["marker"], zorder=2)
+        _plain_ticks(axes, [price for _, price, _ in points])
+        for numbers, place in _together(axes, [(row.number, price, value) for row, price, value in points]):
+            axes.annotate(", ".join(map(str, numbers)), place, (5, 4), textcoords="offset points", fontsize=9)
 
     return _figure(draw)
 
 
+def _together(axes: Any, points: Sequence[tuple[int, float, float]]) -> list[tuple[list[int], tuple[float, float]]]:
+    """Return the numbers of methods whose labels would lie on each other, and where the first of them is."""
+    found: list[tuple[list[int], tuple[float, float]]] = []
+    size = axes.figure.bbox
+    for number, price, value in points:
+        x, y = axes.transData.transform((price, value))
+        for numbers, place in found:
+            other = axes.transData.transform(place)
+            if abs(x - other[0]) < LABEL[0] * size.width and abs(y - other[1]) < LABEL[1] * size.height:
+                numbers.append(number)
+                break
+        else:
+            found.append(([number], (price, value)))
+    return found
+
+
 def _plain_ticks(axes: Any, prices: Sequence[float]) -> None:
     """Label a logarithmic axis by plain numbers, few enough to be read."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-    wide = max(prices) > 30 * min(prices)
-    axes.xaxis.set_major_locator(LogLocator(subs=(1,) if wide else (1, 2, 5)))
+    ratio = max(prices) / min(prices)
+    locator = LogLocator(subs=(1,) if ratio > 30 else (1, 2, 5)) if ratio > 5 else MaxNLocator(5)
+    axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.4g}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
 

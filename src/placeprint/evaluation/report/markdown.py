@@ -5,37 +5,53 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from placeprint.evaluation.measures import LOCATED, in_words
 from placeprint.evaluation.report.comparison import Comparison, Row, compare
 
-COLUMNS = {
-    "recall@1": "R@1",
-    "recall@5": "R@5",
-    "recall@10": "R@10",
-    "mAP": "mAP",
+OTHERS = {
     "auc_pr": "PR area",
-    "against": "R@1 against the first",
+    "against": "against the first",
     "p_value": "p",
     "ms_per_photo": "ms a photo",
     "ms_per_query": "ms a query",
     "bytes_per_photo": "KB a photo",
     "peak_bytes": "peak MB",
 }
+"""Columns after those of the protocol's metrics."""
+METRICS = 5
+"""Of the protocol, so many at most."""
 FRONT = "★"
 
 
-def headline_cells(row: Row) -> dict[str, str]:
-    """Return the cells of one method by the keys of `COLUMNS`: shares in percent, ``-`` where nothing is known."""
+def columns_of(comparison: Comparison) -> dict[str, str]:
+    """Return the columns of a table by the keys of `headline_cells`: the metric, its levels, others of the protocol."""
+    metric = comparison.metric
+    known = list(comparison.measured[0].result["metrics"]) if comparison.measured else []
+    names = [name for name in known if name not in (*OTHERS, *LOCATED, "recall_at_100_precision")]
+    names.sort(key=lambda name: (name != metric, not name.startswith(f"{metric} ")))
+    words = {name: name.replace("recall@", "R@") for name in names[:METRICS]}
+    against = {"against": f"{words[metric]} {OTHERS['against']}"} if metric else {}
+    return words | OTHERS | against
+
+
+def headline_cells(row: Row, comparison: Comparison) -> dict[str, str]:
+    """Return the cells of one method by the keys of `columns_of`: shares in percent, ``-`` where nothing is known."""
+    columns, metric = columns_of(comparison), comparison.metric
+    cells = dict.fromkeys(columns, "-")
     if row.error is not None:
-        return dict.fromkeys(COLUMNS, "-")
-    cells = {name: _percent(row.value(name)) for name in ("recall@1", "recall@5", "recall@10", "mAP")}
-    low, high = row.result["intervals"]["recall@1"]
-    cells["recall@1"] += f" ({100 * low:.0f}-{100 * high:.0f})"
-    cells["auc_pr"] = "-" if row.precision_recall is None else _percent(row.precision_recall.area)
+        return cells
+    for name in columns:
+        if name not in OTHERS and row.value(name) is not None:
+            cells[name] = in_words(name, row.value(name))
+    low, high = (in_words(metric, end) for end in row.result["intervals"][metric])
+    cells[metric] += f" ({low}-{high})"
+    if row.precision_recall is not None:
+        cells["auc_pr"] = in_words("auc_pr", row.precision_recall.area)
     against = row.against
-    cells["against"] = cells["p_value"] = "-"
     if against is not None:
-        lower, upper = against.interval
-        cells["against"] = f"{100 * against.difference:+.1f} ({100 * lower:+.1f} to {100 * upper:+.1f})"
+        ends = (against.difference, *against.interval)
+        difference, lower, upper = (f"{'+' if end >= 0 else ''}{in_words(metric, end)}" for end in ends)
+        cells["against"] = f"{difference} ({lower} to {upper})"
         cells["p_value"] = "< 0.001" if against.p_value < 0.001 else f"{against.p_value:.3f}"
     for name, factor in (("ms_per_photo", 1.0), ("ms_per_query", 1.0), ("bytes_per_photo", 1e-3), ("peak_bytes", 1e-6)):
         value = row.value(name)
@@ -43,6 +59,23 @@ def headline_cells(row: Row) -> dict[str, str]:
     for name, on_front in (("ms_per_query", row.on_time_front), ("bytes_per_photo", row.on_size_front)):
         cells[name] += f" {FRONT}" if on_front else ""
     return cells
+
+
+def counts_in_words(comparison: Comparison) -> str:
+    """Return what was searched, and what of it could not be; empty where nothing could be measured."""
+    if not comparison.measured:
+        return ""
+    one = comparison.measured[0].result
+    absent = len(one.get("not_in_database", ()))
+    words = f"{one['counts']['database']} photos searched, {len(one['queries'])} queries"
+    words += f" and {absent} that are not in the database" if absent else ""
+    words += f", {one['queries_without_positives']} without a right photo; protocol {one['protocol']}"
+    lost = [
+        f"{count} of the {what}"
+        for what, key in (("photos", "skipped_photos"), ("queries", "failed_queries"))
+        if (count := max(row.result.get(key, 0) for row in comparison.measured))
+    ]
+    return words + (f". Could not be read: {' and '.join(lost)}" if lost else "") + "."
 
 
 def markdown_report(
@@ -63,25 +96,22 @@ def markdown_report(
 
 def table_lines(comparison: Comparison) -> list[str]:
     """Return the sentence, the table and the explanations of one set of photos."""
-    queries = max((len(row.result["queries"]) for row in comparison.measured), default=0)
+    columns = columns_of(comparison)
     lines = [
-        comparison.summary + f" {queries} queries; {FRONT}: no other method is as cheap and as good.",
+        f"{comparison.summary} {counts_in_words(comparison)}".rstrip(),
+        f"{FRONT}: no other method is at least as cheap and as good, and better in one of both.",
         "",
-        "| method | " + " | ".join(COLUMNS.values()) + " |",
-        "|---" * (len(COLUMNS) + 1) + "|",
+        "| method | " + " | ".join(columns.values()) + " |",
+        "|---" * (len(columns) + 1) + "|",
     ]
     for row in comparison.rows:
         if row.error is not None:
             error = row.error.replace("|", "\\|")
-            lines.append(f"| {row.method} | not measured: {error} |" + " |" * (len(COLUMNS) - 1))
+            lines.append(f"| {row.method} | not measured: {error} |" + " |" * (len(columns) - 1))
         else:
-            lines.append(f"| {row.method} | " + " | ".join(headline_cells(row).values()) + " |")
+            lines.append(f"| {row.method} | " + " | ".join(headline_cells(row, comparison).values()) + " |")
     notes = [f"- {row.method}: {row.note}" for row in comparison.rows if row.note]
     return [*lines, *([""] if notes else []), *notes]
-
-
-def _percent(value: float | None) -> str:
-    return "-" if value is None else f"{100 * value:.1f}"
 
 
 def _amount(value: float) -> str:

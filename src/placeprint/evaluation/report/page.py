@@ -16,7 +16,7 @@ from typing import Any
 from placeprint.errors import PackageError
 from placeprint.evaluation.report.comparison import Comparison, compare
 from placeprint.evaluation.report.curves import precision_recall_figure, recall_figure, trade_figure
-from placeprint.evaluation.report.markdown import headline_cells, markdown_report
+from placeprint.evaluation.report.markdown import OTHERS, columns_of, counts_in_words, headline_cells, markdown_report
 from placeprint.evaluation.report.photos import Album
 from placeprint.store.files import write_atomically
 
@@ -28,6 +28,8 @@ SHOWN = 5
 """First answers shown a query and method."""
 PICTURE = 900
 """Longest side of a picture of matches."""
+NOWHERE = {"nowhere": True, "num_positives": 0, "first_hit": None, "first_right": None, "ranked_right": ()}
+"""What is known of a query that is not in the database."""
 DETAILED = 400
 """Queries whose answers are shown, of each set of photos; those that most methods fail come first."""
 
@@ -78,7 +80,9 @@ def html_report(
             {
                 "id": _slug(comparison.dataset),
                 "comparison": comparison,
-                "cells": {row.number: headline_cells(row) for row in comparison.rows},
+                "columns": columns_of(comparison),
+                "counts": counts_in_words(comparison),
+                "cells": {row.number: headline_cells(row, comparison) for row in comparison.rows},
                 "figures": figures,
                 "failures": failures,
                 "queries": _queries(comparison, album),
@@ -92,7 +96,12 @@ def html_report(
         undefined=jinja2.StrictUndefined,
     )
     return environment.get_template("report.html.j2").render(
-        title=title, sections=sections, album=album, made_by=_origins(results), total_failed=_failed(comparisons)
+        title=title,
+        sections=sections,
+        others=OTHERS,
+        album=album,
+        made_by=_origins(results),
+        total_failed=_failed(comparisons),
     )
 
 
@@ -148,6 +157,8 @@ def _queries(comparison: Comparison, album: Album) -> list[dict[str, Any]]:
         roots[row.number] = Path(row.result.get("root", "."))
         for query in row.result["queries"]:
             by_query.setdefault(query["query"], {})[row.number] = query
+        for query in row.result.get("not_in_database", ()):
+            by_query.setdefault(query["query"], {})[row.number] = {**NOWHERE, **query}
     missed = {
         name: sum(bool(query["num_positives"]) and query["first_hit"] != 0 for query in answers.values())
         for name, answers in by_query.items()
@@ -174,6 +185,8 @@ def _queries(comparison: Comparison, album: Album) -> list[dict[str, Any]]:
                 "anchor": _anchor(comparison.dataset, name),
                 "missed": missed[name],
                 "num_positives": first["num_positives"],
+                "nowhere": first.get("nowhere", False),
+                "error": first.get("error", ""),
                 "thumb": album.thumb(root / name) if detailed else "",
                 "right": right,
                 "right_thumb": album.thumb(root / right) if right and detailed else "",
@@ -189,7 +202,7 @@ def _answers(query: Mapping[str, Any], root: Path, album: Album) -> list[dict[st
     return [
         {
             "photo": query["ranking"][place],
-            "right": query["ranked_right"][place],
+            "right": bool(query["ranked_right"]) and query["ranked_right"][place],
             "score": query["scores"][place],
             "inliers": inliers[place],
             "thumb": album.thumb(root / query["ranking"][place]),

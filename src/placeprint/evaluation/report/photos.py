@@ -25,12 +25,14 @@ class Album:
         max_bytes: of all copies together, as they stand in the page; photos beyond it are left out and counted.
 
     Attributes:
-        left_out: count of photos asked for that are not in the page.
+        left_out: count of photos asked for that there was no room for.
+        unreadable: count of those that cannot be read.
         thumbs: by name, the copies that the page shows more than once.
     """
 
     max_bytes: int
     left_out: int = 0
+    unreadable: int = 0
     thumbs: dict[str, str] = field(default_factory=dict)
     _known: dict[tuple[str, int], str] = field(default_factory=dict)
     _names: dict[str, int] = field(default_factory=dict)
@@ -54,19 +56,21 @@ class Album:
         """
         key = (str(path), side)
         if key not in self._known:
-            self._known[key] = self._copy(path, side) if self._spent < self.max_bytes else ""
+            copy = self._copy(path, side) if self._spent < self.max_bytes else ""
+            fits = copy is not None and 0 < len(copy) <= self.max_bytes - self._spent
+            self._known[key] = copy if copy and fits else ""
             self._spent += len(self._known[key])
-            self.left_out += not self._known[key]
+            self.unreadable += copy is None
+            self.left_out += copy is not None and not fits
         return self._known[key]
 
-    def _copy(self, path: Path, side: int) -> str:
+    def _copy(self, path: Path, side: int) -> str | None:
         try:
             image = read_image(path)
         except PhotoError:
-            return ""
+            return None
         small = resize_longest(image, side) if max(image.shape[:2]) > side else image
-        text = "data:image/jpeg;base64," + base64.b64encode(_jpeg(small)).decode()
-        return text if self._spent + len(text) <= self.max_bytes else ""
+        return "data:image/jpeg;base64," + base64.b64encode(_jpeg(small)).decode()
 
 
 def _jpeg(image: Image) -> bytes:
