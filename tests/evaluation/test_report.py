@@ -160,6 +160,13 @@ def test_methods_are_compared_in_the_metric_of_their_protocol() -> None:
     assert [value for name, value in cells if name == "mAP hard"] == ["0.25", "0.25"]
 
 
+def test_a_metric_that_is_no_mean_over_queries_is_shown_without_a_test() -> None:
+    told: dict[str, Any] = {"metrics": {"micro-AP": 0.3}, "intervals": {"micro-AP": [0.1, 0.5]}, "per_query": {}}
+    (comparison,) = compare([result("first", [0, 1], **told), result("second", [0, 0], **told)])
+    assert comparison.metric == "micro-AP" and comparison.rows[1].against is None
+    read(html_report([result("first", [0, 1], **told)]))
+
+
 def test_what_was_not_read_and_is_not_in_the_database_is_told() -> None:
     row = {"query": "not/n.png", "confidence": 0.9, "ranking": ["database/1.png"], "scores": [0.9], "right": False}
     found = result("first", [0, None], not_in_database=[row], skipped_photos=2, failed_queries=1)

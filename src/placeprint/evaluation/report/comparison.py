@@ -136,7 +136,7 @@ def compare(results: Sequence[Result], notes: Mapping[tuple[str, str], str] | No
 
 def _comparison(dataset: str, results: Sequence[Result], notes: Mapping[tuple[str, str], str]) -> Comparison:
     first = next((result for result in results if "error" not in result), None)
-    metric = "" if first is None else next(name for name in first["metrics"] if name in first["per_query"])
+    metric = "" if first is None else _metric_of(first)
     rows = []
     for number, result in enumerate(results, start=1):
         method = str(result["method"])
@@ -151,6 +151,12 @@ def _comparison(dataset: str, results: Sequence[Result], notes: Mapping[tuple[st
     times, sizes = _front(rows, "ms_per_query", metric), _front(rows, "bytes_per_photo", metric)
     fronts = (replace(row, on_time_front=times.get(row.number), on_size_front=sizes.get(row.number)) for row in rows)
     return Comparison(dataset, tuple(fronts), metric)
+
+
+def _metric_of(result: Result) -> str:
+    """Return the first metric that is a mean over queries, or the first, as micro-AP alone, where none is."""
+    names: list[str] = list(result["metrics"])
+    return next((name for name in names if name in result["per_query"]), names[0])
 
 
 def _against(first: Result, other: Result, metric: str) -> Against | None:
