@@ -39,6 +39,9 @@ def test_an_adapter_is_short() -> None:
     folder = Path(__file__).parents[1] / "benchmarks" / "peers" / "adapters"
     modules = {place.partition(":")[0] for place in PEERS.values()}
     assert modules == {path.stem for path in folder.glob("*.py")} - {"__init__"}
+    for module in modules:
+        _, _, code = (folder / f"{module}.py").read_text().split('"""', 2)
+        assert sum(bool(line.strip()) for line in code.splitlines()) <= 60, module
 
 
 def dataset(root: Path) -> RetrievalSet:

@@ -4,9 +4,9 @@
 
 PLACEPRINT_DATA says where the photos are. Every method runs in a process of its own on one core, after another. A
 method that cannot run has a row with its error. benchmarks/table.py makes the table of the file; the whole results,
-with the rankings, and a report in HTML are written to the output (build/peers). On ie_tower every fourth frame is
-searched and asked, the query's own clip left out, for all methods alike. explanations.toml says why placeprint's
-default is behind where it is; a row that the default is not ahead of and that has none is named at the end.
+with the rankings, and a report in HTML are written to the output (build/peers), from where an interrupted run goes on.
+On ie_tower the query's own clip is left out, for all methods alike. explanations.toml says why placeprint's default is
+behind where it is; a row that the default is not ahead of and that has none is named at the end.
 """
 
 from __future__ import annotations
@@ -33,8 +33,6 @@ from placeprint.evaluation.report.page import html_report
 HERE = Path(__file__).parent
 DATA = Path(os.environ.get("PLACEPRINT_DATA", HERE.parents[2] / "shared" / "data"))
 RESULT = HERE.parent / "results" / "peers-retrieval.json"
-EVERY = 4
-"""Of the frames of ie_tower, so that the slowest method takes minutes."""
 COPIES = ("f22_central_alt",)
 """Clips of ie_tower that are copies of others."""
 KEPT = ("recall@1", "recall@5", "recall@10", "mAP", "ms_per_photo", "ms_per_query", "bytes_per_photo", "peak_bytes")
@@ -44,8 +42,7 @@ DEFAULT = next(iter(OURS))
 def datasets() -> dict[str, RetrievalSet]:
     """Read the photos by name."""
     found = {name: read_retrieval_set(None, DATA / name) for name in ("sf_landmarks", "corridor")}
-    tower = read_clip_areas(DATA / "ie_tower", every=EVERY, without=COPIES)
-    found["ie_tower"] = replace(tower, protocol=f"clips-area-1, every {EVERY}th frame")
+    found["ie_tower"] = replace(read_clip_areas(DATA / "ie_tower", without=COPIES), protocol="clips-area-1, no copies")
     return {name: replace(data, not_in_database=()) for name, data in found.items()}  # packages say no "not there"
 
 
