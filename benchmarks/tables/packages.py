@@ -13,7 +13,8 @@ def retrieval_peers() -> list[str]:
     made = result["made_by"]
     lines = [
         f"`python -m benchmarks.peers.retrieval`, {made['date']}, {made['machine']}: one core each, milliseconds of "
-        "the processor. p: McNemar's exact test of R@1 against the first row; ★: none is as quick a query and as good.",
+        "the processor. p: McNemar's exact test of R@1 against the first row; ★: none is at least as quick a query and "
+        "as good, and better in one of both.",
     ]
     for part in result["datasets"]:
         counts = part["counts"]

@@ -25,7 +25,7 @@ def made_by(**more: Any) -> dict[str, Any]:
     return {
         "placeprint": __version__,
         "python": platform.python_version(),
-        "machine": f"{num_cores()} cores, {platform.machine()}",
+        "machine": f"{num_cores()} core{'s' if num_cores() > 1 else ''}, {platform.machine()}",
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
     } | more
 
