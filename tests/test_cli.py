@@ -134,6 +134,16 @@ def test_evaluate_writes_the_documented_json(folder: Path, tmp_path: Path) -> No
     assert "McNemar" in again.stdout and "difference from sift-vlad, verify 5" in again.stdout
 
 
+def test_help_tells_defaults_that_are_words() -> None:
+    told = {
+        "evaluate": "by default place-folder",
+        "search": "by default what the preset says",
+        "index": "by default xfeat",
+    }
+    for verb, words in told.items():
+        assert words in " ".join(run(verb, "--help").stdout.split()), verb
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
