@@ -127,6 +127,8 @@ def test_meters_in_names_are_read(tmp_path: Path) -> None:
     write_photo(tmp_path / "1" / "@0500003.5@4000004@@.jpg", SCENE)
     photos = read_utm_names(tmp_path)
     assert photos.positions.tolist() == [[500000.5, 4000000], [500003.5, 4000004]]
+    write_photo(tmp_path / "1" / "@0500009.5@4000000@32@U@.jpg", SCENE)
+    assert read_utm_names(tmp_path).positions[:, 0].tolist() == [500000.5, 500003.5, 500009.5]
     write_photo(tmp_path / "1" / "other.jpg", SCENE)
     with pytest.raises(DatasetError, match=r"must be like '@east@north@...@.jpg', got '1/other.jpg'"):
         read_utm_names(tmp_path)

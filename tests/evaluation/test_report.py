@@ -167,6 +167,16 @@ def test_a_metric_that_is_no_mean_over_queries_is_shown_without_a_test() -> None
     read(html_report([result("first", [0, 1], **told)]))
 
 
+@pytest.mark.parametrize("metric", ["within_25_m", "auc_pr"])
+def test_a_metric_that_stands_beside_others_elsewhere_may_be_the_one(metric: str) -> None:
+    told: dict[str, Any] = {"metrics": {metric: 0.5}, "intervals": {metric: [0.1, 0.9]}, "per_query": {metric: [1, 0]}}
+    (comparison,) = compare([result("first", [0, 1], **told)])
+    assert comparison.metric == metric
+    assert read(html_report([result("first", [0, 1], **told)])) and metric in markdown_report(
+        [result("a", [0], **told)]
+    )
+
+
 def test_what_was_not_read_and_is_not_in_the_database_is_told() -> None:
     row = {"query": "not/n.png", "confidence": 0.9, "ranking": ["database/1.png"], "scores": [0.9], "right": False}
     found = result("first", [0, None], not_in_database=[row], skipped_photos=2, failed_queries=1)

@@ -221,12 +221,13 @@ def read_utm_names(folder: Path | str, paths: Sequence[str] | None = None) -> Pl
             raise DatasetError(f"names of photos must be like '@east@north@...@.jpg', got {path!r}")
     positions = np.array([[float(fields[1]), float(fields[2])] for fields in names])
     zones = np.array([_zone(fields) for fields in names])
-    if len(np.unique(zones)) > 1:
+    known_zones = np.unique(zones[zones != 0]).tolist()
+    if len(known_zones) > 1:
         odd = [paths[row] for row in np.flatnonzero(zones == 0)]
         if odd:
             raise DatasetError(f"photos are in several UTM zones and {len(odd)} names give none: {first_few(odd)}")
         degrees = np.zeros_like(positions)
-        for zone in np.unique(zones).tolist():
+        for zone in known_zones:
             degrees[zones == zone] = utm_degrees(positions[zones == zone], zone)
         positions = regional_meters(degrees)
     times = [_time(fields) for fields in names]

@@ -27,7 +27,7 @@ def columns_of(comparison: Comparison) -> dict[str, str]:
     """Return the columns of a table by the keys of `headline_cells`: the metric, its levels, others of the protocol."""
     metric = comparison.metric
     known = list(comparison.measured[0].result["metrics"]) if comparison.measured else []
-    names = [name for name in known if name not in (*OTHERS, *LOCATED, "recall_at_100_precision")]
+    names = [name for name in known if name == metric or name not in (*OTHERS, *LOCATED, "recall_at_100_precision")]
     names.sort(key=lambda name: (name != metric, not name.startswith(f"{metric} ")))
     words = {name: name.replace("recall@", "R@") for name in names[:METRICS]}
     against = {"against": f"{words[metric]} {OTHERS['against']}"} if metric else {}
