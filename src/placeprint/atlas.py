@@ -12,7 +12,7 @@ from pathlib import Path
 from placeprint import learning
 from placeprint.atlas_reports import AddReport, AtlasInfo
 from placeprint.bulk import DescribedPhoto, describe_files, sample_features
-from placeprint.describe import Describer, component
+from placeprint.describe import Describer, checked_describer
 from placeprint.errors import AtlasMismatchError, AtlasMissingError, OptionError
 from placeprint.images import as_image, list_photos, normalized
 from placeprint.numerics import evenly
@@ -67,10 +67,7 @@ class Atlas:
             AtlasWriteError: it cannot be written.
         """
         chosen = load_preset(preset)
-        describer = Describer(chosen.components)
-        for stage in ("verifier", "index", "voter"):
-            if stage in chosen.components:
-                component(chosen.components, stage)
+        describer = checked_describer(chosen.components)
         manifest = Manifest(chosen.name, chosen.components, describer.weights(), len(describer.extractors), __version__)
         return cls(Store.create(Path(path), manifest))
 

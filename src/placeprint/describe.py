@@ -231,6 +231,18 @@ def _branches(tables: Tables) -> tuple[tuple[Extractor, ...], tuple[Branch, ...]
     return tuple(component({"extractor": source}, "extractor") for source in sources), tuple(branches)
 
 
+def checked_describer(tables: Tables) -> Describer:
+    """Make what describes photos by a preset, and see that its other components can be made, too.
+
+    Raises:
+        OptionError: a component is missing, or a name or parameter is unknown.
+    """
+    for stage in ("verifier", "index", "voter"):
+        if stage in tables:
+            component(tables, stage)
+    return Describer(tables)
+
+
 def component(tables: Tables, stage: str) -> Any:
     """Make the component a preset names for a stage.
 

@@ -151,12 +151,12 @@ def _outcome(result: dict[str, Any]) -> str:
     if "error" in result:
         return str(result["error"])
     from placeprint.evaluation.measures import in_words
+    from placeprint.evaluation.report.markdown import unread_in_words
 
     name, value = next(iter(result["metrics"].items()))
     low, high = (in_words(name, end) for end in result["intervals"][name])
-    lost = [(result["skipped_photos"], "photos"), (result["failed_queries"], "queries")]
-    words = " and ".join(f"{count} of the {what}" for count, what in lost if count)
-    return f"{name} {in_words(name, value, unit=True)} ({low} to {high})" + (f"; not read: {words}" if words else "")
+    unread = unread_in_words([result])
+    return f"{name} {in_words(name, value, unit=True)} ({low} to {high})" + (f"; not read: {unread}" if unread else "")
 
 
 COLUMNS = {

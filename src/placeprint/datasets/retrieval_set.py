@@ -97,7 +97,7 @@ class RetrievalSet:
         queries: photos to find, in order; some may be in the database, too.
         positives: for each query, the database photos that are right.
         junk: for each query, the database photos that are taken out of its ranking; empty for none at all.
-        answerable: for each query, whether an answer is expected of it; empty for of those that have a positive.
+        answerable: for each query, whether an answer is expected of it; empty where it is of those with a positive.
         not_in_database: queries that must be answered "not in the atlas".
         metrics: names of what is measured, see `placeprint.evaluation.measures`.
         depth: ranks that the metrics look at; None for the whole database.

@@ -26,7 +26,7 @@ import numpy as np
 
 from placeprint.atlas import Atlas
 from placeprint.datasets.retrieval_set import Judgment, PathSets, RetrievalSet
-from placeprint.describe import Describer, component
+from placeprint.describe import checked_describer
 from placeprint.errors import OptionError
 from placeprint.evaluation.failures import draw_failures
 from placeprint.evaluation.fingerprints import (
@@ -100,15 +100,10 @@ def pairs_of(presets: Iterable[str], datasets: Iterable[RetrievalSet], verify: I
 
     Raises:
         OptionError: a preset is unknown or cannot be made, or two pairs have the same name.
-        PackageError: a preset needs a package that is not installed.
-        WeightsError: a preset's weights are not installed.
     """
     numbers, presets = list(dict.fromkeys(verify)), list(presets)
     for preset in presets:  # one that cannot be made is told now, not after hours of others
-        tables = load_preset(preset).components
-        Describer(tables)
-        component(tables, "index")
-        component(tables, "verifier")
+        checked_describer(load_preset(preset).components)
     pairs = [Pair(preset, data, number) for data in datasets for preset in presets for number in numbers]
     names = [pair.name for pair in pairs]
     twice = sorted({name for name in names if names.count(name) > 1})

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from placeprint.errors import DatasetError, OptionError
 from placeprint.evaluation.paired import mcnemar, paired_bootstrap, permutation_test
@@ -87,26 +86,30 @@ def compare(result: Mapping[str, Any], earlier: Mapping[str, Any]) -> dict[str, 
     """
     ours = [query["query"] for query in result["queries"]]
     check_comparable(result["protocol"], ours, earlier, result.get("database_photos"))
-    places = {query["query"]: place for place, query in enumerate(earlier["queries"])}
-    order = [places[query] for query in ours]
-    found = {}
-    for name, values in result["per_query"].items():
-        if name in earlier["per_query"]:
-            others = earlier["per_query"][name]
-            pairs = [(a, others[place]) for a, place in zip(values, order, strict=True)]
-            known = [pair for pair in pairs if None not in pair]
-            if known:
-                found[name] = difference_of(np.array(known, np.float64))
+    differences = {name: difference_in(name, result, earlier) for name in result["per_query"]}
+    found = {name: each for name, each in differences.items() if each is not None}
     if not found:
         raise DatasetError("the two results have no metric by query in common")
     return found
 
 
-def difference_of(pairs: NDArray[np.float64]) -> Difference:
-    """Return how much the first values of ``(n, 2)`` pairs are greater than the second, and whether by chance."""
+def difference_in(metric: str, result: Mapping[str, Any], earlier: Mapping[str, Any]) -> Difference | None:
+    """Return how a result differs from an earlier one in a metric, None where no query has a value of both."""
+    ours, theirs = (_by_query(metric, each) for each in (result, earlier))
+    known = [(ours[query], theirs[query]) for query in ours if query in theirs]
+    if not known:
+        return None
+    pairs = np.array(known, np.float64)
     difference, low, high = paired_bootstrap(pairs[:, 0], pairs[:, 1])
     if np.isin(pairs, (0.0, 1.0)).all():
         p, test = mcnemar(pairs[:, 0] > 0, pairs[:, 1] > 0), "McNemar, exact"
     else:
         p, test = permutation_test(pairs[:, 0], pairs[:, 1]), "permutation"
     return Difference(len(pairs), difference, low, high, p, test)
+
+
+def _by_query(metric: str, result: Mapping[str, Any]) -> dict[str, float]:
+    """Return the values of a metric by query, of those that have one."""
+    values = result["per_query"].get(metric, [None] * len(result["queries"]))
+    pairs = zip((query["query"] for query in result["queries"]), values, strict=True)
+    return {query: value for query, value in pairs if value is not None}

@@ -47,6 +47,9 @@ AT_K: dict[str, Callable[[Rankings, Positives, int], Values]] = {
     "mP": revisited_precisions,
 }
 BEST = ("auc_pr", "recall_at_100_precision", "micro-AP")
+PERCENT = (100.0, "%", 1)
+SCALES = {"median_error_m": (1.0, "m", 1), "N-S score": (1.0, "", 2)}
+"""How values are told: what they are multiplied by, their unit, and decimals; the others are shares, in percent."""
 LOCATED = ("median_error_m", "within_5_m", "within_25_m")
 
 
@@ -75,11 +78,18 @@ def in_words(name: str, value: float | None, *, unit: bool = False) -> str:
     """
     if value is None:
         return "none"
-    if name == "median_error_m":
-        return f"{value:.1f} m" if unit else f"{value:.1f}"
-    if name == "N-S score":
-        return f"{value:.2f}"
-    return f"{100 * value:.1f} %" if unit else f"{100 * value:.1f}"
+    factor, sign, digits = SCALES.get(name, PERCENT)
+    return f"{factor * value:.{digits}f}" + (f" {sign}" if unit and sign else "")
+
+
+def scaled(name: str, value: float) -> float:
+    """Return the value of a metric in its `unit_of`."""
+    return SCALES.get(name, PERCENT)[0] * value
+
+
+def unit_of(name: str) -> str:
+    """Return what a metric is told in, ``"%"`` for a share; empty for a score."""
+    return SCALES.get(name, PERCENT)[1]
 
 
 def ranking_metric(name: str) -> Callable[[Rankings, Positives], Values]:

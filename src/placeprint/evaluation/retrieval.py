@@ -191,8 +191,9 @@ def _measure(
     """Return the metrics by name, the protocol's first, and the values of each query where a metric is their mean."""
     measured: dict[str, Measured] = {}
     per_query: dict[str, list[float | None]] = {}
+    answerable = dataset.expected
     for level, (judgment, queries) in enumerate(zip(dataset.judgments, ranked, strict=True)):
-        expected = map(bool, judgment.positives) if level else dataset.expected
+        expected = map(bool, judgment.positives) if level else answerable
         kept = [place for place, each in enumerate(expected) if each]
         rankings = [queries[place]["ranking"] for place in kept]
         positives = [judgment.positives[place] for place in kept]
@@ -203,7 +204,7 @@ def _measure(
             measured[name] = found = measure_rankings(metric, rankings, positives)
             values = dict(zip(kept, [] if found.per_query is None else found.per_query.tolist(), strict=True))
             per_query[name] = [values.get(place) for place in range(len(queries))]
-    for name, found in _measure_best(dataset, ranked[0], absent).items():
+    for name, found in _measure_best(dataset, answerable, ranked[0], absent).items():
         measured[name] = found
         if found.per_query is not None:
             per_query[name] = found.per_query.tolist()
@@ -211,13 +212,15 @@ def _measure(
     return {name: measured[name] for name in dict.fromkeys((*first, *measured))}, per_query
 
 
-def _measure_best(dataset: RetrievalSet, queries: Sequence[Row], absent: Sequence[Row]) -> dict[str, Measured]:
+def _measure_best(
+    dataset: RetrievalSet, expected: Sequence[bool], queries: Sequence[Row], absent: Sequence[Row]
+) -> dict[str, Measured]:
     everyone = [*queries, *absent]
     confidences = np.array([np.nan if each["confidence"] is None else each["confidence"] for each in everyone])
     right = np.zeros(len(everyone), bool)
     right[: len(queries)] = [_is_right(q, wanted) for q, wanted in zip(queries, dataset.positives, strict=True)]
     answerable = np.zeros(len(everyone), bool)
-    answerable[: len(queries)] = dataset.expected
+    answerable[: len(queries)] = expected
     names = dict.fromkeys((*(name for name in dataset.metrics if name in BEST), "auc_pr", "recall_at_100_precision"))
     measured = {name: measure_best(name, confidences, right, answerable) for name in names}
     if dataset.database_positions is not None and dataset.query_positions is not None:

@@ -44,7 +44,7 @@ def check_writable(path: Path) -> None:
     """
     if path.is_dir():
         raise AtlasWriteError(f"cannot write to {os.fspath(path)!r}: it is a folder; give the name of a file in it")
-    above = next(each for each in (*path.absolute().parents,) if each.exists())
+    above = next(each for each in path.absolute().parents if each.exists())
     if not above.is_dir() or not os.access(above, os.W_OK):
         why = "the folder is read-only" if above.is_dir() else f"{os.fspath(above)!r} is a file"
         raise AtlasWriteError(f"cannot write to {os.fspath(path)!r}: {why}")

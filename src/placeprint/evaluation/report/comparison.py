@@ -12,9 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
-from placeprint.evaluation.comparison import difference_of
+from placeprint.evaluation.comparison import difference_in
 from placeprint.evaluation.measures import in_words
 from placeprint.evaluation.pareto import pareto_front
 from placeprint.evaluation.precision_recall import PrecisionRecall, precision_recall
@@ -160,16 +158,8 @@ def _metric_of(result: Result) -> str:
 
 
 def _against(first: Result, other: Result, metric: str) -> Against | None:
-    ours, theirs = (
-        dict(zip((row["query"] for row in result["queries"]), result["per_query"].get(metric, ()), strict=False))
-        for result in (first, other)
-    )
-    pairs = [(theirs.get(query), value) for query, value in ours.items()]
-    known = [pair for pair in pairs if None not in pair]
-    if not known:
-        return None
-    found = difference_of(np.array(known, np.float64))
-    return Against(found.difference, (found.low, found.high), found.p, found.queries)
+    found = difference_in(metric, other, first)
+    return None if found is None else Against(found.difference, (found.low, found.high), found.p, found.queries)
 
 
 def _curve(result: Result) -> PrecisionRecall:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from placeprint.evaluation.measures import scaled, unit_of
 from placeprint.evaluation.metrics import recall_at
 from placeprint.evaluation.report.comparison import Comparison, Row
 
@@ -69,9 +70,10 @@ def trade_figure(comparison: Comparison, cost: str, label: str, factor: float = 
         factor: what costs are multiplied by.
     """
     metric = comparison.metric
-    scale, unit = (1, "") if metric == "N-S score" else (100, ", %")
     found = [(row, row.value(cost), row.value(metric)) for row in comparison.measured]
-    points = [(row, factor * price, scale * value) for row, price, value in found if price and value is not None]
+    points = [
+        (row, factor * price, scaled(metric, value)) for row, price, value in found if price and value is not None
+    ]
     if not points:
         return ""
 
@@ -81,7 +83,7 @@ def trade_figure(comparison: Comparison, cost: str, label: str, factor: float = 
         on_front = pareto_front([price for _, price, _ in points], [value for _, _, value in points])
         front = sorted((price, value) for (_, price, value), on_it in zip(points, on_front, strict=True) if on_it)
         axes.step(*zip(*front, strict=True), where="post", color="#9AA0A6", linewidth=1, zorder=1)
-        axes.set(xlabel=label, ylabel=f"{metric}{unit}", xscale="log")
+        axes.set(xlabel=label, ylabel=", ".join(filter(None, (metric, unit_of(metric)))), xscale="log")
         axes.margins(0.08, 0.1)
         for row, price, value in points:
             style = _style(row)

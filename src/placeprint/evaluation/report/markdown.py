@@ -61,6 +61,13 @@ def headline_cells(row: Row, comparison: Comparison) -> dict[str, str]:
     return cells
 
 
+def unread_in_words(results: Sequence[Mapping[str, Any]]) -> str:
+    """Return of how many photos and queries results do without at most, as they cannot be read; empty for none."""
+    kinds = (("photos", "skipped_photos"), ("queries", "failed_queries"))
+    counts = ((what, max(result.get(key, 0) for result in results)) for what, key in kinds)
+    return " and ".join(f"{count} of the {what}" for what, count in counts if count)
+
+
 def counts_in_words(comparison: Comparison) -> str:
     """Return what was searched, and what of it could not be; empty where nothing could be measured."""
     if not comparison.measured:
@@ -70,12 +77,8 @@ def counts_in_words(comparison: Comparison) -> str:
     words = f"{one['counts']['database']} photos searched, {len(one['queries'])} queries"
     words += f" and {absent} that are not in the database" if absent else ""
     words += f", {one['queries_without_positives']} without a right photo; protocol {one['protocol']}"
-    lost = [
-        f"{count} of the {what}"
-        for what, key in (("photos", "skipped_photos"), ("queries", "failed_queries"))
-        if (count := max(row.result.get(key, 0) for row in comparison.measured))
-    ]
-    return words + (f". Could not be read: {' and '.join(lost)}" if lost else "") + "."
+    unread = unread_in_words([row.result for row in comparison.measured])
+    return words + (f". Could not be read: {unread}" if unread else "") + "."
 
 
 def markdown_report(

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from placeprint.errors import PackageError
+from placeprint.evaluation.measures import unit_of
 from placeprint.evaluation.report.comparison import Comparison, compare
 from placeprint.evaluation.report.curves import precision_recall_figure, recall_figure, trade_figure
 from placeprint.evaluation.report.markdown import OTHERS, columns_of, counts_in_words, headline_cells, markdown_report
@@ -28,7 +29,7 @@ SHOWN = 5
 """First answers shown a query and method."""
 PICTURE = 900
 """Longest side of a picture of matches."""
-NOWHERE = {"nowhere": True, "num_positives": 0, "first_hit": None, "first_right": None, "ranked_right": ()}
+NOWHERE = {"nowhere": True, "num_positives": 0, "first_hit": None, "first_right": None}
 """What is known of a query that is not in the database."""
 DETAILED = 400
 """Queries whose answers are shown, of each set of photos; those that most methods fail come first."""
@@ -81,6 +82,7 @@ def html_report(
                 "id": _slug(comparison.dataset),
                 "comparison": comparison,
                 "columns": columns_of(comparison),
+                "unit": unit_of(comparison.metric),
                 "counts": counts_in_words(comparison),
                 "cells": {row.number: headline_cells(row, comparison) for row in comparison.rows},
                 "figures": figures,
@@ -158,7 +160,8 @@ def _queries(comparison: Comparison, album: Album) -> list[dict[str, Any]]:
         for query in row.result["queries"]:
             by_query.setdefault(query["query"], {})[row.number] = query
         for query in row.result.get("not_in_database", ()):
-            by_query.setdefault(query["query"], {})[row.number] = {**NOWHERE, **query}
+            wrong = {"ranked_right": [False] * len(query["ranking"])}
+            by_query.setdefault(query["query"], {})[row.number] = {**NOWHERE, **wrong, **query}
     missed = {
         name: sum(bool(query["num_positives"]) and query["first_hit"] != 0 for query in answers.values())
         for name, answers in by_query.items()
@@ -202,7 +205,7 @@ def _answers(query: Mapping[str, Any], root: Path, album: Album) -> list[dict[st
     return [
         {
             "photo": query["ranking"][place],
-            "right": bool(query["ranked_right"]) and query["ranked_right"][place],
+            "right": query["ranked_right"][place],
             "score": query["scores"][place],
             "inliers": inliers[place],
             "thumb": album.thumb(root / query["ranking"][place]),

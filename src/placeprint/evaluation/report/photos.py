@@ -56,21 +56,28 @@ class Album:
         """
         key = (str(path), side)
         if key not in self._known:
-            copy = self._copy(path, side) if self._spent < self.max_bytes else ""
-            fits = copy is not None and 0 < len(copy) <= self.max_bytes - self._spent
-            self._known[key] = copy if copy and fits else ""
-            self._spent += len(self._known[key])
-            self.unreadable += copy is None
-            self.left_out += copy is not None and not fits
+            self._known[key] = self._copy(path, side)
         return self._known[key]
 
-    def _copy(self, path: Path, side: int) -> str | None:
+    def _copy(self, path: Path, side: int) -> str:
+        """Make a copy, or count why there is none."""
+        room = self.max_bytes - self._spent
         try:
-            image = read_image(path)
+            text = _data_uri(path, side) if room > 0 else ""
         except PhotoError:
-            return None
-        small = resize_longest(image, side) if max(image.shape[:2]) > side else image
-        return "data:image/jpeg;base64," + base64.b64encode(_jpeg(small)).decode()
+            self.unreadable += 1
+            return ""
+        if not 0 < len(text) <= room:
+            self.left_out += 1
+            return ""
+        self._spent += len(text)
+        return text
+
+
+def _data_uri(path: Path, side: int) -> str:
+    image = read_image(path)
+    small = resize_longest(image, side) if max(image.shape[:2]) > side else image
+    return "data:image/jpeg;base64," + base64.b64encode(_jpeg(small)).decode()
 
 
 def _jpeg(image: Image) -> bytes:
