@@ -154,7 +154,7 @@ def measure(dataset: RetrievalSet, rows: Sequence[Row]) -> dict[str, Any]:
         "per_query": per_query,
         "timing": _timing(ranked[0]),
         "database_photos": len(dataset.database),
-        "failed_queries": sum(row["ms"] is None for row in (*ranked[0], *absent)),
+        "failed_queries": sum("error" in row for row in (*ranked[0], *absent)),
         "queries_without_positives": sum(not wanted for wanted in dataset.positives),
         "queries": [_shortened(row) | {"right": each} for row, each in zip(ranked[0], right, strict=True)],
         "not_in_database": [_shortened(row) | {"right": False} for row in absent],

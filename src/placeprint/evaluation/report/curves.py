@@ -20,7 +20,7 @@ COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#5D
 DASHES = ("-", "--", ":", "-.")
 MARKS = ("o", "s", "^", "D")
 MAX_RANK = 20
-LABEL = 0.025, 0.03
+LABEL = 0.05, 0.03
 """Share of a figure that a label takes, across and up."""
 SIZE = (5.6, 3.9)
 """Inches."""
