@@ -96,19 +96,20 @@ def trade_figure(comparison: Comparison, cost: str, label: str, factor: float = 
 
 
 def _together(axes: Any, points: Sequence[tuple[int, float, float]]) -> list[tuple[list[int], tuple[float, float]]]:
-    """Return the numbers of methods whose labels would lie on each other, and where the first of them is."""
-    found: list[tuple[list[int], tuple[float, float]]] = []
-    size = axes.figure.bbox
-    for number, price, value in points:
-        x, y = axes.transData.transform((price, value))
-        for numbers, place in found:
-            other = axes.transData.transform(place)
-            if abs(x - other[0]) < LABEL[0] * size.width and abs(y - other[1]) < LABEL[1] * size.height:
-                numbers.append(number)
+    """Return the numbers of methods whose labels would lie on each other, and where the rightmost of them is."""
+    groups: list[list[tuple[int, float, float]]] = []
+    width, height = axes.figure.bbox.size
+    for point in points:
+        x, y = axes.transData.transform(point[1:])
+        for group in groups:
+            other = axes.transData.transform(group[0][1:])
+            if abs(x - other[0]) < LABEL[0] * width and abs(y - other[1]) < LABEL[1] * height:
+                group.append(point)
                 break
         else:
-            found.append(([number], (price, value)))
-    return found
+            groups.append([point])
+    rightmost = (max(group, key=lambda point: point[1])[1:] for group in groups)
+    return [([number for number, *_ in group], place) for group, place in zip(groups, rightmost, strict=True)]
 
 
 def _plain_ticks(axes: Any, prices: Sequence[float]) -> None:
