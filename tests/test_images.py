@@ -11,7 +11,7 @@ import PIL.Image
 import pytest
 
 from placeprint.errors import PhotoError
-from placeprint.images import as_image, find_photos, read_image, read_photo, turn_image, turn_matrix
+from placeprint.images import find_photos, read_image, read_photo, turn_image, turn_matrix
 from tests.conftest import make_scene, write_photo
 
 
@@ -110,12 +110,6 @@ def test_bad_files_are_refused_with_a_reason(content: bytes, reason: str) -> Non
 def test_a_missing_file_is_named() -> None:
     with pytest.raises(PhotoError, match=r"nowhere\.jpg"):
         read_image("nowhere.jpg")
-
-
-def test_arrays_are_checked() -> None:
-    assert as_image(np.zeros((20, 30), np.uint8)).shape == (20, 30, 3)
-    with pytest.raises(PhotoError, match="uint8"):
-        as_image(np.zeros((20, 30, 3), np.float32))
 
 
 def test_a_folder_is_walked_in_order_without_hidden_and_other_files(tmp_path: Path) -> None:

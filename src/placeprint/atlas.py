@@ -14,12 +14,12 @@ from placeprint.atlas_reports import AddReport, AtlasInfo
 from placeprint.bulk import DescribedPhoto, describe_files, sample_features
 from placeprint.describe import Describer, checked_describer
 from placeprint.errors import AtlasMismatchError, AtlasMissingError, OptionError
-from placeprint.images import as_image, list_photos, normalized
 from placeprint.numerics import evenly
+from placeprint.photos import Picture, as_image, normalized, scan_photos
 from placeprint.presets import check_tables, load_preset
 from placeprint.searching import Searcher
 from placeprint.store import FILE_NAME, Manifest, PhotoRecord, Store
-from placeprint.types import Answer, Image
+from placeprint.types import Answer
 from placeprint.version import __version__
 
 Progress = Callable[[int, int], None]
@@ -115,7 +115,7 @@ class Atlas:
 
     def add(
         self,
-        places: Iterable[Path | str],
+        places: Iterable[Path | str] | Path | str,
         *,
         workers: int | None = None,
         progress: Progress | None = None,
@@ -127,7 +127,7 @@ class Atlas:
         be used is recorded with its reason; when it was usable before, what was stored of it stays.
 
         Args:
-            places: files and folders.
+            places: files and folders, or one of them. What is skipped below folders is in the report.
             workers: threads; the count of cores when None.
             progress: called with the count of photos done and the count of all; once more from the beginning when
                 the atlas learns a codebook and describes its photos anew.
@@ -139,20 +139,24 @@ class Atlas:
             AtlasWriteError: the disk is full or the folder is read-only.
         """
         began = time.perf_counter()
-        paths = list_photos(places)
-        report = AddReport()
+        found = scan_photos(places).required()
+        paths = found.paths
+        report = AddReport(skipped=[*found.skipped], left_out=dict(found.left_out))
         with self._store.exclusive():
             self._refresh()
             known = {record.path: record for record in self._store.photos().values()}
             todo = [path for path in paths if not _is_current(path, known.get(str(path)))]
-            for path in set(map(str, paths)) - set(map(str, todo)):
-                _count_known(known[path], report)
+            waiting = set(todo)
+            for path in paths:
+                if path not in waiting:
+                    _count_known(known[str(path)], report)
             self._describe_and_store(todo, known, report, workers, progress)
             if learn and learning.should_learn(self._store, self._tables):
                 learning.learn(self._store, self._tables, progress=progress)
                 report.learned = True
             if report.added or report.changed or report.learned:
                 self._store.maintain()
+        report.skipped.sort()
         report.seconds = time.perf_counter() - began
         return report
 
@@ -239,7 +243,7 @@ class Atlas:
 
     def search(
         self,
-        photo: Path | str | bytes | Image,
+        photo: Picture,
         *,
         top: int = 5,
         verify: int = 50,
@@ -250,7 +254,7 @@ class Atlas:
         """Say which place a photo shows.
 
         Args:
-            photo: path, bytes of a file, or ``(H, W, 3)`` uint8 RGB image.
+            photo: whatever `read_photo` takes: a path, bytes, a file object, an image of Pillow, an RGB array.
             top: candidates returned.
             verify: candidates checked by geometry, the most similar first; 0 for search only.
             turns: describe the photo in further turns when nothing is confirmed upright.

@@ -14,7 +14,8 @@ class AddReport:
         added: count of new photos.
         changed: count of photos whose file differed from the stored one.
         unchanged: count of photos that were there already.
-        skipped: path and reason of each photo that could not be used.
+        skipped: path and reason of each photo that could not be used, and of what the walk skipped, by path.
+        left_out: count of files below the folders that may look like photos but are not read, by suffix.
         learned: whether the atlas learnt a codebook of its own at the end.
         seconds: time spent.
     """
@@ -25,6 +26,7 @@ class AddReport:
     skipped: list[tuple[str, str]] = field(default_factory=list)
     learned: bool = False
     seconds: float = 0.0
+    left_out: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ one copy of the weights and start at once. Each thread's work runs on one core.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,7 +19,9 @@ import numpy as np
 
 from placeprint.describe import Describer
 from placeprint.errors import PhotoError
-from placeprint.images import read_photo
+from placeprint.photos import Photo, read_photo
+from placeprint.photos.decoding import check_header
+from placeprint.photos.files import open_file, reason_of
 from placeprint.store import PhotoRecord
 from placeprint.store.encoding import Columns
 from placeprint.threads import limit_torch, num_cores, one_core_each
@@ -128,26 +131,12 @@ def _encoded_file(path: Path, describer: Describer) -> tuple[Columns, tuple[int,
 
 
 def _describe_file(path: Path, describer: Describer, known: PhotoRecord | None) -> DescribedPhoto:
-    record = PhotoRecord(path=str(path), sha256="", file_size=0, file_time=0)
-    try:
-        status = path.stat()
-        data = path.read_bytes()
-        record = replace(
-            record,
-            file_size=status.st_size,
-            file_time=status.st_mtime_ns,
-            sha256=hashlib.sha256(data).hexdigest(),
-        )
-        if known is not None and known.sha256 == record.sha256:
-            return DescribedPhoto(known, same=True)
-        photo = read_photo(data)
-        features = describer.features(photo.image)
-        if not any(map(len, features)):
-            raise PhotoError(NOTHING_THERE)
-    except PhotoError as error:
-        return DescribedPhoto(replace(record, error=str(error)))
-    except OSError as error:
-        return DescribedPhoto(replace(record, error=f"cannot be read: {error.strerror or error}"))
+    record, photo = _read_file(path, known)
+    if photo is None:
+        return DescribedPhoto(record, same=record is known)
+    features = describer.features(photo.image)
+    if not any(map(len, features)):
+        return DescribedPhoto(replace(record, error=NOTHING_THERE))
     height, width = photo.image.shape[:2]
     columns = describer.encode(features)
     descriptor = describer.descriptor(describer.decode(columns, (width, height)))
@@ -163,3 +152,31 @@ def _describe_file(path: Path, describer: Describer, known: PhotoRecord | None) 
         columns,
         describer.encode_descriptor(descriptor),
     )
+
+
+def _read_file(path: Path, known: PhotoRecord | None) -> tuple[PhotoRecord, Photo | None]:
+    """Read a file: first its header, then in pieces for its hash, and for its pixels only when the content is new.
+
+    Returns:
+        What is known of it with None: the known record when the content is the same, or one with an error. Otherwise a
+        record that lacks what is described, and the photo.
+    """
+    record = PhotoRecord(path=str(path), sha256="", file_size=0, file_time=0)
+    try:
+        file = open_file(path)
+    except PhotoError as error:
+        return replace(record, error=f"cannot be read: {error}"), None
+    with file:
+        try:
+            status = os.fstat(file.fileno())
+            record = replace(record, file_size=status.st_size, file_time=status.st_mtime_ns)
+            check_header(file)
+            file.seek(0)
+            record = replace(record, sha256=hashlib.file_digest(file, "sha256").hexdigest())
+            if known is not None and known.sha256 == record.sha256:
+                return known, None
+            return record, read_photo(file)
+        except PhotoError as error:
+            return replace(record, error=str(error)), None
+        except OSError as error:
+            return replace(record, error=f"cannot be read: {reason_of(error)}"), None

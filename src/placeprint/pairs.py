@@ -12,7 +12,6 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,14 +20,12 @@ from numpy.typing import NDArray
 from placeprint import registry
 from placeprint.errors import OptionError
 from placeprint.features.turning import bears_turns, best_turn, turned_features
-from placeprint.images import Photo, as_image, read_photo
+from placeprint.photos import Photo, Picture, read_photo
 from placeprint.threads import one_core_for_products
-from placeprint.types import Extractor, Image, LocalFeatures, Mask, Verification
+from placeprint.types import Extractor, LocalFeatures, Mask, Verification
 from placeprint.verification.models import Cameras
 from placeprint.verification.opencv_ransac import relative_pose
 from placeprint.verification.two_view import TwoView, errors_of
-
-Picture = Path | str | bytes | Image
 
 MATCHERS: dict[str, dict[str, Any]] = {
     "mutual": {"name": "nearest"},
@@ -99,7 +96,7 @@ def match(
     """Match two photos.
 
     Args:
-        query: path, bytes of a file, or ``(H, W, 3)`` uint8 RGB array of the first photo.
+        query: the first photo, as whatever `read_photo` takes: a path, bytes, a file object, an image of Pillow, an array.
         database: the same of the second.
         features: a registered extractor.
         feature_options: its parameters.
@@ -124,7 +121,7 @@ def match(
     options = {"semi_dense": True} if params.get("name") == "semi-dense" else {}
     extractor: Extractor = registry.create("extractors", features, options | dict(feature_options or {}))
     verifier = TwoView(matcher=params, model=model, method=method, pixels=pixels, seed=seed)
-    photos = _read(query), _read(database)
+    photos = read_photo(query), read_photo(database)
     cameras = _cameras(photos, focal) if model == "essential" else None
     began = time.perf_counter()
     with one_core_for_products():
@@ -184,12 +181,6 @@ def matcher_params(features: str, matcher: str | Mapping[str, Any] | None) -> di
     if params["name"] == "nearest" and features in BINARY:
         return params | {"distance": "hamming"}
     return {"features": features} | params if params["name"] == "lightglue" else dict(params)
-
-
-def _read(picture: Picture) -> Photo:
-    if isinstance(picture, np.ndarray):
-        return Photo(as_image(picture), None, None)
-    return read_photo(picture)
 
 
 def _cameras(photos: tuple[Photo, Photo], focal: float | None) -> Cameras:

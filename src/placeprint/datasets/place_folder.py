@@ -15,9 +15,9 @@ import csv
 import io
 from pathlib import Path
 
+from placeprint.datasets.labeled_photos import photos_relative_to
 from placeprint.datasets.retrieval_set import RetrievalSet
 from placeprint.errors import DatasetError
-from placeprint.images import find_photos, normalized
 
 PROTOCOL = "place-folder-1"
 
@@ -43,7 +43,7 @@ def read_place_folder(root: Path | str) -> RetrievalSet:
 
 
 def _photos(root: Path, part: str) -> tuple[str, ...]:
-    return tuple(path.relative_to(normalized(root)).as_posix() for path in find_photos([root / part]))
+    return tuple(photos_relative_to(root, root / part))
 
 
 def _read_positives(path: Path, queries: set[str], database: set[str]) -> dict[str, set[str]]:

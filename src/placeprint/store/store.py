@@ -33,6 +33,7 @@ from placeprint.errors import AtlasBusyError, AtlasExistsError, AtlasFormatError
 from placeprint.store.encoding import LOCAL_COLUMNS, Columns, column_name
 from placeprint.store.files import write_arrays, writing
 from placeprint.store.manifest import FILE_NAME, Manifest
+from placeprint.store.path_text import path_to_text, text_to_path
 from placeprint.store.tables import Table
 from placeprint.types import Ids
 
@@ -53,7 +54,7 @@ class PhotoRecord:
         width: pixels, upright; 0 when skipped.
         height: pixels, upright; 0 when skipped.
         location: ``(latitude, longitude)`` in degrees, or None.
-        taken: when it was taken, camera's local time, or None.
+        taken: when it was taken, camera's local time, or None; stored without its fraction of a second and its zone.
         num_keypoints: count of stored local features.
         error: why it was skipped, or None.
         id: given by the store; -1 before.
@@ -299,7 +300,7 @@ def _to_row(photo_id: int, record: PhotoRecord, descriptor: bytes | None, state:
     latitude, longitude = record.location or (None, None)
     return {
         "id": photo_id,
-        "path": record.path,
+        "path": path_to_text(record.path),
         "sha256": record.sha256,
         "file_size": record.file_size,
         "file_time": record.file_time,
@@ -307,7 +308,7 @@ def _to_row(photo_id: int, record: PhotoRecord, descriptor: bytes | None, state:
         "height": record.height,
         "lat": latitude,
         "lon": longitude,
-        "time": record.taken,
+        "time": None if record.taken is None else record.taken.replace(microsecond=0, tzinfo=None),
         "num_keypoints": record.num_keypoints,
         "descriptor": descriptor,
         "state": state,
@@ -317,7 +318,7 @@ def _to_row(photo_id: int, record: PhotoRecord, descriptor: bytes | None, state:
 
 def _to_record(row: Mapping[str, Any]) -> PhotoRecord:
     return PhotoRecord(
-        row["path"],
+        text_to_path(row["path"]),
         row["sha256"],
         row["file_size"],
         row["file_time"],

@@ -1,0 +1,201 @@
+"""From the file of a photo to upright 8-bit RGB: the one place where Pillow, pillow-heif and OpenCV read files.
+
+Whatever a decoder raises becomes a PhotoError here. Decoders are chosen by the first bytes of a file, not by
+`PIL.Image.open`: that tries every format Pillow knows, even some that run other programs, and it warns and refuses by a
+limit of pixels that belongs to the whole process. Nothing of the process is changed: no filter of warnings, no limit,
+no registry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import IO, TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from placeprint.errors import PhotoError
+from placeprint.photos.exif import Metadata, read_metadata
+from placeprint.photos.files import MAX_HEADER_BYTES, MAX_WHOLE_BYTES, MeteredFile
+from placeprint.photos.formats import HEAD, READ_WHOLE, format_of
+from placeprint.photos.repairs import bare_png, end_jpeg
+from placeprint.photos.samples import to_rgb
+from placeprint.types import Image
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as PilImage
+    from PIL.ImageFile import ImageFile
+
+MAX_PIXELS = 200_000_000
+"""Photos with more pixels are refused before they are decoded: 200 megapixels take 600 MB."""
+MIN_SIDE = 16
+"""Shorter sides hold no place."""
+BYTES_PER_PIXEL = 16
+"""Of the largest pixels there are: four floats."""
+_GREY_MODES = frozenset({"I", "I;16", "I;16B", "I;16L", "I;16N", "F"})
+_ALPHA_MODES = frozenset({"RGBA", "LA", "PA", "La", "RGBa"})
+Result = TypeVar("Result")
+
+
+def check_header(file: IO[bytes]) -> None:
+    """Look at the header only, so that what is no photo is refused before it is read.
+
+    Args:
+        file: seekable, in binary mode; looked at from its beginning.
+
+    Raises:
+        PhotoError: it is empty, not a picture, or of a size that is refused.
+    """
+
+    def look() -> None:
+        kind = _kind(file)
+        if kind != "PNG":  # its chunks may need a repair before the picture opens
+            _open(file, kind)
+
+    _guarded(look)
+
+
+def decode(file: IO[bytes]) -> tuple[Image, Metadata]:
+    """Return ``(H, W, 3)`` uint8 RGB, upright, and what the camera wrote.
+
+    Args:
+        file: seekable, in binary mode; read from its beginning.
+
+    Raises:
+        PhotoError: it is empty, not a picture, damaged, or of a size that is refused.
+    """
+    return _upright(*_guarded(lambda: _decode(file)))
+
+
+def decode_opened(picture: PilImage) -> tuple[Image, Metadata]:
+    """Return the same of an image of Pillow, as it is now.
+
+    Raises:
+        PhotoError: it is damaged, or of a size that is refused.
+    """
+
+    def read() -> tuple[Image, Metadata]:
+        check_size(*picture.size)
+        picture.load()
+        return _pixels(picture), read_metadata(picture)
+
+    return _upright(*_guarded(read))
+
+
+def check_size(width: int, height: int) -> None:
+    """Refuse a picture with too many pixels or too short a side.
+
+    Raises:
+        PhotoError: with the limit that it breaks.
+    """
+    if width * height > MAX_PIXELS:
+        raise PhotoError(f"the picture has {width} x {height} pixels, more than {MAX_PIXELS // 1_000_000} megapixels")
+    if min(width, height) < MIN_SIDE:
+        raise PhotoError(f"the picture has {width} x {height} pixels, each side must have at least {MIN_SIDE}")
+
+
+def _guarded(read: Callable[[], Result]) -> Result:
+    """Call what reads a file; whatever it raises becomes a PhotoError."""
+    try:
+        return read()
+    except PhotoError:
+        raise
+    except MemoryError as error:
+        raise PhotoError("there is not enough memory to read the picture") from error
+    except Exception as error:  # decoders of damaged files raise nearly anything
+        raise PhotoError(f"the picture is damaged ({_one_line(error)})") from error
+
+
+def _kind(file: IO[bytes]) -> str:
+    file.seek(0)
+    head = file.read(HEAD)
+    if not head:
+        raise PhotoError("the file is empty")
+    kind = format_of(head)
+    if kind is None:
+        raise PhotoError("not a picture, or of a format that is not supported")
+    return kind
+
+
+def _open(file: IO[bytes], kind: str) -> ImageFile:
+    """Read the header, and set how much of the file may be read for the pixels."""
+    from placeprint.photos.openers import OPENERS
+
+    file.seek(0)
+    metered = MeteredFile(file, MAX_WHOLE_BYTES if kind in READ_WHOLE else MAX_HEADER_BYTES)
+    picture = OPENERS[kind](metered)
+    metered.allow(_budget(*picture.size))
+    return picture
+
+
+def _decode(file: IO[bytes]) -> tuple[Image, Metadata]:
+    kind = _kind(file)
+    try:
+        return _load(_open(file, kind), file)
+    except MemoryError:
+        raise
+    except Exception as error:
+        if kind == "PNG":
+            repaired = bare_png(file, _budget)
+            return _load(_open(repaired, kind), repaired)
+        if kind == "JPEG" and not isinstance(error, PhotoError):
+            picture = _open(file, kind)
+            file.seek(0)
+            data = MeteredFile(file, _budget(*picture.size)).read()
+            return end_jpeg(data, lambda whole: _load(_open(whole, kind), whole), error)
+        raise
+
+
+def _budget(width: int, height: int) -> int:
+    """Return the bytes that may be read for a picture of this size; a size that is refused raises a PhotoError."""
+    check_size(width, height)
+    return MAX_HEADER_BYTES + BYTES_PER_PIXEL * width * height
+
+
+def _load(picture: ImageFile, file: IO[bytes]) -> tuple[Image, Metadata]:
+    deep = picture.mode not in _GREY_MODES and any(";16" in str(tile.args) for tile in picture.tile)
+    early = read_metadata(picture) if picture.format == "TIFF" else None  # decoding may close the file
+    picture.load()
+    pixels = _deep_pixels(picture, file) if deep else None
+    return _pixels(picture) if pixels is None else pixels, early or read_metadata(picture)
+
+
+def _pixels(picture: PilImage) -> Image:
+    if picture.mode in _GREY_MODES:
+        return to_rgb(np.asarray(picture))
+    if picture.mode in _ALPHA_MODES or "transparency" in picture.info:
+        return to_rgb(np.asarray(picture.convert("RGBA")))
+    return np.array(picture.convert("RGB"), np.uint8)
+
+
+def _deep_pixels(picture: PilImage, file: IO[bytes]) -> Image | None:
+    """Return a color picture of 16 bits by OpenCV, since Pillow keeps the upper 8; None when OpenCV cannot read it."""
+    import cv2
+
+    file.seek(0)
+    data = np.frombuffer(MeteredFile(file, _budget(*picture.size)).read(), np.uint8)
+    try:
+        pixels: NDArray[Any] | None = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
+    except cv2.error:
+        return None
+    if pixels is None or pixels.dtype != np.uint16 or pixels.ndim != 3 or pixels.shape[1::-1] != picture.size:
+        return None
+    blue_first = {3: [2, 1, 0], 4: [2, 1, 0, 3]}
+    return to_rgb(pixels[..., blue_first[pixels.shape[2]]])
+
+
+def _upright(image: Image, metadata: Metadata) -> tuple[Image, Metadata]:
+    """Apply EXIF's orientation."""
+    number = metadata.orientation
+    if number in {5, 6, 7, 8}:
+        image = image.transpose(1, 0, 2)
+    if number in {2, 3, 6, 7}:
+        image = image[:, ::-1]
+    if number in {3, 4, 7, 8}:
+        image = image[::-1]
+    return np.ascontiguousarray(image), metadata
+
+
+def _one_line(error: Exception) -> str:
+    text = " ".join(str(error).split())[:120] or type(error).__name__
+    return text.encode("ascii", "backslashreplace").decode()

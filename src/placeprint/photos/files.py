@@ -1,0 +1,102 @@
+"""Open the file of a photo without trusting it: regular files only, and no more of it in memory than a photo needs."""
+
+from __future__ import annotations
+
+import math
+import os
+import stat
+from io import BufferedReader
+from pathlib import Path
+from typing import Any
+
+from placeprint.errors import PhotoError
+
+MAX_HEADER_BYTES = 1 << 26
+"""Bytes that may be read before the size of a picture is known; metadata of real photos takes a few megabytes."""
+MAX_HEADER_READS = 100_000
+"""Reads before the size is known. Some decoders search for a header byte by byte, all through a file of gigabytes."""
+MAX_WHOLE_BYTES = 1 << 28
+"""Bytes of a file that its decoder holds in memory as a whole."""
+_KINDS = (
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISFIFO, "a pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+
+
+def open_file(path: Path | str) -> BufferedReader:
+    """Open a regular file for reading; a pipe is refused, not waited for.
+
+    Raises:
+        PhotoError: there is no such file, it is something else than a regular file, or it may not be read. The message
+            does not name the path.
+    """
+    try:
+        check_regular(os.stat(path).st_mode)  # before it is opened: opening some devices has effects
+        flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+        file = os.fdopen(os.open(path, flags), "rb")
+        try:
+            check_regular(os.fstat(file.fileno()).st_mode)  # again: the name may lead elsewhere by now
+        except PhotoError:
+            file.close()
+            raise
+    except OSError as error:
+        raise PhotoError(reason_of(error)) from error
+    except PhotoError:
+        raise
+    except ValueError as error:  # a path with a NUL, or one that the system's encoding cannot hold
+        raise PhotoError(f"not a path ({error})") from error
+    return file
+
+
+def check_regular(mode: int) -> None:
+    """Refuse what is no regular file, by a PhotoError that says what it is."""
+    if not stat.S_ISREG(mode):
+        what = next((name for check, name in _KINDS if check(mode)), "something else")
+        raise PhotoError(f"{what}, not a file")
+
+
+def reason_of(error: OSError) -> str:
+    """Return what the system says, without the path."""
+    return error.strerror or type(error).__name__
+
+
+class MeteredFile:
+    """A file that refuses to be read further than its photo can need.
+
+    Decoders read what the header promises: chunks of any length, junk up to the next marker. The budget is small until
+    the size of the picture is known, and then grows with its pixels.
+
+    Args:
+        file: seekable, in binary mode.
+        max_bytes: that may be read, counted over all reads.
+        max_reads: calls.
+    """
+
+    def __init__(self, file: Any, max_bytes: int = MAX_HEADER_BYTES, max_reads: float = MAX_HEADER_READS) -> None:
+        self._file = file
+        self._bytes_left = max_bytes
+        self._reads_left = max_reads
+
+    def allow(self, max_bytes: int, max_reads: float = math.inf) -> None:
+        """Start a new budget."""
+        self._bytes_left, self._reads_left = max_bytes, max_reads
+
+    def read(self, size: int | None = -1) -> bytes:
+        """Read as a file does.
+
+        Raises:
+            PhotoError: the budget is used up.
+        """
+        wanted = self._bytes_left + 1 if size is None or size < 0 else min(size, self._bytes_left + 1)
+        data: bytes = self._file.read(wanted)
+        self._bytes_left -= len(data)
+        self._reads_left -= 1
+        if self._bytes_left < 0 or self._reads_left < 0:
+            raise PhotoError("not a photo: its file holds far more than a picture of its size needs")
+        return data
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)

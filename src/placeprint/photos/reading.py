@@ -1,0 +1,160 @@
+"""Read a photo from whatever holds one."""
+
+from __future__ import annotations
+
+import datetime
+import io
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import IO, Any, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from placeprint.errors import PhotoError
+from placeprint.photos.decoding import check_size, decode, decode_opened
+from placeprint.photos.exif import Metadata
+from placeprint.photos.files import MAX_WHOLE_BYTES, open_file
+from placeprint.photos.samples import to_rgb
+from placeprint.types import Image
+
+ACCEPTED = (
+    "the path of a file, its content as bytes, a file object in binary mode, an image of Pillow, or an array "
+    "(H, W), (H, W, 3) or (H, W, 4) in RGB order"
+)
+
+
+class BinaryFile(Protocol):
+    """What can be read from, as files and `io.BytesIO`."""
+
+    def read(self, size: int = ..., /) -> bytes:
+        """Return up to so many bytes."""
+
+
+class PillowImage(Protocol):
+    """An image of Pillow, named here by what tells it, so that Pillow is not imported for its name."""
+
+    def getexif(self) -> Any:
+        """Return its EXIF."""
+
+
+Picture: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryFile | PillowImage | NDArray[Any]"
+"""What a photo may be given as; see `read_photo`."""
+
+
+@dataclass(frozen=True, eq=False)
+class Photo:
+    """One decoded photo.
+
+    Args:
+        image: ``(H, W, 3)`` uint8 RGB, upright.
+        location: ``(latitude, longitude)`` in degrees (WGS 84), or None.
+        taken: local time of the camera when the photo was taken, without a zone, to the microsecond where the camera
+            tells; or None.
+        focal: focal length in pixels of the image, by what EXIF says of a 35 mm film, or None.
+        utc_offset: that local time minus UTC, or None when the camera did not say.
+    """
+
+    image: Image
+    location: tuple[float, float] | None
+    taken: datetime.datetime | None
+    focal: float | None = None
+    utc_offset: datetime.timedelta | None = None
+
+
+def read_photo(source: Picture) -> Photo:
+    """Read a photo.
+
+    Args:
+        source: the path of a file; its content as bytes, bytearray or memoryview; a file object in binary mode, read
+            from its beginning; an image of Pillow; or an array in RGB order, ``(H, W)``, ``(H, W, 1)``, ``(H, W, 3)`` or
+            ``(H, W, 4)``, of bools, integers from 0 to 65535, or floats from 0 to 1 or 0 to 65535 (see `samples`). Files
+            and images of Pillow are made upright by their EXIF.
+
+    Raises:
+        PhotoError: it is something else, missing, unreadable, truncated, not a picture, under 16 pixels on a side, or
+            over 200 megapixels.
+    """
+    if isinstance(source, np.ndarray):
+        image = np.ascontiguousarray(_from_array(source))
+        return Photo(image, None, None)
+    image, metadata = _decoded(source)
+    height, width = image.shape[:2]
+    return Photo(image, metadata.location, metadata.taken, metadata.focal(width, height), metadata.utc_offset)
+
+
+def read_image(source: Picture) -> Image:
+    """Read only the picture: ``(H, W, 3)`` uint8 RGB, upright. Takes and raises what `read_photo` does."""
+    return read_photo(source).image
+
+
+def as_image(picture: Picture) -> Image:
+    """Return a picture as ``(H, W, 3)`` uint8 RGB, upright. Takes and raises what `read_photo` does."""
+    return read_photo(picture).image
+
+
+def _from_array(pixels: NDArray[Any]) -> Image:
+    if isinstance(pixels, np.ma.MaskedArray):
+        pixels = pixels.filled(0)
+    if pixels.ndim not in {2, 3}:
+        raise PhotoError(f"an image must be an (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) array, got {pixels.shape}")
+    check_size(pixels.shape[1], pixels.shape[0])
+    return to_rgb(pixels)
+
+
+def _decoded(source: Any) -> tuple[Image, Metadata]:
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        return decode(io.BytesIO(_content(source)))
+    if isinstance(source, (str, os.PathLike)):
+        return _from_path(os.fsdecode(source))
+    pillow = sys.modules.get("PIL.Image")
+    if pillow is not None and isinstance(source, pillow.Image):
+        return decode_opened(source)
+    if callable(getattr(source, "read", None)):
+        return decode(_seekable(source))
+    raise PhotoError(f"a photo must be {ACCEPTED}; got {type(source).__name__}")
+
+
+def _from_path(path: str) -> tuple[Image, Metadata]:
+    if not path:
+        raise PhotoError("the path of a photo is empty")
+    try:
+        file = open_file(path)
+    except PhotoError as error:
+        raise PhotoError(f"cannot read {path!r}: {error}") from error
+    with file:
+        return decode(file)
+
+
+def _content(source: bytes | bytearray | memoryview) -> bytes:
+    try:
+        return bytes(source)
+    except ValueError as error:  # as of a memoryview that was released
+        raise PhotoError(f"cannot read the bytes of a photo: {error}") from error
+
+
+def _seekable(file: Any) -> IO[bytes]:
+    """Return a file object that can go back to its beginning, by a copy of its content when it cannot."""
+    if isinstance(file, io.TextIOBase):
+        raise PhotoError("the file object of a photo is open as text; open it in binary mode, 'rb'")
+    if _works(lambda: file.seek(0)):
+        return file  # type: ignore[no-any-return]  # whatever has read and seek
+    try:
+        content = file.read(MAX_WHOLE_BYTES + 1)
+    except Exception as error:  # a stranger's file object
+        raise PhotoError(f"cannot read from {type(file).__name__}: {error}") from error
+    if not isinstance(content, bytes):
+        raise PhotoError(f"a file object of a photo must be in binary mode, its read() gave {type(content).__name__}")
+    if len(content) > MAX_WHOLE_BYTES:
+        raise PhotoError(f"the file has more than {MAX_WHOLE_BYTES >> 20} MB and cannot be read in parts")
+    return io.BytesIO(content)
+
+
+def _works(call: Callable[[], Any]) -> bool:
+    try:
+        call()
+    except Exception:  # a stranger's file object
+        return False
+    return True
