@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
+OPENMP = "openmp"
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 
@@ -56,8 +57,21 @@ class _Limit:
 
 
 def _limit_products() -> Callable[[], object]:
-    limit: Callable[[], object] = _controller().limit(limits=1, user_api="blas").restore_original_limits
-    return limit
+    """Limit the libraries whose count is that of the process.
+
+    threadpoolctl lets no thread but the one that set a limit take it back, until it is told that this one is done.
+    """
+    import threadpoolctl
+
+    done = getattr(threadpoolctl.OpenBLASController, "clear_controlling_thread", lambda **_: None)
+    limit = _shared_products().limit(limits=1)
+
+    def take_back() -> None:
+        done(force=True)
+        limit.restore_original_limits()
+        done()
+
+    return take_back
 
 
 def _limit_opencv() -> Callable[[], object]:
@@ -81,9 +95,17 @@ def _limit_torch() -> Callable[[], object]:
     return take_back
 
 
-one_core_for_products = _Limit(_limit_products)
-"""Keep NumPy's matrix products on the calling thread: those of one photo are too small to be shared out."""
-_one_core_for_opencv, _torch_kept = _Limit(_limit_opencv), _Limit(_limit_torch)
+_one_core_for_shared, _one_core_for_opencv, _torch_kept = map(_Limit, (_limit_products, _limit_opencv, _limit_torch))
+
+
+@contextlib.contextmanager
+def one_core_for_products() -> Iterator[None]:
+    """Keep NumPy's matrix products on the calling thread: those of one photo are too small to be shared out.
+
+    A library on OpenMP has a count for each thread, which is set and taken back in the calling one.
+    """
+    with _one_core_for_shared(), _own_products().limit(limits=1):
+        yield
 
 
 @contextlib.contextmanager
@@ -114,8 +136,19 @@ def _pool() -> ThreadPoolExecutor:
 
 
 @functools.cache
-def _controller() -> Any:
+def _shared_products() -> Any:
+    layers = {each.info()["threading_layer"] for each in _products().lib_controllers} - {OPENMP}
+    return _products().select(threading_layer=sorted(layers))
+
+
+@functools.cache
+def _own_products() -> Any:
+    return _products().select(threading_layer=OPENMP)
+
+
+@functools.cache
+def _products() -> Any:
     import faiss  # noqa: F401  # brings a library of matrix products of its own, which must be seen too
     import threadpoolctl
 
-    return threadpoolctl.ThreadpoolController()
+    return threadpoolctl.ThreadpoolController().select(user_api="blas")

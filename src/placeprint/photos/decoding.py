@@ -18,7 +18,7 @@ from placeprint.errors import PhotoError
 from placeprint.photos.exif import Metadata, read_metadata
 from placeprint.photos.files import MAX_HEADER_BYTES, MAX_WHOLE_BYTES, MeteredFile
 from placeprint.photos.formats import HEAD, READ_WHOLE, format_of
-from placeprint.photos.repairs import bare_png, end_jpeg
+from placeprint.photos.repairs import bare_png, end_jpeg, hide_exif
 from placeprint.photos.samples import to_rgb
 from placeprint.types import Image
 
@@ -49,7 +49,9 @@ def check_header(file: IO[bytes]) -> None:
 
     def look() -> None:
         kind = _kind(file)
-        if kind != "PNG":  # its chunks may need a repair before the picture opens
+        if kind in READ_WHOLE:
+            MeteredFile(file, MAX_WHOLE_BYTES).check_rest()
+        elif kind != "PNG":  # its chunks may need a repair before the picture opens
             _open(file, kind)
 
     _guarded(look)
@@ -135,15 +137,29 @@ def _decode(file: IO[bytes]) -> tuple[Image, Metadata]:
     except MemoryError:
         raise
     except Exception as error:
-        if kind == "PNG":
-            repaired = bare_png(file, _budget)
-            return _load(_open(repaired, kind), repaired)
-        if kind == "JPEG" and not isinstance(error, PhotoError):
-            picture = _open(file, kind)
-            file.seek(0)
-            data = MeteredFile(file, _budget(*picture.size)).read()
-            return end_jpeg(data, lambda whole: _load(_open(whole, kind), whole), error)
-        raise
+        return _repaired(file, kind, error)
+
+
+def _repaired(file: IO[bytes], kind: str, error: Exception) -> tuple[Image, Metadata]:
+    """Decode a file that cannot be decoded as it is; raises the error where no repair is known."""
+
+    def load(repaired: IO[bytes]) -> tuple[Image, Metadata]:
+        return _load(_open(repaired, kind), repaired)
+
+    if kind == "PNG":
+        return load(bare_png(file, _budget))
+    if isinstance(error, PhotoError):
+        raise error
+    if kind in {"AVIF", "HEIF"}:
+        return load(hide_exif(_content(file, MAX_WHOLE_BYTES), error))
+    if kind == "JPEG":
+        return end_jpeg(_content(file, _budget(*_open(file, kind).size)), load, error)
+    raise error
+
+
+def _content(file: IO[bytes], max_bytes: int) -> bytes:
+    file.seek(0)
+    return MeteredFile(file, max_bytes).read()
 
 
 def _budget(width: int, height: int) -> int:
@@ -172,8 +188,7 @@ def _deep_pixels(picture: PilImage, file: IO[bytes]) -> Image | None:
     """Return a color picture of 16 bits by OpenCV, since Pillow keeps the upper 8; None when OpenCV cannot read it."""
     import cv2
 
-    file.seek(0)
-    data = np.frombuffer(MeteredFile(file, _budget(*picture.size)).read(), np.uint8)
+    data = np.frombuffer(_content(file, _budget(*picture.size)), np.uint8)
     try:
         pixels: NDArray[Any] | None = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
     except cv2.error:

@@ -13,7 +13,7 @@ from placeprint.errors import PhotoError
 
 MAX_HEADER_BYTES = 1 << 26
 """Bytes that may be read before the size of a picture is known; metadata of real photos takes a few megabytes."""
-MAX_HEADER_READS = 100_000
+MAX_HEADER_READS = 20_000
 """Reads before the size is known. Some decoders search for a header byte by byte, all through a file of gigabytes."""
 MAX_WHOLE_BYTES = 1 << 28
 """Bytes of a file that its decoder holds in memory as a whole."""
@@ -90,13 +90,28 @@ class MeteredFile:
         Raises:
             PhotoError: the budget is used up.
         """
-        wanted = self._bytes_left + 1 if size is None or size < 0 else min(size, self._bytes_left + 1)
-        data: bytes = self._file.read(wanted)
-        self._bytes_left -= len(data)
+        if size is None or size < 0:
+            size = self._rest()
+        self._bytes_left -= size
         self._reads_left -= 1
-        if self._bytes_left < 0 or self._reads_left < 0:
-            raise PhotoError("not a photo: its file holds far more than a picture of its size needs")
+        self._check(0)
+        data: bytes = self._file.read(size)
+        self._bytes_left += size - len(data)
         return data
+
+    def check_rest(self) -> None:
+        """Refuse, as `read` does, a file whose rest is more than may be read."""
+        self._check(self._rest())
+
+    def _check(self, more: int) -> None:
+        if self._bytes_left < more or self._reads_left < 0:
+            raise PhotoError("not a photo: its file holds far more than a picture of its size needs")
+
+    def _rest(self) -> int:
+        place = self._file.tell()
+        end: int = self._file.seek(0, os.SEEK_END)
+        self._file.seek(place)
+        return max(end - place, 0)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._file, name)

@@ -17,7 +17,7 @@ from placeprint.errors import PhotoError
 from placeprint.photos.decoding import check_size, decode, decode_opened
 from placeprint.photos.exif import Metadata
 from placeprint.photos.files import MAX_WHOLE_BYTES, open_file
-from placeprint.photos.samples import to_rgb
+from placeprint.photos.samples import check_shape, to_rgb
 from placeprint.types import Image
 
 ACCEPTED = (
@@ -98,8 +98,7 @@ def as_image(picture: Picture) -> Image:
 def _from_array(pixels: NDArray[Any]) -> Image:
     if isinstance(pixels, np.ma.MaskedArray):
         pixels = pixels.filled(0)
-    if pixels.ndim not in {2, 3}:
-        raise PhotoError(f"an image must be an (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) array, got {pixels.shape}")
+    check_shape(pixels)
     check_size(pixels.shape[1], pixels.shape[0])
     return to_rgb(pixels)
 

@@ -5,6 +5,7 @@
   differ, otherwise the photo is refused.
 - **A PNG with a chunk that cannot be read** beside the picture, as a text of megabytes or one with a wrong checksum: it
   is read from the chunks that draw it.
+- **HEIC or AVIF with EXIF that their libraries refuse**, and the picture with it: the item is given another name.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from placeprint.types import Image
 MAX_LOST = 0.01
 """Share of the pixels that may be missing at the end of a JPEG."""
 MAX_CHUNK_READS = 1_000_000
+_EXIF_ITEM = b"Exif"
 _JPEG_END = b"\xff\xd9"
 _DRAWING_CHUNKS = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
 
@@ -54,6 +56,18 @@ def end_jpeg(
             f"the picture is damaged (the file ends early, {max(1, round(100 * lost))} % of it is missing)"
         )
     return image, metadata
+
+
+def hide_exif(data: bytes, error: Exception) -> IO[bytes]:
+    """Return a HEIC or AVIF whose EXIF is an item of no known type.
+
+    Args:
+        data: of the file.
+        error: raised when it has no such item.
+    """
+    if _EXIF_ITEM not in data:
+        raise error
+    return io.BytesIO(data.replace(_EXIF_ITEM, b"skip"))
 
 
 def bare_png(file: IO[bytes], budget: Callable[[int, int], int]) -> IO[bytes]:

@@ -60,10 +60,15 @@ def _scaled_floats(values: NDArray[Any]) -> NDArray[np.uint8]:
     whites = (1, *WHITES)
     white = next((each for each in whites if np.count_nonzero(finite & (values > each)) <= allowed), None)
     if white is None or np.count_nonzero(values < 0) > allowed:
-        known = values[finite]
-        raise PhotoError(f"pixel values must be {RANGES}, got floats from {known.min():g} to {known.max():g}")
+        raise PhotoError(f"pixel values must be {RANGES}, got floats from {values.min():g} to {values.max():g}")
     scaled: NDArray[np.uint8] = np.rint(np.clip(values, 0, white) * np.float32(255 / white)).astype(np.uint8)
     return scaled
+
+
+def check_shape(pixels: NDArray[Any]) -> None:
+    """Refuse an array that has not the shape of a picture, by a PhotoError that names those that are taken."""
+    if pixels.ndim != 2 and not (pixels.ndim == 3 and pixels.shape[2] in {1, 3, 4}):
+        raise PhotoError(f"an image must be an (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) array, got {pixels.shape}")
 
 
 def to_rgb(pixels: NDArray[Any]) -> NDArray[np.uint8]:
@@ -74,10 +79,9 @@ def to_rgb(pixels: NDArray[Any]) -> NDArray[np.uint8]:
     Raises:
         PhotoError: another shape or type.
     """
+    check_shape(pixels)
     if pixels.ndim == 2:
         pixels = pixels[..., None]
-    if pixels.ndim != 3 or pixels.shape[2] not in {1, 3, 4}:
-        raise PhotoError(f"an image must be an (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) array, got {pixels.shape}")
     if pixels.shape[2] == 4:
         return _over_black(to_eight_bits(pixels[..., :3]), _alpha(pixels[..., 3:]))
     image = to_eight_bits(pixels)
