@@ -14,10 +14,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import PIL.Image
-import PIL.ImageFile
-import pytest
-import threadpoolctl
 import torch
 
 from placeprint import Atlas

@@ -96,7 +96,7 @@ def match(
     """Match two photos.
 
     Args:
-        query: the first photo, as whatever `read_photo` takes: a path, bytes, a file object, an image of Pillow, an array.
+        query: the first photo: a path, bytes, a file object, an image of Pillow, an array; see `read_photo`.
         database: the same of the second.
         features: a registered extractor.
         feature_options: its parameters.

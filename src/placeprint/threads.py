@@ -84,11 +84,11 @@ def _limit_opencv() -> Callable[[], object]:
 
 def _limit_torch() -> Callable[[], object]:
     """Remember Torch's count: that of new threads is the one that any thread, as those of `limit_torch`, set last."""
-    torch = sys.modules.get("torch")
+    torch = _torch()
     before = torch.get_num_threads() if torch is not None else None
 
     def take_back() -> None:
-        now = sys.modules.get("torch")
+        now = _torch()
         if now is not None:
             now.set_num_threads(before or num_cores())
 
@@ -120,9 +120,15 @@ def one_core_each() -> Iterator[None]:
 
 def limit_torch() -> None:
     """Let Torch use one core in the calling thread, when it is loaded at all."""
-    torch = sys.modules.get("torch")
+    torch = _torch()
     if torch is not None:
         torch.set_num_threads(1)
+
+
+def _torch() -> Any:
+    """Return Torch when it is loaded; while another thread is loading it, the module is there without its names."""
+    torch = sys.modules.get("torch")
+    return torch if hasattr(torch, "set_num_threads") and hasattr(torch, "get_num_threads") else None
 
 
 def map_cores(work: Callable[[Job], Result], jobs: Iterable[Job]) -> list[Result]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -157,3 +158,18 @@ def test_the_groceries_are_read(data: Path) -> None:
     labels = validation.labels_among(train.classes)
     assert [train.classes[label] for label in labels] == [validation.classes[label] for label in validation.labels]
     assert train.paths[0].split("/")[-2] == train.classes[train.labels[0]] == "Golden-Delicious"
+
+
+def test_what_is_no_photo_in_a_class_folder_is_skipped_and_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for path in ("oak/a.png", "pine/b.png"):
+        (tmp_path / path).parent.mkdir()
+        (tmp_path / path).touch()
+    os.mkfifo(tmp_path / "oak" / "pipe.jpg")
+    (tmp_path / "oak" / "broken.jpg").symlink_to("gone.jpg")
+    (tmp_path / "pine" / "c.png").symlink_to("b.png")  # a list may name it, so it is a photo of its own
+    photos = read_image_folder(tmp_path)
+    assert photos.paths == ("oak/a.png", "pine/b.png", "pine/c.png")
+    (message,) = (record.getMessage() for record in caplog.records)
+    assert "2 files or folders" in message and "a broken link" in message and "a pipe, not a file" in message

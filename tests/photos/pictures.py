@@ -5,16 +5,17 @@ from __future__ import annotations
 import io
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Sequence
+from typing import Any
 
 import PIL.Image
 
 from tests.conftest import make_scene
 
-Patch = Callable[[bytes], bytes]
+Tag = tuple[int, int, int, bytes]
 
 
-def encoded(kind: str, mode: str = "RGB", *, width: int = 64, height: int = 48, **options: object) -> bytes:
+def encoded(kind: str, mode: str = "RGB", *, width: int = 64, height: int = 48, **options: Any) -> bytes:
     """Return a scene as the bytes of a file."""
     import pillow_heif
 
@@ -36,9 +37,9 @@ def insert_png_chunk(data: bytes, chunk: bytes, *, before: bytes = b"IDAT") -> b
 
 
 def tiff_exif(
-    main: list[tuple[int, int, int, bytes]],
-    camera: list[tuple[int, int, int, bytes]] = [],
-    gps: list[tuple[int, int, int, bytes]] = [],
+    main: Sequence[Tag],
+    camera: Sequence[Tag] = (),
+    gps: Sequence[Tag] = (),
 ) -> bytes:
     """Return EXIF from ``(tag, type, count, data)``, little-endian, as it stands in files after ``Exif\\0\\0``."""
     main = sorted([*main, *([(0x8769, 4, 1, b"")] if camera else []), *([(0x8825, 4, 1, b"")] if gps else [])])
@@ -50,11 +51,11 @@ def tiff_exif(
     return b"II*\0\x08\0\0\0" + b"".join(parts)
 
 
-def _size(tags: list[tuple[int, int, int, bytes]]) -> int:
+def _size(tags: Sequence[Tag]) -> int:
     return 2 + 12 * len(tags) + 4 + sum(len(data) for *_, data in tags if len(data) > 4)
 
 
-def _ifd(tags: list[tuple[int, int, int, bytes]], start: int) -> bytes:
+def _ifd(tags: Sequence[Tag], start: int) -> bytes:
     head, extra = struct.pack("<H", len(tags)), b""
     after = start + 2 + 12 * len(tags) + 4
     for tag, kind, count, data in tags:

@@ -69,7 +69,7 @@ def damaged(draw: st.DrawFn) -> bytes:
     return bytes(data)
 
 
-SETTINGS = settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+SETTINGS = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 
 
 @SETTINGS
@@ -79,7 +79,7 @@ def test_damaged_files_give_a_photo_or_a_photo_error(data: bytes) -> None:
 
 
 @SETTINGS
-@given(st.sampled_from(EXIF_KINDS), st.data())
+@given(st.sampled_from(sorted({*EXIF_KINDS} - {"TIFF"})), st.data())  # in a TIFF they stand among the picture's own
 def test_damaged_exif_gives_the_photo(kind: str, data: st.DataObject) -> None:
     exif = bytearray(EXIF)
     for _ in range(data.draw(st.integers(1, 8))):
@@ -87,10 +87,7 @@ def test_damaged_exif_gives_the_photo(kind: str, data: st.DataObject) -> None:
         piece = data.draw(st.binary(min_size=1, max_size=8))
         exif[place : place + len(piece)] = piece
     exif = exif[: data.draw(st.integers(len(exif) // 2, len(exif)) | st.just(len(EXIF)))]
-    if kind == "TIFF":
-        file = original(kind)  # the tags of the picture itself stand among the others: that is the test above
-    else:
-        file = with_exif(kind, bytes(exif))
+    file = with_exif(kind, bytes(exif))
     assert {48, 64, 3} == set(read_photo(file).image.shape)
     check(file)
 
@@ -116,9 +113,8 @@ def test_any_bytes(data: bytes) -> None:
 )
 def test_any_array(shape: tuple[int, ...], kind: str, value: float) -> None:
     array = np.zeros(shape, kind)
-    with contextlib.suppress(ValueError, OverflowError, TypeError):
-        with np.errstate(all="ignore"):
-            array[...] = value
+    with contextlib.suppress(ValueError, OverflowError, TypeError), np.errstate(all="ignore"):
+        array[...] = value
     try:
         image = as_image(array)
     except PhotoError:

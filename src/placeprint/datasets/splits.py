@@ -17,12 +17,10 @@ import numpy as np
 from placeprint.datasets.labeled_photos import LabeledPhotos, first_few
 from placeprint.datasets.placed_photos import PlacedPhotos
 from placeprint.datasets.position_grid import PositionGrid, Positions
-from placeprint.errors import DatasetError, OptionError
-from placeprint.images import normalized
+from placeprint.errors import DatasetError, OptionError, PhotoError
+from placeprint.photos import normalized
+from placeprint.photos.files import open_file
 from placeprint.types import Ids, Mask
-
-CHUNK = 1 << 20
-"""Bytes of a file that are hashed at once."""
 
 
 def split_classes(photos: LabeledPhotos, share: float = 0.5, seed: int = 0) -> tuple[LabeledPhotos, LabeledPhotos]:
@@ -191,8 +189,8 @@ def _size(path: Path) -> int:
 
 
 def _sum(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(CHUNK):
-            digest.update(block)
-    return digest.hexdigest()
+    try:
+        with open_file(path) as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except (PhotoError, OSError) as error:
+        raise DatasetError(f"cannot read {str(path)!r} ({error})") from error

@@ -86,8 +86,10 @@ def location_of(gps: Tags) -> tuple[float, float] | None:
     """Return ``(latitude, longitude)`` in degrees from EXIF's GPS tags, None for a place in doubt.
 
     Example:
-        >>> location_of({1: "S", 2: (33, 30, 36), 3: "E", 4: (151, 0, 0)}), location_of({2: (33, 30, 36), 4: (151, 0, 0)})
-        ((-33.51, 151.0), None)
+        >>> location_of({1: "S", 2: (33, 30, 36), 3: "E", 4: (151, 0, 0)})
+        (-33.51, 151.0)
+        >>> location_of({2: (33, 30, 36), 4: (151, 0, 0)}) is None
+        True
     """
     latitude = _degrees(gps.get(2), gps.get(1), "NS", 90)
     longitude = _degrees(gps.get(4), gps.get(3), "EW", 180)

@@ -109,9 +109,9 @@ class MeteredFile:
 
     def _rest(self) -> int:
         place = self._file.tell()
-        end: int = self._file.seek(0, os.SEEK_END)
+        end = self._file.seek(0, os.SEEK_END)
         self._file.seek(place)
-        return max(end - place, 0)
+        return max(int(end) - int(place), 0)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._file, name)

@@ -1,4 +1,4 @@
-"""Which files are photos: by the suffix of their name when a folder is walked, by their first bytes when they are read."""
+"""Which files are photos: by suffix when a folder is walked, by their first bytes when they are read."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ PICTURE_SUFFIXES = frozenset(
     ]
 )
 LEFT_OUT = RAW_SUFFIXES | VIDEO_SUFFIXES | PICTURE_SUFFIXES
-"""Files that a person may take for photos. They are not read, so a walk counts them instead of passing them silently."""
+"""Files that a person may take for photos. They are not read, and a walk counts them."""
 
 READ_WHOLE = frozenset({"WEBP", "HEIF", "AVIF"})
 """Formats whose decoders hold the whole file in memory."""

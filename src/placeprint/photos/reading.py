@@ -69,9 +69,9 @@ def read_photo(source: Picture) -> Photo:
 
     Args:
         source: the path of a file; its content as bytes, bytearray or memoryview; a file object in binary mode, read
-            from its beginning; an image of Pillow; or an array in RGB order, ``(H, W)``, ``(H, W, 1)``, ``(H, W, 3)`` or
-            ``(H, W, 4)``, of bools, integers from 0 to 65535, or floats from 0 to 1 or 0 to 65535 (see `samples`). Files
-            and images of Pillow are made upright by their EXIF.
+            from its beginning; an image of Pillow; or an array in RGB order: ``(H, W)``, ``(H, W, 1)``, ``(H, W, 3)``
+            or ``(H, W, 4)``, of bools, integers from 0 to 65535, or floats from 0 to 1 or 0 to 65535 (see `samples`).
+            Files and images of Pillow are made upright by their EXIF.
 
     Raises:
         PhotoError: it is something else, missing, unreadable, truncated, not a picture, under 16 pixels on a side, or
@@ -108,8 +108,9 @@ def _decoded(source: Any) -> tuple[Image, Metadata]:
         return decode(io.BytesIO(_content(source)))
     if isinstance(source, (str, os.PathLike)):
         return _from_path(os.fsdecode(source))
-    pillow = sys.modules.get("PIL.Image")
-    if pillow is not None and isinstance(source, pillow.Image):
+    # who holds an image has loaded Pillow; while another thread is loading it, the module is there without its names
+    pillow_image: Any = getattr(sys.modules.get("PIL.Image"), "Image", ())
+    if isinstance(source, pillow_image):
         return decode_opened(source)
     if callable(getattr(source, "read", None)):
         return decode(_seekable(source))

@@ -1,9 +1,9 @@
 """Pixel values of any type as 8 bits.
 
 Files and arrays do not say which value is white: 12 bits of a camera come in 16, and floats go from 0 to 1 or to 255.
-So white is the smallest of 1 (floats only), 255, 1023, 4095, 16383 and 65535 that no value exceeds; of floats, one value
-in a hundred may, as resampling and highlights overshoot. The price: a picture of 16 bits without a bright pixel becomes
-brighter, by less than 4 times. Its contrast is kept, which is what features live on. NaN is black, infinity is white.
+So white is the smallest of 1 (floats only), 255, 1023, 4095, 16383 and 65535 that no value exceeds. Of floats, one
+value in a hundred may exceed it: resampling and highlights overshoot. The price is that a picture of 16 bits without a
+bright pixel becomes brighter. Its contrast is kept, which is what features need. NaN is black, infinity is white.
 """
 
 from __future__ import annotations

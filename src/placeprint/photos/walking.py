@@ -1,7 +1,7 @@
 """Find the photos of files and folders: each once, in a fixed order, with a reason for what is skipped.
 
-- A folder gives the files below it whose suffix is a photo's (`formats.SUFFIXES`); hidden files and folders are left out.
-  A file named outright is given whatever its suffix.
+- A folder gives the files below it that have a photo's suffix (`formats.SUFFIXES`), without hidden files and folders. A
+  file named outright is given whatever its suffix.
 - Links are followed after everything that is really there, so that a photo has its real path where it has one. A folder
   is walked once and a file listed once, by what the system says they are (device and inode), however many links and
   hard links lead to them. So folders that link to each other end, and the time grows with what is on disk.

@@ -1,8 +1,8 @@
 """Paths as text that any table can hold.
 
-A path on Linux is bytes, and old archives hold names that are not UTF-8. Python reads such a byte as half of a surrogate
-pair, which UTF-8 cannot write. It is stored as NUL and four hexadecimal digits: no path holds a NUL, so nothing else
-reads like it, and every other path is stored as it is.
+A path on Linux is bytes, and old archives hold names that are not UTF-8. Python reads such a byte as half of a
+surrogate pair, which UTF-8 cannot write. It is stored as NUL and four hexadecimal digits: no path holds a NUL, so
+nothing else reads like it, and every other path is stored as it is.
 """
 
 from __future__ import annotations

@@ -1,0 +1,87 @@
+"""Photos on their way into an atlas."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from placeprint import Atlas
+from placeprint.errors import PhotoError
+from placeprint.photos.files import MeteredFile
+from placeprint.store import Store
+from tests.conftest import write_photo, write_scenes
+from tests.photos.pictures import insert_png_chunk, png_chunk, tiff_exif
+
+
+def test_one_bad_thing_in_a_folder_is_one_skip_and_the_rest_is_stored(tmp_path: Path) -> None:
+    photos = write_scenes(tmp_path / "photos", 2)
+    name = os.fsdecode(b"caf\xe9\n.png")
+    shutil.copy(photos / "00.png", photos / name)
+    (photos / "bad-exif.png").write_bytes(insert_png_chunk((photos / "01.png").read_bytes(), png_chunk(b"eXIf", b"x")))
+    (photos / "cut.png").write_bytes((photos / "00.png").read_bytes()[:900])
+    (photos / "zeros.jpg").touch()
+    os.truncate(photos / "zeros.jpg", 3 << 30)
+    (photos / "empty.jpg").touch()
+    (photos / "broken.jpg").symlink_to("gone.jpg")
+    os.mkfifo(photos / "pipe.jpg")
+    (photos / "to-itself").symlink_to(".")
+    (photos / "video.mp4").touch()
+    atlas = Atlas.create(tmp_path / "atlas", preset="sift-vlad")
+    reports = [atlas.add(photos), Atlas.open(tmp_path / "atlas").add([photos])]
+    assert [(report.added, report.unchanged) for report in reports] == [(4, 0), (0, 4)]
+    for report in reports:
+        assert [(Path(path).name, reason.partition(" (")[0]) for path, reason in report.skipped] == [
+            ("broken.jpg", "a broken link"),
+            ("cut.png", "the picture is damaged"),
+            ("empty.jpg", "the file is empty"),
+            ("pipe.jpg", "a pipe, not a file"),
+            ("to-itself", "a link to a folder that is listed already"),
+            ("zeros.jpg", "not a picture, or of a format that is not supported"),
+        ]
+        assert report.left_out == {".mp4": 1}
+    best = {evidence.path for evidence in Atlas.open(tmp_path / "atlas").search(photos / name).evidence}
+    assert str(photos / name) in best and all(Path(path).exists() for path in best)
+
+
+def test_a_file_is_hashed_in_pieces_and_only_after_its_header_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from placeprint.bulk import _read_file
+
+    photo = write_photo(tmp_path / "a.png", np.zeros((64, 64, 3), np.uint8))
+    record, read = _read_file(photo, None)
+    assert read is not None and record.file_size == photo.stat().st_size
+    assert _read_file(photo, record) == (record, None)
+    monkeypatch.setattr("hashlib.file_digest", lambda *_: pytest.fail("the file was read"))
+    (tmp_path / "b.jpg").write_bytes(b"\0" * 100)
+    record, read = _read_file(tmp_path / "b.jpg", None)
+    assert read is None and record.error is not None and record.sha256 == "" and record.file_size == 100
+    with (tmp_path / "b.jpg").open("rb") as file, pytest.raises(PhotoError, match="far more"):
+        MeteredFile(file, max_bytes=99).read()
+
+
+def test_paths_and_times_come_back_as_they_went_into_the_store(tmp_path: Path) -> None:
+    path = write_photo(
+        tmp_path / os.fsdecode(b"caf\xe9.jpg"),
+        np.random.default_rng(0).integers(0, 255, (128, 128, 3), np.uint8),
+        exif=b"Exif\0\0" + tiff_exif([], [(0x9003, 2, 26, b"2024-05-01T12:00:00+02:00\0"), (0x9291, 2, 3, b"75\0")]),
+    )
+    atlas = Atlas.create(tmp_path / "atlas", preset="sift-vlad")
+    assert atlas.add([path]).added == 1
+    (record,) = Store(tmp_path / "atlas").photos().values()
+    assert record.path == str(path)
+    assert record.taken == datetime.datetime(2024, 5, 1, 12, 0)
+    assert Atlas.open(tmp_path / "atlas").add([path]).unchanged == 1
+    assert atlas.remove([path]) == 1
+
+
+def test_an_empty_place_is_refused_by_all_that_take_places(tmp_path: Path) -> None:
+    atlas = Atlas.create(tmp_path / "atlas", preset="sift-vlad")
+    for places in ("", [""], None, [None]):
+        with pytest.raises(PhotoError, match="place"):
+            atlas.add(places)  # type: ignore[arg-type]  # on purpose
