@@ -11,7 +11,7 @@ from pathlib import Path
 
 from placeprint import learning
 from placeprint.atlas_reports import AddReport, AtlasInfo
-from placeprint.bulk import DescribedPhoto, describe_files, sample_features
+from placeprint.bulk import DescribedPhoto, describe_files, sample_features, stamp_of
 from placeprint.describe import Describer, checked_describer
 from placeprint.errors import AtlasMismatchError, AtlasMissingError, OptionError
 from placeprint.numerics import evenly
@@ -358,7 +358,7 @@ def _is_current(path: Path, known: PhotoRecord | None) -> bool:
         status = path.stat()
     except OSError:
         return False
-    return (status.st_size, status.st_mtime_ns) == (known.file_size, known.file_time)
+    return stamp_of(status) == (known.file_size, known.file_time)
 
 
 def _count_known(record: PhotoRecord, report: AddReport) -> None:

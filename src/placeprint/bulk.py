@@ -154,6 +154,14 @@ def _describe_file(path: Path, describer: Describer, known: PhotoRecord | None) 
     )
 
 
+def stamp_of(status: os.stat_result) -> tuple[int, int]:
+    """Return a file's size and its time of change in nanoseconds, kept within the 64 bits that a table holds.
+
+    File systems know times far beyond the year 2262, where the 64 bits end, and broken clocks write them.
+    """
+    return status.st_size, min(max(status.st_mtime_ns, -(2**63)), 2**63 - 1)
+
+
 def _read_file(path: Path, known: PhotoRecord | None) -> tuple[PhotoRecord, Photo | None]:
     """Read a file: first its header, then in pieces for its hash, and for its pixels only when the content is new.
 
@@ -168,8 +176,8 @@ def _read_file(path: Path, known: PhotoRecord | None) -> tuple[PhotoRecord, Phot
         return replace(record, error=f"cannot be read: {error}"), None
     with file:
         try:
-            status = os.fstat(file.fileno())
-            record = replace(record, file_size=status.st_size, file_time=status.st_mtime_ns)
+            size, time = stamp_of(os.fstat(file.fileno()))
+            record = replace(record, file_size=size, file_time=time)
             check_header(file)
             file.seek(0)
             record = replace(record, sha256=hashlib.file_digest(file, "sha256").hexdigest())

@@ -6,6 +6,7 @@ import datetime
 import os
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -85,3 +86,15 @@ def test_an_empty_place_is_refused_by_all_that_take_places(tmp_path: Path) -> No
     for places in ("", [""], None, [None]):
         with pytest.raises(PhotoError, match="place"):
             atlas.add(places)  # type: ignore[arg-type]  # on purpose
+
+
+@pytest.mark.parametrize("time", [2**64, 2**63, -(2**63) - 1, 0])
+def test_times_of_files_that_no_clock_has_fit_the_table(tmp_path: Path, time: int) -> None:
+    from placeprint.bulk import stamp_of
+
+    path = tmp_path / "a.jpg"
+    path.touch()
+    status = path.stat()
+    odd = SimpleNamespace(st_size=status.st_size, st_mtime_ns=time)
+    size, stored = stamp_of(odd)  # type: ignore[arg-type]  # what stat returns cannot be made
+    assert size == 0 and -(2**63) <= stored <= 2**63 - 1 and (stored == time or abs(time) >= 2**63)

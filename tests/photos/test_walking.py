@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import inspect
 import os
 import socket
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from placeprint.errors import PhotoError
-from placeprint.photos import find_photos, list_photos, scan_photos
+from placeprint.photos import find_photos, list_photos, normalized, read_photo, scan_photos
 
 
 def touch(path: Path) -> Path:
@@ -151,7 +153,12 @@ def test_folders_deeper_than_a_path_may_be_long_are_skipped(nested: Callable[[st
 
 
 def test_more_folders_in_each_other_than_python_may_recurse_are_walked(nested: Callable[[str, int], Path]) -> None:
-    assert len(list_photos([nested("d", 1100)])) == 1
+    folder, limit = nested("d", 300), sys.getrecursionlimit()
+    sys.setrecursionlimit(len(inspect.stack(0)) + 150)
+    try:
+        assert len(list_photos([folder])) == 1
+    finally:
+        sys.setrecursionlimit(limit)
 
 
 def test_every_suffix_of_a_photo_counts_and_what_looks_like_one_is_counted(tmp_path: Path) -> None:
@@ -206,3 +213,25 @@ def test_places_that_are_no_paths_are_refused(places: object) -> None:
 def test_one_place_is_taken_for_a_list_of_one(tmp_path: Path) -> None:
     touch(tmp_path / "a.jpg")
     assert list_photos(tmp_path) == list_photos(str(tmp_path)) == list_photos([tmp_path]) == [tmp_path / "a.jpg"]
+
+
+def test_a_step_up_after_a_link_leads_to_where_the_system_goes(tmp_path: Path) -> None:
+    there = touch(tmp_path / "elsewhere" / "a.jpg")
+    (there.parent / "sub").mkdir()
+    (tmp_path / "link").symlink_to("elsewhere/sub")
+    touch(tmp_path / "sub" / "b.jpg")
+    assert list_photos([tmp_path / "link" / ".." / "a.jpg"]) == [there]
+    assert normalized(tmp_path / "link" / ".." / "a.jpg") == there
+    assert normalized(tmp_path / "sub" / ".." / "sub" / "b.jpg") == tmp_path / "sub" / "b.jpg"
+
+
+def test_a_file_that_may_not_be_read_is_refused_with_the_systems_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: str, *_: int) -> int:
+        raise PermissionError(13, "Permission denied", path)
+
+    photo = touch(tmp_path / "a.jpg")
+    monkeypatch.setattr("os.open", refuse)
+    with pytest.raises(PhotoError, match=r"a\.jpg': Permission denied"):
+        read_photo(photo)

@@ -118,8 +118,18 @@ def list_photos(places: Iterable[Path | str] | Path | str) -> list[Path]:
 
 
 def normalized(path: Path | str) -> Path:
-    """Return a path as the atlas stores it: absolute, without ``..``, symbolic links kept."""
-    return Path(os.path.abspath(path))  # Path.absolute keeps "..", Path.resolve follows links
+    """Return a path as the atlas stores it: absolute, without ``..``, symbolic links kept.
+
+    After a link, ``..`` is what is above the folder that the link leads to; such a path is followed.
+    """
+    return Path(_absolute(os.fspath(path)))
+
+
+def _absolute(path: str) -> str:
+    plain = os.path.abspath(path)  # which takes out a link together with the ".." after it
+    if os.pardir in path.split(os.sep) and os.path.realpath(plain) != os.path.realpath(path):
+        return os.path.realpath(path)
+    return plain
 
 
 def in_words(left_out: Counter[str]) -> str:
@@ -165,7 +175,7 @@ class _Walk:
     def visit(self, place: str) -> None:
         """List what was named outright."""
         try:
-            path = os.path.abspath(place)
+            path = _absolute(place)
             status = os.stat(place)
             if stat.S_ISDIR(status.st_mode):
                 self._walk(path, named=True)
