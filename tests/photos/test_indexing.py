@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,7 +18,7 @@ from placeprint.errors import PhotoError
 from placeprint.photos.files import MeteredFile
 from placeprint.store import Store
 from tests.conftest import write_photo, write_scenes
-from tests.photos.pictures import insert_png_chunk, png_chunk, tiff_exif
+from tests.photos.pictures import insert_png_chunk, png_chunk, tiff_exif, with_exif
 
 
 def test_one_bad_thing_in_a_folder_is_one_skip_and_the_rest_is_stored(tmp_path: Path) -> None:
@@ -98,3 +100,13 @@ def test_times_of_files_that_no_clock_has_fit_the_table(tmp_path: Path, time: in
     odd = SimpleNamespace(st_size=status.st_size, st_mtime_ns=time)
     size, stored = stamp_of(odd)  # type: ignore[arg-type]  # what stat returns cannot be made
     assert size == 0 and -(2**63) <= stored <= 2**63 - 1 and (stored == time or abs(time) >= 2**63)
+
+
+def test_the_command_line_does_not_pass_on_what_pillow_says_of_damaged_exif(tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "a.jpg").write_bytes(
+        with_exif("JPEG", b"II*\0\x08\0\0\0\x01\0\x12\x01\x02\0\xff\xff\xff\x7f")
+    )
+    command = ["index", str(tmp_path / "photos"), "--into", str(tmp_path / "atlas"), "--preset", "sift-vlad"]
+    done = subprocess.run([sys.executable, "-m", "placeprint", *command], capture_output=True, text=True, check=True)
+    assert "1 added" in done.stdout and done.stderr == ""

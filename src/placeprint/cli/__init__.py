@@ -59,7 +59,9 @@ def _options(
         False, "--version", callback=_print_version, is_eager=True, help="Show the version and exit."
     ),
 ) -> None:
-    pass
+    import warnings
+
+    warnings.filterwarnings("ignore", module=r"PIL\.")  # of damaged metadata, which costs nothing else
 
 
 def main() -> None:

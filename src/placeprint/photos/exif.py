@@ -61,7 +61,10 @@ def read_metadata(picture: PilImage) -> Metadata:
 
     try:
         exif = picture.getexif()
+        empty = not len(exif)
     except Exception:  # parsers of damaged metadata raise nearly anything
+        return Metadata()
+    if empty:
         return Metadata()
     camera, gps = _ifd(exif, IFD.Exif), _ifd(exif, IFD.GPSInfo)
     taken, offset = None, None
