@@ -271,3 +271,13 @@ def test_what_is_no_regular_file_is_refused_without_waiting(tmp_path: Path) -> N
 
 def test_every_suffix_of_a_photo_is_one_that_is_read() -> None:
     assert {".jpg", ".jfif", ".jpe", ".hif", ".avif", ".bmp", ".jp2", ".gif", ".tif"} <= SUFFIXES
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_colors_in_floats_are_read(kind: type[np.floating[Any]]) -> None:
+    scene = make_scene(0, 64, 48)
+    _, data = cv2.imencode(".tif", scene[..., ::-1].astype(kind) / 255)
+    np.testing.assert_allclose(read_image(data.tobytes()), scene, atol=1)
+    half = data.tobytes()[: len(data) // 2]
+    with pytest.raises(PhotoError, match="damaged"):
+        read_image(half)

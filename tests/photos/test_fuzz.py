@@ -7,6 +7,7 @@ import functools
 import io
 import struct
 
+import cv2
 import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -15,9 +16,10 @@ from placeprint.errors import PhotoError
 from placeprint.photos import as_image, read_photo
 from placeprint.photos.decoding import check_header
 from placeprint.types import Image
+from tests.conftest import make_scene
 from tests.photos.pictures import encoded, tiff_exif, with_exif
 
-KINDS = ("JPEG", "PNG", "WEBP", "TIFF", "HEIF", "AVIF", "BMP", "GIF", "JPEG2000", "PPM", "MPO")
+KINDS = ("JPEG", "PNG", "WEBP", "TIFF", "HEIF", "AVIF", "BMP", "GIF", "JPEG2000", "PPM", "MPO", "TIFF of floats")
 EXIF_KINDS = ("JPEG", "PNG", "WEBP", "TIFF", "HEIF", "AVIF")
 RATIONALS = struct.pack("<6I", 33, 1, 51, 1, 30, 1)
 EXIF = tiff_exif(
@@ -29,6 +31,8 @@ EXIF = tiff_exif(
 
 @functools.cache
 def original(kind: str) -> bytes:
+    if kind == "TIFF of floats":
+        return bytes(cv2.imencode(".tif", make_scene(0, 64, 48).astype(np.float32) / 255)[1])
     return with_exif(kind, EXIF) if kind in EXIF_KINDS else encoded(kind)
 
 

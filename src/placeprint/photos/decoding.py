@@ -79,7 +79,7 @@ def decode_opened(picture: PilImage) -> tuple[Image, Metadata]:
     def read() -> tuple[Image, Metadata]:
         check_size(*picture.size)
         picture.load()
-        return _pixels(picture), read_metadata(picture)
+        return _pixels(picture), read_metadata(picture.getexif)
 
     return _upright(*_guarded(read))
 
@@ -152,6 +152,8 @@ def _repaired(file: IO[bytes], kind: str, error: Exception) -> tuple[Image, Meta
         raise error
     if kind in {"AVIF", "HEIF"}:
         return load(hide_exif(_content(file, MAX_WHOLE_BYTES), error))
+    if kind == "TIFF" and isinstance(error, SyntaxError):
+        return _other_tiff(file, error)
     if kind == "JPEG":
         return end_jpeg(_content(file, _budget(*_open(file, kind).size)), load, error)
     raise error
@@ -170,10 +172,10 @@ def _budget(width: int, height: int) -> int:
 
 def _load(picture: ImageFile, file: IO[bytes]) -> tuple[Image, Metadata]:
     deep = picture.mode not in _GREY_MODES and any(";16" in str(tile.args) for tile in picture.tile)
-    early = read_metadata(picture) if picture.format == "TIFF" else None  # decoding may close the file
+    early = read_metadata(picture.getexif) if picture.format == "TIFF" else None  # decoding may close the file
     picture.load()
     pixels = _deep_pixels(picture, file) if deep else None
-    return _pixels(picture) if pixels is None else pixels, early or read_metadata(picture)
+    return _pixels(picture) if pixels is None else pixels, early or read_metadata(picture.getexif)
 
 
 def _pixels(picture: PilImage) -> Image:
@@ -186,17 +188,47 @@ def _pixels(picture: PilImage) -> Image:
 
 def _deep_pixels(picture: PilImage, file: IO[bytes]) -> Image | None:
     """Return a color picture of 16 bits by OpenCV, since Pillow keeps the upper 8; None when OpenCV cannot read it."""
+    pixels = _by_opencv(file, *picture.size)
+    return to_rgb(pixels) if pixels is not None and pixels.dtype == np.uint16 and pixels.ndim == 3 else None
+
+
+def _other_tiff(file: IO[bytes], error: Exception) -> tuple[Image, Metadata]:
+    """Decode a TIFF that Pillow does not know, as one of colors in floats, by OpenCV."""
+    from PIL.ExifTags import Base
+    from PIL.Image import Exif
+    from PIL.TiffImagePlugin import ImageFileDirectory_v2
+
+    file.seek(0)
+    head = file.read(8)
+    tags = ImageFileDirectory_v2(head)
+    metered = MeteredFile(file)
+    metered.seek(tags.next)
+    tags.load(metered)  # type: ignore[arg-type]  # it has what is used of a file
+    width, height = tags.get(Base.ImageWidth), tags.get(Base.ImageLength)
+    pixels = _by_opencv(file, width, height) if isinstance(width, int) and isinstance(height, int) else None
+    if pixels is None:
+        raise error
+
+    def exif() -> Exif:
+        found = Exif()
+        found.load_from_fp(MeteredFile(file), tags.next)  # type: ignore[arg-type]  # as above
+        return found
+
+    return to_rgb(pixels), read_metadata(exif)
+
+
+def _by_opencv(file: IO[bytes], width: int, height: int) -> NDArray[Any] | None:
+    """Return pixels of any type, red first, or None when OpenCV cannot read them in this size."""
     import cv2
 
-    data = np.frombuffer(_content(file, _budget(*picture.size)), np.uint8)
+    data = np.frombuffer(_content(file, _budget(width, height)), np.uint8)
     try:
         pixels: NDArray[Any] | None = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
     except cv2.error:
         return None
-    if pixels is None or pixels.dtype != np.uint16 or pixels.ndim != 3 or pixels.shape[1::-1] != picture.size:
+    if pixels is None or pixels.shape[:2] != (height, width):
         return None
-    blue_first = {3: [2, 1, 0], 4: [2, 1, 0, 3]}
-    return to_rgb(pixels[..., blue_first[pixels.shape[2]]])
+    return pixels[..., [2, 1, 0, 3][: pixels.shape[2]]] if pixels.ndim == 3 else pixels
 
 
 def _upright(image: Image, metadata: Metadata) -> tuple[Image, Metadata]:

@@ -14,13 +14,12 @@ from __future__ import annotations
 import datetime
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from PIL.Image import Exif
-    from PIL.Image import Image as PilImage
 
 Tags = Mapping[int, Any]
 
@@ -55,12 +54,16 @@ class Metadata:
         return None if self.film_focal is None else self.film_focal / FILM_DIAGONAL * math.hypot(width, height)
 
 
-def read_metadata(picture: PilImage) -> Metadata:
-    """Read what the camera wrote; what is damaged or odd is left out."""
+def read_metadata(get_exif: Callable[[], Exif]) -> Metadata:
+    """Read what the camera wrote; what is damaged or odd is left out.
+
+    Args:
+        get_exif: as the method of an image of Pillow.
+    """
     from PIL.ExifTags import GPS, IFD, Base
 
     try:
-        exif = picture.getexif()
+        exif = get_exif()
         empty = not len(exif)
     except Exception:  # parsers of damaged metadata raise nearly anything
         return Metadata()
