@@ -228,12 +228,13 @@ class CountingFile(io.BytesIO):
 @pytest.mark.parametrize(
     "start",
     [
-        b"", b"\xff\xd8\xff", b"\xff\xd8\xff\xe0\0\x10JFIF", b"GIF89a@\x000\0", b"P6 64 48 #", b"P6 64", b"BM",
-        b"II*\0\x08\0\0\0", b"\x89PNG\r\n\x1a\n", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", b"RIFF\xff\xff\xff\xffWEBPVP8 ",
+        b"", b"\xff\xd8\xff", b"\xff\xd8\xff\xe0\0\x10JFIF", b"GIF89a@\x000\0", b"P6 64 48 #", b"BM",
+        b"P6 64" + b" " * 99, b"II*\0\x08\0\0\0", b"\x89PNG\r\n\x1a\n", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR",
+        b"RIFF\xff\xff\xff\xffWEBPVP8 ",
         b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51",
     ],
 )  # fmt: skip
-@pytest.mark.parametrize("filler", [b"\0", b"\xff", b" "])
+@pytest.mark.parametrize("filler", [b"\0", b"\xff"])
 def test_gigabytes_that_begin_like_a_photo_are_not_read(
     start: bytes, filler: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -278,6 +279,20 @@ def test_colors_in_floats_are_read(kind: type[np.floating[Any]]) -> None:
     scene = make_scene(0, 64, 48)
     _, data = cv2.imencode(".tif", scene[..., ::-1].astype(kind) / 255)
     np.testing.assert_allclose(read_image(data.tobytes()), scene, atol=1)
+    check_header(io.BytesIO(data.tobytes()))
     half = data.tobytes()[: len(data) // 2]
     with pytest.raises(PhotoError, match="damaged"):
         read_image(half)
+
+
+def test_the_small_copy_in_a_raw_file_is_not_taken_for_the_photo() -> None:
+    with pytest.raises(PhotoError, match="raw files of cameras"):
+        read_image(encoded("TIFF", tiffinfo={254: 1}))
+    assert read_image(encoded("TIFF", tiffinfo={254: 2})).shape == (48, 64, 3)
+
+
+def test_a_deep_file_too_long_to_be_read_whole_keeps_its_upper_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = make_scene(0, 64, 48)
+    _, data = cv2.imencode(".tif", scene[..., ::-1].astype(np.uint16) * 257)
+    monkeypatch.setattr("placeprint.photos.decoding.MAX_HEADER_BYTES", 1 << 16)
+    np.testing.assert_allclose(read_image(data.tobytes() + b"\0" * (1 << 17)), scene, atol=1)

@@ -8,6 +8,7 @@ no registry.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 
@@ -52,7 +53,8 @@ def check_header(file: IO[bytes]) -> None:
         if kind in READ_WHOLE:
             MeteredFile(file, MAX_WHOLE_BYTES).check_rest()
         elif kind != "PNG":  # its chunks may need a repair before the picture opens
-            _open(file, kind)
+            with contextlib.suppress(SyntaxError if kind == "TIFF" else ()):  # OpenCV may know it
+                _open(file, kind)
 
     _guarded(look)
 
@@ -126,8 +128,18 @@ def _open(file: IO[bytes], kind: str) -> ImageFile:
     file.seek(0)
     metered = MeteredFile(file, MAX_WHOLE_BYTES if kind in READ_WHOLE else MAX_HEADER_BYTES)
     picture = OPENERS[kind](metered)
+    if kind == "TIFF" and _is_small_copy(picture):
+        raise PhotoError(
+            "the file begins with a small copy of its picture, as raw files of cameras do; convert it to JPEG"
+        )
     metered.allow(_budget(*picture.size))
     return picture
+
+
+def _is_small_copy(picture: Any) -> bool:
+    """Say whether a TIFF calls its first picture a copy of lower resolution (bit 0 of NewSubfileType)."""
+    kind = picture.tag_v2.get(254)
+    return isinstance(kind, int) and bool(kind & 1)
 
 
 def _decode(file: IO[bytes]) -> tuple[Image, Metadata]:
@@ -188,7 +200,10 @@ def _pixels(picture: PilImage) -> Image:
 
 def _deep_pixels(picture: PilImage, file: IO[bytes]) -> Image | None:
     """Return a color picture of 16 bits by OpenCV, since Pillow keeps the upper 8; None when OpenCV cannot read it."""
-    pixels = _by_opencv(file, *picture.size)
+    try:
+        pixels = _by_opencv(file, *picture.size)
+    except PhotoError:  # the file is too long to be read whole, as of many pages
+        return None
     return to_rgb(pixels) if pixels is not None and pixels.dtype == np.uint16 and pixels.ndim == 3 else None
 
 

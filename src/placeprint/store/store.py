@@ -48,7 +48,7 @@ class PhotoRecord:
 
     Args:
         path: absolute path when it was added.
-        sha256: of the file's bytes; empty when it could not be read.
+        sha256: of the file's bytes; empty when it could not be read or its header is not that of a photo.
         file_size: bytes.
         file_time: modification time in nanoseconds.
         width: pixels, upright; 0 when skipped.
