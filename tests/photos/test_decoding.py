@@ -17,8 +17,9 @@ from placeprint.errors import PhotoError
 from placeprint.photos import read_image, read_photo
 from placeprint.photos.decoding import MAX_PIXELS, check_header
 from placeprint.photos.formats import SUFFIXES
+from placeprint.types import Image
 from tests.conftest import make_scene
-from tests.photos.pictures import encoded, insert_png_chunk, png_chunk, tiff_exif, with_exif
+from tests.photos.pictures import encoded, insert_png_chunk, png_chunk, tiff_exif, with_exif, with_tiff_tag
 
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "HEIF", "AVIF", "BMP", "GIF", "JPEG2000", "PPM", "MPO")
 
@@ -84,16 +85,33 @@ def test_colors_of_twelve_bits_in_sixteen_keep_their_contrast(tmp_path: Path, su
         np.testing.assert_allclose(read_image(path), scene[..., :3], atol=1)
 
 
+def turned(upright: Image, orientation: int) -> Image:
+    """Return the picture that a viewer shows."""
+    return {
+        2: upright[:, ::-1], 3: upright[::-1, ::-1], 4: upright[::-1], 5: upright.transpose(1, 0, 2),
+        6: np.rot90(upright, -1), 7: upright[::-1, ::-1].transpose(1, 0, 2), 8: np.rot90(upright),
+    }.get(orientation, upright)  # fmt: skip
+
+
+@pytest.mark.parametrize("turn", range(10))
+@pytest.mark.parametrize(
+    ("suffix", "kind", "white"), [(".tif", np.uint16, 65535), (".png", np.uint16, 65535), (".tif", np.float32, 1)]
+)
+def test_every_orientation_of_deep_colors_is_applied_once(suffix: str, kind: Any, white: int, turn: int) -> None:
+    scene = make_scene(0, 64, 48)
+    data = cv2.imencode(suffix, (scene[..., ::-1] / 255 * white).astype(kind))[1].tobytes()
+    if suffix == ".tif":
+        data = with_tiff_tag(data, 0x0112, turn)
+    else:
+        data = insert_png_chunk(data, png_chunk(b"eXIf", tiff_exif([(0x0112, 3, 1, struct.pack("<H", turn))])))
+    np.testing.assert_allclose(read_image(data), turned(scene, turn), atol=1)
+
+
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
 @pytest.mark.parametrize("turn", range(10))
 def test_every_orientation_is_applied_and_odd_ones_are_upright(kind: str, turn: int) -> None:
     data = with_exif(kind, tiff_exif([(0x0112, 3, 1, struct.pack("<H", turn))]))
-    upright = read_image(encoded(kind))
-    expected = {
-        2: upright[:, ::-1], 3: upright[::-1, ::-1], 4: upright[::-1], 5: upright.transpose(1, 0, 2),
-        6: np.rot90(upright, -1), 7: upright[::-1, ::-1].transpose(1, 0, 2), 8: np.rot90(upright),
-    }.get(turn, upright)  # fmt: skip
-    np.testing.assert_array_equal(read_image(data), expected)
+    np.testing.assert_array_equal(read_image(data), turned(read_image(encoded(kind)), turn))
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "AVIF", "HEIF"])

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
+from dataclasses import replace
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -52,9 +53,11 @@ def check_header(file: IO[bytes]) -> None:
         kind = _kind(file)
         if kind in READ_WHOLE:
             MeteredFile(file, MAX_WHOLE_BYTES).check_rest()
-        elif kind != "PNG":  # its chunks may need a repair before the picture opens
-            with contextlib.suppress(SyntaxError if kind == "TIFF" else ()):  # OpenCV may know it
+        elif kind == "TIFF":
+            with contextlib.suppress(SyntaxError):  # OpenCV may know it
                 _open(file, kind)
+        elif kind != "PNG":  # its chunks may need a repair before the picture opens
+            _open(file, kind)
 
     _guarded(look)
 
@@ -186,8 +189,11 @@ def _load(picture: ImageFile, file: IO[bytes]) -> tuple[Image, Metadata]:
     deep = picture.mode not in _GREY_MODES and any(";16" in str(tile.args) for tile in picture.tile)
     early = read_metadata(picture.getexif) if picture.format == "TIFF" else None  # decoding may close the file
     picture.load()
+    metadata = early or read_metadata(picture.getexif)
     pixels = _deep_pixels(picture, file) if deep else None
-    return _pixels(picture) if pixels is None else pixels, early or read_metadata(picture.getexif)
+    if pixels is None:
+        return _pixels(picture), metadata
+    return pixels, replace(metadata, orientation=1) if picture.format == "TIFF" else metadata
 
 
 def _pixels(picture: PilImage) -> Image:
@@ -216,8 +222,9 @@ def _other_tiff(file: IO[bytes], error: Exception) -> tuple[Image, Metadata]:
     file.seek(0)
     head = file.read(8)
     tags = ImageFileDirectory_v2(head)
+    place = tags.next
     metered = MeteredFile(file)
-    metered.seek(tags.next)
+    metered.seek(place)
     tags.load(metered)  # type: ignore[arg-type]  # it has what is used of a file
     width, height = tags.get(Base.ImageWidth), tags.get(Base.ImageLength)
     pixels = _by_opencv(file, width, height) if isinstance(width, int) and isinstance(height, int) else None
@@ -226,14 +233,17 @@ def _other_tiff(file: IO[bytes], error: Exception) -> tuple[Image, Metadata]:
 
     def exif() -> Exif:
         found = Exif()
-        found.load_from_fp(MeteredFile(file), tags.next)  # type: ignore[arg-type]  # as above
+        found.load_from_fp(MeteredFile(file), place)  # type: ignore[arg-type]  # as above
         return found
 
-    return to_rgb(pixels), read_metadata(exif)
+    return to_rgb(pixels), replace(read_metadata(exif), orientation=1)
 
 
 def _by_opencv(file: IO[bytes], width: int, height: int) -> NDArray[Any] | None:
-    """Return pixels of any type, red first, or None when OpenCV cannot read them in this size."""
+    """Return pixels of any type, red first, or None when OpenCV cannot read them in this size.
+
+    TIFFs come upright, whatever OpenCV is told; other formats do not.
+    """
     import cv2
 
     data = np.frombuffer(_content(file, _budget(width, height)), np.uint8)
@@ -241,7 +251,7 @@ def _by_opencv(file: IO[bytes], width: int, height: int) -> NDArray[Any] | None:
         pixels: NDArray[Any] | None = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
     except cv2.error:
         return None
-    if pixels is None or pixels.shape[:2] != (height, width):
+    if pixels is None or sorted(pixels.shape[:2]) != sorted((height, width)):
         return None
     return pixels[..., [2, 1, 0, 3][: pixels.shape[2]]] if pixels.ndim == 3 else pixels
 
