@@ -76,12 +76,12 @@ def with_exif(kind: str, exif: bytes) -> bytes:
     return encoded(kind, exif=b"Exif\0\0" + exif)
 
 
-def with_tiff_tag(data: bytes, tag: int, value: int) -> bytes:
-    """Return a little-endian TIFF whose first picture has one more tag, of a short number."""
+def with_tiff_tag(data: bytes, tag: int, value: int, *, entry: bytes | None = None) -> bytes:
+    """Return a little-endian TIFF whose first picture has one more tag, of a short number or as given."""
     start = struct.unpack("<I", data[4:8])[0]
     count = struct.unpack("<H", data[start : start + 2])[0]
     entries = [data[start + 2 + 12 * row : start + 14 + 12 * row] for row in range(count)]
-    entries.append(struct.pack("<HHIHH", tag, 3, 1, value, 0))
+    entries.append(entry or struct.pack("<HHIHH", tag, 3, 1, value, 0))
     entries.sort(key=lambda entry: int.from_bytes(entry[:2], "little"))
     data += b"\0" * (len(data) % 2)
     header = data[:4] + struct.pack("<I", len(data)) + data[8:]

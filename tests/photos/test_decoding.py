@@ -298,6 +298,11 @@ def test_colors_in_floats_are_read(kind: type[np.floating[Any]]) -> None:
     _, data = cv2.imencode(".tif", scene[..., ::-1].astype(kind) / 255)
     np.testing.assert_allclose(read_image(data.tobytes()), scene, atol=1)
     check_header(io.BytesIO(data.tobytes()))
+    assert read_photo(with_tiff_tag(data.tobytes(), 0x0112, 6)).image.shape == (64, 48, 3)
+    text = b"2024:05:01 12:00:00\0"
+    place = len(data) + len(data) % 2 + 2 + 12 * 40  # after the tags, wherever they end
+    dated = with_tiff_tag(data.tobytes(), 0x0132, 0, entry=struct.pack("<HHII", 0x0132, 2, len(text), place))
+    assert read_photo(dated.ljust(place, b"\0") + text).taken is not None
     half = data.tobytes()[: len(data) // 2]
     with pytest.raises(PhotoError, match="damaged"):
         read_image(half)

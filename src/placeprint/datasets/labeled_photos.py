@@ -218,8 +218,8 @@ def photos_relative_to(base: Path, folder: Path) -> list[str]:
     if found.skipped:
         reasons = [f"{path}: {reason}" for path, reason in found.skipped]
         logger.warning("%d files or folders in %s are skipped: %s", len(reasons), folder, first_few(reasons))
-    above = normalized(base)
-    return [path.relative_to(above).as_posix() for path in found.paths]
+    part, top = folder.relative_to(base), normalized(folder)
+    return [(part / path.relative_to(top)).as_posix() for path in found.paths]
 
 
 def check_paths(paths: Sequence[str]) -> None:

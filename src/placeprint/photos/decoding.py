@@ -222,9 +222,8 @@ def _other_tiff(file: IO[bytes], error: Exception) -> tuple[Image, Metadata]:
     file.seek(0)
     head = file.read(8)
     tags = ImageFileDirectory_v2(head)
-    place = tags.next
     metered = MeteredFile(file)
-    metered.seek(place)
+    metered.seek(tags.next)
     tags.load(metered)  # type: ignore[arg-type]  # it has what is used of a file
     width, height = tags.get(Base.ImageWidth), tags.get(Base.ImageLength)
     pixels = _by_opencv(file, width, height) if isinstance(width, int) and isinstance(height, int) else None
@@ -233,7 +232,8 @@ def _other_tiff(file: IO[bytes], error: Exception) -> tuple[Image, Metadata]:
 
     def exif() -> Exif:
         found = Exif()
-        found.load_from_fp(MeteredFile(file), place)  # type: ignore[arg-type]  # as above
+        file.seek(0)
+        found.load_from_fp(MeteredFile(file))  # type: ignore[arg-type]  # as above
         return found
 
     return to_rgb(pixels), replace(read_metadata(exif), orientation=1)
