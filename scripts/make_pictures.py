@@ -20,7 +20,8 @@ DOCS = Path(__file__).parents[1] / "docs" / "images"
 
 
 def main() -> None:
-    DOCS.mkdir(parents=True, exist_ok=True)
+    for old in DOCS.glob("*.jpg"):
+        old.unlink()  # pictures of older versions are not known as placeprint's own
     places = read_samples(PLACES)
     temple, _ = rephotograph(places["temple"], corners=0.12, exposure=0.5, seed=8)
     motorcycle = read_samples(SECOND_VIEWS)["motorcycle"]

@@ -71,7 +71,7 @@ def test_a_bad_query_is_skipped_and_counted(folder: Path, tmp_path: Path) -> Non
     bad = tmp_path / "bad.png"
     bad.touch()
     done = run("search", bad, folder / "query.png", "--in", folder / "atlas", "--json")
-    assert done.returncode == 0
+    assert done.returncode == 1, "it was named"
     assert json.loads(done.stdout)["skipped"] == 1
     assert "skipped" in done.stderr and "empty" in done.stderr
     assert run("search", bad, "--in", folder / "atlas").returncode == 1
@@ -216,3 +216,41 @@ def test_version() -> None:
     from placeprint import __version__
 
     assert run("--version").stdout.strip() == f"placeprint {__version__}"
+
+
+def test_queries_of_equal_name_have_pictures_of_their_own(folder: Path, tmp_path: Path) -> None:
+    import shutil
+
+    for place in ("a", "b"):
+        (tmp_path / place).mkdir()
+        shutil.copy(folder / "query.png", tmp_path / place / "query.png")
+    queries = (tmp_path / "a" / "query.png", tmp_path / "b" / "query.png")
+    for _ in range(2):
+        done = run("search", *queries, "--in", folder / "atlas", "--save-matches", tmp_path / "m", "--no-turns")
+        assert done.returncode == 0, done.stderr
+        assert sorted(path.name for path in (tmp_path / "m").iterdir()) == ["query-2-2.png", "query-2.png"]
+    done = run("search", queries[0], "--in", folder / "atlas", "--save-matches", folder / "photos", "--no-turns")
+    assert done.returncode == 1 and "would be read as input later" in done.stderr
+    assert len(list((folder / "photos").iterdir())) == 4
+
+
+def test_a_bad_photo_ends_no_command(folder: Path, tmp_path: Path) -> None:
+    data = (folder / "photos" / "0.png").read_bytes()
+    (tmp_path / "p").mkdir()
+    (tmp_path / "p" / "cut.png").write_bytes(data[: len(data) // 2])
+    (tmp_path / "p" / "whole.png").write_bytes(data)
+    cut = tmp_path / "p" / "cut.png"
+    for given, status in (
+        ([tmp_path / "p"], 0),
+        ([cut, tmp_path / "p" / "whole.png"], 1),
+        ([tmp_path / "none", tmp_path / "p"], 1),
+    ):
+        done = run("search", *given, "--in", folder / "atlas", "--json", "--no-turns")
+        told = json.loads(done.stdout)
+        assert done.returncode == status, done.stderr
+        assert [Path(each["query"]).name for each in told["answers"]] == ["whole.png"]
+        assert told["reasons"] and all("skipped" in line for line in done.stderr.splitlines())
+        done = run("index", *given, "--into", tmp_path / f"atlas{status}", "--preset", "sift-vlad")
+        assert done.returncode == status and "the picture is damaged" in done.stdout, done.stdout
+    done = run("match", cut, folder / "query.png", "--features", "sift")
+    assert done.returncode == 1 and f"{cut}: the picture is damaged" in done.stderr

@@ -39,12 +39,12 @@ from placeprint.datasets.splits import split_classes
 from placeprint.evaluation.provenance import made_by
 from placeprint.features.delf import DELF
 from placeprint.features.sift import SIFT
+from placeprint.files import write_arrays
 from placeprint.images import read_image, resize
 from placeprint.networks.delf import Attention, DELFNetwork, delf_as_bytes, principal_axes
 from placeprint.networks.stages import load_stages
 from placeprint.networks.weights import weights_sha256
 from placeprint.numerics import evenly
-from placeprint.store.files import write_arrays
 from placeprint.training.recipe import load_recipe
 from placeprint.types import Floats, Image, LocalFeatures
 

@@ -31,11 +31,11 @@ from placeprint.datasets.place_folder import read_place_folder
 from placeprint.evaluation.provenance import made_by
 from placeprint.evaluation.retrieval import evaluate_retrieval
 from placeprint.features.xfeat import XFeat
+from placeprint.files import write_arrays
 from placeprint.images import list_photos, read_image
 from placeprint.learning import LEARN_PHOTOS
 from placeprint.numerics import evenly
 from placeprint.store.encoding import decode_rows, encode_rows
-from placeprint.store.files import write_arrays
 from placeprint.types import LocalFeatures
 
 DATA = Path(os.environ.get("PLACEPRINT_DATA", Path(__file__).parents[3] / "shared" / "data"))

@@ -9,13 +9,14 @@
     ├── WeightsError (RuntimeError)     a network's weights are missing or are not the expected ones
     ├── DatasetError (ValueError)       a benchmark folder does not have the documented form
     ├── TrainingError (RuntimeError)    training cannot go on, as when its loss is not a number
+    ├── WriteError (OSError)            a file cannot be written: the disk is full, or something else is in its place
     └── AtlasError (RuntimeError)       the atlas on disk
         ├── AtlasMissingError (FileNotFoundError)
         ├── AtlasExistsError (FileExistsError)
         ├── AtlasFormatError            damaged, or written by a newer placeprint
         ├── AtlasMismatchError          made by another preset or by other weights
         ├── AtlasBusyError              another process is writing
-        └── AtlasWriteError (OSError)   the disk is full or the folder is read-only
+        └── AtlasWriteError (WriteError) the disk is full or the folder is read-only
 
 Each is also the builtin in parentheses, so callers may catch either. A message says what was expected,
 what came and what to do, in one line.
@@ -58,6 +59,10 @@ class TrainingError(PlaceprintError, RuntimeError):
     """Training cannot go on."""
 
 
+class WriteError(PlaceprintError, OSError):
+    """A file cannot be written."""
+
+
 class AtlasError(PlaceprintError, RuntimeError):
     """The atlas on disk cannot be used as asked."""
 
@@ -82,5 +87,5 @@ class AtlasBusyError(AtlasError):
     """Another process is writing to the atlas."""
 
 
-class AtlasWriteError(AtlasError, OSError):
+class AtlasWriteError(AtlasError, WriteError):
     """The disk is full or the folder is read-only."""

@@ -28,7 +28,9 @@ from placeprint.aggregation.pooling import MAC, RMAC, CroW, GeM, SPoC, WeightedG
 from placeprint.atlas import Atlas
 from placeprint.describe import Describer
 from placeprint.errors import OptionError, PackageError, PlaceprintError
+from placeprint.files import written_aside
 from placeprint.graphs import Resizing, descriptor_graph
+from placeprint.outputs import ONNX, check_output
 from placeprint.presets import load_preset
 from placeprint.store import FILE_NAME
 from placeprint.types import Aggregator, Image, LocalFeatures
@@ -55,7 +57,7 @@ def export_onnx(describer: Describer, path: Path | str, *, name: str = "") -> Pa
 
     Args:
         describer: with everything learnt.
-        path: of the file, overwritten.
+        path: of the file; a model that placeprint wrote there before is replaced, nothing else.
         name: of the preset, for the metadata.
 
     Returns:
@@ -67,16 +69,17 @@ def export_onnx(describer: Describer, path: Path | str, *, name: str = "") -> Pa
         PackageError: onnx or onnxruntime is not installed.
         PlaceprintError: onnxruntime's descriptor of a test picture differs from placeprint's by more than `TOLERANCE`;
             nothing is written.
+        WriteError: something else is at the path, or it cannot be written.
     """
     try:
         import onnx
         import onnxruntime  # noqa: F401  # before the work is done
     except ImportError as error:
         raise PackageError("exporting needs onnx and onnxruntime; run: pip install 'placeprint[onnx]'") from error
-    graph, inputs = descriptor_graph(describer)
     path = Path(path)
-    written = path.with_name(path.name + ".part")
-    try:
+    check_output(path, ONNX)
+    graph, inputs = descriptor_graph(describer)
+    with written_aside(path) as written:
         _trace(graph, inputs, written)
         model = onnx.load(str(written))
         onnx.helper.set_model_props(model, _metadata(describer, inputs, name))
@@ -88,9 +91,6 @@ def export_onnx(describer: Describer, path: Path | str, *, name: str = "") -> Pa
                 f"onnxruntime's descriptor of a test picture differs from placeprint's by {found:.2g}, expected at "
                 f"most {TOLERANCE:g}; {str(path)!r} was not written. Try another version of onnxruntime or torch"
             )
-        written.replace(path)
-    finally:
-        written.unlink(missing_ok=True)
     return path
 
 
@@ -104,7 +104,7 @@ def load_describer(place: Path | str) -> tuple[str, Describer]:
         OptionError: there is no such preset, or it comes without a codebook.
         AtlasError: the atlas cannot be read, or was made with other weights.
     """
-    if (Path(place) / FILE_NAME).is_file():
+    if _is_atlas(Path(place)):
         atlas = Atlas.open(place)
         if not len(atlas):
             raise OptionError(f"the atlas {str(place)!r} has no codebook yet; add photos first: placeprint index")
@@ -122,6 +122,13 @@ def load_describer(place: Path | str) -> tuple[str, Describer]:
                 )
             branch.aggregator.fit([_no_features(describer.extractors[branch.source].dim)])
     return preset.name, describer
+
+
+def _is_atlas(place: Path) -> bool:
+    try:
+        return (place / FILE_NAME).is_file()
+    except (OSError, ValueError):  # as of a name that is too long
+        return False
 
 
 def largest_difference(describer: Describer, model: Path | str, images: Sequence[Image]) -> float:

@@ -13,11 +13,12 @@ from pathlib import Path
 from placeprint.bulk import encoded_files
 from placeprint.describe import Describer
 from placeprint.errors import OptionError
+from placeprint.files import write_arrays, write_atomically
 from placeprint.images import list_photos
 from placeprint.numerics import evenly
+from placeprint.outputs import ARRAYS, MADE_BY, PRESET, check_output, check_output_folder
 from placeprint.presets import load_preset
 from placeprint.store.encoding import Columns
-from placeprint.store.files import write_arrays, write_atomically
 from placeprint.types import PhotoFeatures
 
 SAMPLE = 4000
@@ -31,11 +32,16 @@ class Sample:
 
     Args:
         features: of each photo its columns and ``(width, height)``.
-        skipped: path and reason of the photos that could not be used.
+        unusable: path and reason of the photos that could not be used.
     """
 
     features: list[tuple[Columns, tuple[int, int]]]
-    skipped: list[str]
+    unusable: list[tuple[Path, str]]
+
+    @property
+    def skipped(self) -> list[str]:
+        """Path and reason of each photo that could not be used, in one text."""
+        return [f"{path}: {reason}" for path, reason in self.unusable]
 
 
 def read_sample(
@@ -65,12 +71,28 @@ def read_sample(
     found = Sample([], [])
     for done, each in enumerate(encoded_files(paths, describer, workers), start=1):
         if isinstance(each, str):
-            found.skipped.append(f"{paths[done - 1]}: {each}")
+            found.unusable.append((paths[done - 1], each))
         else:
             found.features.append(each)
         if progress is not None:
             progress(done, len(paths))
     return found
+
+
+def check_preset_folder(output: Path | str, inputs: Iterable[Path | str | None] = ()) -> None:
+    """Check, before anything is read, that a preset can be written into a folder.
+
+    Args:
+        output: folder.
+        inputs: files and folders that are read; None is left out.
+
+    Raises:
+        WriteError: it cannot; the message says why.
+    """
+    inputs = list(inputs)
+    check_output_folder(Path(output), inputs)
+    check_output(Path(output) / PRESET_FILE, PRESET, inputs)
+    check_output(Path(output) / CODEBOOK_FILE, ARRAYS, inputs)
 
 
 def learn_preset(sample: Sample, preset: str, output: Path | str, *, whiten: int = 0, power: float = 0.5) -> Path:
@@ -88,10 +110,11 @@ def learn_preset(sample: Sample, preset: str, output: Path | str, *, whiten: int
     Raises:
         OptionError: there is no such preset, or there are too few usable photos for the whitening.
         ShapeError: there are too few features for a codebook.
-        AtlasWriteError: the folder cannot be written.
+        WriteError: the folder cannot be written.
     """
     import tomli_w
 
+    check_preset_folder(output, [preset])
     chosen = load_preset(preset)
     tables = dict(chosen.components) | {"codebook": {"file": CODEBOOK_FILE}}
     if whiten:
@@ -113,5 +136,6 @@ def learn_preset(sample: Sample, preset: str, output: Path | str, *, whiten: int
     folder = Path(output)
     write_arrays(folder / CODEBOOK_FILE, state)
     summary = f"{chosen.name}, learnt from {count} photos"
-    write_atomically(folder / PRESET_FILE, tomli_w.dumps({"summary": summary} | tables).encode())
+    text = f"# {MADE_BY} learn\n" + tomli_w.dumps({"summary": summary} | tables)
+    write_atomically(folder / PRESET_FILE, text.encode())
     return folder / PRESET_FILE

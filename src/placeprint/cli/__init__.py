@@ -1,6 +1,6 @@
 """The command line: one file a verb, each a thin skin over the library.
 
-A `PlaceprintError` becomes one line on stderr and exit status 1; wrong usage exits with 2, Ctrl-C with 130.
+`leaving` says how it ends, `skipping` what happens to photos that cannot be used, `output` how names are shown.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from placeprint.cli import (
     search,
     train,
 )
-from placeprint.errors import PlaceprintError
+from placeprint.cli.arguments import Command, Group
+from placeprint.cli.leaving import run
+from placeprint.cli.output import say
 from placeprint.version import __version__
 
-INTERRUPTED = 130
-"""Exit status after Ctrl-C, as shells have it."""
-
 app = typer.Typer(
+    cls=Group,
     name="placeprint",
     help="Show it a photo: it says which place it shows, and proves it with verified point matches.",
     no_args_is_help=True,
@@ -41,7 +41,7 @@ app = typer.Typer(
 )
 
 for verb in (index, search, match, inspect, info, remove, refit, learn, train, evaluate, export, models, demo):
-    app.command()(getattr(verb, verb.__name__.rpartition(".")[2]))
+    app.command(cls=Command)(getattr(verb, verb.__name__.rpartition(".")[2]))
 
 app.add_typer(benchmark.app, name="benchmark")
 app.add_typer(datasets.app, name="datasets")
@@ -49,7 +49,7 @@ app.add_typer(datasets.app, name="datasets")
 
 def _print_version(value: bool) -> None:
     if value:
-        typer.echo(f"placeprint {__version__}")
+        say(f"placeprint {__version__}")
         raise typer.Exit
 
 
@@ -66,14 +66,4 @@ def _options(
 
 def main() -> None:
     """Run the command line."""
-    try:
-        app()
-    except PlaceprintError as error:
-        typer.echo(f"placeprint: {error}", err=True)
-        sys.exit(1)
-    except SystemExit as leaving:
-        if leaving.code == INTERRUPTED:
-            typer.echo(
-                "placeprint: interrupted; what was stored is kept, run the same command again to go on", err=True
-            )
-        raise
+    sys.exit(run(app))

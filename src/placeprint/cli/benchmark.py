@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from placeprint.cli.output import console, progress_bar
-from placeprint.errors import DatasetError, OptionError
+from placeprint.cli.arguments import Command
+from placeprint.cli.output import printable, progress_bar, say, show, warn
+from placeprint.cli.skipping import Skips
+from placeprint.errors import DatasetError, OptionError, PhotoError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,7 +39,7 @@ def benchmark() -> None:
     """Measure methods on benchmark pictures."""
 
 
-@app.command()
+@app.command(cls=Command)
 def matching(
     data: Annotated[
         Path | None,
@@ -61,19 +63,22 @@ def matching(
     from rich.table import Table
 
     from placeprint.evaluation.matching import PROTOCOL, run_matching
+    from placeprint.outputs import RESULT, check_output
 
+    if json is not None:
+        check_output(json, RESULT)
     if method not in ESTIMATORS:
         raise OptionError(f"no method called {method!r}; known: {', '.join(ESTIMATORS)}")
-    pairs = _pairs(data or Path(os.environ.get("PLACEPRINT_DATA", ".")))
+    pairs = _pairs(data or Path(os.environ.get("PLACEPRINT_DATA", ".")), Skips())
     methods, left_out = _methods(features, matcher, size, keypoints)
     with progress_bar("matching", "methods") as progress:
         rows = run_matching(pairs, methods, partial(_homography, method=method), progress)
     table = Table(*COLUMNS, title=f"{PROTOCOL}: {len(pairs)} pairs", title_justify="left")
     for row in rows:
         table.add_row(*(_cell(names, row) for names in COLUMNS.values()))
-    console().print(table, highlight=False)
+    show(table)
     for name, reason in left_out.items():
-        typer.echo(f"left out {name}: {reason}", err=True)
+        say(f"left out {name}: {reason}", err=True)
     if json is not None:
         _write(
             json,
@@ -84,7 +89,7 @@ def matching(
         )
 
 
-@app.command()
+@app.command(cls=Command)
 def retrieval(
     data: Annotated[
         list[str],
@@ -116,22 +121,27 @@ def retrieval(
     """Measure presets on photos and write a report; what is measured already is not measured again."""
     from placeprint.datasets.protocols import read_retrieval_set
     from placeprint.evaluation.benchmark import VERIFY, finished, pairs_of, run_pair
-    from placeprint.evaluation.report.page import check_packages, write_reports
+    from placeprint.evaluation.report.page import check_packages, check_report_folder, write_reports
+    from placeprint.outputs import RESULT, check_output
 
     check_packages()
+    check_report_folder(output, [folder for _, folder in map(_protocol_and_folder, data)])
     datasets = [read_retrieval_set(*_protocol_and_folder(each)) for each in data]
     results = []
-    for pair in pairs_of(preset or ["xfeat-vlad"], datasets, verify or VERIFY):
+    pairs = pairs_of(preset or ["xfeat-vlad"], datasets, verify or VERIFY)
+    for pair in pairs:
+        check_output(output / f"{pair.name}.json", RESULT)
+    for pair in pairs:
         before = finished(pair, output)
         with progress_bar(pair.name, "photos") as progress:
             result = before or run_pair(pair, output, progress=progress)
         results.append(result)
-        typer.echo(f"{pair.name}: {_outcome(result)}{', measured before' if before else ''}")
+        say(f"{pair.name}: {_outcome(result)}{', measured before' if before else ''}")
     for path in write_reports(results, output, title=title):
-        typer.echo(f"wrote {path}")
+        say(f"wrote {path}")
     failed = [result for result in results if "error" in result]
     if failed:
-        typer.echo(f"placeprint: {len(failed)} of {len(results)} could not be measured, see above", err=True)
+        warn(f"{len(failed)} of {len(results)} could not be measured, see above")
         raise typer.Exit(1)
 
 
@@ -174,7 +184,7 @@ COLUMNS = {
 COUNTS = frozenset({"keypoints", "right_matches", "ms_per_picture", "ms_per_pair"})
 
 
-def _pairs(folder: Path) -> list[ImagePair]:
+def _pairs(folder: Path, skips: Skips) -> list[ImagePair]:
     from placeprint.datasets.image_pairs import (
         read_hand_made,
         read_opencv_doc,
@@ -185,7 +195,9 @@ def _pairs(folder: Path) -> list[ImagePair]:
     found = []
     for part, read in (("oxford_affine", read_oxford_affine), ("pairs", read_hand_made)):
         if (folder / part).is_dir():
-            found += read(folder / part)
+            found += read(folder / part, skip=skips.tell)
+    if skips.count and not found:
+        raise PhotoError(f"no pair of pictures in {str(folder)!r} can be used")
     if not found:
         raise DatasetError(
             f"{str(folder)!r} has neither oxford_affine/ nor pairs/; say by --data where the benchmark pictures are"
@@ -239,7 +251,7 @@ def _cell(names: Sequence[str], row: Row) -> str:
         if isinstance(value, int | float):
             words.append(f"{value:.0f}" if name in COUNTS else f"{100 * value:.0f}")
         else:
-            words.append(value if isinstance(value, str) else "-")
+            words.append(printable(value) if isinstance(value, str) else "-")
     return ", ".join(words)
 
 
@@ -248,7 +260,7 @@ def _write(
 ) -> None:
     from placeprint.evaluation.matching import PROTOCOL
     from placeprint.evaluation.provenance import made_by
-    from placeprint.store.files import write_atomically
+    from placeprint.files import write_atomically
 
     result = {
         "format": 1,
@@ -260,4 +272,4 @@ def _write(
         "rows": rows,
     }
     write_atomically(path, (jsonlib.dumps(result, indent=1, allow_nan=False) + "\n").encode())
-    typer.echo(f"wrote {path}")
+    say(f"wrote {path}")

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from placeprint.cli.output import console, print_json
+from placeprint.cli.arguments import Command
+from placeprint.cli.output import print_json, printable, say, show
 
 SHOWN = 5
 """Photos that are named of many that are missing or broken."""
@@ -38,11 +39,11 @@ def datasets(context: typer.Context, json: Annotated[bool, typer.Option("--json"
     for each in protocols:
         counts = (f"{count:,}" if count is not None else "" for count in (each.queries, each.database))
         table.add_row(each.full_name, each.title, *counts)
-    console().print(table, highlight=False)
+    show(table)
 
 
-@app.command()
-def show(
+@app.command("show", cls=Command)
+def show_protocol(
     name: Annotated[str, typer.Argument(help="Protocol.", show_default=False)],
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -56,11 +57,11 @@ def show(
     table = Table(show_header=False, title=str(data["protocol"]), title_justify="left")
     for key, value in data.items():
         if value and key != "protocol":
-            table.add_row(key, ", ".join(value) if isinstance(value, tuple) else str(value))
-    console().print(table, highlight=False, markup=False)
+            table.add_row(key, ", ".join(value) if isinstance(value, tuple) else printable(value))
+    show(table)
 
 
-@app.command()
+@app.command(cls=Command)
 def check(
     name: Annotated[str, typer.Argument(help="Protocol.", show_default=False)],
     folder: Annotated[Path, typer.Argument(help="Folder of the copy.", show_default=False)],
@@ -73,19 +74,19 @@ def check(
     from placeprint.datasets.local_copy import check_copy
 
     report = check_copy(name, folder, sample=sample)
-    typer.echo(
+    say(
         f"{report.protocol}: {report.queries:,} queries, {report.database:,} database photos; "
         f"{report.positives:.1f} right photos a query, {report.without_positives:,} queries without one"
         + (f"; {report.not_in_database:,} more queries that are not in the database" if report.not_in_database else "")
     )
     for difference in report.differences:
-        typer.echo(f"differs: {difference}")
+        say(f"differs: {difference}")
     for what, paths in (("missing", report.missing), ("broken", [f"{path}: {why}" for path, why in report.broken])):
         for path in paths[:SHOWN]:
-            typer.echo(f"{what}: {path}")
+            say(f"{what}: {path}")
         if len(paths) > SHOWN:
-            typer.echo(f"{what}: {len(paths) - SHOWN:,} more")
-    typer.echo(
+            say(f"{what}: {len(paths) - SHOWN:,} more")
+    say(
         f"{report.read} photos were tried, {len(report.broken)} of them cannot be read; "
         f"the copy is {'whole' if report.whole else 'not as it should be'}"
     )

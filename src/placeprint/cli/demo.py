@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from placeprint.cli.index import index
-from placeprint.cli.output import console
+from placeprint.cli.output import say
 from placeprint.cli.search import search
 
 if TYPE_CHECKING:
@@ -27,36 +27,40 @@ def demo(
     preset: Annotated[str, typer.Option(help="How photos are described.")] = "xfeat-vlad",
 ) -> None:
     """Build an atlas and query it: on sample photos, or on your own."""
-    out = console()
+    from placeprint.outputs import check_output_folder
+
     if (photos is None) != (query is None):
         raise typer.BadParameter("give both --photos and --query, or none")
+    check_output_folder(output, [photos, *(query or ())])
+    status = 0
     with tempfile.TemporaryDirectory(prefix="placeprint-demo-") as fresh:
         if photos is None or query is None:
             photos, query = output / "photos", [output / "queries"]
             _write_samples(photos, query[0])
             atlas = Path(fresh) / "atlas"
-            out.print(f"sample photos of ten places are in {photos}, queries in {query[0]}", highlight=False)
+            say(f"sample photos of ten places are in {photos}, queries in {query[0]}")
         else:
             atlas = output / "atlas"
         index([photos], into=atlas, preset=preset)
-        search(query, atlas=atlas, top=3, verify=50, turns=True, json=False, save_matches=output / "matches")
-    out.print(f"pictures of the verified matches are in {output / 'matches'}", highlight=False)
+        try:
+            search(query, atlas=atlas, top=3, verify=50, turns=True, json=False, save_matches=output / "matches")
+        except typer.Exit as some_failed:
+            status = some_failed.exit_code
+    say(f"pictures of the verified matches are in {output / 'matches'}")
+    raise typer.Exit(status)
 
 
 def _write_samples(photos: Path, queries: Path) -> None:
     from placeprint.datasets.sample_photos import ELSEWHERE, PLACES, SECOND_VIEWS, read_samples
-    from placeprint.store.files import writing
     from placeprint.visualization.canvas import write_picture
 
     places = read_samples(PLACES)
-    with writing(photos.parent):
-        for folder, pictures in (
-            (photos, places),
-            (queries, _queries(places, read_samples(SECOND_VIEWS), read_samples(ELSEWHERE))),
-        ):
-            folder.mkdir(parents=True, exist_ok=True)
-            for name, picture in pictures.items():
-                write_picture(folder / f"{name}.png", picture)
+    for folder, pictures in (
+        (photos, places),
+        (queries, _queries(places, read_samples(SECOND_VIEWS), read_samples(ELSEWHERE))),
+    ):
+        for name, picture in pictures.items():
+            write_picture(folder / f"{name}.png", picture)
 
 
 def _queries(places: dict[str, Image], second_views: dict[str, Image], elsewhere: dict[str, Image]) -> dict[str, Image]:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from placeprint.cli.output import console, progress_bar, size_in_words
+from placeprint.cli.output import printable, progress_bar, say, show, size_in_words
+from placeprint.cli.skipping import Skips
 
 if TYPE_CHECKING:
     from placeprint.evaluation.comparison import Difference
@@ -51,10 +52,11 @@ def evaluate(
     from placeprint.datasets.protocols import read_retrieval_set
     from placeprint.evaluation.comparison import check_comparable, compare, read_result
     from placeprint.evaluation.retrieval import evaluate_retrieval
-    from placeprint.store.files import check_writable, write_atomically
+    from placeprint.files import write_atomically
+    from placeprint.outputs import RESULT, check_output
 
     if json is not None:
-        check_writable(json)
+        check_output(json, RESULT, [folder, against])
     earlier = None if against is None else read_result(against)
     dataset = read_retrieval_set(protocol, folder)
     if earlier is not None:
@@ -64,27 +66,38 @@ def evaluate(
             dataset, preset, verify=verify, codebook=codebook, turn=turn, by=by, progress=progress
         )
     _print_result(result)
+    Skips().tell_all(
+        [
+            *result["skipped"],
+            *(
+                (row["query"], row["error"])
+                for row in (*result["queries"], *result["not_in_database"])
+                if "error" in row
+            ),
+        ]
+    )
     if earlier is not None:
         differences = compare(result, earlier)
         result["against"] = {
             "file": str(against),
-            "preset": earlier["preset"],
-            "options": earlier["options"],
+            "preset": earlier.get("preset"),
+            "options": earlier.get("options"),
             "differences": {name: each._asdict() for name, each in differences.items()},
         }
         _print_differences(differences, earlier)
     if json is not None:
         write_atomically(json, (jsonlib.dumps(result, indent=1, allow_nan=False) + "\n").encode())
-        typer.echo(f"wrote {json}")
+        say(f"wrote {json}")
 
 
 def _print_result(result: Mapping[str, Any]) -> None:
     from rich.table import Table
+    from rich.text import Text
 
     from placeprint.evaluation.measures import in_words
 
     title = f"{result['preset']} on {result['dataset']}, {result['protocol']}"
-    table = Table("measure", "value", "95 % interval", title=title, title_justify="left")
+    table = Table("measure", "value", "95 % interval", title=Text(printable(title)), title_justify="left")
     for name, value in result["metrics"].items():
         low, high = (in_words(name, each) for each in result["intervals"][name])
         table.add_row(name, in_words(name, value, unit=True), f"{low} to {high}")
@@ -101,17 +114,27 @@ def _print_result(result: Mapping[str, Any]) -> None:
     if result["failed_queries"]:
         table.add_row("", f"{result['failed_queries']} could not be read", "")
     table.add_row("database", f"{result['database_photos']} photos, {result['skipped_photos']} skipped", "")
-    console().print(table, highlight=False)
+    show(table)
 
 
 def _print_differences(differences: Mapping[str, Difference], earlier: Mapping[str, Any]) -> None:
     from rich.table import Table
+    from rich.text import Text
 
     from placeprint.evaluation.measures import in_words
 
-    title = f"difference from {earlier['preset']}, verify {earlier['options']['verify']}; of shares in points"
-    table = Table("measure", "difference", "95 % interval", "p", "test", title=title, title_justify="left")
+    title = f"difference from {_in_words(earlier)}; of shares in points"
+    table = Table(
+        "measure", "difference", "95 % interval", "p", "test", title=Text(printable(title)), title_justify="left"
+    )
     for name, each in differences.items():
         difference, low, high = (in_words(name, value) for value in (each.difference, each.low, each.high))
         table.add_row(name, difference, f"{low} to {high}", f"{each.p:.2g}", each.test)
-    console().print(table, highlight=False)
+    show(table)
+
+
+def _in_words(result: Mapping[str, Any]) -> str:
+    """Return what a result was measured with, as far as it says so."""
+    options = result.get("options")
+    verify = options.get("verify", "unknown") if isinstance(options, dict) else "unknown"
+    return f"{result.get('preset', 'an unknown preset')}, verify {verify}"

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from placeprint.cli.output import console, size_in_words
+from placeprint.cli.output import say, size_in_words
 
 
 def export(
@@ -23,12 +23,9 @@ def export(
 ) -> None:
     """Write an ONNX file that makes the same global descriptors without placeprint."""
     from placeprint.exporting import export_onnx, load_describer
+    from placeprint.outputs import ONNX, check_output
 
+    check_output(output, ONNX, [place])
     name, describer = load_describer(place)
     path = export_onnx(describer, output, name=name)
-    console().print(
-        f"wrote {path}: {describer.dim} values a photo, {size_in_words(path.stat().st_size)}, compared with placeprint",
-        highlight=False,
-        markup=False,
-        soft_wrap=True,
-    )
+    say(f"wrote {path}: {describer.dim} values a photo, {size_in_words(path.stat().st_size)}, compared with placeprint")

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from placeprint.cli.output import console, progress_bar
-
-SHOWN = 20
+from placeprint.cli.output import progress_bar, say
+from placeprint.cli.skipping import list_named
 
 
 def index(
@@ -30,26 +28,24 @@ def index(
 ) -> None:
     """Add photos to an atlas. Run it again: only new and changed photos are read."""
     from placeprint.atlas import Atlas
-    from placeprint.images import list_photos
+    from placeprint.outputs import ATLAS_FILE, check_output_folder
 
-    paths = list_photos(photos)  # before the atlas is made, so that a slip of the pen leaves nothing behind
+    # before the atlas is made, so that a mistake leaves nothing behind
+    paths, skips = list_named(photos, later=True)
+    if not (into / ATLAS_FILE).exists():
+        check_output_folder(into)
     atlas = Atlas.open_or_create(into, preset)
     with progress_bar("indexing", "photos") as progress:
         report = atlas.add(paths, workers=workers, progress=progress)
-    out = console()
     done = report.added + report.changed
     rate = f", {done / report.seconds:.1f} photos/s" if done else ""
-    out.print(
-        f"[bold]{report.added}[/] added, [bold]{report.changed}[/] changed, [bold]{report.unchanged}[/] unchanged, "
-        f"[bold]{len(report.skipped)}[/] skipped in {report.seconds:.1f} s{rate}",
-        highlight=False,
+    count = len(report.skipped) + len(skips.waiting)
+    say(
+        f"{report.added} added, {report.changed} changed, {report.unchanged} unchanged, {count} skipped "
+        f"in {report.seconds:.1f} s{rate}"
     )
     if report.learned:
-        out.print(f"learnt a codebook from the {len(atlas)} photos of this atlas", highlight=False)
-    for path, reason in report.skipped[:SHOWN]:
-        out.print(f"  skipped {path}: {reason}", style="yellow", highlight=False, markup=False, soft_wrap=True)
-    if len(report.skipped) > SHOWN:
-        reasons = Counter(reason for _, reason in report.skipped[SHOWN:])
-        for reason, count in reasons.most_common(SHOWN):
-            out.print(f"  skipped {count} more: {reason}", style="yellow", highlight=False, markup=False)
-    out.print(f"the atlas {into} holds {len(atlas)} photos", highlight=False, markup=False, soft_wrap=True)
+        say(f"learned a codebook from the {len(atlas)} photos of this atlas")
+    skips.tell_all(report.skipped)
+    say(f"the atlas {into} holds {len(atlas)} photos")
+    skips.leave()

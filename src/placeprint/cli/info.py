@@ -9,7 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
-from placeprint.cli.output import console, print_json, size_in_words
+from placeprint.cli.output import print_json, printable, show, size_in_words
+from placeprint.cli.skipping import Skips
 
 
 def info(
@@ -38,14 +39,12 @@ def info(
         "skipped": str(len(told.errors)),
     }
     for name, value in rows.items():
-        table.add_row(name, value)
+        table.add_row(name, printable(value))
     for stage, params in told.components.items():
         for each in params if isinstance(params, list) else [params]:
-            table.add_row(stage, _in_words(each))
-    out = console()
-    out.print(table, highlight=False)
-    for path, reason in told.errors:
-        out.print(f"  skipped {path}: {reason}", style="yellow", highlight=False, markup=False, soft_wrap=True)
+            table.add_row(stage, printable(_in_words(each)))
+    show(table)
+    Skips().tell_all(told.errors)
 
 
 def _in_words(params: Mapping[str, Any]) -> str:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from placeprint.cli.output import console, progress_bar
+from placeprint.cli.output import printable, progress_bar, say, show
+from placeprint.cli.skipping import Skips, list_named
 from placeprint.errors import OptionError, PhotoError
 
 if TYPE_CHECKING:
@@ -50,10 +51,8 @@ def inspect(
     """Show what units of a network answer to: pieces of photos, and what is traced back to their pixels."""
     import numpy as np
 
-    from placeprint.images import list_photos
     from placeprint.networks.deconvnet import RULES, load_network
-    from placeprint.store.files import writing
-    from placeprint.visualization.canvas import check_picture_name, write_picture
+    from placeprint.visualization.canvas import check_picture, write_picture
     from placeprint.visualization.inspection import draw_units
 
     if layers:
@@ -67,10 +66,10 @@ def inspect(
         raise OptionError("say --unit or --strongest, not both")
     if not photos:
         raise OptionError("name the photos to look at, or folders that hold photos")
-    check_picture_name(output)
-    paths = list_photos(photos)
+    check_picture(output, photos)
+    paths, skips = list_named(photos)
     network = load_network(backbone)
-    paths, answers, skipped = _answers(network, paths, layer, size)
+    paths, answers = _answers(network, paths, layer, size, skips)
     units = _chosen_units(answers, layer, unit, strongest or 9, per_unit)
     drawn = []
     for number in units:
@@ -78,12 +77,11 @@ def inspect(
         pictures = [_read(paths[index], size) for index in best]
         title = f"{layer}, unit {number}: {answers[best[0], number]:.3g} to {answers[best[-1], number]:.3g}"
         drawn.append(_pieces(network, pictures, layer, number, rule, title))
-    with writing(output.parent):
-        output.parent.mkdir(parents=True, exist_ok=True)
-        write_picture(output, draw_units(drawn))
+    write_picture(output, draw_units(drawn))
     for title, _ in drawn:
-        typer.echo(title)
-    typer.echo(f"{len(paths)} photos, {skipped} skipped; wrote {output}")
+        say(title)
+    say(f"{len(paths)} photos, {skips.count} skipped; wrote {output}")
+    skips.leave()
 
 
 def _print_layers(network: nn.Module) -> None:
@@ -94,8 +92,8 @@ def _print_layers(network: nn.Module) -> None:
 
     table = Table("layer", "units", "pixels from cell to cell")
     for name, (units, _, width) in map_shapes(network).items():
-        table.add_row(name, str(units), f"{PROBE / width:.3g}")
-    console().print(table, highlight=False)
+        table.add_row(printable(name), str(units), f"{PROBE / width:.3g}")
+    show(table)
 
 
 def _read(path: Path, size: int) -> Image:
@@ -105,8 +103,8 @@ def _read(path: Path, size: int) -> Image:
     return resize_longest(read_image(path), size, MULTIPLE)
 
 
-def _answers(network: nn.Module, paths: list[Path], layer: str, size: int) -> tuple[list[Path], Floats, int]:
-    """Return the photos that can be used, ``(photos, units)`` highest activations, and how many cannot be used.
+def _answers(network: nn.Module, paths: list[Path], layer: str, size: int, skips: Skips) -> tuple[list[Path], Floats]:
+    """Return the photos that can be used, and their ``(photos, units)`` highest activations; count the others.
 
     Raises:
         PhotoError: none can be used.
@@ -121,14 +119,14 @@ def _answers(network: nn.Module, paths: list[Path], layer: str, size: int) -> tu
             try:
                 picture = _read(path, size)
             except PhotoError as error:
-                typer.echo(f"placeprint: skipped {path}: {error}", err=True)
+                skips.tell(path, error)
                 continue
             found.append(peaks(activations(network, picture[None], layer))[0][0])
             used.append(path)
             progress(number + 1, len(paths))
     if not used:
         raise PhotoError(f"none of the {len(paths)} photos can be used")
-    return used, np.stack(found), len(paths) - len(used)
+    return used, np.stack(found)
 
 
 def _chosen_units(answers: Floats, layer: str, wanted: list[int] | None, count: int, per_unit: int) -> list[int]:

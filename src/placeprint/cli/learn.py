@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from placeprint.cli.output import console, progress_bar
+from placeprint.cli.output import progress_bar, say
+from placeprint.cli.skipping import list_named
 
 
 def learn(
@@ -22,17 +23,13 @@ def learn(
     ] = None,
 ) -> None:
     """Learn a codebook, and perhaps whitening, once for many atlases; the result is a preset."""
-    from placeprint.preset_learning import learn_preset, read_sample
+    from placeprint.preset_learning import check_preset_folder, learn_preset, read_sample
 
+    check_preset_folder(output, [*photos, preset])
+    paths, skips = list_named(photos, later=True)
     with progress_bar("reading", "photos") as progress:
-        read = read_sample(photos, preset, sample=sample, workers=workers, progress=progress)
+        read = read_sample(paths, preset, sample=sample, workers=workers, progress=progress)
     path = learn_preset(read, preset, output, whiten=whiten, power=power)
-    out = console()
-    for reason in read.skipped[:20]:
-        out.print(f"  skipped {reason}", style="yellow", highlight=False, markup=False, soft_wrap=True)
-    out.print(
-        f"wrote {path}, {len(read.skipped)} photos skipped; use it: placeprint index ... --preset {path}",
-        highlight=False,
-        markup=False,
-        soft_wrap=True,
-    )
+    skips.tell_all(read.unusable)
+    say(f"wrote {path}, {skips.count} photos skipped; use it: placeprint index ... --preset {path}")
+    skips.leave()

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from placeprint.cli.output import console, print_json
+from placeprint.cli.output import print_json, say, say_verdict
+from placeprint.cli.skipping import naming
 from placeprint.errors import OptionError
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from placeprint.types import Image, Mask
 
 COLORS = {"same place": "green", "possible": "yellow", "not confirmed": "red"}
+PICTURES = ("matches", "outliers", "keypoints", "selected", "descriptors", "overlay", "attention", "attended")
+"""Names of all that `--pictures` may write."""
 
 
 def match(
@@ -75,28 +78,35 @@ def match(
 ) -> None:
     """Match two photos and say whether they show the same place."""
     from placeprint.images import read_image
+    from placeprint.outputs import check_output_folder
     from placeprint.pairs import match as match_photos
-    from placeprint.visualization.canvas import check_picture_name
+    from placeprint.visualization.canvas import check_picture
 
+    inputs = [first, second, *(masks or ())]
     if output is not None:
-        check_picture_name(output)
+        check_picture(output, inputs)
+    if pictures is not None:
+        check_output_folder(pictures, inputs)
+        for name in PICTURES:
+            check_picture(pictures / f"{name}.png", inputs if output is None else [*inputs, output])
     options: dict[str, Any] = dict(_parsed(text) for text in option or [])
     options |= {"max_keypoints": keypoints} if keypoints is not None else {}
     options |= {"size": size} if size is not None else {}
-    answer = match_photos(
-        first,
-        second,
-        features=features,
-        feature_options=options,
-        matcher=matcher,
-        model=model,
-        method=method,
-        pixels=pixels,
-        seed=seed,
-        turns=turns,
-        masks=(None, None) if masks is None else (_read_mask(masks[0]), _read_mask(masks[1])),
-        focal=focal,
-    )
+    with naming(*inputs):
+        answer = match_photos(
+            first,
+            second,
+            features=features,
+            feature_options=options,
+            matcher=matcher,
+            model=model,
+            method=method,
+            pixels=pixels,
+            seed=seed,
+            turns=turns,
+            masks=(None, None) if masks is None else (_read_mask(masks[0]), _read_mask(masks[1])),
+            focal=focal,
+        )
     if json:
         print_json(_as_data(first, second, answer))
     else:
@@ -105,7 +115,7 @@ def match(
         photos = read_image(first), read_image(second)
         more = {} if pictures is None else _attention(photos, answer, features, options)
         for path in _draw(*photos, answer, output, pictures, more):
-            typer.echo(f"wrote {path}", err=json)
+            say(f"wrote {path}", err=json)
 
 
 def _parsed(text: str) -> tuple[str, Any]:
@@ -127,35 +137,24 @@ def _read_mask(path: Path) -> Mask:
 
 
 def _print(answer: PairAnswer) -> None:
-    check, out = answer.verification, console()
-    color = COLORS[answer.verdict]
+    check = answer.verification
     if check.transform is None:
-        out.print(
-            f"[bold {color}]{answer.verdict}[/]: no transform explains more of the {len(check.matches)} matches than "
-            "chance does",
-            highlight=False,
-            soft_wrap=True,
-        )
+        words = f"no transform explains more of the {len(check.matches)} matches than chance does"
     else:
-        out.print(
-            f"[bold {color}]{answer.verdict}[/]: {check.num_inliers} of {len(check.matches)} matches follow "
-            f"{_article(check.model)}",
-            highlight=False,
-            soft_wrap=True,
-        )
-        out.print(
-            f"significance {check.strength:.1f}: {_chance(check.strength)}"
-            f"{f'; the first photo was turned by {answer.turn:.0f} degrees' if answer.turn else ''}",
-            highlight=False,
-            soft_wrap=True,
-        )
-        out.print(_rows(check.transform), style="dim", highlight=False)
+        words = f"{check.num_inliers} of {len(check.matches)} matches follow {_article(check.model)}"
+    say_verdict(answer.verdict, COLORS[answer.verdict], f": {words}")
+    if check.transform is not None:
+        rotated = f"; the first photo was rotated by {answer.turn:.0f} degrees" if answer.turn else ""
+        say(f"significance {check.strength:.1f}: {_chance(check.strength)}{rotated}")
+        _say_rows(check.transform, style="dim")
     if answer.pose is not None:
         rotation, translation = answer.pose
-        out.print(f"rotation\n{_rows(rotation)}\ndirection {translation.round(4).tolist()}", highlight=False)
+        say("rotation")
+        _say_rows(rotation)
+        say(f"direction {translation.round(4).tolist()}")
     counts = f"{len(answer.query)} and {len(answer.database)} keypoints"
     times = ", ".join(f"{part} {1000 * seconds:.0f} ms" for part, seconds in answer.seconds.items())
-    out.print(f"{counts}, {times}", style="dim", highlight=False)
+    say(f"{counts}, {times}", style="dim")
 
 
 def _chance(significance: float) -> str:
@@ -173,8 +172,9 @@ def _article(model: str) -> str:
     )
 
 
-def _rows(matrix: Any) -> str:
-    return "\n".join("  " + "  ".join(f"{value:12.6g}" for value in row) for row in matrix)
+def _say_rows(matrix: Any, style: str = "") -> None:
+    for row in matrix:
+        say("  " + "  ".join(f"{value:12.6g}" for value in row), style=style)
 
 
 def _as_data(first: Path, second: Path, answer: PairAnswer) -> dict[str, Any]:
@@ -230,7 +230,6 @@ def _draw(
     folder: Path | None,
     more: dict[str, Image],
 ) -> list[Path]:
-    from placeprint.store.files import writing
     from placeprint.visualization.canvas import write_picture
     from placeprint.visualization.pairs import draw_pair
 
@@ -247,7 +246,5 @@ def _draw(
     if folder is not None:
         wanted |= {folder / f"{name}.png": picture for name, picture in (drawn | more).items()}
     for path, picture in wanted.items():
-        with writing(path.parent):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_picture(path, picture)
+        write_picture(path, picture)
     return list(wanted)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from placeprint.cli.output import console, print_json
+from placeprint.cli.output import print_json, show
 
 
 def models(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
@@ -25,15 +25,14 @@ def models(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = F
         summaries = {preset.name: preset.summary for preset in presets}
         print_json({"presets": summaries, "components": components, "weights": weights})
         return
-    out = console()
     table = Table("preset", "what it is", title="Presets", title_justify="left")
     for preset in presets:
         table.add_row(preset.name, preset.summary)
-    out.print(table, highlight=False)
+    show(table)
     table = Table("kind", "names", title="Components", title_justify="left")
     for kind, listed in components.items():
         table.add_row(kind, ", ".join(listed))
-    out.print(table, highlight=False)
+    show(table)
     table = Table(title="Network weights", title_justify="left")
     table.add_column("weights", no_wrap=True)
     for column in ("length", "what they are", "licence"):
@@ -43,4 +42,4 @@ def models(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = F
         if not row["installed"]:
             lines.append(f"not installed: {row['install']}")
         table.add_row(row["name"], str(row["dim"]), "\n".join(lines), row["licence"])
-    out.print(table, highlight=False)
+    show(table)

@@ -16,7 +16,8 @@ def command_reference() -> str:
         "# Command line",
         "",
         "Made by `scripts/write_cli_docs.py` from the command line's own help; a test compares the two.",
-        "Exit status: 0 done, 1 an error told in one line, 2 wrong usage, 130 interrupted.",
+        "Exit status: 0 done, 1 an error told in one line or something named that cannot be used, 2 wrong usage,",
+        "70 a bug in placeprint (`PLACEPRINT_DEBUG=1` shows the traceback), 130 interrupted.",
     ]
     for name, command in _commands(group, "placeprint"):
         lines += ["", f"## {name}", "", command.help, ""]

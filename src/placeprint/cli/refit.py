@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from placeprint.cli.output import progress_bar
+from placeprint.cli.output import progress_bar, say
 
 
 def refit(atlas: Annotated[Path, typer.Argument(help="Folder of the atlas.", show_default=False)]) -> None:
@@ -17,4 +17,4 @@ def refit(atlas: Annotated[Path, typer.Argument(help="Folder of the atlas.", sho
     opened = Atlas.open(atlas)
     with progress_bar("describing", "photos") as progress:
         count = opened.refit(progress)
-    typer.echo(f"the {count} photos of {atlas} have descriptors of a new codebook")
+    say(f"the {count} photos of {atlas} have descriptors of a new codebook")

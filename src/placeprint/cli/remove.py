@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from placeprint.cli.output import say
+
 
 def remove(
     atlas: Annotated[Path, typer.Argument(help="Folder of the atlas.", show_default=False)],
@@ -20,4 +22,4 @@ def remove(
 
     opened = Atlas.open(atlas)
     count = opened.remove(photos)
-    typer.echo(f"removed {count} photos; the atlas {atlas} holds {len(opened)}")
+    say(f"removed {count} photos; the atlas {atlas} holds {len(opened)}")

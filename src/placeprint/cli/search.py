@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from placeprint.cli.output import console, print_json
+from placeprint.cli.output import print_json, printable, say, show, warn
+from placeprint.cli.skipping import check_some, list_named
 from placeprint.errors import PhotoError
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from placeprint.types import Answer
 
 COLORS = {"same place": "green", "possible": "yellow", "not confirmed": "dim", "not verified": "dim"}
@@ -36,35 +35,39 @@ def search(
 ) -> None:
     """Find the places that photos show."""
     from placeprint.atlas import Atlas
-    from placeprint.images import list_photos
+    from placeprint.outputs import check_output_folder
 
     opened = Atlas.open(atlas)
-    out, answers, failed = console(), [], 0
-    paths = list_photos(queries)
+    paths, skips = list_named(queries)
+    if save_matches is not None:
+        check_output_folder(save_matches, [*queries, atlas])
+    answers: list[dict[str, Any]] = []
     for path in paths:
         try:
             answer = opened.search(path, top=top, verify=verify, turns=turns, by=by)
         except PhotoError as error:
-            typer.echo(f"placeprint: skipped {path}: {error}", err=True)
-            failed += 1
+            skips.tell(path, error)
             continue
         answers.append(_as_data(path, answer))
         if not json:
-            _print(out, path, answer)
+            _print(path, answer)
         if save_matches is not None:
             _save_matches(save_matches, path, answer)
     if json:
-        print_json({"format": 1, "atlas": str(atlas), "answers": answers, "skipped": failed})
-    if failed == len(paths):
-        raise typer.Exit(1)
+        print_json(
+            {"format": 1, "atlas": str(atlas), "answers": answers, "skipped": skips.count, "reasons": skips.reasons}
+        )
+    check_some(len(answers), len(paths))
+    skips.leave()
 
 
-def _print(out: Console, path: Path, answer: Answer) -> None:
+def _print(path: Path, answer: Answer) -> None:
     from rich.table import Table
+    from rich.text import Text
 
     turned = f" (turned by {answer.turn:g} degrees)" if answer.turn else ""
     title = f"{_short(path)}: {'found' + turned if answer.best else 'no place confirmed'}"
-    table = Table(title=title, title_justify="left")
+    table = Table(title=Text(printable(title)), title_justify="left")
     table.add_column("rank", justify="right")
     table.add_column("photo", overflow="fold")
     table.add_column("similarity", justify="right")
@@ -74,14 +77,14 @@ def _print(out: Console, path: Path, answer: Answer) -> None:
         color = COLORS[evidence.verdict]
         table.add_row(
             str(rank),
-            _short(Path(evidence.path)),
+            printable(_short(Path(evidence.path))),
             f"{evidence.similarity:.3f}",
             "-" if evidence.num_inliers is None else str(evidence.num_inliers),
-            f"[{color}]{evidence.verdict}[/]",
+            Text(evidence.verdict, style=color),
         )
-    out.print(table, highlight=False)
+    show(table)
     milliseconds = {part: f"{1000 * seconds:.0f} ms" for part, seconds in answer.seconds.items()}
-    out.print(", ".join(f"{part} {value}" for part, value in milliseconds.items()), style="dim", highlight=False)
+    say(", ".join(f"{part} {value}" for part, value in milliseconds.items()), style="dim")
 
 
 def _short(path: Path) -> str:
@@ -111,8 +114,10 @@ def _as_data(path: Path, answer: Answer) -> dict[str, Any]:
 
 
 def _save_matches(folder: Path, path: Path, answer: Answer) -> None:
+    """Write the query beside its answer, under a name that no other query has."""
+    from placeprint.cli.picture_names import picture_name
     from placeprint.images import read_image
-    from placeprint.store.files import writing
+    from placeprint.outputs import check_output_folder
     from placeprint.visualization.canvas import write_picture
     from placeprint.visualization.matches import draw_answer
 
@@ -122,8 +127,8 @@ def _save_matches(folder: Path, path: Path, answer: Answer) -> None:
     try:
         picture = draw_answer(read_image(path), read_image(first.path), answer)
     except PhotoError as error:
-        typer.echo(f"placeprint: no picture for {path}: {error}", err=True)
+        warn(f"no picture for {path}: {error}")
         return
-    with writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        write_picture(folder / f"{path.stem}-{Path(first.path).stem}.png", picture)
+    check_output_folder(folder, [Path(evidence.path).parent for evidence in answer.evidence])
+    target, about = picture_name(folder, path, Path(first.path))
+    write_picture(target, picture, about=about)

@@ -11,7 +11,10 @@ from typing import Annotated
 
 import typer
 
-from placeprint.cli.output import console
+from placeprint.cli.output import console, say
+
+RUN_FILES = ("maps", "checkpoints", "recipe.toml", "steps.csv", "epochs.csv")
+"""What an interrupted run may leave before its recipe is written."""
 
 
 def train(
@@ -33,22 +36,24 @@ def train(
     ] = None,
 ) -> None:
     """Train a descriptor and make a preset of it. Interrupted, it goes on from the last checkpoint with --resume."""
+    from placeprint.outputs import check_output_folder
     from placeprint.training.preset_export import export_preset
     from placeprint.training.recipe import load_recipe
+    from placeprint.training.run import RECIPE
     from placeprint.training.run import train as train_by
     from placeprint.training.testing import measure_run
 
     chosen = load_recipe(recipe, changes or ())
+    check_output_folder(output, [data], only=RUN_FILES, mark=RECIPE)
+    if maps is not None:
+        check_output_folder(maps, [data])
     with _bars() as tell:
         outcome = train_by(chosen, data, output, resume=resume, maps_folder=maps, tell=tell)
-    out = console()
     ended = "stopped early" if outcome.stopped_early else "done"
-    out.print(
+    say(
         f"{ended} after {outcome.epochs} epochs, {outcome.steps} steps, {outcome.seconds:.0f} s; validation "
         f"{chosen.validation.metric} {100 * outcome.first_score:.1f} % before training, "
-        f"[bold]{100 * outcome.score:.1f} %[/] at step {outcome.best_step}",
-        highlight=False,
-        soft_wrap=True,
+        f"{100 * outcome.score:.1f} % at step {outcome.best_step}"
     )
     if chosen.data.test or chosen.data.test_share:
         with _bars() as tell:
@@ -59,26 +64,25 @@ def train(
             "recall@1 of areas": "area_recall_at_1",
             "recall@1 of places": "place_recall_at_1",
         }
-        said = [f"{name} [bold]{100 * found[key]:.1f} %[/]" for name, key in figures.items() if key in found]
-        out.print(f"test {', '.join(said)}, {found['queries']:.0f} photos", highlight=False, soft_wrap=True)
+        said = [f"{name} {100 * found[key]:.1f} %" for name, key in figures.items() if key in found]
+        say(f"test {', '.join(said)}, {found['queries']:.0f} photos")
     preset = export_preset(output)
-    out.print(f"wrote {preset}; use it with --preset {preset}", highlight=False, markup=False, soft_wrap=True)
+    say(f"wrote {preset}; use it with --preset {preset}")
 
 
 @contextlib.contextmanager
 def _bars() -> Iterator[Callable[[str, int, int], None]]:
     """Show a bar for what is being done, with the time left; yields ``tell(what, done, total)``."""
-    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(elapsed_when_finished=True),
         TextColumn("left"),
     )
-    out = Console(stderr=True)
+    out = console(stderr=True)
     with Progress(*columns, console=out, transient=True, disable=not out.is_terminal) as bar:
         tasks: dict[str, TaskID] = {}
 

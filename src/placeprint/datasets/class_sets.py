@@ -23,6 +23,7 @@ from placeprint.datasets.labeled_photos import (
 from placeprint.datasets.matlab import read_mat
 from placeprint.datasets.retrieval_set import PathSets, RetrievalSet
 from placeprint.errors import DatasetError
+from placeprint.files import read_text
 from placeprint.types import Ids
 
 
@@ -160,10 +161,7 @@ def _members(labels: Sequence[int | str]) -> dict[int | str, Ids]:
 
 
 def _lines(path: Path) -> list[list[str]]:
-    try:
-        return [line.split() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(f"cannot read {str(path)!r} ({error})") from error
+    return [line.split() for line in read_text(path, error=DatasetError).splitlines() if line.strip()]
 
 
 def _pairs(path: Path) -> dict[str, str]:

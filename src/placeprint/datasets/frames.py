@@ -20,6 +20,7 @@ from placeprint.datasets.near_photos import near, read_near_photos
 from placeprint.datasets.plain_pickle import read_plain_npy
 from placeprint.datasets.retrieval_set import PathSets, RetrievalSet
 from placeprint.errors import DatasetError
+from placeprint.files import read_text
 
 CLEAN = "cleanImageNames.txt"
 """Names of the frames that count, a line each, where such a file is there."""
@@ -108,10 +109,7 @@ def _clean(folder: Path) -> frozenset[str] | None:
     path = folder / CLEAN
     if not path.is_file():
         return None
-    try:
-        return frozenset(path.read_text(encoding="utf-8").split())
-    except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(f"cannot read {str(path)!r} ({error})") from error
+    return frozenset(read_text(path, error=DatasetError).split())
 
 
 def _frames(folder: Path, name: str, clean: frozenset[str] | None = None) -> tuple[str, ...]:

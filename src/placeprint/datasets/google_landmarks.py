@@ -15,7 +15,8 @@ from __future__ import annotations
 from collections import defaultdict
 from pathlib import Path
 
-from placeprint.datasets.labeled_photos import check_files, column_of, photos_below, read_csv
+from placeprint.datasets.csv_files import column_of, read_csv
+from placeprint.datasets.labeled_photos import check_files, photos_below
 from placeprint.datasets.retrieval_set import PathSets, RetrievalSet
 from placeprint.errors import DatasetError
 

@@ -13,17 +13,21 @@ The files of the last kind are MATLAB's and count pixels from 1; here the center
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Sequence
+import io
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from placeprint.errors import DatasetError, ShapeError
+from placeprint.datasets.matlab import read_mat
+from placeprint.errors import DatasetError, PhotoError, ShapeError
+from placeprint.files import read_text
 from placeprint.images import read_image
 
 Values = NDArray[np.float64]
+Skip = Callable[[Path, str], None]
 
 NEAR = 0.05
 """Share of the query's diagonal within which a hand-made correspondence speaks for a match."""
@@ -127,13 +131,21 @@ def project(points: NDArray[np.floating], homography: Values) -> Values:
     return np.where(finite, moved[:, :2] / np.where(finite, depth, 1), 1e9)
 
 
-def read_oxford_affine(folder: Path | str, numbers: Sequence[int] = (3, 5)) -> list[ImagePair]:
+def read_oxford_affine(
+    folder: Path | str, numbers: Sequence[int] = (3, 5), *, skip: Skip | None = None
+) -> list[ImagePair]:
     """Read the pairs of picture 1 and each of these numbers, of all scenes below a folder, in order of their names.
 
     A scene is a folder with pictures ``img1`` ... ``img6`` and homographies ``H1to2p`` ... ``H1to6p``.
 
+    Args:
+        folder: of the scenes.
+        numbers: of the second pictures.
+        skip: called with a picture that cannot be used and the reason; its pair is left out. None to raise.
+
     Raises:
         DatasetError: there is no scene, or a file of one is missing or has another form.
+        PhotoError: a picture cannot be used, and `skip` is None.
     """
     folder = Path(folder)
     scenes = sorted(path for path in folder.iterdir() if list(path.glob("H1to*p"))) if folder.is_dir() else []
@@ -145,16 +157,24 @@ def read_oxford_affine(folder: Path | str, numbers: Sequence[int] = (3, 5)) -> l
         for number in numbers:
             homography = _read_matrix(scene / f"H1to{number}p")
             second = _picture(scene, f"img{number}")
-            pairs.append(ImagePair(f"{scene.name} 1-{number}", first, second, _size(first), homography))
+            sizes = _sizes([first, second], skip)
+            if sizes is not None:
+                pairs.append(ImagePair(f"{scene.name} 1-{number}", first, second, sizes[0], homography))
     return pairs
 
 
-def read_hand_made(folder: Path | str) -> list[ImagePair]:
+def read_hand_made(folder: Path | str, *, skip: Skip | None = None) -> list[ImagePair]:
     """Read the pairs of all folders in a folder: two pictures and a ``...Eval.mat`` with x1, y1, x2, y2.
 
+    Args:
+        folder: of the folders.
+        skip: as of `read_oxford_affine`.
+
     Raises:
-        DatasetError: there is no such folder, one has not two pictures, a file has another form, a point is outside
-            of its picture, or SciPy is not installed.
+        DatasetError: there is no such folder, one has not two pictures, a file has another form, or a point is outside
+            of its picture.
+        PackageError: SciPy is not installed.
+        PhotoError: a picture cannot be used, and `skip` is None.
     """
     files = sorted(Path(folder).glob("*/*Eval.mat"))
     if not files:
@@ -165,7 +185,9 @@ def read_hand_made(folder: Path | str) -> list[ImagePair]:
         if len(pictures) != 2:
             raise DatasetError(f"{str(file.parent)!r} must hold two pictures, it holds {len(pictures)}")
         points = _read_eval(file)
-        sizes = [_size(picture) for picture in pictures]
+        sizes = _sizes(pictures, skip)
+        if sizes is None:
+            continue
         if (points < -0.5).any() or (points > np.array(sizes) - 0.5).any():
             raise DatasetError(f"{str(file)!r} has points outside of its pictures, of {sizes[0]} and {sizes[1]} pixels")
         pairs.append(ImagePair(file.parent.name, pictures[0], pictures[1], sizes[0], correspondences=points))
@@ -215,6 +237,20 @@ def _picture(folder: Path, stem: str) -> Path:
     return found[0]
 
 
+def _sizes(paths: Sequence[Path], skip: Skip | None) -> list[tuple[int, int]] | None:
+    """Return ``(width, height)`` of each picture, None where one cannot be used."""
+    sizes = []
+    for path in paths:
+        try:
+            sizes.append(_size(path))
+        except PhotoError as error:
+            if skip is None:
+                raise
+            skip(path, str(error))
+            return None
+    return sizes
+
+
 def _size(path: Path) -> tuple[int, int]:
     height, width = read_image(path).shape[:2]
     return width, height
@@ -223,25 +259,22 @@ def _size(path: Path) -> tuple[int, int]:
 def _read_matrix(path: Path) -> Values:
     if not path.is_file():
         raise DatasetError(f"{str(path.parent)!r} has no homography {path.name}")
+    text = read_text(path, error=DatasetError)
+    if not text.strip():
+        raise DatasetError(f"{str(path)!r} must hold a 3 x 3 matrix, it is empty")
     try:
-        matrix = np.loadtxt(path, dtype=np.float64)
+        matrix = np.loadtxt(io.StringIO(text), dtype=np.float64)
     except ValueError as error:
         raise DatasetError(f"{str(path)!r} must hold a 3 x 3 matrix ({error})") from error
-    if matrix.shape != (3, 3):
-        raise DatasetError(f"{str(path)!r} must hold a 3 x 3 matrix, it holds {matrix.shape}")
+    if matrix.shape != (3, 3) or not np.isfinite(matrix).all():
+        raise DatasetError(f"{str(path)!r} must hold a 3 x 3 matrix of finite numbers, it holds {matrix.shape}")
     return matrix
 
 
 def _read_eval(path: Path) -> Values:
     """Return ``(n, 2, 2)`` points, counted from 0."""
+    held = read_mat(path)
     try:
-        from scipy.io import loadmat
-    except ImportError as error:
-        raise DatasetError(
-            f"reading {path.name!r} needs SciPy, which is not installed; run: pip install 'placeprint[demo]'"
-        ) from error
-    try:
-        held = loadmat(path)
         columns = [np.asarray(held[name], np.float64).ravel() for name in ("x1", "y1", "x2", "y2")]
         return np.stack(columns, axis=1).reshape(-1, 2, 2) - 1
     except (KeyError, ValueError, TypeError) as error:

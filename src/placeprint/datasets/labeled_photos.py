@@ -10,7 +10,6 @@ gives the labels of one set in the numbers of another.
 
 from __future__ import annotations
 
-import csv
 import logging
 from collections import Counter
 from collections.abc import Sequence
@@ -20,7 +19,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from placeprint.datasets.csv_files import column_of, read_csv
 from placeprint.errors import DatasetError, ShapeError
+from placeprint.files import read_text
 from placeprint.photos import normalized, scan_photos
 from placeprint.types import Ids
 
@@ -28,8 +29,6 @@ logger = logging.getLogger(__name__)
 
 PATH_COLUMNS = ("path", "image_path", "image", "file", "filename")
 """Names of a column of paths, the first that is there counts."""
-LONGEST_FIELD = 1 << 24
-"""Characters: a field may list the photos of a landmark, of which there are more than Python's 131,072 allow."""
 SHOWN = 3
 """Names that an error message gives of many."""
 
@@ -238,46 +237,6 @@ def check_files(root: Path, paths: Sequence[str]) -> None:
         raise DatasetError(f"{len(missing)} of {len(paths)} photos are not in {str(root)!r}: {first_few(missing)}")
 
 
-def read_csv(path: Path) -> list[dict[str, str]]:
-    """Return the rows of a CSV file by the names of its header.
-
-    Raises:
-        DatasetError: there is no such file, it is not text, it has no row, or a row has another count of fields.
-    """
-    csv.field_size_limit(max(csv.field_size_limit(), LONGEST_FIELD))  # of the process; there is no other
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file)
-            header = [name.strip() for name in next(reader, [])]
-            rows = [[field.strip() for field in row] for row in reader if row]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DatasetError(f"cannot read {str(path)!r} ({error})") from error
-    if not rows:
-        raise DatasetError(f"{str(path)!r} must hold a header and rows")
-    for number, row in enumerate(rows, start=1):
-        if len(row) != len(header):
-            raise DatasetError(f"{str(path)!r} row {number} must have {len(header)} fields, it has {len(row)}")
-    return [dict(zip(header, row, strict=True)) for row in rows]
-
-
-def column_of(
-    rows: Sequence[dict[str, str]], name: str | None, path: Path, candidates: Sequence[str] = ()
-) -> list[str]:
-    """Return a column of a CSV file: the named one, or the first candidate that is there.
-
-    Raises:
-        DatasetError: there is none of them, or a field is empty.
-    """
-    wanted = candidates if name is None else (name,)
-    found = next((each for each in wanted if each in rows[0]), None)
-    if found is None:
-        raise DatasetError(f"{str(path)!r} has no column {' or '.join(map(repr, wanted))}; it has {', '.join(rows[0])}")
-    fields = [row[found] for row in rows]
-    if "" in fields:
-        raise DatasetError(f"{str(path)!r} row {fields.index('') + 1} has an empty field {found!r}")
-    return fields
-
-
 def first_few(names: Sequence[str]) -> str:
     """Return the first `SHOWN` of some names, as an error message gives them.
 
@@ -300,10 +259,7 @@ def _labeled(root: Path, paths: Sequence[str], names: Sequence[str]) -> LabeledP
 
 
 def _read_lines(path: Path, coarse: bool) -> tuple[list[str], Ids]:
-    try:
-        lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(f"cannot read {str(path)!r} ({error})") from error
+    lines = [line for line in read_text(path, error=DatasetError).splitlines() if line.strip()]
     count = 2 if coarse else 1
     paths, ids = [], []
     for number, line in enumerate(lines, start=1):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from placeprint.errors import DatasetError, PackageError
+from placeprint.files import read_bytes
 
 
 def read_mat(path: Path) -> dict[str, Any]:
@@ -23,8 +25,9 @@ def read_mat(path: Path) -> dict[str, Any]:
         raise PackageError(
             f"reading {path.name!r} needs SciPy, which is not installed; run: pip install 'placeprint[datasets]'"
         ) from error
+    data = io.BytesIO(read_bytes(path, error=DatasetError))
     try:
-        held = loadmat(path, squeeze_me=True)
+        held = loadmat(data, squeeze_me=True)
     except Exception as error:  # damaged files raise nearly anything
         raise DatasetError(f"cannot read {str(path)!r} as a MATLAB file ({error})") from error
     return {name: _plain(value) for name, value in held.items() if not name.startswith("__")}

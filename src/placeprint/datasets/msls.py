@@ -13,7 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from placeprint.datasets.labeled_photos import check_files, read_csv
+from placeprint.datasets.csv_files import read_csv
+from placeprint.datasets.labeled_photos import check_files
 from placeprint.datasets.near_photos import RADIUS, near, read_near_photos
 from placeprint.datasets.placed_photos import Values
 from placeprint.datasets.projection import REGIONS_APART

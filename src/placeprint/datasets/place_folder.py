@@ -11,10 +11,9 @@ A query may have several positives, or none: such queries are counted and left o
 
 from __future__ import annotations
 
-import csv
-import io
 from pathlib import Path
 
+from placeprint.datasets.csv_files import read_numbered_csv
 from placeprint.datasets.labeled_photos import photos_relative_to
 from placeprint.datasets.retrieval_set import RetrievalSet
 from placeprint.errors import DatasetError
@@ -50,15 +49,12 @@ def _read_positives(path: Path, queries: set[str], database: set[str]) -> dict[s
     if not path.is_file():
         raise DatasetError(f"{str(path.parent)!r} is not a place folder: it has no positives.csv")
     found: dict[str, set[str]] = {}
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(f"cannot read {str(path)!r} ({error})") from error
-    reader = csv.DictReader(io.StringIO(text, newline=""))
-    if reader.fieldnames is None or not {"query", "database"} <= set(reader.fieldnames):
-        raise DatasetError(f"{str(path)!r} must have the header query,database, got {reader.fieldnames}")
-    for number, row in enumerate(reader, start=2):
+    for number, row in read_numbered_csv(path):
+        if not {"query", "database"} <= row.keys():
+            raise DatasetError(f"{str(path)!r} must have the header query,database, got {','.join(row)}")
         for column, known in (("query", queries), ("database", database)):
+            if not row[column]:
+                raise DatasetError(f"{str(path)!r} line {number}: the field {column!r} is empty")
             if row[column] not in known:
                 raise DatasetError(f"{str(path)!r} line {number}: there is no photo {row[column]!r}")
         found.setdefault(row["query"], set()).add(row["database"])

@@ -21,14 +21,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from placeprint.datasets.csv_files import column_of, read_csv
 from placeprint.datasets.labeled_photos import (
     PATH_COLUMNS,
     check_files,
     check_paths,
-    column_of,
     first_few,
     photos_below,
-    read_csv,
 )
 from placeprint.datasets.projection import regional_meters, utm_degrees
 from placeprint.errors import DatasetError, OptionError, PhotoError, ShapeError

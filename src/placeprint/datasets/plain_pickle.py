@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from placeprint.errors import DatasetError
+from placeprint.files import read_bytes
 
 PLAIN = frozenset(
     {
@@ -63,10 +64,7 @@ def read_plain_npy(path: Path) -> Any:
 
 
 def _bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise DatasetError(f"cannot read {str(path)!r}: {error.strerror or error}") from error
+    return read_bytes(path, error=DatasetError)
 
 
 def _unpickle(data: bytes, path: Path) -> Any:

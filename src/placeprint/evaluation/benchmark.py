@@ -42,8 +42,8 @@ from placeprint.evaluation.metrics import first_hits
 from placeprint.evaluation.provenance import commit, made_by
 from placeprint.evaluation.rankings import num_searches, rank_queries
 from placeprint.evaluation.retrieval import Row, check_photos, measure
+from placeprint.files import write_atomically, writing
 from placeprint.presets import load_preset
-from placeprint.store.files import write_atomically
 
 Result = dict[str, Any]
 Progress = Callable[[int, int], None]
@@ -106,7 +106,8 @@ def pairs_of(presets: Iterable[str], datasets: Iterable[RetrievalSet], verify: I
         checked_describer(load_preset(preset).components)
     pairs = [Pair(preset, data, number) for data in datasets for preset in presets for number in numbers]
     names = [pair.name for pair in pairs]
-    twice = sorted({name for name in names if names.count(name) > 1})
+    folded = [name.casefold() for name in names]  # as some systems compare names of files
+    twice = sorted({name for name, known in zip(names, folded, strict=True) if folded.count(known) > 1})
     if twice:
         raise OptionError(f"two pairs are called {twice[0]!r}; give each preset and folder once, by different names")
     return pairs
@@ -131,7 +132,7 @@ def run_benchmark(
 
     Raises:
         OptionError: a preset is unknown, or two pairs have the same name.
-        AtlasWriteError: the output cannot be written.
+        WriteError: the output cannot be written.
     """
     return [run_pair(pair, Path(output), progress=progress) for pair in pairs_of(presets, datasets, verify)]
 
@@ -140,9 +141,9 @@ def finished(pair: Pair, output: Path) -> Result | None:
     """Return the result of a pair that is measured already and still holds, else None."""
     try:
         result: Result = json.loads((output / f"{pair.name}.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
-    return result if result.get("key") == pair.key and "error" not in result else None
+    return result if isinstance(result, dict) and result.get("key") == pair.key and "error" not in result else None
 
 
 def run_pair(pair: Pair, output: Path, *, progress: Progress | None = None) -> Result:
@@ -170,7 +171,7 @@ def _indexed(pair: Pair, cache: Path, progress: Progress) -> Outcome[Result]:
     try:
         known: Result = json.loads(notes.read_text(encoding="utf-8"))
         return Outcome(known, None, known.pop("peak_bytes"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, KeyError, AttributeError, TypeError, RecursionError):
         outcome = run_alone(index_pair, pair, cache, progress=progress)
     if outcome.result is not None:
         peak = None if outcome.result["ms_per_photo"] is None else outcome.peak_bytes
@@ -207,9 +208,9 @@ def search_pair(pair: Pair, cache: Path, output: Path, progress: Progress | None
     """Search every query of a pair and measure; goes on after the rows that are there; runs in a process of its own."""
     data, kept = pair.dataset, cache / f"queries-{pair.key}.jsonl"
     rows = _whole_lines(kept)
-    kept.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    write_atomically(kept, "".join(json.dumps(row) + "\n" for row in rows).encode())
     atlas = Atlas.open(cache / "atlas")
-    with kept.open("a", encoding="utf-8") as file:
+    with writing(kept), kept.open("a", encoding="utf-8") as file:
         for query in rank_queries(atlas, data, verify=pair.verify, first=len(rows)):
             rows.append(query.as_data())
             file.write(json.dumps(rows[-1]) + "\n")
@@ -286,7 +287,7 @@ def _whole_lines(path: Path) -> list[Result]:
     rows: list[Result] = []
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
-    except OSError:
+    except (OSError, ValueError):
         return rows
     for line in lines:
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,6 +10,7 @@ import numpy as np
 
 from placeprint.errors import DatasetError, OptionError
 from placeprint.evaluation.paired import mcnemar, paired_bootstrap, permutation_test
+from placeprint.files import read_json
 
 
 class Difference(NamedTuple):
@@ -39,15 +39,27 @@ def read_result(path: Path | str) -> dict[str, Any]:
     Raises:
         OptionError: there is no such file, or it holds something else.
     """
-    try:
-        held = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise OptionError(f"cannot read {str(path)!r} as a result ({error})") from error
+    held = read_json(Path(path), "a result")
     if not isinstance(held, dict) or held.get("format") != 1 or "queries" not in held:
         raise OptionError(f"{str(path)!r} is no result of placeprint evaluate")
     if "per_query" not in held:
         raise OptionError(f"{str(path)!r} has no values by query, it is of an older placeprint; measure it again")
+    if not _is_whole(held):
+        raise OptionError(f"{str(path)!r} is damaged: it lacks parts of a result; measure it again")
     return held
+
+
+def _is_whole(held: dict[str, Any]) -> bool:
+    """Say whether a result has all that it is compared by."""
+    try:
+        names = [held["protocol"], *(query["query"] for query in held["queries"])]
+        columns = list(held["per_query"].values())
+        return all(isinstance(name, str) for name in names) and all(
+            len(values) == len(held["queries"]) and all(isinstance(each, int | float | None) for each in values)
+            for values in columns
+        )
+    except (KeyError, TypeError, AttributeError):
+        return False
 
 
 def check_comparable(

@@ -17,7 +17,6 @@ from placeprint.describe import Describer, component
 from placeprint.errors import PhotoError
 from placeprint.images import read_image
 from placeprint.presets import Tables
-from placeprint.store.files import writing
 from placeprint.threads import one_core_for_products
 from placeprint.types import Verifier
 from placeprint.visualization.canvas import write_picture
@@ -51,7 +50,7 @@ def draw_failures(
     Photos that cannot be used have no picture.
 
     Raises:
-        AtlasWriteError: the pictures cannot be written.
+        WriteError: the pictures cannot be written.
     """
     describer, verifier = atlas.describer, component(tables, "verifier")
     folder = Path("pictures") / name
@@ -81,7 +80,5 @@ def _draw(
     with one_core_for_products():
         features = describer.turned_features(query, row["turn"] or 0.0)[0]
         check = verifier.verify(features, [describer.features(other)[0]])[0]
-    with writing(path.parent):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_picture(path, draw_matches(query, other, check.points[check.inliers]))
+    write_picture(path, draw_matches(query, other, check.points[check.inliers]))
     return {"inliers": check.num_inliers, "verdict": verifier.verdict(check)}

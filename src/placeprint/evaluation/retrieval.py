@@ -42,6 +42,7 @@ from placeprint.evaluation.measures import (
 )
 from placeprint.evaluation.provenance import made_by
 from placeprint.evaluation.rankings import KEPT, num_searches, rank_queries
+from placeprint.images import normalized
 from placeprint.learning import comes_with_codebook, min_photos
 from placeprint.presets import load_preset
 from placeprint.voting import default_way
@@ -114,6 +115,7 @@ def evaluate_retrieval(
         "bytes_per_photo": told.num_bytes / max(told.num_photos, 1),
         "peak_memory_mb": None if peak is None else peak / 1e6,
         "skipped_photos": len(report.skipped),
+        "skipped": sorted([_below(dataset.root, path), reason] for path, reason in report.skipped),
         "made_by": made_by(),
     }
 
@@ -247,6 +249,12 @@ def _timing(rows: Sequence[Row]) -> dict[str, float | None]:
         f"ms_{part}": median(row["ms_parts"][part] for row in answered) for part in answered[0]["ms_parts"]
     }
     return {"ms_per_query": median(row["ms"] for row in answered)} | parts
+
+
+def _below(root: Path, path: str) -> str:
+    """Return a path as the set names it."""
+    base = normalized(root)
+    return Path(path).relative_to(base).as_posix() if Path(path).is_relative_to(base) else path
 
 
 def _number(value: float) -> float | None:

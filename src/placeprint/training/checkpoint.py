@@ -30,8 +30,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from placeprint.errors import DatasetError, WeightsError
+from placeprint.files import write_atomically, writing
 from placeprint.networks.weights import fit_into
-from placeprint.store.files import write_atomically, writing
 from placeprint.version import __version__
 
 FORMAT = 1
@@ -72,7 +72,7 @@ def write_checkpoint(run: Path, checkpoint: Checkpoint, *, keep: int, best: bool
         best: whether it is the best so far.
 
     Raises:
-        AtlasWriteError: the disk is full or the folder cannot be written.
+        WriteError: the disk is full or the folder cannot be written.
     """
     from safetensors.torch import save
 

@@ -20,12 +20,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from placeprint.errors import DatasetError, NotFittedError, OptionError, ShapeError
+from placeprint.files import written_aside
+from placeprint.outputs import Kind, check_output
 from placeprint.types import Floats, Ids
 
 TYPES: dict[str, np.dtype[np.float16] | np.dtype[np.float32]] = {
     "float16": np.dtype(np.float16),
     "float32": np.dtype(np.float32),
 }
+CACHE = Kind("array (.npy)", (b"\x93NUMPY",))
 CHUNK = 4096
 """Rows that `DescriptorCache.chunks` gives at once."""
 
@@ -75,20 +78,18 @@ class DescriptorCache:
 
         Raises:
             OptionError: a number is not positive, or there is no such type.
-            DatasetError: the file cannot be written.
+            WriteError: the file cannot be written, or something else is at the path.
         """
         if num_rows < 1 or dim < 1 or dtype not in TYPES:
             raise OptionError(
                 f"a cache has n >= 1 rows, D >= 1 and type float16 or float32, got {num_rows}, {dim}, {dtype}"
             )
         path = Path(path)
-        try:
-            with path.open("wb") as file:
-                header = {"descr": TYPES[dtype].str, "fortran_order": False, "shape": (num_rows, dim)}
-                np.lib.format.write_array_header_1_0(file, header)
-                file.truncate(file.tell() + num_rows * dim * TYPES[dtype].itemsize)
-        except OSError as error:
-            raise DatasetError(f"cannot write {str(path)!r} ({error.strerror or error})") from error
+        check_output(path, CACHE)
+        with written_aside(path) as temporary, temporary.open("wb") as file:
+            header = {"descr": TYPES[dtype].str, "fortran_order": False, "shape": (num_rows, dim)}
+            np.lib.format.write_array_header_1_0(file, header)
+            file.truncate(file.tell() + num_rows * dim * TYPES[dtype].itemsize)
         return cls(path)
 
     @classmethod

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from placeprint.errors import PackageError
-from placeprint.store.files import write_atomically
+from placeprint.files import write_atomically, writing
 
 COLUMNS = {
     "steps": ("step", "epoch", "loss", "gradient", "learning_rate", "photos_per_second"),
@@ -41,7 +41,7 @@ class Journal:
         tensorboard: whether to write events, where TensorBoard is installed.
 
     Raises:
-        AtlasWriteError: the folder cannot be written.
+        WriteError: the folder cannot be written.
     """
 
     def __init__(self, run: Path, step: int = 0, *, tensorboard: bool = True) -> None:
@@ -58,7 +58,7 @@ class Journal:
     def add(self, name: str, row: Mapping[str, float]) -> None:
         """Append a row to ``"steps"`` or ``"epochs"``; the values are those of its columns."""
         columns = COLUMNS[name]
-        with _path(self.run, name).open("a", newline="", encoding="utf-8") as file:
+        with writing(self.run), _path(self.run, name).open("a", newline="", encoding="utf-8") as file:
             csv.writer(file).writerow([f"{row[column]:.7g}" for column in columns])
         if self._events is not None:
             for column in columns[2:]:

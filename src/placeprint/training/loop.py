@@ -152,7 +152,7 @@ def fit(setup: Setup, position: Position, journal: Journal | None) -> Outcome:
     Raises:
         TrainingError: the loss is not a number; the message names the photos, and the last checkpoint stays.
         PhotoError: a photo cannot be read.
-        AtlasWriteError: the disk is full or the folder cannot be written.
+        WriteError: the disk is full or the folder cannot be written.
     """
     schedule, patience = setup.recipe.schedule, setup.recipe.validation.patience
     clock = _Clock(position.seconds, saved_step=position.step)

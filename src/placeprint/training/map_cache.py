@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from placeprint.store.files import writing
+from placeprint.files import writing
 from placeprint.training.models import DescriptorModel
 from placeprint.training.photos import PhotoMaps, Photos, Progress, prefetch
 from placeprint.types import Ids
@@ -76,7 +76,7 @@ def cached_maps(
 
     Raises:
         PhotoError: a photo cannot be read.
-        AtlasWriteError: the disk is full or the folder cannot be written.
+        WriteError: the disk is full or the folder cannot be written.
     """
     from filelock import FileLock
 

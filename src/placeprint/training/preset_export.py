@@ -24,12 +24,12 @@ from torch import Tensor
 
 from placeprint.aggregation.cgd import CGD, from_layers, from_network
 from placeprint.errors import OptionError
+from placeprint.files import write_arrays, write_atomically
 from placeprint.networks.backbones import EFFICIENTNET_DIMS
 from placeprint.networks.delf import DELFNetwork, delf_as_bytes
 from placeprint.networks.pooling import MAC, GeM, SPoC
 from placeprint.networks.stages import StagedBackbone, stages_as_bytes
 from placeprint.registry import state_of
-from placeprint.store.files import write_arrays, write_atomically
 from placeprint.training.delf_heads import DELFAttentionHead
 from placeprint.training.heads import CGDHead, NetVLADHead, PooledHead
 from placeprint.training.models import DescriptorModel
@@ -52,7 +52,7 @@ def export_preset(run: Path, *, backbone: StagedBackbone | None = None) -> Path:
     Raises:
         OptionError: the folder holds no run, or no preset can hold such a network; the message says why.
         WeightsError: there is no validated checkpoint, or it does not fit.
-        AtlasWriteError: the disk is full or the folder cannot be written.
+        WriteError: the disk is full or the folder cannot be written.
     """
     recipe, model, facts = load_run(run, backbone=backbone)
     if isinstance(model.head, DELFAttentionHead):

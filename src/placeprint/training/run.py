@@ -24,9 +24,9 @@ import torch
 
 from placeprint.datasets.labeled_photos import LabeledPhotos
 from placeprint.errors import OptionError, PackageError, TrainingError, WeightsError
+from placeprint.files import write_atomically
 from placeprint.networks.stages import StagedBackbone
 from placeprint.networks.weights import fit_into
-from placeprint.store.files import write_atomically
 from placeprint.threads import num_cores
 from placeprint.training.augmentation import Augmentation
 from placeprint.training.checkpoint import (
@@ -97,7 +97,7 @@ def train(
         TrainingError: the loss is not a number.
         PackageError: accelerate is not installed.
         PhotoError: a photo cannot be read.
-        AtlasWriteError: the disk is full or the folder cannot be written.
+        WriteError: the disk is full or the folder cannot be written.
     """
     said = tell or (lambda *_: None)
     if recipe.model.trainable_from == 0:  # nothing is frozen, so there are no maps to keep

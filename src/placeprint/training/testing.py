@@ -17,8 +17,8 @@ from placeprint.datasets.placed_photos import PlacedPhotos
 from placeprint.datasets.splits import check_leak
 from placeprint.errors import OptionError
 from placeprint.evaluation.metrics import average_precisions, first_hits, recall_at
+from placeprint.files import write_atomically
 from placeprint.networks.stages import StagedBackbone
-from placeprint.store.files import write_atomically
 from placeprint.threads import num_cores
 from placeprint.training.data import PhotoSet, read_data, read_photos
 from placeprint.training.map_cache import cached_maps

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import io
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from placeprint.errors import OptionError
+from placeprint.files import write_atomically
 from placeprint.images import resize
+from placeprint.outputs import MADE_BY, PICTURE, check_output
 from placeprint.types import Image
 
 HEIGHT = 480
 BAND = 34
 INK = (32, 33, 36)
 GREY = (150, 153, 158)
+FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 WHITE = (255, 255, 255)
 Color = tuple[int, int, int]
 
@@ -71,19 +75,44 @@ def fixed(point: NDArray[np.floating]) -> tuple[int, int]:
     return round(float(point[0]) * 16), round(float(point[1]) * 16)
 
 
-def check_picture_name(path: Path) -> None:
+def check_picture(path: Path, inputs: Iterable[Path | str | None] = ()) -> None:
     """Check, before any work, that a picture can be written under this name.
+
+    Args:
+        path: of the picture.
+        inputs: files that must not be written over; None is left out.
 
     Raises:
         OptionError: the suffix is of no format that can be written.
+        WriteError: something else is at the path, or it cannot be written.
     """
-    if path.suffix.lower() not in {".png", ".jpg", ".jpeg", ".webp"}:
+    if path.suffix.lower() not in FORMATS:
         raise OptionError(f"a picture's name must end in .png, .jpg or .webp, got {path.name!r}")
+    check_output(path, PICTURE, inputs)
 
 
-def write_picture(path: Path, picture: Image) -> None:
-    """Write an RGB picture as PNG, JPEG or WebP, by the suffix of the path; raises like `check_picture_name`."""
+def write_picture(path: Path, picture: Image, *, about: str = "") -> None:
+    """Write an RGB picture as PNG, JPEG or WebP, by the suffix of the path; folders above it are made.
+
+    Args:
+        path: of the picture; one that placeprint wrote before is replaced, nothing else.
+        picture: ``(H, W, 3)`` uint8.
+        about: what it shows, kept in the file beside a mark that placeprint made it.
+
+    Raises:
+        OptionError: the suffix is of no format that can be written, or the format has no room for so many pixels.
+        WriteError: something else is at the path, or it cannot be written.
+    """
     import PIL.Image
+    from PIL.ExifTags import Base
 
-    check_picture_name(path)
-    PIL.Image.fromarray(picture).save(path, quality=88)
+    check_picture(path)
+    exif = PIL.Image.Exif()
+    exif[Base.Software] = f"{MADE_BY} {about}".rstrip()
+    data = io.BytesIO()
+    try:
+        PIL.Image.fromarray(picture).save(data, FORMATS[path.suffix.lower()], quality=88, exif=exif.tobytes())
+    except (OSError, ValueError) as error:  # JPEG ends at 65,500 pixels a side, WebP at 16,383
+        height, width = picture.shape[:2]
+        raise OptionError(f"{width} x {height} pixels do not fit into {path.name!r}; name a .png") from error
+    write_atomically(path, data.getvalue())

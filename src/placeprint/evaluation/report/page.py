@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +19,12 @@ from placeprint.evaluation.report.comparison import Comparison, compare
 from placeprint.evaluation.report.curves import precision_recall_figure, recall_figure, trade_figure
 from placeprint.evaluation.report.markdown import OTHERS, columns_of, counts_in_words, headline_cells, markdown_report
 from placeprint.evaluation.report.photos import Album
-from placeprint.store.files import write_atomically
+from placeprint.files import write_atomically
+from placeprint.outputs import MADE_BY, PAGE, TEXT, check_output, check_output_folder
 
 Result = Mapping[str, Any]
 
+HTML, MARKDOWN = "report.html", "report.md"
 MAX_BYTES = 24_000_000
 """Of the photos in a page."""
 SHOWN = 5
@@ -107,16 +109,32 @@ def html_report(
     )
 
 
+def check_report_folder(output: Path, inputs: Iterable[Path | str] = ()) -> None:
+    """Check, before anything is measured, that results and reports can be written into a folder.
+
+    Args:
+        output: folder.
+        inputs: folders of photos.
+
+    Raises:
+        WriteError: they cannot; the message says why.
+    """
+    check_output_folder(output, inputs)
+    check_output(output / HTML, PAGE)
+    check_output(output / MARKDOWN, TEXT)
+
+
 def write_reports(results: Sequence[Result], output: Path, *, title: str = "Retrieval benchmark") -> tuple[Path, Path]:
     """Write ``report.html`` and ``report.md`` into the folder of the results; return their paths.
 
     Raises:
         PackageError: Jinja2 or matplotlib is not installed.
-        AtlasWriteError: the folder cannot be written.
+        WriteError: the folder cannot be written.
     """
-    html, markdown = output / "report.html", output / "report.md"
+    check_report_folder(output)
+    html, markdown = output / HTML, output / MARKDOWN
     write_atomically(html, html_report(results, title=title, pictures=output).encode())
-    write_atomically(markdown, f"# {title}\n\n{markdown_report(results)}".encode())
+    write_atomically(markdown, f"# {title}\n\n{markdown_report(results)}\n<!-- {MADE_BY} -->\n".encode())
     return html, markdown
 
 

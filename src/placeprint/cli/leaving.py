@@ -1,0 +1,138 @@
+"""How the command line ends: every error in one line on stderr, and its exit status.
+
+| status | when |
+|---|---|
+| 0 | done; photos found in folders that cannot be used were skipped and counted |
+| 1 | an error, told in one line; or something named cannot be used, and the rest was done |
+| 2 | wrong usage |
+| 70 | a bug in placeprint |
+| 130 | interrupted with Ctrl-C |
+
+With ``PLACEPRINT_DEBUG=1`` in the environment the traceback of every error is shown.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Callable
+
+import typer
+
+from placeprint.cli.output import warn
+from placeprint.errors import PlaceprintError
+from placeprint.files import reason_of
+
+FAILED, WRONG_USAGE, BUG, INTERRUPTED = 1, 2, 70, 130
+DEBUG = "PLACEPRINT_DEBUG"
+UsageError: type[Exception] = typer.BadParameter.__mro__[1]
+"""Base of what Typer raises for wrong usage; it has no public name."""
+NO_MEMORY = ("can't allocate memory", "Insufficient memory", "out of memory", "bad_alloc")
+"""How OpenCV, Torch and FAISS say it."""
+
+
+def run(app: Callable[..., object]) -> int:
+    """Run the command line; return the exit status. No exception leaves it."""
+    prepare_streams()
+    show_log()
+    try:
+        status = app(standalone_mode=False)
+        status = status if isinstance(status, int) else 0
+        if status == INTERRUPTED:
+            raise KeyboardInterrupt
+        sys.stdout.flush()
+    except BaseException as error:  # the last net
+        status = _told(error)
+    return _closed(status)
+
+
+def prepare_streams() -> None:
+    """Make stdout and stderr take every text, also where they are closed or take ASCII only."""
+    while (free := os.open(os.devnull, os.O_RDWR)) <= 2:  # a closed stdout would become the next file that is opened
+        os.set_inheritable(free, True)
+    os.close(free)
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+class _Lines(logging.Handler):
+    """Shows what the library logs as lines of the command line."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        with contextlib.suppress(OSError):
+            warn(record.getMessage())
+
+
+def show_log() -> None:
+    """Show warnings of the library on stderr, once."""
+    log = logging.getLogger("placeprint")
+    if not any(isinstance(each, _Lines) for each in log.handlers):
+        log.addHandler(_Lines(logging.WARNING))
+
+
+def _told(error: BaseException) -> int:
+    """Say in one line what went wrong; return the exit status."""
+    with contextlib.suppress(OSError):  # stderr may be full or closed too
+        if os.environ.get(DEBUG) and not isinstance(error, SystemExit):
+            traceback.print_exception(error)
+        status, words = _described(error)
+        if words:
+            warn(words)
+        return status
+    return FAILED
+
+
+def _described(error: BaseException) -> tuple[int, str]:
+    """Return the exit status of an error, and what is said about it."""
+    if isinstance(error, SystemExit):
+        return error.code if isinstance(error.code, int) else FAILED, ""
+    if isinstance(error, UsageError):
+        context = getattr(error, "ctx", None)
+        words = " ".join(error.format_message().split())  # type: ignore[attr-defined]  # it has no public name
+        where = f"; see {context.command_path} --help" if context is not None else ""
+        return WRONG_USAGE, words and words.rstrip(".") + where
+    if isinstance(error, KeyboardInterrupt | typer.Abort):
+        return INTERRUPTED, "interrupted; what was stored is kept, run the same command again to go on"
+    if isinstance(error, PlaceprintError):
+        return FAILED, str(error)
+    return _described_foreign(error)
+
+
+def _described_foreign(error: BaseException) -> tuple[int, str]:
+    """Return the exit status of an error that is not ours, and what is said about it."""
+    if isinstance(error, OSError) and (lost := _lost_output()) is not None:
+        return FAILED, "" if isinstance(lost, BrokenPipeError) else f"cannot write to stdout: {reason_of(lost)}"
+    if isinstance(error, MemoryError) or any(words in str(error) for words in NO_MEMORY):
+        return FAILED, "not enough memory; use fewer --workers, a smaller --size or fewer --keypoints"
+    told = " ".join(str(error).split())[:300]
+    return BUG, (
+        f"this is a bug in placeprint: {type(error).__name__}: {told}; please report it, with what "
+        f"{DEBUG}=1 in the environment shows"
+    )
+
+
+def _lost_output() -> OSError | None:
+    """Return why stdout cannot be written, None where it can; what could not be written is still in its buffer."""
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        return error
+    return None
+
+
+def _closed(status: int) -> int:
+    """Return the exit status after stdout took everything, or could not."""
+    if (lost := _lost_output()) is not None:
+        status = status or FAILED
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it leaves
+        del lost
+    return status

@@ -1,0 +1,137 @@
+"""One rule for every verb that takes photos: one that cannot be used is skipped, told and counted; the others are used.
+
+Exit status: 1 when something that was named on the command line cannot be used, or nothing can; a bad photo found in a
+folder does not change it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import typer
+
+from placeprint.cli.output import say, warn
+from placeprint.errors import PhotoError
+from placeprint.photos import normalized, read_photo, scan_photos
+from placeprint.photos.walking import in_words
+
+SHOWN = 20
+"""Lines at most about skipped photos that are told at once."""
+
+
+class Skips:
+    """The photos of one command that cannot be used.
+
+    Args:
+        places: files and folders as they were named on the command line.
+
+    Attributes:
+        count: of the photos.
+        reasons: path and reason of each photo.
+        waiting: path and reason of what the walk through the folders skipped and nobody was told of yet.
+    """
+
+    def __init__(self, places: Iterable[Path | str] = ()) -> None:
+        self._named = {str(normalized(place)) for place in places}
+        self._failed = self._listed = False
+        self.count = 0
+        self.reasons: list[tuple[str, str]] = []
+        self.waiting: list[tuple[str, str]] = []
+
+    def tell(self, path: Path | str, reason: object) -> None:
+        """Count a photo and say at once, on stderr, that it is skipped and why."""
+        self._add(path, reason)
+        warn(f"skipped {path}: {reason}")
+
+    def tell_all(self, skipped: Iterable[tuple[Path | str, str]], *, err: bool = False) -> None:
+        """Count photos, with those that wait, and list them: the first few by name, the others by their reason.
+
+        Args:
+            skipped: path and reason of each.
+            err: list them on stderr.
+        """
+        listed = sorted((str(path), str(reason)) for path, reason in (*self.waiting, *skipped))
+        self.waiting = []
+        lines = [f"skipped {path}: {reason}" for path, reason in listed[:SHOWN]]
+        reasons = Counter(reason for _, reason in listed[SHOWN:]).most_common()
+        lines += [f"skipped {count} more: {reason}" for reason, count in reasons[:SHOWN]]
+        if rest := sum(count for _, count in reasons[SHOWN:]):
+            lines.append(f"skipped {rest} more, for other reasons")
+        for path, reason in listed:
+            self._add(path, reason)
+        for line in lines:
+            if err:
+                warn(line)
+            else:
+                say(f"  {line}", style="yellow")
+                self._listed = True
+
+    def leave(self) -> None:
+        """Leave with exit status 1 when something that was named cannot be used; call it last."""
+        if self._failed:
+            if self._listed:
+                warn("some of what was named cannot be used, see above")
+            raise typer.Exit(1)
+
+    def _add(self, path: Path | str, reason: object) -> None:
+        self.count += 1
+        self.reasons.append((str(path), str(reason)))
+        self._failed |= str(normalized(path)) in self._named
+
+
+def list_named(places: Iterable[Path], *, later: bool = False) -> tuple[list[Path], Skips]:
+    """Return the photos in files and folders, and what counts those that cannot be used.
+
+    What the walk skips is counted, a place that does not exist too, where another has a photo.
+
+    Args:
+        places: files and folders.
+        later: whether what the walk skips waits to be told with the other photos; otherwise it is told on stderr.
+
+    Raises:
+        PhotoError: there is no photo in any place.
+    """
+    places = list(places)
+    found = scan_photos(places).required(every=False)
+    skips = Skips(places)
+    skips.waiting = [*found.missing, *found.skipped]
+    if not later:
+        skips.tell_all([], err=True)
+    if found.left_out:
+        warn(f"left out files that are not read as photos: {in_words(found.left_out)}")
+    return found.paths, skips
+
+
+@contextlib.contextmanager
+def naming(*paths: Path) -> Iterator[None]:
+    """Say which of the photos it is that an error inside the block is about.
+
+    Raises:
+        PhotoError: as inside, with the path before the reason.
+    """
+    try:
+        yield
+    except PhotoError as error:
+        for path in paths:
+            try:
+                read_photo(path)
+            except PhotoError as reason:
+                words = str(reason) if str(path) in str(reason) else f"{path}: {reason}"
+                raise PhotoError(words) from error
+        raise
+
+
+def check_some(used: int, count: int) -> None:
+    """Leave with exit status 1 when none of the photos could be used; of one alone enough was said.
+
+    Raises:
+        PhotoError: ``used`` is 0.
+        typer.Exit: and there was only one.
+    """
+    if not used and count == 1:
+        raise typer.Exit(1)
+    if not used:
+        raise PhotoError(f"none of the {count} photos can be used")

@@ -1,0 +1,213 @@
+"""Files: those that a user names are read, and every file is written whole.
+
+After a crash, a full disk or Ctrl-C there is the old content or the new, never a part: everything that placeprint
+writes goes into a file beside the target, fsync, rename. What the system says of a failed write becomes a `WriteError`
+of one line.
+
+Links are followed: what a link points to is replaced, not the link. Devices and pipes (``/dev/stdout``) cannot be
+replaced, so they are written directly.
+"""
+
+from __future__ import annotations
+
+import codecs
+import contextlib
+import errno
+import io
+import json
+import os
+import secrets
+import stat
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from placeprint.errors import OptionError, PlaceprintError, WriteError
+
+TEMPORARY = ".placeprint-{}.tmp"
+"""Name of the file beside: short, since the target's own name may be as long as the system allows."""
+KNOWN = {errno.ENAMETOOLONG: "the name is too long", errno.ENXIO: "nobody reads the pipe"}
+SPECIAL_FOLDERS = ("/dev/", "/proc/")
+
+
+def write_atomically(path: Path, data: bytes, *, error: type[WriteError] = WriteError) -> None:
+    """Write a file whole.
+
+    Args:
+        path: of the file; folders above it are made.
+        data: its content.
+        error: class of the error raised.
+
+    Raises:
+        WriteError: the disk is full, or the file cannot be written.
+    """
+    with written_aside(path, error=error) as temporary:
+        temporary.write_bytes(data)
+
+
+@contextlib.contextmanager
+def written_aside(path: Path, *, error: type[WriteError] = WriteError) -> Iterator[Path]:
+    """Yield a path to write to; when the block ends well, its content becomes the file, else it is removed.
+
+    Args:
+        path: of the file; folders above it are made.
+        error: class of the error raised.
+
+    Raises:
+        WriteError: the disk is full, or the file cannot be written.
+    """
+    with writing(path, error=error):
+        if is_special(path):
+            with tempfile.TemporaryDirectory() as folder:
+                yield Path(folder) / path.name
+                _append(path, (Path(folder) / path.name).read_bytes())
+            return
+        target = Path(os.path.realpath(path))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = target.with_name(TEMPORARY.format(secrets.token_hex(6)))
+        try:
+            yield temporary
+            with contextlib.suppress(FileNotFoundError):
+                temporary.chmod(stat.S_IMODE(target.stat().st_mode))
+            _flush(temporary)
+            temporary.replace(target)
+            flush_folder(target.parent)
+        finally:
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
+
+
+def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]], *, error: type[WriteError] = WriteError) -> None:
+    """Write an ``.npz`` whole; raises as `write_atomically`."""
+    buffer = io.BytesIO()
+    np.savez(buffer, **dict(arrays))  # type: ignore[arg-type]  # the stub takes the last keyword for an option
+    write_atomically(path, buffer.getvalue(), error=error)
+
+
+@contextlib.contextmanager
+def writing(path: Path, *, error: type[WriteError] = WriteError) -> Iterator[None]:
+    """Turn what the system says of a failed write into one clear line.
+
+    Args:
+        path: file or folder that is written, for the message.
+        error: class of the error raised.
+
+    Raises:
+        WriteError: the disk is full, or the path cannot be written.
+    """
+    try:
+        yield
+    except PlaceprintError:
+        raise
+    except (OSError, ValueError) as failed:
+        if isinstance(failed, ValueError) and "null" not in str(failed):
+            raise
+        raise error(
+            f"cannot write to {os.fspath(path)!r}: {reason_of(failed)}; what was stored before is kept"
+        ) from failed
+
+
+def read_bytes(path: Path, *, error: type[PlaceprintError], what: str = "") -> bytes:
+    """Return the content of a file that a user names.
+
+    Args:
+        path: of a file; a pipe or a device would be waited for, and is refused.
+        error: class of the error raised.
+        what: what the file should be, for the message, as ``"a result"``.
+
+    Raises:
+        PlaceprintError: of that class; the file is missing, is none, or may not be read.
+    """
+    try:
+        if path.exists() and not path.is_file():
+            raise error(_unreadable(path, what, "it is a folder" if path.is_dir() else "it is not a regular file"))
+        return path.read_bytes()
+    except (OSError, ValueError) as failed:
+        if isinstance(failed, PlaceprintError):
+            raise
+        why = failed.strerror if isinstance(failed, OSError) else str(failed)
+        raise error(_unreadable(path, what, why or str(failed))) from failed
+
+
+def read_text(path: Path, *, error: type[PlaceprintError], what: str = "") -> str:
+    """Return a text file in UTF-8, without the byte order mark it may begin with; arguments as `read_bytes`.
+
+    Raises:
+        PlaceprintError: of that class; it cannot be read, or is not UTF-8.
+    """
+    data = read_bytes(path, error=error, what=what)
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise error(_unreadable(path, what, "it is UTF-16; save it as UTF-8"))
+    if b"\0" in data:
+        raise error(_unreadable(path, what, "it is not text"))
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as failed:
+        line = data.count(b"\n", 0, failed.start) + 1
+        raise error(_unreadable(path, what, f"line {line} is not UTF-8; save it as UTF-8")) from failed
+
+
+def read_json(path: Path, what: str, *, error: type[PlaceprintError] = OptionError) -> Any:
+    """Return what a JSON file holds; arguments as `read_bytes`.
+
+    Raises:
+        PlaceprintError: of that class; it cannot be read, or is not JSON.
+    """
+    text = read_text(path, error=error, what=what)
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as failed:
+        raise error(_unreadable(path, what, f"it is not JSON ({failed})")) from failed
+
+
+def _unreadable(path: Path, what: str, why: str) -> str:
+    return f"cannot read {os.fspath(path)!r}{f' as {what}' if what else ''}: {why}"
+
+
+def flush_folder(path: Path) -> None:
+    """Make the names in a folder safe on disk, where the system can."""
+    with contextlib.suppress(OSError):
+        _flush(path)
+
+
+def is_special(path: Path) -> bool:
+    """Say whether a path is a device or a pipe, which can be written but not replaced."""
+    if os.path.abspath(path).startswith(SPECIAL_FOLDERS):  # noqa: PTH100  # links such as /dev/stdout are not followed
+        return path.exists() and not path.is_dir()
+    return path.exists() and not path.is_file() and not path.is_dir()
+
+
+def reason_of(error: Exception) -> str:
+    """Return why the system refused to read or write, in words."""
+    text = str(error)
+    number = error.errno if isinstance(error, OSError) else None
+    if number in {errno.ENOSPC, errno.EDQUOT} or "os error 28" in text:
+        return "the disk is full"
+    if number in {errno.EROFS, errno.EACCES, errno.EPERM} or "os error 30" in text or "os error 13" in text:
+        return "the folder is read-only"
+    if number in KNOWN:
+        return KNOWN[number]
+    if number in {errno.ENOTDIR, errno.EEXIST}:
+        return "a part of the path is a file, not a folder"
+    words = error.strerror if isinstance(error, OSError) else None
+    return words or " ".join(text.split())[:160] or type(error).__name__
+
+
+def _append(path: Path, data: bytes) -> None:
+    """Write to a device or a pipe; nothing is cut off, as when /dev/stdout is a file, and no reader is waited for."""
+    handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK)
+    os.set_blocking(handle, True)
+    with os.fdopen(handle, "wb") as file:
+        file.write(data)
+
+
+def _flush(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
