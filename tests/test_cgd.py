@@ -143,3 +143,22 @@ def test_the_weights_of_imagenet_fit() -> None:
     descriptors, logits = network(photos)
     assert tuple(descriptors.shape) == (2, 1536) and tuple(logits.shape) == (2, 10)
     np.testing.assert_allclose(descriptors.norm(dim=1).detach(), np.ones(2), atol=1e-5)
+
+
+def test_the_mean_in_place_of_the_sum_gives_the_same_descriptor_only_without_a_bias() -> None:
+    torch.manual_seed(0)
+    network = CGD(nn.Identity(), "SM", dim=8, channels=6).double().eval()
+    maps = torch.rand(3, 6, 4, 5, dtype=torch.double)
+    found = network(maps)
+    summed, largest = network.pooled(maps)
+    torch.testing.assert_close(summed, maps.sum((2, 3)))
+    mean = maps.mean((2, 3))
+    by_mean = torch.cat(network.blocks([mean, largest]), dim=1)
+    torch.testing.assert_close(found, by_mean / by_mean.norm(dim=1, keepdim=True))
+    # a layer with a bias would tell them apart
+    biased = nn.Linear(6, 4).double()
+    one, other = (nn.functional.normalize(biased(each), dim=1) for each in (summed, mean))
+    assert float((one - other).abs().max()) > 1e-3
+    # batch normalization of the classifier, in training, takes the scale out up to its epsilon
+    norm = nn.BatchNorm1d(6, eps=0.0).double().train()
+    torch.testing.assert_close(norm(summed), norm(mean))

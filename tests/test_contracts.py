@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from placeprint import registry
-from placeprint.errors import ShapeError
+from placeprint.errors import OptionError, ShapeError
 from placeprint.networks.weights import find_weights, weights_path
 from placeprint.types import LocalFeatures
 from tests.conftest import make_scene, random_features
@@ -236,3 +236,105 @@ def test_poor_input_gives_no_transform_and_no_exception(verifier: Any) -> None:
     assert len(verifier.verify(one_line, [one_line, one_point])) == 2
     assert verifier.verify(query[:0], [query])[0].num_inliers == 0
     assert verifier.verify(query, []) == []
+
+
+def _with(photo: LocalFeatures, value: float) -> LocalFeatures:
+    """Return features of which one value was changed after they were made."""
+    descriptors = photo.descriptors.copy()
+    made = LocalFeatures(photo.keypoints, descriptors, photo.scores, photo.image_size)
+    descriptors[3, 2] = value
+    return made
+
+
+BAD_VALUES = (np.nan, np.inf, -np.inf, 1e25)
+
+
+@pytest.mark.parametrize("name", registry.names("aggregators"))
+def test_an_aggregator_refuses_what_it_cannot_use(name: str) -> None:
+    photos = [random_features(40, 16, seed) for seed in range(4)]
+    fitted = _make("aggregators", name).fit(photos)
+    for bad in [_with(photos[1], value) for value in BAD_VALUES] + [random_features(40, 12, 1)]:
+        collection = [photos[0], bad, photos[2], photos[3]]
+        with pytest.raises(ShapeError):
+            _make("aggregators", name).fit(collection)
+        with pytest.raises(ShapeError):
+            fitted.aggregate(bad)
+        if name not in {"cgd", "rmac", "fisher"}:  # these learn nothing in adapt
+            with pytest.raises(ShapeError):
+                fitted.adapt(collection)
+    with pytest.raises(ShapeError):
+        _make("aggregators", name).fit([])
+
+
+@pytest.mark.parametrize("name", registry.names("aggregators"))
+@pytest.mark.parametrize("rows", ["zero", "equal", "large"])
+def test_no_aggregator_gives_nan(name: str, rows: str) -> None:
+    first = random_features(40, 16)
+    descriptors = {
+        "zero": np.zeros((40, 16)),
+        "equal": np.full((40, 16), 0.25),
+        "large": first.descriptors * np.float32(1e12),
+    }[rows]
+    photos = [LocalFeatures(first.keypoints, descriptors, first.scores, first.image_size)] * 4
+    try:
+        fitted = _make("aggregators", name).fit(photos)
+    except OptionError:
+        assert name == "netvlad" and rows != "large"
+        fitted = _make("aggregators", name).fit([random_features(40, 16, seed) for seed in range(4)])
+    vector = fitted.aggregate(photos[0])
+    assert np.isfinite(vector).all()
+    assert np.linalg.norm(vector) == pytest.approx(1, abs=1e-4) or not vector.any()
+
+
+@pytest.mark.parametrize("name", registry.names("indexes"))
+def test_an_index_refuses_what_it_cannot_use(name: str) -> None:
+    rows = random_features(20, 24).descriptors.astype(np.float32)
+    index = _make("indexes", name)
+    index.add(np.arange(20), rows)
+    for value in BAD_VALUES:
+        bad = rows.copy()
+        bad[3, 2] = value
+        for refused in (lambda bad=bad: index.add(np.arange(20), bad), lambda bad=bad: index.search(bad, 3)):
+            with pytest.raises(ShapeError):
+                refused()
+    for wrong in (rows[:, :12], rows[0], [], [["a"] * 24], [[1.0], [1.0, 2.0]]):
+        with pytest.raises(ShapeError):
+            index.add(np.arange(len(wrong)), wrong)
+        with pytest.raises(ShapeError):
+            index.search(wrong, 3)
+    for ids in (np.arange(19), np.arange(20) / 2, ["a"] * 20):
+        with pytest.raises(ShapeError):
+            index.add(ids, rows)
+    assert len(index) == 20 and index.search(rows[:1], 1)[0].ids[0] == 0
+
+
+@pytest.mark.parametrize("name", registry.names("whiteners"))
+def test_a_whitener_refuses_what_it_cannot_use(name: str) -> None:
+    rows = random_features(60, 24).descriptors.astype(np.float32)
+    fitted = _make("whiteners", name).fit(rows)
+    bad_rows = [np.where(np.arange(24) == 3, np.float32(value), rows) for value in BAD_VALUES]
+    for bad in [*bad_rows, rows[0], [], [["a"] * 24] * 60, [[1.0], [1.0, 2.0]]]:
+        with pytest.raises(ShapeError):
+            _make("whiteners", name).fit(bad)
+        with pytest.raises(ShapeError):
+            fitted.transform(bad)
+    for same in (np.zeros((60, 24)), np.ones((60, 24)), rows * np.float32(1e12)):
+        assert np.isfinite(_make("whiteners", name).fit(same).transform(same)).all()
+
+
+@pytest.mark.parametrize("name", registry.names("voters"))
+def test_a_voter_refuses_what_it_cannot_use(name: str) -> None:
+    photos = [random_features(40, 16, seed) for seed in range(4)]
+    voter = _make("voters", name).fit(photos)
+    voter.add(np.arange(4), photos)
+    for bad in [_with(photos[1], value) for value in BAD_VALUES] + [random_features(40, 12, 1)]:
+        with pytest.raises(ShapeError):
+            _make("voters", name).fit([photos[0], bad])
+        with pytest.raises(ShapeError):
+            voter.add(np.array([7, 8]), [photos[0], bad])
+        with pytest.raises(ShapeError):
+            voter.search(bad, 2)
+    for ids in ([7, 8], [7.5], ["a"]):
+        with pytest.raises(ShapeError):
+            voter.add(ids, photos[:1])
+    assert len(voter) == 4 and voter.search(photos[2], 1).ids.tolist() == [2]

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from placeprint.errors import OptionError, ShapeError
 from placeprint.store.encoding import decode_features, decode_rows, encode_features, encode_rows, row_bytes
+from placeprint.types import LocalFeatures
 from tests.conftest import random_features
 
 WORST = {8: 0.9999, 6: 0.998, 4: 0.96}
@@ -57,3 +58,17 @@ def test_features_come_back(count: int) -> None:
     assert back.scales is not None and features.scales is not None
     np.testing.assert_allclose(back.scales, features.scales, rtol=1e-3)
     assert back.image_size == (320, 240)
+
+
+def test_scales_beyond_float16_stay_finite() -> None:
+    photo = random_features(2, 8)
+    big = LocalFeatures(
+        photo.keypoints,
+        photo.descriptors,
+        photo.scores,
+        (90_000, 90_000),
+        np.array([70_000.0, 5.0]),
+        np.array([359.99, 1.0]),
+    )
+    back = decode_features(encode_features(big, 8), (90_000, 90_000), 8, 8)
+    assert back.scales is not None and back.scales.tolist() == [65504.0, 5.0]

@@ -126,13 +126,13 @@ def test_the_same_calls_give_the_same_index(index: Any) -> None:
 
 def test_rows_and_queries_of_another_length_are_refused(index: Any) -> None:
     index.add(np.arange(2), np.eye(2, 4, dtype=np.float32))
-    with pytest.raises(ShapeError, match=r"descriptors must have shape \(2, 4\), got \(2, 5\)"):
+    with pytest.raises(ShapeError, match=r"descriptors must have shape \(any, 4\), got \(2, 5\)"):
         index.add(np.arange(2), np.eye(2, 5, dtype=np.float32))
-    with pytest.raises(ShapeError, match=r"descriptors must have shape \(3, 4\), got \(2, 4\)"):
+    with pytest.raises(ShapeError, match=r"ids must have shape \(2,\).*got \(3,\)"):
         index.add(np.arange(3), np.eye(2, 4, dtype=np.float32))
-    with pytest.raises(ShapeError, match=r"queries must have shape \(q, 4\), got \(1, 5\)"):
+    with pytest.raises(ShapeError, match=r"queries must have shape \(any, 4\), got \(1, 5\)"):
         index.search(np.eye(1, 5, dtype=np.float32), 1)
-    with pytest.raises(ShapeError, match=r"descriptors must have shape \(n, d\), got \(4,\)"):
+    with pytest.raises(ShapeError, match=r"queries must have shape \(any, d\), got \(4,\)"):
         index.search(np.ones(4, np.float32), 1)
     assert index.search(np.zeros((0, 4), np.float32), 1) == []
     assert len(index.search(np.eye(1, 4, dtype=np.float32), 0)[0]) == 0

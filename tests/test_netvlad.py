@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import os
 import shutil
@@ -14,6 +15,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from torch import nn
 
 from placeprint.aggregation.netvlad import NetVLAD as Aggregator
 from placeprint.aggregation.vlad import VLAD
@@ -405,3 +407,92 @@ def test_misuse_is_refused() -> None:
         Aggregator(num_clusters=2).fit([random_features(20, 8)]).aggregate(random_features(3, 9))
     with pytest.raises(ShapeError, match="codebook of 64 words needs"):
         Aggregator().fit([random_features(20, 8)])
+
+
+def _plain(layer: NetVLAD, x: torch.Tensor) -> torch.Tensor:
+    """Return the answer by the plain formula."""
+    units = nn.functional.normalize(x, dim=1).flatten(2)
+    bias = 0 if layer.conv.bias is None else layer.conv.bias[:, None]
+    soft = (layer.conv.weight.flatten(1) @ units + bias).softmax(1)[:, : layer.num_clusters]
+    sums = soft @ units.mT - soft.sum(2, keepdim=True) * layer.centroids
+    return nn.functional.normalize(nn.functional.normalize(sums, dim=2).flatten(1), dim=1)
+
+
+@pytest.mark.parametrize("alpha", [1.0, 10.0, 100.0])
+@pytest.mark.parametrize("version", netvlad.VERSIONS)
+def test_centers_far_apart_give_what_the_plain_formula_gives_in_float64(version: str, alpha: float) -> None:
+    torch.manual_seed(0)
+    layer = NetVLAD(8, 6, version)
+    layer._begin(torch.rand(8, 6), alpha)
+    exact = copy.deepcopy(layer).double()
+    x = (torch.randn(2, 6, 3, 4) * 50).requires_grad_()
+    wide = x.detach().double().requires_grad_()
+    found, truth = layer(x), _plain(exact, wide)
+    torch.testing.assert_close(found.double(), truth, atol=2e-5, rtol=0)
+    torch.testing.assert_close(layer.soft_weights(x).sum(1), torch.ones(2, 12))
+    turn = torch.randn_like(truth)
+    (found * turn.float()).sum().backward()
+    (truth * turn).sum().backward()
+    pairs = [(x, wide), *zip(layer.parameters(), exact.parameters(), strict=True)]
+    for mine, right in pairs:
+        assert mine.grad is not None and right.grad is not None
+        error = (mine.grad.double() - right.grad).abs().max()
+        assert error <= 2e-3 * right.grad.abs().max() + 1e-9  # logits of hundreds have an error of 1e-5 in float32
+
+
+@pytest.mark.parametrize("length", [1.0, 1e4])
+def test_no_soft_weight_is_a_denormal_number(length: float) -> None:
+    # processors take ten times as long for exp and for products of numbers below the smallest normal one
+    torch.manual_seed(0)
+    layer = NetVLAD(64, 16)
+    layer._begin(torch.rand(64, 16), 100.0)
+    x = nn.functional.normalize(torch.randn(4, 16, 100), dim=1) * length
+    cells = x.new_empty(4, 64, 100)
+    with torch.no_grad():
+        netvlad._weigh(x, layer.conv.weight.flatten(1), layer.conv.bias, None, True, out=cells)
+    assert float(cells.detach().min()) >= torch.finfo(torch.float32).tiny
+    torch.testing.assert_close((cells.detach() * length).sum(1), torch.ones(4, 100), atol=1e-4, rtol=0)
+
+
+def test_init_params_takes_numpy_arrays() -> None:
+    centers, rows = _units(5, 6, 1), 3 * _units(30, 6, 2)
+    one, other = NetVLAD(5, 6), NetVLAD(5, 6)
+    one.init_params(centers, rows.astype(np.float32))
+    other.init_params(torch.from_numpy(centers), torch.from_numpy(rows))
+    assert one.alpha == pytest.approx(other.alpha, rel=1e-5)
+    torch.testing.assert_close(one.conv.weight, other.conv.weight)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, 1e25])
+def test_init_params_refuses_values_that_are_not_finite_or_too_large(value: float) -> None:
+    good, bad = _units(5, 6), _units(5, 6)
+    bad[2, 3] = value
+    for centers, rows, name in ((bad, good, "centers"), (good, bad, "descriptors")):
+        layer = NetVLAD(5, 6)
+        before = layer.conv.weight.clone()
+        with pytest.raises(ShapeError, match=f"{name} must be finite numbers"):
+            layer.init_params(centers, torch.from_numpy(rows))
+        torch.testing.assert_close(layer.conv.weight, before)
+
+
+def test_descriptors_that_are_all_the_same_say_nothing_of_alpha() -> None:
+    same = np.tile(_units(1, 6), (20, 1)) * np.linspace(1, 9, 20)[:, None]
+    with pytest.raises(OptionError, match="all descriptors are the same"):
+        NetVLAD(5, 6).init_params(_units(5, 6, 1), same)
+    with pytest.raises(OptionError, match="alpha cannot be set"):
+        Aggregator(num_clusters=4).fit([_features(same)])
+    with pytest.raises(OptionError, match="nearer to one center"):
+        NetVLAD(2, 6).init_params(np.ones((2, 6)), _units(9, 6))
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, 1e25])
+@pytest.mark.parametrize("normalizes", [True, False])
+def test_a_map_that_is_not_finite_gives_an_error_and_not_nan(value: float, normalizes: bool) -> None:
+    layer = NetVLAD(4, 6, normalize_input=normalizes)
+    x = torch.rand(2, 6, 3, 4)
+    x[1, 2, 1, 1] = value
+    if normalizes or not math.isfinite(value):
+        with pytest.raises(ShapeError, match="x must be finite"):
+            layer(x)
+    else:
+        assert bool(torch.isfinite(layer(x)).all())

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from placeprint.features.surf import SURF, describe, find_keypoints, haar, hessian_determinants, integral_of
+from placeprint.features.surf import SURF, box_sums, describe, find_keypoints, haar, hessian_determinants, integral_of
 from placeprint.types import Image
 from placeprint.verification.matching import mutual_matches
 from tests.conftest import make_scene
@@ -158,3 +158,33 @@ def test_noise_of_any_size_is_no_problem(shape: tuple[int, int]) -> None:
         features = SURF(size=size).extract(noise)
         assert np.isfinite(features.descriptors).all()
         assert features.image_size == shape[::-1]
+
+
+def test_wavelets_between_pixels_are_exact() -> None:
+    # a plane a x + b y + c: over a square of side 2 h the right half has a h more a pixel than the left one
+    y, x = np.mgrid[:40, :50].astype(np.float64)
+    integral = np.zeros((41, 51))
+    integral[1:, 1:] = (2.5 * x - 1.5 * y).cumsum(0).cumsum(1)
+    generator = np.random.default_rng(0)
+    where = generator.uniform(12, 27, (20, 30, 2))
+    # corners on whole pixels, one axis at a time, where the interpolated sums of a plane have no error
+    whole = np.floor(where) + 0.5
+    half = generator.integers(1, 6, 20).astype(np.float64)
+    found = haar(integral, whole, half)
+    np.testing.assert_allclose(
+        found / half[:, None, None], np.broadcast_to([1.25, -0.75], found.shape) * 2 / 2, atol=1e-9
+    )
+
+
+def test_box_sums_are_those_of_pixels_weighted_by_how_much_of_them_is_inside() -> None:
+    picture = np.random.default_rng(1).normal(size=(12, 15)) * 100
+    integral = np.zeros((13, 16))
+    integral[1:, 1:] = picture.cumsum(0).cumsum(1)
+    for left, right, top, bottom in np.random.default_rng(2).uniform(0, 12, (40, 4)):
+        shares = [
+            np.clip(np.minimum(np.arange(count) + 1, max(ends)) - np.maximum(np.arange(count), min(ends)), 0, 1)
+            for ends, count in (((top, bottom), 12), ((left, right), 15))
+        ]
+        corners = box_sums(integral, np.sort([left, right])[None], np.sort([top, bottom])[None])[0]
+        expected = shares[0] @ picture @ shares[1]
+        assert corners[1, 1] - corners[0, 1] - corners[1, 0] + corners[0, 0] == pytest.approx(expected, abs=1e-9)

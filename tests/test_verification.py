@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,6 +12,7 @@ from hypothesis import strategies as st
 from placeprint.errors import OptionError
 from placeprint.types import Floats, Matches, Verification
 from placeprint.verification.estimation import estimate
+from placeprint.verification.geometry import MutualGeometry
 from placeprint.verification.matching import found_elsewhere, match_candidates, mutual_matches, stand_out
 from placeprint.verification.models import MODELS, residuals, to_pixels
 from placeprint.verification.rerank import ranking_scores
@@ -200,3 +203,17 @@ def test_where_geometry_finds_nothing_the_order_stays() -> None:
     np.testing.assert_allclose(ranking_scores(similarities, []), similarities)
     found = ranking_scores(similarities, [_check(0.0, support=0.1, model="unchecked"), _check(0.0, model="none")])
     np.testing.assert_allclose(found, similarities)
+
+
+@pytest.mark.parametrize("cell", [0.5, 3.0, 9.9, 10.0, 40.0])
+def test_cells_of_any_size_are_told_apart(cell: float) -> None:
+    generator = np.random.default_rng(0)
+    points = generator.uniform(-5, 640, (500, 2)).astype(np.float32)
+    weights = generator.uniform(0, 1, 500).astype(np.float32)
+    sums: dict[tuple[int, int], float] = {}
+    for (x, y), weight in zip(points, weights, strict=True):
+        place = int(max(x, 0) // cell), int(max(y, 0) // cell)
+        sums[place] = sums.get(place, 0.0) + float(weight)
+    expected = sum(math.sqrt(each) for each in sums.values())
+    assert MutualGeometry(cell=cell)._spread(points, weights) == pytest.approx(expected, rel=1e-5)
+    assert MutualGeometry(cell=cell)._spread(points[:0], weights[:0]) == 0

@@ -39,15 +39,15 @@ def netvlad() -> list[str]:
     lines = [
         f"{made['date']}, {made['machine']}, {result['threads']} thread of Torch {made['torch']}.",
         "",
-        "| map | gradient | ms | time of `bmm`, `loop`, `residuals` | peak MB | of `bmm`, `residuals` "
+        "| begins with | map | gradient | ms | time of `bmm`, `loop`, `residuals` | peak MB | of `bmm`, `residuals` "
         "| least there can be |",
-        "|---|---|---|---|---|---|---|",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for row in result["rows"]:
         times = ", ".join(f"{row[name]['times_ours']:.1f} x" for name in ("bmm", "loop", "residuals"))
         peaks = ", ".join(f"{row[name]['peak_mb']:.0f}" for name in ("bmm", "residuals"))
         lines.append(
-            f"| {' x '.join(map(str, row['shape']))} | {'yes' if 'backward' in row['mode'] else 'no'} "
+            f"| {row['beginning']} | {' x '.join(map(str, row['shape']))} | {'yes' if 'backward' in row['mode'] else 'no'} "
             f"| {row['placeprint']['ms']:.0f} | {times} | {row['placeprint']['peak_mb']:.1f} | {peaks} "
             f"| {row['least_mb']:.1f} |"
         )

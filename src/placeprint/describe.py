@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from placeprint import registry
+from placeprint.arrays import LARGEST_HALF
 from placeprint.errors import NotFittedError, OptionError
 from placeprint.features.turning import turned_features
 from placeprint.networks.weights import weights_sha256
@@ -176,7 +177,7 @@ class Describer:
             vectors = np.stack([self._joined(photo) for photo in photos()])
             self.whitener = component(self._tables, "whitener").fit(vectors)
             state |= _prefixed("whitener", registry.state_of(self.whitener))
-        state = {name: _as(np.float16, value) for name, value in state.items()}
+        state = {name: _as(np.float16 if _fits_half(value) else np.float32, value) for name, value in state.items()}
         self._restore(state)  # what is stored as float16 is what makes the descriptors
         return state
 
@@ -268,6 +269,10 @@ def _chosen(stage: str, state: State) -> State:
         for name, value in state.items()
         if name.startswith(f"{stage}.")
     }
+
+
+def _fits_half(value: NDArray[Any]) -> bool:
+    return not np.asarray(value).size or float(np.abs(np.asarray(value, np.float64)).max()) <= LARGEST_HALF
 
 
 def _as(kind: type[np.floating[Any]], value: NDArray[Any]) -> NDArray[Any]:

@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
+from placeprint.arrays import rows_of
+from placeprint.errors import ShapeError
 from placeprint.types import Floats, LocalFeatures
+
+SAFE = (1e-15, 1e18)
+"""Lengths that float32 can square and add up without losing digits or overflowing."""
 
 
 def normalize(rows: NDArray[np.floating], axis: int = -1) -> Floats:
-    """Return the array as float32 with unit L2 length along an axis; zero vectors stay zero.
+    """Return the array as float32 with unit L2 length along an axis, however short or long; zero vectors stay zero.
 
     Example:
         >>> normalize(np.array([[3.0, 4.0], [0.0, 0.0]])).tolist()
         [[0.6000000238418579, 0.800000011920929], [0.0, 0.0]]
     """
     values = np.asarray(rows, np.float32)
-    length = np.linalg.norm(values, axis=axis, keepdims=True)
+    with np.errstate(over="ignore"):
+        length = np.linalg.norm(values, axis=axis, keepdims=True)
+    short = length < SAFE[0]
+    if short.any():
+        short &= values.any(axis=axis, keepdims=True)
+    if short.any() or (length > SAFE[1]).any():
+        values = values.astype(np.float64)
+        length = np.linalg.norm(values, axis=axis, keepdims=True)
     return np.asarray(values / np.where(length > 0, length, 1), np.float32)
 
 
@@ -33,6 +47,30 @@ def evenly(count: int, most: int) -> NDArray[np.intp]:
 def spread_features(features: LocalFeatures, count: int) -> LocalFeatures:
     """Return at most ``count`` features, spread evenly over strong and weak ones."""
     return features if len(features) <= count else features[evenly(len(features), count)]
+
+
+def stacked(features: Sequence[LocalFeatures], dim: int | None = None) -> Floats:
+    """Return the ``(n, d)`` descriptors of several photos; ``(0, dim)`` when there are none, with 0 for an unknown dim.
+
+    Args:
+        features: of the photos; those without features say nothing about d.
+        dim: d, where it is known.
+
+    Raises:
+        ShapeError: descriptors differ in length, are not of length ``dim``, or hold what `arrays.rows_of` refuses.
+    """
+    rows = [
+        rows_of(photo.descriptors, f"the descriptors of photo {number}", dim=dim)
+        for number, photo in enumerate(features)
+        if len(photo)
+    ]
+    lengths = sorted({each.shape[1] for each in rows})
+    if len(lengths) > 1:
+        raise ShapeError(f"descriptors must have one length, got {lengths}")
+    if rows:
+        return np.concatenate(rows)
+    known = dim or (features[0].descriptors.shape[1] if features else 0)
+    return np.zeros((0, known), np.float32)
 
 
 def power_law(values: NDArray[np.floating], exponent: float) -> Floats:

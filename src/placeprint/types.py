@@ -24,12 +24,16 @@ from typing import Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from placeprint.arrays import LARGEST, floats_of
 from placeprint.errors import ShapeError
 
 Image = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 Floats = NDArray[np.float32]
 Ids = NDArray[np.int64]
+
+LARGEST_SCORE = 1e30
+"""Largest magnitude of a score; scores of corner detectors are fourth powers of gray levels, or more."""
 
 
 def _require(condition: bool, name: str, expected: str, got: object) -> None:
@@ -50,7 +54,7 @@ class LocalFeatures:
         angles: ``(n,)`` float32 degrees in [0, 360), from the x to the y axis, or None.
 
     Raises:
-        ShapeError: the arrays do not fit together.
+        ShapeError: the arrays do not fit together, or hold NaN or what `arrays.floats_of` refuses.
 
     Example:
         >>> f = LocalFeatures(np.zeros((2, 2)), np.eye(2), np.array([1.0, 2.0]), (64, 48))
@@ -70,8 +74,11 @@ class LocalFeatures:
         for name in ("keypoints", "descriptors", "scores", "scales", "angles"):
             value = getattr(self, name)
             if value is not None:
-                set_(self, name, np.asarray(value, np.float32))
-        n = len(self.keypoints)
+                set_(self, name, floats_of(value, name, most=LARGEST_SCORE if name == "scores" else LARGEST))
+        self._require_shapes()
+
+    def _require_shapes(self) -> None:
+        n = len(self.keypoints) if self.keypoints.ndim else 0
         _require(self.keypoints.shape == (n, 2), "keypoints", "(n, 2)", self.keypoints.shape)
         _require(
             self.descriptors.ndim == 2 and len(self.descriptors) == n,
@@ -88,14 +95,13 @@ class LocalFeatures:
 
     def __getitem__(self, chosen: NDArray[np.bool_] | NDArray[np.intp] | slice) -> LocalFeatures:
         """Return the chosen features: a boolean mask, indices in the wanted order, or a slice."""
-        return LocalFeatures(
-            self.keypoints[chosen],
-            self.descriptors[chosen],
-            self.scores[chosen],
-            self.image_size,
-            None if self.scales is None else self.scales[chosen],
-            None if self.angles is None else self.angles[chosen],
-        )
+        part = object.__new__(LocalFeatures)  # the values were checked already
+        for name in ("keypoints", "descriptors", "scores", "scales", "angles"):
+            value = getattr(self, name)
+            object.__setattr__(part, name, None if value is None else value[chosen])
+        object.__setattr__(part, "image_size", self.image_size)
+        part._require_shapes()
+        return part
 
     def strongest(self, count: int) -> LocalFeatures:
         """Return the ``count`` features of highest score, strongest first; equal scores keep their order."""

@@ -29,6 +29,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from placeprint.arrays import pairs_of, rows_of
 from placeprint.errors import NotFittedError, OptionError, ShapeError
 from placeprint.numerics import normalize
 from placeprint.types import Floats
@@ -63,15 +64,15 @@ class PCAWhitening:
             ShapeError: there are not more rows than ``dim``, or the rows are shorter than ``dim``.
             OptionError: ``power`` or ``shrinkage`` is negative.
         """
-        rows = np.asarray(descriptors, np.float32)
-        if rows.ndim != 2 or len(rows) <= self.dim or rows.shape[1] < self.dim:
+        rows = rows_of(descriptors)
+        if len(rows) <= self.dim or rows.shape[1] < self.dim:
             raise ShapeError(
                 f"whitening to {self.dim} needs descriptors of shape (n > {self.dim}, d >= {self.dim}), "
                 f"got {rows.shape}"
             )
         if self.power < 0 or self.shrinkage < 0:
             raise OptionError(f"power and shrinkage must not be negative, got {self.power}, {self.shrinkage}")
-        mean = rows.mean(axis=0)
+        mean = rows.mean(axis=0, dtype=np.float64).astype(np.float32)
         values, vectors = principal_directions(rows - mean, self.dim, self.seed)
         floor = self.shrinkage * values.mean() + 1e-12
         self.mean_ = mean
@@ -111,8 +112,8 @@ class SupervisedWhitening:
             ShapeError: the two differ in shape, or have fewer rows or values than ``dim``.
             OptionError: ``shrinkage`` or ``signal`` is negative.
         """
-        one, other = np.asarray(first, np.float64), np.asarray(second, np.float64)
-        if one.shape != other.shape or one.ndim != 2 or min(one.shape) < self.dim:
+        one, other = (np.asarray(each, np.float64) for each in pairs_of(first, second))
+        if min(one.shape) < self.dim:
             raise ShapeError(
                 f"supervised whitening to {self.dim} needs pairs of shape (n >= {self.dim}, d >= {self.dim}) both, got "
                 f"{one.shape} and {other.shape}"
@@ -130,7 +131,7 @@ class SupervisedWhitening:
         projection = within @ turned
         if self.signal:
             # a difference of two photos has twice the variance of one
-            noise_variances = np.einsum("ik,ij,jk->k", projection, noise, projection) / 2
+            noise_variances = np.maximum(np.einsum("ik,ij,jk->k", projection, noise, projection) / 2, 0)
             kept = np.maximum(variances - noise_variances, 0)
             projection *= (kept / (kept + noise_variances + 1e-12)) ** self.signal
         self.mean_ = mean.astype(np.float32)
@@ -178,9 +179,7 @@ def _randomized(centered: Floats, count: int, seed: int) -> tuple[NDArray[np.flo
 def _transformed(mean: Floats | None, projection: Floats | None, descriptors: Floats) -> Floats:
     if mean is None or projection is None:
         raise NotFittedError("whitening has not learnt a projection; call fit first")
-    rows = np.asarray(descriptors, np.float32)
-    if rows.ndim != 2 or rows.shape[1] != len(mean):
-        raise ShapeError(f"descriptors must have shape (n, {len(mean)}), got {rows.shape}")
+    rows = rows_of(descriptors, dim=len(mean))
     result = normalize((rows - mean) @ projection.astype(np.float32))
     result[~rows.any(axis=1)] = 0
     return result

@@ -20,9 +20,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from placeprint.aggregation.vocabulary import learn_words, nearest_words, stacked
-from placeprint.errors import NotFittedError, OptionError, ShapeError
-from placeprint.numerics import normalize
+from placeprint.aggregation.vocabulary import learn_words, nearest_words
+from placeprint.arrays import rows_of
+from placeprint.errors import NotFittedError, OptionError
+from placeprint.numerics import normalize, stacked
 from placeprint.types import Floats, LocalFeatures
 
 
@@ -61,7 +62,7 @@ class BoW:
         """Learn words and idf; return self.
 
         Raises:
-            ShapeError: there are fewer descriptors than words.
+            ShapeError: there are fewer descriptors than words, or they differ in length or are not finite.
             OptionError: a parameter is out of its range.
         """
         if self.num_words < 1 or self.power <= 0:
@@ -83,7 +84,7 @@ class BoW:
         """
         photos = np.zeros(len(self._codebook()))
         for photo in features:
-            photos += self._counts(photo) > 0
+            photos += self._counts(photo) > 0 if len(photo) else 0
         share = max(len(features), 1) / np.maximum(photos, 1)
         self.idf_ = np.log1p(share).astype(np.float32) if self.idf else np.ones(len(photos), np.float32)
         return self
@@ -93,7 +94,7 @@ class BoW:
 
         Raises:
             NotFittedError: the codebook has not been learnt.
-            ShapeError: the descriptors have another length than those it was learnt from.
+            ShapeError: the descriptors are not finite, or of another length than those it was learnt from.
         """
         if self.idf_ is None:
             raise NotFittedError("BoW has no codebook; call fit first")
@@ -101,10 +102,8 @@ class BoW:
         return normalize((counts / max(float(counts.sum()), 1.0)) ** np.float32(self.power) * self.idf_)
 
     def _counts(self, features: LocalFeatures) -> Floats:
-        codebook, rows = self._codebook(), features.descriptors
-        if rows.shape[1] != codebook.shape[1]:
-            raise ShapeError(f"descriptors must have shape (any, {codebook.shape[1]}), got {rows.shape}")
-        words = nearest_words(rows, codebook)[:, 0]
+        codebook = self._codebook()
+        words = nearest_words(rows_of(features.descriptors, dim=codebook.shape[1]), codebook)[:, 0]
         return np.bincount(words, minlength=len(codebook)).astype(np.float32)
 
     def _codebook(self) -> Floats:

@@ -29,8 +29,9 @@ from numpy.typing import NDArray
 
 from placeprint.aggregation.pooling import MAC, GeM, SPoC
 from placeprint.aggregation.projection import pca_whitening
+from placeprint.arrays import rows_of
 from placeprint.errors import NotFittedError, OptionError, ShapeError
-from placeprint.numerics import normalize
+from placeprint.numerics import normalize, stacked
 from placeprint.types import Floats, LocalFeatures
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ class CGD:
         if not features:
             raise ShapeError("CGD learns its projections from photos, got none")
         self.p_, self.trained_ = np.array([self.p], np.float32), np.array(False)
+        stacked(features)  # refuses photos whose descriptors differ in length
         branches = np.stack([self._pooled(photo) for photo in features], axis=1)
         count, channels = len(branches), branches.shape[2]
         length = min(self.projected_dim // count, channels)
@@ -112,8 +114,7 @@ class CGD:
             ShapeError: the descriptors have another length than those the projections were learned from.
         """
         means, projections = self._learned()
-        if features.descriptors.shape[1] != means.shape[1]:
-            raise ShapeError(f"descriptors must have shape (any, {means.shape[1]}), got {features.descriptors.shape}")
+        rows_of(features.descriptors, dim=means.shape[1])
         pooled = self._pooled(features)
         blocks = np.einsum("nc,nck->nk", pooled - means, projections)
         return normalize((normalize(blocks) * pooled.any(axis=1, keepdims=True)).ravel())

@@ -22,13 +22,16 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from placeprint.aggregation.projection import local_pca, project
-from placeprint.aggregation.vocabulary import SAMPLE, stacked
+from placeprint.aggregation.vocabulary import SAMPLE
+from placeprint.arrays import rows_of
 from placeprint.errors import NotFittedError, OptionError, PackageError, ShapeError
-from placeprint.numerics import normalize, power_law
+from placeprint.numerics import normalize, power_law, stacked
 from placeprint.types import Floats, LocalFeatures
 
 LEAST_VARIANCE = 1e-5
 """Added to the variances, so that no Gaussian collapses on one descriptor."""
+LEAST_WEIGHT = 1e-6
+"""Of a Gaussian: the vector is divided by its square root, and an atlas stores it as float16."""
 
 
 @dataclass(kw_only=True, eq=False)
@@ -69,7 +72,7 @@ class Fisher:
         """Learn local PCA, when ``local_dim`` is set, and the mixture; return self.
 
         Raises:
-            ShapeError: there are fewer descriptors than Gaussians.
+            ShapeError: there are fewer descriptors than Gaussians, or they differ in length or are not finite.
             OptionError: a parameter is out of its range.
             PackageError: scikit-learn is not installed.
         """
@@ -85,7 +88,7 @@ class Fisher:
         """Learn another mixture in the projection there is; return self. Raises like `fit`."""
         if self.mean_ is None or self.projection_ is None:
             return self.fit(features)
-        rows = project(stacked(features), self.mean_, self.projection_)
+        rows = project(stacked(features, len(self.mean_) or None), self.mean_, self.projection_)
         if len(rows) < self.num_gaussians:
             raise ShapeError(f"{self.num_gaussians} Gaussians need as many descriptors, got {len(rows)}")
         try:
@@ -111,7 +114,7 @@ class Fisher:
             init_params="kmeans",
         )
         mixture.fit(rows)
-        self.weights_ = mixture.weights_.astype(np.float32)
+        self.weights_ = np.maximum(mixture.weights_, LEAST_WEIGHT).astype(np.float32)
         self.means_ = mixture.means_.astype(np.float32)
         self.variances_ = mixture.covariances_.astype(np.float32)
         return self
@@ -130,7 +133,7 @@ class Fisher:
 
         Raises:
             NotFittedError: the mixture has not been learnt.
-            ShapeError: the descriptors have another length than those it was learnt from.
+            ShapeError: the descriptors are not finite, or of another length than those it was learnt from.
         """
         weights, means, variances = self._mixture()
         rows = self._projected(features.descriptors)
@@ -148,9 +151,7 @@ class Fisher:
         if self.mean_ is None or self.projection_ is None:
             raise NotFittedError("Fisher has not learnt a mixture; call fit first")
         expected = len(self.mean_) if self.projection_.size else self._mixture()[1].shape[1]
-        if descriptors.shape[1] != expected:
-            raise ShapeError(f"descriptors must have shape (any, {expected}), got {descriptors.shape}")
-        return project(descriptors, self.mean_, self.projection_)
+        return project(rows_of(descriptors, dim=expected), self.mean_, self.projection_)
 
     def _mixture(self) -> tuple[Floats, Floats, Floats]:
         if self.weights_ is None or self.means_ is None or self.variances_ is None:

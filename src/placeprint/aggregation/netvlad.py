@@ -20,8 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from placeprint.aggregation.vlad import VLAD
-from placeprint.errors import NotFittedError, OptionError, ShapeError
-from placeprint.numerics import normalize
+from placeprint.arrays import rows_of
+from placeprint.errors import NotFittedError, OptionError
+from placeprint.numerics import normalize, stacked
 from placeprint.types import Floats, LocalFeatures
 
 SHORTEST = 1e-12
@@ -73,7 +74,7 @@ class NetVLAD:
         units = [_with_unit_rows(photo) for photo in features]
         centers = self._vlad().refit(units).codebook_
         assert centers is not None  # refit has learned it
-        rows = np.concatenate([photo.descriptors for photo in units])
+        rows = stacked(units)
         self.centers_, self.alpha_ = centers, np.array(sharpness(centers, rows, self.version), np.float32)
         return self
 
@@ -100,10 +101,7 @@ class NetVLAD:
             ShapeError: the descriptors have another length than those they were learned from.
         """
         centers, _ = self._learned()
-        rows = features.descriptors
-        if rows.shape[1] != centers.shape[1]:
-            raise ShapeError(f"descriptors must have shape (any, {centers.shape[1]}), got {rows.shape}")
-        rows = normalize(rows)
+        rows = normalize(rows_of(features.descriptors, dim=centers.shape[1]))
         soft = self.soft_weights(rows)
         sums = soft.T @ rows - soft.sum(axis=0)[:, None] * centers
         clusters = sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), SHORTEST)
@@ -136,4 +134,4 @@ class NetVLAD:
 
 
 def _with_unit_rows(photo: LocalFeatures) -> LocalFeatures:
-    return LocalFeatures(photo.keypoints, normalize(photo.descriptors), photo.scores, photo.image_size)
+    return LocalFeatures(photo.keypoints, normalize(rows_of(photo.descriptors)), photo.scores, photo.image_size)

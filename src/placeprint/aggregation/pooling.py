@@ -27,9 +27,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from placeprint.aggregation.projection import pca_whitening
+from placeprint.arrays import floats_of, rows_of
 from placeprint.errors import NotFittedError, OptionError, ShapeError
-from placeprint.numerics import normalize
-from placeprint.types import Floats, Ids, LocalFeatures
+from placeprint.numerics import normalize, stacked
+from placeprint.types import LARGEST_SCORE, Floats, Ids, LocalFeatures
 
 SMALLEST = np.float32(1e-6)
 """Values below this count as this before the power of GeM; also CroW's e."""
@@ -75,10 +76,12 @@ class Pooling(Protocol):
         Raises:
             ShapeError: the descriptors have another length than those seen by `fit`.
         """
-        rows = features.descriptors
-        if self.dim_ is not None and rows.shape[1] != int(self.dim_):
-            raise ShapeError(f"descriptors must have shape (any, {int(self.dim_)}), got {rows.shape}")
-        return rows * features.scores[:, None] if self.use_scores else rows
+        rows = rows_of(features.descriptors, dim=None if self.dim_ is None else int(self.dim_))
+        if not self.use_scores:
+            return rows
+        scores = floats_of(features.scores, "scores", most=LARGEST_SCORE)
+        with np.errstate(over="ignore", under="ignore"):
+            return rows_of(rows * scores[:, None], "descriptors times their scores")
 
 
 @dataclass(kw_only=True, eq=False)
@@ -182,10 +185,12 @@ class WeightedGeM(Pooling):
         """
         rows = self.cells(features)
         if weights is None:
-            weights = np.maximum(features.scores, 0) ** np.float32(self.weight_power)
+            strength = np.maximum(floats_of(features.scores, "scores", most=LARGEST_SCORE), 0)
+            # only ratios of weights matter, so that no power overflows
+            weights = (strength / max(float(strength.max(initial=0)), 1e-30)) ** np.float32(self.weight_power)
         if weights.shape != (len(rows),):
             raise ShapeError(f"weights must have shape ({len(rows)},), got {weights.shape}")
-        return normalize(_power_mean(rows, self.p, np.maximum(np.asarray(weights, np.float32), 0)))
+        return normalize(_power_mean(rows, self.p, np.maximum(floats_of(weights, "weights"), 0)))
 
 
 @dataclass(kw_only=True, eq=False)
@@ -213,6 +218,7 @@ class CroW(Pooling):
         strength = np.maximum(rows, 0).sum(axis=1)
         if not strength.any():
             return np.zeros(rows.shape[1], np.float32)
+        strength /= strength.max()  # the weights do not change, and no power overflows
         weights = (strength / (strength**self.a).sum() ** (1 / self.a)) ** (1 / self.b)
         share = (rows > 0).mean(axis=0, dtype=np.float32)
         rarity = np.log((share.sum() + SMALLEST * len(share)) / (share + SMALLEST))
@@ -310,7 +316,7 @@ class RMAC(Pooling):
 def _descriptor_length(features: Sequence[LocalFeatures]) -> Ids:
     if not features:
         raise ShapeError("pooling learns the length of descriptors from at least one photo, got none")
-    return np.array(features[0].descriptors.shape[1], np.int64)
+    return np.array(stacked(features).shape[1], np.int64)
 
 
 def _power_mean(rows: Floats, p: float | tuple[float, ...], weights: Floats) -> Floats:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from placeprint.errors import OptionError
+from placeprint.errors import OptionError, ShapeError
 from placeprint.numerics import normalize
 from placeprint.types import Floats
 
@@ -18,10 +18,13 @@ def local_pca(rows: Floats, dim: int, whitening: float) -> tuple[Floats, Floats]
         whitening: exponent of the eigenvalues each is divided by; 0.5 whitens fully.
 
     Raises:
+        ShapeError: there are no descriptors.
         OptionError: ``dim`` is larger than d.
     """
     if dim == 0:
         return np.zeros(0, np.float32), np.zeros((0, 0), np.float32)
+    if not len(rows):
+        raise ShapeError("local PCA is learned from descriptors, got none")
     if dim > rows.shape[1]:
         raise OptionError(f"local_dim is {dim}, but the descriptors have {rows.shape[1]} values")
     mean = rows.mean(axis=0, dtype=np.float64)
@@ -41,12 +44,12 @@ def pca_whitening(rows: Floats, dim: int, shrinkage: float, power: float = 0.5) 
         shrinkage: added to the eigenvalues, as a share of the mean of those kept.
         power: exponent of the eigenvalues each is divided by; 0.5 whitens fully, 0 only turns and shortens.
     """
-    mean = rows.mean(axis=0)
-    centered = (rows - mean).astype(np.float64)
+    mean = rows.mean(axis=0, dtype=np.float64)
+    centered = rows - mean
     values, vectors = np.linalg.eigh(centered.T @ centered / len(rows))
     values, vectors = np.maximum(values[::-1][:dim], 0), vectors[:, ::-1][:, :dim]
     scale = (values + shrinkage * values.mean() + 1e-12) ** -power
-    return mean, (vectors * scale).astype(np.float32)
+    return mean.astype(np.float32), (vectors * scale).astype(np.float32)
 
 
 def project(rows: Floats, mean: Floats, projection: Floats) -> Floats:

@@ -45,9 +45,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from placeprint.aggregation.projection import local_pca, project
-from placeprint.aggregation.vocabulary import learn_words, nearest_words, stacked, sum_by_word, sums_and_counts
+from placeprint.aggregation.vocabulary import learn_words, nearest_words, sum_by_word, sums_and_counts
+from placeprint.arrays import pairs_of, rows_of
 from placeprint.errors import NotFittedError, OptionError, ShapeError
-from placeprint.numerics import normalize, power_law
+from placeprint.numerics import normalize, power_law, stacked
 from placeprint.types import Floats, LocalFeatures
 
 SHORTEST = np.float32(1e-12)
@@ -108,7 +109,7 @@ class VLAD:
         """Learn local PCA, when ``local_dim`` is set, and the codebook; return self.
 
         Raises:
-            ShapeError: there are fewer descriptors than words.
+            ShapeError: there are fewer descriptors than words, or they differ in length or are not finite.
             OptionError: a parameter is out of its range.
         """
         self._check()
@@ -124,12 +125,14 @@ class VLAD:
             shrinkage: s, see the module.
 
         Raises:
-            ShapeError: the two differ in shape, or there are fewer rows than dimensions.
+            ShapeError: the two differ in shape or are not finite, or there are fewer rows than dimensions.
         """
-        if first.shape != second.shape or first.ndim != 2 or len(first) < first.shape[1]:
-            raise ShapeError(f"pairs must have shape (m >= d, d) both, got {first.shape} and {second.shape}")
+        first, second = pairs_of(first, second)
+        if len(first) < first.shape[1]:
+            raise ShapeError(f"pairs must have shape (m >= d, d) both, got {first.shape}")
         differences = np.asarray(first, np.float64) - second
         values, vectors = np.linalg.eigh(differences.T @ differences / len(differences))
+        values = np.maximum(values, 0)  # rounding may leave them below
         scale = (values + shrinkage * values.mean() + 1e-12) ** -0.5
         self.mean_ = np.zeros(first.shape[1], np.float32)
         self.projection_ = ((vectors * scale / scale.mean()) @ vectors.T).astype(np.float32)
@@ -139,10 +142,11 @@ class VLAD:
         """Learn a new codebook in the projection there is; return self.
 
         Raises:
-            ShapeError: there are fewer descriptors than words.
+            ShapeError: there are fewer descriptors than words, or they differ in length or are not finite.
         """
         self._check()
-        rows = self.project(stacked(features), check=False)
+        dim = None if self.mean_ is None else len(self.mean_) or None
+        rows = self.project(stacked(features, dim), check=False)
         if self.mean_ is None or self.projection_ is None:
             self.mean_, self.projection_ = np.zeros(0, np.float32), np.zeros((0, 0), np.float32)
         self.codebook_ = np.concatenate(
@@ -170,8 +174,8 @@ class VLAD:
 
         Raises:
             NotFittedError: the codebook has not been learnt.
-            ShapeError: the descriptors have another length than those it was learnt from, or the codebook is of
-                another size than the parameters say.
+            ShapeError: the descriptors are not finite or of another length than those it was learnt from, or the
+                codebook is of another size than the parameters say.
         """
         vector: Floats = self.normalized(*self.residual_sums(features))[0]
         return vector
@@ -194,7 +198,7 @@ class VLAD:
             NotFittedError: see `aggregate`.
             ShapeError: see `aggregate`.
         """
-        rows = self.project(np.asarray(features.descriptors, np.float32))
+        rows = self.project(features.descriptors)
         codebook = self._codebook()
         words = self._nearest(rows)
         residuals = codebook.take(words, axis=0)
@@ -230,8 +234,7 @@ class VLAD:
         projects = self.projection_ is not None and self.projection_.size and self.mean_ is not None
         if check:
             expected = len(self.mean_) if projects and self.mean_ is not None else self._codebook().shape[1]
-            if descriptors.ndim != 2 or descriptors.shape[1] != expected:
-                raise ShapeError(f"descriptors must have shape (any, {expected}), got {descriptors.shape}")
+            descriptors = rows_of(descriptors, dim=expected)
         if not projects or self.mean_ is None or self.projection_ is None:
             return descriptors
         return project(descriptors, self.mean_, self.projection_)

@@ -7,14 +7,15 @@ then move the words in passes over all of them, each an exact step of Lloyd's al
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from placeprint.arrays import rows_of
 from placeprint.errors import ShapeError
 from placeprint.numerics import normalize
-from placeprint.types import Floats, LocalFeatures
+from placeprint.types import Floats
 
 SAMPLE = 256
 """Descriptors a word is learnt from at most, FAISS's own measure of enough."""
@@ -22,12 +23,6 @@ BLOCK = 20_000
 """Descriptors assigned and summed at once."""
 CACHED = 1 << 18
 """Entries of the table of descriptors and words at once: a megabyte, which a cache holds."""
-
-
-def stacked(features: Sequence[LocalFeatures]) -> Floats:
-    """Return the ``(n, d)`` descriptors of several photos, ``(0, 0)`` of none."""
-    rows = [np.asarray(photo.descriptors, np.float32) for photo in features]
-    return np.concatenate(rows) if rows else np.zeros((0, 0), np.float32)
 
 
 def learn_words(
@@ -43,11 +38,12 @@ def learn_words(
         seed: of the sample and the first words.
 
     Raises:
-        ShapeError: there are fewer descriptors than words.
+        ShapeError: there are fewer descriptors than words, or they hold what `arrays.rows_of` refuses.
     """
     import faiss
 
-    if rows.ndim != 2 or len(rows) < num_words:
+    rows = rows_of(rows)
+    if len(rows) < num_words:
         raise ShapeError(f"a codebook of {num_words} words needs as many descriptors, got {len(rows)}")
     kmeans = faiss.Kmeans(
         rows.shape[1],
@@ -58,7 +54,7 @@ def learn_words(
         min_points_per_centroid=1,
         max_points_per_centroid=SAMPLE,
     )
-    kmeans.train(np.ascontiguousarray(rows, np.float32))
+    kmeans.train(rows)
     return np.array(kmeans.centroids, np.float32)
 
 
@@ -98,7 +94,8 @@ def learn_words_from(
 def sums_and_counts(blocks: Iterable[Floats], words: Floats) -> tuple[Floats, Floats]:
     """Return ``(K, d)``: the sum of the descriptors nearest to each word, and ``(K,)``: their count."""
     sums, counts = np.zeros_like(words, np.float64), np.zeros(len(words))
-    for whole in blocks:
+    for given in blocks:
+        whole = rows_of(given, dim=words.shape[1])
         for block in (whole[start : start + BLOCK] for start in range(0, len(whole), BLOCK)):
             nearest = nearest_words(block, words)[:, 0]
             sums += sum_by_word(block, nearest, len(words))
@@ -148,7 +145,7 @@ def _reservoir(blocks: Iterable[Floats], size: int, seed: int) -> Floats:
     kept: Floats | None = None
     seen = 0
     for block in blocks:
-        rows = np.asarray(block, np.float32)
+        rows = rows_of(block, dim=None if kept is None else kept.shape[1])
         if kept is None:
             kept = np.empty((0, rows.shape[1]), np.float32)
         room = size - len(kept)

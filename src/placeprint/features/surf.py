@@ -241,6 +241,37 @@ def describe(integral: Doubles, points: Doubles, scales: Doubles, angles: Double
     return normalize(parts.reshape(-1, 64))
 
 
+def box_sums(integral: Doubles, x: Doubles, y: Doubles) -> Doubles:
+    """Return the integral at fractional corners, interpolated between the four around each; constant outside.
+
+    Not by OpenCV, whose lookups in arrays of float64 round positions to 1/32 of a pixel.
+
+    Args:
+        integral: ``(H + 1, W + 1)``.
+        x: ``(..., a)`` columns of the integral.
+        y: ``(..., b)`` rows.
+
+    Returns:
+        ``(..., b, a)``.
+    """
+    height, width = integral.shape
+    column, right = _cells(x, width)
+    row, down = _cells(y, height)
+    first = row[..., :, None] * width + column[..., None, :]
+    flat, right, down = integral.ravel(), right[..., None, :], down[..., :, None]
+    upper = flat[first] + right * (flat[first + 1] - flat[first])
+    first += width
+    lower = flat[first] + right * (flat[first + 1] - flat[first])
+    return np.asarray(upper + down * (lower - upper), np.float64)
+
+
+def _cells(places: Doubles, count: int) -> tuple[NDArray[np.intp], Doubles]:
+    """Return the sample before each place, and how far behind it the place is, from 0 to 1."""
+    inside = np.clip(places, 0, count - 1)
+    before = np.minimum(inside.astype(np.intp), count - 2)
+    return before, inside - before
+
+
 def haar(integral: Doubles, where: Doubles, half: Doubles) -> Doubles:
     """Return the two Haar wavelets at points, by which a picture gets brighter along x and along y.
 
@@ -252,18 +283,11 @@ def haar(integral: Doubles, where: Doubles, half: Doubles) -> Doubles:
     Returns:
         ``(n, m, 2)``: right half minus left half, lower half minus upper half, in grey levels of the mean pixel.
     """
-    import cv2
-
-    count = where.shape[1]
     offsets = half[:, None] * np.array([-1, 0, 1])
     # pixel x reaches from corner x to corner x + 1 of the integral, so its center is at corner x + 0.5
-    x = (where[:, :, 0, None, None] + 0.5 + offsets[:, None, None, :]).astype(np.float32)
-    y = (where[:, :, 1, None, None] + 0.5 + offsets[:, None, :, None]).astype(np.float32)
-    x, y = np.broadcast_arrays(x, y)
-    flat = (len(where), count * 9)
-    corners = cv2.remap(
-        integral, x.reshape(flat), y.reshape(flat), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-    ).reshape(-1, count, 3, 3)
+    x = where[:, :, 0, None] + 0.5 + offsets[:, None]
+    y = where[:, :, 1, None] + 0.5 + offsets[:, None]
+    corners = box_sums(integral, x, y)
     columns = np.diff(corners[..., 2, :] - corners[..., 0, :], axis=-1)
     rows = np.diff(corners[..., :, 2] - corners[..., :, 0], axis=-1)
     brighter = np.stack([columns[..., 1] - columns[..., 0], rows[..., 1] - rows[..., 0]], axis=-1)

@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from placeprint.arrays import ids_of, rows_of
 from placeprint.errors import NotFittedError, OptionError, ShapeError
 from placeprint.index.votes import LEARNED_FROM, descriptors_of
 from placeprint.types import Floats, Ids, LocalFeatures, Ranking
@@ -110,12 +111,11 @@ class ASMK:
             ShapeError: there are not as many photos as ids, or descriptors have another length.
         """
         self._codebook()
-        if len(ids) != len(features):
-            raise ShapeError(f"there must be as many photos as the {len(ids)} ids, got {len(features)}")
-        for place, each in enumerate(features, start=len(self)):
-            words, signs = self._aggregated(each, 1)
+        numbers = ids_of(ids, len(features))
+        made = [self._aggregated(each, 1) for each in features]  # all, before anything is held
+        for place, (words, signs) in enumerate(made, start=len(self)):
             self._waiting.append((words, np.full(len(words), place, np.int32), signs))
-        self._held["photos"] = np.concatenate([self._held["photos"], np.asarray(ids, np.int64)])
+        self._held["photos"] = np.concatenate([self._held["photos"], numbers])
 
     def remove(self, ids: Ids) -> None:
         """Forget photos; unknown ids are ignored."""
@@ -205,12 +205,10 @@ class ASMK:
     def _aggregated(self, features: LocalFeatures, assignments: int) -> tuple[NDArray[np.int32], Signs]:
         """Return the words of a photo, rising, and the sign vector of each, in bits."""
         codebook = self._codebook()
-        if features.descriptors.shape[1] != codebook.shape[1]:
-            raise ShapeError(f"descriptors must have shape (n, {codebook.shape[1]}), got {features.descriptors.shape}")
+        rows = rows_of(features.descriptors, dim=codebook.shape[1])
         if not len(features):
             words, _, signs = self._nothing(codebook.shape[1])
             return words, signs
-        rows = np.ascontiguousarray(features.descriptors, np.float32)
         nearest = self._words().search(rows, min(assignments, len(codebook)))[1]
         flat = nearest.ravel()
         order = np.argsort(flat, kind="stable")

@@ -23,7 +23,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from placeprint.errors import OptionError, ShapeError
+from placeprint.arrays import LARGEST_HALF, ids_of, rows_of
+from placeprint.errors import OptionError
 from placeprint.types import Floats, Ids, Ranking
 
 MIN_ROWS = 1000
@@ -89,14 +90,17 @@ class CodedIndex(Protocol):
         """Hold ``(n, d)`` rows under their ids, ``(n,)`` int64; learn when there are ``train_rows``.
 
         Raises:
-            ShapeError: the rows have another length than those held, or there are not as many as ids.
+            ShapeError: the rows have another length than those held, are not finite or exceed float16, or there are
+                not as many as ids.
         """
-        rows, held = _rows(descriptors), self._held
-        held.dim = held.dim or rows.shape[1]
-        if rows.shape[1] != held.dim or len(ids) != len(rows):
-            raise ShapeError(f"descriptors must have shape ({len(ids)}, {held.dim}), got {rows.shape}")
+        held = self._held
+        rows = rows_of(descriptors, dim=held.dim or None, most=LARGEST_HALF)
+        given = ids_of(ids, len(rows))
+        if not len(rows):
+            return
+        held.dim = rows.shape[1]
         numbers = np.arange(len(held.ids), len(held.ids) + len(rows))
-        held.ids = np.concatenate([held.ids, np.asarray(ids, np.int64)])
+        held.ids = np.concatenate([held.ids, given])
         if held.codes is not None:
             held.codes.add_with_ids(padded(rows, held.codes.d), numbers)
         if held.codes is None or self._refined():
@@ -118,14 +122,13 @@ class CodedIndex(Protocol):
         Learns before the first search when there are enough rows.
 
         Raises:
-            ShapeError: the queries have another length than the rows.
+            ShapeError: the queries are not finite, or of another length than the rows.
         """
-        rows, held = _rows(descriptors), self._held
+        held = self._held
+        rows = rows_of(descriptors, "queries", dim=held.dim or None)
         count = min(top, len(self))
         if count <= 0 or not len(rows):
             return [Ranking(np.zeros(0, np.int64), np.zeros(0, np.float32)) for _ in rows]
-        if rows.shape[1] != held.dim:
-            raise ShapeError(f"queries must have shape (q, {held.dim}), got {rows.shape}")
         if held.codes is None and len(self) >= self._minimum():
             self._learn()
         if held.codes is None:
@@ -224,9 +227,3 @@ def _nearest(index: Any, rows: Floats, count: int, ids: Ids) -> list[tuple[Ids, 
     orders = np.lexsort((ids[numbers], -scores))[:, :count]
     found = np.take_along_axis(numbers, orders, axis=1), np.take_along_axis(scores, orders, axis=1)
     return list(zip(*found, strict=True))
-
-
-def _rows(descriptors: Floats) -> Floats:
-    if descriptors.ndim != 2:
-        raise ShapeError(f"descriptors must have shape (n, d), got {descriptors.shape}")
-    return np.ascontiguousarray(descriptors, np.float32)

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from placeprint.errors import OptionError, ShapeError
+from placeprint.arrays import LARGEST, LARGEST_HALF, ids_of, rows_of
+from placeprint.errors import OptionError
 from placeprint.types import Floats, Ids, Ranking
 
 
@@ -32,15 +33,18 @@ class FlatIndex:
         """Hold ``(n, d)`` rows under their ids, ``(n,)`` int64.
 
         Raises:
-            ShapeError: the rows have another length than those held.
+            ShapeError: the rows have another length than those held, are not finite, exceed float16 where ``bits`` is
+                16, or there are not as many as ids.
             OptionError: ``bits`` is not 16 or 32.
         """
-        rows = _rows(descriptors)
+        dim = None if self._index is None else self._index.d
+        rows = rows_of(descriptors, dim=dim, most=LARGEST_HALF if self.bits == 16 else LARGEST)
+        numbers = ids_of(ids, len(rows))
+        if not len(rows):
+            return
         if self._index is None:
             self._index = _make(rows.shape[1], self.bits)
-        if rows.shape[1] != self._index.d or len(ids) != len(rows):
-            raise ShapeError(f"descriptors must have shape ({len(ids)}, {self._index.d}), got {rows.shape}")
-        self._index.add_with_ids(rows, np.ascontiguousarray(ids, np.int64))
+        self._index.add_with_ids(rows, numbers)
 
     def remove(self, ids: Ids) -> None:
         """Forget the rows of these ids; unknown ids are ignored."""
@@ -51,14 +55,12 @@ class FlatIndex:
         """Return the ``top`` best rows for each of ``(q, d)`` queries; equal scores come by rising id.
 
         Raises:
-            ShapeError: the queries have another length than the rows.
+            ShapeError: the queries are not finite, or of another length than the rows.
         """
-        rows = _rows(descriptors)
+        rows = rows_of(descriptors, "queries", dim=None if self._index is None else self._index.d)
         count = min(top, len(self))
-        if count <= 0:
+        if count <= 0 or not len(rows):
             return [Ranking(np.zeros(0, np.int64), np.zeros(0, np.float32)) for _ in rows]
-        if rows.shape[1] != self._index.d:
-            raise ShapeError(f"queries must have shape (q, {self._index.d}), got {rows.shape}")
         scores, ids = self._index.search(rows, count)
         rankings = []
         for row_scores, row_ids in zip(scores, ids, strict=True):
@@ -76,9 +78,3 @@ def _make(dim: int, bits: int) -> Any:
     if bits == 16:
         return faiss.IndexIDMap2(faiss.IndexScalarQuantizer(dim, faiss.ScalarQuantizer.QT_fp16, metric))
     raise OptionError(f"bits must be 16 or 32, got {bits}")
-
-
-def _rows(descriptors: Floats) -> Floats:
-    if descriptors.ndim != 2:
-        raise ShapeError(f"descriptors must have shape (n, d), got {descriptors.shape}")
-    return np.ascontiguousarray(descriptors, np.float32)

@@ -29,8 +29,9 @@ from typing import Any
 
 import numpy as np
 
+from placeprint.arrays import ids_of, rows_of
 from placeprint.errors import NotFittedError, OptionError, ShapeError
-from placeprint.numerics import spread_features
+from placeprint.numerics import spread_features, stacked
 from placeprint.types import Floats, Ids, LocalFeatures, Ranking
 
 CODES = ("pq", "sq8")
@@ -94,24 +95,22 @@ class Votes:
         return self
 
     def add(self, ids: Ids, features: Sequence[LocalFeatures]) -> None:
-        """Hold the features of photos under the photos' ids, ``(n,)`` int64, from 0 to 2^47; none may be held yet.
+        """Hold the features of photos under the photos' ids, ``(n,)`` int64, from 0 to 2^47 - 1; none may be held yet.
 
         Raises:
             NotFittedError: `fit` has not been called.
-            ShapeError: there are not as many photos as ids, descriptors have another length, or a photo has more than
-                65,536 features.
+            ShapeError: there are not as many photos as ids, an id is out of range, descriptors have another length or
+                are not finite, or a photo has more than 65,536 features.
         """
         index = self._changeable()
-        if len(ids) != len(features):
-            raise ShapeError(f"there must be as many photos as the {len(ids)} ids, got {len(features)}")
+        numbers = ids_of(ids, len(features), most=(1 << (63 - SHIFT)) - 1)
         counts = np.array([len(each) for each in features], np.int64)
         if counts.max(initial=0) > 1 << SHIFT:
             raise ShapeError(f"a photo may have {1 << SHIFT} features, got {counts.max()}; set max_keypoints")
-        ids = np.asarray(ids, np.int64)
-        self._photos, self._counts = np.concatenate([self._photos, ids]), np.concatenate([self._counts, counts])
-        if counts.sum():
-            rows = _rows(np.concatenate([each.descriptors for each in features if len(each)]), index.d)
-            index.add_with_ids(rows, _numbers(ids, counts))
+        rows = stacked(features, index.d)
+        self._photos, self._counts = np.concatenate([self._photos, numbers]), np.concatenate([self._counts, counts])
+        if len(rows):
+            index.add_with_ids(rows, _numbers(numbers, counts))
 
     def remove(self, ids: Ids) -> None:
         """Forget photos; unknown ids are ignored."""
@@ -131,10 +130,11 @@ class Votes:
         import faiss
 
         index = self._held()
+        rows = rows_of(features.descriptors, dim=index.d if len(features) else None)
         if not len(features) or not index.ntotal or top < 1:
             return Ranking(np.zeros(0, np.int64), np.zeros(0, np.float32))
         faiss.extract_index_ivf(index).nprobe = self.probes
-        apart, numbers = index.search(_rows(features.descriptors, index.d), min(self.neighbors, index.ntotal))
+        apart, numbers = index.search(rows, min(self.neighbors, index.ntotal))
         weights, most = self._weights(1 - apart / 2, numbers >= 0)
         photos, votes = _counted(weights, numbers)
         scores = (votes / max(most, 1e-12)).astype(np.float32)
@@ -227,18 +227,8 @@ def descriptors_of(features: Sequence[LocalFeatures], most: int) -> Floats:
     filled = [each for each in features if len(each)]
     if not filled:
         raise ShapeError("there are no local features to learn from")
-    lengths = {each.descriptors.shape[1] for each in filled}
-    if len(lengths) > 1:
-        raise ShapeError(f"descriptors must have one length, got {sorted(lengths)}")
     share = max(1, most // len(filled))
-    kept = [spread_features(each, share).descriptors for each in filled]
-    return np.ascontiguousarray(np.concatenate(kept), np.float32)
-
-
-def _rows(descriptors: Floats, dim: int) -> Floats:
-    if descriptors.ndim != 2 or descriptors.shape[1] != dim:
-        raise ShapeError(f"descriptors must have shape (n, {dim}), got {descriptors.shape}")
-    return np.ascontiguousarray(descriptors, np.float32)
+    return stacked([spread_features(each, share) for each in filled])
 
 
 def _numbers(photos: Ids, counts: Ids) -> Ids:
@@ -251,10 +241,10 @@ def _counted(weights: Floats, numbers: Ids) -> tuple[Ids, Floats]:
     """Return the photos that got votes, rising, and their sums; neighbors of a query feature come nearest first."""
     queries, _ = np.nonzero(weights)
     given, features = weights[weights > 0], numbers[weights > 0]
-    pairs = (queries << (63 - SHIFT)) | (features >> SHIFT)
-    first = np.unique(pairs, return_index=True)[1]  # the nearest of a query's features in each photo
-    features, given = features[first], given[first]
-    _, places, times = np.unique(features, return_inverse=True, return_counts=True)
     photos, owners = np.unique(features >> SHIFT, return_inverse=True)
+    pairs = queries * len(photos) + owners
+    first = np.unique(pairs, return_index=True)[1]  # the nearest of a query's features in each photo
+    features, given, owners = features[first], given[first], owners[first]
+    _, places, times = np.unique(features, return_inverse=True, return_counts=True)
     sums = np.bincount(owners, given / np.sqrt(times[places]), len(photos))
     return np.asarray(photos, np.int64), sums.astype(np.float32)

@@ -9,6 +9,11 @@ An auxiliary classifier, batch normalization and a linear layer, sees what the *
 paper trains the descriptor with a ranking loss, and the logits with the cross-entropy of ``logits / 0.5`` with label
 smoothing of 0.1.
 
+S is the sum over the cells, as the paper's SPoC; common public code takes the mean. The layers have no bias, so W_i of
+the sum is W_i of the mean times the number of cells, and both give the same unit f_i (with a bias they would not). In
+training the classifier's batch normalization takes the factor out too, but its running statistics are those of the sum:
+those of a network trained with the mean do not fit.
+
 The backbone leaves out its last down-sampling, so that the map of a picture of 224 x 224 has 14 x 14 cells. The paper
 says so "between stage 3 and stage 4" of a ResNet. Here that is the step from stride 16 to stride 32, the first layer
 of the last stage, as it is usually read; a public implementation takes the step before it.

@@ -20,7 +20,7 @@ How it is computed. The sum is one matrix product a batch, ``V = A X^T - (sum of
 ``(B, K, D, N)`` residuals, and the normalized input is never made: with u = 1 / |x|, the logits are
 ``u (w . x) + b`` and the sums ``(A u) X^T``. A u is written over the logits and, with the input, is all that is
 kept for the gradient, which is written out for the same reason. Some maps are done at a time, as many as fit into
-a cache.
+a cache. Soft weights too small to count are kept from becoming denormal numbers, which processors are slow with.
 
 Departures from the paper: none in value. Descriptors shorter than 1e-12 are not scaled, so a zero vector has the soft
 weights of the zero vector and a gradient that is finite. A vector is divided by 1e-12 at least when V is normalized.
@@ -40,6 +40,7 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.autograd.function import once_differentiable
 
+from placeprint.arrays import rows_of
 from placeprint.errors import OptionError, ShapeError
 
 VERSIONS = ("v1", "v2")
@@ -55,6 +56,10 @@ PRODUCT_BLOCK = 2**18
 """Values of the map in work at once on the CPU where a product with another map is summed."""
 OTHER_DEVICES = 16
 """What both are multiplied by elsewhere."""
+LEAST = 0.8
+"""Of the logarithm of the smallest normal number: the least logit."""
+SAME = 1e-9
+"""Difference of two descriptors, or of two affinities, that rounding may leave, as a share of the largest."""
 ROWS = 20_000
 """Descriptors compared with the centers at once."""
 
@@ -108,24 +113,27 @@ class NetVLAD(nn.Module):
         self.centroids = nn.Parameter(torch.empty(num_clusters, dim))
         self._begin(nn.functional.normalize(torch.randn(num_clusters + num_ghosts, dim), dim=1), START_ALPHA)
 
-    def init_params(self, centers: torch.Tensor, descriptors: torch.Tensor) -> None:
+    def init_params(
+        self, centers: torch.Tensor | NDArray[np.floating], descriptors: torch.Tensor | NDArray[np.floating]
+    ) -> None:
         """Begin with the centers of k-means, and alpha from descriptors they were learned from.
 
         Args:
-            centers: ``(K + G, D)``, those of the ghost clusters last.
-            descriptors: ``(n, D)``, normalized here as the input is.
+            centers: ``(K + G, D)``, those of the ghost clusters last; of Torch or NumPy.
+            descriptors: ``(n, D)``, normalized here as the input is; of Torch or NumPy.
 
         Raises:
-            ShapeError: the shapes do not fit, or there are no descriptors.
-            OptionError: no descriptor is nearer to one center than to the others.
+            ShapeError: the shapes do not fit, there are no descriptors, or a value is not finite or too large.
+            OptionError: all descriptors are the same, or none is nearer to one center than to the others.
         """
         expected = (self.num_clusters + self.num_ghosts, self.dim)
-        if tuple(centers.shape) != expected:
-            raise ShapeError(f"centers must have shape {expected}, got {tuple(centers.shape)}")
-        rows = descriptors.detach().double()
-        rows = nn.functional.normalize(rows, dim=1) if self.normalize_input and rows.ndim == 2 else rows
-        centers = centers.detach().double()
-        self._begin(centers, sharpness(centers.cpu().numpy(), rows.cpu().numpy(), self.version))
+        began, rows = _numpy_rows(centers, "centers"), _numpy_rows(descriptors, "descriptors")
+        if began.shape != expected:
+            raise ShapeError(f"centers must have shape {expected}, got {began.shape}")
+        if self.normalize_input:
+            rows = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), SHORTEST)
+        alpha = sharpness(began, rows, self.version)
+        self._begin(torch.from_numpy(began).to(self.centroids.device), alpha)
 
     def forward(self, x: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
         """Return the ``(B, K x D)`` unit descriptors of maps, cluster by cluster; zeros where nothing counts.
@@ -135,13 +143,15 @@ class NetVLAD(nn.Module):
             mask: ``(B, H, W)`` or ``(B, N)`` bool, True where a position counts; others must be finite all the same.
 
         Raises:
-            ShapeError: the shapes do not fit.
+            ShapeError: the shapes do not fit, or, on the CPU, a value is not finite or so large that the squares of
+                a descriptor overflow.
         """
         # the same numbers with and without autocast: the dtype of the input says what to compute in
         with torch.autocast(x.device.type, enabled=False):
             x, valid, folds = self._prepared(x, mask)
             weight, bias, centroids = self._parameters_like(x)
             sums: torch.Tensor = _SoftResiduals.apply(x, weight, bias, centroids, valid, folds)  # type: ignore[no-untyped-call]  # Torch's
+            _require_finite(sums, x)
             clusters = nn.functional.normalize(sums.to(_wide(x)), dim=2, eps=SHORTEST)
             return nn.functional.normalize(clusters.flatten(1), dim=1, eps=SHORTEST).to(x.dtype)
 
@@ -278,19 +288,23 @@ def sharpness(centers: NDArray[np.floating], descriptors: NDArray[np.floating], 
         alpha > 0; 1 for a single center, where it does not matter.
 
     Raises:
-        ShapeError: the shapes do not fit, or there are no descriptors.
-        OptionError: no descriptor is nearer to one center than to the others.
+        ShapeError: the shapes do not fit, there are no descriptors, or a value is not finite or too large.
+        OptionError: all descriptors are the same, or none is nearer to one center than to the others.
 
     Example:
         >>> # squared distances 0 and 4
         >>> round(sharpness(np.array([[1.0, 0.0], [-1.0, 0.0]]), np.array([[1.0, 0.0]])), 4)
         1.1513
     """
-    if descriptors.ndim != 2 or not len(descriptors) or descriptors.shape[1] != centers.shape[1]:
-        raise ShapeError(f"descriptors must have shape (n >= 1, {centers.shape[1]}), got {descriptors.shape}")
-    if len(centers) < 2:
-        return 1.0
     c = np.asarray(centers, np.float64)
+    rows_of(c, "centers")
+    rows_of(descriptors, dim=c.shape[1])
+    if not len(descriptors):
+        raise ShapeError(f"descriptors must have shape (n >= 1, {c.shape[1]}), got {descriptors.shape}")
+    if len(c) < 2:
+        return 1.0
+    if len(descriptors) > 1 and np.ptp(descriptors, axis=0).max() <= SAME * np.abs(descriptors).max():
+        raise OptionError("alpha cannot be set: all descriptors are the same; take those of several photos")
     squares = (c * c).sum(axis=1)
     # what alpha multiplies: in v2 -|x - c|^2 without |x|^2, which all clusters share
     if version == "v1":
@@ -302,9 +316,31 @@ def sharpness(centers: NDArray[np.floating], descriptors: NDArray[np.floating], 
         affinity = np.asarray(descriptors[start : start + ROWS], np.float64) @ slope.T + offset
         second, first = np.partition(affinity, -2, axis=1)[:, -2:].T
         total += float((first - second).sum())
-    if not total > 0:
+    if not total > SAME * len(descriptors) * float(np.abs(slope).max()):
         raise OptionError("alpha cannot be set: no descriptor is nearer to one center than to the others")
     return math.log(RATIO) * len(descriptors) / total
+
+
+def _numpy_rows(values: torch.Tensor | NDArray[np.floating], name: str) -> NDArray[np.float64]:
+    """Return rows ``(n, D)`` of Torch or NumPy as float64 on the CPU; raises as `arrays.rows_of`."""
+    given = values.detach().double().cpu().numpy() if isinstance(values, torch.Tensor) else values
+    rows_of(given, name)
+    return np.asarray(given, np.float64)
+
+
+def _require_finite(made: torch.Tensor, x: torch.Tensor) -> None:
+    """Raise ShapeError where what was made of a map shows that the map is not finite or too large.
+
+    Not on other devices, which would have to wait for each other, and not while the layer is traced.
+    """
+    if made.device.type != "cpu" or torch.compiler.is_compiling() or torch.jit.is_tracing():
+        return
+    if not bool(torch.isfinite(made).all()):
+        raise ShapeError(
+            "x must be finite, and the sum of squares of each descriptor too; got "
+            f"{int((~torch.isfinite(x)).sum())} values that are not, the largest other is "
+            f"{float(torch.where(torch.isfinite(x), x, 0).abs().max()):.3g}"
+        )
 
 
 def _weigh(
@@ -320,12 +356,14 @@ def _weigh(
     torch.bmm(weight.expand(len(x), -1, -1), x, out=out)
     if folds:
         lengths = _lengths(x)
+        _require_finite(lengths, x)
         out.div_(lengths)
     else:
         lengths = x.new_ones(len(x), 1, x.shape[2])
     if bias is not None:
         out.add_(bias[:, None])
-    out.sub_(out.amax(1, keepdim=True)).exp_()
+    # numbers below the smallest normal one slow down exp and every product with them, up to ten times
+    out.sub_(out.amax(1, keepdim=True)).clamp_(min=_least_logit(out.dtype)).exp_()
     scale = (out.sum(1, keepdim=True) * lengths).reciprocal_()
     out.mul_(scale if valid is None else scale * valid)
     return lengths
@@ -335,6 +373,14 @@ def _lengths(x: torch.Tensor) -> torch.Tensor:
     """Return ``(B, 1, N)`` L2 lengths of ``(B, D, N)``, 1 for those too short to be scaled."""
     squares = _dots(x, x)
     return torch.where(squares > SHORTEST**2, squares, 1).sqrt().to(x.dtype)
+
+
+def _least_logit(kind: torch.dtype) -> float:
+    """Return the difference to the largest logit below which the soft weight is nothing, in sums of this dtype.
+
+    Float32's is -70, a weight of 4e-31: far below what rounding leaves, and still normal when divided by a length.
+    """
+    return LEAST * math.log(torch.finfo(torch.promote_types(kind, torch.float32)).tiny)
 
 
 def _dots(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:

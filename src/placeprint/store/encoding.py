@@ -19,6 +19,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from placeprint.arrays import LARGEST_HALF
 from placeprint.errors import OptionError, ShapeError
 from placeprint.numerics import normalize
 from placeprint.types import Floats, LocalFeatures
@@ -93,8 +94,10 @@ def encode_features(features: LocalFeatures, bits: int) -> Columns:
         "keypoints": keypoints.tobytes(),
         "descriptors": encode_rows(np.asarray(features.descriptors, np.float32), bits).tobytes(),
         "scores": _encode_scores(features.scores),
-        "scales": None if features.scales is None else features.scales.astype("<f2").tobytes(),
-        "angles": None if features.angles is None else features.angles.astype("<f2").tobytes(),
+        "scales": None
+        if features.scales is None
+        else np.minimum(features.scales, LARGEST_HALF).astype("<f2").tobytes(),
+        "angles": None if features.angles is None else (features.angles % 360).astype("<f2").tobytes(),
     }
 
 

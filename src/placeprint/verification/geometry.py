@@ -130,9 +130,9 @@ class MutualGeometry:
         return Verification(matches.pairs, points, inliers, strength, score, support, transform, model, spent)
 
     def _spread(self, points: Floats, weights: Floats) -> float:
-        column, row = (np.maximum(points, 0) // self.cell).astype(int).T
-        sums = np.bincount(row * 64 + column, weights=weights) if len(points) else np.zeros(0)
-        return float(np.sqrt(sums).sum())
+        cells = np.maximum(points, 0) // self.cell
+        _, places = np.unique(cells, axis=0, return_inverse=True)
+        return float(np.sqrt(np.bincount(places.ravel(), weights=weights)).sum())
 
     def verdict(self, check: Verification | None) -> str:
         """Say in words what geometry found: see `Evidence`."""
