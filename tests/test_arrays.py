@@ -78,5 +78,7 @@ def test_photos_of_several_lengths_are_not_put_together() -> None:
 @pytest.mark.parametrize("scale", [1e-40, 1e-25, 1.0, 1e25, 1e37])
 def test_vectors_of_any_length_get_unit_length(scale: float) -> None:
     np.testing.assert_allclose(
-        normalize(np.float32(scale) * np.array([[3, 4], [0, 0]], np.float32)), [[0.6, 0.8], [0, 0]], rtol=1e-4
+        normalize(np.float32(scale) * np.array([[3, 4], [0, 0]], np.float32)),
+        np.array([[0.6, 0.8], [0.0, 0.0]]),
+        rtol=1e-4,
     )

@@ -174,5 +174,5 @@ def test_misuse_is_refused() -> None:
         CGD(config="SS").fit(photos)
     with pytest.raises(OptionError, match="projected_dim must be a multiple of 3, the branches of 'SMG', got 1535"):
         CGD(config="SMG", projected_dim=1535).fit(photos)
-    with pytest.raises(OptionError, match="p must be above 0"):
+    with pytest.raises(OptionError, match="p must be a number above 0"):
         CGD(p=0).fit(photos)

@@ -294,9 +294,10 @@ def test_an_index_refuses_what_it_cannot_use(name: str) -> None:
     for value in BAD_VALUES:
         bad = rows.copy()
         bad[3, 2] = value
-        for refused in (lambda bad=bad: index.add(np.arange(20), bad), lambda bad=bad: index.search(bad, 3)):
-            with pytest.raises(ShapeError):
-                refused()
+        with pytest.raises(ShapeError):
+            index.add(np.arange(20), bad)
+        with pytest.raises(ShapeError):
+            index.search(bad, 3)
     for wrong in (rows[:, :12], rows[0], [], [["a"] * 24], [[1.0], [1.0, 2.0]]):
         with pytest.raises(ShapeError):
             index.add(np.arange(len(wrong)), wrong)

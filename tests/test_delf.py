@@ -133,7 +133,7 @@ def test_overlapping_keypoints_are_dropped_if_asked_for() -> None:
     assert usual.scores[0] == spread.scores[0]
     assert 10 < len(spread) < len(usual)
     assert len(without_overlaps(spread, 0.5, 10_000)) == len(spread)
-    with pytest.raises(OptionError, match="above 0 and at most 1, got 0"):
+    with pytest.raises(OptionError, match="max_overlap must be a number above 0 and at most 1, got 0"):
         DELF(max_overlap=0.0).extract(scene)
 
 

@@ -326,7 +326,7 @@ def test_sift_with_our_descriptor_has_the_same_keypoints() -> None:
     np.testing.assert_array_equal(theirs.keypoints, ours.keypoints)
     np.testing.assert_array_equal(theirs.angles, ours.angles)
     assert _cosines(theirs.descriptors, ours.descriptors).mean() > 0.98
-    with pytest.raises(OptionError, match="no SIFT descriptor called 'mine'; known: opencv, own"):
+    with pytest.raises(OptionError, match="descriptor must be one of opencv, own, got 'mine'"):
         SIFT(descriptor="mine")
 
 
@@ -357,7 +357,7 @@ def test_the_contrast_of_a_straight_edge_is_a_fourteenth() -> None:
 
 
 def test_dense_sift_refuses_no_step() -> None:
-    with pytest.raises(OptionError, match=r"must be above 0, got 0 and \[4.0, 8.0\]"):
+    with pytest.raises(OptionError, match="step must be a number from 1 to 1000, got 0"):
         DenseSIFT(step=0)
-    with pytest.raises(OptionError, match=r"must be above 0, got 10.0 and \[\]"):
+    with pytest.raises(OptionError, match="diameters must be a list of 1 to 32 values"):
         DenseSIFT(diameters=())

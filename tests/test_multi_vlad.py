@@ -100,7 +100,7 @@ def test_photos_are_compared_by_their_best_region() -> None:
 
 
 def test_misuse_is_refused() -> None:
-    with pytest.raises(OptionError, match="tiles must be at least 1, got 0"):
+    with pytest.raises(OptionError, match="tiles must be a whole number from 1 to 64, got 0"):
         region_vlads(VLAD(), _photo(), 0)
     with pytest.raises(NotFittedError):
         region_vlads(VLAD(), _photo())

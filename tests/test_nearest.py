@@ -100,9 +100,9 @@ def test_several_candidates_are_matched_as_one_by_one() -> None:
 
 
 def test_what_has_no_sense_is_refused() -> None:
-    with pytest.raises(OptionError, match=r"ratio must be above 0 and at most 1, got 1\.5"):
+    with pytest.raises(OptionError, match=r"ratio must be a number above 0 and at most 1, got 1\.5"):
         NearestNeighbors(ratio=1.5)
-    with pytest.raises(OptionError, match="distance must be 'euclidean' or 'hamming', got 'cosine'"):
+    with pytest.raises(OptionError, match="distance must be one of euclidean, hamming, got 'cosine'"):
         NearestNeighbors(distance="cosine")
     with pytest.raises(ShapeError, match="query's length 8, got 16"):
         NearestNeighbors().match(random_features(4, 8), [random_features(4, 16)])

@@ -432,7 +432,7 @@ def test_centers_far_apart_give_what_the_plain_formula_gives_in_float64(version:
     torch.testing.assert_close(layer.soft_weights(x).sum(1), torch.ones(2, 12))
     turn = torch.randn_like(truth)
     (found * turn.float()).sum().backward()
-    (truth * turn).sum().backward()
+    (truth * turn).sum().backward()  # type: ignore[no-untyped-call]  # Torch has no type for it
     pairs = [(x, wide), *zip(layer.parameters(), exact.parameters(), strict=True)]
     for mine, right in pairs:
         assert mine.grad is not None and right.grad is not None

@@ -389,7 +389,7 @@ def test_wrong_options_are_refused() -> None:
     features = random_features(5, 8)
     with pytest.raises(OptionError, match="p must be above 0, got 0"):
         networks.GeM(0)
-    with pytest.raises(OptionError, match="p must be above 0, got -1"):
+    with pytest.raises(OptionError, match=r"p must be a number above 0 .* got -1"):
         pooling.GeM(p=-1).aggregate(features)
     with pytest.raises(ShapeError, match=r"p must be a number or have shape \(8,\), got \(2,\)"):
         pooling.GeM(p=(1.0, 2.0)).aggregate(features)

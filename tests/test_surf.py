@@ -171,9 +171,8 @@ def test_wavelets_between_pixels_are_exact() -> None:
     whole = np.floor(where) + 0.5
     half = generator.integers(1, 6, 20).astype(np.float64)
     found = haar(integral, whole, half)
-    np.testing.assert_allclose(
-        found / half[:, None, None], np.broadcast_to([1.25, -0.75], found.shape) * 2 / 2, atol=1e-9
-    )
+    expected = np.broadcast_to(np.array([2.5, -1.5]), found.shape)
+    np.testing.assert_allclose(found / half[:, None, None], expected, atol=1e-9)
 
 
 def test_box_sums_are_those_of_pixels_weighted_by_how_much_of_them_is_inside() -> None:

@@ -105,7 +105,7 @@ def test_directions_of_noise_alone_count_nothing_with_signal() -> None:
     lengths = np.linalg.norm(weighted.projection_, axis=0) / np.linalg.norm(plain.projection_, axis=0)
     # the share of a place's variance s^2 in all of it, s^2 + 1
     np.testing.assert_allclose(lengths, [9 / 10, 4 / 5, 1 / 2, 0, 0, 0], atol=0.05)
-    with pytest.raises(OptionError, match=r"shrinkage and signal must not be negative, got 0\.01 and -1"):
+    with pytest.raises(OptionError, match="signal must be a number from 0 to 100, got -1"):
         SupervisedWhitening(dim=6, signal=-1).fit_pairs(first, second)
 
 

@@ -46,8 +46,9 @@ def netvlad() -> list[str]:
     for row in result["rows"]:
         times = ", ".join(f"{row[name]['times_ours']:.1f} x" for name in ("bmm", "loop", "residuals"))
         peaks = ", ".join(f"{row[name]['peak_mb']:.0f}" for name in ("bmm", "residuals"))
+        shape, backward = " x ".join(map(str, row["shape"])), "yes" if "backward" in row["mode"] else "no"
         lines.append(
-            f"| {row['beginning']} | {' x '.join(map(str, row['shape']))} | {'yes' if 'backward' in row['mode'] else 'no'} "
+            f"| {row['beginning']} | {shape} | {backward} "
             f"| {row['placeprint']['ms']:.0f} | {times} | {row['placeprint']['peak_mb']:.1f} | {peaks} "
             f"| {row['least_mb']:.1f} |"
         )

@@ -15,6 +15,7 @@ from placeprint.bulk import DescribedPhoto, describe_files, sample_features, sta
 from placeprint.describe import Describer, checked_describer
 from placeprint.errors import AtlasMismatchError, AtlasMissingError, OptionError
 from placeprint.numerics import evenly
+from placeprint.options import Count, CountOrNone, Workers, checked
 from placeprint.photos import Picture, as_image, normalized, scan_photos
 from placeprint.presets import check_tables, load_preset
 from placeprint.searching import Searcher
@@ -113,11 +114,12 @@ class Atlas:
     def __len__(self) -> int:
         return len(self._store.usable())
 
+    @checked
     def add(
         self,
         places: Iterable[Path | str] | Path | str,
         *,
-        workers: int | None = None,
+        workers: Workers | None = None,
         progress: Progress | None = None,
         learn: bool = True,
     ) -> AddReport:
@@ -241,12 +243,13 @@ class Atlas:
         if len(self):
             self._searcher.prepare(self._describer, by)
 
+    @checked
     def search(
         self,
         photo: Picture,
         *,
-        top: int = 5,
-        verify: int = 50,
+        top: Count = 5,
+        verify: CountOrNone = 50,
         turns: bool = True,
         without: Collection[str] = (),
         by: str | None = None,

@@ -117,6 +117,8 @@ def encoded_files(
 def _map_files(
     work: Callable[[Path], Result], paths: Iterable[Path], describer: Describer, workers: int | None
 ) -> Iterator[Result]:
+    import placeprint.photos.openers  # noqa: F401  # loaded once too: Pillow's modules import each other
+
     describer.features(np.zeros((64, 64, 3), np.uint8))  # loads the networks once, before the threads start
     yield from map_photos(work, paths, workers)
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,10 +20,11 @@ from numpy.typing import NDArray
 from placeprint import registry
 from placeprint.errors import OptionError
 from placeprint.features.turning import bears_turns, best_turn, turned_features
+from placeprint.options import Range, Seed, checked
 from placeprint.photos import Photo, Picture, read_photo
 from placeprint.threads import one_core_for_products
 from placeprint.types import Extractor, LocalFeatures, Mask, Verification
-from placeprint.verification.models import Cameras
+from placeprint.verification.models import Cameras, Pixels
 from placeprint.verification.opencv_ransac import relative_pose
 from placeprint.verification.two_view import TwoView, errors_of
 
@@ -78,6 +79,7 @@ class PairAnswer:
     seconds: dict[str, float]
 
 
+@checked
 def match(
     query: Picture,
     database: Picture,
@@ -87,11 +89,11 @@ def match(
     matcher: str | Mapping[str, Any] | None = None,
     model: str = "auto",
     method: str = "auto",
-    pixels: float = 2.0,
-    seed: int = 0,
+    pixels: Pixels = 2.0,
+    seed: Seed = 0,
     turns: bool = True,
     masks: tuple[Mask | None, Mask | None] = (None, None),
-    focal: float | None = None,
+    focal: Annotated[float, Range(1, 10_000_000)] | None = None,
 ) -> PairAnswer:
     """Match two photos.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 from placeprint.bulk import encoded_files
 from placeprint.describe import Describer
@@ -16,6 +17,7 @@ from placeprint.errors import OptionError
 from placeprint.files import write_arrays, write_atomically
 from placeprint.images import list_photos
 from placeprint.numerics import evenly
+from placeprint.options import Count, Range, Share, Workers, checked
 from placeprint.outputs import ARRAYS, MADE_BY, PRESET, check_output, check_output_folder
 from placeprint.presets import load_preset
 from placeprint.store.encoding import Columns
@@ -24,6 +26,10 @@ from placeprint.types import PhotoFeatures
 SAMPLE = 4000
 """Photos learnt from, unless told otherwise."""
 PRESET_FILE, CODEBOOK_FILE = "preset.toml", "codebook.npz"
+
+
+Whiten = Annotated[int, Range(0, 65_536)]
+"""Values that descriptors are shortened to; 0 for none."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,12 +50,13 @@ class Sample:
         return [f"{path}: {reason}" for path, reason in self.unusable]
 
 
+@checked
 def read_sample(
     places: Iterable[Path | str],
     preset: str,
     *,
-    sample: int = SAMPLE,
-    workers: int | None = None,
+    sample: Count = SAMPLE,
+    workers: Workers | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Sample:
     """Read the local features of photos, as the preset's atlases store them: about 70 KB a photo of the default one.
@@ -95,7 +102,8 @@ def check_preset_folder(output: Path | str, inputs: Iterable[Path | str | None] 
     check_output(Path(output) / CODEBOOK_FILE, ARRAYS, inputs)
 
 
-def learn_preset(sample: Sample, preset: str, output: Path | str, *, whiten: int = 0, power: float = 0.5) -> Path:
+@checked
+def learn_preset(sample: Sample, preset: str, output: Path | str, *, whiten: Whiten = 0, power: Share = 0.5) -> Path:
     """Learn from a sample and write a preset folder; return the path of its TOML file.
 
     Whitening holds the descriptors of the sample in memory, 4 bytes a value.

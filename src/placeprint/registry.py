@@ -10,16 +10,16 @@ Another package joins by an entry point of group ``placeprint.<kind>`` with a va
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import importlib
 import importlib.metadata
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from placeprint.errors import NotFittedError, OptionError
+from placeprint.options import check_values, suggest
 
 State = dict[str, NDArray[Any]]
 
@@ -105,18 +105,22 @@ def create(kind: str, name: str, params: Mapping[str, Any] | None = None) -> Any
     """Make a component from its name and parameters.
 
     Raises:
-        OptionError: the name or a parameter is unknown; the message lists the known ones.
+        OptionError: the name or a parameter is unknown, or a value has the wrong type or is out of its range.
 
     Example:
         >>> create("indexes", "flat", {"bits": 32}).bits
         32
     """
-    cls = component_class(kind, name)
-    known = [field.name for field in _parameters(cls)]
-    for param in params or {}:
-        if param not in known:
-            raise OptionError(f"{name!r} has no parameter {param!r}; {suggest(param, sorted(known))}")
-    return cls(**(params or {}))
+    return component_class(kind, name)(**checked_params(kind, name, params or {}))
+
+
+def checked_params(kind: str, name: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters of a component as it takes them; nothing is made.
+
+    Raises:
+        OptionError: the name or a parameter is unknown, or a value has the wrong type or is out of its range.
+    """
+    return check_values(component_class(kind, name), params, what=repr(name))
 
 
 def params_of(component: Any) -> dict[str, Any]:
@@ -160,19 +164,6 @@ def _table(kind: str) -> dict[str, str]:
         raise OptionError(f"no kind of component called {kind!r}; {suggest(kind, sorted(COMPONENTS))}")
     others = importlib.metadata.entry_points(group=f"placeprint.{kind}")
     return {entry.name: entry.value for entry in others} | COMPONENTS[kind]
-
-
-def suggest(name: str, known: Iterable[str]) -> str:
-    """Return what a message says of an unknown name: the known one that is closest, and all, in their order.
-
-    Example:
-        >>> suggest("vald", ["bow", "vlad"])
-        "did you mean 'vlad'? Known: bow, vlad"
-    """
-    listed = list(known)
-    close = difflib.get_close_matches(name, listed, n=1)
-    names_ = ", ".join(listed) or "none"
-    return f"did you mean {close[0]!r}? Known: {names_}" if close else f"known: {names_}"
 
 
 def _parameters(cls: type[Any]) -> list[dataclasses.Field[Any]]:

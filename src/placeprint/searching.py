@@ -12,8 +12,8 @@ import numpy as np
 from placeprint.describe import Describer, component
 from placeprint.errors import OptionError
 from placeprint.features.turning import best_turn
+from placeprint.options import suggest
 from placeprint.presets import Tables
-from placeprint.registry import suggest
 from placeprint.store import Store
 from placeprint.threads import one_core_for_products
 from placeprint.types import Answer, Evidence, Ids, Image, Index, LocalFeatures, Ranking, Verification, Verifier

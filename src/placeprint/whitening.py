@@ -25,13 +25,15 @@ noise spans count nothing, however many are kept.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 
 from placeprint.arrays import pairs_of, rows_of
-from placeprint.errors import NotFittedError, OptionError, ShapeError
+from placeprint.errors import NotFittedError, ShapeError
 from placeprint.numerics import normalize
+from placeprint.options import Range, Seed, Share, checked
 from placeprint.types import Floats
 
 EXACT = 6000
@@ -39,6 +41,7 @@ EXACT = 6000
 POWER_ITERATIONS = 4
 
 
+@checked
 @dataclass(kw_only=True, eq=False)
 class PCAWhitening:
     """Shorten and whiten.
@@ -50,10 +53,10 @@ class PCAWhitening:
         seed: of the randomized way.
     """
 
-    dim: int = 1024
-    power: float = 0.5
-    shrinkage: float = 0.01
-    seed: int = 0
+    dim: Annotated[int, Range(1, 65_536)] = 1024
+    power: Share = 0.5
+    shrinkage: Annotated[float, Range(0, 1000)] = 0.01
+    seed: Seed = 0
     mean_: NDArray[np.float32] | None = field(default=None, init=False)
     projection_: NDArray[np.float32] | None = field(default=None, init=False)
 
@@ -70,8 +73,6 @@ class PCAWhitening:
                 f"whitening to {self.dim} needs descriptors of shape (n > {self.dim}, d >= {self.dim}), "
                 f"got {rows.shape}"
             )
-        if self.power < 0 or self.shrinkage < 0:
-            raise OptionError(f"power and shrinkage must not be negative, got {self.power}, {self.shrinkage}")
         mean = rows.mean(axis=0, dtype=np.float64).astype(np.float32)
         values, vectors = principal_directions(rows - mean, self.dim, self.seed)
         floor = self.shrinkage * values.mean() + 1e-12
@@ -89,6 +90,7 @@ class PCAWhitening:
         return _transformed(self.mean_, self.projection_, descriptors)
 
 
+@checked
 @dataclass(kw_only=True, eq=False)
 class SupervisedWhitening:
     """Shorten and whiten by what changes between photos of one place.
@@ -99,9 +101,9 @@ class SupervisedWhitening:
         signal: power of the share of signal that a direction is weighted by; 0 for the paper's way.
     """
 
-    dim: int = 1024
-    shrinkage: float = 0.01
-    signal: float = 0.0
+    dim: Annotated[int, Range(1, 65_536)] = 1024
+    shrinkage: Annotated[float, Range(0, 1000)] = 0.01
+    signal: Annotated[float, Range(0, 100)] = 0.0
     mean_: NDArray[np.float32] | None = field(default=None, init=False)
     projection_: NDArray[np.float32] | None = field(default=None, init=False)
 
@@ -118,8 +120,6 @@ class SupervisedWhitening:
                 f"supervised whitening to {self.dim} needs pairs of shape (n >= {self.dim}, d >= {self.dim}) both, got "
                 f"{one.shape} and {other.shape}"
             )
-        if min(self.shrinkage, self.signal) < 0:
-            raise OptionError(f"shrinkage and signal must not be negative, got {self.shrinkage} and {self.signal}")
         mean = (one.mean(axis=0) + other.mean(axis=0)) / 2
         differences = one - other
         noise = differences.T @ differences / len(one)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from placeprint.datasets.clip_areas import read_clip_areas
-from placeprint.datasets.labeled_photos import read_csv
+from placeprint.datasets.csv_files import read_csv
 from placeprint.datasets.protocols import read_retrieval_set
 from placeprint.datasets.retrieval_set import RetrievalSet
 from placeprint.errors import DatasetError, OptionError

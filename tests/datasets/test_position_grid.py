@@ -33,7 +33,7 @@ def test_a_point_far_away_has_no_neighbors() -> None:
 def test_what_a_grid_cannot_hold_is_refused() -> None:
     with pytest.raises(ShapeError, match=r"positions must be finite and have shape \(n, 2\)"):
         PositionGrid(np.array([[0.0, np.nan]]), 1.0)
-    with pytest.raises(OptionError, match="radius must be positive, got 0"):
+    with pytest.raises(OptionError, match="radius must be a number above 0 and at most 1000000000, got 0"):
         PositionGrid(np.zeros((2, 2)), 0)
     with pytest.raises(OptionError, match="too much for cells of"):
         PositionGrid(np.array([[0.0, 0.0], [1e12, 1e12]]), 1.0)

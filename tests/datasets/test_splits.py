@@ -73,7 +73,7 @@ def test_cells_are_a_gap_from_each_other() -> None:
 
 @pytest.mark.parametrize("share", [0.0, 1.0, -0.1])
 def test_shares_are_between_0_and_1(share: float) -> None:
-    with pytest.raises(OptionError, match="share must be between 0 and 1"):
+    with pytest.raises(OptionError, match="share must be a number above 0 and below 1"):
         split_sequences(_placed(30, 1.0), share)
 
 
@@ -121,7 +121,7 @@ def test_photos_close_to_each_other_are_a_leak(tmp_path: Path) -> None:
     check_leak(train, validation, distance=25)  # those of other roots may have equal numbers of sequences
     with pytest.raises(DatasetError, match=r"30 photos of validation are closer than 25.1 m to one .* as '0.jpg'"):
         check_leak(train, validation, distance=25.1)
-    with pytest.raises(OptionError, match="distance must be positive"):
+    with pytest.raises(OptionError, match="distance must be a number above 0"):
         check_leak(train, validation, distance=0)
     labeled = LabeledPhotos(roots[0], ("0.jpg",), np.zeros(1, np.int64), ("x",))
     with pytest.raises(OptionError, match="a distance needs photos with positions"):

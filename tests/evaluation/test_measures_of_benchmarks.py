@@ -48,7 +48,7 @@ def test_precision_at_k_ends_at_the_last_positive() -> None:
     assert revisited_precisions(ranking, [{"a", "b"}], 2)[0] == 0.5
     assert revisited_precisions(ranking, [{"a", "b"}], 5)[0] == pytest.approx(2 / 3)
     assert revisited_precisions(ranking, [{"a", "q"}], 5)[0] == pytest.approx(1 / 5)  # one is behind the ranking
-    with pytest.raises(OptionError, match="at least 1"):
+    with pytest.raises(OptionError, match="k must be a whole number from 1 to 1000000000, got 0"):
         revisited_precisions(ranking, [{"a"}], 0)
 
 

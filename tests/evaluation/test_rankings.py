@@ -204,7 +204,7 @@ def test_unknown_metrics_and_sets_without_positives_are_refused(tmp_path: Path) 
     with pytest.raises(OptionError, match="no metric called 'recall@one'; known: mAP, "):
         evaluated(atlas, dataset)
     dataset, _, _ = make(tmp_path, "a", "x")
-    with pytest.raises(OptionError, match="turn must be a finite number of degrees, got nan"):
+    with pytest.raises(OptionError, match="turn must be a number from -360 to 360, got nan"):
         evaluate_retrieval(dataset, "sift-vlad", turn=float("nan"))
     dataset, _, _ = make(tmp_path, "a", "x", positives=[frozenset()])
     with pytest.raises(DatasetError, match="has a positive; recall cannot be measured"):

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from placeprint.errors import WriteError
 from placeprint.evaluation.report.comparison import compare
 from placeprint.evaluation.report.markdown import markdown_report
-from placeprint.evaluation.report.page import html_report
+from placeprint.evaluation.report.page import check_report_folder, html_report, write_reports
 from tests.conftest import make_scene, write_photo
 
 VOID = {"meta", "img", "br", "link"}
@@ -214,3 +215,18 @@ def test_photos_are_in_the_page_until_it_is_full(tmp_path: Path) -> None:
 def test_a_page_of_errors_only_is_a_page() -> None:
     assert "No method could be measured." in html_report([RESULTS[1]])
     read(html_report([RESULTS[1]]))
+
+
+def test_a_report_is_written_over_its_own_and_over_nothing_else(tmp_path: Path) -> None:
+    for _ in range(2):
+        html, markdown = write_reports(RESULTS, tmp_path)
+    html.write_text("<html>my own page</html>")
+    with pytest.raises(WriteError, match="is no report"):
+        write_reports(RESULTS, tmp_path)
+    assert html.read_text() == "<html>my own page</html>"
+    html.unlink()
+    markdown.write_text("# My notes\n")
+    with pytest.raises(WriteError, match="is no report"):
+        check_report_folder(tmp_path)
+    with pytest.raises(WriteError, match="would be read as input later"):
+        check_report_folder(tmp_path / "new", [tmp_path])

@@ -57,7 +57,7 @@ def test_cross_entropy_refuses_what_it_cannot_classify() -> None:
         loss(torch.zeros(2, 3), torch.tensor([0, 2]), torch.zeros(2, 2))
     with pytest.raises(OptionError, match="temperature"):
         CrossEntropyLoss(temperature=0.0)
-    with pytest.raises(OptionError, match="smoothing must be in"):
+    with pytest.raises(OptionError, match="smoothing must be a number of at least 0 and below 1"):
         CrossEntropyLoss(smoothing=1.0)
 
 
@@ -176,12 +176,12 @@ def test_photos_come_cluttered_from_the_copy_one_says(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("table", "said"),
     [
-        ({"sides": [0.5]}, "two rising shares"),
-        ({"sides": 0.5}, "must be like"),
-        ({"others": 0}, "others must be at least 1"),
-        ({"others": 1.5}, "must be like 4"),
-        ({"chance": 2}, "chance must be from 0 to 1"),
-        ({"side": 1}, "clutter has no field 'side'; it has chance, sides, others"),
+        ({"sides": [0.5]}, "sides must be a list of 2 values"),
+        ({"sides": [0.8, 0.5]}, "sides must rise"),
+        ({"others": 0}, "others must be a whole number from 1 to 1000, got 0"),
+        ({"others": 1.5}, "others must be a whole number from 1 to 1000, got 1.5"),
+        ({"chance": 2}, "chance must be a number from 0 to 1, got 2"),
+        ({"side": 1}, "clutter has no parameter 'side'; did you mean 'sides'"),
     ],
 )
 def test_clutter_of_another_kind_is_refused(table: dict[str, object], said: str) -> None:

@@ -230,11 +230,11 @@ def test_what_does_not_fit_the_miner_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"nearest": 12.0}, "distances must be 0 <= nearest < positive <= negative, got 12.0, 10.0 and 25.0 m"),
+        ({"nearest": 12.0}, "distances must be nearest < positive <= negative, got 12.0, 10.0 and 25.0 m"),
         ({"positive": 30.0}, "distances must be"),
-        ({"sampled": 0}, "sampled, used and block must be at least 1"),
-        ({"remembered": -1}, "remembered at least 0"),
-        ({"margin": -0.1}, "must not be negative"),
+        ({"sampled": 0}, "sampled must be a whole number from 1"),
+        ({"remembered": -1}, "remembered must be a whole number from 0"),
+        ({"margin": -0.1}, "margin must be a number from 0"),
     ],
 )
 def test_options_out_of_their_range_are_refused(options: dict[str, float], message: str) -> None:

@@ -136,7 +136,7 @@ def test_the_classifier_sees_the_first_pooling_before_its_projection() -> None:
     ("call", "message"),
     [
         (lambda: build_head("gap", 8, None), "no head called 'gap'; known: cgd, gem"),
-        (lambda: build_head("gem", 8, None, dims=4), "no parameter 'dims'; known: p, per_channel, dim, begin"),
+        (lambda: build_head("gem", 8, None, dims=4), "no parameter 'dims'; did you mean 'dim'"),
         (lambda: build_head("gem", 8, None, dim=9), "from 0 to 8"),
         (lambda: build_head("cgd", 8, None, dim=64), "at most 16"),
         (lambda: DescriptorModel(tiny_backbone(), build_head("gem", 8, None), trainable_from=3), "from 0.* to 2"),

@@ -84,7 +84,7 @@ def test_what_makes_no_batches_is_refused() -> None:
         ClassBatches(np.zeros((2, 2), np.int64), 2, 2)
     with pytest.raises(ShapeError, match="whole numbers"):
         ClassBatches(np.zeros(4), 2, 2)
-    with pytest.raises(OptionError, match="a batch needs 2 classes and 2 photos of each at least, got 2 and 1"):
+    with pytest.raises(OptionError, match="instances must be a whole number from 2 to 100000, got 1"):
         ClassBatches(np.arange(4) % 2, 2, 1)
     with pytest.raises(OptionError, match="a batch of 3 classes needs as many with 2 photos, there are 2"):
         ClassBatches(np.arange(4) % 2, 3, 2)

@@ -20,13 +20,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from placeprint.aggregation.vocabulary import learn_words, nearest_words
+from placeprint.aggregation.vocabulary import Exponent, Iterations, Words, learn_words, nearest_words
 from placeprint.arrays import rows_of
-from placeprint.errors import NotFittedError, OptionError
+from placeprint.errors import NotFittedError
 from placeprint.numerics import normalize, stacked
+from placeprint.options import Seed, checked
 from placeprint.types import Floats, LocalFeatures
 
 
+@checked
 @dataclass(kw_only=True, eq=False)
 class BoW:
     """Histogram of visual words, weighted by tf-idf.
@@ -40,12 +42,12 @@ class BoW:
         seed: of k-means.
     """
 
-    num_words: int = 4096
-    power: float = 0.5
+    num_words: Words = 4096
+    power: Exponent = 0.5
     idf: bool = True
     spherical: bool = False
-    iterations: int = 20
-    seed: int = 0
+    iterations: Iterations = 20
+    seed: Seed = 0
     codebook_: Floats | None = field(default=None, init=False)
     idf_: Floats | None = field(default=None, init=False)
 
@@ -65,8 +67,6 @@ class BoW:
             ShapeError: there are fewer descriptors than words, or they differ in length or are not finite.
             OptionError: a parameter is out of its range.
         """
-        if self.num_words < 1 or self.power <= 0:
-            raise OptionError(f"num_words must be at least 1 and power positive, got {self.num_words}, {self.power}")
         self.codebook_ = learn_words(
             stacked(features), self.num_words, spherical=self.spherical, iterations=self.iterations, seed=self.seed
         )

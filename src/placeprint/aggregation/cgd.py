@@ -22,16 +22,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Annotated, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from placeprint.aggregation.pooling import MAC, GeM, SPoC
 from placeprint.aggregation.projection import pca_whitening
+from placeprint.aggregation.vocabulary import Exponent
 from placeprint.arrays import rows_of
 from placeprint.errors import NotFittedError, OptionError, ShapeError
 from placeprint.numerics import normalize, stacked
+from placeprint.options import Range, Share, checked
 from placeprint.types import Floats, LocalFeatures
 
 if TYPE_CHECKING:
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
 LETTERS = "SMG"
 
 
+@checked
 @dataclass(kw_only=True, eq=False)
 class CGD:
     """Combination of global descriptors.
@@ -55,10 +58,10 @@ class CGD:
     """
 
     config: str = "SG"
-    projected_dim: int = 1536
-    p: float = 3.0
-    power: float = 0.0
-    shrinkage: float = 0.01
+    projected_dim: Annotated[int, Range(1, 65_536)] = 1536
+    p: Exponent = 3.0
+    power: Share = 0.0
+    shrinkage: Annotated[float, Range(0, 1000)] = 0.01
     use_scores: bool = True
     means_: NDArray[np.float32] | None = field(default=None, init=False)
     projections_: NDArray[np.float32] | None = field(default=None, init=False)
@@ -139,14 +142,10 @@ class CGD:
         config = self.config
         if not config or set(config) - set(LETTERS) or len(set(config)) < len(config):
             raise OptionError(f"a configuration of CGD has some of the letters S, M and G, each once, got {config!r}")
-        if self.projected_dim < 1 or self.projected_dim % len(config):
+        if self.projected_dim % len(config):
             raise OptionError(
                 f"projected_dim must be a multiple of {len(config)}, the branches of {config!r}, got "
                 f"{self.projected_dim}"
-            )
-        if self.p <= 0 or self.power < 0 or self.shrinkage < 0:
-            raise OptionError(
-                f"p must be above 0, power and shrinkage not negative, got {self.p}, {self.power}, {self.shrinkage}"
             )
 
 

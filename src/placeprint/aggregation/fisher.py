@@ -18,14 +18,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Annotated
 
 import numpy as np
 
 from placeprint.aggregation.projection import local_pca, project
-from placeprint.aggregation.vocabulary import SAMPLE
+from placeprint.aggregation.vocabulary import SAMPLE, Exponent, Iterations, LocalDim
 from placeprint.arrays import rows_of
-from placeprint.errors import NotFittedError, OptionError, PackageError, ShapeError
+from placeprint.errors import NotFittedError, PackageError, ShapeError
 from placeprint.numerics import normalize, power_law, stacked
+from placeprint.options import Range, Seed, Share, checked
 from placeprint.types import Floats, LocalFeatures
 
 LEAST_VARIANCE = 1e-5
@@ -34,6 +36,7 @@ LEAST_WEIGHT = 1e-6
 """Of a Gaussian: the vector is divided by its square root, and an atlas stores it as float16."""
 
 
+@checked
 @dataclass(kw_only=True, eq=False)
 class Fisher:
     """Fisher vectors over a mixture of Gaussians.
@@ -47,12 +50,12 @@ class Fisher:
         seed: of the first Gaussians and of the sample.
     """
 
-    num_gaussians: int = 64
-    local_dim: int = 0
-    local_whitening: float = 0.0
-    power: float = 0.5
-    iterations: int = 50
-    seed: int = 0
+    num_gaussians: Annotated[int, Range(1, 65_536)] = 64
+    local_dim: LocalDim = 0
+    local_whitening: Share = 0.0
+    power: Exponent = 0.5
+    iterations: Iterations = 50
+    seed: Seed = 0
     weights_: Floats | None = field(default=None, init=False)
     means_: Floats | None = field(default=None, init=False)
     variances_: Floats | None = field(default=None, init=False)
@@ -76,11 +79,6 @@ class Fisher:
             OptionError: a parameter is out of its range.
             PackageError: scikit-learn is not installed.
         """
-        if self.num_gaussians < 1 or self.power <= 0 or self.local_dim < 0:
-            raise OptionError(
-                "num_gaussians must be at least 1, power positive and local_dim not negative, got "
-                f"{self.num_gaussians}, {self.power}, {self.local_dim}"
-            )
         self.mean_, self.projection_ = local_pca(stacked(features), self.local_dim, self.local_whitening)
         return self.refit(features)
 

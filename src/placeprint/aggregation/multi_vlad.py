@@ -19,16 +19,19 @@ Departures: the paper also estimates where in the photo the thing is; that is no
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 
 from placeprint.aggregation.vlad import VLAD
-from placeprint.errors import OptionError, ShapeError
+from placeprint.errors import ShapeError
 from placeprint.numerics import normalize
+from placeprint.options import Range, checked
 from placeprint.types import Floats, LocalFeatures
 
 
+@checked
 @dataclass(kw_only=True, eq=False)
 class RegionalVLAD(VLAD):
     """The sum of the unit VLADs of the regions of a photo. A `VLAD` in all but `aggregate`.
@@ -37,7 +40,7 @@ class RegionalVLAD(VLAD):
         tiles: t, see the module.
     """
 
-    tiles: int = 3
+    tiles: Annotated[int, Range(1, 64)] = 3
 
     def aggregate(self, features: LocalFeatures) -> Floats:
         """Return the ``(dim,)`` unit vector of one photo, zeros without features.
@@ -93,7 +96,8 @@ def multi_similarity(query: Floats, rows: Floats) -> Floats:
     return np.asarray((rows @ query).max(axis=-1), np.float32)
 
 
-def tile_regions(tiles: int) -> list[tuple[int, int, int]]:
+@checked
+def tile_regions(tiles: Annotated[int, Range(1, 64)]) -> list[tuple[int, int, int]]:
     """Return the regions, as (first column, first row, side) in tiles: by rising side, row by row.
 
     Raises:
@@ -103,8 +107,6 @@ def tile_regions(tiles: int) -> list[tuple[int, int, int]]:
         >>> tile_regions(2)
         [(0, 0, 1), (1, 0, 1), (0, 1, 1), (1, 1, 1), (0, 0, 2)]
     """
-    if tiles < 1:
-        raise OptionError(f"tiles must be at least 1, got {tiles}")
     return [
         (x, y, side) for side in range(1, tiles + 1) for y in range(tiles - side + 1) for x in range(tiles - side + 1)
     ]

@@ -15,20 +15,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 
 from placeprint.aggregation.vlad import VLAD
+from placeprint.aggregation.vocabulary import Iterations, Words
 from placeprint.arrays import rows_of
-from placeprint.errors import NotFittedError, OptionError
+from placeprint.errors import NotFittedError
 from placeprint.numerics import normalize, stacked
+from placeprint.options import NotNegative, OneOf, Range, Seed, checked
 from placeprint.types import Floats, LocalFeatures
 
 SHORTEST = 1e-12
 """What a sum is divided by at least when it is normalized, as in the layer."""
 
 
+@checked
 @dataclass(kw_only=True, eq=False)
 class NetVLAD:
     """NetVLAD over local features of any kind.
@@ -42,12 +46,12 @@ class NetVLAD:
         seed: of k-means.
     """
 
-    num_clusters: int = 64
-    version: str = "v2"
-    iterations: int = 20
-    adapt_rounds: int = 5
-    adapt_strength: float = 10.0
-    seed: int = 0
+    num_clusters: Words = 64
+    version: Annotated[str, OneOf("v1", "v2")] = "v2"
+    iterations: Iterations = 20
+    adapt_rounds: Annotated[int, Range(0, 10_000)] = 5
+    adapt_strength: NotNegative = 10.0
+    seed: Seed = 0
     centers_: NDArray[np.float32] | None = field(default=None, init=False)
     alpha_: NDArray[np.float32] | None = field(default=None, init=False)
 
@@ -67,10 +71,8 @@ class NetVLAD:
             ShapeError: there are fewer descriptors than clusters.
             OptionError: a parameter is out of its range, or all descriptors are the same.
         """
-        from placeprint.networks.netvlad import VERSIONS, sharpness
+        from placeprint.networks.netvlad import sharpness
 
-        if self.version not in VERSIONS:
-            raise OptionError(f"version must be one of {', '.join(VERSIONS)}, got {self.version!r}")
         units = [_with_unit_rows(photo) for photo in features]
         centers = self._vlad().refit(units).codebook_
         assert centers is not None  # refit has learned it

@@ -21,15 +21,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, Self
+from typing import Annotated, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from placeprint.aggregation.projection import pca_whitening
+from placeprint.aggregation.vocabulary import Exponent
 from placeprint.arrays import floats_of, rows_of
 from placeprint.errors import NotFittedError, OptionError, ShapeError
 from placeprint.numerics import normalize, stacked
+from placeprint.options import Range, checked
 from placeprint.types import LARGEST_SCORE, Floats, Ids, LocalFeatures
 
 SMALLEST = np.float32(1e-6)
@@ -84,6 +86,7 @@ class Pooling(Protocol):
             return rows_of(rows * scores[:, None], "descriptors times their scores")
 
 
+@checked
 @dataclass(kw_only=True, eq=False)
 class SPoC(Pooling):
     """Sum pooling.
@@ -111,6 +114,7 @@ class SPoC(Pooling):
         return normalize(rows.sum(axis=0))
 
 
+@checked
 @dataclass(kw_only=True, eq=False)
 class MAC(Pooling):
     """Maximum of each channel.
@@ -132,6 +136,7 @@ class MAC(Pooling):
         return normalize(rows.max(axis=0)) if len(rows) else np.zeros(rows.shape[1], np.float32)
 
 
+@checked
 @dataclass(kw_only=True, eq=False)
 class GeM(Pooling):
     """Generalized mean.
@@ -141,7 +146,7 @@ class GeM(Pooling):
         use_scores: see the module.
     """
 
-    p: float | tuple[float, ...] = 3.0
+    p: Exponent | tuple[Exponent, ...] = 3.0
     use_scores: bool = True
     dim_: Ids | None = field(default=None, init=False)
 
@@ -156,6 +161,7 @@ class GeM(Pooling):
         return normalize(_power_mean(rows, self.p, np.ones(len(rows), np.float32)))
 
 
+@checked
 @dataclass(kw_only=True, eq=False)
 class WeightedGeM(Pooling):
     """Generalized mean of features that count differently.
@@ -166,8 +172,8 @@ class WeightedGeM(Pooling):
         use_scores: see the module.
     """
 
-    p: float | tuple[float, ...] = 3.0
-    weight_power: float = 1.0
+    p: Exponent | tuple[Exponent, ...] = 3.0
+    weight_power: Annotated[float, Range(0, 100)] = 1.0
     use_scores: bool = True
     dim_: Ids | None = field(default=None, init=False)
 
@@ -187,12 +193,15 @@ class WeightedGeM(Pooling):
         if weights is None:
             strength = np.maximum(floats_of(features.scores, "scores", most=LARGEST_SCORE), 0)
             # only ratios of weights matter, so that no power overflows
-            weights = (strength / max(float(strength.max(initial=0)), 1e-30)) ** np.float32(self.weight_power)
+            weights = np.asarray(
+                (strength / max(float(strength.max(initial=0)), 1e-30)) ** self.weight_power, np.float32
+            )
         if weights.shape != (len(rows),):
             raise ShapeError(f"weights must have shape ({len(rows)},), got {weights.shape}")
         return normalize(_power_mean(rows, self.p, np.maximum(floats_of(weights, "weights"), 0)))
 
 
+@checked
 @dataclass(kw_only=True, eq=False)
 class CroW(Pooling):
     """Sum pooling with weights for features and channels.
@@ -203,8 +212,8 @@ class CroW(Pooling):
         use_scores: see the module.
     """
 
-    a: float = 2.0
-    b: float = 2.0
+    a: Annotated[float, Range(0, 100, above=True)] = 2.0
+    b: Annotated[float, Range(0, 100, above=True)] = 2.0
     use_scores: bool = True
     dim_: Ids | None = field(default=None, init=False)
 
@@ -225,6 +234,7 @@ class CroW(Pooling):
         return normalize(weights @ rows * rarity)
 
 
+@checked
 @dataclass(kw_only=True, eq=False)
 class RMAC(Pooling):
     """Maxima of many squares of the photo, each of unit length, added up.
@@ -237,10 +247,10 @@ class RMAC(Pooling):
         use_scores: see the module.
     """
 
-    levels: int = 3
+    levels: Annotated[int, Range(1, 32)] = 3
     whole: bool = False
-    whitened_dim: int = 0
-    shrinkage: float = 0.01
+    whitened_dim: Annotated[int, Range(0, 65_536)] = 0
+    shrinkage: Annotated[float, Range(0, 1000)] = 0.01
     use_scores: bool = True
     dim_: Ids | None = field(default=None, init=False)
     mean_: NDArray[np.float32] | None = field(default=None, init=False)

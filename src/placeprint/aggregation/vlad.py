@@ -39,22 +39,33 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Annotated, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from placeprint.aggregation.projection import local_pca, project
-from placeprint.aggregation.vocabulary import learn_words, nearest_words, sum_by_word, sums_and_counts
+from placeprint.aggregation.vocabulary import (
+    Exponent,
+    Iterations,
+    LocalDim,
+    Words,
+    learn_words,
+    nearest_words,
+    sum_by_word,
+    sums_and_counts,
+)
 from placeprint.arrays import pairs_of, rows_of
-from placeprint.errors import NotFittedError, OptionError, ShapeError
+from placeprint.errors import NotFittedError, ShapeError
 from placeprint.numerics import normalize, power_law, stacked
+from placeprint.options import NotNegative, Range, Seed, Share, checked
 from placeprint.types import Floats, LocalFeatures
 
 SHORTEST = np.float32(1e-12)
 """What a residual is divided by at least when it is normalized."""
 
 
+@checked
 @dataclass(kw_only=True, eq=False)
 class VLAD:
     """VLAD over local features of any kind.
@@ -77,21 +88,21 @@ class VLAD:
         seed: of k-means.
     """
 
-    num_words: int = 64
-    vocabularies: int = 1
+    num_words: Words = 64
+    vocabularies: Annotated[int, Range(1, 1000)] = 1
     residual_normalization: bool = True
     sum_normalization: bool = False
-    power: float = 0.5
+    power: Exponent = 0.5
     intra_normalization: bool = False
-    assignments: int = 1
-    softness: float = 0.05
-    local_dim: int = 0
-    local_whitening: float = 0.25
+    assignments: Annotated[int, Range(1, 65_536)] = 1
+    softness: Annotated[float, Range(0, 1000, above=True)] = 0.05
+    local_dim: LocalDim = 0
+    local_whitening: Share = 0.25
     spherical: bool = False
-    iterations: int = 20
-    adapt_rounds: int = 5
-    adapt_strength: float = 10.0
-    seed: int = 0
+    iterations: Iterations = 20
+    adapt_rounds: Annotated[int, Range(0, 10_000)] = 5
+    adapt_strength: NotNegative = 10.0
+    seed: Seed = 0
     codebook_: NDArray[np.float32] | None = field(default=None, init=False)
     mean_: NDArray[np.float32] | None = field(default=None, init=False)
     projection_: NDArray[np.float32] | None = field(default=None, init=False)
@@ -112,11 +123,11 @@ class VLAD:
             ShapeError: there are fewer descriptors than words, or they differ in length or are not finite.
             OptionError: a parameter is out of its range.
         """
-        self._check()
         self.mean_, self.projection_ = local_pca(stacked(features), self.local_dim, self.local_whitening)
         return self.refit(features)
 
-    def fit_metric(self, first: Floats, second: Floats, shrinkage: float = 0.1) -> Self:
+    @checked
+    def fit_metric(self, first: Floats, second: Floats, shrinkage: Annotated[float, Range(0, 1000)] = 0.1) -> Self:
         """Learn the projection from descriptors of the same points in two photos; return self.
 
         Args:
@@ -144,7 +155,6 @@ class VLAD:
         Raises:
             ShapeError: there are fewer descriptors than words, or they differ in length or are not finite.
         """
-        self._check()
         dim = None if self.mean_ is None else len(self.mean_) or None
         rows = self.project(stacked(features, dim), check=False)
         if self.mean_ is None or self.projection_ is None:
@@ -278,12 +288,3 @@ class VLAD:
                 "learn it anew by fit or refit, or set num_words and vocabularies to what it was learnt with"
             )
         return np.asarray(self.codebook_, np.float32)  # products of float16, as codebooks are shipped, are not exact
-
-    def _check(self) -> None:
-        if min(self.num_words, self.vocabularies, self.assignments) < 1 or self.local_dim < 0:
-            raise OptionError(
-                "num_words, vocabularies and assignments must be at least 1 and local_dim at least 0, got "
-                f"{self.num_words}, {self.vocabularies}, {self.assignments}, {self.local_dim}"
-            )
-        if self.power <= 0 or self.softness <= 0:
-            raise OptionError(f"power and softness must be positive, got {self.power}, {self.softness}")

@@ -8,6 +8,7 @@ then move the words in passes over all of them, each an exact step of Lloyd's al
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +16,15 @@ from numpy.typing import NDArray
 from placeprint.arrays import rows_of
 from placeprint.errors import ShapeError
 from placeprint.numerics import normalize
+from placeprint.options import Range
 from placeprint.types import Floats
 
+Words = Annotated[int, Range(1, 1_000_000)]
+"""Size of a codebook."""
+LocalDim = Annotated[int, Range(0, 65_536)]
+"""Values that are kept of local descriptors; 0 leaves them as they are."""
+Exponent = Annotated[float, Range(0, 100, above=True)]
+Iterations = Annotated[int, Range(1, 10_000)]
 SAMPLE = 256
 """Descriptors a word is learnt from at most, FAISS's own measure of enough."""
 BLOCK = 20_000

@@ -52,8 +52,10 @@ def matching(
         list[str] | None,
         typer.Option(help="Matcher; may be repeated. By default all that fit the extractor.", show_default=False),
     ] = None,
-    size: Annotated[int, typer.Option(min=0, help="Longest side in pixels; 0 for the picture as it is.")] = 800,
-    keypoints: Annotated[int, typer.Option(min=1, help="Keypoints of each picture at most.")] = 1000,
+    size: Annotated[
+        int, typer.Option(min=0, max=4096, help="Longest side in pixels; 0 for the picture as it is.")
+    ] = 800,
+    keypoints: Annotated[int, typer.Option(min=1, max=1_000_000, help="Keypoints of each picture at most.")] = 1000,
     method: Annotated[str, typer.Option(help="Estimator of the homography: auto, opencv or poselib.")] = "auto",
     json: Annotated[
         Path | None, typer.Option("--json", help="Write the rows to this file.", show_default=False)
@@ -112,6 +114,7 @@ def retrieval(
         list[int] | None,
         typer.Option(
             min=0,
+            max=1_000_000_000,
             help="Candidates verified a query, 0 for search only; may be repeated. By default 0 and 50.",
             show_default=False,
         ),

@@ -65,7 +65,9 @@ def show_protocol(
 def check(
     name: Annotated[str, typer.Argument(help="Protocol.", show_default=False)],
     folder: Annotated[Path, typer.Argument(help="Folder of the copy.", show_default=False)],
-    sample: Annotated[int, typer.Option(min=0, help="Photos that are read, to see whether they can be.")] = 50,
+    sample: Annotated[
+        int, typer.Option(min=0, max=1_000_000_000, help="Photos that are read, to see whether they can be.")
+    ] = 50,
 ) -> None:
     """Check a copy on disk: its form, its counts, that every photo is there, and that some can be read.
 

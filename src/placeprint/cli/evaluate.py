@@ -29,7 +29,9 @@ def evaluate(
             show_default=False,
         ),
     ] = None,
-    verify: Annotated[int, typer.Option(min=0, help="Candidates verified by geometry; 0 for search only.")] = 0,
+    verify: Annotated[
+        int, typer.Option(min=0, max=1_000_000_000, help="Candidates verified by geometry; 0 for search only.")
+    ] = 0,
     codebook: Annotated[
         str,
         typer.Option(help="own: learnt from the database photos; adapted: the package's, adapted to them; shipped."),
@@ -38,7 +40,9 @@ def evaluate(
         str | None,
         typer.Option(help="descriptor, votes or asmk, by default what the preset says.", show_default=False),
     ] = None,
-    turn: Annotated[float, typer.Option(help="Turn the queries by so many degrees, counter-clockwise.")] = 0.0,
+    turn: Annotated[
+        float, typer.Option(min=-360, max=360, help="Turn the queries by so many degrees, counter-clockwise.")
+    ] = 0.0,
     json: Annotated[
         Path | None,
         typer.Option("--json", help="Write metrics and rankings to this file.", show_default=False),

@@ -23,7 +23,7 @@ def index(
     ] = None,
     workers: Annotated[
         int | None,
-        typer.Option(min=1, help="Photos described at once, by default one a core.", show_default=False),
+        typer.Option(min=1, max=256, help="Photos described at once, by default one a core.", show_default=False),
     ] = None,
 ) -> None:
     """Add photos to an atlas. Run it again: only new and changed photos are read."""

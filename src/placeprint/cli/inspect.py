@@ -28,13 +28,16 @@ def inspect(
         str | None, typer.Option(help="Name of a layer of the network; --layers lists them.", show_default=False)
     ] = None,
     unit: Annotated[
-        list[int] | None, typer.Option(min=0, help="Number of a unit; may be repeated.", show_default=False)
+        list[int] | None,
+        typer.Option(min=0, max=1_000_000, help="Number of a unit; may be repeated.", show_default=False),
     ] = None,
     strongest: Annotated[
         int | None,
-        typer.Option(min=1, help="Show so many units, those that answer most; 9 by default.", show_default=False),
+        typer.Option(
+            min=1, max=1000, help="Show so many units, those that answer most; 9 by default.", show_default=False
+        ),
     ] = None,
-    per_unit: Annotated[int, typer.Option("--photos", min=1, help="Photos of each unit.")] = 9,
+    per_unit: Annotated[int, typer.Option("--photos", min=1, max=1000, help="Photos of each unit.")] = 9,
     backbone: Annotated[
         str, typer.Option(help="efficientnet-lite2, efficientnet-lite0, transformers:<hub name>, or a folder.")
     ] = "efficientnet-lite2",
@@ -44,7 +47,7 @@ def inspect(
             help="guided (Springenberg et al.), or deconvnet (Zeiler and Fergus), for networks that max-pool."
         ),
     ] = "guided",
-    size: Annotated[int, typer.Option(min=MULTIPLE, help="Longest side in pixels the network sees.")] = 320,
+    size: Annotated[int, typer.Option(min=MULTIPLE, max=4096, help="Longest side in pixels the network sees.")] = 320,
     output: Annotated[Path | None, typer.Option(help="Picture to write, PNG or JPEG.", show_default=False)] = None,
     layers: Annotated[bool, typer.Option("--layers", help="List the layers and leave.")] = False,
 ) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +9,7 @@ import typer
 
 from placeprint.cli.output import print_json, say, say_verdict
 from placeprint.cli.skipping import naming
-from placeprint.errors import OptionError
+from placeprint.named_toml import parse_setting
 
 if TYPE_CHECKING:
     from placeprint.pairs import PairAnswer
@@ -42,20 +41,26 @@ def match(
         str, typer.Option(help="Estimator: opencv (MAGSAC++, quicker), poselib (LO-RANSAC, more exact), auto.")
     ] = "auto",
     keypoints: Annotated[
-        int | None, typer.Option(min=1, help="Keypoints of each photo at most.", show_default=False)
+        int | None,
+        typer.Option(min=1, max=1_000_000, help="Keypoints of each photo at most.", show_default=False),
     ] = None,
     size: Annotated[
         int | None,
         typer.Option(
-            min=0, help="Longest side in pixels that is searched; 0 for the photo as it is.", show_default=False
+            min=0,
+            max=4096,
+            help="Longest side in pixels that is searched; 0 for the photo as it is.",
+            show_default=False,
         ),
     ] = None,
     option: Annotated[
         list[str] | None,
         typer.Option("--set", help="NAME=VALUE: any parameter of the extractor; may be repeated.", show_default=False),
     ] = None,
-    pixels: Annotated[float, typer.Option(help="Residual of an inlier, at 640 pixels on the longest side.")] = 2.0,
-    seed: Annotated[int, typer.Option(min=0, help="Of the estimator.")] = 0,
+    pixels: Annotated[
+        float, typer.Option(min=0.01, max=640, help="Residual of an inlier, at 640 pixels on the longest side.")
+    ] = 2.0,
+    seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Of the estimator.")] = 0,
     turns: Annotated[bool, typer.Option(help="Try other turns when the photo is not confirmed as it is.")] = True,
     masks: Annotated[
         tuple[Path, Path] | None,
@@ -63,7 +68,12 @@ def match(
     ] = None,
     focal: Annotated[
         float | None,
-        typer.Option(help="Focal length in pixels, for --model essential; by default from EXIF.", show_default=False),
+        typer.Option(
+            min=1,
+            max=10_000_000,
+            help="Focal length in pixels, for --model essential; by default from EXIF.",
+            show_default=False,
+        ),
     ] = None,
     output: Annotated[
         Path | None, typer.Option(help="Picture of the verified matches, PNG or JPEG.", show_default=False)
@@ -89,7 +99,7 @@ def match(
         check_output_folder(pictures, inputs)
         for name in PICTURES:
             check_picture(pictures / f"{name}.png", inputs if output is None else [*inputs, output])
-    options: dict[str, Any] = dict(_parsed(text) for text in option or [])
+    options: dict[str, Any] = dict(parse_setting(text, "--set NAME=VALUE") for text in option or [])
     options |= {"max_keypoints": keypoints} if keypoints is not None else {}
     options |= {"size": size} if size is not None else {}
     with naming(*inputs):
@@ -116,17 +126,6 @@ def match(
         more = {} if pictures is None else _attention(photos, answer, features, options)
         for path in _draw(*photos, answer, output, pictures, more):
             say(f"wrote {path}", err=json)
-
-
-def _parsed(text: str) -> tuple[str, Any]:
-    """Return the name and value of NAME=VALUE; a value that is not of TOML is a string."""
-    name, equals, value = text.partition("=")
-    if not equals or not name:
-        raise OptionError(f"--set takes NAME=VALUE, got {text!r}")
-    try:
-        return name.strip(), tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
-        return name.strip(), value.strip()
 
 
 def _read_mask(path: Path) -> Mask:

@@ -20,8 +20,10 @@ COLORS = {"same place": "green", "possible": "yellow", "not confirmed": "dim", "
 def search(
     queries: Annotated[list[Path], typer.Argument(help="Photos, and folders that hold photos.", show_default=False)],
     atlas: Annotated[Path, typer.Option("--in", help="Folder of the atlas.", show_default=False)],
-    top: Annotated[int, typer.Option(min=1, help="Candidates shown for each query.")] = 5,
-    verify: Annotated[int, typer.Option(min=0, help="Candidates verified by geometry; 0 for none.")] = 50,
+    top: Annotated[int, typer.Option(min=1, max=1_000_000_000, help="Candidates shown for each query.")] = 5,
+    verify: Annotated[
+        int, typer.Option(min=0, max=1_000_000_000, help="Candidates verified by geometry; 0 for none.")
+    ] = 50,
     by: Annotated[
         str | None,
         typer.Option(help="descriptor, votes or asmk, by default what the preset says.", show_default=False),

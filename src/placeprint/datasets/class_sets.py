@@ -24,6 +24,7 @@ from placeprint.datasets.matlab import read_mat
 from placeprint.datasets.retrieval_set import PathSets, RetrievalSet
 from placeprint.errors import DatasetError
 from placeprint.files import read_text
+from placeprint.options import CountOrNone, checked
 from placeprint.types import Ids
 
 
@@ -58,7 +59,8 @@ def read_class_list(
     return _of_classes(folder, parts[0], parts[1])
 
 
-def read_cub(folder: Path, *, first: int = 101) -> RetrievalSet:
+@checked
+def read_cub(folder: Path, *, first: CountOrNone = 101) -> RetrievalSet:
     """Read ``images.txt`` and ``image_class_labels.txt`` of CUB-200-2011, classes from `first` on.
 
     Raises:
@@ -74,7 +76,8 @@ def read_cub(folder: Path, *, first: int = 101) -> RetrievalSet:
     return _checked(folder, chosen)
 
 
-def read_cars(folder: Path, *, first: int = 99) -> RetrievalSet:
+@checked
+def read_cars(folder: Path, *, first: CountOrNone = 99) -> RetrievalSet:
     """Read ``cars_annos.mat`` of Cars196, classes from `first` on.
 
     Raises:

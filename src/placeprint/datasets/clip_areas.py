@@ -16,17 +16,19 @@ from placeprint.datasets.labeled_photos import first_few
 from placeprint.datasets.placed_photos import FRAME, PlacedPhotos, read_clips
 from placeprint.datasets.retrieval_set import PathSets, RetrievalSet
 from placeprint.errors import DatasetError, OptionError
+from placeprint.options import Count, checked
 
 LIST = "dataset.csv"
 
 
+@checked
 def read_clip_areas(
     folder: Path,
     *,
     across: bool = True,
     database: str = "gallery",
     queries: str = "query",
-    every: int = 1,
+    every: Count = 1,
     same: Sequence[Sequence[str]] = (),
     without: Sequence[str] = (),
 ) -> RetrievalSet:

@@ -17,6 +17,7 @@ from placeprint.datasets.matlab import read_mat
 from placeprint.datasets.near_photos import RADIUS, near, read_near_photos
 from placeprint.datasets.retrieval_set import RetrievalSet
 from placeprint.errors import DatasetError
+from placeprint.options import Positive, checked
 
 FIELDS = ("dbImageFns", "utmDb", "qImageFns", "utmQ")
 FOLDERS = (
@@ -29,8 +30,9 @@ MATS = ("", "datasets", "raw_data/datasets", "raw_data", "groundtruth", "netvlad
 """Where the photos and the file are looked for, below the folder."""
 
 
+@checked
 def read_db_struct(
-    folder: Path, *, mat: str, split: str = "test", radius: float = RADIUS, panoramas: str = ""
+    folder: Path, *, mat: str, split: str = "test", radius: Positive = RADIUS, panoramas: str = ""
 ) -> RetrievalSet:
     """Read a MATLAB file and its photos, or the folders ``images/SPLIT/database`` and ``queries`` made of them.
 

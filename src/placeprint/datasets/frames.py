@@ -21,6 +21,7 @@ from placeprint.datasets.plain_pickle import read_plain_npy
 from placeprint.datasets.retrieval_set import PathSets, RetrievalSet
 from placeprint.errors import DatasetError
 from placeprint.files import read_text
+from placeprint.options import Count, CountOrNone, checked
 
 CLEAN = "cleanImageNames.txt"
 """Names of the frames that count, a line each, where such a file is there."""
@@ -29,13 +30,14 @@ SECTIONS_APART = 1e6
 """Frames between sections of a way."""
 
 
+@checked
 def read_frames(
     folder: Path,
     *,
     database: Sequence[str],
     queries: Sequence[str],
-    tolerance: int,
-    stride: int = 1,
+    tolerance: CountOrNone,
+    stride: Count = 1,
     radius_folders: Sequence[str] = (),
 ) -> RetrievalSet:
     """Read two folders of frames, in the order of the numbers in their names.
@@ -67,7 +69,8 @@ def read_frames(
     return RetrievalSet(folder, "", searched, asked, near(searched, positions[0], positions[1], tolerance + 0.5))
 
 
-def read_vpr_bench(folder: Path, *, tolerance: int | None = None) -> RetrievalSet:
+@checked
+def read_vpr_bench(folder: Path, *, tolerance: CountOrNone | None = None) -> RetrievalSet:
     """Read the form of VPR-Bench (Zaffar et al., IJCV 2021): ``ref/``, ``query/`` and ``ground_truth_new.npy``.
 
     Args:

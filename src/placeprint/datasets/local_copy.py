@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from placeprint.datasets.protocols import load_protocol
-from placeprint.errors import OptionError, PhotoError
+from placeprint.errors import PhotoError
 from placeprint.images import read_image
 from placeprint.numerics import evenly
+from placeprint.options import CountOrNone, checked
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +46,8 @@ class CopyReport:
         return not (self.differences or self.missing or self.broken)
 
 
-def check_copy(protocol: str, folder: Path | str, *, sample: int = 50) -> CopyReport:
+@checked
+def check_copy(protocol: str, folder: Path | str, *, sample: CountOrNone = 50) -> CopyReport:
     """Read a copy by its protocol, look for every file, and read some photos.
 
     Args:
@@ -57,8 +59,6 @@ def check_copy(protocol: str, folder: Path | str, *, sample: int = 50) -> CopyRe
         OptionError: there is no such protocol, or the sample is negative.
         DatasetError: the folder does not have the form.
     """
-    if sample < 0:
-        raise OptionError(f"sample must be at least 0, got {sample}")
     chosen = load_protocol(protocol)
     dataset = chosen.read(folder)
     photos = list(dict.fromkeys((*dataset.database, *dataset.queries, *dataset.not_in_database)))

@@ -20,6 +20,7 @@ from placeprint.datasets.placed_photos import Values
 from placeprint.datasets.projection import REGIONS_APART
 from placeprint.datasets.retrieval_set import PathSets, RetrievalSet
 from placeprint.errors import DatasetError
+from placeprint.options import Positive, checked
 from placeprint.types import Ids
 
 CITIES = ("cph", "sf")
@@ -29,12 +30,13 @@ MERGED = ("images/val", "val")
 """Where the folders of public converters are looked for."""
 
 
+@checked
 def read_msls(
     folder: Path,
     *,
     cities: Sequence[str] = CITIES,
     subtask: str = "all",
-    radius: float = RADIUS,
+    radius: Positive = RADIUS,
     merged: bool = False,
 ) -> RetrievalSet:
     """Read cities as they are handed out: ``train_val/CITY/query`` and ``database``, each with CSV files and images.

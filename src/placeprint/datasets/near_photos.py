@@ -24,6 +24,7 @@ from placeprint.datasets.placed_photos import PlacedPhotos, Values, read_gps_fol
 from placeprint.datasets.position_grid import PositionGrid
 from placeprint.datasets.retrieval_set import PathSets, RetrievalSet
 from placeprint.errors import DatasetError
+from placeprint.options import Positive, checked
 
 RADIUS = 25.0
 POSITIONS = "positions.csv"
@@ -31,13 +32,14 @@ PANORAMA = 7
 """Field of a name between ``@``."""
 
 
+@checked
 def read_near_photos(
     folder: Path,
     *,
     under: Sequence[str] = ("images/test", "test", ""),
     database: Sequence[str] = ("database", "gallery"),
     queries: Sequence[str] = ("queries",),
-    radius: float = RADIUS,
+    radius: Positive = RADIUS,
     panoramas: bool = False,
 ) -> RetrievalSet:
     """Read a folder of the database and one of queries.
@@ -72,7 +74,8 @@ def read_near_photos(
     )
 
 
-def near(paths: Sequence[str], database: Values, queries: Values, radius: float) -> PathSets:
+@checked
+def near(paths: Sequence[str], database: Values, queries: Values, radius: Positive) -> PathSets:
     """Return for each query the photos at most so many meters away.
 
     Args:

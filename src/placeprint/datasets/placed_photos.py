@@ -32,6 +32,7 @@ from placeprint.datasets.labeled_photos import (
 from placeprint.datasets.projection import regional_meters, utm_degrees
 from placeprint.errors import DatasetError, OptionError, PhotoError, ShapeError
 from placeprint.images import read_photo
+from placeprint.options import Count, Positive, checked
 from placeprint.types import Ids
 
 Values = NDArray[np.float64]
@@ -240,12 +241,13 @@ def read_utm_names(folder: Path | str, paths: Sequence[str] | None = None) -> Pl
     )
 
 
+@checked
 def read_clips(
     csv_path: Path | str,
     *,
     split: str | None = None,
-    step: float = 1.0,
-    every: int = 1,
+    step: Positive = 1.0,
+    every: Count = 1,
     without: Sequence[str] = (),
     path_column: str | None = None,
     area_column: str = "label",
@@ -290,8 +292,6 @@ def read_clips(
         chosen = np.array([each == split for each in splits])
         if not chosen.any():
             raise DatasetError(f"{str(csv_path)!r} has no split {split!r}; it has {', '.join(sorted(set(splits)))}")
-    if every < 1:
-        raise OptionError(f"every must be at least 1, got {every}")
     unknown = sorted(set(without) - set(names))
     if unknown:
         raise OptionError(f"{str(csv_path)!r} has no clip {unknown[0]!r} to leave out")

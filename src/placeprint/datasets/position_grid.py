@@ -9,11 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from placeprint.errors import OptionError, ShapeError
+from placeprint.options import Positive, checked
 from placeprint.types import Ids
 
 Positions = NDArray[np.float64]
 
 
+@checked
 class PositionGrid:
     """Points of the plane, to be asked for those near another point.
 
@@ -26,12 +28,10 @@ class PositionGrid:
         OptionError: the radius is not positive, or the points are too far apart for it.
     """
 
-    def __init__(self, positions: Positions, radius: float) -> None:
+    def __init__(self, positions: Positions, radius: Positive) -> None:
         positions = np.asarray(positions, np.float64)
         if positions.ndim != 2 or positions.shape[1] != 2 or not np.isfinite(positions).all():
             raise ShapeError(f"positions must be finite and have shape (n, 2), got {positions.shape}")
-        if not radius > 0:
-            raise OptionError(f"radius must be positive, got {radius}")
         self.positions, self.radius = positions, radius
         self._least = positions.min(axis=0) if len(positions) else np.zeros(2)
         spread = np.ptp(positions, axis=0) / radius if len(positions) else np.zeros(2)

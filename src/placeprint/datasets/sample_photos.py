@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 
 from placeprint.errors import DatasetError
 from placeprint.images import read_image
+from placeprint.options import Range, Seed, checked
 from placeprint.types import Image
 
 PLACES = {
@@ -48,15 +50,16 @@ def sample_photos(table: dict[str, tuple[str, str]]) -> dict[str, Path]:
     return {name: _path(package, file) for name, (package, file) in table.items()}
 
 
+@checked
 def rephotograph(
     image: Image,
     *,
-    corners: float = 0.12,
-    crop: float = 0.85,
-    exposure: float = 1.0,
-    blur: float = 0.0,
-    noise: float = 4.0,
-    seed: int = 0,
+    corners: Annotated[float, Range(0, 0.5, below=True)] = 0.12,
+    crop: Annotated[float, Range(0, 1, above=True)] = 0.85,
+    exposure: Annotated[float, Range(0, 100, above=True)] = 1.0,
+    blur: Annotated[float, Range(0, 1000)] = 0.0,
+    noise: Annotated[float, Range(0, 1000)] = 4.0,
+    seed: Seed = 0,
 ) -> tuple[Image, NDArray[np.float64]]:
     """Make what a photo of the same thing from elsewhere would look like.
 

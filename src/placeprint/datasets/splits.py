@@ -11,6 +11,7 @@ import hashlib
 import math
 from collections import defaultdict
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 
@@ -18,12 +19,17 @@ from placeprint.datasets.labeled_photos import LabeledPhotos, first_few
 from placeprint.datasets.placed_photos import PlacedPhotos
 from placeprint.datasets.position_grid import PositionGrid, Positions
 from placeprint.errors import DatasetError, OptionError, PhotoError
+from placeprint.options import Positive, Range, Seed, checked
 from placeprint.photos import normalized
 from placeprint.photos.files import open_file
 from placeprint.types import Ids, Mask
 
+PartOf = Annotated[float, Range(0, 1, above=True, below=True)]
+"""A share that leaves something on both sides."""
 
-def split_classes(photos: LabeledPhotos, share: float = 0.5, seed: int = 0) -> tuple[LabeledPhotos, LabeledPhotos]:
+
+@checked
+def split_classes(photos: LabeledPhotos, share: PartOf = 0.5, seed: Seed = 0) -> tuple[LabeledPhotos, LabeledPhotos]:
     """Split so that no class is in both sets: the network is validated on classes it has never seen.
 
     Args:
@@ -42,8 +48,9 @@ def split_classes(photos: LabeledPhotos, share: float = 0.5, seed: int = 0) -> t
     return photos[~held], photos[held]
 
 
+@checked
 def split_sequences(
-    photos: PlacedPhotos, share: float = 0.2, seed: int = 0, *, by: str = "sequence"
+    photos: PlacedPhotos, share: PartOf = 0.2, seed: Seed = 0, *, by: str = "sequence"
 ) -> tuple[PlacedPhotos, PlacedPhotos]:
     """Split so that no sequence, or no area, is in both sets.
 
@@ -66,8 +73,9 @@ def split_sequences(
     return photos[~held], photos[held]
 
 
+@checked
 def split_cells(
-    photos: PlacedPhotos, share: float = 0.2, seed: int = 0, *, cell: float = 500.0, gap: float = 50.0
+    photos: PlacedPhotos, share: PartOf = 0.2, seed: Seed = 0, *, cell: Positive = 500.0, gap: Positive = 50.0
 ) -> tuple[PlacedPhotos, PlacedPhotos]:
     """Split by square cells of the map; training photos closer than a gap to validation are left out.
 
@@ -82,8 +90,6 @@ def split_cells(
         DatasetError: all photos are in one cell, or the gap leaves no photo to train on.
         OptionError: the share is not between 0 and 1, or a length is not positive.
     """
-    if not (cell > 0 and gap > 0):
-        raise OptionError(f"cell and gap must be positive, got {cell} and {gap} m")
     corners = np.floor((photos.positions - photos.positions.min(axis=0)) / cell).astype(np.int64)
     cells = np.unique(corners, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)
     held = _held_out(cells, share, seed, f"cells of {cell:g} m")
@@ -93,8 +99,9 @@ def split_cells(
     return photos[np.flatnonzero(~held)[~close]], photos[held]
 
 
+@checked
 def check_leak(
-    train: LabeledPhotos | PlacedPhotos, validation: LabeledPhotos | PlacedPhotos, *, distance: float | None = None
+    train: LabeledPhotos | PlacedPhotos, validation: LabeledPhotos | PlacedPhotos, *, distance: Positive | None = None
 ) -> None:
     """Refuse sets that share a file, the content of one, a sequence, or photos closer than a distance.
 
@@ -138,8 +145,6 @@ def _check_places(train: PlacedPhotos, validation: PlacedPhotos, distance: float
             )
     if distance is None:
         return
-    if not distance > 0:
-        raise OptionError(f"distance must be positive, got {distance} m")
     close = _closer(validation.positions, train.positions, distance)
     if close.any():
         which = validation.paths[int(close.argmax())]
@@ -156,8 +161,6 @@ def _closer(positions: Positions, others: Positions, distance: float) -> Mask:
 
 
 def _held_out(groups: Ids, share: float, seed: int, name: str) -> Mask:
-    if not 0 < share < 1:
-        raise OptionError(f"share must be between 0 and 1, got {share}")
     kinds = np.unique(groups)
     if len(kinds) < 2:
         raise DatasetError(f"a split needs two {name} or more, there is {len(kinds)}")

@@ -19,12 +19,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 
 from placeprint.datasets.image_pairs import ImagePair, project, residuals
 from placeprint.errors import ShapeError
+from placeprint.options import Count, Range, checked
 from placeprint.types import Floats, Matches
 
 Values = NDArray[np.float64]
@@ -55,12 +57,13 @@ def in_common(
     return _inside(project(query, forward), sizes[1]), _inside(project(database, backward), sizes[0])
 
 
+@checked
 def repeatability(
     query: Floats,
     database: Floats,
     pair: ImagePair,
     sizes: tuple[tuple[int, int], tuple[int, int]],
-    pixels: float = RIGHT,
+    pixels: Annotated[float, Range(0, 1000, above=True)] = RIGHT,
 ) -> float:
     """Return the share of keypoints found again, NaN where no keypoint is in the common part of a picture.
 
@@ -161,7 +164,8 @@ def error_auc(errors: Sequence[float] | Values, thresholds: Sequence[float] = (3
     return np.array(areas, np.float64)
 
 
-def best_matches_right(matches: Matches, points: Floats, pair: ImagePair, count: int = 100) -> tuple[float, float]:
+@checked
+def best_matches_right(matches: Matches, points: Floats, pair: ImagePair, count: Count = 100) -> tuple[float, float]:
     """Return which shares of the best matches are right, and not judged, by hand-made correspondences.
 
     Args:

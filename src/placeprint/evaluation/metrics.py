@@ -12,13 +12,19 @@ is known to about 0.07, which a table without intervals hides.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable, Sequence
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 
-from placeprint.errors import OptionError, ShapeError
+from placeprint.errors import ShapeError
+from placeprint.options import Count, Range, Seed, checked
 
 Values = NDArray[np.float64]
+Samples = Annotated[int, Range(1, 1_000_000)]
+"""Resampled sets of queries."""
+Level = Annotated[float, Range(0, 1, above=True, below=True)]
+"""Of a confidence interval."""
 
 
 def first_hits(rankings: Sequence[Sequence[Hashable]], positives: Sequence[Collection[Hashable]]) -> Values:
@@ -41,7 +47,8 @@ def first_hits(rankings: Sequence[Sequence[Hashable]], positives: Sequence[Colle
     )
 
 
-def recall_at(hits: Values, k: int) -> float:
+@checked
+def recall_at(hits: Values, k: Count) -> float:
     """Return the share of queries whose first positive is among the first k, NaN without queries.
 
     Example:
@@ -72,8 +79,9 @@ def positive_ranks(
     ]
 
 
+@checked
 def average_precisions(
-    rankings: Sequence[Sequence[Hashable]], positives: Sequence[Collection[Hashable]], at: int | None = None
+    rankings: Sequence[Sequence[Hashable]], positives: Sequence[Collection[Hashable]], at: Count | None = None
 ) -> Values:
     """Return the average precision of each query; every query needs a positive.
 
@@ -93,8 +101,6 @@ def average_precisions(
         >>> average_precisions([["a", "x", "b"]], [{"a", "b"}], at=1).tolist()
         [1.0]
     """
-    if at is not None and at < 1:
-        raise OptionError(f"at must be at least 1, got {at}")
     values = []
     for ranks, wanted in zip(positive_ranks(rankings, positives), positives, strict=True):
         near = ranks if at is None else ranks[ranks < at]
@@ -113,13 +119,14 @@ def summed_precisions(ranks: NDArray[np.int64]) -> float:
     return float(np.sum(np.arange(1, len(ranks) + 1) / (ranks + 1)))
 
 
+@checked
 def bootstrap_interval(
     per_query: Values,
     statistic: Callable[[Values], float],
     *,
-    samples: int = 2000,
-    level: float = 0.95,
-    seed: int = 0,
+    samples: Samples = 2000,
+    level: Level = 0.95,
+    seed: Seed = 0,
 ) -> tuple[float, float]:
     """Return the percentile bootstrap interval of a statistic of per-query values.
 

@@ -19,6 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from placeprint.errors import ShapeError
+from placeprint.evaluation.metrics import Level, Samples
+from placeprint.options import Seed, checked
 
 Values = NDArray[np.float64]
 
@@ -54,13 +56,14 @@ def mcnemar(hits_a: Sequence[bool] | NDArray[np.bool_], hits_b: Sequence[bool] |
     return min(1.0, 2 * tail / (1 << count))
 
 
+@checked
 def paired_bootstrap(
     values_a: Sequence[float] | Values,
     values_b: Sequence[float] | Values,
     *,
-    samples: int = 2000,
-    level: float = 0.95,
-    seed: int = 0,
+    samples: Samples = 2000,
+    level: Level = 0.95,
+    seed: Seed = 0,
 ) -> tuple[float, float, float]:
     """Return the mean of ``a - b`` and its percentile bootstrap interval; NaN without queries.
 
@@ -91,8 +94,9 @@ def paired_bootstrap(
     return float(differences.mean()), float(low), float(high)
 
 
+@checked
 def permutation_test(
-    values_a: Sequence[float] | Values, values_b: Sequence[float] | Values, *, samples: int = 10_000, seed: int = 0
+    values_a: Sequence[float] | Values, values_b: Sequence[float] | Values, *, samples: Samples = 10_000, seed: Seed = 0
 ) -> float:
     """Return the two-sided p-value of the mean difference, by random signs; arguments as `paired_bootstrap`.
 

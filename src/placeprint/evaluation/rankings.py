@@ -17,6 +17,7 @@ from placeprint.atlas import Atlas
 from placeprint.datasets.retrieval_set import Box, RetrievalSet
 from placeprint.errors import DatasetError, PhotoError
 from placeprint.images import crop_image, normalized, read_image, turn_image
+from placeprint.options import CountOrNone, Degrees, checked
 from placeprint.types import Evidence, Image
 
 KEPT = 100
@@ -151,14 +152,15 @@ class QueryRanker:
                 yield item
 
 
+@checked
 def rank_queries(
     atlas: Atlas,
     dataset: RetrievalSet,
     *,
-    verify: int = 0,
-    turn: float = 0.0,
+    verify: CountOrNone = 0,
+    turn: Degrees = 0.0,
     by: str | None = None,
-    first: int = 0,
+    first: CountOrNone = 0,
 ) -> Iterator[RankedQuery]:
     """Yield every search: each query at each level of judgment in turn, then the queries that are not in the database.
 

@@ -15,7 +15,6 @@ it is known where the photos were taken.
 
 from __future__ import annotations
 
-import math
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -44,6 +43,7 @@ from placeprint.evaluation.provenance import made_by
 from placeprint.evaluation.rankings import KEPT, num_searches, rank_queries
 from placeprint.images import normalized
 from placeprint.learning import comes_with_codebook, min_photos
+from placeprint.options import CountOrNone, Degrees, checked
 from placeprint.presets import load_preset
 from placeprint.voting import default_way
 
@@ -53,13 +53,14 @@ Row = Mapping[str, Any]
 """What JSON says of one search: see `RankedQuery.as_data`."""
 
 
+@checked
 def evaluate_retrieval(
     dataset: RetrievalSet,
     preset: str,
     *,
-    verify: int = 0,
+    verify: CountOrNone = 0,
     codebook: str = "own",
-    turn: float = 0.0,
+    turn: Degrees = 0.0,
     by: str | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
@@ -80,8 +81,6 @@ def evaluate_retrieval(
         DatasetError: no query has a positive, or no photo of the database can be read.
     """
     _check(dataset)
-    if not math.isfinite(turn):
-        raise OptionError(f"turn must be a finite number of degrees, got {turn}")
     codebook, way = _codebook(preset, codebook), by or default_way(load_preset(preset).components)
     count = len(dataset.database)
     total = count + num_searches(dataset)

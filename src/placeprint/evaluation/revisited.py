@@ -19,8 +19,8 @@ from collections.abc import Collection, Hashable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from placeprint.errors import OptionError
 from placeprint.evaluation.metrics import positive_ranks
+from placeprint.options import Count, checked
 
 Values = NDArray[np.float64]
 
@@ -45,8 +45,9 @@ def trapezoidal_average_precisions(
     return np.array(values, np.float64)
 
 
+@checked
 def revisited_precisions(
-    rankings: Sequence[Sequence[Hashable]], positives: Sequence[Collection[Hashable]], k: int
+    rankings: Sequence[Sequence[Hashable]], positives: Sequence[Collection[Hashable]], k: Count
 ) -> Values:
     """Return the precision at k of each query; every query needs a positive.
 
@@ -58,8 +59,6 @@ def revisited_precisions(
         >>> revisited_precisions([["a", "x", "b", "y"]], [{"a", "b"}], 10).round(4).tolist()
         [0.6667]
     """
-    if k < 1:
-        raise OptionError(f"k must be at least 1, got {k}")
     values = []
     for ranks, wanted in zip(positive_ranks(rankings, positives), positives, strict=True):
         reach = min(int(ranks[-1]) + 1, k) if len(ranks) == len(wanted) else k

@@ -11,9 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
-from placeprint.errors import OptionError
 from placeprint.features.batching import Pyramid, over_pyramids
+from placeprint.features.pyramid import Scales, Size
+from placeprint.options import Keypoints, OneOf, Share, checked
 from placeprint.types import Image, LocalFeatures, Mask
 
 DIMS = {"aliked-n16": 128, "aliked-n16rot": 128, "aliked-n32": 128, "aliked-t16": 64}
@@ -22,6 +24,7 @@ TOGETHER = 8
 """Pictures in one pass of the network, which takes about 120 MB for each of 640 x 480."""
 
 
+@checked
 @dataclass(kw_only=True, eq=False)
 class ALIKED:
     """ALIKED keypoints.
@@ -37,15 +40,11 @@ class ALIKED:
         OptionError: there is no such model.
     """
 
-    model: str = "aliked-n16"
-    max_keypoints: int = 1000
-    size: int = 640
-    scales: tuple[float, ...] = (1.0,)
-    detection_threshold: float = 0.2
-
-    def __post_init__(self) -> None:
-        if self.model not in DIMS:
-            raise OptionError(f"no model of ALIKED called {self.model!r}; known: {', '.join(DIMS)}")
+    model: Annotated[str, OneOf(*DIMS)] = "aliked-n16"
+    max_keypoints: Keypoints = 1000
+    size: Size = 640
+    scales: Scales = (1.0,)
+    detection_threshold: Share = 0.2
 
     @property
     def dim(self) -> int:

@@ -15,14 +15,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 
 from placeprint.errors import OptionError
 from placeprint.features.batching import over_pyramids
-from placeprint.features.pyramid import allowed, levels
+from placeprint.features.pyramid import Scales, Size, allowed, levels
 from placeprint.features.selection import MIN_CONTRAST, contrast_around
+from placeprint.options import Keypoints, NotNegative, Range, checked
 from placeprint.types import Floats, Image, LocalFeatures, Mask
 
 TOGETHER = 16
@@ -36,6 +38,7 @@ EVERY = 1_000_000
 """More keypoints than a photo has."""
 
 
+@checked
 @dataclass(kw_only=True, eq=False)
 class DELF:
     """Attentive local features.
@@ -52,12 +55,12 @@ class DELF:
     """
 
     network: str = "delf-grocery"
-    max_keypoints: int = 1000
-    size: int = 320
-    scales: tuple[float, ...] = SCALES
-    score_threshold: float = 0.0
-    max_overlap: float = 1.0
-    min_contrast: float = MIN_CONTRAST
+    max_keypoints: Keypoints = 1000
+    size: Size = 320
+    scales: Scales = SCALES
+    score_threshold: NotNegative = 0.0
+    max_overlap: Annotated[float, Range(0, 1, above=True)] = 1.0
+    min_contrast: Annotated[float, Range(0, 255)] = MIN_CONTRAST
 
     @property
     def dim(self) -> int:
@@ -90,8 +93,6 @@ class DELF:
             WeightsError: the network cannot be read, or its backbone's weights are not installed.
             ShapeError: there are not as many masks as images, or one is not of its image's size.
         """
-        if not 0 < self.max_overlap <= 1:
-            raise OptionError(f"max_overlap must be above 0 and at most 1, got {self.max_overlap}")
         kept = self.max_keypoints if self.max_overlap == 1 else EVERY
         found = over_pyramids(
             images,

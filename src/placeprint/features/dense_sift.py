@@ -8,16 +8,20 @@ compare, as a share of the contrast of black and white: a straight edge of contr
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 
-from placeprint.errors import OptionError
 from placeprint.features.descriptor import from_histograms, histograms
-from placeprint.features.pyramid import allowed, over_pyramid
+from placeprint.features.pyramid import Scales, Size, allowed, over_pyramid
 from placeprint.features.scale_space import ScaleSpace
+from placeprint.options import Keypoints, Length, Range, Share, checked
 from placeprint.types import Floats, Image, LocalFeatures, Mask
 
+Diameter = Annotated[float, Range(0.5, 1000)]
 
+
+@checked
 @dataclass(kw_only=True, eq=False)
 class DenseSIFT:
     """SIFT descriptors on a regular grid.
@@ -35,17 +39,13 @@ class DenseSIFT:
         OptionError: the step or a diameter is not above 0, or there is no diameter.
     """
 
-    max_keypoints: int = 4000
-    size: int = 640
-    scales: tuple[float, ...] = (1.0,)
-    step: float = 10.0
-    diameters: tuple[float, ...] = (4.0, 8.0)
-    min_contrast: float = 0.01
+    max_keypoints: Keypoints = 4000
+    size: Size = 640
+    scales: Scales = (1.0,)
+    step: Annotated[float, Range(1, 1000)] = 10.0
+    diameters: Annotated[tuple[Diameter, ...], Length(1, 32)] = (4.0, 8.0)
+    min_contrast: Share = 0.01
     root: bool = True
-
-    def __post_init__(self) -> None:
-        if not self.diameters or min(self.step, *self.diameters) <= 0:
-            raise OptionError(f"step and diameters must be above 0, got {self.step} and {list(self.diameters)}")
 
     @property
     def dim(self) -> int:

@@ -17,19 +17,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 
 from placeprint.features.batching import Pyramid, over_pyramids
-from placeprint.features.pyramid import allowed
+from placeprint.features.pyramid import Scales, Size, allowed
 from placeprint.features.selection import MIN_CONTRAST, contrast_around
 from placeprint.numerics import normalize
+from placeprint.options import Keypoints, Range, checked
 from placeprint.types import Image, LocalFeatures, Mask
 
 TOGETHER = 16
 """Pictures in one pass of the network."""
 
 
+@checked
 @dataclass(kw_only=True, eq=False)
 class Grid:
     """The cells of a network's map.
@@ -45,11 +48,11 @@ class Grid:
     """
 
     backbone: str = "efficientnet-lite2"
-    stride: int = 0
-    max_keypoints: int = 1000
-    size: int = 640
-    scales: tuple[float, ...] = (1.0,)
-    min_contrast: float = MIN_CONTRAST
+    stride: Annotated[int, Range(0, 256)] = 0
+    max_keypoints: Keypoints = 1000
+    size: Size = 640
+    scales: Scales = (1.0,)
+    min_contrast: Annotated[float, Range(0, 255)] = MIN_CONTRAST
 
     @property
     def dim(self) -> int:

@@ -15,14 +15,16 @@ Departure from Harris-Laplace: the size is the one of highest Harris response, n
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 
 from placeprint.features.descriptor import describe, orientations
-from placeprint.features.pyramid import allowed, over_pyramid
+from placeprint.features.pyramid import Cells, Scales, Size, allowed, over_pyramid
 from placeprint.features.scale_space import Level, ScaleSpace
 from placeprint.features.selection import spread_order
+from placeprint.options import Keypoints, Range, Share, checked
 from placeprint.types import Floats, Image, LocalFeatures, Mask
 
 EDGE_WEIGHT = 0.05
@@ -31,6 +33,7 @@ DIFFERENCE_SHARE = 0.7
 """Sigma of the differences by sigma of the window."""
 
 
+@checked
 @dataclass(kw_only=True, eq=False)
 class Harris:
     """Harris corners.
@@ -46,14 +49,14 @@ class Harris:
         cells: parts of the picture along each side that keypoints are spread over; 1 for the strongest only.
     """
 
-    max_keypoints: int = 1000
-    size: int = 640
-    scales: tuple[float, ...] = (1.0,)
-    threshold: float = 0.02
+    max_keypoints: Keypoints = 1000
+    size: Size = 640
+    scales: Scales = (1.0,)
+    threshold: Share = 0.02
     upright: bool = False
     root: bool = True
-    width: float = 3.0
-    cells: int = 1
+    width: Annotated[float, Range(0.1, 100)] = 3.0
+    cells: Cells = 1
 
     @property
     def dim(self) -> int:

@@ -14,17 +14,20 @@ matched one by one. The descriptor is not invariant to scale or turns, and a key
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 
 from placeprint.errors import PackageError
-from placeprint.features.pyramid import allowed, over_pyramid
+from placeprint.features.pyramid import Cells, Scales, Size, allowed, over_pyramid
 from placeprint.features.selection import spread_order
 from placeprint.numerics import normalize
+from placeprint.options import Keypoints, Range, checked
 from placeprint.types import Floats, Image, LocalFeatures, Mask
 
 
+@checked
 @dataclass(kw_only=True, eq=False)
 class HOG:
     """Dense HOG blocks.
@@ -40,14 +43,14 @@ class HOG:
         cells: parts of the picture along each side that keypoints are spread over; 1 for the strongest only.
     """
 
-    max_keypoints: int = 1000
-    size: int = 640
-    scales: tuple[float, ...] = (1.0,)
-    orientations: int = 9
-    cell: int = 8
-    block: int = 4
-    min_contrast: float = 1.0
-    cells: int = 1
+    max_keypoints: Keypoints = 1000
+    size: Size = 640
+    scales: Scales = (1.0,)
+    orientations: Annotated[int, Range(1, 360)] = 9
+    cell: Annotated[int, Range(1, 1024)] = 8
+    block: Annotated[int, Range(1, 64)] = 4
+    min_contrast: Annotated[float, Range(0, 255)] = 1.0
+    cells: Cells = 1
 
     @property
     def dim(self) -> int:

@@ -14,18 +14,21 @@ Departure: OpenCV says where a corner is by the pixel of its level times the lev
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 
-from placeprint.features.pyramid import allowed, over_pyramid
+from placeprint.features.pyramid import Cells, Scales, Size, allowed, over_pyramid
 from placeprint.features.selection import spread_order
+from placeprint.options import Keypoints, Range, checked
 from placeprint.types import Floats, Image, LocalFeatures, Mask
 
 MANY = 100_000
 """OpenCV is asked for so many corners, so that the choice among them is made here."""
 
 
+@checked
 @dataclass(kw_only=True, eq=False)
 class ORB:
     """ORB keypoints.
@@ -40,13 +43,13 @@ class ORB:
         cells: parts of the picture along each side that keypoints are spread over; 1 for the strongest only.
     """
 
-    max_keypoints: int = 1000
-    size: int = 640
-    scales: tuple[float, ...] = (1.0,)
-    fast_threshold: int = 20
-    scale_factor: float = 1.2
-    levels: int = 8
-    cells: int = 1
+    max_keypoints: Keypoints = 1000
+    size: Size = 640
+    scales: Scales = (1.0,)
+    fast_threshold: Annotated[int, Range(1, 255)] = 20
+    scale_factor: Annotated[float, Range(1, 10, above=True)] = 1.2
+    levels: Annotated[int, Range(1, 32)] = 8
+    cells: Cells = 1
 
     @property
     def dim(self) -> int:

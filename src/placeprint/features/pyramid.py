@@ -8,13 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Annotated
 
 import numpy as np
 
-from placeprint.errors import OptionError, ShapeError
+from placeprint.errors import OptionError, PhotoError, ShapeError
 from placeprint.features.resizing import resize_longest, to_photo
 from placeprint.features.selection import spread_order
+from placeprint.options import Length, Range
 from placeprint.types import Floats, Image, LocalFeatures, Mask
+
+Size = Annotated[int, Range(0, 4096)]
+"""Longest side in pixels of the copy of a photo; 0 for the photo as it is."""
+Scales = Annotated[tuple[Annotated[float, Range(0.01, 8)], ...], Length(1, 32)]
+"""Factors of that size."""
+Cells = Annotated[int, Range(1, 1000)]
+"""Parts of a picture along each side."""
+MOST_PIXELS = 25_000_000
+"""Of the picture that is searched: the largest network takes 400 bytes for each, 10 GB."""
 
 Detect = Callable[[Image, Mask | None], LocalFeatures]
 """Find the features of one picture, in its own pixels, where the mask is True; best first."""
@@ -48,10 +59,21 @@ def over_pyramid(
 
     Raises:
         ShapeError: the mask is not of the image's size.
-        OptionError: there is no scale, or one is not above 0.
+        OptionError: there is no scale, one is not above 0, or the pictures would be too large.
+        PhotoError: the photo is too large to be searched as it is.
     """
     found = [detect(*level) for level in levels(image, mask, size=size, scales=scales, multiple=multiple)]
     return in_photo(found, image, mask, max_keypoints=max_keypoints, cells=cells)
+
+
+def _check_pixels(photo: tuple[int, int], size: int, longest: int, scales: list[float]) -> None:
+    pixels = longest * longest * min(photo) / max(photo)
+    if pixels <= MOST_PIXELS:
+        return
+    told = f"{pixels / 1e6:,.0f} megapixels would be searched, the most is {MOST_PIXELS // 1_000_000}"
+    if size:
+        raise OptionError(f"{told}; lower size or scales, got {size} and {scales}")
+    raise PhotoError(f"{told}: the photo has {photo[0]} x {photo[1]} pixels; set size to search a smaller copy")
 
 
 def levels(
@@ -63,7 +85,9 @@ def levels(
         raise ShapeError(f"a mask must have the shape of its image, {(height, width)}, got {mask.shape}")
     if not scales or min(scales) <= 0:
         raise OptionError(f"scales must be factors above 0, got {list(scales)}")
-    copies = [resize_longest(image, max(1, round((size or max(height, width)) * scale)), multiple) for scale in scales]
+    longest = [max(1, round((size or max(height, width)) * scale)) for scale in scales]
+    _check_pixels((width, height), size, max(longest), list(scales))
+    copies = [resize_longest(image, each, multiple) for each in longest]
     return [(copy, None if mask is None else shrunk_mask(mask, copy)) for copy in copies]
 
 

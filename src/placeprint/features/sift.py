@@ -11,16 +11,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
-from placeprint.errors import OptionError
 from placeprint.features.descriptor import describe
-from placeprint.features.pyramid import allowed, over_pyramid
+from placeprint.features.pyramid import Cells, Scales, Size, allowed, over_pyramid
 from placeprint.features.root_sift import root_sift
 from placeprint.features.selection import spread_order
 from placeprint.numerics import normalize
+from placeprint.options import Keypoints, OneOf, Range, Share, checked
 from placeprint.types import Floats, Image, LocalFeatures, Mask
 
 DESCRIPTORS = ("opencv", "own")
@@ -30,6 +30,7 @@ corner for its center. Its own descriptors go the same way back; ours are taken 
 what is returned."""
 
 
+@checked
 @dataclass(kw_only=True, eq=False)
 class SIFT:
     """SIFT keypoints.
@@ -49,19 +50,15 @@ class SIFT:
         OptionError: there is no such descriptor.
     """
 
-    max_keypoints: int = 1000
-    size: int = 640
-    scales: tuple[float, ...] = (1.0,)
-    contrast_threshold: float = 0.04
-    edge_threshold: float = 10.0
+    max_keypoints: Keypoints = 1000
+    size: Size = 640
+    scales: Scales = (1.0,)
+    contrast_threshold: Share = 0.04
+    edge_threshold: Annotated[float, Range(0, 10_000, above=True)] = 10.0
     upright: bool = False
     root: bool = True
-    cells: int = 1
-    descriptor: str = "opencv"
-
-    def __post_init__(self) -> None:
-        if self.descriptor not in DESCRIPTORS:
-            raise OptionError(f"no SIFT descriptor called {self.descriptor!r}; known: {', '.join(DESCRIPTORS)}")
+    cells: Cells = 1
+    descriptor: Annotated[str, OneOf(*DESCRIPTORS)] = "opencv"
 
     @property
     def dim(self) -> int:

@@ -23,9 +23,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from placeprint.features.pyramid import allowed, over_pyramid
+from placeprint.features.pyramid import Cells, Scales, Size, allowed, over_pyramid
 from placeprint.features.selection import spread_order
 from placeprint.numerics import normalize
+from placeprint.options import Keypoints, NotNegative, checked
 from placeprint.types import Floats, Image, LocalFeatures, Mask
 
 OCTAVES = ((3, 5, 7, 9), (5, 9, 13, 17), (9, 17, 25, 33), (17, 33, 49, 65))
@@ -39,6 +40,7 @@ CHUNK = 500
 Doubles = NDArray[np.float64]
 
 
+@checked
 @dataclass(kw_only=True, eq=False)
 class SURF:
     """SURF keypoints.
@@ -52,12 +54,12 @@ class SURF:
         cells: parts of the picture along each side that keypoints are spread over; 1 for the strongest only.
     """
 
-    max_keypoints: int = 1000
-    size: int = 640
-    scales: tuple[float, ...] = (1.0,)
-    hessian_threshold: float = 10.0
+    max_keypoints: Keypoints = 1000
+    size: Size = 640
+    scales: Scales = (1.0,)
+    hessian_threshold: NotNegative = 10.0
     upright: bool = False
-    cells: int = 1
+    cells: Cells = 1
 
     @property
     def dim(self) -> int:

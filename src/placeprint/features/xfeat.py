@@ -20,8 +20,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from placeprint.features.batching import Pyramid, over_pyramids
-from placeprint.features.pyramid import allowed
+from placeprint.features.pyramid import Scales, Size, allowed
 from placeprint.features.selection import MIN_CONTRAST, contrast_around
+from placeprint.options import Keypoints, Share, checked
 from placeprint.types import Image, LocalFeatures, Mask
 
 STRIDE = 32
@@ -32,6 +33,7 @@ TOGETHER = 32
 """Pictures in one pass of the network."""
 
 
+@checked
 @dataclass(kw_only=True, eq=False)
 class XFeat:
     """XFeat keypoints.
@@ -45,10 +47,10 @@ class XFeat:
             the photo, 8 pixels of what the network saw.
     """
 
-    max_keypoints: int = 1000
-    size: int = 640
-    scales: tuple[float, ...] = (1.0,)
-    detection_threshold: float = 0.05
+    max_keypoints: Keypoints = 1000
+    size: Size = 640
+    scales: Scales = (1.0,)
+    detection_threshold: Share = 0.05
     semi_dense: bool = False
 
     @property

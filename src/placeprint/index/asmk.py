@@ -20,14 +20,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from placeprint.arrays import ids_of, rows_of
-from placeprint.errors import NotFittedError, OptionError, ShapeError
+from placeprint.errors import NotFittedError, ShapeError
 from placeprint.index.votes import LEARNED_FROM, descriptors_of
+from placeprint.options import Count, Range, Seed, checked
 from placeprint.types import Floats, Ids, LocalFeatures, Ranking
 
 PER_WORD = 4
@@ -42,6 +43,7 @@ ARRAYS = ("codebook", "photos", "words", "owners", "signs")
 Signs = NDArray[np.uint8]
 
 
+@checked
 @dataclass(kw_only=True, eq=False)
 class ASMK:
     """Photos ranked by the words they share and how alike they are there, see the module.
@@ -58,12 +60,12 @@ class ASMK:
         OptionError: a parameter is out of its range (when it is fitted).
     """
 
-    num_words: int = 0
-    assignments: int = 5
-    alpha: float = 3.0
-    threshold: float = 0.0
-    idf: float = 1.0
-    seed: int = 0
+    num_words: Annotated[int, Range(0, 1_000_000)] = 0
+    assignments: Annotated[int, Range(1, 1000)] = 5
+    alpha: Annotated[float, Range(0, 100, above=True)] = 3.0
+    threshold: Annotated[float, Range(0, 1, below=True)] = 0.0
+    idf: Annotated[float, Range(0, 100)] = 1.0
+    seed: Seed = 0
     _held: dict[str, NDArray[Any]] = field(default_factory=dict, init=False, repr=False)
     _waiting: list[tuple[NDArray[Any], ...]] = field(default_factory=list, init=False, repr=False)
     _found: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
@@ -80,7 +82,6 @@ class ASMK:
         """
         import faiss
 
-        self._check()
         rows = descriptors_of(features, LEARNED_FROM)
         by_count = 1 << max(0, (len(rows) // PER_WORD).bit_length() - 1)
         count = self.num_words or min(max(by_count, LEAST_WORDS), MOST_WORDS, len(rows))
@@ -129,7 +130,8 @@ class ASMK:
         owners = places[old["owners"][kept]]
         self._hold(old["codebook"], old["photos"][stays], old["words"][kept], owners, old["signs"][kept])
 
-    def search(self, features: LocalFeatures, top: int) -> Ranking:
+    @checked
+    def search(self, features: LocalFeatures, top: Count) -> Ranking:
         """Return the ``top`` most similar photos, equal ones by rising id; those of similarity 0 are left out.
 
         Raises:
@@ -172,15 +174,6 @@ class ASMK:
             raise ValueError(f"{str(folder)!r} holds arrays that do not fit together")
         self._hold(*arrays)
         return self
-
-    def _check(self) -> None:
-        if self.num_words < 0 or self.assignments < 1 or not self.alpha > 0 or self.idf < 0:
-            raise OptionError(
-                "num_words and idf must be at least 0, assignments at least 1 and alpha above 0, got "
-                f"{self.num_words}, {self.idf}, {self.assignments} and {self.alpha}"
-            )
-        if not 0 <= self.threshold < 1:
-            raise OptionError(f"threshold must be from 0 to below 1, got {self.threshold}")
 
     def _codebook(self) -> Floats:
         if not self._held:

@@ -24,7 +24,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from placeprint.arrays import LARGEST_HALF, ids_of, rows_of
-from placeprint.errors import OptionError
+from placeprint.options import Count, checked
 from placeprint.types import Floats, Ids, Ranking
 
 MIN_ROWS = 1000
@@ -116,7 +116,8 @@ class CodedIndex(Protocol):
             if index is not None and len(numbers):
                 index.remove_ids(numbers)
 
-    def search(self, descriptors: Floats, top: int) -> list[Ranking]:
+    @checked
+    def search(self, descriptors: Floats, top: Count) -> list[Ranking]:
         """Return the ``top`` best rows for each of ``(q, d)`` queries; equal scores come by rising id.
 
         Learns before the first search when there are enough rows.
@@ -185,12 +186,6 @@ def padded(rows: Floats, width: int) -> Floats:
     result = np.zeros((len(rows), width), np.float32)
     result[:, np.arange(dim) * width // dim] = rows
     return result
-
-
-def require(condition: bool, name: str, expected: str, got: object) -> None:
-    """Raise OptionError when a parameter is not as expected."""
-    if not condition:
-        raise OptionError(f"{name} must be {expected}, got {got!r}")
 
 
 def _exact(dim: int) -> Any:

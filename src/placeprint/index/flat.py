@@ -6,15 +6,16 @@ Rows are held as float16 or float32. Exact means that no row is left out.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
 from placeprint.arrays import LARGEST, LARGEST_HALF, ids_of, rows_of
-from placeprint.errors import OptionError
+from placeprint.options import Count, OneOf, checked
 from placeprint.types import Floats, Ids, Ranking
 
 
+@checked
 @dataclass(kw_only=True, eq=False)
 class FlatIndex:
     """Exact inner-product search over unit rows.
@@ -23,7 +24,7 @@ class FlatIndex:
         bits: 16 or 32 a value held in memory.
     """
 
-    bits: int = 16
+    bits: Annotated[int, OneOf(16, 32)] = 16
     _index: Any = field(default=None, init=False, repr=False)
 
     def __len__(self) -> int:
@@ -35,7 +36,6 @@ class FlatIndex:
         Raises:
             ShapeError: the rows have another length than those held, are not finite, exceed float16 where ``bits`` is
                 16, or there are not as many as ids.
-            OptionError: ``bits`` is not 16 or 32.
         """
         dim = None if self._index is None else self._index.d
         rows = rows_of(descriptors, dim=dim, most=LARGEST_HALF if self.bits == 16 else LARGEST)
@@ -51,7 +51,8 @@ class FlatIndex:
         if self._index is not None and len(ids):
             self._index.remove_ids(np.ascontiguousarray(ids, np.int64))
 
-    def search(self, descriptors: Floats, top: int) -> list[Ranking]:
+    @checked
+    def search(self, descriptors: Floats, top: Count) -> list[Ranking]:
         """Return the ``top`` best rows for each of ``(q, d)`` queries; equal scores come by rising id.
 
         Raises:
@@ -75,6 +76,4 @@ def _make(dim: int, bits: int) -> Any:
     metric = faiss.METRIC_INNER_PRODUCT
     if bits == 32:
         return faiss.IndexIDMap2(faiss.IndexFlat(dim, metric))
-    if bits == 16:
-        return faiss.IndexIDMap2(faiss.IndexScalarQuantizer(dim, faiss.ScalarQuantizer.QT_fp16, metric))
-    raise OptionError(f"bits must be 16 or 32, got {bits}")
+    return faiss.IndexIDMap2(faiss.IndexScalarQuantizer(dim, faiss.ScalarQuantizer.QT_fp16, metric))

@@ -20,14 +20,23 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
-from placeprint.index.coded import ITERATIONS, MIN_ROWS, ROWS_PER_CENTROID, CodedIndex, Held, require
+from placeprint.errors import OptionError
+from placeprint.index.coded import ITERATIONS, MIN_ROWS, ROWS_PER_CENTROID, CodedIndex, Held
 from placeprint.index.product import padded_length
+from placeprint.options import (
+    Count,
+    Range,
+    Seed,
+    checked,
+    shown,
+)
 
 CODES = re.compile(r"fp16|sq8|pq([1-9]\d*)")
 
 
+@checked
 @dataclass(kw_only=True, eq=False)
 class InvertedIndex(CodedIndex):
     """Inner-product search in the lists nearest to the query.
@@ -46,20 +55,17 @@ class InvertedIndex(CodedIndex):
             ``train_rows`` below 1.
     """
 
-    num_lists: int = 0
-    probes: int = 16
+    num_lists: Annotated[int, Range(0, 1_000_000)] = 0
+    probes: Annotated[int, Range(1, 1_000_000)] = 16
     codes: str = "sq8"
-    refine: int = 0
-    train_rows: int = 20_000
-    seed: int = 0
+    refine: Annotated[int, Range(0, 10_000)] = 0
+    train_rows: Count = 20_000
+    seed: Seed = 0
     _held: Held = field(default_factory=Held, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        require(CODES.fullmatch(self.codes) is not None, "codes", "'fp16', 'sq8' or 'pq' and a number", self.codes)
-        require(self.num_lists >= 0, "num_lists", "0 or more", self.num_lists)
-        require(self.probes >= 1, "probes", "at least 1", self.probes)
-        require(self.refine >= 0, "refine", "0 or more", self.refine)
-        require(self.train_rows >= 1, "train_rows", "at least 1", self.train_rows)
+        if CODES.fullmatch(self.codes) is None:
+            raise OptionError(f"codes must be 'fp16', 'sq8' or 'pq' and a number, got {shown(self.codes)}")
 
     def _minimum(self) -> int:
         least = ROWS_PER_CENTROID << 8 if self.codes.startswith("pq") else MIN_ROWS

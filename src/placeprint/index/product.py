@@ -20,11 +20,13 @@ Choices:
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
-from placeprint.index.coded import ITERATIONS, ROWS_PER_CENTROID, CodedIndex, Held, require
+from placeprint.index.coded import ITERATIONS, ROWS_PER_CENTROID, CodedIndex, Held
+from placeprint.options import Count, OneOf, Range, Seed, checked
 
 
+@checked
 @dataclass(kw_only=True, eq=False)
 class ProductQuantizedIndex(CodedIndex):
     """Exhaustive inner-product search over codes of a few bytes a row.
@@ -41,18 +43,12 @@ class ProductQuantizedIndex(CodedIndex):
         OptionError: ``bits`` is not 8 or 4, ``code_bytes`` or ``train_rows`` is below 1, or ``refine`` below 0.
     """
 
-    code_bytes: int = 64
-    bits: int = 8
-    refine: int = 0
-    train_rows: int = 20_000
-    seed: int = 0
+    code_bytes: Annotated[int, Range(1, 4096)] = 64
+    bits: Annotated[int, OneOf(4, 8)] = 8
+    refine: Annotated[int, Range(0, 10_000)] = 0
+    train_rows: Count = 20_000
+    seed: Seed = 0
     _held: Held = field(default_factory=Held, init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        require(self.bits in {8, 4}, "bits", "8 or 4", self.bits)
-        require(self.code_bytes >= 1, "code_bytes", "at least 1", self.code_bytes)
-        require(self.refine >= 0, "refine", "0 or more", self.refine)
-        require(self.train_rows >= 1, "train_rows", "at least 1", self.train_rows)
 
     def _minimum(self) -> int:
         return ROWS_PER_CENTROID << self.bits

@@ -16,17 +16,19 @@ Douze et al., The Faiss Library, arXiv 2024.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
-from placeprint.index.coded import MIN_ROWS, CodedIndex, Held, require
+from placeprint.index.coded import MIN_ROWS, CodedIndex, Held
+from placeprint.options import Count, OneOf, Seed, checked
 from placeprint.types import Floats
 
 CUT = 0.01
 """Share of the values beyond either end of the range of 4 bits."""
 
 
+@checked
 @dataclass(kw_only=True, eq=False)
 class ScalarQuantizedIndex(CodedIndex):
     """Exhaustive inner-product search over rows of few bits a value.
@@ -40,14 +42,10 @@ class ScalarQuantizedIndex(CodedIndex):
         OptionError: ``bits`` is not 8, 6 or 4, or ``train_rows`` is below 1.
     """
 
-    bits: int = 8
-    train_rows: int = 20_000
-    seed: int = 0
+    bits: Annotated[int, OneOf(4, 6, 8)] = 8
+    train_rows: Count = 20_000
+    seed: Seed = 0
     _held: Held = field(default_factory=Held, init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        require(self.bits in {8, 6, 4}, "bits", "8, 6 or 4", self.bits)
-        require(self.train_rows >= 1, "train_rows", "at least 1", self.train_rows)
 
     def _minimum(self) -> int:
         return MIN_ROWS

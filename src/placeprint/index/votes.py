@@ -25,13 +25,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
 from placeprint.arrays import ids_of, rows_of
 from placeprint.errors import NotFittedError, OptionError, ShapeError
 from placeprint.numerics import spread_features, stacked
+from placeprint.options import Count, OneOf, Range, Seed, checked
 from placeprint.types import Floats, Ids, LocalFeatures, Ranking
 
 CODES = ("pq", "sq8")
@@ -48,6 +49,7 @@ LEARNED_FROM = 500_000
 FILE, PHOTOS = "votes.faiss", "photos.npy"
 
 
+@checked
 @dataclass(kw_only=True, eq=False)
 class Votes:
     """Photos ranked by the votes of local features, see the module.
@@ -65,13 +67,13 @@ class Votes:
         OptionError: a parameter is out of its range (when it is fitted).
     """
 
-    neighbors: int = 60
-    power: float = 2.0
-    code: str = "pq"
-    code_bytes: int = 15
-    lists: int = 0
-    probes: int = 16
-    seed: int = 0
+    neighbors: Annotated[int, Range(2, 100_000)] = 60
+    power: Annotated[float, Range(0, 100, above=True)] = 2.0
+    code: Annotated[str, OneOf(*CODES)] = "pq"
+    code_bytes: Annotated[int, Range(1, 4096)] = 15
+    lists: Annotated[int, Range(0, 1_000_000)] = 0
+    probes: Annotated[int, Range(1, 1_000_000)] = 16
+    seed: Seed = 0
     _index: Any = field(default=None, init=False, repr=False)
     _file: Path | None = field(default=None, init=False, repr=False)
     _photos: Ids = field(default_factory=lambda: np.zeros(0, np.int64), init=False, repr=False)
@@ -87,7 +89,6 @@ class Votes:
             OptionError: a parameter is out of its range, or does not fit the length of the descriptors.
             ShapeError: there is no feature at all, or descriptors differ in length.
         """
-        self._check()
         rows = descriptors_of(features, LEARNED_FROM)
         self._index = self._empty(rows)
         self._index.train(rows)
@@ -120,7 +121,8 @@ class Votes:
         self._changeable().remove_ids(_numbers(self._photos[gone], self._counts[gone]))
         self._photos, self._counts = self._photos[~gone], self._counts[~gone]
 
-    def search(self, features: LocalFeatures, top: int) -> Ranking:
+    @checked
+    def search(self, features: LocalFeatures, top: Count) -> Ranking:
         """Return the ``top`` photos with most votes, equal ones by rising id; photos without a vote are left out.
 
         Raises:
@@ -167,22 +169,13 @@ class Votes:
             raise ValueError(f"{str(folder)!r} holds {self._index.ntotal} features, not {self._counts.sum()}")
         return self
 
-    def _check(self) -> None:
-        if self.code not in CODES:
-            raise OptionError(f"code must be one of {', '.join(CODES)}, got {self.code!r}")
-        if self.neighbors < 2 or self.probes < 1 or self.lists < 0 or not self.power > 0:
-            raise OptionError(
-                "neighbors must be at least 2, probes at least 1, lists at least 0 and power above 0, got "
-                f"{self.neighbors}, {self.probes}, {self.lists} and {self.power}"
-            )
-
     def _empty(self, rows: Floats) -> Any:
         import faiss
 
         count, dim = rows.shape
         lists = min(self.lists or max(1, min(count // PER_LIST, MOST_LISTS)), count)
         if self.code == "pq" and count >= PQ_ROWS:
-            if not 1 <= self.code_bytes <= dim:
+            if self.code_bytes > dim:
                 told = f"code_bytes must be from 1 to the {dim} values of a descriptor, got {self.code_bytes}"
                 raise OptionError(told)
             kept = dim - dim % self.code_bytes

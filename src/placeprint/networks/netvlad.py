@@ -333,7 +333,8 @@ def _require_finite(made: torch.Tensor, x: torch.Tensor) -> None:
 
     Not on other devices, which would have to wait for each other, and not while the layer is traced.
     """
-    if made.device.type != "cpu" or torch.compiler.is_compiling() or torch.jit.is_tracing():
+    traced = torch.compiler.is_compiling() or torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]  # Torch's
+    if made.device.type != "cpu" or traced:
         return
     if not bool(torch.isfinite(made).all()):
         raise ShapeError(

@@ -21,21 +21,24 @@ defaults::
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
+from placeprint import registry
 from placeprint.errors import OptionError
-from placeprint.named_toml import read_named, shipped_names
+from placeprint.named_toml import read_named, shipped_names, toml_tables
 from placeprint.networks.backbones import TRAINED
+from placeprint.options import Count, OneOf, Range, check_value, shown, suggest
 
 Tables = Mapping[str, Any]
 
 REQUIRED = ("extractor", "index", "verifier", "codebook", "store")
 OPTIONAL = ("aggregator", "fusion", "whitener", "voter")
 FUSION = {"weight", "extractor", "aggregator"}
-CODEBOOK = {"shipped", "file", "min_photos"}
+CODEBOOK = {"shipped": str, "file": str, "min_photos": Count}
+BITS = Annotated[int, OneOf(4, 6, 8)]
+STORE = {"local_bits": BITS, "descriptor_bits": BITS}
 
 
 @dataclass(frozen=True)
@@ -69,15 +72,13 @@ def load_preset(name: str) -> Preset:
     Raises:
         OptionError: there is none, or the file has unknown or missing tables.
     """
+    what = f"the preset {str(name)!r}"
     name, folder, text = read_named(name, __name__, "preset")
     if name == "preset":
         name = folder.resolve().name
-    try:
-        tables = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise OptionError(f"the preset {name!r} is not TOML: {error}") from error
-    summary = str(tables.pop("summary", ""))
-    check_tables(tables, f"the preset {name!r}")
+    tables = toml_tables(text, what)
+    summary = check_value(f"summary of {what}", str, tables.pop("summary", ""))
+    check_tables(tables, what)
     if "file" in tables["codebook"]:
         tables["codebook"]["file"] = str((folder / tables["codebook"]["file"]).resolve())
     for extractor in (tables["extractor"], *(item.get("extractor", {}) for item in tables.get("fusion", ()))):
@@ -88,32 +89,76 @@ def load_preset(name: str) -> Preset:
 
 
 def check_tables(tables: Tables, what: str) -> None:
-    """Check that the tables of a preset or manifest are the known ones.
+    """Check the tables of a preset or manifest: their names, and every value in them. Nothing is made.
 
     Raises:
-        OptionError: one is unknown or missing.
+        OptionError: a table, component or key is unknown or missing, or a value has the wrong type or is out of its
+            range.
     """
-    unknown = sorted(tables.keys() - {*REQUIRED, *OPTIONAL})
-    missing = sorted(set(REQUIRED) - tables.keys())
-    if unknown or missing:
-        raise OptionError(
-            f"{what} has unknown tables {unknown or 'none'} and lacks {missing or 'none'}; "
-            f"known: {', '.join((*REQUIRED, *OPTIONAL))}"
-        )
+    try:
+        _check(tables)
+    except OptionError as error:
+        raise OptionError(f"{what}: {error}") from error
+
+
+def _check(tables: Tables) -> None:
+    known = (*REQUIRED, *OPTIONAL)
+    for name in tables:
+        if name not in known:
+            raise OptionError(f"unknown table [{name}]; {suggest(name, known)}")
+    missing = [name for name in REQUIRED if name not in tables]
+    if missing:
+        raise OptionError(f"it lacks the table [{missing[0]}]; it needs {', '.join(REQUIRED)}")
     fusion = tables.get("fusion", [])
     if not isinstance(fusion, list):
-        raise OptionError(f"{what} has a table [fusion]; each descriptor is a [[fusion]], in double brackets")
+        raise OptionError("it has a table [fusion]; each descriptor is a [[fusion]], in double brackets")
     if "aggregator" not in tables and not fusion:
-        raise OptionError(f"{what} has neither [aggregator] nor [[fusion]]; it needs one to search by")
+        raise OptionError("it has neither [aggregator] nor [[fusion]]; it needs one to search by")
+    for stage in ("extractor", "aggregator", "whitener", "index", "verifier", "voter"):
+        if stage in tables:
+            _check_component(stage, tables[stage], f"[{stage}]")
     for item in fusion:
-        if set(item) - FUSION or "aggregator" not in item:
-            raise OptionError(
-                f"each [[fusion]] of {what} has an aggregator, and weight and extractor, got {sorted(item)}"
-            )
+        _check_fusion(item)
+    _check_keys(tables["store"], STORE, "[store]")
     codebook = tables["codebook"]
-    if set(codebook) - CODEBOOK or {"shipped", "file"} <= set(codebook):
-        raise OptionError(
-            f"[codebook] of {what} has shipped or file, and min_photos, got {sorted(codebook) or 'nothing'}"
-        )
-    if "min_photos" not in codebook and not {"shipped", "file"} & set(codebook):
-        raise OptionError(f"[codebook] of {what} needs min_photos: nothing is shipped, so the atlas learns its own")
+    _check_keys(codebook, CODEBOOK, "[codebook]")
+    if {"shipped", "file"} <= set(codebook):
+        raise OptionError("[codebook] has shipped or file, not both")
+    if not codebook:
+        raise OptionError("[codebook] needs min_photos: nothing is shipped, so the atlas learns its own")
+
+
+def _check_fusion(item: object) -> None:
+    if not isinstance(item, Mapping) or set(item) - FUSION or "aggregator" not in item:
+        got = sorted(item) if isinstance(item, Mapping) else shown(item)
+        raise OptionError(f"each [[fusion]] has an aggregator, and weight and extractor, got {got}")
+    check_value("[[fusion]] weight", Annotated[float, Range(0, 1e6, above=True)], item.get("weight", 1.0))
+    for stage in ("extractor", "aggregator"):
+        if stage in item:
+            _check_component(stage, item[stage], f"[[fusion]] {stage}")
+
+
+def _check_component(stage: str, table: object, where: str) -> None:
+    """Check the table of a component: its name and its parameters."""
+    if not isinstance(table, Mapping):
+        raise OptionError(f"{where} must be a table, got {shown(table)}")
+    params = dict(table)
+    if "name" not in params:
+        raise OptionError(f"{where} needs a name")
+    name = check_value(f"{where} name", str, params.pop("name"))
+    if stage == "whitener":
+        check_value(f"{where} min_photos", Count, params.pop("min_photos", 1))
+    try:
+        registry.checked_params("indexes" if stage == "index" else f"{stage}s", name, params)
+    except OptionError as error:
+        raise OptionError(f"{where}: {error}") from error
+
+
+def _check_keys(table: object, known: Mapping[str, Any], where: str) -> None:
+    """Check a table that is no component's."""
+    if not isinstance(table, Mapping):
+        raise OptionError(f"{where} must be a table, got {shown(table)}")
+    for key, value in table.items():
+        if key not in known:
+            raise OptionError(f"{where} has no key {shown(key)}; {suggest(key, known)}")
+        check_value(f"{where} {key}", known[key], value)

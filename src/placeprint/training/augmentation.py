@@ -15,8 +15,8 @@ photo does not depend on the others, nor on how many processes load them.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
-from typing import Self
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,12 +24,14 @@ from numpy.typing import NDArray
 from placeprint.datasets.sample_photos import rephotograph
 from placeprint.errors import OptionError
 from placeprint.images import as_image, resize
+from placeprint.options import OneOf, Range, Share, check_values, checked
 from placeprint.types import Image
 
 Light = NDArray[np.float32]
 
-CHANCES = ("flip", "blur_chance", "night", "jpeg_chance")
-STRENGTHS = ("brightness", "contrast", "saturation")
+Side = Annotated[int, Range(16, 4096)]
+Area = Annotated[float, Range(0, 1, above=True)]
+Ratio = Annotated[float, Range(0.01, 100)]
 TRIES = 10
 """Attempts at a part of the wanted size and shape that fits into the photo."""
 WARM, COLD = (1.0, 0.85, 0.6), (0.75, 0.85, 1.0)
@@ -38,6 +40,7 @@ LAMP = 6
 """A lamp is so many times smaller than what it lights."""
 
 
+@checked
 @dataclass(frozen=True, kw_only=True)
 class Augmentation:
     """Steps and their strengths.
@@ -63,43 +66,27 @@ class Augmentation:
         OptionError: a value is out of its range.
     """
 
-    size: tuple[int, int] = (224, 224)
-    area: tuple[float, float] = (0.7, 1.0)
-    ratio: tuple[float, float] = (0.8, 1.25)
-    flip: float = 0.0
-    corners: float = 0.03
-    brightness: float = 0.2
-    contrast: float = 0.2
-    saturation: float = 0.2
-    hue: float = 5.0
-    blur: float = 1.0
-    blur_chance: float = 0.1
-    noise: float = 2.0
-    night: float = 0.0
-    jpeg_quality: int = 60
-    jpeg_chance: float = 0.2
+    size: tuple[Side, Side] = (224, 224)
+    area: tuple[Area, Area] = (0.7, 1.0)
+    ratio: tuple[Ratio, Ratio] = (0.8, 1.25)
+    flip: Share = 0.0
+    corners: Annotated[float, Range(0, 0.25, below=True)] = 0.03
+    brightness: Share = 0.2
+    contrast: Share = 0.2
+    saturation: Share = 0.2
+    hue: Annotated[float, Range(0, 180)] = 5.0
+    blur: Annotated[float, Range(0, 20)] = 1.0
+    blur_chance: Share = 0.1
+    noise: Annotated[float, Range(0, 100)] = 2.0
+    night: Share = 0.0
+    jpeg_quality: Annotated[int, Range(1, 100)] = 60
+    jpeg_chance: Share = 0.2
 
     def __post_init__(self) -> None:
-        for name in ("size", "area", "ratio"):
-            object.__setattr__(self, name, tuple(getattr(self, name)))  # TOML has lists
-        if len(self.size) != 2 or min(self.size) < 16 or not all(isinstance(side, int) for side in self.size):
-            raise OptionError(f"size must be (width, height) of at least 16 whole pixels each, got {self.size}")
-        if len(self.area) != 2 or not 0 < self.area[0] <= self.area[1] <= 1:
-            raise OptionError(f"area must be two rising shares in (0, 1], got {self.area}")
-        if len(self.ratio) != 2 or not 0 < self.ratio[0] <= self.ratio[1]:
-            raise OptionError(f"ratio must be two rising positive numbers, got {self.ratio}")
-        for name, top in {
-            **dict.fromkeys((*CHANCES, *STRENGTHS), 1.0),
-            "hue": 180.0,
-            "blur": 20.0,
-            "noise": 100.0,
-        }.items():
-            if not 0 <= getattr(self, name) <= top:
-                raise OptionError(f"{name} must be from 0 to {top:g}, got {getattr(self, name)}")
-        if not 0 <= self.corners < 0.25:
-            raise OptionError(f"corners must be from 0 to below 0.25, got {self.corners}")
-        if not 1 <= self.jpeg_quality <= 100:
-            raise OptionError(f"jpeg_quality must be from 1 to 100, got {self.jpeg_quality}")
+        for name in ("area", "ratio"):
+            least, most = getattr(self, name)
+            if least > most:
+                raise OptionError(f"{name} must rise from least to most, got {least:g} and {most:g}")
 
     @classmethod
     def from_table(cls, table: Mapping[str, object]) -> Self:
@@ -108,17 +95,9 @@ class Augmentation:
         Raises:
             OptionError: a key or the preset is not known, a value has another type or is out of its range.
         """
-        known = [field.name for field in fields(cls)]
-        for key, value in table.items():
-            if key not in {*known, "preset"}:
-                raise OptionError(f"augmentation has no field {key!r}; it has preset, {', '.join(known)}")
-            if key != "preset" and not _fits(getattr(cls, key), value):
-                raise OptionError(f"{key} must be like {getattr(cls, key)!r}, got {value!r}")
-        preset = table.get("preset", "weak")
-        if preset not in PRESETS:
-            raise OptionError(f"no augmentation called {preset!r}; there are {', '.join(PRESETS)}")
-        values: dict[str, object] = {**PRESETS[str(preset)], **{k: v for k, v in table.items() if k != "preset"}}
-        return cls(**values)  # type: ignore[arg-type]  # each was compared with its default above
+        chosen = Annotated[str, OneOf(*PRESETS)]
+        given = check_values(cls, table, what="augmentation", prefix="augmentation.", beside={"preset": chosen})
+        return cls(**{**PRESETS[given.pop("preset", "weak")], **given})
 
     def apply(self, image: Image, generator: np.random.Generator) -> Image:
         """Return ``(height, width, 3)`` uint8 RGB, one of the photos this could have been.
@@ -175,7 +154,7 @@ class Augmentation:
         )[0]
 
 
-PRESETS: dict[str, dict[str, object]] = {
+PRESETS: dict[str, dict[str, Any]] = {
     "weak": {},
     "strong": {
         "area": (0.4, 1.0),
@@ -208,16 +187,6 @@ def strong(size: tuple[int, int] = (224, 224)) -> Augmentation:
 def generator_of(seed: int, epoch: int, photo: int) -> np.random.Generator:
     """Return the generator of one photo (its index) in one epoch; equal numbers give equal pictures."""
     return np.random.default_rng([seed, epoch, photo])
-
-
-def _fits(default: object, value: object) -> bool:
-    if isinstance(default, tuple):
-        return isinstance(value, list | tuple) and all(
-            _fits(each, got) for each, got in zip(default, value, strict=False)
-        )
-    if isinstance(value, bool):
-        return False
-    return isinstance(value, int) or (isinstance(default, float) and isinstance(value, float))
 
 
 def _recolor(light: Light, strengths: Augmentation, generator: np.random.Generator) -> Light:

@@ -19,7 +19,6 @@ import numpy as np
 import torch
 from torch import nn
 
-from placeprint.errors import OptionError
 from placeprint.networks.pooling import unit
 from placeprint.numerics import normalize
 from placeprint.types import Floats, Ids
@@ -34,17 +33,6 @@ PCA_SHRINKAGE, PCA_POWER = 0.1, 0.0
 """Of the layer after NetVLAD; power 0 turns and shortens only, as whitening takes more photos than a recipe has."""
 MOST_DIRECTIONS = 1024
 """Principal directions of NetVLAD's vectors in which whitening from pairs is learned at most."""
-
-
-def known_beginning(begin: str) -> str:
-    """Return the name of a beginning.
-
-    Raises:
-        OptionError: there is no such one.
-    """
-    if begin not in BEGINNINGS:
-        raise OptionError(f"begin must be one of {', '.join(BEGINNINGS)}, got {begin!r}")
-    return begin
 
 
 def shortened(rows: Floats, dim: int, pairs: Ids) -> tuple[Floats, Floats]:

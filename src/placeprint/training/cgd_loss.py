@@ -15,10 +15,12 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from placeprint.errors import OptionError, ShapeError
-from placeprint.training.pair_losses import TripletLoss, positive
+from placeprint.errors import ShapeError
+from placeprint.options import checked
+from placeprint.training.pair_losses import Margin, Scale, Smoothing, TripletLoss
 
 
+@checked
 class CGDLoss(nn.Module):
     """Ranking and classification, see the module.
 
@@ -34,12 +36,9 @@ class CGDLoss(nn.Module):
     """
 
     def __init__(
-        self, *, margin: float = 0.1, squared: bool = False, temperature: float = 0.5, smoothing: float = 0.1
+        self, *, margin: Margin = 0.1, squared: bool = False, temperature: Scale = 0.5, smoothing: Smoothing = 0.1
     ) -> None:
         super().__init__()
-        positive(temperature=temperature)
-        if not 0 <= smoothing < 1:
-            raise OptionError(f"smoothing must be in [0, 1), got {smoothing}")
         self.temperature, self.smoothing = temperature, smoothing
         self.triplets = TripletLoss(margin=margin, squared=squared)
 

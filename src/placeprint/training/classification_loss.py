@@ -12,10 +12,12 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from placeprint.errors import OptionError, ShapeError
-from placeprint.training.pair_losses import positive
+from placeprint.errors import ShapeError
+from placeprint.options import checked
+from placeprint.training.pair_losses import Scale, Smoothing
 
 
+@checked
 class CrossEntropyLoss(nn.Module):
     """Classification, see the module.
 
@@ -27,11 +29,8 @@ class CrossEntropyLoss(nn.Module):
         OptionError: a parameter is out of its range.
     """
 
-    def __init__(self, *, temperature: float = 1.0, smoothing: float = 0.0) -> None:
+    def __init__(self, *, temperature: Scale = 1.0, smoothing: Smoothing = 0.0) -> None:
         super().__init__()
-        positive(temperature=temperature)
-        if not 0 <= smoothing < 1:
-            raise OptionError(f"smoothing must be in [0, 1), got {smoothing}")
         self.temperature, self.smoothing = temperature, smoothing
 
     def forward(

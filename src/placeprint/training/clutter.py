@@ -9,21 +9,24 @@ Departure: the paper has photos with clutter in them, and rescales those; here c
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
-from typing import Self
+from dataclasses import dataclass
+from typing import Annotated, Self
 
 import numpy as np
 
 from placeprint.errors import OptionError
 from placeprint.images import as_image, resize
+from placeprint.options import Range, Share, check_values, checked
 from placeprint.types import Image
 
 OTHER_SIDES = (0.3, 0.7)
 """Least and most share of the sides that a part of another photo takes."""
 PARTS = (0.3, 0.9)
 """Least and most share of another photo's sides that is seen."""
+Side = Annotated[float, Range(0, 1, above=True)]
 
 
+@checked
 @dataclass(frozen=True, kw_only=True)
 class Clutter:
     """How photos are put among others.
@@ -37,18 +40,13 @@ class Clutter:
         OptionError: a value is out of its range.
     """
 
-    chance: float = 1.0
-    sides: tuple[float, float] = (0.4, 0.8)
-    others: int = 4
+    chance: Share = 1.0
+    sides: tuple[Side, Side] = (0.4, 0.8)
+    others: Annotated[int, Range(1, 1000)] = 4
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "sides", tuple(self.sides))  # TOML has lists
-        if not 0 <= self.chance <= 1:
-            raise OptionError(f"chance must be from 0 to 1, got {self.chance}")
-        if len(self.sides) != 2 or not 0 < self.sides[0] <= self.sides[1] <= 1:
-            raise OptionError(f"sides must be two rising shares in (0, 1], got {self.sides}")
-        if self.others < 1:
-            raise OptionError(f"others must be at least 1, got {self.others}")
+        if self.sides[0] > self.sides[1]:
+            raise OptionError(f"sides must rise from least to most, got {list(self.sides)}")
 
     @classmethod
     def from_table(cls, table: Mapping[str, object]) -> Self | None:
@@ -57,16 +55,7 @@ class Clutter:
         Raises:
             OptionError: a key is not known, a value has another type or is out of its range.
         """
-        known = {field.name: field.default for field in fields(cls)}
-        for key, value in table.items():
-            if key not in known:
-                raise OptionError(f"clutter has no field {key!r}; it has {', '.join(known)}")
-            numbers = list(value) if isinstance(value, list | tuple) else [value]
-            kinds = int if key == "others" else int | float
-            fits = isinstance(value, list | tuple) == (key == "sides")
-            if not fits or not all(isinstance(each, kinds) and not isinstance(each, bool) for each in numbers):
-                raise OptionError(f"clutter.{key} must be like {known[key]!r}, got {value!r}")
-        return cls(**table) if table else None  # type: ignore[arg-type]  # each was compared with its default above
+        return cls(**check_values(cls, table, what="clutter", prefix="clutter.")) if table else None
 
     def apply(self, image: Image, others: Sequence[Image], generator: np.random.Generator) -> Image:
         """Return a picture of the image's size with the image, made smaller, among parts of others.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from placeprint.datasets.placed_photos import (
 )
 from placeprint.datasets.splits import check_leak, split_classes, split_sequences
 from placeprint.errors import DatasetError, OptionError
+from placeprint.options import check_values, parameters
 from placeprint.training.recipe import Data
 
 PhotoSet = LabeledPhotos | PlacedPhotos
@@ -84,11 +84,9 @@ def read_data(data: Data, folder: Path, seed: int = 0) -> TrainingData:
 def read_photos(data: Data, folder: Path, name: str) -> PhotoSet:
     """Read the photos of one file or folder of a recipe's form; raises as `read_data`."""
     reader = READERS[data.form]
-    known = list(inspect.signature(reader).parameters)[1:]
-    unknown = sorted(set(data.options) - set(known))
-    if unknown:
-        raise OptionError(f"data.options of the form {data.form!r} has no {unknown[0]!r}; known: {', '.join(known)}")
-    return reader(folder / name if name else folder, **data.options)
+    what, place = f"data.options of the form {data.form!r}", list(parameters(reader))[:1]
+    options = check_values(reader, data.options, what=what, prefix="data.options.", without=place)
+    return reader(folder / name if name else folder, **options)
 
 
 def _without_classes(data: Data, photos: PhotoSet, seed: int) -> LabeledPhotos:
@@ -126,8 +124,6 @@ def _divided(data: Data, photos: PhotoSet, seed: int) -> tuple[PhotoSet, PhotoSe
 
 def _split_photos(photos: LabeledPhotos, share: float, seed: int | None) -> tuple[LabeledPhotos, LabeledPhotos]:
     """Hold back a share of each class, drawn by a seed or, without one, the last; none of a class of one photo."""
-    if not 0 < share < 1:
-        raise OptionError(f"share must be between 0 and 1, got {share}")
     generator = np.random.default_rng(seed)
     held = np.zeros(len(photos), bool)
     for label in range(len(photos.classes)):

@@ -13,6 +13,7 @@ all cells of training photos.
 from __future__ import annotations
 
 import math
+from typing import Annotated
 
 import torch
 from torch import nn
@@ -21,12 +22,15 @@ from torch.nn.functional import normalize
 from placeprint.errors import OptionError
 from placeprint.networks.delf import Attention, principal_axes
 from placeprint.networks.pooling import unit
+from placeprint.options import Range, checked
 from placeprint.types import Ids
 
 CELLS = 200_000
 """Cells that the projection is learned from at most."""
+Values = Annotated[int, Range(1, 65_536)]
 
 
+@checked
 class DELFAttentionHead(nn.Module):
     """Attention, and a classifier of the weighted mean.
 
@@ -43,13 +47,17 @@ class DELFAttentionHead(nn.Module):
     mean: torch.Tensor
     axes: torch.Tensor
 
-    def __init__(self, channels: int, num_classes: int | None, *, hidden: int = 512, local_dim: int = 40) -> None:
+    def __init__(
+        self,
+        channels: int,
+        num_classes: int | None,
+        *,
+        hidden: Values = 512,
+        local_dim: Values = 40,
+    ) -> None:
         super().__init__()
-        if not 1 <= local_dim <= channels or hidden < 1:
-            raise OptionError(
-                f"local_dim must be from 1 to {channels}, the channels of the map, and hidden at least 1, got "
-                f"{local_dim} and {hidden}"
-            )
+        if local_dim > channels:
+            raise OptionError(f"local_dim must be from 1 to {channels}, the channels of the map, got {local_dim}")
         self.dim = channels
         self.attention = Attention(channels, hidden)
         self.register_buffer("mean", torch.zeros(channels))

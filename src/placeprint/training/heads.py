@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
 import numpy as np
 import torch
@@ -25,13 +25,20 @@ from torch.func import functional_call
 
 from placeprint.errors import OptionError
 from placeprint.networks.cgd import CGD
-from placeprint.networks.netvlad import NetVLAD, sharpness
+from placeprint.networks.netvlad import VERSIONS, NetVLAD, sharpness
 from placeprint.networks.pooling import MAC, GeM, SPoC, unit
-from placeprint.training.beginnings import known_beginning, shortened, whiten
+from placeprint.options import OneOf, Range, check_values, checked
+from placeprint.training.beginnings import BEGINNINGS, shortened, whiten
 from placeprint.training.delf_heads import DELFAttentionHead
 from placeprint.types import Ids
 
 KMEANS_ROUNDS = 20
+
+Dim = Annotated[int, Range(0, 65_536)]
+"""Values of a descriptor; 0 for as many as there are."""
+AtLeastOne = Annotated[int, Range(1, 65_536)]
+Exponent = Annotated[float, Range(0, 100, above=True)]
+Begin = Annotated[str, OneOf(*BEGINNINGS)]
 
 Output = tuple[torch.Tensor, torch.Tensor | None]
 """Unit descriptors ``(B, dim)``, and what the classifier sees, ``(B, C)``, where there is one."""
@@ -57,6 +64,7 @@ class Head(Protocol):
         ...
 
 
+@checked
 class CGDHead(nn.Module):
     """Combination of global descriptors.
 
@@ -69,11 +77,17 @@ class CGDHead(nn.Module):
     """
 
     def __init__(
-        self, channels: int, num_classes: int | None, *, config: str = "SG", dim: int = 1536, begin: str = "pairs"
+        self,
+        channels: int,
+        num_classes: int | None,
+        *,
+        config: str = "SG",
+        dim: AtLeastOne = 1536,
+        begin: Begin = "pairs",
     ) -> None:
         super().__init__()
         self.cgd = CGD(nn.Identity(), config, dim, num_classes, channels=channels)
-        if known_beginning(begin) != "random" and dim // len(config) > channels:
+        if begin != "random" and dim // len(config) > channels:
             raise OptionError(
                 f"a branch of {dim // len(config)} values cannot be whitened from {channels} channels; "
                 f"set dim to at most {channels * len(config)}, or begin = 'random'"
@@ -98,6 +112,7 @@ class CGDHead(nn.Module):
             whiten(layer, pooled, pairs, self.beginning)
 
 
+@checked
 class PooledHead(nn.Module):
     """One pooling, and a linear layer where the descriptor shall have another length.
 
@@ -114,12 +129,12 @@ class PooledHead(nn.Module):
         pooling: nn.Module,
         channels: int,
         *,
-        dim: int = 0,
-        begin: str = "pairs",
+        dim: Dim = 0,
+        begin: Begin = "pairs",
         num_classes: int | None = None,
     ) -> None:
         super().__init__()
-        if dim < 0 or (known_beginning(begin) != "random" and dim > channels):
+        if begin != "random" and dim > channels:
             raise OptionError(f"dim must be from 0 to {channels}, the channels of the map, got {dim}")
         self.pooling, self.dim, self.beginning = pooling, dim or channels, begin
         self.projection = nn.Linear(channels, dim, bias=False) if dim else None
@@ -140,6 +155,7 @@ class PooledHead(nn.Module):
             whiten(self.projection, self.pooling(maps), pairs, self.beginning)
 
 
+@checked
 class NetVLADHead(nn.Module):
     """NetVLAD, see the module.
 
@@ -156,18 +172,18 @@ class NetVLADHead(nn.Module):
         self,
         channels: int,
         *,
-        num_clusters: int = 64,
-        version: str = "v2",
+        num_clusters: AtLeastOne = 64,
+        version: Annotated[str, OneOf(*VERSIONS)] = "v2",
         tied: bool = True,
-        dim: int = 0,
-        begin: str = "pairs",
+        dim: Dim = 0,
+        begin: Begin = "pairs",
     ) -> None:
         super().__init__()
         whole = num_clusters * channels
         if not 0 <= dim <= whole:
             raise OptionError(f"dim must be from 0 to {whole}, clusters x channels, got {dim}")
         self.layer = NetVLAD(num_clusters, channels, version)
-        if known_beginning(begin) == "random":
+        if begin == "random":
             raise OptionError("the layer after NetVLAD begins from 'pairs' or 'photos', got 'random'")
         self.dim, self.tied, self.beginning = dim or whole, tied, begin
         self.projection = nn.Linear(whole, dim) if dim else None
@@ -218,16 +234,23 @@ class NetVLADHead(nn.Module):
             self.projection.bias.copy_(-(weight @ torch.from_numpy(mean)))
 
 
-def _gem(channels: int, *, p: float = 3.0, per_channel: bool = False, dim: int = 0, begin: str = "pairs") -> PooledHead:
+def _gem(
+    channels: int,
+    *,
+    p: Exponent = 3.0,
+    per_channel: bool = False,
+    dim: Dim = 0,
+    begin: Begin = "pairs",
+) -> PooledHead:
     pooling = GeM(p, channels=channels if per_channel else None)
     return PooledHead(pooling, channels, dim=dim, begin=begin)
 
 
-def _spoc(channels: int, *, center_prior: bool = False, dim: int = 0, begin: str = "pairs") -> PooledHead:
+def _spoc(channels: int, *, center_prior: bool = False, dim: Dim = 0, begin: Begin = "pairs") -> PooledHead:
     return PooledHead(SPoC(center_prior=center_prior), channels, dim=dim, begin=begin)
 
 
-def _mac(channels: int, *, dim: int = 0, begin: str = "pairs") -> PooledHead:
+def _mac(channels: int, *, dim: Dim = 0, begin: Begin = "pairs") -> PooledHead:
     return PooledHead(MAC(), channels, dim=dim, begin=begin)
 
 
@@ -264,16 +287,25 @@ def head_parameters(name: str) -> list[str]:
     return [parameter.name for parameter in found if parameter.kind is parameter.KEYWORD_ONLY]
 
 
+def checked_head(name: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters of a head as it takes them.
+
+    Raises:
+        OptionError: there is no such head or parameter, or a value is of the wrong kind or out of range.
+    """
+    head_parameters(name)
+    return check_values(
+        HEADS[name], parameters, what=f"the head {name!r}", prefix="head.", without=("channels", "num_classes")
+    )
+
+
 def build_head(name: str, channels: int, num_classes: int | None, **parameters: Any) -> Head:
     """Return a head by name.
 
     Raises:
         OptionError: the name or a parameter is unknown; the message lists the known ones.
     """
-    known = head_parameters(name)
-    unknown = sorted(set(parameters) - set(known))
-    if unknown:
-        raise OptionError(f"the head {name!r} has no parameter {unknown[0]!r}; known: {', '.join(known)}")
+    parameters = checked_head(name, parameters)
     classes = (num_classes,) if name in CLASSIFYING else ()
     head: Head = HEADS[name](channels, *classes, **parameters)
     return head

@@ -11,11 +11,13 @@ Parameters of a loss of its own, its proxies, are ``loss.parameters()``.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from torch import nn
 
 from placeprint.errors import OptionError
+from placeprint.options import check_values
 from placeprint.training.cgd_loss import CGDLoss
 from placeprint.training.classification_loss import CrossEntropyLoss
 from placeprint.training.pair_losses import ContrastiveLoss, MultiSimilarityLoss, TripletLoss
@@ -54,6 +56,16 @@ def loss_params(name: str) -> tuple[str, ...]:
     return tuple(key for key in inspect.signature(LOSSES[name]).parameters if key not in OF_THE_NETWORK)
 
 
+def checked_loss(name: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters of a loss as it takes them.
+
+    Raises:
+        OptionError: there is no such loss or parameter, or a value is of the wrong kind or out of range.
+    """
+    loss_params(name)
+    return check_values(LOSSES[name], parameters, what=f"the loss {name!r}", prefix="loss.", without=OF_THE_NETWORK)
+
+
 def make_loss(name: str, num_classes: int, dim: int, **params: float | bool | str) -> nn.Module:
     """Return a loss.
 
@@ -67,10 +79,7 @@ def make_loss(name: str, num_classes: int, dim: int, **params: float | bool | st
         OptionError: the name or a parameter is not known, or a value is out of its range.
         PackageError: the loss needs pytorch-metric-learning, which is not installed.
     """
-    known = loss_params(name)
-    unknown = [key for key in params if key not in known]
-    if unknown:
-        raise OptionError(f"the loss {name!r} has no parameter {unknown[0]!r}; it has {', '.join(known)}")
+    given = checked_loss(name, params)
     if name in NEEDS_PROXIES:
-        return LOSSES[name](num_classes, dim, **params)
-    return LOSSES[name](**params)
+        return LOSSES[name](num_classes, dim, **given)
+    return LOSSES[name](**given)

@@ -21,8 +21,9 @@ Departures: the queries of a block draw their negatives from one sample, which i
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Annotated, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,7 @@ from numpy.typing import NDArray
 from placeprint.datasets.placed_photos import PlacedPhotos
 from placeprint.datasets.position_grid import PositionGrid
 from placeprint.errors import DatasetError, OptionError, ShapeError
+from placeprint.options import Count, CountOrNone, NotNegative, Positive, Range, check_values, checked
 from placeprint.training.descriptor_cache import DescriptorCache
 from placeprint.types import Floats, Ids, Mask
 
@@ -62,6 +64,7 @@ class Tuples:
         return len(self.queries)
 
 
+@checked
 @dataclass(frozen=True, kw_only=True)
 class MiningOptions:
     """Distances and counts, with the paper's values.
@@ -82,32 +85,35 @@ class MiningOptions:
         OptionError: a value is out of its range.
     """
 
-    nearest: float = 1.0
-    positive: float = 10.0
-    negative: float = 25.0
-    sampled: int = 1000
-    remembered: int = 10
-    used: int = 10
-    margin: float = 0.1
-    seconds_apart: float = 0.0
+    nearest: NotNegative = 1.0
+    positive: Positive = 10.0
+    negative: Positive = 25.0
+    sampled: Count = 1000
+    remembered: CountOrNone = 10
+    used: Count = 10
+    margin: Annotated[float, Range(0, 100)] = 0.1
+    seconds_apart: NotNegative = 0.0
     area_positives: bool = False
-    block: int = 64
+    block: Annotated[int, Range(1, 100_000)] = 64
 
     def __post_init__(self) -> None:
-        if not 0 <= self.nearest < self.positive <= self.negative:
+        if not self.nearest < self.positive <= self.negative:
             raise OptionError(
-                "distances must be 0 <= nearest < positive <= negative, got "
+                "distances must be nearest < positive <= negative, got "
                 f"{self.nearest}, {self.positive} and {self.negative} m"
             )
-        if min(self.sampled, self.used, self.block) < 1 or self.remembered < 0:
-            raise OptionError(
-                "sampled, used and block must be at least 1, remembered at least 0, got "
-                f"{self.sampled}, {self.used}, {self.block} and {self.remembered}"
-            )
-        if self.margin < 0 or self.seconds_apart < 0:
-            raise OptionError(
-                f"margin and seconds_apart must not be negative, got {self.margin} and {self.seconds_apart}"
-            )
+
+    @classmethod
+    def from_table(cls, table: Mapping[str, object]) -> tuple[Self, int]:
+        """Return what the table of a recipe says, and its ``queries``: a round has so many, 0 for all.
+
+        Raises:
+            OptionError: a key is unknown, or a value has the wrong type or is out of its range.
+        """
+        what = "[mining] of a recipe"
+        values = check_values(cls, table, what=what, prefix="mining.", beside={"queries": CountOrNone})
+        queries: int = values.pop("queries", 0)
+        return cls(**values), queries
 
 
 class TupleMiner:

@@ -27,16 +27,24 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable
 from types import ModuleType
+from typing import Annotated
 
 import torch
 from torch import nn
 from torch.nn.functional import normalize
 
-from placeprint.errors import OptionError, PackageError, ShapeError
+from placeprint.errors import PackageError, ShapeError
+from placeprint.options import OneOf, Range, checked
 
 MINING = ("batch-hard", "semi-hard")
+Margin = Annotated[float, Range(0, 4, above=True)]
+"""In the distance of unit vectors, or in its square."""
+Scale = Annotated[float, Range(0, 10_000, above=True)]
+Smoothing = Annotated[float, Range(0, 1, below=True)]
+"""Share of the label that goes to all classes alike."""
 
 
+@checked
 class TripletLoss(nn.Module):
     """Triplets of a batch, see the module.
 
@@ -50,11 +58,10 @@ class TripletLoss(nn.Module):
         PackageError: pytorch-metric-learning is not installed.
     """
 
-    def __init__(self, *, mining: str = "batch-hard", margin: float = 0.1, squared: bool = False) -> None:
+    def __init__(
+        self, *, mining: Annotated[str, OneOf(*MINING)] = "batch-hard", margin: Margin = 0.1, squared: bool = False
+    ) -> None:
         super().__init__()
-        if mining not in MINING:
-            raise OptionError(f"mining must be one of {', '.join(MINING)}, got {mining!r}")
-        positive(margin=margin)
         library = metric_learning()
         distance = library.distances.LpDistance(normalize_embeddings=True, p=2, power=2 if squared else 1)
         self.mining, self.margin, self.squared = mining, margin, squared
@@ -81,6 +88,7 @@ class TripletLoss(nn.Module):
         return self._loss(descriptors, labels, self._miner(descriptors, labels))
 
 
+@checked
 class ContrastiveLoss(nn.Module):
     """Pairs of a batch, see the module.
 
@@ -92,9 +100,8 @@ class ContrastiveLoss(nn.Module):
         OptionError: the margin is not positive.
     """
 
-    def __init__(self, *, margin: float = 1.0) -> None:
+    def __init__(self, *, margin: Margin = 1.0) -> None:
         super().__init__()
-        positive(margin=margin)
         self.margin = margin
 
     def forward(self, descriptors: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
@@ -111,6 +118,7 @@ class ContrastiveLoss(nn.Module):
         return near + far
 
 
+@checked
 class MultiSimilarityLoss(nn.Module):
     """Pairs of a batch, weighted by their similarity to each other, see the module.
 
@@ -125,9 +133,15 @@ class MultiSimilarityLoss(nn.Module):
         PackageError: pytorch-metric-learning is not installed.
     """
 
-    def __init__(self, *, alpha: float = 2.0, beta: float = 50.0, base: float = 0.5, epsilon: float = 0.1) -> None:
+    def __init__(
+        self,
+        *,
+        alpha: Scale = 2.0,
+        beta: Scale = 50.0,
+        base: Annotated[float, Range(-1, 1)] = 0.5,
+        epsilon: Annotated[float, Range(0, 2)] = 0.1,
+    ) -> None:
         super().__init__()
-        positive(alpha=alpha, beta=beta)
         library = metric_learning()
         self.alpha, self.beta, self.base, self.epsilon = alpha, beta, base, epsilon
         self._miner: Callable[[torch.Tensor, torch.Tensor], object] = library.miners.MultiSimilarityMiner(epsilon)
@@ -166,13 +180,6 @@ def checked_batch(
             f"{len(set(labels.tolist()))} classes; draw P classes x K photos"
         )
     return (descriptors if descriptors.dtype == torch.float64 else descriptors.float()), accompanied
-
-
-def positive(**values: float) -> None:
-    """Refuse parameters that are not above 0, by an OptionError."""
-    for name, value in values.items():
-        if not value > 0:
-            raise OptionError(f"{name} must be positive, got {value}")
 
 
 def metric_learning() -> ModuleType:

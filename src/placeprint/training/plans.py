@@ -5,12 +5,11 @@ Copy c of a photo is drawn anew in each epoch, among the cached ones where there
 
 from __future__ import annotations
 
-import inspect
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -197,11 +196,8 @@ def make_plan(recipe: Recipe, photos: LabeledPhotos | PlacedPhotos, describe: Ca
     """
     copies, seed, batches = recipe.model.cached_copies, recipe.seed, recipe.batches
     if isinstance(photos, PlacedPhotos):
-        options = dict(recipe.mining)
-        queries = options.pop("queries", 0)
-        if not isinstance(queries, int) or queries < 0:
-            raise OptionError(f"mining.queries must be a whole number from 0, all of them, got {queries!r}")
-        miner = TupleMiner(photos, _mining_options(options), seed=seed)
+        options, queries = MiningOptions.from_table(recipe.mining)
+        miner = TupleMiner(photos, options, seed=seed)
         return TuplePlan(miner, describe, batches.tuples, queries, copies, seed)
     if recipe.loss["name"] in NEEDS_PAIRS and (batches.classes < 2 or batches.instances < 2):
         raise OptionError(
@@ -214,14 +210,6 @@ def make_plan(recipe: Recipe, photos: LabeledPhotos | PlacedPhotos, describe: Ca
         photos.labels, batches.classes, batches.instances, seed, leave_out_lonely=batches.leave_out_lonely
     )
     return ClassPlan(drawn, photos.labels, copies, seed)
-
-
-def _mining_options(values: Mapping[str, Any]) -> MiningOptions:
-    known = list(inspect.signature(MiningOptions).parameters)
-    unknown = sorted(set(values) - set(known))
-    if unknown:
-        raise OptionError(f"[mining] of a recipe has no {unknown[0]!r}; known: queries, {', '.join(known)}")
-    return MiningOptions(**values)
 
 
 def _copies(count: int, cached: int, epoch: int, generator: np.random.Generator) -> Ids:

@@ -22,15 +22,21 @@ theta`` goes on in its place, as in its authors' code.
 from __future__ import annotations
 
 import math
+from typing import Annotated
 
 import torch
 from torch import nn
 from torch.nn.functional import cross_entropy, linear, normalize
 
 from placeprint.errors import OptionError, ShapeError
-from placeprint.training.pair_losses import checked_batch, positive
+from placeprint.options import Range, Seed, checked
+from placeprint.training.pair_losses import Scale, checked_batch
+
+Angle = Annotated[float, Range(0, math.pi, above=True, below=True)]
+"""In radians."""
 
 
+@checked
 class ProxyNCA(nn.Module):
     """ProxyNCA++, see the module.
 
@@ -44,9 +50,8 @@ class ProxyNCA(nn.Module):
         OptionError: a parameter is out of its range.
     """
 
-    def __init__(self, num_classes: int, dim: int, *, temperature: float = 1 / 9, seed: int = 0) -> None:
+    def __init__(self, num_classes: int, dim: int, *, temperature: Scale = 1 / 9, seed: Seed = 0) -> None:
         super().__init__()
-        positive(temperature=temperature)
         self.temperature = temperature
         self.proxies = first_proxies(num_classes, dim, seed)
 
@@ -63,6 +68,7 @@ class ProxyNCA(nn.Module):
         return cross_entropy((2 * _cosines(descriptors, labels, self.proxies) - 2) / self.temperature, labels)
 
 
+@checked
 class ArcFace(nn.Module):
     """Additive angular margin, see the module.
 
@@ -77,11 +83,8 @@ class ArcFace(nn.Module):
         OptionError: a parameter is out of its range.
     """
 
-    def __init__(self, num_classes: int, dim: int, *, margin: float = 0.5, scale: float = 64.0, seed: int = 0) -> None:
+    def __init__(self, num_classes: int, dim: int, *, margin: Angle = 0.5, scale: Scale = 64.0, seed: Seed = 0) -> None:
         super().__init__()
-        positive(margin=margin, scale=scale)
-        if margin >= math.pi:
-            raise OptionError(f"margin must be below pi, an angle in radians, got {margin}")
         self.margin, self.scale = margin, scale
         self.proxies = first_proxies(num_classes, dim, seed)
 

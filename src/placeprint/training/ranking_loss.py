@@ -18,9 +18,11 @@ from torch import nn
 from torch.nn.functional import normalize
 
 from placeprint.errors import ShapeError
-from placeprint.training.pair_losses import positive
+from placeprint.options import checked
+from placeprint.training.pair_losses import Margin
 
 
+@checked
 class WeakRankingLoss(nn.Module):
     """Queries, their potential positives and their definite negatives, see the module.
 
@@ -32,9 +34,8 @@ class WeakRankingLoss(nn.Module):
         OptionError: the margin is not positive.
     """
 
-    def __init__(self, *, margin: float = 0.1, average_violating: bool = False) -> None:
+    def __init__(self, *, margin: Margin = 0.1, average_violating: bool = False) -> None:
         super().__init__()
-        positive(margin=margin)
         self.margin, self.average_violating = margin, average_violating
 
     def forward(

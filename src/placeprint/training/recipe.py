@@ -16,29 +16,44 @@
     [checkpoints]   how often, how many
 
 Each table is a dataclass below; what is left out has its default. The tables head, loss, mining, augmentation
-and clutter take the parameters of what they name, which are checked when it is made. A run keeps its recipe, with the
-defaults.
+and clutter take the parameters of what they name; `check_parts` checks those. A run keeps its recipe, with
+the defaults.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Annotated, Any
 
 from placeprint.errors import OptionError
-from placeprint.named_toml import read_named, shipped_names
-from placeprint.registry import suggest
+from placeprint.named_toml import parse_setting, read_named, shipped_names, toml_tables
+from placeprint.options import (
+    Count,
+    CountOrNone,
+    NotNegative,
+    OneOf,
+    Positive,
+    Range,
+    Seed,
+    check_values,
+    checked,
+    shown,
+    suggest,
+)
 
 PACKAGE = "placeprint.recipes"
 FREE = ("head", "loss", "mining", "augmentation", "clutter")
 """Tables that hold the parameters of what they name."""
 Values = Mapping[str, Any]
-Table = TypeVar("Table")
+PartOf = Annotated[float, Range(0, 1, below=True)]
+"""A share that leaves something over."""
+Side = Annotated[int, Range(16, 4096)]
+"""Pixels of a side of the pictures that the network sees."""
 
 
+@checked
 @dataclass(frozen=True, kw_only=True)
 class Data:
     """The photos.
@@ -62,18 +77,19 @@ class Data:
         limit: photos at most, of training and of validation each, evenly spaced; 0 for all.
     """
 
-    form: str = "folder"
+    form: Annotated[str, OneOf("folder", "csv", "list", "clips", "gps", "utm", "positions")] = "folder"
     train: str = ""
     validation: str = ""
     test: str = ""
-    test_share: float = 0.0
-    share: float = 0.1
-    split_by: str = "photo"
-    hold_out_classes: float = 0.0
+    test_share: PartOf = 0.0
+    share: Annotated[float, Range(0, 1, above=True, below=True)] = 0.1
+    split_by: Annotated[str, OneOf("photo", "block", "class", "sequence", "area")] = "photo"
+    hold_out_classes: PartOf = 0.0
     options: dict[str, Any] = field(default_factory=dict)
-    limit: int = 0
+    limit: CountOrNone = 0
 
 
+@checked
 @dataclass(frozen=True, kw_only=True)
 class Model:
     """The network.
@@ -93,14 +109,15 @@ class Model:
 
     backbone: str = "efficientnet-lite2"
     last_downsampling: bool = True
-    last_stage: int = 7
-    trainable_from: int = 0
+    last_stage: Annotated[int, OneOf(4, 5, 7)] = 7
+    trainable_from: Annotated[int, Range(0, 100)] = 0
     train_batch_norm: bool = False
-    size: tuple[int, int] = (224, 224)
+    size: tuple[Side, Side] = (224, 224)
     start: str = ""
-    cached_copies: int = 0
+    cached_copies: Annotated[int, Range(0, 1000)] = 0
 
 
+@checked
 @dataclass(frozen=True, kw_only=True)
 class Batches:
     """Photos of a step, or tuples of a step.
@@ -115,15 +132,16 @@ class Batches:
         ahead: batches prepared ahead.
     """
 
-    classes: int = 16
-    instances: int = 4
-    tuples: int = 4
+    classes: Annotated[int, Range(1, 100_000)] = 16
+    instances: Annotated[int, Range(1, 100_000)] = 4
+    tuples: Annotated[int, Range(1, 100_000)] = 4
     leave_out_lonely: bool = False
-    chunk: int = 0
-    workers: int = 0
-    ahead: int = 4
+    chunk: CountOrNone = 0
+    workers: Annotated[int, Range(0, 256)] = 0
+    ahead: Annotated[int, Range(1, 1000)] = 4
 
 
+@checked
 @dataclass(frozen=True, kw_only=True)
 class Optimizer:
     """How weights move.
@@ -139,16 +157,17 @@ class Optimizer:
         precision: ``"no"``, ``"bf16"`` or ``"fp16"``: of the products.
     """
 
-    name: str = "adamw"
-    learning_rate: float = 1e-3
-    backbone_rate: float = 0.1
-    loss_rate: float = 1.0
-    weight_decay: float = 1e-4
-    accumulate: int = 1
-    clip: float = 0.0
-    precision: str = "no"
+    name: Annotated[str, OneOf("adamw", "adam", "sgd")] = "adamw"
+    learning_rate: Annotated[float, Range(0, 100, above=True)] = 1e-3
+    backbone_rate: Annotated[float, Range(0, 10_000)] = 0.1
+    loss_rate: Annotated[float, Range(0, 10_000)] = 1.0
+    weight_decay: Annotated[float, Range(0, 100)] = 1e-4
+    accumulate: Annotated[int, Range(1, 100_000)] = 1
+    clip: NotNegative = 0.0
+    precision: Annotated[str, OneOf("no", "bf16", "fp16")] = "no"
 
 
+@checked
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
     """How long, and how the learning rate changes.
@@ -161,13 +180,14 @@ class Schedule:
         factor: see `kind`.
     """
 
-    epochs: int = 10
-    warmup: float = 0.5
-    kind: str = "cosine"
-    every: int = 5
-    factor: float = 0.5
+    epochs: Annotated[int, Range(1, 1_000_000)] = 10
+    warmup: Annotated[float, Range(0, 1_000_000)] = 0.5
+    kind: Annotated[str, OneOf("cosine", "step", "constant")] = "cosine"
+    every: Count = 5
+    factor: Annotated[float, Range(0, 1, above=True)] = 0.5
 
 
+@checked
 @dataclass(frozen=True, kw_only=True)
 class Validation:
     """How the best weights are chosen.
@@ -183,14 +203,15 @@ class Validation:
             at most so many meters away, and places count, not areas.
     """
 
-    metric: str = "recall@1"
-    against: str = "train"
-    every: int = 1
-    patience: int = 0
-    radius: float = 10.0
-    nearest: float = 0.0
+    metric: Annotated[str, OneOf("recall@1", "mAP")] = "recall@1"
+    against: Annotated[str, OneOf("train", "validation")] = "train"
+    every: Count = 1
+    patience: CountOrNone = 0
+    radius: Positive = 10.0
+    nearest: NotNegative = 0.0
 
 
+@checked
 @dataclass(frozen=True, kw_only=True)
 class Checkpoints:
     """What an interruption costs.
@@ -201,11 +222,12 @@ class Checkpoints:
         keep: the last so many are kept, beside the best.
     """
 
-    minutes: float = 5.0
-    steps: int = 0
-    keep: int = 2
+    minutes: NotNegative = 5.0
+    steps: CountOrNone = 0
+    keep: Annotated[int, Range(1, 1_000_000)] = 2
 
 
+@checked
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
     """All tables, see the module.
@@ -230,7 +252,7 @@ class Recipe:
 
     name: str = "recipe"
     summary: str = ""
-    seed: int = 0
+    seed: Seed = 0
     data: Data = field(default_factory=Data)
     model: Model = field(default_factory=Model)
     head: Values = field(default_factory=lambda: {"name": "gem"})
@@ -254,36 +276,6 @@ TABLES: Mapping[str, type[Any]] = {
     "validation": Validation,
     "checkpoints": Checkpoints,
 }
-CHOICES: Mapping[tuple[str, str], tuple[str, ...]] = {
-    ("data", "form"): ("folder", "csv", "list", "clips", "gps", "utm", "positions"),
-    ("data", "split_by"): ("photo", "block", "class", "sequence", "area"),
-    ("optimizer", "name"): ("adamw", "adam", "sgd"),
-    ("optimizer", "precision"): ("no", "bf16", "fp16"),
-    ("schedule", "kind"): ("cosine", "step", "constant"),
-    ("validation", "metric"): ("recall@1", "mAP"),
-    ("validation", "against"): ("train", "validation"),
-}
-AT_LEAST: Mapping[tuple[str, str], float] = {
-    ("data", "test_share"): 0,
-    ("data", "hold_out_classes"): 0,
-    ("model", "trainable_from"): 0,
-    ("model", "cached_copies"): 0,
-    ("batches", "classes"): 1,
-    ("batches", "instances"): 1,
-    ("batches", "tuples"): 1,
-    ("batches", "chunk"): 0,
-    ("batches", "workers"): 0,
-    ("batches", "ahead"): 1,
-    ("optimizer", "accumulate"): 1,
-    ("optimizer", "clip"): 0,
-    ("schedule", "epochs"): 1,
-    ("schedule", "warmup"): 0,
-    ("schedule", "every"): 1,
-    ("validation", "every"): 1,
-    ("validation", "patience"): 0,
-    ("validation", "nearest"): 0,
-    ("checkpoints", "keep"): 1,
-}
 
 
 def recipe_names() -> list[str]:
@@ -302,10 +294,7 @@ def load_recipe(place: str, changes: Sequence[str] = ()) -> Recipe:
         OptionError: there is none, it is not TOML, or it has unknown keys; the message lists the known ones.
     """
     name, _, text = read_named(place, PACKAGE, "recipe")
-    try:
-        tables = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise OptionError(f"the recipe {place!r} is not TOML: {error}") from error
+    tables = toml_tables(text, f"the recipe {place!r}")
     for change in changes:
         _apply(tables, change)
     return recipe_from({"name": name} | tables)
@@ -321,18 +310,41 @@ def recipe_from(tables: Values) -> Recipe:
         >>> recipe_from({"schedule": {"epochs": 3}}).schedule.epochs
         3
     """
-    _check_names(tables, [each.name for each in dataclasses.fields(Recipe)], "a recipe")
+    known = [each.name for each in dataclasses.fields(Recipe)]
+    for name in tables:
+        if name not in known:
+            raise OptionError(f"a recipe has no {name!r}; {suggest(name, known)}")
     values: dict[str, Any] = dict(tables)
     for name in (*TABLES, *FREE):
         if name in values and not isinstance(values[name], Mapping):
-            raise OptionError(f"[{name}] of a recipe must be a table, got {values[name]!r}")
+            raise OptionError(f"[{name}] of a recipe must be a table, got {shown(values[name])}")
     for name, cls in TABLES.items():
         if name in values:
-            values[name] = _table(cls, name, values[name])
+            values[name] = cls(**check_values(cls, values[name], what=f"[{name}] of a recipe", prefix=f"{name}."))
     for name in ("head", "loss"):
         if name in values and not isinstance(values[name].get("name"), str):
             raise OptionError(f"[{name}] of a recipe needs a name")
     return Recipe(**values)
+
+
+def check_parts(recipe: Recipe) -> None:
+    """Check the tables that hold the parameters of what they name, before a photo is read.
+
+    Raises:
+        OptionError: a name or parameter is unknown, or a value is of the wrong kind or out of range.
+    """
+    from placeprint.training.augmentation import Augmentation
+    from placeprint.training.clutter import Clutter
+    from placeprint.training.heads import checked_head
+    from placeprint.training.losses import checked_loss
+    from placeprint.training.mining import MiningOptions
+
+    for table, check in (("head", checked_head), ("loss", checked_loss)):
+        values = dict(getattr(recipe, table))
+        check(str(values.pop("name")), values)
+    MiningOptions.from_table(recipe.mining)
+    Augmentation.from_table(recipe.augmentation)
+    Clutter.from_table(recipe.clutter)
 
 
 def as_tables(recipe: Recipe) -> dict[str, Any]:
@@ -340,49 +352,12 @@ def as_tables(recipe: Recipe) -> dict[str, Any]:
     return dataclasses.asdict(recipe)
 
 
-def _table(cls: type[Table], name: str, values: Values) -> Table:
-    fields: dict[str, Any] = {each.name: each for each in dataclasses.fields(cls)}  # type: ignore[arg-type]  # those of TABLES are dataclasses
-    _check_names(values, list(fields), f"[{name}] of a recipe")
-    found = {}
-    for key, value in values.items():
-        default = fields[key].default
-        wanted = dict if default is dataclasses.MISSING else type(default)
-        fits = isinstance(value, wanted) and isinstance(value, bool) == (wanted is bool)
-        if wanted is tuple and isinstance(value, list | tuple):
-            fits = len(value) == len(default) and all(type(each) is int and each > 0 for each in value)
-            value = tuple(value)  # noqa: PLW2901  # TOML has lists
-        if wanted is float and type(value) is int:
-            value, fits = float(value), True  # noqa: PLW2901  # TOML's 1 where 1.0 is meant
-        if not fits:
-            like = "a table" if wanted is dict else f"like {default!r}"
-            raise OptionError(f"{name}.{key} must be {like}, got {value!r}")
-        choices = CHOICES.get((name, key), (value,))
-        if value not in choices:
-            raise OptionError(f"{name}.{key} must be one of {', '.join(choices)}, got {value!r}")
-        if value < AT_LEAST.get((name, key), value) if isinstance(value, int | float) else False:
-            raise OptionError(f"{name}.{key} must be at least {AT_LEAST[name, key]:g}, got {value}")
-        found[key] = value
-    return cls(**found)
-
-
 def _apply(tables: dict[str, Any], change: str) -> None:
     """Set what ``table.key=value`` says."""
-    place, equals, text = change.partition("=")
-    *above, key = place.strip().split(".")
-    if not equals or not key:
-        raise OptionError(f"a change must have the form table.key=value, got {change!r}")
-    try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        value = text.strip()
+    place, value = parse_setting(change, "table.key=value")
+    *above, key = place.split(".")
     for name in above:
         tables = tables.setdefault(name, {})
         if not isinstance(tables, dict):
-            raise OptionError(f"{name!r} of {change!r} is not a table")
+            raise OptionError(f"{name!r} of {shown(change)} is not a table")
     tables[key] = value
-
-
-def _check_names(given: Values, known: Sequence[str], what: str) -> None:
-    for name in given:
-        if name not in known:
-            raise OptionError(f"{what} has no {name!r}; {suggest(name, known)}")

@@ -49,7 +49,7 @@ from placeprint.training.objectives import Objective
 from placeprint.training.optimizer import make_optimizer
 from placeprint.training.photos import Maps, PhotoMaps, Photos, describe
 from placeprint.training.plans import make_plan
-from placeprint.training.recipe import Recipe, as_tables, recipe_from
+from placeprint.training.recipe import Recipe, as_tables, check_parts, recipe_from
 from placeprint.training.validation import Relevance, relevance, score
 from placeprint.types import Floats, Ids
 
@@ -102,6 +102,7 @@ def train(
     said = tell or (lambda *_: None)
     if recipe.model.trainable_from == 0:  # nothing is frozen, so there are no maps to keep
         recipe = dataclasses.replace(recipe, model=dataclasses.replace(recipe.model, cached_copies=0))
+    check_parts(recipe)
     last = _last(run, recipe, resume)
     data = read_data(recipe.data, data_folder, recipe.seed)
     relevant = relevance(data, recipe.validation)

@@ -14,14 +14,20 @@ seen.
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import numpy as np
 from numpy.typing import ArrayLike
 
 from placeprint.datasets.labeled_photos import first_few
 from placeprint.errors import DatasetError, OptionError, ShapeError
+from placeprint.options import Range, Seed, checked
 from placeprint.types import Ids
 
+AtLeastTwo = Annotated[int, Range(2, 100_000)]
 
+
+@checked
 class ClassBatches:
     """Draws the batches of each epoch.
 
@@ -42,13 +48,17 @@ class ClassBatches:
     """
 
     def __init__(
-        self, labels: ArrayLike, classes: int, instances: int, seed: int = 0, *, leave_out_lonely: bool = False
+        self,
+        labels: ArrayLike,
+        classes: AtLeastTwo,
+        instances: AtLeastTwo,
+        seed: Seed = 0,
+        *,
+        leave_out_lonely: bool = False,
     ) -> None:
         rows = np.asarray(labels)
         if rows.ndim != 1 or not np.issubdtype(rows.dtype, np.integer):
             raise ShapeError(f"labels must have shape (n,) and be whole numbers, got {rows.shape} {rows.dtype}")
-        if classes < 2 or instances < 2:
-            raise OptionError(f"a batch needs 2 classes and 2 photos of each at least, got {classes} and {instances}")
         names, numbers = np.unique(rows, return_inverse=True)
         groups = [np.flatnonzero(numbers == each) for each in range(len(names))]
         lonely = [str(name) for name, group in zip(names, groups, strict=True) if len(group) < 2]

@@ -20,15 +20,23 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 
+from placeprint.options import (
+    Cosine,
+    Keypoints,
+    Range,
+    Share,
+    checked,
+)
 from placeprint.threads import map_cores
 from placeprint.types import Floats, LocalFeatures, Matches, Verification
 from placeprint.verification.estimation import Found, estimate
 from placeprint.verification.matching import found_elsewhere, match_candidates, stand_out
-from placeprint.verification.models import SIDE, residuals, to_pixels
+from placeprint.verification.models import SIDE, Pixels, Strength, residuals, to_pixels
 from placeprint.verification.verdict import verdict_of
 
 PREFERENCE = 1.2
@@ -36,6 +44,7 @@ PREFERENCE = 1.2
 constraint and always explains some more."""
 
 
+@checked
 @dataclass(kw_only=True, eq=False)
 class MutualGeometry:
     """Mutual nearest neighbors that stand out and agree with one transform.
@@ -58,19 +67,19 @@ class MutualGeometry:
         possible: strength from which on they may.
     """
 
-    quick_keypoints: int = 500
-    quick_similarity: float = 0.7
-    quick_quantile: float = 0.8
-    keep: int = 10
-    keypoints: int = 1000
-    min_similarity: float = 0.8
-    quantile: float = 0.5
-    wide: float = 24.0
-    narrow: float = 8.0
-    cell: float = 40.0
-    usual: float = 0.72
-    sure: float = 7.0
-    possible: float = 5.9
+    quick_keypoints: Keypoints = 500
+    quick_similarity: Cosine = 0.7
+    quick_quantile: Share = 0.8
+    keep: Annotated[int, Range(1, 1_000_000)] = 10
+    keypoints: Keypoints = 1000
+    min_similarity: Cosine = 0.8
+    quantile: Share = 0.5
+    wide: Pixels = 24.0
+    narrow: Pixels = 8.0
+    cell: Annotated[float, Range(1, 640)] = 40.0
+    usual: Cosine = 0.72
+    sure: Strength = 7.0
+    possible: Strength = 5.9
 
     def verify(self, query: LocalFeatures, candidates: Sequence[LocalFeatures]) -> list[Verification]:
         """Return one verification for each candidate, in their order."""

@@ -9,10 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
+from placeprint.options import Range, Share, checked
 from placeprint.types import LocalFeatures, Matches
 
+Confidence = Annotated[float, Range(-1, 1)]
+"""A share, or -1 for never."""
 
+
+@checked
 @dataclass(kw_only=True, eq=False)
 class LightGlue:
     """Match by a network.
@@ -30,9 +36,9 @@ class LightGlue:
     """
 
     features: str = "xfeat"
-    min_confidence: float = 0.1
-    depth_confidence: float | None = None
-    width_confidence: float | None = None
+    min_confidence: Share = 0.1
+    depth_confidence: Confidence | None = None
+    width_confidence: Confidence | None = None
 
     def __post_init__(self) -> None:
         from placeprint.networks.lightglue import check_features

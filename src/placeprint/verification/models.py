@@ -14,11 +14,13 @@ Equations: Hartley and Zisserman, Multiple View Geometry, 2nd edition, 2004, cha
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 
 from placeprint.errors import OptionError
+from placeprint.options import Range
 from placeprint.types import Floats
 
 Transform = NDArray[np.float64]
@@ -45,6 +47,10 @@ class Model:
     pointwise: bool
     parameters: int
 
+
+Pixels = Annotated[float, Range(0.01, 640)]
+"""Residual of a match, in pixels of a photo whose longest side has 640."""
+Strength = Annotated[float, Range(0, 1e9)]
 
 MODELS = {
     "similarity": Model(2, 1, True, 4),

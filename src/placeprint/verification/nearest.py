@@ -17,17 +17,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 
-from placeprint.errors import OptionError, ShapeError
+from placeprint.errors import ShapeError
+from placeprint.options import (
+    Cosine,
+    OneOf,
+    Range,
+    checked,
+)
 from placeprint.threads import map_cores
 from placeprint.types import Floats, LocalFeatures, Matches
 from placeprint.verification.matching import neighbors
 from placeprint.verification.models import SIDE
 
 
+@checked
 @dataclass(kw_only=True, eq=False)
 class NearestNeighbors:
     """Nearest neighbors of descriptors.
@@ -44,16 +52,10 @@ class NearestNeighbors:
     """
 
     mutual: bool = True
-    ratio: float | None = None
-    far: float = 0.0
-    min_similarity: float = -1.0
-    distance: str = "euclidean"
-
-    def __post_init__(self) -> None:
-        if self.distance not in {"euclidean", "hamming"}:
-            raise OptionError(f"distance must be 'euclidean' or 'hamming', got {self.distance!r}")
-        if self.ratio is not None and not 0 < self.ratio <= 1:
-            raise OptionError(f"ratio must be above 0 and at most 1, got {self.ratio}")
+    ratio: Annotated[float, Range(0, 1, above=True)] | None = None
+    far: Annotated[float, Range(0, 640)] = 0.0
+    min_similarity: Cosine = -1.0
+    distance: Annotated[str, OneOf("euclidean", "hamming")] = "euclidean"
 
     def match(self, query: LocalFeatures, candidates: Sequence[LocalFeatures]) -> list[Matches]:
         """Return the matches with each candidate; scores are cosines, with a ratio test one minus the ratio.

@@ -13,6 +13,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from placeprint.errors import ShapeError
+from placeprint.options import (
+    Cosine,
+    Share,
+    checked,
+)
 from placeprint.types import LocalFeatures, Matches
 from placeprint.verification.matching import match_candidates
 
@@ -20,6 +25,7 @@ DIM = 64
 """Length of XFeat's descriptors."""
 
 
+@checked
 @dataclass(kw_only=True, eq=False)
 class SemiDense:
     """Match the cells of an extractor `XFeat` with ``semi_dense=True``.
@@ -29,8 +35,8 @@ class SemiDense:
         min_similarity: cosine that matched cells must have.
     """
 
-    min_confidence: float = 0.25
-    min_similarity: float = -1.0
+    min_confidence: Share = 0.25
+    min_similarity: Cosine = -1.0
 
     @property
     def weights(self) -> str:

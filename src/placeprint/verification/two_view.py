@@ -16,24 +16,26 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from placeprint import registry
 from placeprint.errors import OptionError
+from placeprint.options import OneOf, Seed, checked
 from placeprint.threads import map_cores
 from placeprint.types import Floats, LocalFeatures, Matcher, Matches, Verification
 from placeprint.verification.estimation import METHODS, Found, estimate
 from placeprint.verification.model_choice import gric
-from placeprint.verification.models import MODELS, SIDE, Cameras, residuals, to_pixels
+from placeprint.verification.models import MODELS, SIDE, Cameras, Pixels, Strength, residuals, to_pixels
 from placeprint.verification.significance import significance
 from placeprint.verification.verdict import verdict_of
 
 AUTO = ("homography", "fundamental")
 
 
+@checked
 @dataclass(kw_only=True, eq=False)
 class TwoView:
     """One robust model between two photos.
@@ -52,19 +54,14 @@ class TwoView:
     """
 
     matcher: dict[str, Any] = field(default_factory=lambda: {"name": "nearest"})
-    model: str = "auto"
-    method: str = "auto"
-    pixels: float = 2.0
-    seed: int = 0
-    sure: float = 12.0
-    possible: float = 6.0
+    model: Annotated[str, OneOf("auto", *MODELS)] = "auto"
+    method: Annotated[str, OneOf(*METHODS)] = "auto"
+    pixels: Pixels = 2.0
+    seed: Seed = 0
+    sure: Strength = 12.0
+    possible: Strength = 6.0
 
     def __post_init__(self) -> None:
-        for name, value, known in (("model", self.model, ("auto", *MODELS)), ("method", self.method, METHODS)):
-            if value not in known:
-                raise OptionError(f"no {name} called {value!r}; known: {', '.join(known)}")
-        if not self.pixels > 0:
-            raise OptionError(f"pixels must be above 0, got {self.pixels}")
         self._matcher()
 
     def verify(

@@ -11,7 +11,6 @@ import importlib
 import inspect
 import logging
 import math
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,16 +18,18 @@ from typing import Any
 
 from placeprint.datasets.retrieval_set import METRICS, RetrievalSet
 from placeprint.errors import DatasetError, OptionError
-from placeprint.named_toml import SUFFIX, read_named, shipped_names
-from placeprint.registry import suggest
+from placeprint.named_toml import SUFFIX, read_named, shipped_names, toml_tables
+from placeprint.options import Count, CountOrNone, check_values, checked, parameters, suggest
 
 logger = logging.getLogger(__name__)
 
 DEFAULT = "place-folder"
+REQUIRED = frozenset({"version", "title", "source", "layout", "rule", "reader"})
 AS_MANY = frozenset({"MAP@R", "R-precision"})
 """Metrics that look at as many ranks as a query has right photos."""
 
 
+@checked
 @dataclass(frozen=True, kw_only=True)
 class Protocol:
     """What is known of a protocol.
@@ -53,7 +54,7 @@ class Protocol:
     """
 
     name: str
-    version: int
+    version: Count
     title: str
     source: str
     layout: str
@@ -62,19 +63,13 @@ class Protocol:
     where: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
     metrics: tuple[str, ...] = METRICS
-    depth: int | None = None
-    queries: int | None = None
-    database: int | None = None
+    depth: Count | None = None
+    queries: CountOrNone | None = None
+    database: CountOrNone | None = None
 
     def __post_init__(self) -> None:
-        metrics: object = self.metrics  # a file may hold anything
-        if not isinstance(metrics, list | tuple) or not all(isinstance(name, str) for name in metrics):
-            raise OptionError(f"metrics must be a list of names, got {metrics!r}")
-        object.__setattr__(self, "metrics", tuple(self.metrics))
         if self.depth is None:
             return
-        if self.depth < 1:
-            raise OptionError(f"depth must be at least 1, got {self.depth}")
         for name in self.metrics:
             if _depth_of(name) > self.depth:
                 raise OptionError(f"the metric {name!r} looks deeper than the depth of {self.depth}")
@@ -95,10 +90,7 @@ class Protocol:
         if not folder.is_dir():
             raise DatasetError(f"there is no folder {str(folder)!r}")
         reader = self._reader()
-        try:
-            found = reader(folder, **self.options)
-        except TypeError as error:  # a file may give a text for a number
-            raise OptionError(f"{self.reader!r} does not take the options {dict(self.options)}: {error}") from error
+        found = reader(folder, **self.options)
         if self.depth is not None and not AS_MANY.isdisjoint(self.metrics):
             most = max(map(len, found.positives), default=0)
             if most > self.depth:
@@ -111,10 +103,8 @@ class Protocol:
             reader: Callable[..., RetrievalSet] = getattr(importlib.import_module(module), function)
         except (ImportError, AttributeError, ValueError) as error:
             raise OptionError(f"the protocol {self.name!r} has a reader {self.reader!r} that is not there") from error
-        known = list(inspect.signature(reader).parameters)[1:]
-        unknown = [name for name in self.options if name not in known]
-        if unknown:
-            raise OptionError(f"{self.reader!r} has no option {unknown[0]!r}; {suggest(unknown[0], known)}")
+        place = list(parameters(reader))[:1]
+        check_values(reader, self.options, what=f"the reader {self.reader!r}", prefix="options.", without=place)
         try:
             inspect.signature(reader).bind(Path(), **self.options)
         except TypeError as error:
@@ -162,10 +152,15 @@ def load_protocol(name: str) -> Protocol:
     if not name.endswith(SUFFIX) and not versioned and name not in known:
         raise OptionError(f"no protocol called {name!r}; {suggest(name, known)}, or the path of a .toml file")
     stem, _, text = read_named(wanted if versioned else name, __name__, "protocol")
+    what = f"the protocol {name!r}"
     try:
-        protocol = Protocol(name=stem, **tomllib.loads(text))
-    except (tomllib.TOMLDecodeError, TypeError) as error:
-        raise OptionError(f"the protocol {name!r} does not have the form of one: {error}") from error
+        values = check_values(Protocol, toml_tables(text, what), what="it", without=("name",))
+        missing = sorted(REQUIRED - values.keys())
+        if missing:
+            raise OptionError(f"it lacks {', '.join(missing)}")
+        protocol = Protocol(name=stem, **values)
+    except OptionError as error:
+        raise OptionError(f"{what} does not have the form of one: {error}") from error
     if versioned and int(version) != protocol.version:
         raise OptionError(f"the protocol {wanted!r} has the version {protocol.version} here, not {version}")
     return protocol
