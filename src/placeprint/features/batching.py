@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import NotRequired, TypedDict
 
 from placeprint.errors import ShapeError
-from placeprint.features.pyramid import in_photo, levels
+from placeprint.features.pyramid import MOST_FOR_NETWORKS, in_photo, levels
 from placeprint.types import Image, LocalFeatures, Mask
 
 DetectTogether = Callable[[list[Image], list[Mask | None]], list[LocalFeatures]]
@@ -51,13 +51,14 @@ def over_pyramids(
 
     Raises:
         ShapeError: there are not as many masks as images, or one is not of its image's size.
-        OptionError: there is no scale, or one is not above 0.
+        OptionError: there is no scale, one is not above 0, or the pictures would be too large.
+        PhotoError: a photo is too large to be searched as it is.
     """
     all_masks = list(masks) if masks is not None else [None] * len(images)
     if len(all_masks) != len(images):
         raise ShapeError(f"expected as many masks as images, {len(images)}, got {len(all_masks)}")
     copies = [
-        levels(image, mask, size=size, scales=scales, multiple=multiple)
+        levels(image, mask, size=size, scales=scales, multiple=multiple, most=MOST_FOR_NETWORKS)
         for image, mask in zip(images, all_masks, strict=True)
     ]
     found = iter(_by_size([copy for each in copies for copy in each], detect, at_once(together)))

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from placeprint.errors import OptionError
 from placeprint.features.batching import over_pyramids
-from placeprint.features.pyramid import Scales, Size, allowed, levels
+from placeprint.features.pyramid import MOST_FOR_NETWORKS, Scales, Size, allowed, levels
 from placeprint.features.selection import MIN_CONTRAST, contrast_around
 from placeprint.options import Keypoints, NotNegative, Range, checked
 from placeprint.types import Floats, Image, LocalFeatures, Mask
@@ -120,7 +120,7 @@ class DELF:
         from placeprint.networks.delf import load_delf
 
         reader = load_delf(self.network)
-        copies = levels(image, None, size=self.size, scales=self.scales, multiple=MULTIPLE)
+        copies = levels(image, None, size=self.size, scales=self.scales, multiple=MULTIPLE, most=MOST_FOR_NETWORKS)
         found = np.zeros(image.shape[:2], np.float32)
         for copy, _ in copies:
             scores = reader.maps(copy[None])[1][0]

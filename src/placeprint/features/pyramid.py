@@ -24,8 +24,8 @@ Scales = Annotated[tuple[Annotated[float, Range(0.01, 8)], ...], Length(1, 32)]
 """Factors of that size."""
 Cells = Annotated[int, Range(1, 1000)]
 """Parts of a picture along each side."""
-MOST_PIXELS = 25_000_000
-"""Of the picture that is searched: the largest network takes 400 bytes for each, 10 GB."""
+MOST_PIXELS, MOST_FOR_NETWORKS = 64_000_000, 25_000_000
+"""Of the picture that is searched: SIFT takes 180 bytes for each, the largest network 400; 10 GB."""
 
 Detect = Callable[[Image, Mask | None], LocalFeatures]
 """Find the features of one picture, in its own pixels, where the mask is True; best first."""
@@ -66,27 +66,36 @@ def over_pyramid(
     return in_photo(found, image, mask, max_keypoints=max_keypoints, cells=cells)
 
 
-def _check_pixels(photo: tuple[int, int], size: int, longest: int, scales: list[float]) -> None:
+def _check_pixels(photo: tuple[int, int], size: int, longest: int, scales: list[float], most: int) -> None:
     pixels = longest * longest * min(photo) / max(photo)
-    if pixels <= MOST_PIXELS:
+    if pixels <= most:
         return
-    told = f"{pixels / 1e6:,.0f} megapixels would be searched, the most is {MOST_PIXELS // 1_000_000}"
+    told = f"{pixels / 1e6:,.0f} megapixels would be searched, the most is {most // 1_000_000}"
     if size:
         raise OptionError(f"{told}; lower size or scales, got {size} and {scales}")
     raise PhotoError(f"{told}: the photo has {photo[0]} x {photo[1]} pixels; set size to search a smaller copy")
 
 
 def levels(
-    image: Image, mask: Mask | None, *, size: int, scales: Sequence[float] = (1.0,), multiple: int = 1
+    image: Image,
+    mask: Mask | None,
+    *,
+    size: int,
+    scales: Sequence[float] = (1.0,),
+    multiple: int = 1,
+    most: int = MOST_PIXELS,
 ) -> list[tuple[Image, Mask | None]]:
-    """Return the copies of a photo and of its mask that features are looked for in; arguments as `over_pyramid`."""
+    """Return the copies of a photo and of its mask that features are looked for in; arguments as `over_pyramid`.
+
+    A copy may have `most` pixels.
+    """
     height, width = image.shape[:2]
     if mask is not None and mask.shape != (height, width):
         raise ShapeError(f"a mask must have the shape of its image, {(height, width)}, got {mask.shape}")
     if not scales or min(scales) <= 0:
         raise OptionError(f"scales must be factors above 0, got {list(scales)}")
     longest = [max(1, round((size or max(height, width)) * scale)) for scale in scales]
-    _check_pixels((width, height), size, max(longest), list(scales))
+    _check_pixels((width, height), size, max(longest), list(scales), most)
     copies = [resize_longest(image, each, multiple) for each in longest]
     return [(copy, None if mask is None else shrunk_mask(mask, copy)) for copy in copies]
 
