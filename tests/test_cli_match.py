@@ -90,9 +90,12 @@ def test_masks_sizes_and_parameters_are_taken(photos: tuple[Path, Path, Path], t
     ("options", "message"),
     [
         (("--features", "sfit"), "no extractor called 'sfit'; did you mean 'sift'"),
-        (("--features", "sift", "--model", "plane"), "no model called 'plane'; known: auto"),
+        (
+            ("--features", "sift", "--model", "plane"),
+            "model must be one of auto, similarity, affine, homography, fundamental, essential, got 'plane'",
+        ),
         (("--features", "sift", "--matcher", "neerest"), "no matcher called 'neerest'"),
-        (("--features", "sift", "--set", "upright"), "--set takes NAME=VALUE, got 'upright'"),
+        (("--features", "sift", "--set", "upright"), "a setting must have the form --set NAME=VALUE, got 'upright'"),
         (("--features", "sift", "--model", "essential"), "EXIF says no focal length"),
         (("--features", "sift", "--output", "a.gif"), "must end in .png, .jpg or .webp, got 'a.gif'"),
     ],

@@ -117,9 +117,9 @@ def test_poor_input(voter: Any) -> None:
     ("name", "params", "message"),
     [
         ("votes", {"code": "sq4"}, "code must be one of pq, sq8"),
-        ("votes", {"neighbors": 1}, "neighbors must be at least 2"),
-        ("asmk", {"threshold": 1.0}, "threshold must be from 0 to below 1"),
-        ("asmk", {"assignments": 0}, "assignments at least 1"),
+        ("votes", {"neighbors": 1}, "neighbors must be a whole number from 2"),
+        ("asmk", {"threshold": 1.0}, "threshold must be a number of at least 0 and below 1"),
+        ("asmk", {"assignments": 0}, "assignments must be a whole number from 1"),
     ],
 )
 def test_options_out_of_range_are_refused(name: str, params: dict[str, Any], message: str) -> None:
