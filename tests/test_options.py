@@ -135,6 +135,13 @@ def test_every_number_has_a_range_and_what_is_outside_is_refused_by_name(owner: 
                 check_values(OWNERS[owner], {name: value}, what="it")
 
 
+@pytest.mark.parametrize("name", sorted(DOORS))
+def test_no_number_of_a_function_is_hidden_by_a_name_that_cannot_be_resolved(name: str) -> None:
+    for key, hint in parameters(DOORS[name]).items():
+        said = inspect.signature(DOORS[name]).parameters[key].annotation
+        assert hint is not Any or said in {"Any", "Picture"}, f"{key}: {said}"
+
+
 @pytest.mark.parametrize("owner", sorted(OWNERS))
 def test_defaults_are_in_their_ranges(owner: str) -> None:
     for name, hint in _fields(owner):

@@ -199,11 +199,23 @@ def parameters(made: Callable[..., Any]) -> Mapping[str, Any]:
     if dataclasses.is_dataclass(made):
         hints = typing.get_type_hints(made, include_extras=True)
         return {field.name: hints[field.name] for field in dataclasses.fields(made) if field.init}
-    hints = typing.get_type_hints(inspect.unwrap(call), include_extras=True)
+    hints = _hints(inspect.unwrap(call))
     named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
     found = inspect.signature(call).parameters.values()
     names = [each.name for each in found if each.kind in named and each.name != "self"]
     return {name: hints.get(name, Any) for name in names}
+
+
+def _hints(call: Any) -> dict[str, Any]:
+    """Return the annotations of a function; those that only a type checker can resolve say nothing."""
+    found: dict[str, Any] = {}
+    for name, hint in call.__annotations__.items():
+        one = types.SimpleNamespace(__annotations__={name: hint})
+        try:
+            found |= typing.get_type_hints(one, globalns=call.__globals__, include_extras=True)
+        except NameError:
+            found[name] = Any
+    return found
 
 
 def in_words(hint: Any) -> str:
