@@ -47,7 +47,7 @@ def atlas(built: Path, tmp_path: Path) -> Atlas:
 
 
 def _names(atlas: Atlas) -> list[str]:
-    return sorted(Path(record.path).name for record in atlas._store.usable().values())
+    return sorted(Path(record.path).name for record in atlas._store.snapshot().usable().values())
 
 
 @pytest.mark.parametrize("number", [0, 5, 11])

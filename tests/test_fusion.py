@@ -130,7 +130,7 @@ def test_a_weight_must_be_above_zero(tmp_path: Path) -> None:
 
 def test_a_missing_codebook_file_is_named(photos: Path, tmp_path: Path) -> None:
     preset = _preset(tmp_path / "p.toml", '[aggregator]\nname = "gem"', 'file = "gone.npz"')
-    with pytest.raises(OptionError, match=r"no codebook .*gone\.npz"):
+    with pytest.raises(OptionError, match=r"needs the file .*gone\.npz"):
         Atlas.create(tmp_path / "atlas", preset).add([photos])
 
 

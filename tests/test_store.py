@@ -41,46 +41,45 @@ def test_what_is_appended_is_read_back_by_another_reader(store: Store) -> None:
         store.append([_entry("a", 1), (_record("b", "broken"), None, None)], "s1")
         store.append([_entry("c", 2)], "s1")
     other = Store(store.folder)
-    records = other.photos()
+    records = other.snapshot().photos()
     assert [(r.path, r.error, r.location) for r in records.values()] == [
         ("/photos/a", None, (1.5, -2.5)),
         ("/photos/b", "broken", (1.5, -2.5)),
         ("/photos/c", None, (1.5, -2.5)),
     ]
-    assert other.state_name == "s1"
-    ids = [i for batch, _ in other.descriptors() for i in batch.tolist()]
+    assert other.snapshot().state_name == "s1"
+    ids = [i for batch, _ in other.snapshot().descriptors() for i in batch.tolist()]
     assert ids == [0, 2]
-    assert other.local_columns([2, 99, 0]).keys() == {0, 2}
+    assert other.snapshot().local_columns([2, 99, 0]).keys() == {0, 2}
 
 
 def test_a_changed_photo_replaces_its_row(store: Store) -> None:
     with store.exclusive():
         store.append([_entry("a", 1), _entry("b", 1)], "s")
         store.append([_entry("a", 2)], "s", replaces=[0])
-    assert {r.path: r.id for r in store.photos().values()} == {"/photos/a": 2, "/photos/b": 1}
-    assert store.local_columns([0, 1, 2]).keys() == {1, 2}
+    assert {r.path: r.id for r in store.snapshot().photos().values()} == {"/photos/a": 2, "/photos/b": 1}
+    assert store.snapshot().local_columns([0, 1, 2]).keys() == {1, 2}
 
 
 def test_a_crash_between_the_tables_leaves_nothing_behind(store: Store) -> None:
     with store.exclusive():
         store.append([_entry("a")], "s")
         store._local.append([{"id": 1, **encode_features(random_features(7, 8), 8)}])  # the crash
-    store.reload()
-    assert len(store.photos()) == 1
+    assert len(store.snapshot().photos()) == 1
     with store.exclusive():
-        assert store._local.ids().tolist() == [0]
+        assert store.snapshot().local.ids().tolist() == [0]
         store.append([_entry("b")], "s")
-    assert sorted(store.photos()) == [0, 1]
+    assert sorted(store.snapshot().photos()) == [0, 1]
 
 
 def test_a_crash_before_the_old_row_is_deleted_shows_the_new_one_only(store: Store) -> None:
     with store.exclusive():
         store.append([_entry("a", 1)], "s")
         store.append([_entry("a", 2)], "s")  # the crash: replaces was not carried out
-    assert sorted(store.photos()) == [1]
-    assert [rows for _, rows in store.descriptors()] == [[bytes([2] * 4)]]
+    assert sorted(store.snapshot().photos()) == [1]
+    assert [rows for _, rows in store.snapshot().descriptors()] == [[bytes([2] * 4)]]
     with store.exclusive():
-        assert store._images.ids().tolist() == [1]
+        assert store.snapshot().images.ids().tolist() == [1]
 
 
 def test_descriptors_are_replaced_in_one_commit(store: Store) -> None:
@@ -88,9 +87,9 @@ def test_descriptors_are_replaced_in_one_commit(store: Store) -> None:
         store.append([_entry("a", 1), (_record("b", "broken"), None, None), _entry("c", 2)], "s1")
         name = store.save_state({"codebook": np.ones(3)})
         store.replace_descriptors(name, lambda ids: dict.fromkeys(ids, b"new!"))
-    assert store.state_name == name
-    assert [rows for _, rows in store.descriptors()] == [[b"new!", b"new!"]]
-    np.testing.assert_array_equal(store.load_state(name)["codebook"], np.ones(3))
+    assert store.snapshot().state_name == name
+    assert [rows for _, rows in store.snapshot().descriptors()] == [[b"new!", b"new!"]]
+    np.testing.assert_array_equal(store.snapshot().load_state(name)["codebook"], np.ones(3))
 
 
 def test_a_failure_while_replacing_leaves_the_old_descriptors(store: Store) -> None:
@@ -102,9 +101,8 @@ def test_a_failure_while_replacing_leaves_the_old_descriptors(store: Store) -> N
 
         with pytest.raises(Exception, match="no"):
             store.replace_descriptors("s2", fail)
-    store.reload()
-    assert store.state_name == "s1"
-    assert [rows for _, rows in store.descriptors()] == [[bytes([1] * 4)]]
+    assert store.snapshot().state_name == "s1"
+    assert [rows for _, rows in store.snapshot().descriptors()] == [[bytes([1] * 4)]]
 
 
 def test_a_reader_survives_compaction_and_cleaning(store: Store) -> None:
@@ -112,13 +110,13 @@ def test_a_reader_survives_compaction_and_cleaning(store: Store) -> None:
         for name in "abcdef":
             store.append([_entry(name)], "s")
     reader = Store(store.folder)
-    assert len(reader.photos()) == 6
+    held = reader.snapshot()
+    assert len(held.photos()) == 6
     with store.exclusive():
         store.remove([0, 1])
         store.maintain()
-    assert reader.local_columns([3]).keys() == {3}
-    reader.reload()
-    assert len(reader.photos()) == 4
+    assert held.local_columns([0, 3]).keys() == {0, 3} and sum(len(ids) for ids, _ in held.descriptors()) == 6
+    assert len(reader.snapshot().photos()) == 4
 
 
 def test_two_writers_at_once_are_refused(store: Store) -> None:
@@ -149,7 +147,7 @@ def test_no_atlas_and_a_full_folder_are_told_apart(tmp_path: Path) -> None:
 
 def test_a_creation_that_was_interrupted_can_be_repeated(store: Store) -> None:
     (store.folder / "atlas.toml").unlink()
-    assert len(Store.create(store.folder, MANIFEST).photos()) == 0
+    assert len(Store.create(store.folder, MANIFEST).snapshot().photos()) == 0
 
 
 def test_a_newer_format_is_refused(store: Store) -> None:
@@ -169,8 +167,8 @@ def test_a_damaged_manifest_is_refused(store: Store, content: str) -> None:
 def test_a_damaged_state_is_refused(store: Store) -> None:
     name = store.save_state({"codebook": np.ones(3)})
     (store.folder / "state" / f"{name}.npz").write_bytes(b"short")
-    with pytest.raises(AtlasFormatError, match="learnt state"):
-        store.load_state(name)
+    with pytest.raises(AtlasFormatError, match="learned state"):
+        store.snapshot().load_state(name)
 
 
 @contextlib.contextmanager
@@ -203,7 +201,7 @@ def test_a_full_disk_is_said_and_nothing_is_lost(tmp_path: Path) -> None:
                 store.append([(_record(str(number)), big, b"1234")], "s")
                 stored += 1
         assert stored > 3
-        assert len(Store(store.folder).photos()) == stored
+        assert len(Store(store.folder).snapshot().photos()) == stored
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="mounting needs root")
@@ -215,7 +213,7 @@ def test_a_read_only_folder_can_be_searched_but_not_written(tmp_path: Path) -> N
             store.append([_entry("a")], "s")
         subprocess.run(["mount", "-o", "remount,ro", str(folder)], check=True)
         reader = Store(store.folder)
-        assert len(reader.photos()) == 1 and reader.local_columns([0]).keys() == {0}
+        assert len(reader.snapshot().photos()) == 1 and reader.snapshot().local_columns([0]).keys() == {0}
         with pytest.raises(AtlasWriteError, match="the folder is read-only"), reader.exclusive():
             pass
         with pytest.raises(AtlasWriteError, match="the folder is read-only"):

@@ -5,21 +5,35 @@ The one place where the stages meet; ARCHITECTURE.md draws the way of a photo th
 
 from __future__ import annotations
 
+import os
+import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from placeprint import learning
 from placeprint.atlas_reports import AddReport, AtlasInfo
-from placeprint.bulk import DescribedPhoto, describe_files, sample_features, stamp_of
+from placeprint.bulk import DescribedPhoto, describe_files, sample_features
 from placeprint.describe import Describer, checked_describer
-from placeprint.errors import AtlasMismatchError, AtlasMissingError, OptionError
+from placeprint.errors import (
+    AtlasBusyError,
+    AtlasExistsError,
+    AtlasFormatError,
+    AtlasMismatchError,
+    AtlasMissingError,
+    OptionError,
+    ShapeError,
+)
+from placeprint.moved_photos import is_current, recognize
 from placeprint.numerics import evenly
 from placeprint.options import Count, CountOrNone, Workers, checked
 from placeprint.photos import Picture, as_image, normalized, scan_photos
-from placeprint.presets import check_tables, load_preset
-from placeprint.searching import Searcher
-from placeprint.store import FILE_NAME, Manifest, PhotoRecord, Store
+from placeprint.photos.walking import as_places
+from placeprint.presets import Tables, check_tables, kept_files, load_preset, with_files
+from placeprint.searching import Memory, Searcher
+from placeprint.store import FILE_NAME, Manifest, PhotoRecord, Snapshot, Store
+from placeprint.store.store import FILES
 from placeprint.types import Answer
 from placeprint.version import __version__
 
@@ -28,10 +42,21 @@ Progress = Callable[[int, int], None]
 COMMIT_PHOTOS = 64
 """Photos are written in groups, so that an interruption loses at most this many."""
 COMMIT_SECONDS = 5.0
+EMPTY = "the atlas is empty"
+DAMAGED = f"{{}} has a damaged {FILE_NAME} ({{}}); restore it, or make the atlas anew"
+TRIES = 20
+"""How often what is read begins again, while other processes change it."""
+T = TypeVar("T")
 
 
 class Atlas:
     """Photos of known places. Make one with `create`, or open one with `open`.
+
+    Threads may share an atlas: they may search it at once, also while one of them adds photos. Only one thread or
+    process may change it at a time; others get `AtlasBusyError`. What is read is the atlas as it is when the reading
+    begins. A child process made by a fork may use an atlas that its parent has opened; it works on one core.
+
+    The path may be relative: the atlas stays the same when the current folder changes.
 
     Example:
         >>> import tempfile
@@ -41,22 +66,23 @@ class Atlas:
     """
 
     def __init__(self, store: Store) -> None:
-        tables = store.manifest.components
-        check_tables(tables, f"the atlas {str(store.folder)!r}")
         self._store = store
-        self._tables = tables
-        self._describer = Describer(tables)
-        self._searcher = Searcher(store, tables)
-        if dict(store.manifest.weights) != self._describer.weights():
+        self._tables, describer = _opened(store)
+        self._memory = Memory(store.folder, self._tables)
+        known = {store.path_of(n) if n.startswith(FILES) else n: w for n, w in store.manifest.weights.items()}
+        if known != describer.weights():
             raise AtlasMismatchError(
                 f"the atlas {str(store.folder)!r} was made with other network weights than those installed; "
                 "install the matching version, or make the atlas anew"
             )
-        self._state_name: str | None = None
+        self._describer: tuple[str | None, Describer] = (None, describer)
+        self._lock = threading.Lock()
 
     @classmethod
     def create(cls, path: Path | str, preset: str = "xfeat-vlad") -> Atlas:
         """Make an empty atlas in a new or empty folder.
+
+        Files that the preset names, as trained networks and codebooks, are copied into it.
 
         Args:
             path: of the folder.
@@ -69,8 +95,10 @@ class Atlas:
         """
         chosen = load_preset(preset)
         describer = checked_describer(chosen.components)
-        manifest = Manifest(chosen.name, chosen.components, describer.weights(), len(describer.extractors), __version__)
-        return cls(Store.create(Path(path), manifest))
+        kept = kept_files(chosen.components, f"{FILES}/")
+        weights = {kept.names.get(name, name): sha256 for name, sha256 in describer.weights().items()}
+        manifest = Manifest(chosen.name, kept.tables, weights, len(describer.extractors), __version__)
+        return cls(Store.create(Path(path), manifest, kept.contents))
 
     @classmethod
     def open(cls, path: Path | str, preset: str | None = None) -> Atlas:
@@ -96,9 +124,13 @@ class Atlas:
     @classmethod
     def open_or_create(cls, path: Path | str, preset: str | None = None) -> Atlas:
         """Open the atlas at a path, or make it when there is none; raises as both."""
-        if (Path(path) / FILE_NAME).exists():
-            return cls.open(path, preset)
-        return cls.create(path, preset or "xfeat-vlad")
+        if not os.path.lexists(Path(path) / FILE_NAME):
+            try:
+                return cls.create(path, preset or "xfeat-vlad")
+            except AtlasExistsError:
+                if not os.path.lexists(Path(path) / FILE_NAME):  # else another process has just made it
+                    raise
+        return cls.open(path, preset)
 
     @property
     def preset(self) -> str:
@@ -108,11 +140,10 @@ class Atlas:
     @property
     def describer(self) -> Describer:
         """What describes photos as those of the atlas are, with what has been learnt so far."""
-        self._refresh()
-        return self._describer
+        return self._reading(self._describer_of)
 
     def __len__(self) -> int:
-        return len(self._store.usable())
+        return self._reading(lambda now: len(now.usable()))
 
     @checked
     def add(
@@ -124,6 +155,9 @@ class Atlas:
         learn: bool = True,
     ) -> AddReport:
         """Add photos, and the photos below folders; those that are there already are not read again.
+
+        A photo is there when its path, size and modification time are. One that was touched or moved is known by its
+        content, and keeps what was stored of it.
 
         Photos are safe in groups of 64; when this is interrupted, the next call goes on. A photo that cannot
         be used is recorded with its reason; when it was usable before, what was stored of it stays.
@@ -145,18 +179,19 @@ class Atlas:
         paths = found.paths
         report = AddReport(skipped=[*found.skipped], left_out=dict(found.left_out))
         with self._store.exclusive():
-            self._refresh()
-            known = {record.path: record for record in self._store.photos().values()}
-            todo = [path for path in paths if not _is_current(path, known.get(str(path)))]
+            known = self._known()
+            todo = [path for path in paths if not is_current(path, known.get(str(path)))]
             waiting = set(todo)
             for path in paths:
                 if path not in waiting:
                     _count_known(known[str(path)], report)
-            self._describe_and_store(todo, known, report, workers, progress)
-            if learn and learning.should_learn(self._store, self._tables):
+            if todo:
+                todo = self._recognize(todo, known, report, workers)
+                self._describe_and_store(todo, self._known(), report, workers, progress)
+            if learn and learning.should_learn(self._store.snapshot(), self._tables):
                 learning.learn(self._store, self._tables, progress=progress)
                 report.learned = True
-            if report.added or report.changed or report.learned:
+            if todo or report.moved or report.learned:
                 self._store.maintain()
         report.skipped.sort()
         report.seconds = time.perf_counter() - began
@@ -177,41 +212,39 @@ class Atlas:
             AtlasBusyError: another process is writing.
         """
         with self._store.exclusive():
-            self._refresh()
             if len(self) < learning.ADAPT_PHOTOS:
                 raise OptionError(f"the atlas has {len(self)} photos; to learn takes {learning.ADAPT_PHOTOS}")
             learning.learn(self._store, self._tables, adapt=adapt, progress=progress)
             self._store.maintain()
         return len(self)
 
-    def remove(self, photos: Iterable[Path | str]) -> int:
+    def remove(self, photos: Iterable[Path | str] | Path | str) -> int:
         """Forget photos by path, or all photos below a folder.
+
+        Args:
+            photos: files and folders, or one of them.
 
         Returns:
             The count of photos removed.
 
         Raises:
+            PhotoError: photos are no paths.
             AtlasMissingError: a path names no photo of the atlas; nothing is removed then.
         """
+        wanted = as_places(photos)
         with self._store.exclusive():
-            records = self._store.photos().values()
-            chosen: set[int] = set()
-            for photo in photos:
-                path = normalized(photo)
-                found = {r.id for r in records if Path(r.path) == path or path in Path(r.path).parents}
-                if not found:
-                    raise AtlasMissingError(f"the atlas has no photo {str(photo)!r}; nothing was removed")
-                chosen |= found
+            chosen = _ids_below(wanted, self._store.snapshot().photos().values())
             self._store.remove(sorted(chosen))
             self._store.maintain()
         return len(chosen)
 
     def info(self) -> AtlasInfo:
-        """Tell what the atlas holds."""
-        self._refresh()
-        usable = self._store.usable()
-        records = self._store.photos().values()
-        learned_from = learning.learned_from(self._store)
+        """Tell what the atlas holds, and how many of its photos are still at their paths."""
+        return self._reading(self._info)
+
+    def _info(self, now: Snapshot) -> AtlasInfo:
+        usable, records = now.usable(), now.photos().values()
+        learned_from = learning.learned_from(now)
         needed = learning.min_photos(self._tables)
         shipped = learning.comes_with_codebook(self._tables)
         own_one = not shipped or (needed is not None and learned_from >= needed)
@@ -224,10 +257,11 @@ class Atlas:
             sum(record.location is not None for record in usable.values()),
             sum(record.num_keypoints for record in usable.values()),
             self._store.num_bytes(),
-            self._describer.dim,
+            self._describer_of(now).dim,
             own if usable else "none yet",
             dict(self._tables),
             tuple((record.path, record.error) for record in records if record.error is not None),
+            sum(not os.path.lexists(record.path) for record in usable.values()),
         )
 
     def prepare(self, by: str | None = None) -> None:
@@ -239,9 +273,12 @@ class Atlas:
         Raises:
             OptionError: photos are not searched by such a thing.
         """
-        self._refresh()
-        if len(self):
-            self._searcher.prepare(self._describer, by)
+
+        def prepare(now: Snapshot) -> None:
+            if now.usable():
+                self._searcher(now).prepare(self._describer_of(now), by)
+
+        self._reading(prepare)
 
     @checked
     def search(
@@ -269,36 +306,82 @@ class Atlas:
             PhotoError: the photo cannot be used.
             OptionError: photos are not searched by such a thing.
         """
-        self._refresh()
         image = as_image(photo)
-        if not len(self):
-            features = self._describer.features(image)[0]
-            return Answer((), features, 0.0, {"describe": 0.0, "search": 0.0, "verify": 0.0})
-        return self._searcher.search(
-            image, self._describer, top=top, verify=verify, turns=turns, without=without, by=by
-        )
+        left_out = [without] if isinstance(without, str) else without
 
-    def _refresh(self) -> None:
-        """See what other processes wrote, and use the codebook that made the stored descriptors."""
-        self._store.reload()
-        name = self._store.state_name
-        if name is not None and name != self._state_name:
-            self._describer = Describer(self._tables, self._store.load_state(name))
-            self._state_name = name
+        def search(now: Snapshot) -> Answer:
+            describer = self._describer_of(now)
+            searcher = self._searcher(now)
+            if not now.usable():
+                features, seconds = describer.features(image)[0], {"describe": 0.0, "search": 0.0, "verify": 0.0}
+                return Answer((), features, 0.0, seconds, EMPTY)
+            return searcher.search(image, describer, top=top, verify=verify, turns=turns, without=left_out, by=by)
 
-    def _ensure_state(self, paths: Sequence[Path], workers: int | None) -> str:
-        """Return the name of the state in use.
+        return self._reading(search)
+
+    def _reading(self, read: Callable[[Snapshot], T]) -> T:
+        """Return what is read of the atlas as it is; begin again when what was being read was replaced meanwhile.
+
+        Raises:
+            AtlasFormatError: it is damaged.
+            AtlasBusyError: it changes faster than it can be read.
+        """
+        now = self._store.snapshot()
+        for _ in range(TRIES):
+            try:
+                return read(now)
+            except AtlasFormatError:
+                before, now = now, self._store.snapshot()
+                if now is before:
+                    raise
+        raise AtlasBusyError(f"the atlas {str(self._store.folder)!r} changes faster than it can be read; try again")
+
+    def _searcher(self, now: Snapshot) -> Searcher:
+        return Searcher(now, self._tables, self._memory)
+
+    def _known(self) -> dict[str, PhotoRecord]:
+        return {record.path: record for record in self._store.snapshot().photos().values()}
+
+    def _describer_of(self, now: Snapshot) -> Describer:
+        """Return what describes photos with the codebook that made the stored descriptors."""
+        name = now.state_name
+        with self._lock:
+            if name is not None and name != self._describer[0]:
+                self._describer = (name, _restored(self._tables, now, name))
+            return self._describer[1]
+
+    def _ensure_state(self, paths: Sequence[Path], workers: int | None) -> tuple[str, Describer]:
+        """Return the name of the state in use, and what describes photos with it.
 
         An empty atlas begins with the shipped codebook, or learns one from a sample of the photos to be added.
         """
-        if self._state_name is None:
-            state = learning.first_state(self._tables)
-            if state is None:
-                sample = [paths[index] for index in evenly(len(paths), learning.FIRST_PHOTOS)]
-                state = learning.learn_first(self._describer, sample_features(sample, self._describer, workers))
-            self._describer = Describer(self._tables, state)
-            self._state_name = self._store.save_state(state)
-        return self._state_name
+        now = self._store.snapshot()
+        if now.state_name is not None:
+            return now.state_name, self._describer_of(now)
+        state = learning.first_state(self._tables)
+        if state is None:
+            sample = [paths[index] for index in evenly(len(paths), learning.FIRST_PHOTOS)]
+            learner = Describer(self._tables)
+            state = learning.learn_first(learner, sample_features(sample, learner, workers))
+        name = self._store.save_state(state)
+        return name, Describer(self._tables, state)
+
+    def _recognize(
+        self, paths: Sequence[Path], known: dict[str, PhotoRecord], report: AddReport, workers: int | None
+    ) -> list[Path]:
+        """Store where photos are that are known by their content; return the others."""
+        found = recognize(paths, known, workers)
+        self._store.remove(found.replaced)
+        self._store.update([*found.touched, *found.moved])
+        for record in found.touched:
+            _count_known(record, report)
+        for record in found.moved:
+            if record.error is None:
+                report.moved += 1
+            else:
+                report.skipped.append((record.path, record.error))
+        recognized = found.paths
+        return [path for path in paths if str(path) not in recognized]
 
     def _describe_and_store(
         self,
@@ -310,7 +393,7 @@ class Atlas:
     ) -> None:
         if not paths:
             return
-        state = self._ensure_state(paths, workers)
+        state, describer = self._ensure_state(paths, workers)
         waiting: list[DescribedPhoto] = []
         written = time.monotonic()
 
@@ -320,7 +403,7 @@ class Atlas:
             self._commit(photos, known, state, report)
 
         try:
-            for done, photo in enumerate(describe_files(paths, self._describer, known, workers), start=1):
+            for done, photo in enumerate(describe_files(paths, describer, known, workers), start=1):
                 waiting.append(photo)
                 if len(waiting) >= COMMIT_PHOTOS or time.monotonic() - written > COMMIT_SECONDS:
                     commit()
@@ -354,14 +437,63 @@ class Atlas:
             self._store.append([(p.record, p.columns, p.descriptor) for p in fresh], state, replaced)
 
 
-def _is_current(path: Path, known: PhotoRecord | None) -> bool:
-    if known is None:
-        return False
+def _opened(store: Store) -> tuple[Tables, Describer]:
+    """Return the tables of an atlas, with its own files where they are, and what describes photos.
+
+    Raises:
+        AtlasFormatError: they are not what was written.
+    """
+    what = f"the atlas {str(store.folder)!r}"
     try:
-        status = path.stat()
-    except OSError:
-        return False
-    return stamp_of(status) == (known.file_size, known.file_time)
+        check_tables(store.manifest.components, what)
+        tables = with_files(store.manifest.components, store.path_of)
+        describer = checked_describer(tables)
+    except (OptionError, ShapeError, TypeError, ValueError, AttributeError, KeyError) as error:
+        told = " ".join(str(error).split())
+        raise AtlasFormatError(DAMAGED.format(what, told)) from error
+    if len(describer.extractors) != store.manifest.num_extractors:
+        raise AtlasFormatError(DAMAGED.format(what, "num_extractors"))
+    return tables, describer
+
+
+def _restored(tables: Tables, now: Snapshot, name: str) -> Describer:
+    try:
+        return Describer(tables, now.load_state(name))
+    except (OptionError, ShapeError, ValueError) as error:
+        raise AtlasFormatError(f"what the atlas {str(now.folder)!r} has learned does not fit it: {error}") from error
+
+
+def _ids_below(places: Sequence[str], records: Collection[PhotoRecord]) -> set[int]:
+    """Return the ids of the photos at some paths or below them.
+
+    Raises:
+        AtlasMissingError: there is none at one of them.
+    """
+    ids = {record.path: record.id for record in records}
+    chosen: set[int] = set()
+    folders: dict[str, set[int]] = {}
+    for place in places:
+        path = str(normalized(place))
+        if path in ids:
+            chosen.add(ids[path])
+            continue
+        if not folders:
+            folders = _by_folder(records)
+        if path not in folders:
+            raise AtlasMissingError(f"the atlas has no photo {place!r}; nothing was removed")
+        chosen |= folders[path]
+    return chosen
+
+
+def _by_folder(records: Collection[PhotoRecord]) -> dict[str, set[int]]:
+    """Return the ids of the photos below each folder."""
+    found: dict[str, set[int]] = {}
+    for record in records:
+        folder = record.path
+        while (above := os.path.dirname(folder)) != folder:  # noqa: PTH120  # a Path each takes 20 times as long
+            found.setdefault(above, set()).add(record.id)
+            folder = above
+    return found
 
 
 def _count_known(record: PhotoRecord, report: AddReport) -> None:

@@ -14,6 +14,7 @@ class AddReport:
         added: count of new photos.
         changed: count of photos whose file differed from the stored one.
         unchanged: count of photos that were there already.
+        moved: count of photos that were known by their content at another path, and keep what was stored of them.
         skipped: path and reason of each photo that could not be used, and of what the walk skipped, by path.
         left_out: count of files below the folders that may look like photos but are not read, by suffix.
         learned: whether the atlas learnt a codebook of its own at the end.
@@ -27,6 +28,7 @@ class AddReport:
     learned: bool = False
     seconds: float = 0.0
     left_out: dict[str, int] = field(default_factory=dict)
+    moved: int = 0
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,7 @@ class AtlasInfo:
             ``"none yet"``.
         components: the preset's tables.
         errors: path and reason of the photos that could not be used.
+        num_gone: usable photos whose file is not at its path any more.
     """
 
     path: str
@@ -57,3 +60,4 @@ class AtlasInfo:
     codebook: str
     components: dict[str, Any]
     errors: tuple[tuple[str, str], ...]
+    num_gone: int = 0

@@ -23,12 +23,12 @@ from numpy.typing import NDArray
 
 from placeprint import registry
 from placeprint.arrays import LARGEST_HALF
-from placeprint.errors import NotFittedError, OptionError
+from placeprint.errors import NotFittedError, OptionError, ShapeError
 from placeprint.features.turning import turned_features
 from placeprint.networks.weights import weights_sha256
 from placeprint.numerics import normalize, spread_features
 from placeprint.presets import Tables
-from placeprint.store import Store
+from placeprint.store import Snapshot
 from placeprint.store.encoding import (
     Columns,
     decode_features,
@@ -37,6 +37,7 @@ from placeprint.store.encoding import (
     numbered_back,
     pack_descriptor,
     row_bytes,
+    stored_bytes,
     unpack_descriptors,
 )
 from placeprint.types import Aggregator, Extractor, Floats, Image, LocalFeatures, PhotoFeatures, Whitener
@@ -130,14 +131,14 @@ class Describer:
         """Return the local features of stored bytes."""
         return tuple(self._decode(columns, number, image_size) for number in range(len(self.extractors)))
 
-    def read_features(self, store: Store, ids: Sequence[int]) -> list[tuple[int, PhotoFeatures]]:
+    def read_features(self, now: Snapshot, ids: Sequence[int]) -> list[tuple[int, PhotoFeatures]]:
         """Return the stored local features of photos by id, in the order of the ids; gone ones are empty."""
-        each = [self._read(store, ids, number) for number in range(len(self.extractors))]
+        each = [self._read(now, ids, number) for number in range(len(self.extractors))]
         return list(zip(ids, zip(*each, strict=True), strict=True))
 
-    def read_verified_features(self, store: Store, ids: Sequence[int]) -> list[LocalFeatures]:
+    def read_verified_features(self, now: Snapshot, ids: Sequence[int]) -> list[LocalFeatures]:
         """Return the stored features of the first extractor, as `read_features`."""
-        return self._read(store, ids, 0)
+        return self._read(now, ids, 0)
 
     def encode_descriptor(self, descriptor: Floats) -> bytes:
         """Return the bytes of a global descriptor."""
@@ -145,7 +146,11 @@ class Describer:
 
     def decode_descriptors(self, rows: Sequence[bytes]) -> Floats:
         """Return ``(n, dim)`` unit rows of stored global descriptors."""
-        return unpack_descriptors(rows, self._descriptor_bits)
+        with stored_bytes("the descriptors of the atlas"):
+            found = unpack_descriptors(rows, self._descriptor_bits)
+            if found.shape[1] != self.dim:
+                raise ShapeError(f"they have {found.shape[1]} values, not {self.dim}")
+        return found
 
     def learn(
         self, photos: Callable[[], Iterable[PhotoFeatures]], sample: int, start: State | None, *, adapt: bool
@@ -193,14 +198,15 @@ class Describer:
             return vectors[0][1]
         return normalize(np.concatenate([np.float32(weight) ** 0.5 * vector for weight, vector in vectors]))
 
-    def _read(self, store: Store, ids: Sequence[int], number: int) -> list[LocalFeatures]:
-        photos, columns = store.photos(), store.local_columns(ids, number)
+    def _read(self, now: Snapshot, ids: Sequence[int], number: int) -> list[LocalFeatures]:
+        photos, columns = now.photos(), now.local_columns(ids, number)
         none = np.zeros((0, 2), np.float32)
         empty = LocalFeatures(none, np.zeros((0, self.extractors[number].dim), np.float32), none[:, 0], (1, 1))
-        return [
-            self._decode(columns[i], number, (photos[i].width, photos[i].height)) if i in columns else empty
-            for i in ids
-        ]
+        with stored_bytes(f"the local features of the atlas {str(now.folder)!r}"):
+            return [
+                self._decode(columns[i], number, (photos[i].width, photos[i].height)) if i in columns else empty
+                for i in ids
+            ]
 
     def _decode(self, columns: Columns, number: int, image_size: tuple[int, int]) -> LocalFeatures:
         return decode_features(

@@ -17,7 +17,7 @@ from placeprint.describe import Describer, State
 from placeprint.errors import OptionError
 from placeprint.numerics import evenly
 from placeprint.presets import Tables
-from placeprint.store import Store
+from placeprint.store import Snapshot, Store
 from placeprint.threads import map_cores, one_core_for_products
 from placeprint.types import PhotoFeatures
 
@@ -64,24 +64,24 @@ def learn_first(describer: Describer, features: Sequence[PhotoFeatures]) -> Stat
     return state | {"learned_from": np.array(len(features))}
 
 
-def learned_from(store: Store) -> int:
+def learned_from(now: Snapshot) -> int:
     """Return how many photos the codebook in use was learnt from; 0 for a shipped one."""
-    name = store.state_name
-    return 0 if name is None else int(store.load_state(name).get("learned_from", 0))
+    name = now.state_name
+    return 0 if name is None else int(now.load_state(name).get("learned_from", 0))
 
 
-def should_learn(store: Store, tables: Tables) -> bool:
+def should_learn(now: Snapshot, tables: Tables) -> bool:
     """Say whether the atlas has grown enough for a better codebook."""
-    count, before, needed = len(store.usable()), learned_from(store), min_photos(tables)
+    count, before, needed = len(now.usable()), learned_from(now), min_photos(tables)
     if needed is None:
         return False
     crossed = before < needed <= count
     return count >= ADAPT_PHOTOS and (crossed or count >= GROWTH * before)
 
 
-def sampled_photos(store: Store) -> list[int]:
+def sampled_photos(now: Snapshot) -> list[int]:
     """Return the ids of the photos that are learnt from, spread evenly over the atlas."""
-    ids = list(store.usable())
+    ids = list(now.usable())
     return [ids[place] for place in evenly(len(ids), LEARN_PHOTOS)]
 
 
@@ -109,11 +109,12 @@ def learn(
     if needed is None and adapt is None:
         raise OptionError("the preset keeps what it came with (its [codebook] has no min_photos); nothing is learnt")
     describer = Describer(tables)
-    ids, sample = list(store.usable()), sampled_photos(store)
+    now = store.snapshot()
+    ids, sample = list(now.usable()), sampled_photos(now)
 
     def photos() -> Iterator[PhotoFeatures]:
         for part in in_parts(sample):
-            for _, features in describer.read_features(store, part):
+            for _, features in describer.read_features(now, part):
                 yield features
 
     start = first_state(tables)
@@ -128,7 +129,7 @@ def learn(
         nonlocal done
         made = map_cores(
             lambda row: (row[0], describer.encode_descriptor(describer.descriptor(row[1]))),
-            describer.read_features(store, chosen),
+            describer.read_features(now, chosen),
         )
         done += len(made)
         if progress is not None:

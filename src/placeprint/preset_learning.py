@@ -19,7 +19,7 @@ from placeprint.images import list_photos
 from placeprint.numerics import evenly
 from placeprint.options import Count, Range, Share, Workers, checked
 from placeprint.outputs import ARRAYS, MADE_BY, PRESET, check_output, check_output_folder
-from placeprint.presets import load_preset
+from placeprint.presets import kept_files, load_preset
 from placeprint.store.encoding import Columns
 from placeprint.types import PhotoFeatures
 
@@ -142,8 +142,12 @@ def learn_preset(sample: Sample, preset: str, output: Path | str, *, whiten: Whi
 
     state = describer.learn(photos, count, None, adapt=False)
     folder = Path(output)
+    kept = kept_files({**tables, "codebook": {}})  # so that the preset outlives the folder of the one it is made of
+    for name, data in kept.contents.items():
+        write_atomically(folder / name, data)
     write_arrays(folder / CODEBOOK_FILE, state)
     summary = f"{chosen.name}, learnt from {count} photos"
+    tables = kept.tables | {"codebook": tables["codebook"]}
     text = f"# {MADE_BY} learn\n" + tomli_w.dumps({"summary": summary} | tables)
     write_atomically(folder / PRESET_FILE, text.encode())
     return folder / PRESET_FILE

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import OrderedDict
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
@@ -14,9 +16,9 @@ from placeprint.errors import OptionError
 from placeprint.features.turning import best_turn
 from placeprint.options import suggest
 from placeprint.presets import Tables
-from placeprint.store import Store
+from placeprint.store import PhotoRecord, Snapshot
 from placeprint.threads import one_core_for_products
-from placeprint.types import Answer, Evidence, Ids, Image, Index, LocalFeatures, Ranking, Verification, Verifier
+from placeprint.types import Answer, Evidence, Floats, Ids, Image, Index, LocalFeatures, Ranking, Verification, Verifier
 from placeprint.verification.rerank import ranking_scores
 from placeprint.voting import DESCRIPTOR, StoredVoters, default_way, known_ways
 
@@ -27,23 +29,74 @@ UPRIGHT = 1.1
 chances to look like something."""
 
 
-class Searcher:
-    """Searches the photos of a store; keeps what it read until the store changes.
+class Memory:
+    """What searches of an atlas keep for the next ones: the index, and local features; threads may share it.
 
     Args:
-        store: of the atlas.
+        folder: of the atlas.
         tables: of its preset.
     """
 
-    def __init__(self, store: Store, tables: Tables) -> None:
-        self._store = store
+    def __init__(self, folder: Path, tables: Tables) -> None:
+        self.verifier: Verifier = component(tables, "verifier")
+        self.voters = StoredVoters(folder, tables)
         self._tables = tables
-        self._verifier: Verifier = component(tables, "verifier")
-        self._voters = StoredVoters(store, tables)
         self._index: tuple[int, Index] | None = None
-        self._ids: tuple[int, dict[str, int]] | None = None
-        self._features: OrderedDict[int, LocalFeatures] = OrderedDict()
-        self._features_version = store.version
+        self._index_lock = threading.Lock()
+        self._features: OrderedDict[tuple[int, str], LocalFeatures] = OrderedDict()
+        self._features_lock = threading.Lock()
+
+    def nearest(self, now: Snapshot, describer: Describer, descriptor: Floats, count: int) -> Ranking:
+        """Return the ``count`` photos nearest to a ``(d,)`` descriptor, one search after another."""
+        with self._index_lock:
+            return self._current_index(now, describer).search(descriptor[None], count)[0]
+
+    def prepare(self, now: Snapshot, describer: Describer) -> None:
+        """Make the index."""
+        with self._index_lock:
+            self._current_index(now, describer)
+
+    def read(self, now: Snapshot, describer: Describer, ids: Sequence[int]) -> list[LocalFeatures]:
+        """Return the stored features of photos, from memory where they are."""
+        photos = now.photos()
+        keys = [_key(photos[i]) for i in ids]
+        with self._features_lock:
+            found = {key: self._features[key] for key in keys if key in self._features}
+        missing = [key for key in keys if key not in found]
+        read = describer.read_verified_features(now, [number for number, _ in missing])
+        found |= dict(zip(missing, read, strict=True))
+        with self._features_lock:
+            for key in keys:
+                self._features[key] = found[key]
+                self._features.move_to_end(key)
+            while len(self._features) > max(CACHE_PHOTOS, len(ids)):
+                self._features.popitem(last=False)
+        return [found[key] for key in keys]
+
+    def _current_index(self, now: Snapshot, describer: Describer) -> Index:
+        """Return the index over all stored descriptors; it is made anew when the photos have changed."""
+        if self._index is None or self._index[0] != now.version:
+            index: Index = component(self._tables, "index")
+            for ids, rows in now.descriptors():
+                index.add(ids, describer.decode_descriptors(rows))
+            self._index = (now.version, index)
+        return self._index[1]
+
+
+class Searcher:
+    """Searches the photos of an atlas as they are at one moment.
+
+    Args:
+        now: the photos.
+        tables: of the preset.
+        memory: what earlier searches of the atlas kept.
+    """
+
+    def __init__(self, now: Snapshot, tables: Tables, memory: Memory) -> None:
+        self._now = now
+        self._tables = tables
+        self._memory = memory
+        self._verifier = memory.verifier
 
     def search(
         self,
@@ -85,9 +138,9 @@ class Searcher:
         """Make the index that a search needs."""
         way = self._way(by)
         if way == DESCRIPTOR:
-            self._current_index(describer)
+            self._memory.prepare(self._now, describer)
         else:
-            self._voters.current(way, describer)
+            self._memory.voters.prepare(self._now, way, describer)
 
     def _way(self, by: str | None) -> str:
         way = by or default_way(self._tables)
@@ -109,14 +162,17 @@ class Searcher:
         described = time.perf_counter()
         wanted = max(top, verify)
         if descriptor is None:
-            ranking = self._voters.search(way, describer, features[0], wanted + len(left_out))
+            voters = self._memory.voters
+            ranking = voters.search(self._now, way, describer, features[0], wanted + len(left_out))
         else:
-            ranking = self._current_index(describer).search(descriptor[None], wanted + len(left_out))[0]
+            ranking = self._memory.nearest(self._now, describer, descriptor, wanted + len(left_out))
         if len(left_out):
             kept = np.flatnonzero(~np.isin(ranking.ids, left_out))[:wanted]
             ranking = Ranking(ranking.ids[kept], ranking.scores[kept])
         searched = time.perf_counter()
-        checks = self._verifier.verify(features[0], self._read(describer, ranking.ids[:verify].tolist()))
+        checks = self._verifier.verify(
+            features[0], self._memory.read(self._now, describer, ranking.ids[:verify].tolist())
+        )
         evidence = self._evidence(ranking, checks)[:top]
         times = {
             "describe": described - began,
@@ -127,7 +183,7 @@ class Searcher:
 
     def _evidence(self, ranking: Ranking, checks: Sequence[Verification]) -> tuple[Evidence, ...]:
         """Return all candidates in the order of geometry and similarity together."""
-        photos = self._store.photos()
+        photos = self._now.photos()
         scores = ranking_scores(ranking.scores, checks)
         evidence = []
         for place in np.argsort(-scores, kind="stable"):
@@ -146,37 +202,17 @@ class Searcher:
             )
         return tuple(evidence)
 
-    def _current_index(self, describer: Describer) -> Index:
-        """Return the index over all stored descriptors; it is made anew when the photos have changed."""
-        if self._index is None or self._index[0] != self._store.version:
-            index: Index = component(self._tables, "index")
-            for ids, rows in self._store.descriptors():
-                index.add(ids, describer.decode_descriptors(rows))
-            self._index = (self._store.version, index)
-        return self._index[1]
-
     def _ids_of(self, paths: Collection[str]) -> Ids:
-        """Return the ids of the photos at some paths, of those that are in the store."""
+        """Return the ids of the photos at some paths, of those that are in the atlas."""
         if not paths:
             return np.zeros(0, np.int64)
-        if self._ids is None or self._ids[0] != self._store.version:
-            self._ids = (self._store.version, {record.path: i for i, record in self._store.usable().items()})
-        known = self._ids[1]
-        return np.array([known[path] for path in paths if path in known], np.int64)
+        wanted = set(paths)
+        return np.array([i for i, record in self._now.usable().items() if record.path in wanted], np.int64)
 
-    def _read(self, describer: Describer, ids: Sequence[int]) -> list[LocalFeatures]:
-        """Return the stored features of photos, from memory where they are."""
-        if self._features_version != self._store.version:
-            self._features.clear()
-            self._features_version = self._store.version
-        missing = [i for i in ids if i not in self._features]
-        self._features.update(zip(missing, describer.read_verified_features(self._store, missing), strict=True))
-        found = [self._features[i] for i in ids]
-        for i in ids:
-            self._features.move_to_end(i)
-        while len(self._features) > max(CACHE_PHOTOS, len(ids)):
-            self._features.popitem(last=False)
-        return found
+
+def _key(record: PhotoRecord) -> tuple[int, str]:
+    """Return what features are kept in memory by: an id may be given again when its photo was removed."""
+    return record.id, record.sha256
 
 
 def _certainty(answer: Answer) -> tuple[bool, float]:

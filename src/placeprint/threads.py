@@ -41,6 +41,12 @@ class _Limit:
         self._users = 0
         self._take_back: Callable[[], object] | None = None
 
+    def forget(self) -> None:
+        """Begin anew in a forked child, where no other thread is left and the lock may be held for good."""
+        self._lock = threading.Lock()
+        self._users = 0
+        self._take_back = None
+
     @contextlib.contextmanager
     def __call__(self) -> Iterator[None]:
         with self._lock:
@@ -158,3 +164,23 @@ def _products() -> Any:
     import threadpoolctl
 
     return threadpoolctl.ThreadpoolController().select(user_api="blas")
+
+
+def _after_fork() -> None:
+    """Make a forked child work: threads do not survive a fork, and OpenMP waits for its own forever.
+
+    Only the pool of this module is made anew; FAISS and Torch are kept from sharing their work out.
+    """
+    _pool.cache_clear()
+    for limit in (_one_core_for_shared, _one_core_for_opencv, _torch_kept):
+        limit.forget()
+    if (faiss := sys.modules.get("faiss")) is not None:
+        faiss.omp_set_num_threads(1)
+    if (torch := sys.modules.get("torch")) is not None:
+        torch.set_num_threads(1)
+    if (cv2 := sys.modules.get("cv2")) is not None:
+        cv2.setNumThreads(1)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

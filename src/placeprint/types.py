@@ -253,12 +253,14 @@ class Answer:
         features: the query's local features, in pixels of the query as read.
         turn: degrees counter-clockwise the query was turned by to be found.
         seconds: time of the parts: ``describe``, ``search``, ``verify``.
+        note: why there is no candidate, where that is not the photo's doing: ``"the atlas is empty"``; else None.
     """
 
     evidence: tuple[Evidence, ...]
     features: LocalFeatures
     turn: float
     seconds: dict[str, float]
+    note: str | None = None
 
     @property
     def best(self) -> Evidence | None:

@@ -44,6 +44,8 @@ def index(
         f"{report.added} added, {report.changed} changed, {report.unchanged} unchanged, {count} skipped "
         f"in {report.seconds:.1f} s{rate}"
     )
+    if report.moved:
+        say(f"{report.moved} moved: their content is known, so what was stored of them is kept")
     if report.learned:
         say(f"learned a codebook from the {len(atlas)} photos of this atlas")
     skips.tell_all(report.skipped)

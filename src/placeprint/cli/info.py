@@ -32,6 +32,7 @@ def info(
         "atlas": told.path,
         "preset": told.preset,
         "photos": f"{told.num_photos}, {told.num_located} with GPS",
+        **({"gone": f"{told.num_gone} are no longer at their paths"} if told.num_gone else {}),
         "keypoints": str(told.num_keypoints),
         "on disk": size_in_words(told.num_bytes) + each,
         "descriptor": f"{told.dim} values",

@@ -40,6 +40,8 @@ def search(
     from placeprint.outputs import check_output_folder
 
     opened = Atlas.open(atlas)
+    if not len(opened):
+        warn(f"the atlas {atlas} is empty; add photos with: placeprint index")
     paths, skips = list_named(queries)
     if save_matches is not None:
         check_output_folder(save_matches, [*queries, atlas])

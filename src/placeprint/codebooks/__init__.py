@@ -6,6 +6,7 @@ float16 and named ``<component>.<field>``.
 
 from __future__ import annotations
 
+import io
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,7 @@ def load_codebook_file(path: str) -> dict[str, NDArray[Any]]:
     if not Path(path).is_file():
         raise OptionError(f"there is no codebook {path!r}; restore it, or choose another preset")
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with np.load(io.BytesIO(Path(path).read_bytes()), allow_pickle=False) as arrays:
             return {key: arrays[key] for key in arrays.files}
-    except (OSError, ValueError, AttributeError) as error:
+    except Exception as error:  # damaged archives raise nearly anything
         raise OptionError(f"the codebook {path!r} is not an .npz of arrays: {error}") from error

@@ -75,7 +75,7 @@ class Votes:
     probes: Annotated[int, Range(1, 1_000_000)] = 16
     seed: Seed = 0
     _index: Any = field(default=None, init=False, repr=False)
-    _file: Path | None = field(default=None, init=False, repr=False)
+    _mapped: bool = field(default=False, init=False, repr=False)
     _photos: Ids = field(default_factory=lambda: np.zeros(0, np.int64), init=False, repr=False)
     _counts: Ids = field(default_factory=lambda: np.zeros(0, np.int64), init=False, repr=False)
 
@@ -92,7 +92,7 @@ class Votes:
         rows = descriptors_of(features, LEARNED_FROM)
         self._index = self._empty(rows)
         self._index.train(rows)
-        self._file, self._photos, self._counts = None, np.zeros(0, np.int64), np.zeros(0, np.int64)
+        self._mapped, self._photos, self._counts = False, np.zeros(0, np.int64), np.zeros(0, np.int64)
         return self
 
     def add(self, ids: Ids, features: Sequence[LocalFeatures]) -> None:
@@ -163,8 +163,12 @@ class Votes:
         import faiss
 
         self._photos, self._counts = np.load(folder / PHOTOS, allow_pickle=False)
-        self._file = folder / FILE
-        self._index = faiss.read_index(str(self._file), faiss.IO_FLAG_MMAP | faiss.IO_FLAG_READ_ONLY)
+        self._index = faiss.read_index(str(folder / FILE), faiss.IO_FLAG_MMAP | faiss.IO_FLAG_READ_ONLY)
+        lists: Any = faiss.extract_index_ivf(self._index).invlists
+        lists = faiss.downcast_InvertedLists(lists)
+        if isinstance(lists, faiss.OnDiskInvertedLists):
+            lists.prefetch_nthread = 0  # its threads are missing in a forked process, which would crash
+        self._mapped = True
         if self._index.ntotal != self._counts.sum():
             raise ValueError(f"{str(folder)!r} holds {self._index.ntotal} features, not {self._counts.sum()}")
         return self
@@ -196,11 +200,19 @@ class Votes:
         return self._index
 
     def _changeable(self) -> Any:
-        """Return the index, read into memory when it was only mapped."""
+        """Return the index, copied into memory when it was only mapped; its file may be gone by now."""
         import faiss
 
-        if self._file is not None:
-            self._index, self._file = faiss.read_index(str(self._file)), None
+        if self._mapped:
+            lists: Any = faiss.extract_index_ivf(self._index)
+            held: Any = faiss.ArrayInvertedLists(lists.nlist, lists.code_size)
+            mapped = lists.invlists
+            for number in range(lists.nlist):
+                size = mapped.list_size(number)
+                held.add_entries(number, size, mapped.get_ids(number), mapped.get_codes(number))
+            lists.replace_invlists(held, True)
+            held.this.disown()  # the index owns it now
+            self._mapped = False
         return self._held()
 
     def _weights(self, found: Floats, there: Any) -> tuple[Floats, float]:

@@ -40,7 +40,7 @@ class PillowImage(Protocol):
         """Return its EXIF."""
 
 
-Picture: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryFile | PillowImage | NDArray[Any]"
+Picture: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryFile | PillowImage | NDArray[Any]
 """What a photo may be given as; see `read_photo`."""
 
 

@@ -21,8 +21,10 @@ defaults::
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
 from placeprint import registry
@@ -79,13 +81,67 @@ def load_preset(name: str) -> Preset:
     tables = toml_tables(text, what)
     summary = check_value(f"summary of {what}", str, tables.pop("summary", ""))
     check_tables(tables, what)
-    if "file" in tables["codebook"]:
-        tables["codebook"]["file"] = str((folder / tables["codebook"]["file"]).resolve())
-    for extractor in (tables["extractor"], *(item.get("extractor", {}) for item in tables.get("fusion", ()))):
-        for key in ("backbone", "network"):
-            if str(extractor.get(key, "")).endswith(TRAINED):
-                extractor[key] = str((folder / extractor[key]).resolve())
-    return Preset(name, summary, tables)
+    return Preset(name, summary, with_files(tables, lambda path: str((folder / path).resolve())))
+
+
+def with_files(tables: Tables, change: Callable[[str], str]) -> dict[str, Any]:
+    """Return a copy of tables in which the path of every file they name is changed.
+
+    Files are the codebook's, and trained networks: every value that ends in ``.safetensors``.
+    """
+
+    def changed(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {key: changed(each) for key, each in value.items()}
+        if isinstance(value, list):
+            return [changed(each) for each in value]
+        return change(value) if isinstance(value, str) and value.endswith(TRAINED) else value
+
+    copied: dict[str, Any] = changed(tables)
+    if isinstance(copied["codebook"].get("file"), str):
+        copied["codebook"]["file"] = change(copied["codebook"]["file"])
+    return copied
+
+
+@dataclass(frozen=True)
+class KeptFiles:
+    """Tables that name files of a folder of their own.
+
+    Args:
+        tables: of a preset, with the new paths.
+        contents: of the files, by name.
+        names: the new path of each old one.
+    """
+
+    tables: dict[str, Any]
+    contents: dict[str, bytes]
+    names: dict[str, str]
+
+
+def kept_files(tables: Tables, folder: str = "") -> KeptFiles:
+    """Read the files that tables name, to be kept in a folder of their own.
+
+    Args:
+        tables: of a preset; paths of files are absolute.
+        folder: what the new paths begin with.
+
+    Raises:
+        OptionError: a file cannot be read.
+    """
+    contents: dict[str, bytes] = {}
+    names: dict[str, str] = {}
+
+    def keep(path: str) -> str:
+        try:
+            data = Path(path).read_bytes()
+        except OSError as error:
+            raise OptionError(f"the preset needs the file {path!r}, which cannot be read: {error.strerror}") from error
+        name = f"{Path(path).stem}-{hashlib.sha256(data).hexdigest()[:12]}{Path(path).suffix}"
+        contents[name] = data
+        names[path] = f"{folder}{name}"
+        return names[path]
+
+    return KeptFiles(with_files(tables, keep), contents, names)
 
 
 def check_tables(tables: Tables, what: str) -> None:

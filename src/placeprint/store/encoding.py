@@ -13,14 +13,15 @@ kept relative to the highest of the photo, in 255 steps of their square root; th
 
 from __future__ import annotations
 
+import contextlib
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from placeprint.arrays import LARGEST_HALF
-from placeprint.errors import OptionError, ShapeError
+from placeprint.errors import AtlasFormatError, OptionError, ShapeError
 from placeprint.numerics import normalize
 from placeprint.types import Floats, LocalFeatures
 
@@ -73,6 +74,21 @@ def decode_rows(codes: Bytes, dim: int, bits: int) -> Floats:
     if codes.ndim != 2 or codes.shape[1] != row_bytes(dim, bits):
         raise ShapeError(f"codes must have shape (n, {row_bytes(dim, bits)}), got {codes.shape}")
     return normalize(_unpack(codes, bits).astype(np.float32) - np.float32(_top(bits)))
+
+
+@contextlib.contextmanager
+def stored_bytes(what: str) -> Iterator[None]:
+    """Say of stored bytes that cannot be decoded that the atlas is damaged.
+
+    Raises:
+        AtlasFormatError: they are not what was written.
+    """
+    try:
+        yield
+    except (ValueError, TypeError, KeyError, IndexError, zlib.error) as error:
+        raise AtlasFormatError(
+            f"{what} are damaged ({' '.join(str(error).split())[:120]}); restore it, or make the atlas anew"
+        ) from error
 
 
 def pack_descriptor(descriptor: Floats, bits: int) -> bytes:

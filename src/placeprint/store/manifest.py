@@ -18,6 +18,7 @@ from placeprint.store.files import write_atomically
 
 FORMAT = 1
 FILE_NAME = "atlas.toml"
+MOST_EXTRACTORS = 64
 
 
 @dataclass(frozen=True)
@@ -63,25 +64,34 @@ class Manifest:
             AtlasFormatError: it is damaged or of a newer format.
         """
         path = folder / FILE_NAME
-        if not path.is_file():
-            raise AtlasMissingError(f"there is no atlas at {os.fspath(folder)!r}; make one with: placeprint index")
         try:
-            content = tomllib.loads(path.read_text(encoding="utf-8"))
+            data = path.read_bytes()
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError, ValueError) as error:
+            raise AtlasMissingError(
+                f"there is no atlas at {os.fspath(folder)!r}; make one with: placeprint index"
+            ) from error
+        except OSError as error:
+            raise AtlasFormatError(f"{os.fspath(path)!r} cannot be read: {error.strerror}") from error
+        try:
+            content = tomllib.loads(data.decode())
             version = int(content["format"])
             if version > FORMAT:
                 raise AtlasFormatError(
                     f"the atlas {os.fspath(folder)!r} has format {version}, this placeprint reads up to {FORMAT}; "
                     "upgrade placeprint"
                 )
+            count = int(content.get("num_extractors", 1))
+            if version < 1 or not 1 <= count <= MOST_EXTRACTORS:
+                raise ValueError(f"format {version}, {count} extractors")
             return cls(
                 str(content["preset"]),
-                content["components"],
-                content["weights"],
-                int(content.get("num_extractors", 1)),
+                dict(content["components"]),
+                dict(content["weights"]),
+                count,
                 str(content["created_by"]),
                 version,
             )
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError, RecursionError) as error:
             raise AtlasFormatError(
                 f"{os.fspath(path)!r} is damaged ({error!r}); restore it, or make the atlas anew"
             ) from error

@@ -1,136 +1,241 @@
-"""One Lance table: append, delete, rewrite, read by id; readers survive a writer's clean-up.
+"""One Lance table: append, delete, update, rewrite, and read a version of it; where errors of Lance and Arrow end.
 
-Lance keeps every version until it is cleaned away, so a reader holds a snapshot. When a writer has removed
-the files of that snapshot, reading fails and is tried once more on the newest version.
+Lance keeps every version until it is cleaned away. A reader holds one version (`TableVersion`), which never changes, so
+threads may share it. Cleaning keeps the versions of the last `KEEP`, so a search that has begun can end on the version
+it began with. A reader that is slower than that gets an `AtlasFormatError` and begins again on the newest version.
 """
 
 from __future__ import annotations
 
+import contextlib
 import datetime
+import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 
+from placeprint.errors import AtlasFormatError, PlaceprintError
 from placeprint.store.files import writing
 from placeprint.types import Ids
 
 T = TypeVar("T")
 
+KEEP = datetime.timedelta(minutes=5)
+"""How long an old version stays on disk, for readers that have it open."""
+FEW_ROWS = 1024
+"""Fragments with fewer rows are small: they are joined when there are more than `MANY` of them."""
+MANY = 24
+DELETED = 0.2
+"""Share of deleted rows from which a table is written without them."""
+PANIC = "pyo3_runtime"
+"""Module of the exception for a panic in Rust, which is no `Exception`."""
 
-class Table:
-    """A Lance table with an ``id`` column of int64.
+
+class TableVersion:
+    """One version of a table; it never changes, and threads may share it.
 
     Args:
         path: folder of the table.
-        schema: pyarrow schema, used to create it.
+        dataset: Lance's.
+
+    Raises:
+        AtlasFormatError: (when it is read) its files are damaged, or were cleaned away.
     """
 
-    def __init__(self, path: Path, schema: Any) -> None:
-        self.path = path
-        self._schema = schema
-        self._dataset: Any = None
-        self._positions: tuple[int, dict[int, int]] | None = None
+    def __init__(self, path: Path, dataset: Any) -> None:
+        self._path = path
+        self._dataset = dataset
+        self.number = int(dataset.version)
 
-    def create(self) -> None:
-        """Make the empty table, unless it exists."""
-        import lance
-        import pyarrow as pa
-
-        if not (self.path / "_versions").is_dir():
-            with writing(self.path.parent):
-                lance.write_dataset(pa.Table.from_pylist([], schema=self._schema), str(self.path))
-
-    def reload(self) -> None:
-        """See what others have written since."""
-        self._dataset = None
-
-    @property
-    def version(self) -> int:
-        """Number of the snapshot that is read."""
-        return int(self._open().version)
-
-    def append(self, rows: Sequence[dict[str, Any]]) -> None:
-        """Add rows in one commit."""
-        import lance
-        import pyarrow as pa
-
-        with writing(self.path.parent):
-            table = pa.Table.from_pylist(list(rows), schema=self._schema)
-            self._dataset = lance.write_dataset(table, str(self.path), mode="append")
-
-    def rewrite(self, batches: Iterable[Any]) -> None:
-        """Replace all rows in one commit; a crash leaves the old ones."""
-        import lance
-        import pyarrow as pa
-
-        with writing(self.path.parent):
-            reader = pa.RecordBatchReader.from_batches(self._schema, batches)
-            self._dataset = lance.write_dataset(reader, str(self.path), mode="overwrite")
-
-    def delete(self, ids: Iterable[int]) -> None:
-        """Delete the rows of these ids in one commit a thousand."""
-        listed = sorted(int(i) for i in ids)
-        for start in range(0, len(listed), 1000):
-            chunk = ",".join(map(str, listed[start : start + 1000]))
-            with writing(self.path.parent):
-                self._open().delete(f"id IN ({chunk})")
-            self.reload()
+    def newest_number(self) -> int:
+        """Return the number of the newest version there is."""
+        return self._read(lambda d: int(d.latest_version))
 
     def ids(self) -> Ids:
         """Return the ids of all rows, ``(n,)`` int64 in their order."""
-        return np.fromiter(self._position_of().keys(), np.int64, len(self._position_of()))
+        return np.fromiter(self._position_of.keys(), np.int64, len(self._position_of))
 
     def scan(self, columns: Sequence[str]) -> list[dict[str, Any]]:
         """Return all rows, these columns only."""
         rows: list[dict[str, Any]] = self._read(lambda d: d.to_table(columns=list(columns)).to_pylist())
         return rows
 
-    def batches(self, columns: Sequence[str] | None = None, size: int = 1024) -> Iterator[Any]:
-        """Yield all rows as record batches of at most ``size`` rows."""
-        dataset = self._open()
-        yield from dataset.to_batches(columns=None if columns is None else list(columns), batch_size=size)
+    def batches(self, columns: Sequence[str] | None = None, size: int = 1024) -> Iterator[list[dict[str, Any]]]:
+        """Yield all rows, at most ``size`` at a time."""
+        wanted = None if columns is None else list(columns)
+        found = self._read(lambda d: iter(d.to_batches(columns=wanted, batch_size=size)))
+        while True:
+            rows = self._read(lambda _: next((batch.to_pylist() for batch in found), None))
+            if rows is None:
+                return
+            yield rows
 
-    def take(self, ids: Sequence[int], columns: Sequence[str]) -> list[dict[str, Any]]:
-        """Return the rows of these ids in their order; ids that are gone are left out."""
-
-        def read(dataset: Any) -> list[dict[str, Any]]:
-            positions = self._position_of()
-            known = [int(i) for i in ids if int(i) in positions]
-            if not known:
-                return []
-            table = dataset.take([positions[i] for i in known], columns=["id", *columns])
-            rows = {row["id"]: row for row in table.to_pylist()}
+    def take(self, ids: Iterable[int], columns: Sequence[str] | None = None) -> list[dict[str, Any]]:
+        """Return the rows of these ids in their order, with their ``id``; ids that are not there are left out."""
+        known = [int(i) for i in ids if int(i) in self._position_of]
+        if not known:
+            return []
+        wanted = None if columns is None else ["id", *columns]
+        places = [self._position_of[i] for i in known]
+        rows = {row["id"]: row for row in self._read(lambda d: d.take(places, columns=wanted).to_pylist())}
+        with _reading(self._path):
             return [rows[i] for i in known]
 
-        return self._read(read)
-
-    def maintain(self) -> None:
-        """Join small fragments and remove the files of old versions."""
-        dataset = self._open()
-        with writing(self.path.parent):
-            dataset.optimize.compact_files()
-            dataset.cleanup_old_versions(older_than=datetime.timedelta(0))
-        self.reload()
-
-    def _open(self) -> Any:
-        if self._dataset is None:
-            import lance
-
-            self._dataset = lance.dataset(str(self.path))
-        return self._dataset
+    @functools.cached_property
+    def _position_of(self) -> dict[int, int]:
+        ids = self._read(lambda d: d.to_table(columns=["id"])["id"].to_pylist())
+        return {i: position for position, i in enumerate(ids)}
 
     def _read(self, read: Callable[[Any], T]) -> T:
-        try:
-            return read(self._open())
-        except OSError:
-            self.reload()
-            return read(self._open())
+        with _reading(self._path):
+            return read(self._dataset)
 
-    def _position_of(self) -> dict[int, int]:
-        version = self.version
-        if self._positions is None or self._positions[0] != version:
-            ids = self._read(lambda d: d.to_table(columns=["id"])["id"].to_pylist())
-            self._positions = (self.version, {i: position for position, i in enumerate(ids)})
-        return self._positions[1]
+
+class Table:
+    """A Lance table with an ``id`` column of int64.
+
+    Args:
+        path: folder of the table, absolute: Lance takes the part before a colon of a relative one for a protocol.
+        schema: pyarrow schema, used to create it.
+    """
+
+    def __init__(self, path: Path, schema: Any) -> None:
+        self.path = path
+        self._schema = schema
+
+    def is_there(self) -> bool:
+        """Say whether the table has been made."""
+        return (self.path / "_versions").is_dir()
+
+    def create(self) -> None:
+        """Make the empty table, unless it exists.
+
+        Raises:
+            AtlasWriteError: it cannot be written.
+        """
+        import lance
+        import pyarrow as pa
+
+        if not self.is_there():
+            with _writing(self.path):
+                lance.write_dataset(pa.Table.from_pylist([], schema=self._schema), str(self.path))
+
+    def newest(self) -> TableVersion:
+        """Return the newest version.
+
+        Raises:
+            AtlasFormatError: the table is damaged or not there.
+        """
+        import lance
+
+        with _reading(self.path):
+            return TableVersion(self.path, lance.dataset(str(self.path)))
+
+    def append(self, rows: Sequence[dict[str, Any]]) -> None:
+        """Add rows in one commit; raises as all that write `AtlasWriteError` or `AtlasFormatError`."""
+        import lance
+        import pyarrow as pa
+
+        with _writing(self.path):
+            lance.write_dataset(pa.Table.from_pylist(list(rows), schema=self._schema), str(self.path), mode="append")
+
+    def update(self, rows: Sequence[dict[str, Any]]) -> None:
+        """Replace the rows that have the ids of these, in one commit."""
+        import pyarrow as pa
+
+        with _writing(self.path):
+            table = pa.Table.from_pylist(list(rows), schema=self._schema)
+            self._dataset().merge_insert("id").when_matched_update_all().execute(table)
+
+    def rewrite(self, parts: Iterable[list[dict[str, Any]]]) -> None:
+        """Replace all rows in one commit; a crash leaves the old ones.
+
+        Args:
+            parts: rows, some at a time; what they raise comes out as it is.
+        """
+        import lance
+        import pyarrow as pa
+
+        failed: list[BaseException] = []
+
+        def batches() -> Iterator[Any]:
+            try:
+                for rows in parts:
+                    yield from pa.Table.from_pylist(rows, schema=self._schema).to_batches()
+            except BaseException as error:  # Lance would make an error of its own of it
+                failed.append(error)
+                raise
+
+        with _writing(self.path):
+            reader = pa.RecordBatchReader.from_batches(self._schema, batches())
+            try:
+                lance.write_dataset(reader, str(self.path), mode="overwrite")
+            except BaseException:
+                if failed:
+                    raise failed[0] from None
+                raise
+
+    def delete(self, ids: Iterable[int]) -> None:
+        """Delete the rows of these ids in one commit a thousand."""
+        listed = sorted(int(i) for i in ids)
+        for start in range(0, len(listed), 1000):
+            chunk = ",".join(map(str, listed[start : start + 1000]))
+            with _writing(self.path):
+                self._dataset().delete(f"id IN ({chunk})")
+
+    def maintain(self) -> None:
+        """Join small fragments when there are many, and remove the files of versions older than `KEEP`."""
+        with _writing(self.path):
+            dataset = self._dataset()
+            stats = dataset.stats.dataset_stats(max_rows_per_group=FEW_ROWS)
+            rows = dataset.count_rows()
+            if stats["num_small_files"] > MANY or stats["num_deleted_rows"] > DELETED * max(rows, 1):
+                dataset.optimize.compact_files(target_rows_per_fragment=FEW_ROWS)
+            dataset.cleanup_old_versions(older_than=KEEP)
+
+    def _dataset(self) -> Any:
+        import lance
+
+        return lance.dataset(str(self.path))
+
+
+@contextlib.contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Turn whatever Lance and Arrow raise while a table is read into one clear line."""
+    try:
+        yield
+    except PlaceprintError:
+        raise
+    except BaseException as error:
+        if not _is_failure(error):
+            raise
+        raise AtlasFormatError(
+            f"the table {str(path)!r} is damaged or cannot be read ({_one_line(error)}); "
+            "restore it, or make the atlas anew"
+        ) from error
+
+
+@contextlib.contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """Turn what they raise while a table is written into one clear line."""
+    try:
+        with writing(path.parent):
+            yield
+    except (PlaceprintError, OSError):
+        raise
+    except BaseException as error:
+        if not _is_failure(error):
+            raise
+        raise AtlasFormatError(
+            f"the table {str(path)!r} cannot be changed ({_one_line(error)}); what was stored before is kept"
+        ) from error
+
+
+def _is_failure(error: BaseException) -> bool:
+    return isinstance(error, Exception) or type(error).__module__ == PANIC
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:120] or type(error).__name__

@@ -1,0 +1,125 @@
+"""The photos of an atlas as they were at one moment.
+
+A snapshot never changes, so threads may share it, and a search that began on it ends on it, whatever is written
+meanwhile. It joins one version of each table so that every photo has its features: features are written before their
+photo and deleted after it, so a version of `local` fits if `images` has not changed while it was opened.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import io
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from placeprint.errors import AtlasFormatError
+from placeprint.store.encoding import LOCAL_COLUMNS, Columns, column_name
+from placeprint.store.records import PHOTO_COLUMNS, PhotoRecord, to_record
+from placeprint.store.tables import TableVersion
+from placeprint.types import Ids
+
+State = dict[str, NDArray[Any]]
+
+
+class Snapshot:
+    """What an atlas held at one moment.
+
+    Args:
+        folder: of the atlas.
+        images: version of its table.
+        local: version of its table.
+
+    Raises:
+        AtlasFormatError: (when it is read) a file is damaged, or was cleaned away because the snapshot is too old.
+    """
+
+    def __init__(self, folder: Path, images: TableVersion, local: TableVersion) -> None:
+        self.folder = folder
+        self.images = images
+        self.local = local
+
+    @property
+    def version(self) -> int:
+        """Grows with every change of the photos."""
+        return self.images.number
+
+    @property
+    def state_name(self) -> str | None:
+        """Name of the learned state behind the descriptors; None while there are none."""
+        return self._loaded[1]
+
+    def photos(self) -> dict[int, PhotoRecord]:
+        """Return what is known of every photo, the skipped ones included, by id."""
+        return self._loaded[0]
+
+    def usable(self) -> dict[int, PhotoRecord]:
+        """Return what is known of every photo that can be searched, by id."""
+        return self._usable
+
+    def descriptors(self, size: int = 1024) -> Iterator[tuple[Ids, list[bytes]]]:
+        """Yield the ids and encoded descriptors of the usable photos, ``size`` at a time."""
+        current = self.usable()
+        for batch in self.images.batches(["id", "descriptor"], size):
+            rows = [row for row in batch if row["id"] in current]
+            if any(row["descriptor"] is None for row in rows):
+                raise AtlasFormatError(f"the atlas {str(self.folder)!r} lacks descriptors of photos; make it anew")
+            if rows:
+                yield np.array([row["id"] for row in rows], np.int64), [row["descriptor"] for row in rows]
+
+    def local_columns(self, ids: Iterable[int], extractor: int = 0) -> dict[int, Columns]:
+        """Return the encoded local features of one extractor, of photos by id; photos without are left out."""
+        names = [column_name(name, extractor) for name in LOCAL_COLUMNS]
+        return {row["id"]: row for row in self.local.take(ids, names)}
+
+    def load_state(self, name: str) -> State:
+        """Read a learned state.
+
+        Raises:
+            AtlasFormatError: it is missing or damaged.
+        """
+        path = state_path(self.folder, name)
+        try:
+            with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
+                state = {key: arrays[key] for key in arrays.files}
+            if digest_of(state) != name:
+                raise ValueError("its content does not fit its name")
+        except Exception as error:  # damaged archives raise nearly anything
+            raise AtlasFormatError(
+                f"the atlas lacks its learned state {str(path)!r}, or it is damaged; restore it or make the atlas anew"
+            ) from error
+        return state
+
+    @functools.cached_property
+    def _usable(self) -> dict[int, PhotoRecord]:
+        return {i: record for i, record in self.photos().items() if record.error is None}
+
+    @functools.cached_property
+    def _loaded(self) -> tuple[dict[int, PhotoRecord], str | None]:
+        rows = self.images.scan([*PHOTO_COLUMNS, "num_keypoints", "error", "state"])
+        if any(row["id"] is None or row["path"] is None for row in rows):
+            raise AtlasFormatError(f"the atlas {str(self.folder)!r} has photos without a path; make it anew")
+        newest = {row["path"]: row for row in sorted(rows, key=lambda row: int(row["id"]))}
+        states = {row["state"] for row in newest.values() if row["error"] is None}
+        if len(states) > 1:
+            raise AtlasFormatError(f"the atlas mixes descriptors of {len(states)} codebooks; make it anew")
+        photos = {row["id"]: to_record(row) for row in newest.values()}
+        return dict(sorted(photos.items())), next(iter(states), None)
+
+
+def state_path(folder: Path, name: str) -> Path:
+    """Return where an atlas keeps a learned state."""
+    return folder / "state" / f"{name}.npz"
+
+
+def digest_of(state: Mapping[str, NDArray[Any]]) -> str:
+    """Return the name of a learned state, which is made of its content."""
+    digest = hashlib.sha256()
+    for name in sorted(state):
+        digest.update(name.encode() + str(state[name].dtype).encode() + str(state[name].shape).encode())
+        digest.update(np.ascontiguousarray(state[name]).tobytes())
+    return digest.hexdigest()[:16]
