@@ -61,6 +61,8 @@ def main() -> None:
         HERE.parent / "docs" / "evaluation.md": retrieval.protocols(),
         HERE.parent / "docs" / "exporting.md": speed.exported(),
         HERE.parent / "docs" / "training.md": [
+            *training.few_photos(),
+            "",
             *training.groceries(),
             "",
             *training.tower(),

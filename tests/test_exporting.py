@@ -64,7 +64,7 @@ def test_a_file_says_what_it_takes_and_what_made_it(model: tuple[Describer, Path
     session = onnxruntime.InferenceSession(str(path))
     told = session.get_modelmeta().custom_metadata_map
     assert {entry.name for entry in session.get_inputs()} == {"picture_128_32", "picture_96_32"}
-    assert json.loads(told["placeprint.inputs"])["picture_96_32"] == {"longest": 96, "multiple": 32}
+    assert json.loads(told["placeprint.inputs"])["picture_96_32"] == {"longest": 96, "multiple": 32, "stretch": [0, 0]}
     assert told["placeprint.preset"] == "two" and told["placeprint.dim"] == str(describer.dim)
     assert json.loads(told["placeprint.weights_sha256"]) == {"xfeat": find_weights("xfeat").sha256}
 

@@ -14,8 +14,9 @@ from placeprint.aggregation.pooling import MAC, RMAC, CroW, GeM, SPoC, WeightedG
 from placeprint.aggregation.vlad import VLAD
 from placeprint.exporting import check_picture
 from placeprint.features.grid import Grid
+from placeprint.features.resizing import InputRule
 from placeprint.features.xfeat import XFeat
-from placeprint.graphs import AGGREGATORS, EXTRACTORS, Resizing
+from placeprint.graphs import AGGREGATORS, EXTRACTORS
 from placeprint.networks.onnx_aggregators import inside
 from placeprint.networks.onnx_graph import DescriptorGraph, GridPlaces, Places, XFeatPlaces
 from placeprint.networks.pooling import rmac_regions
@@ -107,7 +108,7 @@ def test_a_grid_keeps_the_cells_that_its_component_keeps(max_keypoints: int) -> 
         min_contrast=20.0,
         max_keypoints=max_keypoints,
     )
-    places = graph(torch.from_numpy(Resizing(0, 32).apply(picture)))
+    places = graph(torch.from_numpy(InputRule(0, 32).tensor(picture)))
     # by a plain loop: means of grey levels over 16 x 16 pixels that end 7 behind pixel 10 of each cell, mirrored
     import cv2
 
@@ -129,7 +130,7 @@ def test_xfeat_gives_the_keypoints_of_its_component(size: tuple[int, int]) -> No
     found = XFeat(size=0, max_keypoints=60).extract(picture)
     with torch.inference_mode():
         places = XFeatPlaces(load_xfeat(), max_keypoints=60, threshold=0.05)(
-            torch.from_numpy(Resizing(0, 32).apply(picture))
+            torch.from_numpy(InputRule(0, 32).tensor(picture))
         )
     kept = places.kept.numpy()
     assert kept.sum() == len(found)
@@ -163,7 +164,7 @@ def test_a_grid_over_a_network_has_the_numbers_of_its_component() -> None:
         picture = check_picture(height, width)
         found = extractor.extract(picture)
         with torch.inference_mode():
-            places = graph(torch.from_numpy(Resizing(0, 32).apply(picture)))
+            places = graph(torch.from_numpy(InputRule(0, 32).tensor(picture)))
         order = np.argsort(-places.scores[places.kept].numpy(), kind="stable")
         np.testing.assert_allclose(places.rows[places.kept].numpy()[order], found.descriptors, atol=1e-5)
 

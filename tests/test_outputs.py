@@ -39,7 +39,7 @@ def test_an_input_is_refused_by_every_name(photo: Path, tmp_path: Path) -> None:
     (tmp_path / "link.png").symlink_to(photo)
     (tmp_path / "hard.png").hardlink_to(photo)
     (tmp_path / "folder").symlink_to(tmp_path / "photos")
-    names: list[Path | str] = [
+    names: list[str | Path] = [
         photo,
         "photos/a.jpg",
         "photos/../photos/./a.jpg",

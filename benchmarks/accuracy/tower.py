@@ -60,7 +60,7 @@ def untrained(recipe: Recipe, maps_folder: Path) -> list[dict[str, Any]]:
     learned = torch.tensor([whole.paths.index(path) for path in train.paths])
     pairs = make_plan(recipe, train, lambda rows: np.zeros((len(rows), 1), np.float32)).pairs(np.arange(len(train)))
     model = _model(recipe, 0)
-    photos = Photos(whole.root, whole.paths, recipe.model.size)
+    photos = Photos(whole.root, whole.paths, recipe.model.input_rule)
     cached = cached_maps(maps_folder, photos, model, 0, workers=num_cores())
     rows = np.arange(len(whole))
     parts = [cached.maps(part, np.zeros(len(part), np.int64)) for part in np.array_split(rows, len(rows) // 64 + 1)]

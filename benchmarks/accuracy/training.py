@@ -23,9 +23,10 @@ import torch
 
 from placeprint.evaluation.provenance import made_by
 from placeprint.threads import num_cores
-from placeprint.training.data import read_data, read_photos
+from placeprint.training.data import read_data
 from placeprint.training.map_cache import cached_maps
 from placeprint.training.models import build_model
+from placeprint.training.photo_sets import read_photos
 from placeprint.training.photos import Photos
 from placeprint.training.plans import make_plan
 from placeprint.training.preset_export import export_preset
@@ -60,7 +61,7 @@ def untrained(recipe: Recipe, maps: Path) -> list[dict[str, Any]]:
         rows.append({"method": f"{head}, untrained", "seed": None} | measure(recipe, model, database, queries, maps))
         print(rows[-1], flush=True)
     train = read_data(recipe.data, DATA, recipe.seed).train
-    photos = Photos(train.root, train.paths, recipe.model.size)
+    photos = Photos(train.root, train.paths, recipe.model.input_rule)
     pairs = make_plan(recipe, train, lambda rows: np.zeros((len(rows), 1), np.float32)).pairs(np.arange(len(train)))
     frozen = recipe.model.trainable_from
     for name, head, options in (("gem", "gem", {"dim": DIM}), ("cgd SG", "cgd", {"dim": DIM, "config": "SG"})):

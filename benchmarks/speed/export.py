@@ -84,7 +84,7 @@ def ways(describer: Describer, path: Path, threads: int) -> dict[str, Way]:
         return branch.aggregator.aggregate(extractor.extract(picture))
 
     def with_onnxruntime(picture: Image) -> Floats:
-        return np.asarray(session.run(None, {name: resizing.apply(picture)})[0][0], np.float32)
+        return np.asarray(session.run(None, {name: resizing.tensor(picture)})[0][0], np.float32)
 
     return {"torch": with_torch, "onnxruntime": with_onnxruntime}
 

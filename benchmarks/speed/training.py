@@ -33,6 +33,7 @@ import torch
 
 from placeprint.datasets.labeled_photos import read_label_list
 from placeprint.evaluation.provenance import made_by
+from placeprint.features.resizing import InputRule
 from placeprint.threads import num_cores
 from placeprint.training.augmentation import Augmentation
 from placeprint.training.losses import make_loss
@@ -100,7 +101,7 @@ def main() -> None:
     folder = Path(os.environ.get("PLACEPRINT_DATA", Path(__file__).parents[3] / "shared" / "data")) / "grocery"
     every = read_label_list(folder / "train.txt")
     chosen = every[np.linspace(0, len(every) - 1, count).round().astype(np.int64)]
-    photos = Photos(chosen.root, chosen.paths, SIZE, Augmentation(size=SIZE))
+    photos = Photos(chosen.root, chosen.paths, InputRule(stretch=SIZE), Augmentation(size=SIZE))
     groups = ClassBatches(chosen.labels, 16, 2, leave_out_lonely=True).epoch(0)
     batches = [Batch(rows, np.ones(len(rows), np.int64), NO_TUPLES) for rows in groups]
     seen = sum(map(len, batches))

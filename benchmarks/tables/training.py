@@ -24,6 +24,29 @@ def groceries() -> list[str]:
     return lines
 
 
+def few_photos() -> list[str]:
+    """Return the lines of the table of a small folder."""
+    result = read("few-photos")
+    made, rows = result["made_by"], result["rows"]
+    names = ("photos recall@1", "photos mAP", "classes recall@1", "classes mAP")
+    lines = [
+        f"`python benchmarks/accuracy/few_photos.py RUNS`, {made['date']}, {made['machine']}: the recipe "
+        "`places-from-folders` at 192 x 192 on 10 classes of 20 photos of grocery; mean of the seeds, each with 10",
+        "other classes. Held-out photos are of the same classes, held-out classes are the other 71.",
+        "",
+        "| method | weights | seeds | held-out photos R@1 | mAP | held-out classes R@1 | mAP |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    states = {"before": "before the first step", "after": "after the last step", "kept": "kept by validation"}
+    for method in dict.fromkeys(row["method"] for row in rows):
+        for state, said in states.items():
+            own = [row for row in rows if (row["method"], row["state"]) == (method, state)]
+            if own:
+                cells = [f"{100 * sum(row[name] for row in own) / len(own):.1f}" for name in names]
+                lines.append(f"| {method} | {said} | {len(own)} | {' | '.join(cells)} |")
+    return lines
+
+
 def tower() -> list[str]:
     """Return the lines of the table of NetVLAD on walks."""
     result = read("tower")

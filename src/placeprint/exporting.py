@@ -15,6 +15,7 @@ made with other sizes.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import warnings
 from collections.abc import Mapping, Sequence
@@ -28,8 +29,9 @@ from placeprint.aggregation.pooling import MAC, RMAC, CroW, GeM, SPoC, WeightedG
 from placeprint.atlas import Atlas
 from placeprint.describe import Describer
 from placeprint.errors import OptionError, PackageError, PlaceprintError
+from placeprint.features.resizing import InputRule
 from placeprint.files import written_aside
-from placeprint.graphs import Resizing, descriptor_graph
+from placeprint.graphs import descriptor_graph
 from placeprint.outputs import ONNX, check_output
 from placeprint.presets import load_preset
 from placeprint.store import FILE_NAME
@@ -145,7 +147,7 @@ def largest_difference(describer: Describer, model: Path | str, images: Sequence
     inputs = _inputs_of(session.get_modelmeta().custom_metadata_map)
     differences = [0.0]
     for image in images:
-        (found,) = session.run(None, {name: resizing.apply(image) for name, resizing in inputs.items()})
+        (found,) = session.run(None, {name: rule.tensor(image) for name, rule in inputs.items()})
         expected = describer.descriptor(describer.features(image))
         differences.append(float(np.abs(found[0] - expected).max()))
     return max(differences)
@@ -162,11 +164,12 @@ def check_picture(height: int, width: int, seed: int = 0) -> Image:
     return np.asarray(np.clip(picture, 0, 255), np.uint8)
 
 
-def _trace(graph: DescriptorGraph, inputs: Mapping[str, Resizing], path: Path) -> None:
+def _trace(graph: DescriptorGraph, inputs: Mapping[str, InputRule], path: Path) -> None:
     import torch
 
     pictures = tuple(
-        torch.from_numpy(Resizing(0, resizing.multiple).apply(check_picture(*TRACED))) for resizing in inputs.values()
+        torch.from_numpy(dataclasses.replace(rule, longest=0).tensor(check_picture(*TRACED)))
+        for rule in inputs.values()
     )
     axes = {name: {2: f"height_{name}", 3: f"width_{name}"} for name in inputs}
     with warnings.catch_warnings():
@@ -184,26 +187,31 @@ def _trace(graph: DescriptorGraph, inputs: Mapping[str, Resizing], path: Path) -
         )
 
 
-def _metadata(describer: Describer, inputs: Mapping[str, Resizing], name: str) -> dict[str, str]:
+def _metadata(describer: Describer, inputs: Mapping[str, InputRule], name: str) -> dict[str, str]:
     """Return the metadata of a file; `_inputs_of` reads the inputs back."""
-    rule = (
-        "scale so that the longest side has 'longest' pixels (0: leave it), round both sides down to a multiple of "
-        "'multiple', at least one; average pixels where that shrinks (OpenCV's INTER_AREA), else bicubic; RGB, 0 to 255"
+    words = (
+        "scale every picture to 'stretch' (width, height); where that is (0, 0), scale so that the longest side has "
+        "'longest' pixels (0: leave it) and round both sides down to a multiple of 'multiple', at least one; average "
+        "pixels where that shrinks (OpenCV's INTER_AREA), else bicubic; RGB, 0 to 255"
     )
     found = {
         "version": __version__,
         "preset": name,
         "dim": str(describer.dim),
-        "inputs": json.dumps({key: {"longest": r.longest, "multiple": r.multiple} for key, r in inputs.items()}),
-        "resize": rule,
+        "inputs": json.dumps({key: dataclasses.asdict(rule) for key, rule in inputs.items()}),
+        "resize": words,
         "weights_sha256": json.dumps(describer.weights()),
         "local_features": "not quantized",
     }
     return {PREFIX + key: value for key, value in found.items()}
 
 
-def _inputs_of(metadata: Mapping[str, str]) -> dict[str, Resizing]:
-    return {name: Resizing(**rule) for name, rule in json.loads(metadata[PREFIX + "inputs"]).items()}
+def _inputs_of(metadata: Mapping[str, str]) -> dict[str, InputRule]:
+    rules = json.loads(metadata[PREFIX + "inputs"])
+    return {
+        name: InputRule(rule["longest"], rule["multiple"], tuple(rule.get("stretch", (0, 0))))
+        for name, rule in rules.items()
+    }
 
 
 def _learns_nothing(aggregator: Aggregator) -> bool:

@@ -8,11 +8,9 @@ export another, write its module and add a line. Torch is imported when a module
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
 from placeprint.aggregation.bow import BoW
 from placeprint.aggregation.cgd import CGD
@@ -23,11 +21,11 @@ from placeprint.aggregation.vlad import VLAD
 from placeprint.describe import Describer
 from placeprint.errors import OptionError
 from placeprint.features.grid import Grid
-from placeprint.features.resizing import resize_longest
+from placeprint.features.resizing import InputRule
 from placeprint.features.xfeat import STRIDE, XFeat
 from placeprint.numerics import normalize
 from placeprint.registry import state_of
-from placeprint.types import Floats, Image
+from placeprint.types import Floats
 from placeprint.whitening import PCAWhitening, SupervisedWhitening
 
 if TYPE_CHECKING:
@@ -38,25 +36,7 @@ if TYPE_CHECKING:
     from placeprint.networks.onnx_graph import DescriptorGraph
 
 
-@dataclass(frozen=True)
-class Resizing:
-    """How a photo becomes an input.
-
-    Args:
-        longest: pixels of the longest side; 0 leaves the photo as it is.
-        multiple: both sides are rounded down to a multiple of this.
-    """
-
-    longest: int
-    multiple: int
-
-    def apply(self, image: Image) -> NDArray[np.float32]:
-        """Return ``(1, 3, H, W)`` of an ``(H, W, 3)`` uint8 RGB image."""
-        resized = resize_longest(image, self.longest or max(image.shape[:2]), self.multiple)
-        return np.ascontiguousarray(resized.transpose(2, 0, 1)[None], np.float32)
-
-
-def descriptor_graph(describer: Describer) -> tuple[DescriptorGraph, Mapping[str, Resizing]]:
+def descriptor_graph(describer: Describer) -> tuple[DescriptorGraph, Mapping[str, InputRule]]:
     """Return the torch module of a describer, and what its inputs are, by name.
 
     Raises:
@@ -79,7 +59,7 @@ def descriptor_graph(describer: Describer) -> tuple[DescriptorGraph, Mapping[str
         made = _build(AGGREGATORS, branch.aggregator, "aggregator")
         branches.append((used.index(branch.source), made, branch.weight))
     whitening = None if describer.whitener is None else _build(WHITENERS, describer.whitener, "whitener")
-    names = ["picture"] if len(different) == 1 else [f"picture_{each.longest}_{each.multiple}" for each in different]
+    names = ["picture"] if len(different) == 1 else [_input_name(each) for each in different]
     graph = DescriptorGraph(extractors, branches, whitening).eval().requires_grad_(False)
     return graph, dict(zip(names, different, strict=True))
 
@@ -92,17 +72,21 @@ def _build(table: Mapping[type[Any], Callable[[Any], Any]], component: object, k
     return table[type(component)](component)
 
 
-def _resizing(extractor: object) -> Resizing:
+def _input_name(rule: InputRule) -> str:
+    """Return the name of an input, where there are several."""
+    width, height = rule.stretch
+    return f"picture_{width}x{height}" if width else f"picture_{rule.longest}_{rule.multiple}"
+
+
+def _resizing(extractor: object) -> InputRule:
     if not isinstance(extractor, (Grid, XFeat)):
         _build(EXTRACTORS, extractor, "extractor")  # says which can be exported
         raise OptionError(f"how {type(extractor).__name__} resizes photos is not known")
     if tuple(extractor.scales) != (1.0,):
         raise OptionError(f"an extractor can be exported with one scale, 1, got scales {list(extractor.scales)}")
     if isinstance(extractor, XFeat):
-        return Resizing(extractor.size, STRIDE)
-    from placeprint.networks.backbones import load_backbone
-
-    return Resizing(extractor.size, load_backbone(extractor.backbone, extractor.stride).multiple)
+        return InputRule(extractor.size, STRIDE)
+    return extractor.input_rule()
 
 
 def _grid(extractor: Grid) -> nn.Module:

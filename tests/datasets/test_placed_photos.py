@@ -22,7 +22,7 @@ from tests.conftest import make_scene, write_photo
 SCENE = make_scene(0, 32, 32)
 
 
-def _write_gps(path: Path, latitude: float, longitude: float, taken: str | None = None) -> None:
+def write_gps(path: Path, latitude: float, longitude: float, taken: str | None = None) -> None:
     import PIL.Image
     from PIL.ExifTags import GPS, IFD, Base
 
@@ -65,9 +65,9 @@ def test_chosen_photos_keep_everything_of_theirs() -> None:
 
 
 def test_gps_of_a_folder_becomes_meters(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    _write_gps(tmp_path / "walk" / "1.jpg", 55.7, 13.2, "2020:01:02 03:04:05")
-    _write_gps(tmp_path / "walk" / "2.jpg", 55.701, 13.2, "2020:01:02 03:04:15")
-    _write_gps(tmp_path / "other" / "3.jpg", 55.7, 13.21, "2020:01:02 03:04:25")
+    write_gps(tmp_path / "walk" / "1.jpg", 55.7, 13.2, "2020:01:02 03:04:05")
+    write_gps(tmp_path / "walk" / "2.jpg", 55.701, 13.2, "2020:01:02 03:04:15")
+    write_gps(tmp_path / "other" / "3.jpg", 55.7, 13.21, "2020:01:02 03:04:25")
     photos = read_gps_folder(tmp_path)
     assert photos.paths == ("other/3.jpg", "walk/1.jpg", "walk/2.jpg")
     assert photos.sequences.tolist() == [0, 1, 1]

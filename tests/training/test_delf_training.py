@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from placeprint import Atlas
 from placeprint.cli import app
 from placeprint.errors import DatasetError, OptionError, ShapeError, WeightsError
+from placeprint.features.resizing import InputRule
 from placeprint.networks.weights import find_weights, weights_path
 from placeprint.training.augmentation import generator_of
 from placeprint.training.classification_loss import CrossEntropyLoss
@@ -163,7 +164,7 @@ def test_clutter_keeps_the_photo_and_surrounds_it() -> None:
 def test_photos_come_cluttered_from_the_copy_one_says(tmp_path: Path) -> None:
     root = write_classes(tmp_path, photos=2)
     paths = sorted(path.relative_to(root).as_posix() for path in root.rglob("*.png"))
-    plain, clutter = Photos(root, paths, (32, 32)), Clutter(sides=(0.5, 0.5))
+    plain, clutter = Photos(root, paths, InputRule(stretch=(32, 32))), Clutter(sides=(0.5, 0.5))
     trained, validated = replace(plain, clutter=clutter), replace(plain, clutter=clutter, cluttered_from=0)
     np.testing.assert_array_equal(trained.picture(0, 0), plain.picture(0, 0))
     assert (trained.picture(0, 1) != plain.picture(0, 0)).any()

@@ -16,8 +16,9 @@ from torch import nn
 
 from placeprint.datasets.labeled_photos import LabeledPhotos
 from placeprint.datasets.placed_photos import PlacedPhotos
-from placeprint.errors import DatasetError, OptionError, PhotoError, TrainingError
+from placeprint.errors import DatasetError, OptionError, TrainingError
 from placeprint.evaluation.metrics import average_precisions
+from placeprint.features.resizing import InputRule
 from placeprint.numerics import normalize
 from placeprint.training.augmentation import Augmentation
 from placeprint.training.checkpoint import latest_checkpoint, read_checkpoint
@@ -164,7 +165,7 @@ def test_prefetched_results_come_in_order_and_no_more_are_made_than_asked_for() 
 
 def test_cached_maps_are_those_of_the_photos(folder: Path, tmp_path: Path) -> None:
     photos = read_data(tiny_recipe().data, folder).train
-    pictures = Photos(photos.root, photos.paths, (32, 32), Augmentation(size=(32, 32)), 3)
+    pictures = Photos(photos.root, photos.paths, InputRule(stretch=(32, 32)), Augmentation(size=(32, 32)), 3)
     model = build_model(backbone=tiny_backbone(), head="gem", trainable_from=1)
     cached = cached_maps(tmp_path, pictures, model, 2, workers=2)
     rows, copies = np.array([4, 0, 4]), np.array([0, 2, 1])
@@ -175,7 +176,7 @@ def test_cached_maps_are_those_of_the_photos(folder: Path, tmp_path: Path) -> No
     keys = {
         cache_key(pictures, model, 2),
         cache_key(pictures, model, 1),
-        cache_key(dataclasses.replace(pictures, size=(64, 64)), model, 2),
+        cache_key(dataclasses.replace(pictures, rule=InputRule(stretch=(64, 64))), model, 2),
         cache_key(dataclasses.replace(pictures, seed=4), model, 2),
         cache_key(dataclasses.replace(pictures, augment=Augmentation(size=(32, 32), flip=0.5)), model, 2),
         cache_key(pictures, build_model(backbone=tiny_backbone(1), head="gem", trainable_from=1), 2),
@@ -186,7 +187,7 @@ def test_cached_maps_are_those_of_the_photos(folder: Path, tmp_path: Path) -> No
 
 def test_a_cache_that_was_interrupted_goes_on_where_it_was(folder: Path, tmp_path: Path) -> None:
     photos = read_data(tiny_recipe().data, folder).train
-    pictures = Photos(photos.root, photos.paths, (32, 32), Augmentation(size=(32, 32)), 3)
+    pictures = Photos(photos.root, photos.paths, InputRule(stretch=(32, 32)), Augmentation(size=(32, 32)), 3)
     model = build_model(backbone=tiny_backbone(), head="gem", trainable_from=1)
 
     def stop(done: int, _: int) -> None:
@@ -322,7 +323,6 @@ def test_a_loss_that_is_not_a_number_names_the_photos_and_keeps_the_checkpoint(
 @pytest.mark.parametrize(
     ("changes", "error", "message"),
     [
-        ({"batches": {"classes": 4}}, OptionError, "as many"),
         ({"batches": {"instances": 1}}, OptionError, "instances of at least 2"),
         ({"loss": {"name": "cgd"}}, OptionError, "set head.name to 'cgd'"),
         ({"loss": {"name": "weak-ranking"}}, OptionError, "needs photos with places"),
@@ -330,6 +330,7 @@ def test_a_loss_that_is_not_a_number_names_the_photos_and_keeps_the_checkpoint(
         ({"loss": {"margins": 1}}, OptionError, "no parameter 'margins'"),
         ({"head": {"width": 1}}, OptionError, "no parameter 'width'"),
         ({"augmentation": {"blurr": 1.0}}, OptionError, "no parameter 'blurr'"),
+        ({"model": {"trainable_from": 9}}, OptionError, "model.trainable_from must be from 0"),
         ({"augmentation": {"size": [32, 32]}}, OptionError, "is model.size"),
         ({"data": {"options": {"deep": True}}}, OptionError, "no parameter 'deep'; known: leaf"),
         ({"data": {"split_by": "sequence"}}, OptionError, "divided by photo, block or class"),
@@ -349,30 +350,30 @@ def test_what_cannot_work_is_told_before_the_first_epoch(
     assert not (tmp_path / "run").exists()
 
 
+def test_a_network_that_cannot_take_the_size_is_told_in_one_line(folder: Path, tmp_path: Path) -> None:
+    network = tiny_backbone()
+    network.stages.append(nn.Unflatten(1, (3, -1)))  # of 8 channels
+    with pytest.raises(TrainingError, match=r"of 32 x 32: .*; look at model.size and \[batches\]"):
+        train(tiny_recipe(), folder, tmp_path / "run", backbone=network)
+
+
 def test_one_photo_classes_are_told_or_left_out(tmp_path: Path) -> None:
     write_classes(tmp_path / "photos", classes=2)
     lonely = write_classes(tmp_path / "more", classes=3, photos=1) / "class2"
     lonely.rename(tmp_path / "photos" / "lonely")
-    with pytest.raises(DatasetError, match="1 of 3 classes have one photo"):
+    with pytest.raises(DatasetError, match="1 of 3 classes have one photo to train on and make no pair: 'lonely'"):
         train(tiny_recipe(batches={"classes": 2}), tmp_path / "photos", tmp_path / "run", backbone=tiny_backbone())
     recipe = tiny_recipe(batches={"classes": 2, "leave_out_lonely": True}, schedule={"epochs": 1})
     assert train(recipe, tmp_path / "photos", tmp_path / "run", backbone=tiny_backbone()).epochs == 1
-
-
-def test_a_broken_photo_is_named(tmp_path: Path) -> None:
-    write_classes(tmp_path / "photos")
-    for photo in (tmp_path / "photos").glob("class1/*.png"):
-        photo.write_bytes(b"broken" + photo.name.encode())
-    with pytest.raises(PhotoError, match=r"class1/\d\.png: not a picture"):
-        train(tiny_recipe(), tmp_path / "photos", tmp_path / "run", backbone=tiny_backbone())
 
 
 def test_mined_tuples_have_a_near_photo_and_far_ones(tmp_path: Path) -> None:
     data = tiny_recipe(data={"form": "clips", "train": "walks.csv", "split_by": "sequence", "share": 0.3}).data
     photos = read_data(data, write_walk(tmp_path)).train
     assert isinstance(photos, PlacedPhotos)
-    options = {"nearest": 0.5, "positive": 2.0, "negative": 3.0, "margin": 4.0, "used": 2}
-    recipe = tiny_recipe(mining=options | {"queries": 5}, batches={"tuples": 2})
+    options = {"nearest": 0.5, "positive": 2.0, "negative": 3.0, "used": 2}
+    loss = {"name": "weak-ranking", "margin": 4.0}
+    recipe = tiny_recipe(mining=options | {"queries": 5}, loss=loss, batches={"tuples": 2})
     random = np.random.default_rng(0).normal(size=(len(photos), 4)).astype(np.float32)
     units = random / np.linalg.norm(random, axis=1, keepdims=True)
     plan = make_plan(recipe, photos, lambda rows: units[rows])
@@ -387,6 +388,24 @@ def test_mined_tuples_have_a_near_photo_and_far_ones(tmp_path: Path) -> None:
             assert 0.5 < apart[0] <= 2 and (apart[1:] > 3).all()
             start += 1 + near + far
     assert not np.array_equal(plan.epoch(1)[0].rows, batches[0].rows)
+
+
+def test_mining_takes_the_margin_of_the_loss(tmp_path: Path) -> None:
+    data = tiny_recipe(data={"form": "clips", "train": "walks.csv", "split_by": "sequence", "share": 0.3}).data
+    photos = read_data(data, write_walk(tmp_path)).train
+    loss = {"name": "weak-ranking", "margin": 0.7}
+
+    def margin(**mining: float) -> float:
+        distances = {"nearest": 0.5, "positive": 2.0, "negative": 3.0}
+        plan: Any = make_plan(
+            tiny_recipe(loss=loss, mining=distances | mining), photos, lambda _: np.zeros((0, 1), np.float32)
+        )
+        return float(plan.miner.options.margin)
+
+    assert margin() == 0.7
+    assert margin(margin=0.7) == 0.7  # as recipes of earlier versions say it
+    with pytest.raises(OptionError, match=r"mining.margin 0.1 differs from loss.margin 0.7; set loss.margin alone"):
+        margin(margin=0.1)
 
 
 def test_pairs_are_of_one_class_or_one_place() -> None:

@@ -11,17 +11,23 @@ import pytest
 import torch
 
 from placeprint import registry
+from placeprint.describe import Describer
 from placeprint.errors import OptionError, WeightsError
 from placeprint.features.grid import Grid
+from placeprint.features.resizing import resize_longest
+from placeprint.images import read_image
+from placeprint.learning import first_state
 from placeprint.networks.efficientnet import EfficientNetLite
 from placeprint.networks.stages import StagedBackbone, efficientnet_stages, read_stages, stages_as_bytes
 from placeprint.numerics import normalize
 from placeprint.presets import load_preset
+from placeprint.training.data import read_data
 from placeprint.training.models import build_model
+from placeprint.training.photos import PhotoMaps, Photos, describe
 from placeprint.training.preset_export import aggregator_of, export_preset, whitening_of
 from placeprint.training.run import load_run, train
 from placeprint.types import LocalFeatures
-from tests.conftest import make_scene
+from tests.conftest import make_scene, write_photo
 from tests.training.tiny import CHANNELS, tiny_backbone, tiny_recipe, write_classes
 
 HEADS: list[tuple[str, dict[str, Any]]] = [
@@ -83,11 +89,12 @@ def test_a_trained_network_is_written_and_found_by_the_grid(tmp_path: Path) -> N
     tables = tomllib.loads(path.read_text())
     assert set(tables) == {"summary", "extractor", "fusion", "index", "verifier", "codebook", "store"}
     (part,) = tables["fusion"]
+    assert tables["store"]["local_bits"] == 8  # with 6 whitened descriptors of stored cells are others
     with np.load(tmp_path / "run" / tables["codebook"]["file"]) as state:
         assert {name: state[name].tolist() for name in state} == {"fusion.0.aggregator.dim_": 112}
     assert part["extractor"]["backbone"] == "backbone.safetensors"
     table = dict(load_preset(str(path)).components["fusion"][0]["extractor"])  # the path from where one stands
-    assert (table.pop("name"), table["stride"], table["size"], table["max_keypoints"]) == ("grid", 16, 64, 16)
+    assert (table.pop("name"), table["stride"], table["stretch"], table["max_keypoints"]) == ("grid", 16, [64, 64], 16)
     scene = np.ascontiguousarray(make_scene(1, 64, 64))
     features = Grid(**table).extract(scene)
     assert len(features) == 16
@@ -145,3 +152,34 @@ def test_a_run_without_a_validated_checkpoint_has_no_preset(tmp_path: Path) -> N
     (tmp_path / "run" / "best.toml").unlink()
     with pytest.raises(WeightsError, match="no validated checkpoint"):
         load_run(tmp_path / "run", backbone=tiny_backbone())
+
+
+@pytest.mark.parametrize("size", [(112, 112), (192, 192), (100, 70)])
+def test_the_preset_describes_photos_as_validation_did(size: tuple[int, int], tmp_path: Path) -> None:
+    """Photos of several shapes: what training and validation see is what an atlas and an exported file see."""
+    photos = write_classes(tmp_path / "photos", photos=3)
+    shapes = {"wide": (240, 100), "tall": (90, 160), "four_to_three": (200, 150), "tiny": (20, 17), "same": size}
+    for number, (name, (width, height)) in enumerate(shapes.items()):
+        write_photo(photos / f"class{number % 3}" / f"{name}.png", make_scene(number, width, height))
+    write_photo(photos / "class0" / "grey.png", make_scene(7, 120, 80)[..., 0])
+    model = {"size": list(size), "trainable_from": 5, "last_stage": 5, "backbone": "efficientnet-lite0"}
+    recipe = tiny_recipe(model=model, schedule={"epochs": 1}, optimizer={"learning_rate": 0.01})
+    train(recipe, photos, tmp_path / "run", backbone=small_efficientnet())
+    path = export_preset(tmp_path / "run", backbone=small_efficientnet())
+    _, trained, _ = load_run(tmp_path / "run", backbone=small_efficientnet())
+    data = read_data(recipe.data, photos)
+    preset = load_preset(str(path))
+    describer = Describer(preset.components, first_state(preset.components))
+    for part in (data.train, data.validation):
+        source = PhotoMaps(Photos(part.root, part.paths, recipe.model.input_rule), trained)
+        validated = describe(trained, source, np.arange(len(part)), workers=0)
+        for name, expected in zip(part.paths, validated, strict=True):
+            features = describer.features(read_image(part.root / name))
+            np.testing.assert_allclose(describer.descriptor(features), expected, atol=1e-5, err_msg=name)
+
+
+def test_presets_without_the_key_keep_the_shape_of_photos() -> None:
+    image = make_scene(0, 300, 200)
+    rule = Grid(size=112).input_rule()
+    assert (rule.picture(image).shape, rule.stretch) == ((64, 96, 3), (0, 0))
+    np.testing.assert_array_equal(rule.picture(image), resize_longest(image, 112, 32))

@@ -71,11 +71,14 @@ def test_an_epoch_depends_on_seed_and_number_alone() -> None:
 def test_classes_of_one_photo_are_refused_or_left_out_and_counted() -> None:
     labels = np.array([0, 0, 1, 1, 2, 3, 3])
     with pytest.raises(
-        DatasetError, match="1 of 4 classes have one photo and make no pair, as those of the labels '2'"
+        DatasetError,
+        match="1 of 4 classes have one photo to train on and make no pair: '2'; add photos, or set batches",
     ):
         ClassBatches(labels, 2, 2)
+    with pytest.raises(DatasetError, match="make no pair: 'café'"):
+        ClassBatches(labels, 2, 2, names=["oak", "elm", "café", "pine"])
     sampler = ClassBatches(labels, 2, 2, leave_out_lonely=True)
-    assert sampler.left_out == 1
+    assert sampler.left_out == ("2",)
     assert 4 not in np.concatenate([batch for number in range(5) for batch in sampler.epoch(number)])
 
 
@@ -86,5 +89,11 @@ def test_what_makes_no_batches_is_refused() -> None:
         ClassBatches(np.zeros(4), 2, 2)
     with pytest.raises(OptionError, match="instances must be a whole number from 2 to 100000, got 1"):
         ClassBatches(np.arange(4) % 2, 2, 1)
-    with pytest.raises(OptionError, match="a batch of 3 classes needs as many with 2 photos, there are 2"):
-        ClassBatches(np.arange(4) % 2, 3, 2)
+    with pytest.raises(DatasetError, match=r"2 classes with 2 photos each or more, .* there are 1 of 2: '0', '1'"):
+        ClassBatches(np.array([0, 0, 1]), 3, 2, leave_out_lonely=True)
+
+
+def test_a_batch_has_all_classes_where_there_are_fewer_than_wanted() -> None:
+    sampler = ClassBatches(np.arange(6) % 2, 16, 4)
+    assert sampler.classes == 2
+    assert [len(batch) for batch in sampler.epoch(0)] == [8]

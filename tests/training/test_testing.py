@@ -10,6 +10,7 @@ import pytest
 
 from placeprint.datasets.labeled_photos import read_image_folder
 from placeprint.errors import DatasetError, OptionError
+from placeprint.features.resizing import InputRule
 from placeprint.training.data import read_data
 from placeprint.training.models import build_model
 from placeprint.training.run import train
@@ -27,7 +28,9 @@ def test_the_figures_are_those_of_a_plain_loop(tmp_path: Path) -> None:
     from placeprint.training.photos import PhotoMaps, Photos, describe
 
     rows = [
-        describe(model, PhotoMaps(Photos(p.root, p.paths, (32, 32)), model), np.arange(len(p)), workers=0)
+        describe(
+            model, PhotoMaps(Photos(p.root, p.paths, InputRule(stretch=(32, 32))), model), np.arange(len(p)), workers=0
+        )
         for p in (database, queries)
     ]
     right, precisions = 0, []

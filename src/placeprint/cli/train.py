@@ -13,12 +13,28 @@ import typer
 
 from placeprint.cli.output import console, say
 
-RUN_FILES = ("maps", "checkpoints", "recipe.toml", "steps.csv", "epochs.csv")
+RUN_FILES = ("maps", "checkpoints", "recipe.toml", "skipped.csv", "start.safetensors", "steps.csv", "epochs.csv")
 """What an interrupted run may leave before its recipe is written."""
 
 
+def _list_recipes(wanted: bool) -> None:
+    """Print the recipes that ship with the package and stop."""
+    if not wanted:
+        return
+    from placeprint.training.recipe import recipe_summaries
+
+    summaries = recipe_summaries()
+    width = max(map(len, summaries))
+    for name, summary in summaries.items():
+        typer.echo(f"{name:{width}}  {summary}")
+    raise typer.Exit
+
+
 def train(
-    recipe: Annotated[str, typer.Argument(help="Recipe, or the path of a recipe's TOML file.", show_default=False)],
+    recipe: Annotated[
+        str,
+        typer.Argument(help="Recipe, as --list shows them, or the path of a recipe's TOML file.", show_default=False),
+    ],
     data: Annotated[Path, typer.Option(help="Folder of the photos.", show_default=False)],
     output: Annotated[Path, typer.Option(help="Folder of the run; made when it is not there.", show_default=False)],
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the run's last checkpoint.")] = False,
@@ -34,8 +50,15 @@ def train(
             help="Folder of cached maps, to share them between runs, by default in the run.", show_default=False
         ),
     ] = None,
+    list_recipes: Annotated[
+        bool,
+        typer.Option("--list", help="List the recipes, a line each, and stop.", callback=_list_recipes, is_eager=True),
+    ] = False,
 ) -> None:
-    """Train a descriptor and make a preset of it. Interrupted, it goes on from the last checkpoint with --resume."""
+    """Train a descriptor and make a preset of it. Interrupted, it goes on from the last checkpoint with --resume.
+
+    Start with the recipe places-from-folders (one folder per place) or places-from-gps (photos with EXIF GPS).
+    """
     from placeprint.outputs import check_output_folder
     from placeprint.training.preset_export import export_preset
     from placeprint.training.recipe import load_recipe
@@ -49,12 +72,16 @@ def train(
         check_output_folder(maps, [data])
     with _bars() as tell:
         outcome = train_by(chosen, data, output, resume=resume, maps_folder=maps, tell=tell)
+    for note in outcome.notes:
+        say(f"note: {note}")
     ended = "stopped early" if outcome.stopped_early else "done"
     say(
         f"{ended} after {outcome.epochs} epochs, {outcome.steps} steps, {outcome.seconds:.0f} s; validation "
         f"{chosen.validation.metric} {100 * outcome.first_score:.1f} % before training, "
         f"{100 * outcome.score:.1f} % at step {outcome.best_step}"
     )
+    if outcome.steps and not outcome.best_step:
+        say("note: no step did better than the state before training, which the preset holds")
     if chosen.data.test or chosen.data.test_share:
         with _bars() as tell:
             found = measure_run(output, data, maps_folder=maps, progress=partial(tell, "testing"))

@@ -109,13 +109,15 @@ class LabeledPhotos:
         return np.array([places[name] for name in self.classes], np.int64)[self.labels]
 
 
-def read_image_folder(folder: Path | str, *, leaf: bool = False) -> LabeledPhotos:
+def read_image_folder(folder: Path | str, *, leaf: bool = False, skip_loose: bool = False) -> LabeledPhotos:
     """Read a folder of folders with photos, classes in order of their names.
 
     Args:
         folder: what the paths are relative to.
         leaf: whether the class is the deepest folder, named by its path (``"Fruit/Apple"``). Otherwise it is the folder
             of the first level, with everything below it.
+        skip_loose: whether photos beside the folders and folders without photos are left out; otherwise they are
+            refused.
 
     Raises:
         DatasetError: there is no such folder, it has photos of no class, or a class has none.
@@ -125,15 +127,18 @@ def read_image_folder(folder: Path | str, *, leaf: bool = False) -> LabeledPhoto
         raise DatasetError(f"there is no folder {str(folder)!r}")
     paths = photos_below(folder)
     loose = [path for path in paths if "/" not in path]
-    if loose:
+    if skip_loose and len(loose) < len(paths):
+        paths = [path for path in paths if "/" in path]
+    elif loose:
         raise DatasetError(
-            f"{len(loose)} photos are in no folder of {str(folder)!r} and so of no class: {first_few(loose)}"
+            f"{len(loose)} photos are in no folder of {str(folder)!r} and so of no class: {first_few(loose)}; "
+            "put the photos of each class into a folder of their own"
         )
     names = [path.rpartition("/")[0] if leaf else path.partition("/")[0] for path in paths]
     folders = sorted(each.name for each in folder.iterdir() if each.is_dir() and not each.name.startswith("."))
     tops = {name.partition("/")[0] for name in names}
     empty = [name for name in folders if name not in tops]
-    if empty:
+    if empty and not skip_loose:
         raise DatasetError(f"{len(empty)} folders of {str(folder)!r} hold no photos: {first_few(empty)}")
     return _labeled(folder, paths, names)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -167,6 +168,25 @@ def _held_out(groups: Ids, share: float, seed: int, name: str) -> Mask:
     count = min(max(round(share * len(kinds)), 1), len(kinds) - 1)
     chosen = np.random.default_rng(seed).choice(kinds, count, replace=False)
     return np.isin(groups, chosen)
+
+
+def copies_among(paths: Sequence[Path]) -> list[tuple[Path, Path]]:
+    """Return pairs of files with equal content: the first with its content, and each later one.
+
+    Raises:
+        DatasetError: a file is missing.
+    """
+    by_size: dict[int, list[Path]] = defaultdict(list)
+    for path in paths:
+        by_size[_size(path)].append(path)
+    known: dict[str, Path] = {}
+    pairs = []
+    for alike in by_size.values():
+        for path in alike if len(alike) > 1 else ():
+            first = known.setdefault(_sum(path), path)
+            if first is not path:
+                pairs.append((first, path))
+    return pairs
 
 
 def _copies(ours: list[Path], theirs: list[Path]) -> list[tuple[Path, Path]]:

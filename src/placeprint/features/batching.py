@@ -20,6 +20,7 @@ class Pyramid(TypedDict):
     scales: Sequence[float]
     max_keypoints: int
     multiple: NotRequired[int]
+    stretch: NotRequired[tuple[int, int]]
 
 
 def over_pyramids(
@@ -32,6 +33,7 @@ def over_pyramids(
     max_keypoints: int,
     scales: Sequence[float] = (1.0,),
     multiple: int = 1,
+    stretch: tuple[int, int] = (0, 0),
 ) -> list[LocalFeatures]:
     """Do what `over_pyramid` does with each photo, the pictures of one size together.
 
@@ -45,6 +47,7 @@ def over_pyramids(
         max_keypoints: the same.
         scales: the same.
         multiple: the same.
+        stretch: see `InputRule`.
 
     Returns:
         The features of each photo, in their order.
@@ -58,7 +61,7 @@ def over_pyramids(
     if len(all_masks) != len(images):
         raise ShapeError(f"expected as many masks as images, {len(images)}, got {len(all_masks)}")
     copies = [
-        levels(image, mask, size=size, scales=scales, multiple=multiple, most=MOST_FOR_NETWORKS)
+        levels(image, mask, size=size, scales=scales, multiple=multiple, stretch=stretch, most=MOST_FOR_NETWORKS)
         for image, mask in zip(images, all_masks, strict=True)
     ]
     found = iter(_by_size([copy for each in copies for copy in each], detect, at_once(together)))

@@ -23,6 +23,7 @@ import numpy as np
 
 from placeprint.features.batching import Pyramid, over_pyramids
 from placeprint.features.pyramid import Scales, Size, allowed
+from placeprint.features.resizing import InputRule
 from placeprint.features.selection import MIN_CONTRAST, contrast_around
 from placeprint.numerics import normalize
 from placeprint.options import Keypoints, Range, checked
@@ -42,7 +43,9 @@ class Grid:
             ``"transformers:<hub name>"`` or a folder.
         stride: pixels of the picture from cell to cell: 16 or 32 for EfficientNet; 0 for the network's usual one.
         max_keypoints: the cells of the longest vectors are kept.
-        size: longest side in pixels the network sees; 0 for the photo as it is.
+        size: longest side in pixels the network sees; 0 for the photo as it is. Not used with `stretch`.
+        stretch: ``(width, height)`` in pixels every photo is stretched to, as the network saw photos in training;
+            ``(0, 0)`` keeps the shape of the photo.
         scales: factors of that size, one pass of the network each.
         min_contrast: standard deviation in grey levels a cell must have.
     """
@@ -51,6 +54,7 @@ class Grid:
     stride: Annotated[int, Range(0, 256)] = 0
     max_keypoints: Keypoints = 1000
     size: Size = 640
+    stretch: tuple[Size, Size] = (0, 0)
     scales: Scales = (1.0,)
     min_contrast: Annotated[float, Range(0, 255)] = MIN_CONTRAST
 
@@ -90,11 +94,27 @@ class Grid:
         """
         return over_pyramids(images, masks, self._detect_together, together=TOGETHER, **self._pyramid())
 
-    def _pyramid(self) -> Pyramid:
+    def input_rule(self) -> InputRule:
+        """Return how a photo becomes the picture that the network sees.
+
+        Raises:
+            OptionError: there is no such backbone or stride.
+            WeightsError: the weights are not installed.
+        """
         from placeprint.networks.backbones import load_backbone
 
         multiple = load_backbone(self.backbone, self.stride).multiple
-        return {"size": self.size, "scales": self.scales, "max_keypoints": self.max_keypoints, "multiple": multiple}
+        return InputRule(self.size, multiple, (self.stretch[0], self.stretch[1]))
+
+    def _pyramid(self) -> Pyramid:
+        rule = self.input_rule()
+        return {
+            "size": rule.longest,
+            "scales": self.scales,
+            "max_keypoints": self.max_keypoints,
+            "multiple": rule.multiple,
+            "stretch": rule.stretch,
+        }
 
     def _detect_together(self, images: list[Image], masks: list[Mask | None]) -> list[LocalFeatures]:
         from placeprint.networks.backbones import load_backbone

@@ -13,7 +13,7 @@ from typing import Annotated
 import numpy as np
 
 from placeprint.errors import OptionError, PhotoError, ShapeError
-from placeprint.features.resizing import resize_longest, to_photo
+from placeprint.features.resizing import InputRule, to_photo
 from placeprint.features.selection import spread_order
 from placeprint.options import Length, Range
 from placeprint.types import Floats, Image, LocalFeatures, Mask
@@ -83,20 +83,30 @@ def levels(
     size: int,
     scales: Sequence[float] = (1.0,),
     multiple: int = 1,
+    stretch: tuple[int, int] = (0, 0),
     most: int = MOST_PIXELS,
 ) -> list[tuple[Image, Mask | None]]:
-    """Return the copies of a photo and of its mask that features are looked for in; arguments as `over_pyramid`.
+    """Return the copies of a photo and of its mask that features are looked for in.
 
-    A copy may have `most` pixels.
+    Args:
+        image: as of `over_pyramid`, like the arguments not listed here.
+        mask: the same.
+        size: the same.
+        scales: the same.
+        multiple: the same.
+        stretch: see `InputRule`.
+        most: pixels a copy may have.
     """
     height, width = image.shape[:2]
     if mask is not None and mask.shape != (height, width):
         raise ShapeError(f"a mask must have the shape of its image, {(height, width)}, got {mask.shape}")
     if not scales or min(scales) <= 0:
         raise OptionError(f"scales must be factors above 0, got {list(scales)}")
-    longest = [max(1, round((size or max(height, width)) * scale)) for scale in scales]
-    _check_pixels((width, height), size, max(longest), list(scales), most)
-    copies = [resize_longest(image, each, multiple) for each in longest]
+    shape = (width, height) if stretch == (0, 0) else stretch
+    longest = max(1, round((max(stretch) or size or max(shape)) * max(scales)))
+    _check_pixels(shape, max(stretch) or size, longest, list(scales), most)
+    rule = InputRule(size, multiple, stretch)
+    copies = [rule.picture(image, scale) for scale in scales]
     return [(copy, None if mask is None else shrunk_mask(mask, copy)) for copy in copies]
 
 

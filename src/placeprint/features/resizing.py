@@ -1,11 +1,53 @@
-"""Bring a photo to an extractor's working size, and its keypoints back to the photo's pixels."""
+"""Bring a photo to the size a network or an extractor works at, and its keypoints back to the photo's pixels.
+
+`InputRule` is the one rule that says how a photo becomes the picture a network sees. Training, validation, indexing
+and exported files all use it, so what was measured in training is what a preset gives later.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
+from numpy.typing import NDArray
 
 from placeprint.images import resize
 from placeprint.types import Floats, Image
+
+
+@dataclass(frozen=True)
+class InputRule:
+    """How a photo becomes the picture that a network sees; see `images.resize` for how pixels are interpolated.
+
+    Pictures are uint8 RGB. Networks bring the colors into their own range themselves.
+
+    Args:
+        longest: pixels of the longest side; 0 keeps the size of the photo. Not used with `stretch`.
+        multiple: both sides are rounded down to a multiple of this, at least one. Not used with `stretch`.
+        stretch: ``(width, height)`` in pixels of every picture, whatever the shape of the photo; ``(0, 0)`` keeps the
+            shape of the photo.
+    """
+
+    longest: int = 0
+    multiple: int = 1
+    stretch: tuple[int, int] = (0, 0)
+
+    def picture(self, image: Image, scale: float = 1.0) -> Image:
+        """Return the ``(h, w, 3)`` uint8 picture of an ``(H, W, 3)`` uint8 image, with its sides times a scale.
+
+        Example:
+            >>> InputRule(stretch=(64, 32)).picture(np.zeros((90, 50, 3), np.uint8)).shape
+            (32, 64, 3)
+        """
+        if self.stretch != (0, 0):
+            width, height = (max(1, round(side * scale)) for side in self.stretch)
+            return resize(image, (width, height))
+        longest = self.longest or max(image.shape[:2])
+        return resize_longest(image, max(1, round(longest * scale)), self.multiple)
+
+    def tensor(self, image: Image) -> NDArray[np.float32]:
+        """Return ``(1, 3, h, w)`` float32 in [0, 255], the picture as an exported network takes it."""
+        return np.ascontiguousarray(self.picture(image).transpose(2, 0, 1)[None], np.float32)
 
 
 def resize_longest(image: Image, longest: int, multiple: int = 1) -> Image:

@@ -12,7 +12,7 @@ features, and all that follows takes the others for nothing. The numbers are the
 - `DescriptorGraph` joins extractors, aggregators (`onnx_aggregators`) and whitening as `describe` does.
 
 Input is ``(1, 3, H, W)`` float32 RGB in [0, 255], H and W any multiples of the network's ``multiple``. The photo is
-resized outside the graph, the way the extractor does it: `features.resizing.resize_longest`.
+resized outside the graph, the way the extractor does it: `features.resizing.InputRule`.
 
 Departures: local features are not quantized, as an atlas does before it aggregates them. Exact ties aside, a decision
 (above a threshold, among the strongest, nearest word) can fall otherwise when two numbers differ in the last digits

@@ -2,6 +2,9 @@
 
 - ``"pairs"`` learns it from pairs (`whitening.SupervisedWhitening` with ``signal = 1``): photos of one class, or near
   each other. The layers of poolings have no bias, so the direction of the mean is taken out of them instead.
+  Weighted by its signal, a direction counts by how far it tells the training classes apart. With few classes that
+  leaves about as many directions as classes, which serve those classes and ruin all others: set ``head.signal = 0``
+  and ``head.shrinkage = 1`` then.
 - ``"photos"``, or fewer pairs than values: with the second moments ``M = mean of x x^T`` of the pooled unit vectors of
   training photos, and its largest eigenvalues l with vectors P, ``W = (l + s mean(l)) ** -1/2 P^T``. It is not
   centered; the direction of the mean has the largest eigenvalue, and so counts least.
@@ -49,15 +52,32 @@ def shortened(rows: Floats, dim: int, pairs: Ids) -> tuple[Floats, Floats]:
     return mean + turned @ learned.mean_, turned @ learned.projection_
 
 
-def whiten(layer: nn.Module, pooled: torch.Tensor, pairs: Ids, beginning: str) -> None:
-    """Let a linear layer without bias begin as whitening of pooled vectors ``(n, C)``, see the module."""
+def whiten(
+    layer: nn.Module,
+    pooled: torch.Tensor,
+    pairs: Ids,
+    beginning: str,
+    *,
+    shrinkage: float = PAIRS_SHRINKAGE,
+    signal: float = PAIRS_SIGNAL,
+) -> None:
+    """Let a linear layer without bias begin as whitening of pooled vectors, see the module.
+
+    Args:
+        layer: changed in place.
+        pooled: ``(n, C)`` of training photos.
+        pairs: ``(p, 2)`` rows of them that show the same.
+        beginning: of `BEGINNINGS`.
+        shrinkage: of whitening from pairs, see `SupervisedWhitening`.
+        signal: likewise.
+    """
     weight: Any = layer.weight
     dim = len(weight)
     if beginning == "random":
         return
     if beginning == "pairs" and len(pairs) >= max(pooled.shape[1], dim):
         found = unit(pooled.detach().float()).cpu().numpy()
-        whitening = SupervisedWhitening(dim=dim, shrinkage=PAIRS_SHRINKAGE, signal=PAIRS_SIGNAL)
+        whitening = SupervisedWhitening(dim=dim, shrinkage=shrinkage, signal=signal)
         projection = whitening.fit_pairs(found[pairs[:, 0]], found[pairs[:, 1]]).projection_
         assert projection is not None  # fit has learned it
         mean = normalize(found.mean(axis=0))

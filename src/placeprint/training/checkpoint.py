@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import logging
 import os
 import pickle
 import shutil
@@ -35,6 +36,7 @@ from placeprint.networks.weights import fit_into
 from placeprint.version import __version__
 
 FORMAT = 1
+logger = logging.getLogger(__name__)
 FOLDER = "checkpoints"
 BEST = "best.toml"
 WEIGHTS, STATE, FACTS = "weights.safetensors", "state.pt", "checkpoint.toml"
@@ -81,6 +83,7 @@ def write_checkpoint(run: Path, checkpoint: Checkpoint, *, keep: int, best: bool
     temporary = path.with_name(f".{name}.{os.getpid()}.tmp")
     facts = {"format": FORMAT, "placeprint": __version__, **checkpoint.facts}
     with writing(run):
+        _all(run)  # brings back what an interruption left aside
         for left in (run / FOLDER).glob(".*.tmp"):
             shutil.rmtree(left, ignore_errors=True)
         temporary.mkdir(parents=True)
@@ -132,6 +135,23 @@ def latest_checkpoint(run: Path) -> Path | None:
     """Return the folder of the last whole checkpoint of a run, None when there is none."""
     found = _all(run)
     return found[-1] if found else None
+
+
+def readable_checkpoint(run: Path) -> Checkpoint | None:
+    """Return the last checkpoint of a run that is not damaged, None when the run has no checkpoint at all.
+
+    Raises:
+        WeightsError: all are damaged, or a newer placeprint wrote the last one.
+    """
+    found = _all(run)
+    for path in reversed(found):
+        try:
+            return read_checkpoint(path)
+        except WeightsError:
+            if path == found[0]:
+                raise
+            logger.warning("the checkpoint %s is damaged; going on from the one before", path)
+    return None
 
 
 def best_checkpoint(run: Path) -> Path | None:
@@ -202,7 +222,12 @@ def commit() -> str:
 
 
 def _all(run: Path) -> list[Path]:
-    """Return the whole checkpoints, oldest first."""
+    """Return the whole checkpoints, oldest first; one that was being replaced by its successor counts again."""
+    for old in (run / FOLDER).glob(".step-*.old.tmp"):
+        path = old.with_name(old.name.removeprefix(".").removesuffix(".old.tmp"))
+        if not path.exists():
+            with contextlib.suppress(OSError):
+                old.rename(path)
     return sorted(path for path in (run / FOLDER).glob("step-*") if (path / FACTS).is_file())
 
 

@@ -2,36 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from placeprint.datasets.labeled_photos import LabeledPhotos, read_image_folder, read_label_csv, read_label_list
-from placeprint.datasets.placed_photos import (
-    PlacedPhotos,
-    read_clips,
-    read_gps_folder,
-    read_position_csv,
-    read_utm_names,
-)
+from placeprint.datasets.labeled_photos import LabeledPhotos
+from placeprint.datasets.placed_photos import PlacedPhotos
 from placeprint.datasets.splits import check_leak, split_classes, split_sequences
 from placeprint.errors import DatasetError, OptionError
-from placeprint.options import check_values, parameters
+from placeprint.training.photo_sets import PhotoSet, read_photos
 from placeprint.training.recipe import Data
-
-PhotoSet = LabeledPhotos | PlacedPhotos
-READERS: Mapping[str, Callable[..., PhotoSet]] = {
-    "folder": read_image_folder,
-    "csv": read_label_csv,
-    "list": read_label_list,
-    "clips": read_clips,
-    "gps": read_gps_folder,
-    "utm": read_utm_names,
-    "positions": read_position_csv,
-}
-LABELED = ("folder", "csv", "list")
+from placeprint.training.sifting import without
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,13 +33,14 @@ class TrainingData:
     test: PlacedPhotos | None = None
 
 
-def read_data(data: Data, folder: Path, seed: int = 0) -> TrainingData:
+def read_data(data: Data, folder: Path, seed: int = 0, skipped: Mapping[str, str] | None = None) -> TrainingData:
     """Read the photos of a recipe.
 
     Args:
         data: table of the recipe.
         folder: its paths are below this.
         seed: of the division.
+        skipped: photos to leave out, see `sifting.sift`.
 
     Raises:
         DatasetError: the photos do not have the documented form, or training and validation have something in common.
@@ -63,14 +48,15 @@ def read_data(data: Data, folder: Path, seed: int = 0) -> TrainingData:
     """
     if not folder.is_dir():
         raise DatasetError(f"there is no folder {str(folder)!r}")
-    train = read_photos(data, folder, data.train)
+    left_out = skipped or {}
+    train = without(read_photos(data, folder, data.train), folder, left_out)
     test = None
     if data.hold_out_classes:
         train = _without_classes(data, train, seed)
     if data.test_share:
         train, test = _without_test(data, train, seed)
     if data.validation:
-        validation = read_photos(data, folder, data.validation)
+        validation = without(read_photos(data, folder, data.validation), folder, left_out)
     else:
         train, validation = _divided(data, train, seed)
     train, validation = (_limited(photos, data.limit) for photos in (train, validation))
@@ -79,14 +65,6 @@ def read_data(data: Data, folder: Path, seed: int = 0) -> TrainingData:
         check_leak(train, test)
         check_leak(validation, test)
     return TrainingData(train, validation, test)
-
-
-def read_photos(data: Data, folder: Path, name: str) -> PhotoSet:
-    """Read the photos of one file or folder of a recipe's form; raises as `read_data`."""
-    reader = READERS[data.form]
-    what, place = f"data.options of the form {data.form!r}", list(parameters(reader))[:1]
-    options = check_values(reader, data.options, what=what, prefix="data.options.", without=place)
-    return reader(folder / name if name else folder, **options)
 
 
 def _without_classes(data: Data, photos: PhotoSet, seed: int) -> LabeledPhotos:
@@ -114,25 +92,54 @@ def _without_test(data: Data, photos: PhotoSet, seed: int) -> tuple[PlacedPhotos
 def _divided(data: Data, photos: PhotoSet, seed: int) -> tuple[PhotoSet, PhotoSet]:
     if isinstance(photos, PlacedPhotos) and data.split_by in {"sequence", "area"}:
         return split_sequences(photos, data.share, seed, by=data.split_by)
+    if isinstance(photos, PlacedPhotos) and data.split_by == "photo":
+        return _split_places(photos, data.share, seed)
     if isinstance(photos, LabeledPhotos) and data.split_by == "class":
         return split_classes(photos, data.share, seed)
     if isinstance(photos, LabeledPhotos) and data.split_by in {"photo", "block"}:
         return _split_photos(photos, data.share, seed if data.split_by == "photo" else None)
-    fitting = "photo, block or class" if isinstance(photos, LabeledPhotos) else "sequence or area"
+    fitting = "photo, block or class" if isinstance(photos, LabeledPhotos) else "photo, sequence or area"
     raise OptionError(f"photos of the form {data.form!r} are divided by {fitting}, got data.split_by {data.split_by!r}")
 
 
 def _split_photos(photos: LabeledPhotos, share: float, seed: int | None) -> tuple[LabeledPhotos, LabeledPhotos]:
-    """Hold back a share of each class, drawn by a seed or, without one, the last; none of a class of one photo."""
+    """Hold back a share of each class, drawn by a seed or, without one, the last; what is left must make pairs.
+
+    So classes of one or two photos give none. Where no class has more, a share of those of two gives one each, and the
+    photo that is left of each is only told apart from others.
+    """
     generator = np.random.default_rng(seed)
-    held = np.zeros(len(photos), bool)
-    for label in range(len(photos.classes)):
+    counts, held = photos.counts(), np.zeros(len(photos), bool)
+    giving = np.flatnonzero(counts > 2)
+    if not len(giving):
+        two = np.flatnonzero(counts == 2)
+        giving = generator.permutation(two)[: min(max(round(share * len(two)), 1), max(len(two) - 2, 0))]
+    for label in giving:
         rows = np.flatnonzero(photos.labels == label)
         rows = rows[::-1] if seed is None else generator.permutation(rows)
-        held[rows[: min(max(round(share * len(rows)), 1), len(rows) - 1)]] = True
+        held[rows[: min(max(round(share * len(rows)), 1), max(len(rows) - 2, 1))]] = True
     if not held.any():
-        raise DatasetError("each class has one photo only, so none can validate; add photos")
+        raise DatasetError(
+            f"the {len(photos)} photos of {len(photos.classes)} classes are too few to hold some back that validate; "
+            "training needs 3 photos of a class or more"
+        )
     return photos[~held], photos[held]
+
+
+def _split_places(photos: PlacedPhotos, share: float, seed: int) -> tuple[PlacedPhotos, PlacedPhotos]:
+    """Hold back a share of the photos, drawn by a seed, as a sequence of their own: another visit to the same places.
+
+    Photos of a walk are often nearly the same as their neighbors, so what is measured on them is more than what a
+    later walk would get; divide by sequence where there are several.
+    """
+    if len(photos) < 3:
+        raise DatasetError(f"training needs 3 photos with places or more, got {len(photos)}")
+    count = min(max(round(share * len(photos)), 1), len(photos) - 2)
+    held = np.zeros(len(photos), bool)
+    held[np.random.default_rng(seed).choice(len(photos), count, replace=False)] = True
+    visit = np.where(held, photos.sequences.max() + 1, photos.sequences)
+    apart = dataclasses.replace(photos, sequences=visit)
+    return apart[~held], apart[held]
 
 
 def _limited(photos: PhotoSet, limit: int) -> PhotoSet:

@@ -27,8 +27,8 @@ from placeprint.errors import OptionError
 from placeprint.networks.cgd import CGD
 from placeprint.networks.netvlad import VERSIONS, NetVLAD, sharpness
 from placeprint.networks.pooling import MAC, GeM, SPoC, unit
-from placeprint.options import OneOf, Range, check_values, checked
-from placeprint.training.beginnings import BEGINNINGS, shortened, whiten
+from placeprint.options import NotNegative, OneOf, Range, check_values, checked
+from placeprint.training.beginnings import BEGINNINGS, PAIRS_SHRINKAGE, PAIRS_SIGNAL, shortened, whiten
 from placeprint.training.delf_heads import DELFAttentionHead
 from placeprint.types import Ids
 
@@ -74,6 +74,9 @@ class CGDHead(nn.Module):
         config: letters of the poolings.
         dim: length of the descriptor.
         begin: how the projections begin, see `training.beginnings`; the paper's are random.
+        shrinkage: of that beginning from pairs, at least 0: added to the variances within pairs, as a share of their
+            mean.
+        signal: of that beginning from pairs, at least 0: power of the share of signal a direction is weighted by.
     """
 
     def __init__(
@@ -84,6 +87,8 @@ class CGDHead(nn.Module):
         config: str = "SG",
         dim: AtLeastOne = 1536,
         begin: Begin = "pairs",
+        shrinkage: NotNegative = PAIRS_SHRINKAGE,
+        signal: NotNegative = PAIRS_SIGNAL,
     ) -> None:
         super().__init__()
         self.cgd = CGD(nn.Identity(), config, dim, num_classes, channels=channels)
@@ -92,7 +97,7 @@ class CGDHead(nn.Module):
                 f"a branch of {dim // len(config)} values cannot be whitened from {channels} channels; "
                 f"set dim to at most {channels * len(config)}, or begin = 'random'"
             )
-        self.dim, self.beginning = dim, begin
+        self.dim, self.beginning, self.pairs_rule = dim, begin, {"shrinkage": shrinkage, "signal": signal}
 
     @property
     def classifier(self) -> nn.Module | None:
@@ -109,7 +114,7 @@ class CGDHead(nn.Module):
     def begin(self, maps: torch.Tensor, seed: int, pairs: Ids) -> None:
         """Whiten."""
         for layer, pooled in zip(self.cgd.projections, self.cgd.pooled(maps), strict=True):
-            whiten(layer, pooled, pairs, self.beginning)
+            whiten(layer, pooled, pairs, self.beginning, **self.pairs_rule)
 
 
 @checked
@@ -121,6 +126,8 @@ class PooledHead(nn.Module):
         channels: of the maps.
         dim: length of the descriptor; 0 for that of the maps, without a layer.
         begin: how the layer begins, see `training.beginnings`.
+        shrinkage: as of `CGDHead`.
+        signal: as of `CGDHead`.
         num_classes: of a classifier on what the pooling gives; None for none.
     """
 
@@ -131,12 +138,15 @@ class PooledHead(nn.Module):
         *,
         dim: Dim = 0,
         begin: Begin = "pairs",
+        shrinkage: NotNegative = PAIRS_SHRINKAGE,
+        signal: NotNegative = PAIRS_SIGNAL,
         num_classes: int | None = None,
     ) -> None:
         super().__init__()
         if begin != "random" and dim > channels:
-            raise OptionError(f"dim must be from 0 to {channels}, the channels of the map, got {dim}")
+            raise OptionError(f"head.dim must be from 0 to {channels}, the channels of the map, got {dim}")
         self.pooling, self.dim, self.beginning = pooling, dim or channels, begin
+        self.pairs_rule = {"shrinkage": shrinkage, "signal": signal}
         self.projection = nn.Linear(channels, dim, bias=False) if dim else None
         self.classifier: nn.Sequential | None = None
         if num_classes is not None:
@@ -152,7 +162,7 @@ class PooledHead(nn.Module):
     def begin(self, maps: torch.Tensor, seed: int, pairs: Ids) -> None:
         """Whiten."""
         if self.projection is not None:
-            whiten(self.projection, self.pooling(maps), pairs, self.beginning)
+            whiten(self.projection, self.pooling(maps), pairs, self.beginning, **self.pairs_rule)
 
 
 @checked
@@ -181,7 +191,7 @@ class NetVLADHead(nn.Module):
         super().__init__()
         whole = num_clusters * channels
         if not 0 <= dim <= whole:
-            raise OptionError(f"dim must be from 0 to {whole}, clusters x channels, got {dim}")
+            raise OptionError(f"head.dim must be from 0 to {whole}, clusters x channels, got {dim}")
         self.layer = NetVLAD(num_clusters, channels, version)
         if begin == "random":
             raise OptionError("the layer after NetVLAD begins from 'pairs' or 'photos', got 'random'")
@@ -241,17 +251,35 @@ def _gem(
     per_channel: bool = False,
     dim: Dim = 0,
     begin: Begin = "pairs",
+    shrinkage: NotNegative = PAIRS_SHRINKAGE,
+    signal: NotNegative = PAIRS_SIGNAL,
 ) -> PooledHead:
     pooling = GeM(p, channels=channels if per_channel else None)
-    return PooledHead(pooling, channels, dim=dim, begin=begin)
+    return PooledHead(pooling, channels, dim=dim, begin=begin, shrinkage=shrinkage, signal=signal)
 
 
-def _spoc(channels: int, *, center_prior: bool = False, dim: Dim = 0, begin: Begin = "pairs") -> PooledHead:
-    return PooledHead(SPoC(center_prior=center_prior), channels, dim=dim, begin=begin)
+def _spoc(
+    channels: int,
+    *,
+    center_prior: bool = False,
+    dim: Dim = 0,
+    begin: Begin = "pairs",
+    shrinkage: NotNegative = PAIRS_SHRINKAGE,
+    signal: NotNegative = PAIRS_SIGNAL,
+) -> PooledHead:
+    pooling = SPoC(center_prior=center_prior)
+    return PooledHead(pooling, channels, dim=dim, begin=begin, shrinkage=shrinkage, signal=signal)
 
 
-def _mac(channels: int, *, dim: Dim = 0, begin: Begin = "pairs") -> PooledHead:
-    return PooledHead(MAC(), channels, dim=dim, begin=begin)
+def _mac(
+    channels: int,
+    *,
+    dim: Dim = 0,
+    begin: Begin = "pairs",
+    shrinkage: NotNegative = PAIRS_SHRINKAGE,
+    signal: NotNegative = PAIRS_SIGNAL,
+) -> PooledHead:
+    return PooledHead(MAC(), channels, dim=dim, begin=begin, shrinkage=shrinkage, signal=signal)
 
 
 def _delf(channels: int, num_classes: int | None) -> PooledHead:
@@ -279,7 +307,7 @@ def head_parameters(name: str) -> list[str]:
 
     Example:
         >>> head_parameters("cgd")
-        ['config', 'dim', 'begin']
+        ['config', 'dim', 'begin', 'shrinkage', 'signal']
     """
     if name not in HEADS:
         raise OptionError(f"no head called {name!r}; known: {', '.join(HEADS)}")

@@ -116,6 +116,7 @@ class Outcome:
         steps: done.
         seconds: spent, validation included.
         stopped_early: whether validation did not get better for long enough.
+        notes: what a user should know of the photos: which were left out and why, a sentence each.
     """
 
     score: float
@@ -125,6 +126,7 @@ class Outcome:
     steps: int
     seconds: float
     stopped_early: bool
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(eq=False)

@@ -102,7 +102,7 @@ def cache_key(photos: Photos, model: DescriptorModel, copies: int) -> str:
         add(name, state.st_size, state.st_mtime_ns)
     backbone = model.backbone
     frozen = backbone.stages[: model.trainable_from]
-    add(str(frozen), backbone.stride, photos.size, copies)
+    add(str(frozen), backbone.stride, photos.rule, copies)
     for name, tensor in frozen.state_dict().items():
         seen.update(name.encode())
         seen.update(tensor.detach().cpu().contiguous().numpy().tobytes())

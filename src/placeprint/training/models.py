@@ -40,7 +40,8 @@ class DescriptorModel(nn.Module):
         count = len(backbone.stages)
         if not 0 <= trainable_from <= count:
             raise OptionError(
-                f"trainable_from must be from 0, all of the backbone, to {count}, none of it; got {trainable_from}"
+                f"model.trainable_from must be from 0, all of the backbone, to {count}, none of it, "
+                f"got {trainable_from}"
             )
         self.backbone, self.head = backbone, head
         self.trainable_from, self.train_batch_norm = trainable_from, train_batch_norm

@@ -23,7 +23,8 @@ import torch
 from numpy.typing import NDArray
 
 from placeprint.errors import PhotoError
-from placeprint.images import read_image, resize
+from placeprint.features.resizing import InputRule
+from placeprint.images import read_image
 from placeprint.threads import limit_torch
 from placeprint.training.augmentation import Augmentation, generator_of
 from placeprint.training.clutter import Clutter
@@ -50,8 +51,8 @@ class Photos:
     Args:
         root: folder.
         paths: below it.
-        size: ``(width, height)`` of the pictures.
-        augment: makes a picture of that size from a photo; None where there is copy 0 only.
+        rule: makes a picture of a photo as it is; all of one size.
+        augment: makes a picture of the same size from a photo; None where there is copy 0 only.
         seed: of the augmentation.
         clutter: puts photos among others of the same set; None to leave them alone.
         cluttered_from: lowest number of a copy that is put among others.
@@ -59,7 +60,7 @@ class Photos:
 
     root: Path
     paths: Sequence[str]
-    size: tuple[int, int]
+    rule: InputRule
     augment: Augmentation | None = None
     seed: int = 0
     clutter: Clutter | None = None
@@ -76,7 +77,7 @@ class Photos:
         """
         image = self._read(row)
         generator = generator_of(self.seed, copy, row)
-        seen = resize(image, self.size) if not copy or self.augment is None else self.augment.apply(image, generator)
+        seen = self.rule.picture(image) if not copy or self.augment is None else self.augment.apply(image, generator)
         if self.clutter is None or copy < self.cluttered_from or len(self) < 2:
             return seen
         others = (row + generator.integers(1, len(self), self.clutter.others)) % len(self)
@@ -91,7 +92,7 @@ class Photos:
     def pictures(self, rows: Ids, copies: Ids) -> NDArray[np.uint8]:
         """Return ``(B, height, width, 3)``; see `Maps.maps`."""
         found = [self.picture(int(row), int(copy)) for row, copy in zip(rows, copies, strict=True)]
-        return np.stack(found) if found else np.zeros((0, *self.size[::-1], 3), np.uint8)
+        return np.stack(found) if found else np.zeros((0, *self.rule.stretch[::-1], 3), np.uint8)
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,11 +5,12 @@ Copy c of a photo is drawn anew in each epoch, among the cached ones where there
 
 from __future__ import annotations
 
+import inspect
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -18,7 +19,7 @@ from placeprint.datasets.labeled_photos import LabeledPhotos
 from placeprint.datasets.placed_photos import PlacedPhotos
 from placeprint.errors import DatasetError, OptionError
 from placeprint.training.descriptor_cache import DescriptorCache
-from placeprint.training.losses import NEEDS_PAIRS
+from placeprint.training.losses import LOSSES, NEEDS_PAIRS
 from placeprint.training.mining import MiningOptions, TupleMiner
 from placeprint.training.objectives import Batch
 from placeprint.training.recipe import Recipe
@@ -191,13 +192,14 @@ def make_plan(recipe: Recipe, photos: LabeledPhotos | PlacedPhotos, describe: Ca
         describe: see `TuplePlan`.
 
     Raises:
-        OptionError: a batch is too small for the loss, or there are fewer classes than a batch wants.
+        OptionError: a batch is too small for the loss.
         DatasetError: a class has one photo, or no photo has another of its place.
     """
     copies, seed, batches = recipe.model.cached_copies, recipe.seed, recipe.batches
     if isinstance(photos, PlacedPhotos):
-        options, queries = MiningOptions.from_table(recipe.mining)
+        options, queries = MiningOptions.from_table(_with_margin(recipe.mining, recipe.loss))
         miner = TupleMiner(photos, options, seed=seed)
+        _check_far(miner)
         return TuplePlan(miner, describe, batches.tuples, queries, copies, seed)
     if recipe.loss["name"] in NEEDS_PAIRS and (batches.classes < 2 or batches.instances < 2):
         raise OptionError(
@@ -205,11 +207,41 @@ def make_plan(recipe: Recipe, photos: LabeledPhotos | PlacedPhotos, describe: Ca
             f"{batches.classes} and {batches.instances}"
         )
     if len(photos.classes) < 2:
-        raise DatasetError(f"training needs at least 2 classes, got {', '.join(photos.classes)} only")
+        raise DatasetError(
+            f"training needs at least 2 classes, got {', '.join(map(repr, photos.classes))} only; put the photos of "
+            "each class into a folder of their own, below the data folder"
+        )
     drawn = ClassBatches(
-        photos.labels, batches.classes, batches.instances, seed, leave_out_lonely=batches.leave_out_lonely
+        photos.labels,
+        batches.classes,
+        batches.instances,
+        seed,
+        names=photos.classes,
+        leave_out_lonely=batches.leave_out_lonely,
     )
     return ClassPlan(drawn, photos.labels, copies, seed)
+
+
+def _check_far(miner: TupleMiner) -> None:
+    """Refuse photos that are all so near to each other that none surely shows another place."""
+    every, together = np.arange(len(miner.photos)), 64
+    blocks = (miner.queries[start : start + together] for start in range(0, len(miner.queries), together))
+    if not any(miner.definite_negatives(block, every).any() for block in blocks):
+        raise DatasetError(
+            f"no two of the {len(every)} training photos are more than mining.negative = {miner.options.negative:g} m "
+            "apart, so there is nothing to tell apart; add photos of other places, or set mining.negative lower"
+        )
+
+
+def _with_margin(mining: Mapping[str, Any], loss: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the table of mining with the loss's own margin."""
+    margin = loss.get("margin", inspect.signature(LOSSES["weak-ranking"]).parameters["margin"].default)
+    if mining.get("margin", margin) != margin:  # recipes of earlier versions say it twice
+        raise OptionError(
+            f"mining.margin {mining['margin']} differs from loss.margin {margin}; set loss.margin alone, mining takes "
+            "it"
+        )
+    return {**mining, "margin": margin}
 
 
 def _copies(count: int, cached: int, epoch: int, generator: np.random.Generator) -> Ids:

@@ -28,6 +28,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from placeprint.errors import OptionError
+from placeprint.features.resizing import InputRule
 from placeprint.named_toml import parse_setting, read_named, shipped_names, toml_tables
 from placeprint.options import (
     Count,
@@ -100,7 +101,8 @@ class Model:
         last_stage: see `networks.stages`.
         trainable_from: first stage that trains: 0 for all, one more than the last for none.
         train_batch_norm: whether batch normalization follows the batches.
-        size: ``(width, height)`` in pixels of the pictures the network sees.
+        size: ``(width, height)`` in pixels of the pictures the network sees. Photos are stretched to it, and the preset
+            of the run does the same.
         start: folder of an earlier run, whose best backbone is begun with; the head begins anew. Empty for the backbone
             as it comes.
         cached_copies: augmented copies of each training photo whose maps, of the last frozen stage, are kept on
@@ -115,6 +117,11 @@ class Model:
     size: tuple[Side, Side] = (224, 224)
     start: str = ""
     cached_copies: Annotated[int, Range(0, 1000)] = 0
+
+    @property
+    def input_rule(self) -> InputRule:
+        """How a photo becomes a picture that the network sees: in training, in validation, and in the preset."""
+        return InputRule(stretch=self.size)
 
 
 @checked
@@ -154,6 +161,8 @@ class Optimizer:
         weight_decay: not of biases, exponents and batch normalization.
         accumulate: batches a step.
         clip: length the gradient is cut to; 0 for none.
+        blend: share, above 0, of the way from the weights before the first step to the learned ones that validation
+            and the preset take; 1 for the learned ones. See `training.blending`.
         precision: ``"no"``, ``"bf16"`` or ``"fp16"``: of the products.
     """
 
@@ -164,6 +173,7 @@ class Optimizer:
     weight_decay: Annotated[float, Range(0, 100)] = 1e-4
     accumulate: Annotated[int, Range(1, 100_000)] = 1
     clip: NotNegative = 0.0
+    blend: Annotated[float, Range(0, 1, above=True)] = 1.0
     precision: Annotated[str, OneOf("no", "bf16", "fp16")] = "no"
 
 
@@ -281,6 +291,11 @@ TABLES: Mapping[str, type[Any]] = {
 def recipe_names() -> list[str]:
     """List the recipes that ship with the package."""
     return shipped_names(PACKAGE)
+
+
+def recipe_summaries() -> dict[str, str]:
+    """Return the recipes that ship with the package: the one line that says what each is for, by name."""
+    return {name: load_recipe(name).summary for name in recipe_names()}
 
 
 def load_recipe(place: str, changes: Sequence[str] = ()) -> Recipe:

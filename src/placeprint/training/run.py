@@ -1,6 +1,7 @@
 """A run: recipe and photos in, a folder with the best weights out.
 
     RUN/recipe.toml     with all defaults
+    RUN/skipped.csv     photos that were left out, and why; see `training.sifting`
     RUN/checkpoints/    see `training.checkpoint`
     RUN/steps.csv ...   see `training.journal`
 
@@ -13,7 +14,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,13 +23,14 @@ import numpy as np
 import tomli_w
 import torch
 
-from placeprint.datasets.labeled_photos import LabeledPhotos
-from placeprint.errors import OptionError, PackageError, TrainingError, WeightsError
+from placeprint.datasets.labeled_photos import LabeledPhotos, first_few
+from placeprint.errors import DatasetError, OptionError, PackageError, PlaceprintError, TrainingError, WeightsError
 from placeprint.files import write_atomically
 from placeprint.networks.stages import StagedBackbone
 from placeprint.networks.weights import fit_into
 from placeprint.threads import num_cores
 from placeprint.training.augmentation import Augmentation
+from placeprint.training.blending import Blend, read_blend, write_start
 from placeprint.training.checkpoint import (
     best_checkpoint,
     commit,
@@ -36,10 +38,11 @@ from placeprint.training.checkpoint import (
     latest_checkpoint,
     load_into,
     read_checkpoint,
+    readable_checkpoint,
     weights_of,
 )
 from placeprint.training.clutter import Clutter
-from placeprint.training.data import PhotoSet, TrainingData, read_data
+from placeprint.training.data import TrainingData, read_data
 from placeprint.training.journal import INSTALL, Journal, draw_curves
 from placeprint.training.loop import Outcome, Position, Setup, Tell, backward, fit, restore_position
 from placeprint.training.losses import NEEDS_CLASSIFIER, make_loss
@@ -47,13 +50,18 @@ from placeprint.training.map_cache import cached_maps
 from placeprint.training.models import DescriptorModel, build_model
 from placeprint.training.objectives import Objective
 from placeprint.training.optimizer import make_optimizer
+from placeprint.training.photo_sets import PhotoSet
 from placeprint.training.photos import Maps, PhotoMaps, Photos, describe
 from placeprint.training.plans import make_plan
 from placeprint.training.recipe import Recipe, as_tables, check_parts, recipe_from
+from placeprint.training.sifting import FILE as SKIPPED
+from placeprint.training.sifting import read_skipped, sift, write_skipped
 from placeprint.training.validation import Relevance, relevance, score
 from placeprint.types import Floats, Ids
 
 RECIPE = "recipe.toml"
+SHOWN = 3
+"""Photos that were left out that a note names."""
 SAMPLE = 2048
 """Training photos that the head begins with at most."""
 MAY_CHANGE = ("name", "summary", "checkpoints")
@@ -96,7 +104,7 @@ def train(
         WeightsError: weights are not installed, or a checkpoint does not fit.
         TrainingError: the loss is not a number.
         PackageError: accelerate is not installed.
-        PhotoError: a photo cannot be read.
+        PhotoError: a photo cannot be read any more that could be read before the run began.
         WriteError: the disk is full or the folder cannot be written.
     """
     said = tell or (lambda *_: None)
@@ -104,7 +112,9 @@ def train(
         recipe = dataclasses.replace(recipe, model=dataclasses.replace(recipe.model, cached_copies=0))
     check_parts(recipe)
     last = _last(run, recipe, resume)
-    data = read_data(recipe.data, data_folder, recipe.seed)
+    workers = recipe.batches.workers or num_cores()
+    skipped = read_skipped(run) if last is not None else _sifted(recipe, data_folder, workers, said)
+    data = read_data(recipe.data, data_folder, recipe.seed, skipped)
     relevant = relevance(data, recipe.validation)
     accelerator = _accelerator(recipe)
     torch.manual_seed(recipe.seed)
@@ -113,7 +123,6 @@ def train(
         _begin_from(Path(recipe.model.start), model, backbone)
     model.to(accelerator.device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in the stub
     objective.to(accelerator.device)
-    workers = recipe.batches.workers or num_cores()
     tried = _sources(recipe, data, model, workers, None, said)
     setup = Setup(
         run=run,
@@ -133,23 +142,26 @@ def train(
     _dry_run(setup)
     if accelerator.is_main_process:
         write_atomically(run / RECIPE, tomli_w.dumps(as_tables(recipe)).encode())
+        write_skipped(run, skipped)
     with accelerator.main_process_first():
         sources = _sources(recipe, data, model, workers, maps_folder or run / "maps", said)
 
     def described(source: Maps, rows: Ids, what: str) -> Floats:
         return _described(setup, source, rows, what)
 
+    def validate() -> float:
+        return _score(recipe, data, relevant, sources, described)
+
     setup = dataclasses.replace(
         setup,
         source=sources.train,
         plan=make_plan(recipe, data.train, lambda rows: described(sources.train, rows, "mining")),
-        validate=lambda: _score(recipe, data, relevant, sources, described),
+        validate=validate,
     )
-    if last is None:
-        _begin(setup, len(data.train))
-        position = Position()
-    else:
-        position = _restore(setup, last)
+    position = _begun(setup, len(data.train)) if last is None else _restore(setup)
+    blend = read_blend(run, recipe.optimizer.blend)
+    if blend is not None:
+        setup = dataclasses.replace(setup, validate=lambda: _blended_score(blend, model, validate))
     journal = Journal(run, position.step) if accelerator.is_main_process else None
     try:
         outcome = fit(setup, position, journal)
@@ -161,7 +173,7 @@ def train(
             draw_curves(run)
         except PackageError:
             said("no curves, matplotlib is missing", 1, 1)
-    return outcome
+    return dataclasses.replace(outcome, notes=_notes(recipe, data, skipped))
 
 
 def load_run(run: Path, *, backbone: StagedBackbone | None = None) -> tuple[Recipe, DescriptorModel, dict[str, Any]]:
@@ -179,6 +191,9 @@ def load_run(run: Path, *, backbone: StagedBackbone | None = None) -> tuple[Reci
     classes = checkpoint.facts.get("classes") or None
     model = _model(recipe, len(classes) if classes else None, backbone)
     load_into(checkpoint.weights, model=model)
+    blend = read_blend(run, recipe.optimizer.blend)
+    if blend is not None:
+        blend.apply(model)
     return recipe, model.eval(), dict(checkpoint.facts)
 
 
@@ -211,6 +226,32 @@ def _last(run: Path, recipe: Recipe, resume: bool) -> Path | None:
             f"give it {str(run / RECIPE)!r}, or name another folder"
         )
     return last
+
+
+def _sifted(recipe: Recipe, data_folder: Path, workers: int, tell: Tell) -> dict[str, str]:
+    if not data_folder.is_dir():
+        raise DatasetError(f"there is no folder {str(data_folder)!r}; set --data to the folder of the photos")
+    return sift(
+        recipe.data, data_folder, workers=workers, progress=lambda done, total: tell("checking photos", done, total)
+    )
+
+
+def _notes(recipe: Recipe, data: TrainingData, skipped: Mapping[str, str]) -> tuple[str, ...]:
+    """Return what a user should know of the photos."""
+    used = len(data.train) + len(data.validation)
+    notes = []
+    if skipped:
+        first = "; ".join(f"{path!r}: {reason}" for path, reason in list(skipped.items())[:SHOWN])
+        more = f"; and {len(skipped) - SHOWN} more" if len(skipped) > SHOWN else ""
+        notes.append(f"skipped {len(skipped)} of {used + len(skipped)} photos: {first}{more}; all are in {SKIPPED}")
+    if isinstance(data.train, LabeledPhotos):
+        lonely = data.train.lonely()
+        if lonely and recipe.batches.leave_out_lonely:
+            notes.append(f"{len(lonely)} classes have one photo to train on and take no part: {first_few(lonely)}")
+        wanted, there = recipe.batches.classes, len(data.train.classes) - len(lonely)
+        if there < wanted:
+            notes.append(f"a batch has {there} classes, not batches.classes = {wanted}: there are no more")
+    return tuple(notes)
 
 
 def _same(first: Any, second: Any) -> bool:
@@ -275,12 +316,12 @@ def _sources(
     """Return the maps of the photos, from the cache in `folder` where the recipe wants one and there is a folder."""
     if "size" in recipe.augmentation:
         raise OptionError("the size of augmented pictures is model.size; remove augmentation.size")
-    size = recipe.model.size
-    augment = dataclasses.replace(Augmentation.from_table(recipe.augmentation), size=size)
+    rule = recipe.model.input_rule
+    augment = dataclasses.replace(Augmentation.from_table(recipe.augmentation), size=rule.stretch)
     clutter = Clutter.from_table(recipe.clutter)
-    photos = Photos(data.train.root, data.train.paths, size, augment, recipe.seed, clutter)
+    photos = Photos(data.train.root, data.train.paths, rule, augment, recipe.seed, clutter)
     # those that validate are put among others, too: what is chosen is what finds the photo in the clutter
-    others = Photos(data.validation.root, data.validation.paths, size, None, recipe.seed, clutter, 0)
+    others = Photos(data.validation.root, data.validation.paths, rule, None, recipe.seed, clutter, 0)
     copies = recipe.model.cached_copies
     if folder is None or not copies:
         return _Sources(PhotoMaps(photos, model), PhotoMaps(others, model), copies)
@@ -316,11 +357,29 @@ def _dry_run(setup: Setup) -> None:
     before = weights_of(setup.model, setup.objective.loss)
     batch = setup.plan.first()
     setup.model.train()
-    loss = backward(setup, batch, setup.source.maps(batch.rows, batch.copies))
+    try:
+        loss = backward(setup, batch, setup.source.maps(batch.rows, batch.copies))
+    except PlaceprintError:
+        raise
+    except (RuntimeError, ValueError) as error:  # as of a network that wants other sizes, or too little memory
+        width, height = setup.recipe.model.size
+        raise TrainingError(
+            f"the network cannot learn from a batch of {len(batch)} pictures of {width} x {height}: "
+            f"{' '.join(str(error).split())[:160]}; look at model.size and [batches]"
+        ) from error
     setup.optimizer.zero_grad()
     load_into(before, model=setup.model, loss=setup.objective.loss)
     if not math.isfinite(loss):
         raise TrainingError("the loss of the first batch is not a number; look at the recipe's [loss] and [head]")
+
+
+def _begun(setup: Setup, count: int) -> Position:
+    """Begin the head, and keep the weights before the first step where later ones are blended with them."""
+    _begin(setup, count)
+    if setup.accelerator.is_main_process and setup.recipe.optimizer.blend < 1:
+        write_start(setup.run, setup.model)
+    setup.accelerator.wait_for_everyone()
+    return Position()
 
 
 @torch.no_grad()
@@ -341,8 +400,9 @@ def _begin(setup: Setup, count: int) -> None:
             each.copy_(broadcast(each.detach().clone()))
 
 
-def _restore(setup: Setup, path: Path) -> Position:
-    checkpoint = read_checkpoint(path)
+def _restore(setup: Setup) -> Position:
+    checkpoint = readable_checkpoint(setup.run)
+    assert checkpoint is not None  # `_last` found one
     for name, kept in dict(checkpoint.facts["data"]).items():
         if kept != setup.facts["data"][name]:
             raise OptionError(f"the {name} photos are not those that {str(setup.run)!r} was begun with")
@@ -363,6 +423,11 @@ def _score(
         return score(queries, queries, relevant, recipe.validation.metric)
     database = described(sources.train, np.arange(len(data.train)), "validating")
     return score(queries, database, relevant, recipe.validation.metric)
+
+
+def _blended_score(blend: Blend, model: DescriptorModel, validate: Callable[[], float]) -> float:
+    with blend.applied(model):
+        return validate()
 
 
 def _described(setup: Setup, source: Maps, rows: Ids, what: str) -> Floats:

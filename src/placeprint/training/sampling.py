@@ -6,6 +6,7 @@ groups left, ties by chance, so each photo is used once, with these exceptions:
 - the last group of a class is filled up with others of its photos, which come twice; a class of fewer than K photos
   gives all of them, some repeatedly;
 - when fewer than P classes have groups left, a last batch is filled up with groups of other classes;
+- where there are fewer than P classes, a batch has all of them;
 - groups of a class that has more than there are batches then are left for another epoch, which has another order.
 
 An epoch depends on the seed and its number alone, so a run that goes on after a break sees the batches it would have
@@ -14,13 +15,14 @@ seen.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from placeprint.datasets.labeled_photos import first_few
-from placeprint.errors import DatasetError, OptionError, ShapeError
+from placeprint.errors import DatasetError, ShapeError
 from placeprint.options import Range, Seed, checked
 from placeprint.types import Ids
 
@@ -33,18 +35,20 @@ class ClassBatches:
 
     Args:
         labels: ``(n,)`` whole numbers, the class of each photo.
-        classes: P, at least 2.
+        classes: P, at least 2; fewer where there are not as many.
         instances: K, at least 2.
         seed: of all draws.
+        names: of the classes, by label, for messages; None for the labels.
         leave_out_lonely: whether classes of one photo are left out. Otherwise they are refused, as they make no pair.
 
     Attributes:
-        left_out: how many photos, one a class, were left out.
+        left_out: names of the classes of one photo that were left out.
+        classes: of a batch.
 
     Raises:
         ShapeError: the labels are not ``(n,)`` whole numbers.
-        OptionError: P or K is below 2, or there are fewer classes than P.
-        DatasetError: a class has one photo only.
+        OptionError: P or K is below 2.
+        DatasetError: a class has one photo only, or fewer than 2 classes have more.
     """
 
     def __init__(
@@ -54,26 +58,29 @@ class ClassBatches:
         instances: AtLeastTwo,
         seed: Seed = 0,
         *,
+        names: Sequence[str] | None = None,
         leave_out_lonely: bool = False,
     ) -> None:
         rows = np.asarray(labels)
         if rows.ndim != 1 or not np.issubdtype(rows.dtype, np.integer):
             raise ShapeError(f"labels must have shape (n,) and be whole numbers, got {rows.shape} {rows.dtype}")
-        names, numbers = np.unique(rows, return_inverse=True)
-        groups = [np.flatnonzero(numbers == each) for each in range(len(names))]
-        lonely = [str(name) for name, group in zip(names, groups, strict=True) if len(group) < 2]
+        known, numbers = np.unique(rows, return_inverse=True)
+        groups = [np.flatnonzero(numbers == each) for each in range(len(known))]
+        called = [str(label) if names is None else names[label] for label in known]
+        lonely = tuple(name for name, group in zip(called, groups, strict=True) if len(group) < 2)
         if lonely and not leave_out_lonely:
             raise DatasetError(
-                f"{len(lonely)} of {len(names)} classes have one photo and make no pair, as those of the labels "
-                f"{first_few(lonely)}; add photos or leave these classes out"
+                f"{len(lonely)} of {len(known)} classes have one photo to train on and make no pair: "
+                f"{first_few(lonely)}; add photos, or set batches.leave_out_lonely = true"
             )
-        self.left_out = len(lonely)
+        self.left_out = lonely
         self._groups = [group.astype(np.int64) for group in groups if len(group) > 1]
-        if len(self._groups) < classes:
-            raise OptionError(
-                f"a batch of {classes} classes needs as many with 2 photos, there are {len(self._groups)}"
+        if len(self._groups) < 2:
+            raise DatasetError(
+                f"training needs 2 classes with 2 photos each or more, beside those that validate, there are "
+                f"{len(self._groups)} of {len(known)}: {first_few(called)}; add photos of these classes, or classes"
             )
-        self.classes, self.instances, self.seed = classes, instances, seed
+        self.classes, self.instances, self.seed = min(classes, len(self._groups)), instances, seed
 
     def epoch(self, number: int) -> list[Ids]:
         """Return the batches of an epoch, ``(P K,)`` int64 indices of photos each, the photos of a class side by side.

@@ -7,6 +7,7 @@ that ``data.test_share`` held out are measured by `training.place_testing`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -20,13 +21,15 @@ from placeprint.evaluation.metrics import average_precisions, first_hits, recall
 from placeprint.files import write_atomically
 from placeprint.networks.stages import StagedBackbone
 from placeprint.threads import num_cores
-from placeprint.training.data import PhotoSet, read_data, read_photos
+from placeprint.training.data import read_data
 from placeprint.training.map_cache import cached_maps
 from placeprint.training.models import DescriptorModel
+from placeprint.training.photo_sets import PhotoSet, read_photos
 from placeprint.training.photos import PhotoMaps, Photos, Progress, describe
 from placeprint.training.place_testing import place_recalls
 from placeprint.training.recipe import Recipe
 from placeprint.training.run import load_run
+from placeprint.training.sifting import read_skipped, without
 from placeprint.types import Floats, Mask
 
 FILE = "test.toml"
@@ -60,15 +63,18 @@ def measure_run(
     """
     recipe, model, _ = load_run(run, backbone=backbone)
     folder = maps_folder or run / "maps"
+    skipped = read_skipped(run)
     if recipe.data.test_share:
-        found = measure_places(recipe, model, data_folder, folder, progress)
+        found = measure_places(recipe, model, data_folder, folder, progress, skipped)
     else:
         names = (recipe.data.train, recipe.data.test)
         if not recipe.data.test:
             raise OptionError(
                 f"the recipe of {str(run)!r} names no test photos; set data.test, or data.test_share for places"
             )
-        database, queries = (read_photos(recipe.data, data_folder, name) for name in names)
+        database, queries = (
+            without(read_photos(recipe.data, data_folder, name), data_folder, skipped) for name in names
+        )
         check_leak(database, queries)
         found = measure(recipe, model, database, queries, folder, progress)
     write_atomically(run / FILE, tomli_w.dumps(found).encode())
@@ -102,23 +108,28 @@ def measure(
 
 
 def measure_places(
-    recipe: Recipe, model: DescriptorModel, data_folder: Path, maps_folder: Path, progress: Progress | None = None
+    recipe: Recipe,
+    model: DescriptorModel,
+    data_folder: Path,
+    maps_folder: Path,
+    progress: Progress | None = None,
+    skipped: Mapping[str, str] | None = None,
 ) -> dict[str, float]:
     """Return the measures of a model, trained or not, on the places that the recipe holds out; see `measure_run`."""
-    whole, held = held_out(recipe, data_folder)
+    whole, held = held_out(recipe, data_folder, skipped)
     return place_recalls(_described(recipe, model, whole, maps_folder, progress), whole, held)
 
 
-def held_out(recipe: Recipe, data_folder: Path) -> tuple[PlacedPhotos, Mask]:
+def held_out(recipe: Recipe, data_folder: Path, skipped: Mapping[str, str] | None = None) -> tuple[PlacedPhotos, Mask]:
     """Return all photos of ``data.train``, and ``(n,)`` which of them the recipe holds out for the test.
 
     Raises:
         OptionError: it holds out none.
         DatasetError: see `read_data`.
     """
-    whole, test = read_photos(recipe.data, data_folder, recipe.data.train), None
+    whole, test = without(read_photos(recipe.data, data_folder, recipe.data.train), data_folder, skipped or {}), None
     if recipe.data.test_share:
-        test = read_data(recipe.data, data_folder, recipe.seed).test
+        test = read_data(recipe.data, data_folder, recipe.seed, skipped).test
     if not isinstance(whole, PlacedPhotos) or test is None:
         raise OptionError("the recipe holds out no photos with places; set data.test_share")
     return whole, np.isin(whole.paths, test.paths)
@@ -127,7 +138,7 @@ def held_out(recipe: Recipe, data_folder: Path) -> tuple[PlacedPhotos, Mask]:
 def _described(
     recipe: Recipe, model: DescriptorModel, photos: PhotoSet, folder: Path, progress: Progress | None
 ) -> Floats:
-    source = Photos(photos.root, photos.paths, recipe.model.size)
+    source = Photos(photos.root, photos.paths, recipe.model.input_rule)
     workers = recipe.batches.workers or num_cores()
     maps = (
         cached_maps(folder, source, model, 0, workers=workers, progress=progress)
