@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import tracemalloc
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,6 +12,8 @@ from hypothesis import strategies as st
 
 from placeprint.errors import OptionError, ShapeError
 from placeprint.types import LocalFeatures, Matches
+from placeprint.verification.lightglue import LightGlue
+from placeprint.verification.matching import mutual_matches
 from placeprint.verification.nearest import NearestNeighbors
 from tests.conftest import random_features
 
@@ -123,3 +128,50 @@ def test_the_best_matches_come_first_and_refined_points_stay_with_them() -> None
     best = Matches(pairs, np.array([0.1, 0.9, 0.5], np.float32), refined).best(2)
     assert best.pairs.tolist() == [[1, 0], [2, 2]]
     np.testing.assert_array_equal(best.points(random_features(3, 4), random_features(3, 4)), refined[[1, 2]])
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"ratio": 0.95},
+        {"ratio": 0.97, "mutual": False},
+        {"ratio": 0.95, "far": 30.0},
+        {"ratio": 0.98, "distance": "hamming"},
+        {"min_similarity": 0.7},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("most", [1, 100, 1000])
+def test_matching_in_pieces_gives_what_one_piece_gives(
+    options: dict[str, Any], most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a, b = random_features(70, 8, 0), random_features(50, 8, 1)
+    rows = np.concatenate([a.descriptors[:60], a.descriptors[:10]])  # some rows twice, in different pieces
+    a = LocalFeatures(a.keypoints, rows, a.scores, a.image_size)
+    matcher = NearestNeighbors(**options)
+    expected = _matches(matcher, a, b)
+    assert len(expected)
+    monkeypatch.setattr("placeprint.verification.matching.MAX_SIMILARITIES", most)
+    found = _matches(matcher, a, b)
+    np.testing.assert_array_equal(found.pairs, expected.pairs)
+    np.testing.assert_allclose(found.scores, expected.scores, atol=1e-6)
+    np.testing.assert_array_equal(
+        mutual_matches(a.descriptors, b.descriptors).pairs, _matches(NearestNeighbors(), a, b).pairs
+    )
+
+
+def test_no_more_similarities_are_held_than_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("placeprint.verification.matching.MAX_SIMILARITIES", 400_000)
+    a, b = random_features(4000, 8, 0), random_features(4000, 8, 1)
+    tracemalloc.start()
+    _matches(NearestNeighbors(ratio=0.9, far=5.0), a, b)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 20_000_000  # all similarities at once take 64 MB, and their distances more
+
+
+def test_lightglue_refuses_more_keypoints_than_memory_holds() -> None:
+    many = random_features(8193, 64)
+    with pytest.raises(OptionError, match=r"at most 8192 keypoints of a photo, got 8193.*lower max_keypoints"):
+        LightGlue(features="xfeat").match(random_features(4, 64), [many])

@@ -16,7 +16,7 @@ def answer(turn: float, strength: float, confirmed: bool = False) -> Answer:
         np.zeros((0, 2), np.int64), np.zeros((0, 2, 2), np.float32), np.zeros(0, bool), strength, model="none"
     )
     evidence = Evidence(1, "a.jpg", 0.5, 1.0, check, "same place" if confirmed else "not confirmed", None)
-    return Answer((evidence,), random_features(0, 64), turn, {"describe": 0.0, "search": 0.0, "verify": 0.0})
+    return Answer((evidence,), random_features(1, 64), turn, {"describe": 0.0, "search": 0.0, "verify": 0.0})
 
 
 @pytest.mark.parametrize(
@@ -33,4 +33,5 @@ def test_another_turn_answers_when_it_is_confirmed_or_clearly_better(
     atlas = Atlas.create(tmp_path / "atlas", "sift-vlad")
     atlas.add([write_scenes(tmp_path / "photos", 1)])
     monkeypatch.setattr(Searcher, "_look", look)
+    monkeypatch.setattr("placeprint.describe.steerer_name", lambda extractor: None)
     assert atlas.search(np.zeros((64, 64, 3), np.uint8)).turn == wins

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from placeprint import registry
 from placeprint.arrays import LARGEST_HALF
 from placeprint.errors import NotFittedError, OptionError, ShapeError
+from placeprint.features.steering import steered, steerer_name
 from placeprint.features.turning import turned_features
 from placeprint.networks.weights import weights_sha256
 from placeprint.numerics import normalize, spread_features
@@ -114,6 +115,16 @@ class Describer:
     def turned_features(self, image: Image, degrees: float) -> PhotoFeatures:
         """Return the features of the image turned counter-clockwise, in pixels of the image as it is."""
         return tuple(turned_features(extractor, image, degrees) for extractor in self.extractors)
+
+    def steered_features(self, features: LocalFeatures, degrees: float) -> PhotoFeatures | None:
+        """Return about what `turned_features` would, without the image; None where there are no steerers for it.
+
+        Args:
+            features: of the image as it is, by the first extractor.
+            degrees: counter-clockwise, a multiple of `steering.STEP`.
+        """
+        name = steerer_name(self.extractors[0]) if len(self.extractors) == 1 else None
+        return None if name is None else (steered(features, name, degrees),)
 
     def descriptor(self, features: PhotoFeatures) -> Floats:
         """Return the ``(dim,)`` unit global descriptor, zeros without features."""

@@ -3,6 +3,7 @@
     PlaceprintError
     ├── ShapeError (ValueError)         an array has the wrong shape or dtype
     ├── OptionError (ValueError)        a parameter or name is not one of the known ones
+    ├── NotEnoughMemoryError (MemoryError)  a size or count takes more memory than there is
     ├── NotFittedError (RuntimeError)   a component is used before it has learnt its state
     ├── PhotoError (ValueError)         one photo cannot be used; the others can
     ├── PackageError (ImportError)      an optional package is not installed
@@ -33,6 +34,10 @@ class ShapeError(PlaceprintError, ValueError):
 
 class OptionError(PlaceprintError, ValueError):
     """A parameter or name is not one of the known ones."""
+
+
+class NotEnoughMemoryError(PlaceprintError, MemoryError):
+    """What was asked for takes more memory than there is."""
 
 
 class NotFittedError(PlaceprintError, RuntimeError):

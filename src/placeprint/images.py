@@ -50,6 +50,9 @@ __all__ = [
     "turn_matrix",
 ]
 
+LONGEST_CANVAS = 32_766
+"""Longest side in pixels of a rotated picture: OpenCV counts them in 16 bits."""
+
 
 def resize(image: Image, size: tuple[int, int]) -> Image:
     """Scale to ``(width, height)``: averaging pixels when it shrinks, bicubic when it grows."""
@@ -83,6 +86,9 @@ def turn_image(image: Image, degrees: float) -> Image:
     """Turn an image counter-clockwise; the canvas grows to hold all of it, black where nothing was.
 
     Quarter turns move pixels and change none.
+
+    Raises:
+        PhotoError: the canvas would have more than 200 megapixels, or a side that OpenCV does not take.
     """
     quarters, rest = divmod(degrees % 360, 90)
     if rest == 0:
@@ -90,6 +96,11 @@ def turn_image(image: Image, degrees: float) -> Image:
     import cv2
 
     matrix, size = turn_matrix((image.shape[1], image.shape[0]), degrees)
+    if size[0] * size[1] > MAX_PIXELS or max(size) > LONGEST_CANVAS:
+        raise PhotoError(
+            f"rotated by {degrees:g} degrees the picture has {size[0]} x {size[1]} pixels, more than "
+            f"{MAX_PIXELS // 1_000_000} megapixels or {LONGEST_CANVAS} on a side; shrink it first"
+        )
     return np.asarray(cv2.warpAffine(image, matrix, size, flags=cv2.INTER_LINEAR), np.uint8)
 
 

@@ -9,7 +9,10 @@ from numpy.typing import NDArray
 
 from placeprint.arrays import rows_of
 from placeprint.errors import ShapeError
-from placeprint.types import Floats, LocalFeatures
+from placeprint.types import Floats, Ids, LocalFeatures
+
+MAX_DISTANCES = 1_000_000
+"""Distances between points that are computed at a time."""
 
 SAFE = (1e-15, 1e18)
 """Lengths that float32 can square and add up without losing digits or overflowing."""
@@ -84,3 +87,22 @@ def power_law(values: NDArray[np.floating], exponent: float) -> Floats:
     # a plain 0.5 is a square root to NumPy, one of its own types is not
     result = np.asarray(np.abs(given) ** float(exponent), np.float32)
     return np.copysign(result, given, out=result)
+
+
+def nearest_points(points: NDArray[np.floating], others: NDArray[np.floating]) -> tuple[NDArray[np.float64], Ids]:
+    """Return ``(n,)`` distances and rows of the nearest of ``(m, 2)`` points to each of ``(n, 2)``.
+
+    Takes a bounded number of distances at a time; m must be above 0, and of equal distances the first row is given.
+
+    Example:
+        >>> nearest_points(np.array([[0.0, 0.0]]), np.array([[9.0, 0.0], [3.0, 4.0]]))
+        (array([5.]), array([1]))
+    """
+    distances, nearest = np.zeros(len(points)), np.zeros(len(points), np.int64)
+    rows = max(1, MAX_DISTANCES // len(others))
+    for start in range(0, len(points), rows):
+        piece = slice(start, start + rows)
+        apart = np.linalg.norm(np.asarray(points[piece], np.float64)[:, None] - others[None], axis=2)
+        nearest[piece] = apart.argmin(axis=1)
+        distances[piece] = apart[np.arange(len(apart)), nearest[piece]]
+    return distances, nearest

@@ -244,6 +244,10 @@ class Evidence:
         return None if self.verification is None else self.verification.num_inliers
 
 
+NO_KEYPOINTS = "no keypoints: the picture is blank or blurred"
+"""What is said of a photo without any."""
+
+
 @dataclass(frozen=True, eq=False)
 class Answer:
     """What the atlas says of one query, best candidate first.
@@ -253,7 +257,7 @@ class Answer:
         features: the query's local features, in pixels of the query as read.
         turn: degrees counter-clockwise the query was turned by to be found.
         seconds: time of the parts: ``describe``, ``search``, ``verify``.
-        note: why there is no candidate, where that is not the photo's doing: ``"the atlas is empty"``; else None.
+        note: why there is nothing to find: ``"the atlas is empty"`` or `NO_KEYPOINTS`; else None.
     """
 
     evidence: tuple[Evidence, ...]

@@ -137,7 +137,9 @@ def _read_mask(path: Path) -> Mask:
 
 def _print(answer: PairAnswer) -> None:
     check = answer.verification
-    if check.transform is None:
+    if answer.note is not None:
+        words = answer.note
+    elif check.transform is None:
         words = f"no transform explains more of the {len(check.matches)} matches than chance does"
     else:
         words = f"{check.num_inliers} of {len(check.matches)} matches follow {_article(check.model)}"
@@ -182,6 +184,7 @@ def _as_data(first: Path, second: Path, answer: PairAnswer) -> dict[str, Any]:
         "first": str(first),
         "second": str(second),
         "verdict": answer.verdict,
+        "note": answer.note,
         "significance": check.strength,
         "model": check.model,
         "transform": None if check.transform is None else check.transform.tolist(),

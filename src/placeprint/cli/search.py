@@ -87,6 +87,8 @@ def _print(path: Path, answer: Answer) -> None:
             Text(evidence.verdict, style=color),
         )
     show(table)
+    if answer.note is not None:
+        say(answer.note)
     milliseconds = {part: f"{1000 * seconds:.0f} ms" for part, seconds in answer.seconds.items()}
     say(", ".join(f"{part} {value}" for part, value in milliseconds.items()), style="dim")
 
@@ -100,6 +102,7 @@ def _as_data(path: Path, answer: Answer) -> dict[str, Any]:
     return {
         "query": str(path),
         "found": answer.best is not None,
+        "note": answer.note,
         "turn": answer.turn,
         "seconds": answer.seconds,
         "evidence": [

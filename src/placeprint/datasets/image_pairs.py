@@ -25,6 +25,7 @@ from placeprint.datasets.matlab import read_mat
 from placeprint.errors import DatasetError, PhotoError, ShapeError
 from placeprint.files import read_text
 from placeprint.images import read_image
+from placeprint.numerics import nearest_points
 
 Values = NDArray[np.float64]
 Skip = Callable[[Path, str], None]
@@ -111,10 +112,9 @@ def expected_points(pair: ImagePair, points: NDArray[np.floating]) -> Values:
     known_pairs = pair.correspondences
     if known_pairs is None or not len(known_pairs):
         raise DatasetError(f"{pair.name!r} has no correspondences")
-    distances = np.linalg.norm(points[:, None] - known_pairs[None, :, 0], axis=2)
-    nearest = distances.argmin(axis=1)
+    distances, nearest = nearest_points(points, known_pairs[:, 0])
     shifts = known_pairs[nearest, 1] - known_pairs[nearest, 0]
-    near = distances[np.arange(len(points)), nearest] <= NEAR * pair.diagonal
+    near = distances <= NEAR * pair.diagonal
     return np.where(near[:, None], points + shifts, np.nan)
 
 

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from placeprint.datasets.image_pairs import ImagePair, project, residuals
 from placeprint.errors import ShapeError
+from placeprint.numerics import nearest_points
 from placeprint.options import Count, Range, checked
 from placeprint.types import Floats, Matches
 
@@ -78,10 +79,9 @@ def repeatability(
     moved, kept = project(query[shared], _homography(pair)), np.asarray(database[also], np.float64)
     if not len(moved) or not len(kept):
         return float("nan")
-    distances = np.linalg.norm(moved[:, None] - kept[None], axis=2)
-    nearest = distances.argmin(axis=1)
-    mutual = distances.argmin(axis=0)[nearest] == np.arange(len(moved))
-    found = mutual & (distances[np.arange(len(moved)), nearest] <= pixels)
+    distances, nearest = nearest_points(moved, kept)
+    mutual = nearest_points(kept, moved)[1][nearest] == np.arange(len(moved))
+    found = mutual & (distances <= pixels)
     return float(found.sum() / min(len(moved), len(kept)))
 
 

@@ -7,6 +7,7 @@ from typing import NotRequired, TypedDict
 
 from placeprint.errors import ShapeError
 from placeprint.features.pyramid import MOST_FOR_NETWORKS, in_photo, levels
+from placeprint.masks import as_mask
 from placeprint.types import Image, LocalFeatures, Mask
 
 DetectTogether = Callable[[list[Image], list[Mask | None]], list[LocalFeatures]]
@@ -60,6 +61,7 @@ def over_pyramids(
     all_masks = list(masks) if masks is not None else [None] * len(images)
     if len(all_masks) != len(images):
         raise ShapeError(f"expected as many masks as images, {len(images)}, got {len(all_masks)}")
+    all_masks = [as_mask(mask, (image.shape[1], image.shape[0])) for image, mask in zip(images, all_masks, strict=True)]
     copies = [
         levels(image, mask, size=size, scales=scales, multiple=multiple, stretch=stretch, most=MOST_FOR_NETWORKS)
         for image, mask in zip(images, all_masks, strict=True)

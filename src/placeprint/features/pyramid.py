@@ -12,9 +12,10 @@ from typing import Annotated
 
 import numpy as np
 
-from placeprint.errors import OptionError, PhotoError, ShapeError
-from placeprint.features.resizing import InputRule, to_photo
+from placeprint.errors import OptionError, PhotoError
+from placeprint.features.resizing import InputRule, shrunk_mask, to_photo
 from placeprint.features.selection import spread_order
+from placeprint.masks import as_mask
 from placeprint.options import Length, Range
 from placeprint.types import Floats, Image, LocalFeatures, Mask
 
@@ -62,6 +63,7 @@ def over_pyramid(
         OptionError: there is no scale, one is not above 0, or the pictures would be too large.
         PhotoError: the photo is too large to be searched as it is.
     """
+    mask = as_mask(mask, (image.shape[1], image.shape[0]))
     found = [detect(*level) for level in levels(image, mask, size=size, scales=scales, multiple=multiple)]
     return in_photo(found, image, mask, max_keypoints=max_keypoints, cells=cells)
 
@@ -98,8 +100,7 @@ def levels(
         most: pixels a copy may have.
     """
     height, width = image.shape[:2]
-    if mask is not None and mask.shape != (height, width):
-        raise ShapeError(f"a mask must have the shape of its image, {(height, width)}, got {mask.shape}")
+    mask = as_mask(mask, (width, height))
     if not scales or min(scales) <= 0:
         raise OptionError(f"scales must be factors above 0, got {list(scales)}")
     shape = (width, height) if stretch == (0, 0) else stretch
@@ -107,7 +108,7 @@ def levels(
     _check_pixels(shape, max(stretch) or size, longest, list(scales), most)
     rule = InputRule(size, multiple, stretch)
     copies = [rule.picture(image, scale) for scale in scales]
-    return [(copy, None if mask is None else shrunk_mask(mask, copy)) for copy in copies]
+    return [(copy, None if mask is None else shrunk_mask(mask, (copy.shape[1], copy.shape[0]))) for copy in copies]
 
 
 def in_photo(
@@ -122,14 +123,6 @@ def in_photo(
     if len(moved) > 1:
         features = features[spread_order(features.keypoints, features.scores, size, cells)]
     return features[:max_keypoints]
-
-
-def shrunk_mask(mask: Mask, level: Image) -> Mask:
-    """Return the mask at the size of a copy: True where all pixels under it are."""
-    import cv2
-
-    size = (level.shape[1], level.shape[0])
-    return np.asarray(cv2.resize(mask.astype(np.uint8) * 255, size, interpolation=cv2.INTER_AREA) == 255)
 
 
 def allowed(points: Floats, mask: Mask | None) -> Mask:

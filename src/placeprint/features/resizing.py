@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from placeprint.images import resize
-from placeprint.types import Floats, Image
+from placeprint.types import Floats, Image, Mask
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,26 @@ def resize_longest(image: Image, longest: int, multiple: int = 1) -> Image:
         return resize(image, (max(1, round(width * factor)), max(1, round(height * factor))))
     columns, rows = (max(1, int(side * factor + 1e-6) // multiple) for side in (width, height))
     return resize(image, (columns * multiple, rows * multiple))
+
+
+def shrink(image: Image, mask: Mask | None, size: int) -> tuple[Image, Mask | None]:
+    """Return an image and its mask with a longest side of at most ``size`` pixels; 0 leaves them alone.
+
+    No side gets shorter than one pixel. The mask is True where all pixels under it are.
+    """
+    height, width = image.shape[:2]
+    factor = size / max(height, width)
+    if not size or factor >= 1:
+        return image, mask
+    shape = max(1, round(width * factor)), max(1, round(height * factor))
+    return resize(image, shape), None if mask is None else shrunk_mask(mask, shape)
+
+
+def shrunk_mask(mask: Mask, size: tuple[int, int]) -> Mask:
+    """Return a mask at ``(width, height)``: True where all pixels under it are."""
+    import cv2
+
+    return np.asarray(cv2.resize(mask.astype(np.uint8) * 255, size, interpolation=cv2.INTER_AREA) == 255)
 
 
 def to_photo(points: Floats, resized: tuple[int, int], photo: tuple[int, int]) -> Floats:

@@ -3,8 +3,8 @@
 The network is kornia's, the weights are the authors'. It works on a copy of the photo whose longest side has
 `size` pixels, rounded down to multiples of 32, since it sees patterns of a certain size in pixels.
 
-XFeat does not survive a turn of 90 degrees; `Atlas.search` describes a query in several turns when nothing
-is found upright.
+XFeat does not survive a rotation of 90 degrees; `Atlas.search` tries the promising rotations of a query when nothing
+is found upright (`features.steering`).
 
 Semi-dense (XFeat*, section 3.3 of the paper): instead of keypoints, every cell of 8 x 8 pixels is a feature, at its
 center, with the network's reliability as score, on copies 0.6 and 1.3 times the size. The matcher ``semi-dense``

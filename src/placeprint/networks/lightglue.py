@@ -21,6 +21,8 @@ from placeprint.errors import OptionError, ShapeError
 from placeprint.networks.weights import device, find_weights, fit_into, load_weights
 from placeprint.types import LocalFeatures, Matches
 
+MAX_KEYPOINTS = 8192
+"""Keypoints of a photo: with more, the products of all pairs take gigabytes."""
 WEIGHTS_OF = {"xfeat": "xfeat-lighterglue", "aliked": "aliked-lightglue"}
 """Name of the weights for the features of each kind."""
 LAYOUTS: dict[str, dict[str, Any]] = {
@@ -79,11 +81,18 @@ def match(
 
     Raises:
         ShapeError: the descriptors have another length than those the network was trained for.
-        OptionError, WeightsError: see `load_lightglue`.
+        OptionError: a photo has more than `MAX_KEYPOINTS`, or see `load_lightglue`.
+        WeightsError: see `load_lightglue`.
     """
     import torch
 
     check_features(features)
+    most = max(len(query), len(candidate))
+    if most > MAX_KEYPOINTS:
+        raise OptionError(
+            f"LightGlue takes at most {MAX_KEYPOINTS} keypoints of a photo, got {most}: its memory grows with their "
+            "square; lower max_keypoints, or match by nearest neighbors"
+        )
     if not len(query) or not len(candidate):
         return Matches(np.zeros((0, 2), np.int64), np.zeros(0, np.float32))
     dim = find_weights(WEIGHTS_OF[features]).dim

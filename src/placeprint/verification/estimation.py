@@ -1,6 +1,7 @@
 """One call to fit any model to matches robustly, by OpenCV or by PoseLib.
 
-Poor input (too few points, all on one line, all the same) gives None, never an exception.
+Poor input (too few points, all on one line, all the same, none finite) gives None, never an exception. Points that are
+not finite are no inliers.
 """
 
 from __future__ import annotations
@@ -53,12 +54,14 @@ def estimate(
         raise OptionError(f"no method called {method!r}; known: {', '.join(METHODS)}")
     if model == "essential" and cameras is None:
         raise OptionError("an essential matrix needs the intrinsics of both cameras; give them, or use 'fundamental'")
-    if degenerate(query, database, kind.sample):
+    finite = np.isfinite(query).all(axis=1) & np.isfinite(database).all(axis=1)
+    known, matched = query[finite], database[finite]
+    if degenerate(known, matched, kind.sample):
         return None
     by_poselib = method == "poselib" or (method == "auto" and model in poselib_ransac.KNOWN)
     fit = poselib_ransac.fit if by_poselib else opencv_ransac.fit
-    order = np.random.default_rng(seed).permutation(len(query)) if seed else np.arange(len(query))
-    a, b = (np.ascontiguousarray(points[order], np.float32) for points in (query, database))
+    order = np.random.default_rng(seed).permutation(len(known)) if seed else np.arange(len(known))
+    a, b = (np.ascontiguousarray(points[order], np.float32) for points in (known, matched))
     transform = fit(model, a, b, pixels, cameras)
     if transform is None or not np.isfinite(transform).all():
         return None

@@ -10,6 +10,7 @@ does not (the idea of local naive-Bayes nearest neighbors, McCann and Lowe, CVPR
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,8 @@ from numpy.typing import NDArray
 from placeprint.threads import map_cores
 from placeprint.types import Floats, Matches
 
+MAX_SIMILARITIES = 16_000_000
+"""Similarities computed at a time: 64 MB. Two photos of 4000 keypoints fit."""
 FEW = 10
 """Fewer candidates say too little of what is usual."""
 
@@ -59,21 +62,62 @@ def _match(query: Floats, candidate: Floats, min_similarity: float) -> tuple[Mat
     if not len(query) or not len(candidate):
         none = Matches(np.zeros((0, 2), np.int64), np.zeros(0, np.float32))
         return none, np.full(len(query), -1, np.float32)
-    similarity = query @ candidate.T  # one candidate at a time stays in the processor's cache
-    nearest, best, mutual = neighbors(similarity)
-    kept = np.flatnonzero(mutual & (best >= min_similarity))
-    kept = kept[np.sort(np.unique(nearest[kept], return_index=True)[1])]
-    return Matches(np.stack([kept, nearest[kept]], axis=1).astype(np.int64), best[kept]), best
+    found = find_neighbors(query, candidate)
+    kept = np.flatnonzero(found.mutual & (found.best >= min_similarity))
+    kept = kept[np.sort(np.unique(found.nearest[kept], return_index=True)[1])]
+    pairs = np.stack([kept, found.nearest[kept]], axis=1).astype(np.int64)
+    return Matches(pairs, found.best[kept]), found.best
 
 
-def neighbors(similarity: Floats) -> tuple[NDArray[np.intp], Floats, NDArray[np.bool_]]:
-    """Return, of ``(n, m)`` similarities with m above 0, each row's most similar column, how similar, and if mutual.
+@dataclass(frozen=True, eq=False)
+class Neighbors:
+    """The nearest neighbors of the descriptors of a query.
 
-    Equal similarities go to the first column; several rows may find the same one as similar as it can be.
+    Args:
+        nearest: ``(n,)`` each row's most similar row of the candidate, the first of equal ones.
+        best: ``(n,)`` how similar.
+        mutual: ``(n,)`` whether no other row of the query is more similar to it; equal rows all are mutual.
+        second: ``(n,)`` the highest similarity of the other rows, -inf where there is none, or None if not asked for.
     """
-    nearest = similarity.argmax(axis=1)
-    best: Floats = similarity[np.arange(len(similarity)), nearest]
-    return nearest, best, best == similarity.max(axis=0)[nearest]
+
+    nearest: NDArray[np.intp]
+    best: Floats
+    mutual: NDArray[np.bool_]
+    second: Floats | None
+
+
+def find_neighbors(query: Floats, candidate: Floats, near: Floats | None = None, far: float | None = None) -> Neighbors:
+    """Return each query row's nearest neighbors in a candidate, by a bounded number of similarities at a time.
+
+    Args:
+        query: ``(n, d)`` unit rows.
+        candidate: ``(m, d)`` unit rows, m above 0.
+        near: ``(m, 2)`` points of the candidate; those nearer than ``far`` to the nearest neighbor are no second ones.
+        far: pixels; None when second neighbors are not asked for.
+    """
+    n, m = len(query), len(candidate)
+    nearest, best = np.zeros(n, np.intp), np.zeros(n, np.float32)
+    second = None if far is None else np.zeros(n, np.float32)
+    highest = np.full(m, -np.inf, np.float32)
+    rows = max(1, MAX_SIMILARITIES // m)
+    for start in range(0, n, rows):
+        piece = slice(start, start + rows)
+        similarity = query[piece] @ candidate.T
+        nearest[piece] = similarity.argmax(axis=1)
+        best[piece] = similarity[np.arange(len(similarity)), nearest[piece]]
+        np.maximum(highest, similarity.max(axis=0), out=highest)
+        if second is not None:
+            if near is not None and far:
+                similarity[_distances(near[nearest[piece]], near) < far**2] = -np.inf
+            similarity[np.arange(len(similarity)), nearest[piece]] = -np.inf
+            second[piece] = similarity.max(axis=1)
+    return Neighbors(nearest, best, best == highest[nearest], second)
+
+
+def _distances(points: Floats, others: Floats) -> Floats:
+    """Return the ``(n, m)`` squared distances of ``(n, 2)`` and ``(m, 2)`` points."""
+    x, y = (points[:, axis, None] - others[None, :, axis] for axis in (0, 1))
+    return np.asarray(x * x + y * y, np.float32)
 
 
 def found_elsewhere(best: Floats, quantile: float, usual: float) -> Floats:

@@ -9,8 +9,9 @@ Distances are Euclidean, ``sqrt(2 - 2 c)`` for a cosine c; for binary descriptor
 share of bits that differ, ``(1 - c) / 2`` (see `types`). No keypoint of either photo is matched twice: among several
 that want the same one, the best gets it.
 
-One product of matrices a candidate, on all cores: at a thousand keypoints that stays in the processor's cache, and is
-quicker on a CPU than one product with all candidates together, or than half precision.
+One matrix product per candidate, on all cores: at a thousand keypoints that stays in the processor's cache, and is
+quicker on a CPU than one product with all candidates together, or than half precision. With many keypoints it is done
+in pieces (`matching.find_neighbors`).
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from placeprint.options import (
 )
 from placeprint.threads import map_cores
 from placeprint.types import Floats, LocalFeatures, Matches
-from placeprint.verification.matching import neighbors
+from placeprint.verification.matching import find_neighbors
 from placeprint.verification.models import SIDE
 
 
@@ -74,14 +75,16 @@ class NearestNeighbors:
     def _match(self, query: LocalFeatures, candidate: LocalFeatures) -> Matches:
         if not len(query) or not len(candidate):
             return Matches(np.zeros((0, 2), np.int64), np.zeros(0, np.float32))
-        similarity = query.descriptors @ candidate.descriptors.T
-        nearest, best, mutual = neighbors(similarity)
+        points = candidate.keypoints * (SIDE / max(candidate.image_size))
+        far = None if self.ratio is None else self.far
+        found = find_neighbors(query.descriptors, candidate.descriptors, points, far)
+        nearest, best = found.nearest, found.best
         kept = best >= self.min_similarity
         if self.mutual:
-            kept &= mutual
+            kept &= found.mutual
         scores = best
-        if self.ratio is not None:
-            ratios = self._ratios(similarity, nearest, best, candidate)
+        if self.ratio is not None and found.second is not None:
+            ratios = self._ratios(best, found.second)
             kept &= ratios < self.ratio
             scores = 1 - ratios
         chosen = np.flatnonzero(kept)
@@ -89,17 +92,8 @@ class NearestNeighbors:
         chosen = np.sort(chosen[np.unique(nearest[chosen], return_index=True)[1]])
         return Matches(np.stack([chosen, nearest[chosen]], axis=1).astype(np.int64), scores[chosen])
 
-    def _ratios(
-        self, similarity: Floats, nearest: NDArray[np.intp], best: Floats, candidate: LocalFeatures
-    ) -> NDArray[np.float32]:
+    def _ratios(self, best: Floats, second: Floats) -> NDArray[np.float32]:
         """Return ``(n,)`` ratios; 1, which no test passes, where there is no second neighbor or both are equal."""
-        others = similarity.copy()
-        if self.far > 0:
-            points = candidate.keypoints * (SIDE / max(candidate.image_size))
-            close = np.square(points[:, None] - points[None]).sum(axis=2) < self.far**2
-            others[close[nearest]] = -np.inf
-        others[np.arange(len(nearest)), nearest] = -np.inf
-        second = others.max(axis=1)
         ratios = np.ones(len(best), np.float32)
         known = np.isfinite(second) & (second < 1)
         ratios[known] = np.maximum(0, 1 - best[known]) / (1 - second[known])

@@ -44,10 +44,11 @@ def fit(model: str, query: Floats, database: Floats, pixels: float, cameras: Cam
     return _attempt(estimators[model])
 
 
-def relative_pose(essential: Transform, points: Floats, cameras: Cameras) -> tuple[Transform, Transform]:
+def relative_pose(essential: Transform, points: Floats, cameras: Cameras) -> tuple[Transform, Transform] | None:
     """Return the rotation ``(3, 3)`` and the unit translation ``(3,)`` from the first to the second camera.
 
-    Of the four poses that an essential matrix leaves, the one with most points in front of both cameras.
+    Of the four poses that an essential matrix leaves, the one with most points in front of both cameras; None where
+    there is none.
 
     Args:
         essential: ``(3, 3)``.
@@ -60,7 +61,10 @@ def relative_pose(essential: Transform, points: Floats, cameras: Cameras) -> tup
         np.ascontiguousarray((points[:, side] - camera[:2, 2]) / np.diag(camera)[:2], np.float64)
         for side, camera in enumerate(cameras)
     ]
-    _, rotation, translation, _ = cv2.recoverPose(essential, rays[0], rays[1], np.eye(3))
+    try:
+        _, rotation, translation, _ = cv2.recoverPose(essential, rays[0], rays[1], np.eye(3))
+    except cv2.error:  # no points, or a matrix that is no essential one
+        return None
     return np.asarray(rotation, np.float64), np.asarray(translation, np.float64).ravel()
 
 

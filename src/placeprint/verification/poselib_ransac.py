@@ -20,11 +20,20 @@ def fit(model: str, query: Floats, database: Floats, pixels: float, cameras: Cam
     Raises:
         OptionError: PoseLib does not estimate the model.
     """
-    import poselib
-
     if model not in KNOWN:
         raise OptionError(f"poselib has no {model}; it has {', '.join(KNOWN)}: use the method 'opencv'")
     options = OPTIONS | {"max_reproj_error": pixels, "max_epipolar_error": pixels}
+    try:
+        return _estimate(model, query, database, options, cameras)
+    except (RuntimeError, ValueError):  # as PoseLib raises where no sample gave a model
+        return None
+
+
+def _estimate(
+    model: str, query: Floats, database: Floats, options: dict[str, Any], cameras: Cameras | None
+) -> Transform | None:
+    import poselib
+
     if model == "homography":
         matrix, report = poselib.estimate_homography(query, database, options)
     elif model == "fundamental":

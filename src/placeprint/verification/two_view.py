@@ -93,6 +93,8 @@ class TwoView:
     ) -> Verification:
         began = time.perf_counter()
         points = matches.points(query, candidate)
+        finite = np.asarray(np.isfinite(points).all(axis=(1, 2)), bool).reshape(-1)
+        matches, points = matches[finite], points[finite]
         factors = SIDE / max(query.image_size), SIDE / max(candidate.image_size)
         scaled = np.asarray(points * np.array(factors)[:, None], np.float32)
         sizes = tuple(

@@ -1,0 +1,70 @@
+"""Masks in: of the forms people have, one ``(H, W)`` array of bool, True where keypoints may be."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from placeprint.errors import ShapeError
+from placeprint.photos import Picture, read_image
+from placeprint.types import Mask
+
+MaskLike: TypeAlias = Picture
+Masks: TypeAlias = "Sequence[MaskLike | None]"
+"""Of several photos, one each."""
+TAKEN = "(H, W) of bool, 0 and 1, or 0 and 255, or a picture that is white where keypoints may be"
+
+
+def as_mask(mask: MaskLike | None, size: tuple[int, int]) -> Mask | None:
+    """Return a mask as bool; None stays None.
+
+    Args:
+        mask: an array of `TAKEN`, with one channel or with equal ones; or a picture of any kind that photos are read
+            from, in which what is lighter than mid-gray counts as white.
+        size: ``(width, height)`` of the photo it is for.
+
+    Raises:
+        ShapeError: the array is none of these, or the mask has another size than the photo.
+        PhotoError: the picture cannot be read.
+
+    Example:
+        >>> as_mask(np.array([[0, 255]], np.uint8), (2, 1)).tolist()
+        [[False, True]]
+    """
+    if mask is None:
+        return None
+    if isinstance(mask, np.ndarray):
+        values = _plane(mask)
+        white = _white(values)
+    else:
+        values = read_image(mask)[..., 0]
+        white = values > (0 if values.max(initial=0) <= 1 else 127)
+    if white.shape != (size[1], size[0]):
+        raise ShapeError(f"a mask must have the shape of its image, {(size[1], size[0])}, got {white.shape}")
+    return np.asarray(white, bool)
+
+
+def _plane(mask: NDArray[Any]) -> NDArray[Any]:
+    """Return the ``(H, W)`` values of a mask with one channel or several equal ones."""
+    if mask.ndim == 3 and mask.shape[2] and bool((mask == mask[..., :1]).all()):
+        mask = mask[..., 0]
+    if mask.ndim != 2:
+        raise ShapeError(f"a mask must be {TAKEN}, got an array of shape {mask.shape}")
+    return mask
+
+
+def _white(values: NDArray[Any]) -> Mask:
+    if values.dtype == bool:
+        return np.asarray(values, bool)
+    if not (np.issubdtype(values.dtype, np.integer) or np.issubdtype(values.dtype, np.floating)):
+        raise ShapeError(f"a mask must be {TAKEN}, got an array of {values.dtype}")
+    top = float(values.max(initial=0))
+    other = values[(values != 0) & (values != top)]
+    if not math.isfinite(top) or top not in {0.0, 1.0, 255.0} or other.size:
+        strange = other.flat[0] if other.size else top
+        raise ShapeError(f"a mask must be {TAKEN}, got the value {strange:g}; compare with a threshold first")
+    return np.asarray(values != 0, bool)
