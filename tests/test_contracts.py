@@ -18,6 +18,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "cgd": {"projected_dim": 4},
     "fisher": {"num_gaussians": 4},
     "netvlad": {"num_clusters": 8},
+    "netvlad-layer": {"num_clusters": 8},
     "regional-vlad": {"num_words": 8},
     "vlad": {"num_words": 8},
     "pca-whitening": {"dim": 8},

@@ -195,7 +195,7 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
     with pytest.raises(OptionError, match="no DELF called 'delf-xx'; known: delf-grocery, or the path"):
         load_delf("delf-xx")
     (tmp_path / "x.safetensors").write_bytes(b"no network")
-    with pytest.raises(WeightsError, match="cannot read the network"):
+    with pytest.raises(WeightsError, match="cannot read the weights"):
         load_delf(str(tmp_path / "x.safetensors"))
     with pytest.raises(WeightsError, match="is no trained DELF of placeprint; its header says"):
         network_from({}, {"format": "other"}, "x")

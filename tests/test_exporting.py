@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from pathlib import Path
 from typing import Any
@@ -9,13 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from placeprint import exporting
+from placeprint import exporting, learning
 from placeprint.describe import Describer
-from placeprint.errors import NotFittedError, OptionError, PackageError, PlaceprintError
+from placeprint.errors import NotFittedError, OptionError, PackageError, PlaceprintError, WeightsError, WriteError
 from placeprint.exporting import check_picture, export_onnx, largest_difference, load_describer
 from placeprint.graphs import descriptor_graph
 from placeprint.images import read_image
 from placeprint.networks.weights import find_weights, weights_path
+from placeprint.presets import load_preset, preset_names
 from tests.conftest import make_scene, write_photo
 
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -114,6 +116,60 @@ def test_a_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setitem(__import__("sys").modules, "onnxruntime", None)
     with pytest.raises(PackageError, match=r"placeprint\[onnx\]"):
         export_onnx(Describer(TABLES), tmp_path / "model.onnx")
+
+
+SHAPES = ((90, 120), (120, 80), (96, 96))
+"""Landscape, portrait and square."""
+HAVE_NO_GRAPH = ("delf-votes", "fusion", "sift-bow", "sift-vlad")
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_every_shipped_preset_exports_or_says_at_once_that_it_cannot(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tables = copy.deepcopy(dict(load_preset(name).components))
+    for extractor in (tables["extractor"], *(item.get("extractor", {}) for item in tables.get("fusion", ()))):
+        extractor["size"] = 96  # so that it is quick
+    state = learning.first_state(tables)
+    describer = Describer(tables, state)
+    if state is None:
+        photos = [describer.features(make_scene(seed)) for seed in range(3)]
+        for branch in describer.branches:
+            branch.aggregator.fit([photo[branch.source] for photo in photos])
+    if name in HAVE_NO_GRAPH:
+        monkeypatch.setattr(exporting, "descriptor_graph", lambda _: pytest.fail("work was done"))
+        with pytest.raises(OptionError, match="cannot be exported to ONNX; those that can: Grid, XFeat"):
+            export_onnx(describer, tmp_path / "model.onnx")
+        return
+    monkeypatch.setattr(exporting, "CHECKED", SHAPES)
+    monkeypatch.setattr(exporting, "TRACED", (64, 96))
+    assert export_onnx(describer, tmp_path / "model.onnx").is_file()
+
+
+def test_what_is_no_exported_file_is_refused_in_one_line(tmp_path: Path, model: tuple[Describer, Path]) -> None:
+    describer, path = model
+    whole, generator = path.read_bytes(), np.random.default_rng(0)
+    bad = tmp_path / "bad.onnx"
+    for data in (b"", b"hello", whole[:2000], whole[: len(whole) // 2], bytes(generator.bytes(500))):
+        bad.write_bytes(data)
+        with pytest.raises(WeightsError, match="no whole file that placeprint exported") as caught:
+            largest_difference(describer, bad, [])
+        assert "\n" not in str(caught.value)
+    with pytest.raises(WeightsError, match="there is no file"):
+        largest_difference(describer, tmp_path / "none.onnx", [])
+
+
+def test_what_cannot_be_traced_or_written_is_told_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("graph:\n" + "line\n" * 300)
+
+    describer = fitted(aggregator={"name": "gem"})
+    with pytest.raises(WriteError, match="it is a folder"):
+        export_onnx(describer, tmp_path)
+    monkeypatch.setattr(exporting, "_trace", fail)
+    with pytest.raises(PlaceprintError, match="cannot be written as ONNX: graph: line") as caught:
+        export_onnx(describer, tmp_path / "model.onnx")
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 300
 
 
 def preset_file(folder: Path, aggregator: str) -> Path:

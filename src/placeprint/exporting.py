@@ -15,12 +15,13 @@ made with other sizes.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -28,10 +29,10 @@ from placeprint import learning
 from placeprint.aggregation.pooling import MAC, RMAC, CroW, GeM, SPoC, WeightedGeM
 from placeprint.atlas import Atlas
 from placeprint.describe import Describer
-from placeprint.errors import OptionError, PackageError, PlaceprintError
+from placeprint.errors import OptionError, PackageError, PlaceprintError, WeightsError
 from placeprint.features.resizing import InputRule
 from placeprint.files import written_aside
-from placeprint.graphs import descriptor_graph
+from placeprint.graphs import check_exportable, descriptor_graph
 from placeprint.outputs import ONNX, check_output
 from placeprint.presets import load_preset
 from placeprint.store import FILE_NAME
@@ -44,8 +45,8 @@ if TYPE_CHECKING:
 OPSET = 17
 TOLERANCE = 1e-4
 """Most that a value of a unit descriptor may differ by."""
-CHECKED = ((300, 400), (500, 375))
-"""Height and width of the pictures an exported file is tried on."""
+CHECKED = ((300, 400), (500, 375), (360, 360))
+"""Height and width of the pictures an exported file is tried on: landscape, portrait and square."""
 TRACED = (256, 352)
 """Height and width, about, of the picture the graph is traced with."""
 PREFIX = "placeprint."
@@ -69,8 +70,8 @@ def export_onnx(describer: Describer, path: Path | str, *, name: str = "") -> Pa
         OptionError: a component has no graph, or one of its parameters has none.
         NotFittedError: something has not been learnt.
         PackageError: onnx or onnxruntime is not installed.
-        PlaceprintError: onnxruntime's descriptor of a test picture differs from placeprint's by more than `TOLERANCE`;
-            nothing is written.
+        PlaceprintError: a network cannot be traced, or onnxruntime's descriptor of a test picture differs from
+            placeprint's by more than `TOLERANCE`; nothing is written.
         WriteError: something else is at the path, or it cannot be written.
     """
     try:
@@ -80,13 +81,15 @@ def export_onnx(describer: Describer, path: Path | str, *, name: str = "") -> Pa
         raise PackageError("exporting needs onnx and onnxruntime; run: pip install 'placeprint[onnx]'") from error
     path = Path(path)
     check_output(path, ONNX)
+    check_exportable(describer)
     graph, inputs = descriptor_graph(describer)
     with written_aside(path) as written:
-        _trace(graph, inputs, written)
-        model = onnx.load(str(written))
-        onnx.helper.set_model_props(model, _metadata(describer, inputs, name))
-        onnx.checker.check_model(model, full_check=True)
-        onnx.save(model, str(written))
+        with _onnx("the preset cannot be written as ONNX"):
+            _trace(graph, inputs, written)
+            model = onnx.load(str(written))
+            onnx.helper.set_model_props(model, _metadata(describer, inputs, name))
+            onnx.checker.check_model(model, full_check=True)
+            onnx.save(model, str(written))
         found = largest_difference(describer, written, [check_picture(*size) for size in CHECKED])
         if not found <= TOLERANCE:
             raise PlaceprintError(
@@ -100,7 +103,8 @@ def load_describer(place: Path | str) -> tuple[str, Describer]:
     """Return a preset's name and what describes photos for it, everything learnt.
 
     Args:
-        place: folder of an atlas, whose codebook is taken; or name or TOML file of a preset, with what comes with it.
+        place: folder of an atlas, whose codebook is taken; or name, TOML file or folder of a preset, with what comes
+            with it.
 
     Raises:
         OptionError: there is no such preset, or it comes without a codebook.
@@ -111,6 +115,8 @@ def load_describer(place: Path | str) -> tuple[str, Describer]:
         if not len(atlas):
             raise OptionError(f"the atlas {str(place)!r} has no codebook yet; add photos first: placeprint index")
         return atlas.preset, atlas.describer
+    if (Path(place) / "preset.toml").is_file():
+        place = Path(place) / "preset.toml"
     preset = load_preset(str(place))
     state = learning.first_state(preset.components)
     describer = Describer(preset.components, state)
@@ -140,14 +146,16 @@ def largest_difference(describer: Describer, model: Path | str, images: Sequence
         describer: the file was exported of.
         model: path of the file.
         images: ``(H, W, 3)`` uint8 RGB.
-    """
-    import onnxruntime
 
-    session = onnxruntime.InferenceSession(str(model), providers=["CPUExecutionProvider"])
-    inputs = _inputs_of(session.get_modelmeta().custom_metadata_map)
+    Raises:
+        WeightsError: the file is missing, damaged, or was not exported by placeprint.
+        PlaceprintError: onnxruntime cannot run it on a picture.
+    """
+    session, inputs = _open_model(Path(model))
     differences = [0.0]
     for image in images:
-        (found,) = session.run(None, {name: rule.tensor(image) for name, rule in inputs.items()})
+        with _onnx(f"onnxruntime cannot describe a picture of {image.shape[1]} x {image.shape[0]} pixels"):
+            (found,) = session.run(None, {name: rule.tensor(image) for name, rule in inputs.items()})
         expected = describer.descriptor(describer.features(image))
         differences.append(float(np.abs(found[0] - expected).max()))
     return max(differences)
@@ -162,6 +170,40 @@ def check_picture(height: int, width: int, seed: int = 0) -> Image:
         picture += np.kron(blocks, np.ones((side, side, 1)))[:height, :width]
     picture[: height // 6] = 200
     return np.asarray(np.clip(picture, 0, 255), np.uint8)
+
+
+@contextlib.contextmanager
+def _onnx(what: str) -> Iterator[None]:
+    """Turn what Torch's exporter, onnx and onnxruntime say into one line.
+
+    Raises:
+        PlaceprintError: one of them failed.
+    """
+    try:
+        yield
+    except (PlaceprintError, OSError):
+        raise
+    except Exception as error:
+        reason = " ".join(str(error).split())[:160] or type(error).__name__
+        raise PlaceprintError(f"{what}: {reason}") from error
+
+
+def _open_model(path: Path) -> tuple[Any, dict[str, InputRule]]:
+    """Return the session of an exported file, and its inputs by name.
+
+    Raises:
+        WeightsError: the file is missing, damaged, or was not exported by placeprint.
+    """
+    import onnxruntime
+
+    if not path.is_file():
+        raise WeightsError(f"there is no file {str(path)!r}")
+    try:
+        session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+        return session, _inputs_of(session.get_modelmeta().custom_metadata_map)
+    except Exception as error:
+        reason = " ".join(str(error).split())[:120] or type(error).__name__
+        raise WeightsError(f"{str(path)!r} is no whole file that placeprint exported: {reason}") from error
 
 
 def _trace(graph: DescriptorGraph, inputs: Mapping[str, InputRule], path: Path) -> None:

@@ -16,6 +16,7 @@ from placeprint.aggregation.bow import BoW
 from placeprint.aggregation.cgd import CGD
 from placeprint.aggregation.fisher import Fisher
 from placeprint.aggregation.netvlad import NetVLAD
+from placeprint.aggregation.netvlad_layer import NetVLADLayer
 from placeprint.aggregation.pooling import MAC, RMAC, CroW, GeM, SPoC, WeightedGeM
 from placeprint.aggregation.vlad import VLAD
 from placeprint.describe import Describer
@@ -46,6 +47,7 @@ def descriptor_graph(describer: Describer) -> tuple[DescriptorGraph, Mapping[str
     from placeprint.networks.onnx_graph import DescriptorGraph
 
     used = sorted({branch.source for branch in describer.branches})  # others are there for verification only
+    check_exportable(describer)
     resizings = {source: _resizing(describer.extractors[source]) for source in used}
     different = list(dict.fromkeys(resizings.values()))
     extractors = [
@@ -54,8 +56,6 @@ def descriptor_graph(describer: Describer) -> tuple[DescriptorGraph, Mapping[str
     ]
     branches = []
     for branch in describer.branches:
-        if isinstance(branch.aggregator, RMAC) and not isinstance(describer.extractors[branch.source], Grid):
-            raise OptionError("RMAC can be exported over a grid only: squares of a map need a map")
         made = _build(AGGREGATORS, branch.aggregator, "aggregator")
         branches.append((used.index(branch.source), made, branch.weight))
     whitening = None if describer.whitener is None else _build(WHITENERS, describer.whitener, "whitener")
@@ -64,11 +64,41 @@ def descriptor_graph(describer: Describer) -> tuple[DescriptorGraph, Mapping[str
     return graph, dict(zip(names, different, strict=True))
 
 
-def _build(table: Mapping[type[Any], Callable[[Any], Any]], component: object, kind: str) -> Any:
+def check_exportable(describer: Describer) -> None:
+    """Check that every component of a describer has a graph, before a network is loaded or anything is traced.
+
+    Raises:
+        OptionError: one has none, or one of its parameters has none.
+        NotFittedError: something has not been learnt.
+    """
+    for branch in describer.branches:
+        extractor, aggregator = describer.extractors[branch.source], branch.aggregator
+        _check(EXTRACTORS, extractor, "extractor")
+        _check(AGGREGATORS, aggregator, "aggregator")
+        if isinstance(extractor, (Grid, XFeat)) and tuple(extractor.scales) != (1.0,):
+            raise OptionError(f"an extractor can be exported with one scale, 1, got scales {list(extractor.scales)}")
+        if isinstance(extractor, XFeat) and extractor.semi_dense:
+            raise OptionError("XFeat can be exported with keypoints only, got semi_dense = true")
+        if isinstance(aggregator, SPoC) and aggregator.center_prior:
+            raise OptionError(
+                "SPoC can be exported without center_prior only: it depends on the size of the photo itself"
+            )
+        if isinstance(aggregator, RMAC) and not isinstance(extractor, Grid):
+            raise OptionError("RMAC can be exported over a grid only: squares of a map need a map")
+    if describer.whitener is not None:
+        _check(WHITENERS, describer.whitener, "whitener")
+    for branch in describer.branches:
+        state_of(branch.aggregator)  # says what has not been learnt
+
+
+def _check(table: Mapping[type[Any], Callable[[Any], Any]], component: object, kind: str) -> None:
     if type(component) not in table:
         known = ", ".join(sorted(each.__name__ for each in table))
         raise OptionError(f"the {kind} {type(component).__name__} cannot be exported to ONNX; those that can: {known}")
-    state_of(component)  # says what has not been learnt
+
+
+def _build(table: Mapping[type[Any], Callable[[Any], Any]], component: object, kind: str) -> Any:
+    _check(table, component, kind)
     return table[type(component)](component)
 
 
@@ -79,26 +109,19 @@ def _input_name(rule: InputRule) -> str:
 
 
 def _resizing(extractor: object) -> InputRule:
-    if not isinstance(extractor, (Grid, XFeat)):
-        _build(EXTRACTORS, extractor, "extractor")  # says which can be exported
-        raise OptionError(f"how {type(extractor).__name__} resizes photos is not known")
-    if tuple(extractor.scales) != (1.0,):
-        raise OptionError(f"an extractor can be exported with one scale, 1, got scales {list(extractor.scales)}")
     if isinstance(extractor, XFeat):
         return InputRule(extractor.size, STRIDE)
+    assert isinstance(extractor, Grid)  # `check_exportable` has seen to it
     return extractor.input_rule()
 
 
 def _grid(extractor: Grid) -> nn.Module:
-    from placeprint.networks.backbones import EFFICIENTNET_DIMS, load_backbone, read_efficientnet
-    from placeprint.networks.onnx_graph import EfficientNetMap, GridPlaces
+    from placeprint.networks.backbones import load_backbone
+    from placeprint.networks.onnx_graph import GridPlaces, MapOf
 
     backbone = load_backbone(extractor.backbone, extractor.stride)
-    network: Callable[[torch.Tensor], torch.Tensor] = backbone.module
-    if extractor.backbone in EFFICIENTNET_DIMS:
-        network = EfficientNetMap(read_efficientnet(extractor.backbone), backbone.stride)
     return GridPlaces(
-        network,
+        MapOf(backbone),
         stride=backbone.stride,
         center=backbone.center,
         min_contrast=extractor.min_contrast,
@@ -110,8 +133,6 @@ def _xfeat(extractor: XFeat) -> nn.Module:
     from placeprint.networks.onnx_graph import XFeatPlaces
     from placeprint.networks.xfeat import load_xfeat
 
-    if extractor.semi_dense:
-        raise OptionError("XFeat can be exported with keypoints only, got semi_dense = true")
     return XFeatPlaces(load_xfeat(), max_keypoints=extractor.max_keypoints, threshold=extractor.detection_threshold)
 
 
@@ -142,6 +163,13 @@ def _netvlad(aggregator: NetVLAD) -> nn.Module:
     return NetVLADGraph(_tensor(slope.T), _tensor(offset), _tensor(centers))
 
 
+def _netvlad_layer(aggregator: NetVLADLayer) -> nn.Module:
+    from placeprint.networks.onnx_aggregators import NetVLADGraph
+
+    weights = np.asarray(aggregator.weights_, np.float32)
+    return NetVLADGraph(_tensor(weights.T), _tensor(aggregator.biases_), _tensor(aggregator.centers_))
+
+
 def _fisher(aggregator: Fisher) -> nn.Module:
     from placeprint.networks.onnx_aggregators import FisherGraph
 
@@ -163,8 +191,6 @@ def _bow(aggregator: BoW) -> nn.Module:
 def _spoc(aggregator: SPoC) -> nn.Module:
     from placeprint.networks.onnx_aggregators import SPoCGraph
 
-    if aggregator.center_prior:
-        raise OptionError("SPoC can be exported without center_prior only: it depends on the size of the photo itself")
     return SPoCGraph(use_scores=aggregator.use_scores)
 
 
@@ -233,6 +259,7 @@ AGGREGATORS: Mapping[type[Any], Callable[[Any], nn.Module]] = {
     GeM: _gem,
     MAC: _mac,
     NetVLAD: _netvlad,
+    NetVLADLayer: _netvlad_layer,
     RMAC: _rmac,
     SPoC: _spoc,
     VLAD: _vlad,

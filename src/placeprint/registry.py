@@ -44,6 +44,7 @@ COMPONENTS: dict[str, dict[str, str]] = {
         "gem": "placeprint.aggregation.pooling:GeM",
         "mac": "placeprint.aggregation.pooling:MAC",
         "netvlad": "placeprint.aggregation.netvlad:NetVLAD",
+        "netvlad-layer": "placeprint.aggregation.netvlad_layer:NetVLADLayer",
         "regional-vlad": "placeprint.aggregation.multi_vlad:RegionalVLAD",
         "rmac": "placeprint.aggregation.pooling:RMAC",
         "spoc": "placeprint.aggregation.pooling:SPoC",

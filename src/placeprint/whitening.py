@@ -31,7 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from placeprint.arrays import pairs_of, rows_of
-from placeprint.errors import NotFittedError, ShapeError
+from placeprint.errors import NotFittedError, OptionError, ShapeError
 from placeprint.numerics import normalize
 from placeprint.options import Range, Seed, Share, checked
 from placeprint.types import Floats
@@ -141,6 +141,29 @@ class SupervisedWhitening:
     def transform(self, descriptors: Floats) -> Floats:
         """Return ``(n, dim)`` unit rows for ``(n, d)``; zero rows stay zero. Raises like `PCAWhitening.transform`."""
         return _transformed(self.mean_, self.projection_, descriptors)
+
+
+def from_linear(weight: Floats, bias: Floats) -> PCAWhitening:
+    """Return what brings rows x to unit length after ``W x + b``, as a trained layer or an imported PCA does.
+
+    The mean m solves ``W m = -b``: it is the shortest vector that does, ``-W^T (W W^T)^-1 b``.
+
+    Args:
+        weight: W, ``(dim, d)`` with ``dim <= d`` independent rows.
+        bias: b, ``(dim,)``.
+
+    Raises:
+        OptionError: no mean fits, because rows of W depend on each other.
+    """
+    rows, offset = np.asarray(weight, np.float64), np.asarray(bias, np.float64)
+    mean = -rows.T @ np.linalg.lstsq(rows @ rows.T, offset, rcond=None)[0]
+    if np.abs(rows @ mean + offset).max(initial=0.0) > 1e-4 * max(1e-12, float(np.abs(offset).max(initial=0.0))):
+        raise OptionError(
+            f"the layer of {len(rows)} values has rows that depend on each other, so no mean fits its bias"
+        )
+    made = PCAWhitening(dim=len(rows))
+    made.mean_, made.projection_ = mean.astype(np.float32), np.array(rows.T, np.float32)
+    return made
 
 
 def principal_directions(centered: Floats, count: int, seed: int) -> tuple[Floats, Floats]:

@@ -171,7 +171,7 @@ def test_a_written_network_gives_the_same_maps(tmp_path: Path) -> None:
     with torch.inference_mode():
         torch.testing.assert_close(again(pictures(1, 64)), stages(pictures(1, 64)), rtol=1e-3, atol=1e-3)
     path.write_bytes(b"no network")
-    with pytest.raises(WeightsError, match="cannot read the network"):
+    with pytest.raises(WeightsError, match="cannot read the weights"):
         read_stages(path)
 
 

@@ -15,6 +15,7 @@ from placeprint.cli import (
     demo,
     evaluate,
     export,
+    import_,
     index,
     info,
     inspect,
@@ -42,6 +43,7 @@ app = typer.Typer(
 
 for verb in (index, search, match, inspect, info, remove, refit, learn, train, evaluate, export, models, demo):
     app.command(cls=Command)(getattr(verb, verb.__name__.rpartition(".")[2]))
+app.command("import", cls=Command)(import_.import_)
 
 app.add_typer(benchmark.app, name="benchmark")
 app.add_typer(datasets.app, name="datasets")

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from placeprint.types import Floats, Image
 
+PRESET, RUN = "preset.toml", "recipe.toml"
 MULTIPLE = 32
 """The sides of what the network sees are multiples of this."""
 
@@ -39,7 +40,11 @@ def inspect(
     ] = None,
     per_unit: Annotated[int, typer.Option("--photos", min=1, max=1000, help="Photos of each unit.")] = 9,
     backbone: Annotated[
-        str, typer.Option(help="efficientnet-lite2, efficientnet-lite0, transformers:<hub name>, or a folder.")
+        str,
+        typer.Option(
+            help="efficientnet-lite2, efficientnet-lite0, transformers:<hub name>, a folder; or what was trained or "
+            "imported: a run, a preset, or its backbone.safetensors."
+        ),
     ] = "efficientnet-lite2",
     rule: Annotated[
         str,
@@ -58,6 +63,7 @@ def inspect(
     from placeprint.visualization.canvas import check_picture, write_picture
     from placeprint.visualization.inspection import draw_units
 
+    backbone = _network_of(backbone)
     if layers:
         _print_layers(load_network(backbone))
         return
@@ -85,6 +91,29 @@ def inspect(
         say(title)
     say(f"{len(paths)} photos, {skips.count} skipped; wrote {output}")
     skips.leave()
+
+
+def _network_of(place: str) -> str:
+    """Return the name of the network in a preset or in the folder of a run, anything else as it is.
+
+    Raises:
+        OptionError: the preset describes photos without a network of its own.
+    """
+    from placeprint.presets import load_preset
+
+    path = Path(place)
+    if (path / PRESET).is_file():
+        path = path / PRESET
+    elif (path / RUN).is_file():
+        raise OptionError(f"the run {place!r} has no preset yet; let it train to its end")
+    if path.suffix != ".toml":
+        return place
+    tables = load_preset(str(path)).components
+    sources = [*(item.get("extractor", {}) for item in tables.get("fusion", ())), tables["extractor"]]
+    found = next((each for each in sources if each.get("name") == "grid"), None)
+    if found is None:
+        raise OptionError(f"the preset {place!r} has no extractor 'grid', whose network could be shown")
+    return str(found.get("backbone", "efficientnet-lite2"))
 
 
 def _print_layers(network: nn.Module) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from placeprint.errors import OptionError
+from placeprint.errors import OptionError, WeightsError
 
 
 def load_codebook(name: str) -> dict[str, NDArray[Any]]:
@@ -36,12 +36,14 @@ def load_codebook_file(path: str) -> dict[str, NDArray[Any]]:
     """Read a state that was learnt or trained elsewhere.
 
     Raises:
-        OptionError: there is no such file, or it is not an ``.npz`` of arrays.
+        OptionError: there is no such file.
+        WeightsError: it is not an ``.npz`` of arrays.
     """
     if not Path(path).is_file():
         raise OptionError(f"there is no codebook {path!r}; restore it, or choose another preset")
     try:
-        with np.load(io.BytesIO(Path(path).read_bytes()), allow_pickle=False) as arrays:
+        with Path(path).open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
             return {key: arrays[key] for key in arrays.files}
-    except Exception as error:  # damaged archives raise nearly anything
-        raise OptionError(f"the codebook {path!r} is not an .npz of arrays: {error}") from error
+    except Exception as error:  # what NumPy, zipfile and zlib say of a damaged file
+        reason = " ".join(str(error).split())[:160] or type(error).__name__
+        raise WeightsError(f"the codebook {path!r} is not an .npz of arrays: {reason}") from error

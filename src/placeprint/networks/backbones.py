@@ -5,8 +5,8 @@
 - ``transformers:facebook/dinov2-small``, or any other hub name, and ``transformers:`` and a folder, or just the path
   of a folder: the backbone that transformers has for it. A hub name is downloaded when it is first used, unless
   it is in the cache; its weights are not pinned, so name a folder where answers must stay the same.
-- the path of a ``.safetensors`` file: an EfficientNet with weights of one's own (see `networks.stages`), which has one
-  map.
+- the path of a ``.safetensors`` file: a network with weights of one's own, trained or imported (see
+  `networks.stages`), which has one map.
 
 Where cell i of a map of stride s looks: at pixel ``s i + center``. The center is measured for EfficientNet. For others
 it follows from their layers of stride above 1: those that pad by half their kernel keep pixel 0 in the middle of cell
@@ -57,15 +57,23 @@ class Backbone:
         dim: channels of the map.
         multiple: the sides of pictures are multiples of this.
         center: pixel, in x and in y, the first cell looks at.
-        module: maps ``(B, 3, H, W)`` float32 RGB in [0, 255] to ``(B, dim, H / stride, W / stride)``, without
-            gradient, on any device.
+        network: without gradient, on the device where networks run.
+        run: makes the map ``(B, dim, H / stride, W / stride)``, by the network or a copy of it, of ``(B, 3, H, W)``
+            float32 RGB in [0, 255] on the network's device.
     """
 
     stride: int
     dim: int
     multiple: int
     center: float
-    module: Callable[[torch.Tensor], torch.Tensor]
+    network: torch.nn.Module
+    run: Callable[[Any, torch.Tensor], torch.Tensor]
+
+    def module(self, pictures: torch.Tensor) -> torch.Tensor:
+        """Return the map of ``(B, 3, H, W)`` float32 RGB in [0, 255] on any device."""
+        import torch
+
+        return self.run(self.network, pictures.to(device()).contiguous(memory_format=torch.channels_last))
 
     def maps(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return ``(B, h, w, dim)`` of ``(B, H, W, 3)`` uint8 RGB pictures."""
@@ -137,34 +145,28 @@ def _efficientnet(name: str, stride: int) -> Backbone:
     dims = EFFICIENTNET_DIMS[name]
     if stride not in dims:
         raise OptionError(f"{name} has maps of stride {list(dims)}, got {stride}")
-    layout, place = torch.channels_last, device()
-    network: Any = read_efficientnet(name)
-    network.to(place, memory_format=layout)
-
-    def module(pictures: torch.Tensor) -> torch.Tensor:
-        found: torch.Tensor = network(pictures.to(place).contiguous(memory_format=layout), stride)
-        return found
-
-    return Backbone(stride, dims[stride], 32, CENTERS[stride], module)
+    network: Any = read_efficientnet(name).requires_grad_(False)
+    network.to(device(), memory_format=torch.channels_last)
+    return Backbone(stride, dims[stride], 32, CENTERS[stride], network, lambda net, pictures: net(pictures, stride))
 
 
 def _trained(path: Path, stride: int) -> Backbone:
     import torch
 
-    from placeprint.networks.efficientnet import CENTERS
     from placeprint.networks.stages import read_stages
 
-    place, layout = device(), torch.channels_last
-    network: Any = read_stages(path)
+    network: Any = read_stages(path).requires_grad_(False)
     if stride not in {0, network.stride}:
         raise OptionError(f"{str(path)!r} has a map of stride {network.stride}, got {stride}")
-    network.to(place, memory_format=layout)
-
-    def module(pictures: torch.Tensor) -> torch.Tensor:
-        found: torch.Tensor = network(pictures.to(place).contiguous(memory_format=layout))
-        return found
-
-    return Backbone(network.stride, network.channels, 32, CENTERS[network.stride], module)
+    network.to(device(), memory_format=torch.channels_last)
+    return Backbone(
+        network.stride,
+        network.channels,
+        network.multiple,
+        network.center,
+        network,
+        lambda net, pictures: net(pictures),
+    )
 
 
 def _transformer(place: str, stride: int) -> Backbone:
@@ -172,15 +174,14 @@ def _transformer(place: str, stride: int) -> Backbone:
 
     network, settings = read_transformer(place)
     network = network.eval().requires_grad_(False).to(device())
-    mean, deviation = (
-        torch.tensor(settings[key], device=device())[:, None, None] * 255 for key in ("image_mean", "image_std")
-    )
+    mean, deviation = (torch.tensor(settings[key])[:, None, None] * 255 for key in ("image_mean", "image_std"))
 
-    def all_maps(pictures: torch.Tensor) -> list[torch.Tensor]:
-        return list(network((pictures.to(device()) - mean) / deviation).feature_maps)
+    def all_maps(net: Any, pictures: torch.Tensor) -> list[torch.Tensor]:
+        place = pictures.device
+        return list(net((pictures - mean.to(place)) / deviation.to(place)).feature_maps)
 
     with torch.inference_mode():
-        tried = all_maps(torch.zeros(1, 3, PROBE, PROBE))
+        tried = all_maps(network, torch.zeros(1, 3, PROBE, PROBE, device=device()))
     if any(each.ndim != 4 for each in tried):
         raise OptionError(f"{place!r} gives tokens and no maps; set reshape_hidden_states in its config.json")
     strides = [PROBE // each.shape[-1] for each in tried]
@@ -188,33 +189,76 @@ def _transformer(place: str, stride: int) -> Backbone:
         raise OptionError(f"{place!r} has maps of stride {sorted(set(strides))}, got {stride}")
     stride = stride or strides[-1]
     index = len(strides) - 1 - strides[::-1].index(stride)
-    center = 0.0 if _keeps_pixel_0(network) else (stride - 1) / 2
-    return Backbone(stride, tried[index].shape[1], max(strides), center, lambda pictures: all_maps(pictures)[index])
+    center = 0.0 if keeps_pixel_0(network) else (stride - 1) / 2
+    dim = tried[index].shape[1]
+    return Backbone(stride, dim, max(strides), center, network, lambda net, pictures: all_maps(net, pictures)[index])
 
 
 def read_transformer(place: str) -> tuple[Any, Mapping[str, Any]]:
-    """Return the network with all its maps, and the mean and deviation of its pictures in [0, 1]."""
-    try:
-        from transformers import MODEL_FOR_BACKBONE_MAPPING, AutoConfig
-        from transformers.utils import cached_file
-    except ImportError as error:
-        raise PackageError(
-            f"the backbone {place!r} needs transformers, which is not installed; run: pip install transformers"
-        ) from error
+    """Return the network with all its maps, and the mean and deviation of its pictures in [0, 1].
+
+    Raises:
+        PackageError: transformers is not installed.
+        WeightsError: there is no such network, or it cannot be loaded whole.
+    """
+    _need_transformers(place)
+    from transformers import MODEL_FOR_BACKBONE_MAPPING, AutoConfig
+    from transformers.utils import cached_file
+
     try:
         config = AutoConfig.from_pretrained(place)
         # AutoBackbone.from_pretrained (transformers 5.23) asks the hub first, and fails for folders and offline
         network_class = MODEL_FOR_BACKBONE_MAPPING[type(config)]
-        network = network_class.from_pretrained(place, out_features=config.stage_names[1:])
+        network, told = network_class.from_pretrained(
+            place, out_features=config.stage_names[1:], output_loading_info=True
+        )
         file = cached_file(place, "preprocessor_config.json", _raise_exceptions_for_missing_entries=False)
         found = {} if file is None else json.loads(Path(file).read_text(encoding="utf-8"))
-    except (OSError, ValueError, KeyError, AttributeError) as error:
-        reason = " ".join(str(error).split())[:120]
-        raise WeightsError(f"transformers cannot load a backbone from {place!r}: {reason}") from error
-    return network, {key: found.get(key) or usual for key, usual in IMAGENET.items()}
+        settings = {key: [float(value) for value in found.get(key) or usual] for key, usual in IMAGENET.items()}
+    except Exception as error:
+        reason = " ".join(str(error).split())[:120] or type(error).__name__
+        where = "" if Path(place).is_dir() else "; it is no folder here, and a name needs the network or a download"
+        raise WeightsError(f"transformers cannot load a backbone from {place!r}{where}: {reason}") from error
+    # norms of the maps belong to the backbone, and only some files have them; they begin as norms without effect
+    if missing := sorted(name for name in told["missing_keys"] if not name.startswith("hidden_states_norms.")):
+        raise WeightsError(
+            f"{place!r} lacks {len(missing)} weights of its network, {missing[0]} among them, which transformers would "
+            "make up; save the network whole"
+        )
+    return network, settings
 
 
-def _keeps_pixel_0(network: torch.nn.Module) -> bool:
+def transformer_from(text: str) -> Any:
+    """Return a network of transformers with random weights and all its maps.
+
+    Args:
+        text: JSON of its configuration.
+
+    Raises:
+        PackageError: transformers is not installed.
+        WeightsError: it is no configuration of a backbone.
+    """
+    _need_transformers("of the file")
+    from transformers import MODEL_FOR_BACKBONE_MAPPING, AutoConfig
+
+    try:
+        config = AutoConfig.for_model(**json.loads(text))
+        return MODEL_FOR_BACKBONE_MAPPING[type(config)](config)
+    except Exception as error:
+        reason = " ".join(str(error).split())[:120] or type(error).__name__
+        raise WeightsError(f"the header says of a network of transformers what is none: {reason}") from error
+
+
+def _need_transformers(place: str) -> None:
+    try:
+        import transformers  # noqa: F401  # told before it is used
+    except ImportError as error:
+        raise PackageError(
+            f"the backbone {place!r} needs transformers, which is not installed; run: pip install transformers"
+        ) from error
+
+
+def keeps_pixel_0(network: torch.nn.Module) -> bool:
     """Whether every layer of stride above 1 pads by half its kernel."""
 
     def pair(value: Any) -> tuple[Any, ...]:

@@ -55,6 +55,7 @@ from placeprint.networks.backbones import (
     EFFICIENTNET_DIMS,
     PREFIX,
     PROBE,
+    TRAINED,
     load_backbone,
     read_efficientnet,
     read_transformer,
@@ -85,6 +86,10 @@ def load_network(backbone: str) -> nn.Module:
     """
     if backbone in EFFICIENTNET_DIMS:
         return read_efficientnet(backbone).requires_grad_(False).to(device())
+    if backbone.endswith(TRAINED):
+        from placeprint.networks.stages import read_stages
+
+        return read_stages(Path(backbone)).requires_grad_(False).to(device())
     if not (backbone.startswith(PREFIX) or Path(backbone).is_dir()):
         load_backbone(backbone)  # raises, and lists what there is
     network, settings = read_transformer(backbone.removeprefix(PREFIX))

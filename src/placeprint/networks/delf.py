@@ -32,6 +32,7 @@ from placeprint.errors import OptionError, WeightsError
 from placeprint.networks.backbones import EFFICIENTNET_DIMS
 from placeprint.networks.efficientnet import CENTERS, fold_batch_norm
 from placeprint.networks.stages import StagedBackbone, load_stages
+from placeprint.networks.weight_files import read_safetensors
 from placeprint.networks.weights import WEIGHTS, device, fit_into, load_weights
 
 FORMAT = "placeprint-delf-1"
@@ -212,14 +213,14 @@ def network_from(state: Tensors, header: dict[str, str], place: str) -> DELFNetw
 @functools.cache
 def _load(name: str) -> Reader:
     if name.endswith(SUFFIX):
-        state, header = _read(Path(name))
+        state, header = read_safetensors(Path(name))
     elif any(row.name == name for row in WEIGHTS if row.name.startswith("delf-")):
         from placeprint.networks.weights import find_weights, weights_path
 
         load_weights(name)  # checks the file
         path = weights_path(find_weights(name))
         assert path is not None  # it has just been read
-        state, header = _read(path)
+        state, header = read_safetensors(path)
     else:
         known = ", ".join(row.name for row in WEIGHTS if row.name.startswith("delf-"))
         raise OptionError(f"no DELF called {name!r}; known: {known}, or the path of a {SUFFIX} file")
@@ -227,16 +228,6 @@ def _load(name: str) -> Reader:
     network.to(device(), memory_format=torch.channels_last)
     stride = network.backbone.stride
     return Reader(stride, CENTERS[stride], len(network.axes), network)
-
-
-def _read(path: Path) -> tuple[Tensors, dict[str, str]]:
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, dict(file.metadata() or {})  # noqa: SIM118  # no mapping
-    except (OSError, SafetensorError) as error:
-        raise WeightsError(f"cannot read the network {str(path)!r}: {' '.join(str(error).split())[:120]}") from error
 
 
 def _pretrained(backbone: str, built: dict[str, str]) -> StagedBackbone:

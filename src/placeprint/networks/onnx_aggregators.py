@@ -128,8 +128,8 @@ class NetVLADGraph(nn.Module):
     """NetVLAD.
 
     Args:
-        slope: ``(D, K)``: the logits of a unit descriptor x are ``x @ slope + offset``.
-        offset: ``(K,)``.
+        slope: ``(D, K + G)``: the logits of a unit descriptor x are ``x @ slope + offset``.
+        offset: ``(K + G,)``, those of G ghost clusters last.
         centers: ``(K, D)``.
     """
 
@@ -142,8 +142,10 @@ class NetVLADGraph(nn.Module):
     def forward(self, places: Places) -> torch.Tensor:
         """Return ``(K x D,)``."""
         rows = unit(places.rows)
-        soft = (rows @ self.get_buffer("slope") + self.get_buffer("offset")).softmax(1) * places.kept[:, None]
-        sums = soft.T @ rows - soft.sum(0)[:, None] * self.get_buffer("centers")
+        centers = self.get_buffer("centers")
+        soft = (rows @ self.get_buffer("slope") + self.get_buffer("offset")).softmax(1)[:, : len(centers)]
+        soft = soft * places.kept[:, None]
+        sums = soft.T @ rows - soft.sum(0)[:, None] * centers
         lengths = torch.linalg.vector_norm(sums, dim=1, keepdim=True)
         return unit((sums / lengths.clamp(min=SHORTEST)).flatten())
 

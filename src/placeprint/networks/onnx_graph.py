@@ -23,12 +23,15 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import nn
 
 from placeprint.networks.pooling import unit
+
+if TYPE_CHECKING:
+    from placeprint.networks.backbones import Backbone
 
 GREY_WEIGHTS = (9798.0, 19235.0, 3735.0)
 """Of red, green and blue in OpenCV's grey, in units of 2^-15."""
@@ -54,22 +57,21 @@ class Places(NamedTuple):
     map_size: tuple[int, int] | None
 
 
-class EfficientNetMap(nn.Module):
-    """The map of an EfficientNet.
+class MapOf(nn.Module):
+    """The map of a backbone.
 
     Args:
-        network: an `efficientnet.EfficientNetLite`; it is copied.
-        stride: of the map, 16 or 32.
+        backbone: its network is copied, without gradient, with padding that depends on no size.
     """
 
-    def __init__(self, network: nn.Module, stride: int) -> None:
+    def __init__(self, backbone: Backbone) -> None:
         super().__init__()
-        self.network, self.stride = plainly_padded(network), stride
+        self.network = plainly_padded(backbone.network).requires_grad_(False)
+        self.run = backbone.run
 
     def forward(self, picture: torch.Tensor) -> torch.Tensor:
         """Return ``(1, C, H / stride, W / stride)`` of ``(1, 3, H, W)``."""
-        map_: torch.Tensor = self.network(picture, self.stride)
-        return map_
+        return self.run(self.network, picture)
 
 
 class GridPlaces(nn.Module):
@@ -200,9 +202,10 @@ class DescriptorGraph(nn.Module):
 
 
 def plainly_padded(network: nn.Module) -> nn.Module:
-    """Return a copy of an EfficientNet for sides that are multiples of 32: its padding then depends on no size.
+    """Return a copy of a network, on the CPU, whose padding depends on no size.
 
-    A layer of kernel k and stride s is padded by k - s, the smaller half first.
+    The layers of EfficientNet follow the size of their picture. Where its sides are multiples of 32, a layer of kernel
+    k and stride s is padded by k - s, the smaller half first. Other networks are copied as they are.
     """
     from placeprint.networks.efficientnet import SamePadded
 

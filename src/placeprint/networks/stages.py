@@ -5,16 +5,24 @@ What the stages before the first trained one make of a photo never changes, so i
 - EfficientNet-Lite: stage 0 is the stem, 1 to 7 are the stages of `networks.efficientnet`. With `last_stage = 4`
   or 5 the network ends there, with a map of stride 16; with 7, its last map has stride 32, or 16 without the last
   down-sampling.
-- XFeat's map and the networks of transformers: one stage, all of the network.
+- ResNet: `networks.resnet`; those that transformers loads are taken apart into its stages.
+- VGG16 (`networks.vgg`), XFeat's map and other networks of transformers: one stage, all of the network.
 
-A trained EfficientNet is kept in a file of safetensors, batch normalization folded; its header says how it is built:
-``variant``, ``last_downsampling`` and ``last_stage``.
+A network is kept in a file of safetensors, whose header says how it is built: ``variant`` and what that needs.
+
+- ``lite0`` to ``lite4``: ``last_downsampling`` and ``last_stage``; batch normalization is folded.
+- ``resnet``: ``shape``, JSON of `resnet.ResNetShape`.
+- ``transformers``: ``config``, JSON of the configuration of the network.
+- ``vgg16`` and ``xfeat``: nothing more.
+
+Mean and deviation of the colors are among the tensors.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,19 +33,33 @@ from placeprint.errors import OptionError, WeightsError
 from placeprint.networks.backbones import (
     EFFICIENTNET,
     EFFICIENTNET_DIMS,
+    IMAGENET,
     PREFIX,
     PROBE,
     TRAINED,
+    keeps_pixel_0,
     read_efficientnet,
     read_transformer,
+    transformer_from,
 )
 from placeprint.networks.efficientnet import (
+    CENTERS,
     LAST_STRIDED_STAGE,
     MULTIPLIERS,
     EfficientNetLite,
     fold_batch_norm,
     keep_last_resolution,
 )
+from placeprint.networks.resnet import (
+    ResNetShape,
+    resnet_stages,
+    shape_from_text,
+    shape_of,
+    staged_names,
+    torchvision_names,
+)
+from placeprint.networks.vgg import CENTER, CHANNELS, STRIDE, VGG16
+from placeprint.networks.weight_files import read_safetensors
 from placeprint.networks.weights import fit_into, load_weights
 
 STRIDES = (2, 2, 4, 8, 16, 16, 32, 32)
@@ -52,15 +74,26 @@ class StagedBackbone(nn.Module):
         stages: one after the other; the first takes ``(B, 3, H, W)`` float32 RGB in [0, 255].
         channels: of the last map.
         stride: pixels of the picture from cell to cell of the last map.
+        center: pixel, in x and in y, the first cell looks at.
+        multiple: the sides of pictures are multiples of this.
+        description: how the network is built, for the header of its file; None for a network of one's own.
     """
 
-    description: dict[str, str] | None = None
-    """How an EfficientNet is built; None for other networks."""
-
-    def __init__(self, stages: Sequence[nn.Module], channels: int, stride: int) -> None:
+    def __init__(
+        self,
+        stages: Sequence[nn.Module],
+        channels: int,
+        stride: int,
+        *,
+        center: float = 0.0,
+        multiple: int = 32,
+        description: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__()
         self.stages = nn.ModuleList(stages)
         self.channels, self.stride = channels, stride
+        self.center, self.multiple = center, multiple
+        self.description = None if description is None else dict(description)
 
     def forward(self, maps: torch.Tensor, begin: int = 0, end: int | None = None) -> torch.Tensor:
         """Return what the stages from `begin` up to `end` make of what the one before `begin` gave."""
@@ -113,9 +146,9 @@ class TransformerMap(nn.Module):
     mean: torch.Tensor
     deviation: torch.Tensor
 
-    def __init__(self, place: str) -> None:
+    def __init__(self, network: nn.Module, settings: Mapping[str, Any]) -> None:
         super().__init__()
-        self.network, settings = read_transformer(place)
+        self.network = network
         self.register_buffer("mean", torch.tensor(settings["image_mean"])[:, None, None] * 255)
         self.register_buffer("deviation", torch.tensor(settings["image_std"])[:, None, None] * 255)
 
@@ -133,13 +166,13 @@ def load_stages(
     Args:
         name: ``"efficientnet-lite0"``, ``"efficientnet-lite2"``, ``"xfeat"``, ``"transformers:<name or folder>"``, or
             the path of a file that holds what `stages_as_bytes` returned, to which the other arguments do not apply.
-        last_downsampling: of EfficientNet: whether the sixth stage goes to stride 32.
+        last_downsampling: of EfficientNet, whether the sixth stage goes to stride 32; of ResNet, whether the last one.
         last_stage: of EfficientNet: 4, 5 or 7, see the module.
         batch_norm: whether batch normalization stays a layer of its own, to be trained; otherwise it is folded into
             the convolutions (EfficientNet), or frozen (the others).
 
     Raises:
-        OptionError: there is no such network or stage.
+        OptionError: there is no such network or stage, or the network cannot keep its last resolution.
         WeightsError: its weights are not installed.
         PackageError: transformers is not installed.
     """
@@ -148,17 +181,83 @@ def load_stages(
         return efficientnet_stages(network, variant, last_downsampling=last_downsampling, last_stage=last_stage)
     if name.endswith(TRAINED):
         return read_stages(Path(name))
-    if name == "xfeat":
-        return StagedBackbone([XFeatMap()], 64, 8).eval()
+    if last_stage != len(STRIDES) - 1:
+        raise OptionError(f"model.last_stage is of EfficientNet only; remove it for {name!r}")
     if name.startswith(PREFIX):
-        stage = TransformerMap(name.removeprefix(PREFIX)).eval()
-        with torch.inference_mode():
-            tried = stage(torch.zeros(1, 3, PROBE, PROBE))
-        return StagedBackbone([stage], tried.shape[1], PROBE // tried.shape[-1])
+        return transformer_stages(*read_transformer(name.removeprefix(PREFIX)), last_downsampling=last_downsampling)
+    if not last_downsampling:
+        raise OptionError(f"{name!r} cannot leave out its last down-sampling; set model.last_downsampling = true")
+    if name == "xfeat":
+        return _xfeat_stages()
     raise OptionError(
         f"no backbone called {name!r} that can be trained; known: {', '.join(EFFICIENTNET_DIMS)}, xfeat, "
         f"{PREFIX}<name on the Hugging Face hub, or the path of a folder>, or the path of a {TRAINED} file"
     )
+
+
+def resnet_backbone(
+    shape: ResNetShape,
+    mean: Sequence[float] = IMAGENET["image_mean"],
+    deviation: Sequence[float] = IMAGENET["image_std"],
+) -> StagedBackbone:
+    """Return a ResNet in stages with random weights, in eval mode."""
+    stages, stride = resnet_stages(shape, mean, deviation), shape.stride
+    described = {"variant": "resnet", "shape": shape.as_text()}
+    return StagedBackbone(stages, shape.channels[-1], stride, multiple=stride, description=described).eval()
+
+
+def vgg16_backbone(
+    mean: Sequence[float] = IMAGENET["image_mean"], deviation: Sequence[float] = IMAGENET["image_std"]
+) -> StagedBackbone:
+    """Return the trunk of a VGG16 with random weights, in eval mode."""
+    described = {"variant": "vgg16"}
+    network = VGG16(mean, deviation)
+    return StagedBackbone([network], CHANNELS, STRIDE, center=CENTER, multiple=STRIDE, description=described).eval()
+
+
+def transformer_stages(network: Any, settings: Mapping[str, Any], *, last_downsampling: bool = True) -> StagedBackbone:
+    """Return a network of transformers in stages, in eval mode: a ResNet in its own, others in one.
+
+    Args:
+        network: what `read_transformer` returned first.
+        settings: what it returned second.
+        last_downsampling: of a ResNet, whether the first block of the last stage halves the sides of the map.
+
+    Raises:
+        OptionError: it is no ResNet and cannot leave out its last down-sampling, or it gives no maps.
+    """
+    config = network.config
+    if config.model_type == "resnet" and config.hidden_act == "relu":
+        state = torchvision_names(network.state_dict())
+        strides = [2] * len(config.depths)
+        strides[0] = 2 if config.downsample_in_first_stage else 1
+        if not last_downsampling:
+            strides[-1] = 1
+        shape = shape_of(state, tuple(strides), stride_first=bool(config.downsample_in_bottleneck))
+        found = resnet_backbone(shape, settings["image_mean"], settings["image_std"])
+        fit_into(found, staged_names(state), ("stages.0.mean", "stages.0.deviation"))
+        return found
+    if not last_downsampling:
+        raise OptionError(
+            f"a network of the kind {config.model_type!r} cannot leave out its last down-sampling; set "
+            "model.last_downsampling = true, or take a ResNet"
+        )
+    stage = TransformerMap(network, settings).eval()
+    with torch.inference_mode():
+        maps = network(torch.zeros(1, 3, PROBE, PROBE)).feature_maps
+    if any(each.ndim != 4 for each in maps):
+        raise OptionError("the network gives tokens and no maps; set reshape_hidden_states in its config.json")
+    strides = [PROBE // each.shape[-1] for each in maps]
+    stride = strides[-1]
+    center = 0.0 if keeps_pixel_0(network) else (stride - 1) / 2
+    described = {"variant": "transformers", "config": json.dumps(config.to_dict())}
+    return StagedBackbone(
+        [stage], maps[-1].shape[1], stride, center=center, multiple=max(strides), description=described
+    ).eval()
+
+
+def _xfeat_stages() -> StagedBackbone:
+    return StagedBackbone([XFeatMap()], 64, 8, center=3.5, description={"variant": "xfeat"}).eval()
 
 
 def efficientnet_stages(
@@ -180,27 +279,28 @@ def efficientnet_stages(
     stride = STRIDES[last_stage]
     if last_stage > LAST_STRIDED_STAGE and not last_downsampling:
         stride //= 2
-    found = StagedBackbone(stages, last[-1].project[0].out_channels, stride).train(network.training)
-    found.description = {
+    described = {
         "variant": variant,
         "last_downsampling": str(last_downsampling).lower(),
         "last_stage": str(last_stage),
     }
-    return found
+    channels = last[-1].project[0].out_channels
+    found = StagedBackbone(stages, channels, stride, center=CENTERS[stride], description=described)
+    return found.train(network.training)
 
 
 def stages_as_bytes(backbone: StagedBackbone) -> bytes:
-    """Return the file of a trained EfficientNet, see the module; the network itself is left as it is.
+    """Return the file of a network, see the module; the network itself is left as it is.
 
     Raises:
-        OptionError: it is another network.
+        OptionError: it is one of one's own, so no header could say how it is built.
     """
     from safetensors.torch import save
 
     if backbone.description is None:
-        raise OptionError("only an EfficientNet can be written with its trained weights")
+        raise OptionError("only networks that placeprint builds itself can be written with their trained weights")
     folded = fold_batch_norm(copy.deepcopy(backbone).eval())
-    state = {name: value.detach().cpu().contiguous() for name, value in folded.state_dict().items()}
+    state = {name: value.detach().cpu().contiguous().clone() for name, value in folded.state_dict().items()}
     return bytes(save(state, metadata={"format": FORMAT, **backbone.description}))
 
 
@@ -209,21 +309,44 @@ def read_stages(path: Path) -> StagedBackbone:
 
     Raises:
         WeightsError: the file is missing, damaged, or of another kind.
+        PackageError: the network is one of transformers, which is not installed.
     """
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="pt") as file:
-            said, names = file.metadata() or {}, list(file.keys())
-            state = {name: file.get_tensor(name) for name in names}
-    except (OSError, SafetensorError) as error:
-        raise WeightsError(f"cannot read the network {str(path)!r}: {' '.join(str(error).split())[:120]}") from error
-    variant, last_stage = said.get("variant", ""), said.get("last_stage", "")
-    if said.get("format") != FORMAT or variant not in MULTIPLIERS or last_stage not in {"4", "5", "7"}:
-        raise WeightsError(f"{str(path)!r} is no trained backbone of placeprint; its header says {said}")
-    network = fold_batch_norm(EfficientNetLite(variant).eval())
-    found = efficientnet_stages(
-        network, variant, last_downsampling=said.get("last_downsampling") == "true", last_stage=int(last_stage)
-    )
+    state, said = read_safetensors(path)
+    variant = said.get("variant", "")
+    build = BUILDERS.get(variant, _efficientnet_from if variant in MULTIPLIERS else None)
+    if said.get("format") != FORMAT or build is None:
+        raise WeightsError(f"{str(path)!r} is no trained backbone of placeprint; its header says {str(said)[:200]}")
+    found = build(said)
     fit_into(found, state)
-    return found
+    return found.eval()
+
+
+def _efficientnet_from(said: Mapping[str, str]) -> StagedBackbone:
+    if said.get("last_stage") not in {"4", "5", "7"}:
+        raise WeightsError(
+            f"a trained EfficientNet ends with stage 4, 5 or 7, its header says {said.get('last_stage')}"
+        )
+    variant = said["variant"]
+    return efficientnet_stages(
+        fold_batch_norm(EfficientNetLite(variant).eval()),
+        variant,
+        last_downsampling=said.get("last_downsampling") == "true",
+        last_stage=int(said["last_stage"]),
+    )
+
+
+def _resnet_from(said: Mapping[str, str]) -> StagedBackbone:
+    return resnet_backbone(shape_from_text(said.get("shape", "")))
+
+
+def _transformer_from(said: Mapping[str, str]) -> StagedBackbone:
+    return transformer_stages(transformer_from(said.get("config", "")), IMAGENET)
+
+
+BUILDERS: Mapping[str, Callable[[Mapping[str, str]], StagedBackbone]] = {
+    "resnet": _resnet_from,
+    "vgg16": lambda _: vgg16_backbone(),
+    "transformers": _transformer_from,
+    "xfeat": lambda _: _xfeat_stages(),
+}
+"""What builds the network of a file from its header, by the header's ``variant``."""

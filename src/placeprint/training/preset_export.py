@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from placeprint.aggregation.cgd import CGD, from_layers, from_network
+from placeprint.aggregation.netvlad_layer import from_layer
 from placeprint.errors import OptionError
 from placeprint.files import write_arrays, write_atomically
 from placeprint.networks.backbones import EFFICIENTNET_DIMS
@@ -36,6 +37,7 @@ from placeprint.training.heads import CGDHead, NetVLADHead, PooledHead
 from placeprint.training.models import DescriptorModel
 from placeprint.training.recipe import Recipe
 from placeprint.training.run import load_run
+from placeprint.whitening import from_linear
 
 STATE, BACKBONE, PRESET, LOCAL = "state.npz", "backbone.safetensors", "preset.toml", "delf.safetensors"
 PREFIX = "fusion.0.aggregator."
@@ -114,7 +116,9 @@ def _export_delf(recipe: Recipe, model: DescriptorModel, facts: dict[str, Any], 
 def _summary(recipe: Recipe, facts: dict[str, Any]) -> str:
     metrics = facts["metrics"]
     share = 100 * float(metrics["score"])
-    return f"{recipe.summary or recipe.name}; {metrics['name']} {share:.1f} % of its validation photos"
+    # from what was trained: a recipe's own summary may speak of a backbone or a head that was changed
+    made = f"{recipe.head['name']} on {Path(recipe.model.backbone).name}, trained by the recipe {recipe.name}"
+    return f"{made}; {metrics['name']} {share:.1f} % of its validation photos"
 
 
 def aggregator_of(model: DescriptorModel) -> tuple[dict[str, Any], State]:
@@ -127,21 +131,19 @@ def aggregator_of(model: DescriptorModel) -> tuple[dict[str, Any], State]:
     channels = model.backbone.channels
     if isinstance(head, CGDHead):
         return _cgd(from_network(head.cgd))
+    table: dict[str, Any]
     if isinstance(head, NetVLADHead):
         if not head.tied:
-            raise OptionError(
-                "a preset holds NetVLAD whose assignment follows from its centers; train with head.tied = true"
-            )
+            table = {"name": "netvlad-layer", "num_clusters": head.layer.num_clusters, "version": head.layer.version}
+            return table, state_of(from_layer(head.layer))
         state = {"centers_": _array(head.centers), "alpha_": np.array(head.log_alpha.exp().item(), np.float32)}
         return {"name": "netvlad", "num_clusters": len(head.centers), "version": head.layer.version}, state
     if isinstance(head, PooledHead):
         pooling = head.pooling
         if head.projection is not None:
-            if isinstance(pooling, SPoC) and pooling.center_prior:
-                raise OptionError("a preset holds no projection after SPoC with a center prior; set head.dim = 0")
             exponent = _array(pooling.p) if isinstance(pooling, GeM) else None
             return _cgd(from_layers(LETTERS[type(pooling)], [_array(head.projection.weight)], exponent))
-        table: dict[str, Any] = {"name": {"S": "spoc", "M": "mac", "G": "gem"}[LETTERS[type(pooling)]]}
+        table = {"name": {"S": "spoc", "M": "mac", "G": "gem"}[LETTERS[type(pooling)]]}
         if isinstance(pooling, GeM):
             values = [round(value, 6) for value in pooling.p.tolist()]
             table["p"] = values[0] if len(values) == 1 else values
@@ -154,11 +156,7 @@ def aggregator_of(model: DescriptorModel) -> tuple[dict[str, Any], State]:
 def whitening_of(model: DescriptorModel) -> State:
     """Return what the whitener learned that does what the layer after NetVLAD does; empty where there is none."""
     layer = model.head.projection if isinstance(model.head, NetVLADHead) else None
-    if layer is None:
-        return {}
-    weight, bias = (value.detach().cpu().double().numpy() for value in (layer.weight, layer.bias))
-    mean = -np.linalg.lstsq(weight, bias, rcond=None)[0]
-    return {"mean_": mean.astype(np.float32), "projection_": weight.T.astype(np.float32)}
+    return {} if layer is None else state_of(from_linear(_array(layer.weight), _array(layer.bias)))
 
 
 def _cgd(aggregator: CGD) -> tuple[dict[str, Any], State]:
@@ -172,8 +170,7 @@ def _extractor(recipe: Recipe, model: DescriptorModel, run: Path) -> dict[str, A
     trained = model.trainable_from < len(backbone.stages)
     if backbone.description is None and (trained or name == "xfeat"):
         raise OptionError(
-            f"a preset holds {name!r} only as it comes, and XFeat's map not at all; take an EfficientNet, or train "
-            "the head alone"
+            "a preset holds a network of one's own only where a name stands for it and it was not trained"
         )
     usual = recipe.model.last_stage == 5 or (recipe.model.last_stage == 7 and recipe.model.last_downsampling)
     if backbone.description is not None and (trained or not usual or name not in EFFICIENTNET_DIMS):

@@ -1,0 +1,122 @@
+"""A trained NetVLAD layer (Arandjelovic et al., CVPR 2016) over local features: its assignment is free of its centers.
+
+With w, b and c as training left them, or as a checkpoint brings them::
+
+    V_k = sum over x of a_k(x) (x - c_k),   a_k(x) = softmax over k of (w_k . x + b_k),   K x D values
+
+each V_k to unit length, then the whole. Ghost clusters are the last rows of w and b: they take part in the softmax and
+have no center. See `networks.netvlad` for the layer itself; both give the same numbers, this one in NumPy.
+
+Where w and b follow from the centers, `aggregation.netvlad` is the shorter way to say the same, and can be adapted to
+photos. Here `fit` begins as the layer does before training; `refit` and `adapt` keep what is there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from placeprint.aggregation.netvlad import SHORTEST, NetVLAD
+from placeprint.aggregation.vocabulary import Words
+from placeprint.arrays import rows_of
+from placeprint.errors import NotFittedError
+from placeprint.numerics import normalize
+from placeprint.options import OneOf, Seed, checked
+from placeprint.types import Floats, LocalFeatures
+
+if TYPE_CHECKING:
+    from placeprint.networks import netvlad as networks
+
+
+@checked
+@dataclass(kw_only=True, eq=False)
+class NetVLADLayer:
+    """NetVLAD whose assignment does not follow from its centers.
+
+    Args:
+        num_clusters: K, of `fit`.
+        version: ``"v2"`` or ``"v1"``, of `fit`; see `networks.netvlad`.
+        seed: of k-means in `fit`.
+    """
+
+    num_clusters: Words = 64
+    version: Annotated[str, OneOf("v1", "v2")] = "v2"
+    seed: Seed = 0
+    weights_: NDArray[np.float32] | None = field(default=None, init=False)
+    biases_: NDArray[np.float32] | None = field(default=None, init=False)
+    centers_: NDArray[np.float32] | None = field(default=None, init=False)
+
+    @property
+    def dim(self) -> int:
+        """Length of the global descriptor, K x D.
+
+        Raises:
+            NotFittedError: there are no centers.
+        """
+        return int(self._learned()[2].size)
+
+    def fit(self, features: Sequence[LocalFeatures]) -> Self:
+        """Begin as the layer does, from k-means; return self.
+
+        Raises:
+            ShapeError: there are fewer descriptors than clusters.
+            OptionError: a parameter is out of its range, or all descriptors are the same.
+        """
+        begun = NetVLAD(num_clusters=self.num_clusters, version=self.version, seed=self.seed).fit(features)
+        centers, alpha = np.asarray(begun.centers_, np.float32), np.float32(np.asarray(begun.alpha_))
+        self.centers_ = centers
+        if self.version == "v1":
+            self.weights_, self.biases_ = alpha * normalize(centers), np.zeros(len(centers), np.float32)
+        else:
+            self.weights_, self.biases_ = 2 * alpha * centers, -alpha * (centers * centers).sum(axis=1)
+        return self
+
+    def refit(self, features: Sequence[LocalFeatures]) -> Self:
+        """Keep what was trained; learn like `fit` where there is nothing."""
+        return self.fit(features) if self.centers_ is None else self
+
+    def adapt(self, features: Sequence[LocalFeatures]) -> Self:
+        """Do as `refit`."""
+        return self.refit(features)
+
+    def aggregate(self, features: LocalFeatures) -> Floats:
+        """Return the ``(K x D,)`` unit vector of one photo, zeros without features.
+
+        Raises:
+            NotFittedError: there are no centers.
+            ShapeError: the descriptors have another length than the centers.
+        """
+        weights, biases, centers = self._learned()
+        rows = normalize(rows_of(features.descriptors, dim=centers.shape[1]))
+        logits = rows @ weights.T + biases
+        if not len(rows):
+            return np.zeros(centers.size, np.float32)
+        soft = np.exp(logits - logits.max(axis=1, keepdims=True))
+        soft = (soft / soft.sum(axis=1, keepdims=True))[:, : len(centers)]
+        sums = soft.T @ rows - soft.sum(axis=0)[:, None] * centers
+        clusters = sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), SHORTEST)
+        return normalize(np.asarray(clusters, np.float32).ravel())
+
+    def _learned(self) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+        if self.weights_ is None or self.biases_ is None or self.centers_ is None:
+            raise NotFittedError("NetVLADLayer has no centers; call fit first, or take those of a layer by from_layer")
+        return self.weights_, self.biases_, self.centers_
+
+
+def from_layer(layer: networks.NetVLAD) -> NetVLADLayer:
+    """Return what gives a trained layer's descriptors from the cells of its map.
+
+    Args:
+        layer: trained; it is left as it is, and what is returned has copies.
+    """
+    made = NetVLADLayer(num_clusters=layer.num_clusters, version=layer.version)
+    weight = layer.conv.weight.detach().cpu().flatten(1).numpy()
+    made.weights_ = weight.astype(np.float32)
+    bias = layer.conv.bias
+    made.biases_ = np.zeros(len(weight), np.float32) if bias is None else bias.detach().cpu().numpy().astype(np.float32)
+    made.centers_ = layer.centroids.detach().cpu().numpy().astype(np.float32)
+    return made

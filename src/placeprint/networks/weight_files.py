@@ -1,0 +1,168 @@
+"""Read files of weights: the one place where files become tensors.
+
+It reads safetensors, and the files of ``torch.save`` in their new form (a zip archive) and their old one. Nothing in a
+file is ever executed: of what a pickle may name, only tensors, plain containers and NumPy's numbers and arrays are
+allowed, which checkpoints keep beside their weights. Everything that safetensors, Torch, pickle or the system say of a
+bad file becomes one `WeightsError`.
+
+Weights of checkpoints lie on the CPU afterwards, whatever they were saved on, and those in half precision become
+float32.
+"""
+
+from __future__ import annotations
+
+import argparse
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from placeprint.errors import WeightsError
+
+Tensors = dict[str, torch.Tensor]
+
+SAFETENSORS = ".safetensors"
+WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "network", "weights", "ema")
+"""Keys under which checkpoints keep the weights, the usual ones first."""
+HEAD = 512
+"""Bytes of a file that tell what it is."""
+SAID = 160
+"""Characters of a foreign message that are kept."""
+
+_reading = threading.Lock()
+
+
+def read_safetensors(path: Path) -> tuple[Tensors, dict[str, str]]:
+    """Return the tensors of a file of safetensors, and the texts of its header.
+
+    Raises:
+        WeightsError: the file is missing, damaged, or of another kind.
+    """
+    from safetensors import safe_open
+
+    _look_at(path)
+    try:
+        with safe_open(path, framework="pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # no mapping
+            return tensors, dict(file.metadata() or {})
+    except Exception as error:
+        raise WeightsError(f"cannot read the weights {str(path)!r}: {_line(error)}") from error
+
+
+def read_torch(path: Path) -> Any:
+    """Return what ``torch.save`` wrote, its tensors on the CPU; nothing in the file is executed.
+
+    Raises:
+        WeightsError: the file is missing, damaged, of another kind, or holds objects of other packages.
+    """
+    _look_at(path)
+    try:
+        # what may be in a file is a setting of the whole process
+        with _reading, torch.serialization.safe_globals(_harmless()):
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        text = " ".join(str(error).split())
+        if "TorchScript" in text:
+            raise WeightsError(
+                f"{str(path)!r} is a TorchScript archive, which is a program; save its weights: "
+                "torch.save(torch.jit.load(FILE).state_dict(), 'weights.pth')"
+            ) from error
+        if "GLOBAL" in text and "nsupported" in text:
+            name = text.partition("GLOBAL ")[2].split(" ")[0].rstrip(".,:") or "unknown"
+            raise WeightsError(
+                f"{str(path)!r} holds Python objects ({name}), and loading them would run code; save the weights "
+                "alone where the file was made: torch.save(model.state_dict(), 'weights.pth')"
+            ) from error
+        raise WeightsError(f"cannot read the weights {str(path)!r}: {_line(error)}") from error
+
+
+def read_state_dict(path: Path | str) -> Tensors:
+    """Return the tensors of a checkpoint by name, on the CPU, float32 where they are real.
+
+    What wraps the weights (``{"epoch": ..., "state_dict": ...}``) is left out, as are other values beside them.
+
+    Args:
+        path: of the file, safetensors or what ``torch.save`` wrote.
+
+    Raises:
+        WeightsError: the file cannot be read, or holds no tensors by name.
+    """
+    path = Path(path)
+    head = _look_at(path)
+    is_safe = path.suffix == SAFETENSORS or (head[8:9] == b"{" and head[:2] != b"PK")
+    found: Any = read_safetensors(path)[0] if is_safe else read_torch(path)
+    for key in WRAPPERS:
+        if isinstance(found, Mapping) and isinstance(found.get(key), Mapping):
+            found = found[key]
+            break
+    if not isinstance(found, Mapping):
+        raise WeightsError(f"{str(path)!r} holds {type(found).__name__}, expected tensors by name (a state dict)")
+    tensors = {str(name): value for name, value in found.items() if isinstance(value, torch.Tensor)}
+    if not tensors:
+        raise WeightsError(
+            f"{str(path)!r} holds no tensors; its keys: {', '.join(map(str, list(found)[:8])) or 'none'}"
+        )
+    return {name: _plain(name, value, path) for name, value in tensors.items()}
+
+
+def _plain(name: str, value: torch.Tensor, path: Path) -> torch.Tensor:
+    """Return a tensor without gradient, dense, float32 where it is real."""
+    if value.is_sparse or value.is_quantized or value.is_meta:
+        raise WeightsError(f"{str(path)!r}: {name} is sparse, quantized or without values; save it as a plain tensor")
+    value = value.detach()
+    if not value.is_floating_point():
+        return value
+    value = value.float()
+    if not bool(torch.isfinite(value).all()):
+        raise WeightsError(f"{str(path)!r}: {name} holds values that are no finite numbers; the file is damaged")
+    return value
+
+
+def _look_at(path: Path) -> bytes:
+    """Return the first bytes of a file that could hold weights.
+
+    Raises:
+        WeightsError: it is missing, no file, empty, or what a failed download leaves.
+    """
+    try:
+        if path.is_dir():
+            raise WeightsError(f"{str(path)!r} is a folder; name the file of the weights in it")
+        if not path.exists():
+            raise WeightsError(f"there is no file {str(path)!r}")
+        if not path.is_file():
+            raise WeightsError(f"{str(path)!r} is no ordinary file")
+        with path.open("rb") as file:
+            head = file.read(HEAD)
+    except (OSError, ValueError) as error:
+        raise WeightsError(f"cannot read the weights {str(path)!r}: {_line(error)}") from error
+    if not head:
+        raise WeightsError(f"{str(path)!r} is empty; download it again")
+    if head.startswith(b"version https://git-lfs"):
+        raise WeightsError(f"{str(path)!r} is a pointer of Git LFS, not the file itself; run: git lfs pull")
+    if head.lstrip()[:14].lower().startswith((b"<!doctype", b"<html", b"<?xml", b"<head")):
+        raise WeightsError(f"{str(path)!r} is a web page, not weights; download the file itself")
+    return head
+
+
+def _harmless() -> list[Any]:
+    """Return what a pickle may name beside tensors: NumPy's numbers and arrays, and options of a command line."""
+    import _codecs
+
+    import numpy as np
+    from numpy._core import multiarray
+
+    kinds = {type(np.dtype(letter)) for letter in np.typecodes["AllInteger"] + "?efdg"}
+    renamed = [
+        (function, f"{module}.multiarray.{function.__name__}")
+        for function in (multiarray.scalar, multiarray._reconstruct)
+        for module in ("numpy.core", "numpy._core")
+    ]
+    return [*renamed, *kinds, np.dtype, np.ndarray, _codecs.encode, argparse.Namespace]
+
+
+def _line(error: Exception) -> str:
+    """Return a foreign message in one line, short."""
+    text = " ".join(str(error).split())
+    return (text.split(". ")[0][:SAID] or type(error).__name__) + "; it is damaged or of another kind"
