@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from importlib import resources
 from pathlib import Path
 
@@ -18,7 +18,7 @@ import pytest
 
 from placeprint import Atlas
 from placeprint.errors import AtlasBusyError, AtlasError, AtlasFormatError, AtlasMissingError, AtlasWriteError
-from placeprint.store import Store, tables
+from placeprint.store import PhotoRecord, Store, tables
 from placeprint.types import Answer
 from tests.conftest import make_scene, write_scenes
 
@@ -174,7 +174,12 @@ def test_removal_looks_at_each_photo_once(path: Path, built: Path, monkeypatch: 
 
     looked: list[int] = []
     original = placeprint.atlas._by_folder
-    monkeypatch.setattr(placeprint.atlas, "_by_folder", lambda records: looked.append(1) or original(records))
+
+    def counted(records: Collection[PhotoRecord]) -> object:
+        looked.append(1)
+        return original(records)
+
+    monkeypatch.setattr(placeprint.atlas, "_by_folder", counted)
     atlas = Atlas.open(path)
     with pytest.raises(AtlasMissingError, match="nothing was removed"):
         atlas.remove([*(built / "photos").iterdir(), built / "photos", built, "gone.jpg"])

@@ -145,9 +145,11 @@ def test_semi_dense_leaves_out_what_shows_nothing_and_what_is_masked() -> None:
 def test_derived_buffers_may_be_absent_and_others_may_not() -> None:
     module = torch.nn.BatchNorm1d(2)
     state = {name: value + 1 for name, value in module.state_dict().items() if name != "num_batches_tracked"}
-    weights.fit_into(module, state, derived=["num_batches_tracked"])
+    weights.fit_into(module, state)  # nothing follows from how many batches there were
+    del state["running_var"]
+    weights.fit_into(module, state, derived=["running_var"])
     assert module.running_mean is not None and module.running_mean.tolist() == [1, 1]
-    with pytest.raises(WeightsError, match="missing num_batches_tracked"):
+    with pytest.raises(WeightsError, match="missing running_var"):
         weights.fit_into(module, state)
 
 

@@ -110,12 +110,12 @@ def load_describer(place: Path | str) -> tuple[str, Describer]:
         OptionError: there is no such preset, or it comes without a codebook.
         AtlasError: the atlas cannot be read, or was made with other weights.
     """
-    if _is_atlas(Path(place)):
+    if _holds(Path(place), FILE_NAME):
         atlas = Atlas.open(place)
         if not len(atlas):
             raise OptionError(f"the atlas {str(place)!r} has no codebook yet; add photos first: placeprint index")
         return atlas.preset, atlas.describer
-    if (Path(place) / "preset.toml").is_file():
+    if _holds(Path(place), "preset.toml"):
         place = Path(place) / "preset.toml"
     preset = load_preset(str(place))
     state = learning.first_state(preset.components)
@@ -132,9 +132,9 @@ def load_describer(place: Path | str) -> tuple[str, Describer]:
     return preset.name, describer
 
 
-def _is_atlas(place: Path) -> bool:
+def _holds(place: Path, name: str) -> bool:
     try:
-        return (place / FILE_NAME).is_file()
+        return (place / name).is_file()
     except (OSError, ValueError):  # as of a name that is too long
         return False
 

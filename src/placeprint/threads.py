@@ -80,9 +80,15 @@ def _limit_products() -> Callable[[], object]:
     return take_back
 
 
+_forked_with_opencv = False
+"""Whether this process is a forked child whose parent had OpenCV's threads: a new count hangs or crashes it."""
+
+
 def _limit_opencv() -> Callable[[], object]:
     import cv2
 
+    if _forked_with_opencv:
+        return bool
     before = cv2.getNumThreads()
     cv2.setNumThreads(1)
     return functools.partial(cv2.setNumThreads, before)
@@ -169,8 +175,11 @@ def _products() -> Any:
 def _after_fork() -> None:
     """Make a forked child work: threads do not survive a fork, and OpenMP waits for its own forever.
 
-    Only the pool of this module is made anew; FAISS and Torch are kept from sharing their work out.
+    Only the pool of this module is made anew; FAISS and Torch are kept from sharing their work out, OpenCV is left as
+    it is.
     """
+    global _forked_with_opencv  # noqa: PLW0603  # a fact about the process
+    _forked_with_opencv = "cv2" in sys.modules
     _pool.cache_clear()
     for limit in (_one_core_for_shared, _one_core_for_opencv, _torch_kept):
         limit.forget()
@@ -178,8 +187,6 @@ def _after_fork() -> None:
         faiss.omp_set_num_threads(1)
     if (torch := sys.modules.get("torch")) is not None:
         torch.set_num_threads(1)
-    if (cv2 := sys.modules.get("cv2")) is not None:
-        cv2.setNumThreads(1)
 
 
 if hasattr(os, "register_at_fork"):

@@ -76,7 +76,7 @@ def test_paths_and_times_come_back_as_they_went_into_the_store(tmp_path: Path) -
     )
     atlas = Atlas.create(tmp_path / "atlas", preset="sift-vlad")
     assert atlas.add([path]).added == 1
-    (record,) = Store(tmp_path / "atlas").photos().values()
+    (record,) = Store(tmp_path / "atlas").snapshot().photos().values()
     assert record.path == str(path)
     assert record.taken == datetime.datetime(2024, 5, 1, 12, 0)
     assert Atlas.open(tmp_path / "atlas").add([path]).unchanged == 1

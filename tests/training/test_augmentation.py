@@ -172,5 +172,5 @@ def test_tables_of_another_form_are_refused(table: dict[str, object], message: s
 
 
 def test_pictures_of_another_form_are_refused() -> None:
-    with pytest.raises(PhotoError, match="must be an"):
-        NOTHING.apply(np.zeros((32, 32, 4), np.uint8), generator_of(0, 0, 0))
+    with pytest.raises(PhotoError, match="32, 32, 5"):
+        NOTHING.apply(np.zeros((32, 32, 5), np.uint8), generator_of(0, 0, 0))

@@ -109,7 +109,8 @@ class Fisher:
             max_iter=self.iterations,
             tol=1e-2,
             random_state=self.seed,
-            init_params="kmeans",
+            # k-means warns of fewer distinct descriptors than Gaussians, as a blank wall gives
+            init_params="kmeans" if len(np.unique(rows, axis=0)) >= self.num_gaussians else "random",
         )
         mixture.fit(rows)
         self.weights_ = np.maximum(mixture.weights_, LEAST_WEIGHT).astype(np.float32)

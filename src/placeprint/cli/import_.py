@@ -19,7 +19,9 @@ def import_(
     output: Annotated[Path, typer.Option(help="Folder of the preset, made new.", show_default=False)],
     size: Annotated[
         int,
-        typer.Option(min=0, help="Pixels the network sees; 0 for 224 x 224 (cgd) or 640 on the long side (netvlad)."),
+        typer.Option(
+            min=0, max=4096, help="Pixels the network sees; 0 for 224 x 224 (cgd) or 640 on the long side (netvlad)."
+        ),
     ] = 0,
     config: Annotated[
         str,

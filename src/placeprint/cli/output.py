@@ -41,8 +41,8 @@ def printable(text: object) -> str:
     r"""Return a text in one line, hidden characters and bytes that are not UTF-8 escaped.
 
     Example:
-        >>> printable("a\\x1b[31m\\nb"), printable("\\udce9.jpg"), printable("[red] :heart:")
-        ('a\\\\x1b[31m\\\\nb', '\\\\xe9.jpg', '[red] :heart:')
+        >>> printable("a\x1b[31m\nb"), printable("\udce9.jpg"), printable("[red] :heart:")
+        ('a\\x1b[31m\\nb', '\\xe9.jpg', '[red] :heart:')
     """
     return "".join(_escaped(char) if _is_hidden(char) else char for char in str(text))
 

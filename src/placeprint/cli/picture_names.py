@@ -40,7 +40,7 @@ def safe_stem(path: Path) -> str:
     r"""Return a photo's name without suffix as a part of another name, not hidden and not too long.
 
     Example:
-        >>> safe_stem(Path(".a:b\\n.jpg"))
+        >>> safe_stem(Path(".a:b\n.jpg"))
         'a_b_'
     """
     stem = "".join(char if char.isprintable() and char not in FORBIDDEN else "_" for char in path.stem)

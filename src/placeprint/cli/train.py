@@ -26,7 +26,7 @@ def _list_recipes(wanted: bool) -> None:
     summaries = recipe_summaries()
     width = max(map(len, summaries))
     for name, summary in summaries.items():
-        typer.echo(f"{name:{width}}  {summary}")
+        say(f"{name:{width}}  {summary}")
     raise typer.Exit
 
 

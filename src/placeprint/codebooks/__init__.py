@@ -6,7 +6,6 @@ float16 and named ``<component>.<field>``.
 
 from __future__ import annotations
 
-import io
 from importlib import resources
 from pathlib import Path
 from typing import Any

@@ -284,7 +284,7 @@ def read_clips(
     if longest > SEQUENCES_APART / 2 or not step > 0:
         raise DatasetError(
             f"clips must be longer than 0 and at most {SEQUENCES_APART / 2:.0f} m, the longest has {longest:.0f} m "
-            f"with a step of {step} m; give another step"
+            f"with a step of {step:g} m; give another step"
         )
     chosen = np.ones(len(paths), bool)
     if split is not None:

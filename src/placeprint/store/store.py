@@ -65,7 +65,7 @@ class Store:
 
     def __init__(self, folder: Path) -> None:
         self.folder = absolute(folder)
-        self.manifest = Manifest.read(self.folder)
+        self.manifest = Manifest.read(folder)  # its errors name the path as it was given
         self._made = self._made_at()
         self._images = Table(self.folder / "images.lance", images_schema())
         self._local = Table(self.folder / "local.lance", local_schema(self.manifest.num_extractors))

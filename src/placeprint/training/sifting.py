@@ -45,14 +45,14 @@ def sift(data: Data, folder: Path, *, workers: int = 0, progress: Progress | Non
         DatasetError: the photos do not have the documented form.
         OptionError: the reader has no such option.
     """
-    sets = [read_photos(data, folder, name) for name in dict.fromkeys((data.train, data.validation, data.test))]
-    sets = sets if data.validation or data.test else sets[:1]
+    names = [data.train, *filter(None, (data.validation, data.test))]
+    sets = [read_photos(data, folder, name) for name in dict.fromkeys(names)]
     paths = list(dict.fromkeys(normalized(photos.root / path) for photos in sets for path in photos.paths))
     found = {path: reason for path, reason in _broken(paths, workers, progress) if reason}
     if not data.validation:
         sound = [path for path in paths if path not in found]
         found |= {later: f"a copy of {_below(folder, first)}" for first, later in copies_among(sound)}
-    for name in dict.fromkeys((data.train, data.validation, data.test)) if data.form in FOLDERS else ():
+    for name in dict.fromkeys(names) if data.form in FOLDERS else ():
         taken = set(paths)
         loose = [folder / name / path for path in photos_below(folder / name)]
         found |= {path: _why_not_taken(data, path) for path in map(normalized, loose) if path not in taken}
