@@ -241,8 +241,8 @@ ADD = (
     HEAR_INTERRUPTS
     + """
 import sys
-import placeprint.atlas
-placeprint.atlas.COMMIT_PHOTOS = 2
+import placeprint.adding
+placeprint.adding.COMMIT_PHOTOS = 2
 from placeprint import Atlas
 Atlas.open_or_create(sys.argv[1], "sift-vlad").add([sys.argv[2]], workers=1, progress=lambda d, t: print(d, flush=True))
 """

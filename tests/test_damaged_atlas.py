@@ -18,7 +18,7 @@ import pytest
 
 from placeprint import Atlas
 from placeprint.errors import AtlasBusyError, AtlasError, AtlasFormatError, AtlasMissingError, AtlasWriteError
-from placeprint.store import PhotoRecord, Store, tables
+from placeprint.store import PhotoRecord, Store, below, tables
 from placeprint.types import Answer
 from tests.conftest import make_scene, write_scenes
 
@@ -170,16 +170,14 @@ def test_one_path_is_a_list_of_one(path: Path, built: Path) -> None:
 
 
 def test_removal_looks_at_each_photo_once(path: Path, built: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import placeprint.atlas
-
     looked: list[int] = []
-    original = placeprint.atlas._by_folder
+    original = below._by_folder
 
-    def counted(records: Collection[PhotoRecord]) -> object:
+    def counted(photos: Collection[PhotoRecord]) -> object:
         looked.append(1)
-        return original(records)
+        return original(photos)
 
-    monkeypatch.setattr(placeprint.atlas, "_by_folder", counted)
+    monkeypatch.setattr(below, "_by_folder", counted)
     atlas = Atlas.open(path)
     with pytest.raises(AtlasMissingError, match="nothing was removed"):
         atlas.remove([*(built / "photos").iterdir(), built / "photos", built, "gone.jpg"])

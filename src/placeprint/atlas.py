@@ -13,35 +13,32 @@ from pathlib import Path
 from typing import TypeVar
 
 from placeprint import learning
+from placeprint.adding import Addition
 from placeprint.atlas_reports import AddReport, AtlasInfo
-from placeprint.bulk import DescribedPhoto, describe_files, sample_features
+from placeprint.bulk import sample_features
 from placeprint.describe import Describer, checked_describer
 from placeprint.errors import (
     AtlasBusyError,
     AtlasExistsError,
     AtlasFormatError,
     AtlasMismatchError,
-    AtlasMissingError,
     OptionError,
     ShapeError,
 )
-from placeprint.moved_photos import is_current, recognize
 from placeprint.numerics import evenly
 from placeprint.options import Count, CountOrNone, Workers, checked
-from placeprint.photos import Picture, as_image, normalized, scan_photos
+from placeprint.photos import Picture, as_image, scan_photos
 from placeprint.photos.walking import as_places
 from placeprint.presets import Tables, check_tables, kept_files, load_preset, with_files
 from placeprint.searching import Memory, Searcher
-from placeprint.store import FILE_NAME, Manifest, PhotoRecord, Snapshot, Store
+from placeprint.store import FILE_NAME, Manifest, Snapshot, Store
+from placeprint.store.below import ids_below
 from placeprint.store.store import FILES
 from placeprint.types import Answer
 from placeprint.version import __version__
 
 Progress = Callable[[int, int], None]
 
-COMMIT_PHOTOS = 64
-"""Photos are written in groups, so that an interruption loses at most this many."""
-COMMIT_SECONDS = 5.0
 EMPTY = "the atlas is empty"
 DAMAGED = f"{{}} has a damaged {FILE_NAME} ({{}}); restore it, or make the atlas anew"
 TRIES = 20
@@ -179,15 +176,11 @@ class Atlas:
         paths = found.paths
         report = AddReport(skipped=[*found.skipped], left_out=dict(found.left_out))
         with self._store.exclusive():
-            known = self._known()
-            todo = [path for path in paths if not is_current(path, known.get(str(path)))]
-            waiting = set(todo)
-            for path in paths:
-                if path not in waiting:
-                    _count_known(known[str(path)], report)
+            addition = Addition(self._store, report, workers, progress)
+            changed = addition.changed(paths)
+            todo = addition.not_recognized(changed) if changed else []
             if todo:
-                todo = self._recognize(todo, known, report, workers)
-                self._describe_and_store(todo, self._known(), report, workers, progress)
+                addition.describe_and_store(todo, *self._ensure_state(todo, workers))
             if learn and learning.should_learn(self._store.snapshot(), self._tables):
                 learning.learn(self._store, self._tables, progress=progress)
                 report.learned = True
@@ -233,7 +226,7 @@ class Atlas:
         """
         wanted = as_places(photos)
         with self._store.exclusive():
-            chosen = _ids_below(wanted, self._store.snapshot().photos().values())
+            chosen = ids_below(wanted, self._store.snapshot().photos().values())
             self._store.remove(sorted(chosen))
             self._store.maintain()
         return len(chosen)
@@ -339,9 +332,6 @@ class Atlas:
     def _searcher(self, now: Snapshot) -> Searcher:
         return Searcher(now, self._tables, self._memory)
 
-    def _known(self) -> dict[str, PhotoRecord]:
-        return {record.path: record for record in self._store.snapshot().photos().values()}
-
     def _describer_of(self, now: Snapshot) -> Describer:
         """Return what describes photos with the codebook that made the stored descriptors."""
         name = now.state_name
@@ -365,76 +355,6 @@ class Atlas:
             state = learning.learn_first(learner, sample_features(sample, learner, workers))
         name = self._store.save_state(state)
         return name, Describer(self._tables, state)
-
-    def _recognize(
-        self, paths: Sequence[Path], known: dict[str, PhotoRecord], report: AddReport, workers: int | None
-    ) -> list[Path]:
-        """Store where photos are that are known by their content; return the others."""
-        found = recognize(paths, known, workers)
-        self._store.remove(found.replaced)
-        self._store.update([*found.touched, *found.moved])
-        for record in found.touched:
-            _count_known(record, report)
-        for record in found.moved:
-            if record.error is None:
-                report.moved += 1
-            else:
-                report.skipped.append((record.path, record.error))
-        recognized = found.paths
-        return [path for path in paths if str(path) not in recognized]
-
-    def _describe_and_store(
-        self,
-        paths: Sequence[Path],
-        known: dict[str, PhotoRecord],
-        report: AddReport,
-        workers: int | None,
-        progress: Progress | None,
-    ) -> None:
-        if not paths:
-            return
-        state, describer = self._ensure_state(paths, workers)
-        waiting: list[DescribedPhoto] = []
-        written = time.monotonic()
-
-        def commit() -> None:
-            photos = waiting.copy()
-            waiting.clear()
-            self._commit(photos, known, state, report)
-
-        try:
-            for done, photo in enumerate(describe_files(paths, describer, known, workers), start=1):
-                waiting.append(photo)
-                if len(waiting) >= COMMIT_PHOTOS or time.monotonic() - written > COMMIT_SECONDS:
-                    commit()
-                    written = time.monotonic()
-                if progress is not None:
-                    progress(done, len(paths))
-        finally:
-            if waiting:
-                commit()
-
-    def _commit(
-        self, photos: Sequence[DescribedPhoto], known: dict[str, PhotoRecord], state: str, report: AddReport
-    ) -> None:
-        fresh = []
-        for photo in photos:
-            before = known.get(photo.record.path)
-            if photo.record.error is not None:
-                report.skipped.append((photo.record.path, photo.record.error))
-                if before is not None and before.error is None:
-                    continue
-            elif photo.same:
-                report.unchanged += 1
-                continue
-            elif before is not None and before.error is None:
-                report.changed += 1
-            else:
-                report.added += 1
-            fresh.append(photo)
-        replaced = [known[p.record.path].id for p in fresh if p.record.path in known]
-        if fresh:
-            self._store.append([(p.record, p.columns, p.descriptor) for p in fresh], state, replaced)
 
 
 def _opened(store: Store) -> tuple[Tables, Describer]:
@@ -461,43 +381,3 @@ def _restored(tables: Tables, now: Snapshot, name: str) -> Describer:
         return Describer(tables, now.load_state(name))
     except (OptionError, ShapeError, ValueError) as error:
         raise AtlasFormatError(f"what the atlas {str(now.folder)!r} has learned does not fit it: {error}") from error
-
-
-def _ids_below(places: Sequence[str], records: Collection[PhotoRecord]) -> set[int]:
-    """Return the ids of the photos at some paths or below them.
-
-    Raises:
-        AtlasMissingError: there is none at one of them.
-    """
-    ids = {record.path: record.id for record in records}
-    chosen: set[int] = set()
-    folders: dict[str, set[int]] = {}
-    for place in places:
-        path = str(normalized(place))
-        if path in ids:
-            chosen.add(ids[path])
-            continue
-        if not folders:
-            folders = _by_folder(records)
-        if path not in folders:
-            raise AtlasMissingError(f"the atlas has no photo {place!r}; nothing was removed")
-        chosen |= folders[path]
-    return chosen
-
-
-def _by_folder(records: Collection[PhotoRecord]) -> dict[str, set[int]]:
-    """Return the ids of the photos below each folder."""
-    found: dict[str, set[int]] = {}
-    for record in records:
-        folder = record.path
-        while (above := os.path.dirname(folder)) != folder:  # noqa: PTH120  # a Path each takes 20 times as long
-            found.setdefault(above, set()).add(record.id)
-            folder = above
-    return found
-
-
-def _count_known(record: PhotoRecord, report: AddReport) -> None:
-    if record.error is None:
-        report.unchanged += 1
-    else:
-        report.skipped.append((record.path, record.error))
