@@ -73,7 +73,7 @@ def written_aside(path: Path, *, error: type[WriteError] = WriteError) -> Iterat
             yield temporary
             with contextlib.suppress(FileNotFoundError):
                 temporary.chmod(stat.S_IMODE(target.stat().st_mode))
-            _flush(temporary)
+            flush(temporary)
             temporary.replace(target)
             flush_folder(target.parent)
         finally:
@@ -171,7 +171,7 @@ def _unreadable(path: Path, what: str, why: str) -> str:
 def flush_folder(path: Path) -> None:
     """Make the names in a folder safe on disk, where the system can."""
     with contextlib.suppress(OSError):
-        _flush(path)
+        flush(path)
 
 
 def is_special(path: Path) -> bool:
@@ -205,7 +205,8 @@ def _append(path: Path, data: bytes) -> None:
         file.write(data)
 
 
-def _flush(path: Path) -> None:
+def flush(path: Path) -> None:
+    """Have the system write a file, or the names in a folder, to the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

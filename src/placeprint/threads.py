@@ -185,8 +185,7 @@ def _after_fork() -> None:
         limit.forget()
     if (faiss := sys.modules.get("faiss")) is not None:
         faiss.omp_set_num_threads(1)
-    if (torch := sys.modules.get("torch")) is not None:
-        torch.set_num_threads(1)
+    limit_torch()
 
 
 if hasattr(os, "register_at_fork"):

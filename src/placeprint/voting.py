@@ -20,7 +20,6 @@ import dataclasses
 import hashlib
 import io
 import logging
-import os
 import shutil
 import tempfile
 import threading
@@ -32,6 +31,7 @@ import numpy as np
 from placeprint import registry
 from placeprint.describe import MAX_DESCRIPTORS, Describer
 from placeprint.errors import PlaceprintError, ShapeError
+from placeprint.files import flush
 from placeprint.learning import GROWTH, in_parts, sampled_photos
 from placeprint.numerics import spread_features
 from placeprint.presets import Tables
@@ -197,11 +197,11 @@ class StoredVoters:
             stamp = {"ids": ids, "sums": sums, "learned_from": np.array(current.learned_from), "digests": digests}
             np.savez(temporary / STAMP, **stamp)  # type: ignore[arg-type]  # the stub takes the last keyword for an option
             for path in [*temporary.iterdir(), temporary]:
-                _flush(path)
+                flush(path)
             others = [path for path in _folders(cache, prefix) if path != final]
             shutil.rmtree(final, ignore_errors=True)
             temporary.rename(final)
-            _flush(cache)
+            flush(cache)
         except (PlaceprintError, OSError, RuntimeError) as error:  # FAISS tells of a full disk in its own words
             logger.warning("the index of local features is kept in memory only: %s", error)
             if temporary is not None:
@@ -236,15 +236,6 @@ def _digests(folder: Path) -> list[str]:
             with path.open("rb") as file:
                 found.append(f"{path.name} {hashlib.file_digest(file, 'sha256').hexdigest()}")
     return found
-
-
-def _flush(path: Path) -> None:
-    """Have the system write a file, or the names in a folder, to the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def known_ways() -> list[str]:

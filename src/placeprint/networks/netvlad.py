@@ -42,6 +42,7 @@ from torch.autograd.function import once_differentiable
 
 from placeprint.arrays import rows_of
 from placeprint.errors import OptionError, ShapeError
+from placeprint.networks.netvlad_checks import numpy_rows, require_finite
 
 VERSIONS = ("v1", "v2")
 RATIO = 100.0
@@ -127,7 +128,7 @@ class NetVLAD(nn.Module):
             OptionError: all descriptors are the same, or none is nearer to one center than to the others.
         """
         expected = (self.num_clusters + self.num_ghosts, self.dim)
-        began, rows = _numpy_rows(centers, "centers"), _numpy_rows(descriptors, "descriptors")
+        began, rows = numpy_rows(centers, "centers"), numpy_rows(descriptors, "descriptors")
         if began.shape != expected:
             raise ShapeError(f"centers must have shape {expected}, got {began.shape}")
         if self.normalize_input:
@@ -151,7 +152,7 @@ class NetVLAD(nn.Module):
             x, valid, folds = self._prepared(x, mask)
             weight, bias, centroids = self._parameters_like(x)
             sums: torch.Tensor = _SoftResiduals.apply(x, weight, bias, centroids, valid, folds)  # type: ignore[no-untyped-call]  # Torch's
-            _require_finite(sums, x)
+            require_finite(sums, x)
             clusters = nn.functional.normalize(sums.to(_wide(x)), dim=2, eps=SHORTEST)
             return nn.functional.normalize(clusters.flatten(1), dim=1, eps=SHORTEST).to(x.dtype)
 
@@ -321,29 +322,6 @@ def sharpness(centers: NDArray[np.floating], descriptors: NDArray[np.floating], 
     return math.log(RATIO) * len(descriptors) / total
 
 
-def _numpy_rows(values: torch.Tensor | NDArray[np.floating], name: str) -> NDArray[np.float64]:
-    """Return rows ``(n, D)`` of Torch or NumPy as float64 on the CPU; raises as `arrays.rows_of`."""
-    given = values.detach().double().cpu().numpy() if isinstance(values, torch.Tensor) else values
-    rows_of(given, name)
-    return np.asarray(given, np.float64)
-
-
-def _require_finite(made: torch.Tensor, x: torch.Tensor) -> None:
-    """Raise ShapeError where what was made of a map shows that the map is not finite or too large.
-
-    Not on other devices, which would have to wait for each other, and not while the layer is traced.
-    """
-    traced = torch.compiler.is_compiling() or torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]  # Torch's
-    if made.device.type != "cpu" or traced:
-        return
-    if not bool(torch.isfinite(made).all()):
-        raise ShapeError(
-            "x must be finite, and the sum of squares of each descriptor too; got "
-            f"{int((~torch.isfinite(x)).sum())} values that are not, the largest other is "
-            f"{float(torch.where(torch.isfinite(x), x, 0).abs().max()):.3g}"
-        )
-
-
 def _weigh(
     x: torch.Tensor,
     weight: torch.Tensor,
@@ -357,7 +335,7 @@ def _weigh(
     torch.bmm(weight.expand(len(x), -1, -1), x, out=out)
     if folds:
         lengths = _lengths(x)
-        _require_finite(lengths, x)
+        require_finite(lengths, x)
         out.div_(lengths)
     else:
         lengths = x.new_ones(len(x), 1, x.shape[2])

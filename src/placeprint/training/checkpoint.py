@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from placeprint.errors import DatasetError, WeightsError
-from placeprint.files import write_atomically, writing
+from placeprint.files import flush_folder, write_atomically, writing
 from placeprint.networks.weight_files import read_safetensors, read_torch
 from placeprint.networks.weights import fit_into
 from placeprint.version import __version__
@@ -96,7 +96,7 @@ def write_checkpoint(run: Path, checkpoint: Checkpoint, *, keep: int, best: bool
             old = path.with_name(f".{name}.old.tmp")
             path.rename(old)
         temporary.rename(path)
-        _flush_folder(path.parent)
+        flush_folder(path.parent)
     if best:
         write_atomically(run / BEST, tomli_w.dumps({"checkpoint": name}).encode())
     marked = best_checkpoint(run)
@@ -236,12 +236,3 @@ def _write(path: Path, data: bytes) -> None:
 def _flush(file: Any) -> None:
     file.flush()
     os.fsync(file.fileno())
-
-
-def _flush_folder(path: Path) -> None:
-    with contextlib.suppress(OSError):  # not all systems can
-        handle = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

@@ -14,8 +14,6 @@ from __future__ import annotations
 import copy
 import dataclasses
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +21,14 @@ import numpy as np
 import tomli_w
 import torch
 
-from placeprint.datasets.labeled_photos import LabeledPhotos, first_few
+from placeprint.datasets.labeled_photos import LabeledPhotos
 from placeprint.errors import DatasetError, OptionError, PackageError, PlaceprintError, TrainingError, WeightsError
 from placeprint.files import write_atomically
 from placeprint.networks.stages import StagedBackbone
 from placeprint.networks.weights import fit_into
 from placeprint.threads import num_cores
 from placeprint.training.augmentation import Augmentation
-from placeprint.training.blending import Blend, read_blend, write_start
+from placeprint.training.blending import read_blend, write_start
 from placeprint.training.checkpoint import (
     best_checkpoint,
     commit,
@@ -48,33 +46,23 @@ from placeprint.training.loop import Outcome, Position, Setup, Tell, backward, f
 from placeprint.training.losses import NEEDS_CLASSIFIER, make_loss
 from placeprint.training.map_cache import cached_maps
 from placeprint.training.models import DescriptorModel, build_model
+from placeprint.training.notes import notes_of
 from placeprint.training.objectives import Objective
 from placeprint.training.optimizer import make_optimizer
 from placeprint.training.photo_sets import PhotoSet
-from placeprint.training.photos import Maps, PhotoMaps, Photos, describe
+from placeprint.training.photos import Maps, PhotoMaps, Photos
 from placeprint.training.plans import make_plan
 from placeprint.training.recipe import Recipe, as_tables, check_parts, recipe_from
-from placeprint.training.sifting import FILE as SKIPPED
+from placeprint.training.scoring import Sources, blended_score, descriptors_of, score_of
 from placeprint.training.sifting import read_skipped, sift, write_skipped
-from placeprint.training.validation import Relevance, relevance, score
+from placeprint.training.validation import relevance
 from placeprint.types import Floats, Ids
 
 RECIPE = "recipe.toml"
-SHOWN = 3
-"""Photos that were left out that a note names."""
 SAMPLE = 2048
 """Training photos that the head begins with at most."""
 MAY_CHANGE = ("name", "summary", "checkpoints")
 """What of a recipe may be another one when a run goes on."""
-
-
-@dataclass(frozen=True, eq=False)
-class _Sources:
-    """The maps of the photos."""
-
-    train: Maps
-    validation: Maps
-    copies: int
 
 
 def train(
@@ -147,10 +135,10 @@ def train(
         sources = _sources(recipe, data, model, workers, maps_folder or run / "maps", said)
 
     def described(source: Maps, rows: Ids, what: str) -> Floats:
-        return _described(setup, source, rows, what)
+        return descriptors_of(setup, source, rows, what)
 
     def validate() -> float:
-        return _score(recipe, data, relevant, sources, described)
+        return score_of(recipe, data, relevant, sources, described)
 
     setup = dataclasses.replace(
         setup,
@@ -161,7 +149,7 @@ def train(
     position = _begun(setup, len(data.train)) if last is None else _restore(setup)
     blend = read_blend(run, recipe.optimizer.blend)
     if blend is not None:
-        setup = dataclasses.replace(setup, validate=lambda: _blended_score(blend, model, validate))
+        setup = dataclasses.replace(setup, validate=lambda: blended_score(blend, model, validate))
     journal = Journal(run, position.step) if accelerator.is_main_process else None
     try:
         outcome = fit(setup, position, journal)
@@ -173,7 +161,7 @@ def train(
             draw_curves(run)
         except PackageError:
             said("no curves, matplotlib is missing", 1, 1)
-    return dataclasses.replace(outcome, notes=_notes(recipe, data, skipped))
+    return dataclasses.replace(outcome, notes=notes_of(recipe, data, skipped))
 
 
 def load_run(run: Path, *, backbone: StagedBackbone | None = None) -> tuple[Recipe, DescriptorModel, dict[str, Any]]:
@@ -236,24 +224,6 @@ def _sifted(recipe: Recipe, data_folder: Path, workers: int, tell: Tell) -> dict
     )
 
 
-def _notes(recipe: Recipe, data: TrainingData, skipped: Mapping[str, str]) -> tuple[str, ...]:
-    """Return what a user should know of the photos."""
-    used = len(data.train) + len(data.validation)
-    notes = []
-    if skipped:
-        first = "; ".join(f"{path!r}: {reason}" for path, reason in list(skipped.items())[:SHOWN])
-        more = f"; and {len(skipped) - SHOWN} more" if len(skipped) > SHOWN else ""
-        notes.append(f"skipped {len(skipped)} of {used + len(skipped)} photos: {first}{more}; all are in {SKIPPED}")
-    if isinstance(data.train, LabeledPhotos):
-        lonely = data.train.lonely()
-        if lonely and recipe.batches.leave_out_lonely:
-            notes.append(f"{len(lonely)} classes have one photo to train on and take no part: {first_few(lonely)}")
-        wanted, there = recipe.batches.classes, len(data.train.classes) - len(lonely)
-        if there < wanted:
-            notes.append(f"a batch has {there} classes, not batches.classes = {wanted}: there are no more")
-    return tuple(notes)
-
-
 def _same(first: Any, second: Any) -> bool:
     """Whether two values are the same in TOML, where a pair is a list."""
     return tomli_w.dumps({"value": first}) == tomli_w.dumps({"value": second})
@@ -312,7 +282,7 @@ def _begin_from(earlier: Path, model: DescriptorModel, backbone: StagedBackbone 
 
 def _sources(
     recipe: Recipe, data: TrainingData, model: DescriptorModel, workers: int, folder: Path | None, tell: Tell
-) -> _Sources:
+) -> Sources:
     """Return the maps of the photos, from the cache in `folder` where the recipe wants one and there is a folder."""
     if "size" in recipe.augmentation:
         raise OptionError("the size of augmented pictures is model.size; remove augmentation.size")
@@ -324,7 +294,7 @@ def _sources(
     others = Photos(data.validation.root, data.validation.paths, rule, None, recipe.seed, clutter, 0)
     copies = recipe.model.cached_copies
     if folder is None or not copies:
-        return _Sources(PhotoMaps(photos, model), PhotoMaps(others, model), copies)
+        return Sources(PhotoMaps(photos, model), PhotoMaps(others, model), copies)
 
     def progress(done: int, total: int) -> None:
         tell("caching maps", done, total)
@@ -333,7 +303,7 @@ def _sources(
         cached_maps(folder, each, model, count, workers=workers, progress=progress)
         for each, count in ((photos, copies), (others, 0))
     ]
-    return _Sources(found[0], found[1], copies)
+    return Sources(found[0], found[1], copies)
 
 
 def _facts(recipe: Recipe, data: TrainingData) -> dict[str, Any]:
@@ -409,42 +379,3 @@ def _restore(setup: Setup) -> Position:
     load_into(checkpoint.weights, model=setup.model, loss=setup.objective.loss)
     setup.facts["first_score"] = float(checkpoint.facts["first_score"])
     return restore_position(setup, checkpoint)
-
-
-def _score(
-    recipe: Recipe,
-    data: TrainingData,
-    relevant: Relevance,
-    sources: _Sources,
-    described: Callable[[Maps, Ids, str], Floats],
-) -> float:
-    queries = described(sources.validation, np.arange(len(data.validation)), "validating")
-    if recipe.validation.against == "validation":
-        return score(queries, queries, relevant, recipe.validation.metric)
-    database = described(sources.train, np.arange(len(data.train)), "validating")
-    return score(queries, database, relevant, recipe.validation.metric)
-
-
-def _blended_score(blend: Blend, model: DescriptorModel, validate: Callable[[], float]) -> float:
-    with blend.applied(model):
-        return validate()
-
-
-def _described(setup: Setup, source: Maps, rows: Ids, what: str) -> Floats:
-    """Return the descriptors of photos ``(n,)``, each process its share of the work."""
-    processes, rank = setup.accelerator.num_processes, setup.accelerator.process_index
-    found = describe(
-        setup.model,
-        source,
-        rows[rank::processes],
-        workers=setup.workers,
-        progress=lambda done, total: setup.tell(what, done, total),
-    )
-    if processes == 1:
-        return found
-    from accelerate.utils import gather_object
-
-    whole = np.zeros((len(rows), found.shape[1]), np.float32)
-    for number, part in enumerate(gather_object([found])):
-        whole[number::processes] = part
-    return whole
