@@ -24,14 +24,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from placeprint import registry
 from placeprint.aggregation.vlad import VLAD
-from placeprint.bulk import map_photos
 from placeprint.codebooks import load_codebook
-from placeprint.datasets.sample_photos import PLACES, read_samples, rephotograph
-from placeprint.describe import Describer
-from placeprint.images import find_photos, read_image
-from placeprint.numerics import evenly
+from placeprint.core import registry
+from placeprint.core.numerics import evenly
+from placeprint.datasets.photos.sample_photos import PLACES, read_samples, rephotograph
+from placeprint.describing.bulk import map_photos
+from placeprint.describing.describer import Describer
+from placeprint.photos import find_photos, read_image
 from placeprint.presets import load_preset
 from placeprint.types import Floats, Image, LocalFeatures, PhotoFeatures
 

@@ -19,11 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from placeprint import registry
+from placeprint.core import registry
+from placeprint.core.numerics import evenly
 from placeprint.features.steering import OUTPUT, STEP
 from placeprint.features.turning import turned_features
-from placeprint.images import find_photos, read_image
-from placeprint.numerics import evenly
+from placeprint.photos import find_photos, read_image
 from placeprint.types import Extractor, Floats, Image, LocalFeatures
 
 DATA = Path(os.environ.get("PLACEPRINT_DATA", Path(__file__).parents[2] / "shared" / "data"))

@@ -16,12 +16,12 @@ from pathlib import Path
 from PIL import Image as Pictures
 
 from placeprint import Atlas
+from placeprint.datasets.photos.sample_photos import PLACES, read_samples, rephotograph
 from placeprint.datasets.protocols import read_retrieval_set
-from placeprint.datasets.sample_photos import PLACES, read_samples, rephotograph
 from placeprint.evaluation.retrieval import evaluate_retrieval
-from placeprint.training.preset_export import export_preset
+from placeprint.training.model.preset_export import export_preset
 from placeprint.training.recipe import load_recipe
-from placeprint.training.run import train
+from placeprint.training.run.run import train
 from placeprint.types import Image
 
 GOLDEN = Path(__file__).parents[1] / "tests" / "golden" / "format-1"

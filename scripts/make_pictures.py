@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from placeprint import Atlas, match
-from placeprint.datasets.sample_photos import PLACES, SECOND_VIEWS, read_samples, rephotograph, sample_photos
+from placeprint.datasets.photos.sample_photos import PLACES, SECOND_VIEWS, read_samples, rephotograph, sample_photos
 from placeprint.visualization.canvas import write_picture
 from placeprint.visualization.matches import draw_answer
-from placeprint.visualization.pairs import draw_pair
+from placeprint.visualization.pair_pictures import draw_pair
 
 DOCS = Path(__file__).parents[1] / "docs" / "images"
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from placeprint.arrays import LARGEST, floats_of, ids_of, pairs_of, rows_of
+from placeprint.core.numerics import normalize, stacked
 from placeprint.errors import ShapeError
-from placeprint.numerics import normalize, stacked
 from placeprint.types import LocalFeatures
 from tests.conftest import random_features
 

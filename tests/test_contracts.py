@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from placeprint import registry
+from placeprint.core import registry
 from placeprint.errors import OptionError, ShapeError
 from placeprint.networks.weights import find_weights, weights_path
 from placeprint.types import LocalFeatures
@@ -148,7 +148,7 @@ def test_keypoints_are_in_pixels_of_the_photo_whatever_its_size(extractor: Any) 
 
 
 def test_features_follow_a_known_homography(extractor: Any) -> None:
-    from placeprint.datasets.sample_photos import rephotograph
+    from placeprint.datasets.photos.sample_photos import rephotograph
     from placeprint.verification.matching import mutual_matches
 
     scene = make_scene(5, 320, 240)

@@ -10,14 +10,14 @@ import pytest
 from numpy.typing import NDArray
 
 from placeprint import match
+from placeprint.core.memory import enough_memory
 from placeprint.errors import NotEnoughMemoryError, OptionError
-from placeprint.memory import enough_memory
 from placeprint.types import LocalFeatures
 from placeprint.verification import opencv_ransac, poselib_ransac
 from placeprint.verification.estimation import estimate
 from placeprint.verification.geometry import MutualGeometry
-from placeprint.verification.models import MODELS
 from placeprint.verification.opencv_ransac import relative_pose
+from placeprint.verification.transforms import MODELS
 from placeprint.verification.two_view import TwoView
 from tests.conftest import make_scene, random_features
 

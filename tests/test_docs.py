@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from placeprint import registry
 from placeprint.cli.reference import command_reference, protocol_reference
+from placeprint.core import registry
 from placeprint.presets import preset_names
 
 ROOT = Path(__file__).parents[1]

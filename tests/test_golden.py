@@ -14,8 +14,8 @@ import pytest
 from PIL import Image as Pictures
 
 from placeprint import Atlas
-from placeprint.datasets.sample_photos import PLACES, read_samples, rephotograph
-from placeprint.describe import Describer
+from placeprint.datasets.photos.sample_photos import PLACES, read_samples, rephotograph
+from placeprint.describing.describer import Describer
 from placeprint.evaluation.comparison import compare, read_result
 from placeprint.presets import load_preset
 from placeprint.types import Image

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from placeprint import match
-from placeprint.datasets.sample_photos import PLACES, SECOND_VIEWS, read_samples, rephotograph
+from placeprint.datasets.photos.sample_photos import PLACES, SECOND_VIEWS, read_samples, rephotograph
 from placeprint.errors import OptionError, PhotoError
-from placeprint.images import turn_image
 from placeprint.pairs import matcher_params
+from placeprint.photos import turn_image
 from tests.conftest import make_scene, write_photo
 
 

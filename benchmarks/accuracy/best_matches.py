@@ -16,11 +16,11 @@ import os
 from pathlib import Path
 from typing import Any
 
-from placeprint import registry
-from placeprint.datasets.image_pairs import ImagePair, read_hand_made
+from placeprint.core import registry
+from placeprint.datasets.photos.image_pairs import ImagePair, read_hand_made
 from placeprint.evaluation.matching_metrics import best_matches_right
 from placeprint.evaluation.provenance import made_by
-from placeprint.images import read_image
+from placeprint.photos import read_image
 from placeprint.types import Extractor, Matcher
 from placeprint.verification.two_view import TwoView
 

@@ -33,18 +33,18 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from placeprint.datasets.labeled_photos import LabeledPhotos, read_label_list
-from placeprint.datasets.place_folder import read_place_folder
-from placeprint.datasets.splits import split_classes
+from placeprint.core.files import write_arrays
+from placeprint.core.numerics import evenly
+from placeprint.datasets.photos.labeled_photos import LabeledPhotos, read_label_list
+from placeprint.datasets.photos.splits import split_classes
+from placeprint.datasets.readers.place_folder import read_place_folder
 from placeprint.evaluation.provenance import made_by
 from placeprint.features.delf import DELF
 from placeprint.features.sift import SIFT
-from placeprint.files import write_arrays
-from placeprint.images import read_image, resize
 from placeprint.networks.delf import Attention, DELFNetwork, delf_as_bytes, principal_axes
 from placeprint.networks.stages import load_stages
 from placeprint.networks.weights import weights_sha256
-from placeprint.numerics import evenly
+from placeprint.photos import read_image, resize
 from placeprint.training.recipe import load_recipe
 from placeprint.types import Floats, Image, LocalFeatures
 

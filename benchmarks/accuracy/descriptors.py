@@ -32,14 +32,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from placeprint import registry
-from placeprint.bulk import map_photos
-from placeprint.datasets.labeled_photos import read_label_list
-from placeprint.datasets.place_folder import read_place_folder
+from placeprint.core import registry
+from placeprint.core.numerics import evenly
+from placeprint.datasets.photos.labeled_photos import read_label_list
+from placeprint.datasets.readers.place_folder import read_place_folder
+from placeprint.describing.bulk import map_photos
 from placeprint.evaluation.metrics import average_precisions, first_hits, recall_at
 from placeprint.evaluation.provenance import made_by
-from placeprint.images import read_image
-from placeprint.numerics import evenly
+from placeprint.photos import read_image
 from placeprint.types import Aggregator, Extractor, Floats, LocalFeatures
 
 DATA = Path(os.environ.get("PLACEPRINT_DATA", Path(__file__).parents[3] / "shared" / "data"))

@@ -18,16 +18,16 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from placeprint.datasets.labeled_photos import LabeledPhotos, read_label_list
+from placeprint.datasets.photos.labeled_photos import LabeledPhotos, read_label_list
 from placeprint.evaluation.provenance import made_by
-from placeprint.training.blending import read_blend
-from placeprint.training.checkpoint import latest_checkpoint, load_into, read_checkpoint
-from placeprint.training.map_cache import cached_maps
-from placeprint.training.models import DescriptorModel
-from placeprint.training.photos import Photos, describe
+from placeprint.training.data.loading import Photos, describe
+from placeprint.training.data.map_cache import cached_maps
+from placeprint.training.model.blending import read_blend
+from placeprint.training.model.trained_network import DescriptorModel
 from placeprint.training.recipe import Recipe, load_recipe
-from placeprint.training.run import load_run, train
-from placeprint.training.validation import Relevance, score
+from placeprint.training.run.checkpoint import latest_checkpoint, load_into, read_checkpoint
+from placeprint.training.run.run import load_run, train
+from placeprint.training.run.validation import Relevance, score
 from placeprint.types import Floats, Ids
 
 DATA = Path(os.environ.get("PLACEPRINT_DATA", "../shared/data")) / "grocery"

@@ -22,15 +22,15 @@ from typing import Any
 import tomli_w
 import torch
 
-from placeprint.datasets.labeled_photos import read_label_list
-from placeprint.datasets.place_folder import read_place_folder
-from placeprint.datasets.placed_photos import read_clips
+from placeprint.datasets.photos.labeled_photos import read_label_list
+from placeprint.datasets.photos.placed_photos import read_clips
+from placeprint.datasets.readers.place_folder import read_place_folder
 from placeprint.evaluation.provenance import made_by
 from placeprint.evaluation.retrieval import evaluate_retrieval
 from placeprint.presets import load_preset
-from placeprint.training.preset_export import export_preset
+from placeprint.training.model.preset_export import export_preset
 from placeprint.training.recipe import load_recipe
-from placeprint.training.run import train
+from placeprint.training.run.run import train
 
 DATA = Path(os.environ.get("PLACEPRINT_DATA", Path(__file__).parents[3] / "shared" / "data"))
 RESULTS = Path(__file__).parents[1] / "results"

@@ -16,13 +16,13 @@ from typing import Any
 
 import numpy as np
 
-from placeprint import registry
-from placeprint.datasets.place_folder import read_place_folder
+from placeprint.core import registry
+from placeprint.core.threads import one_core_for_products
+from placeprint.datasets.readers.place_folder import read_place_folder
 from placeprint.datasets.retrieval_set import RetrievalSet
 from placeprint.evaluation.provenance import made_by
-from placeprint.images import read_image
 from placeprint.pairs import matcher_params
-from placeprint.threads import one_core_for_products
+from placeprint.photos import read_image
 from placeprint.types import Extractor, LocalFeatures
 
 DATA = Path(os.environ.get("PLACEPRINT_DATA", Path(__file__).parents[3] / "shared" / "data"))

@@ -29,10 +29,10 @@ from unittest import mock
 import numpy as np
 
 from placeprint import Atlas, match
-from placeprint.datasets.place_folder import read_place_folder
+from placeprint.core.numerics import evenly
+from placeprint.datasets.readers.place_folder import read_place_folder
 from placeprint.evaluation.provenance import made_by
-from placeprint.images import find_photos, read_image, turn_image
-from placeprint.numerics import evenly
+from placeprint.photos import find_photos, read_image, turn_image
 from placeprint.types import Answer, Image
 
 DATA = Path(os.environ.get("PLACEPRINT_DATA", Path(__file__).parents[3] / "shared" / "data"))

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from placeprint.datasets.place_folder import read_place_folder
+from placeprint.datasets.readers.place_folder import read_place_folder
 from placeprint.evaluation.retrieval import evaluate_retrieval
 
 DATA = Path(os.environ.get("PLACEPRINT_DATA", Path(__file__).parents[3] / "shared" / "data"))

@@ -14,10 +14,10 @@ import os
 import tempfile
 from pathlib import Path
 
-from placeprint.datasets.place_folder import read_place_folder
+from placeprint.datasets.readers.place_folder import read_place_folder
+from placeprint.describing.preset_learning import learn_preset, read_sample
 from placeprint.evaluation.provenance import made_by
 from placeprint.evaluation.retrieval import evaluate_retrieval
-from placeprint.preset_learning import learn_preset, read_sample
 
 DATA = Path(os.environ.get("PLACEPRINT_DATA", Path(__file__).parents[3] / "shared" / "data"))
 RESULTS = Path(__file__).parents[1] / "results"

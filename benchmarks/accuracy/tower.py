@@ -3,7 +3,8 @@
     python benchmarks/accuracy/tower.py RUNS [--seeds 1] [--set schedule.epochs=8]
 
 RUNS is a folder for the runs and for the maps of the frozen stages. A run that is there already is not repeated. The
-recipe is netvlad-tower, the measures are those of `placeprint.training.place_testing`; a seed holds out other clips.
+recipe is netvlad-tower; the measures are those of `placeprint.training.run.place_testing`.
+A seed holds out other clips.
 Beside the trained descriptor stand those of the same map before training: VLAD with as many words (hard assignment,
 each V_k to unit length), NetVLAD as k-means begins it, that with PCA, and that with the whitening from pairs that
 training begins with, all learned from the training clips. Writes benchmarks/results/tower.json.
@@ -24,20 +25,20 @@ import numpy as np
 import torch
 
 from placeprint.aggregation.vlad import VLAD
+from placeprint.core.threads import num_cores
 from placeprint.evaluation.provenance import made_by
 from placeprint.networks.pooling import unit
 from placeprint.networks.stages import load_stages
-from placeprint.threads import num_cores
-from placeprint.training.data import read_data
-from placeprint.training.map_cache import cached_maps
-from placeprint.training.models import DescriptorModel, build_model
-from placeprint.training.photos import Photos
-from placeprint.training.place_testing import place_recalls
-from placeprint.training.plans import make_plan
-from placeprint.training.preset_export import export_preset
+from placeprint.training.data.loading import Photos
+from placeprint.training.data.map_cache import cached_maps
+from placeprint.training.data.plans import make_plan
+from placeprint.training.data.prepare import read_data
+from placeprint.training.model.preset_export import export_preset
+from placeprint.training.model.trained_network import DescriptorModel, build_model
 from placeprint.training.recipe import Recipe, load_recipe
-from placeprint.training.run import train
-from placeprint.training.testing import FILE, held_out, measure_run
+from placeprint.training.run.place_testing import place_recalls
+from placeprint.training.run.run import train
+from placeprint.training.run.testing import FILE, held_out, measure_run
 from placeprint.types import LocalFeatures
 
 DATA = Path(os.environ.get("PLACEPRINT_DATA", Path(__file__).parents[3] / "shared" / "data")) / "ie_tower"

@@ -4,9 +4,9 @@
 
 RUNS is a folder for the runs, about 20 MB each, and for the maps of the frozen stages, which the runs of a seed share.
 A run that is there already is not repeated, so the script can be stopped. The photos of grocery/val.txt search those
-of train.txt (class retrieval): the test of `placeprint.training.testing`; weights are chosen by mAP of the last photos
-of each class of train.txt. "untrained" is the network of ImageNet with the same pooling and pictures, "no step taken"
-the same with the projection that training begins with. Writes benchmarks/results/training.json.
+of train.txt (class retrieval): the test of `placeprint.training.run.testing`. Weights are chosen by mAP of the last
+photos of each class of train.txt. "untrained" is the network of ImageNet with the same pooling and pictures, "no step
+taken" the same with the projection that training begins with. Writes benchmarks/results/training.json.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from typing import Any
 import numpy as np
 import torch
 
+from placeprint.core.threads import num_cores
 from placeprint.evaluation.provenance import made_by
-from placeprint.threads import num_cores
-from placeprint.training.data import read_data
-from placeprint.training.map_cache import cached_maps
-from placeprint.training.models import build_model
-from placeprint.training.photo_sets import read_photos
-from placeprint.training.photos import Photos
-from placeprint.training.plans import make_plan
-from placeprint.training.preset_export import export_preset
+from placeprint.training.data.loading import Photos
+from placeprint.training.data.map_cache import cached_maps
+from placeprint.training.data.photo_sets import read_photos
+from placeprint.training.data.plans import make_plan
+from placeprint.training.data.prepare import read_data
+from placeprint.training.model.preset_export import export_preset
+from placeprint.training.model.trained_network import build_model
 from placeprint.training.recipe import Recipe, load_recipe
-from placeprint.training.run import train
-from placeprint.training.testing import FILE, measure, measure_run
+from placeprint.training.run.run import train
+from placeprint.training.run.testing import FILE, measure, measure_run
 
 DATA = Path(os.environ.get("PLACEPRINT_DATA", Path(__file__).parents[3] / "shared" / "data")) / "grocery"
 RESULTS = Path(__file__).parents[1] / "results"

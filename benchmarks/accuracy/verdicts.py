@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 
 from placeprint import Atlas
-from placeprint.datasets.place_folder import read_place_folder
+from placeprint.core.numerics import evenly
+from placeprint.datasets.readers.place_folder import read_place_folder
 from placeprint.evaluation.provenance import made_by
-from placeprint.images import find_photos
-from placeprint.numerics import evenly
+from placeprint.photos import find_photos
 
 DATA = Path(os.environ.get("PLACEPRINT_DATA", Path(__file__).parents[3] / "shared" / "data"))
 RESULTS = Path(__file__).parents[1] / "results"

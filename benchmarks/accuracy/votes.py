@@ -25,16 +25,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from placeprint import registry
-from placeprint.bulk import map_photos
-from placeprint.datasets.place_folder import read_place_folder
+from placeprint.atlas.learning import LEARN_PHOTOS
+from placeprint.core import registry
+from placeprint.core.files import write_arrays
+from placeprint.core.numerics import evenly
+from placeprint.datasets.readers.place_folder import read_place_folder
+from placeprint.describing.bulk import map_photos
 from placeprint.evaluation.provenance import made_by
 from placeprint.evaluation.retrieval import evaluate_retrieval
 from placeprint.features.xfeat import XFeat
-from placeprint.files import write_arrays
-from placeprint.images import list_photos, read_image
-from placeprint.learning import LEARN_PHOTOS
-from placeprint.numerics import evenly
+from placeprint.photos import list_photos, read_image
 from placeprint.store.encoding import decode_rows, encode_rows
 from placeprint.types import LocalFeatures
 

@@ -30,9 +30,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from placeprint import registry
-from placeprint.datasets.image_pairs import ImagePair, read_oxford_affine
-from placeprint.evaluation.matching import PROTOCOL, Method, Row, run_matching
+from placeprint.core import registry
+from placeprint.datasets.photos.image_pairs import ImagePair, read_oxford_affine
+from placeprint.evaluation.pair_benchmark import PROTOCOL, Method, Row, run_matching
 from placeprint.evaluation.provenance import made_by
 from placeprint.features.resizing import resize_longest, to_photo
 from placeprint.pairs import matcher_params

@@ -25,7 +25,7 @@ from placeprint.evaluation.isolation import run_alone
 from placeprint.evaluation.provenance import commit, made_by
 from placeprint.evaluation.rankings import rank_queries
 from placeprint.evaluation.retrieval import measure
-from placeprint.images import read_image
+from placeprint.photos import read_image
 
 Result = dict[str, Any]
 

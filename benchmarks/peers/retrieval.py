@@ -22,11 +22,11 @@ from typing import Any
 
 from benchmarks.peers.measuring import OURS, measure_method, names, published
 
-from placeprint.datasets.clip_areas import read_clip_areas
 from placeprint.datasets.protocols import read_retrieval_set
+from placeprint.datasets.readers.clip_areas import read_clip_areas
 from placeprint.datasets.retrieval_set import RetrievalSet
 from placeprint.evaluation.provenance import commit, made_by
-from placeprint.evaluation.report.comparison import Comparison, Row, compare
+from placeprint.evaluation.report.differences import Comparison, Row, compare
 from placeprint.evaluation.report.markdown import markdown_report
 from placeprint.evaluation.report.page import html_report
 

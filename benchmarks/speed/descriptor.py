@@ -18,13 +18,13 @@ from typing import Any
 
 import numpy as np
 
-from placeprint.datasets.sample_photos import PLACES, sample_photos
+from placeprint.core.numerics import normalize
+from placeprint.core.threads import one_core_each
+from placeprint.datasets.photos.sample_photos import PLACES, sample_photos
 from placeprint.evaluation.provenance import made_by
 from placeprint.features.descriptor import describe
 from placeprint.features.resizing import resize_longest
-from placeprint.images import read_image
-from placeprint.numerics import normalize
-from placeprint.threads import one_core_each
+from placeprint.photos import read_image
 from placeprint.types import Image
 
 DATA = Path(os.environ.get("PLACEPRINT_DATA", Path(__file__).parents[3] / "shared" / "data"))

@@ -33,14 +33,14 @@ import onnxruntime
 import threadpoolctl
 import torch
 
-from placeprint.datasets.sample_photos import PLACES, sample_photos
-from placeprint.describe import Describer
+from placeprint.atlas.learning import first_state
+from placeprint.datasets.photos.sample_photos import PLACES, sample_photos
+from placeprint.describing.describer import Describer
 from placeprint.evaluation.provenance import made_by
-from placeprint.exporting import TOLERANCE, export_onnx
 from placeprint.features.resizing import resize_longest
-from placeprint.graphs import descriptor_graph
-from placeprint.images import read_image
-from placeprint.learning import first_state
+from placeprint.onnx.describer_graph import descriptor_graph
+from placeprint.onnx.exporting import TOLERANCE, export_onnx
+from placeprint.photos import read_image
 from placeprint.presets import load_preset
 from placeprint.types import Floats, Image
 

@@ -37,12 +37,12 @@ from typing import Any
 import faiss
 import numpy as np
 
-from placeprint import registry
 from placeprint.aggregation.pooling import GeM
+from placeprint.core import registry
 from placeprint.evaluation.provenance import made_by
 from placeprint.features.grid import Grid
-from placeprint.images import read_image
 from placeprint.networks.weights import find_weights, weights_path
+from placeprint.photos import read_image
 from placeprint.types import Floats, Index, Ranking
 
 RESULTS = Path(__file__).parents[1] / "results"

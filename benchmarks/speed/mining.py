@@ -25,10 +25,10 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from placeprint.datasets.placed_photos import PlacedPhotos
+from placeprint.datasets.photos.placed_photos import PlacedPhotos
 from placeprint.evaluation.provenance import made_by
-from placeprint.training.descriptor_cache import DescriptorCache
-from placeprint.training.mining import TupleMiner
+from placeprint.training.data.descriptor_cache import DescriptorCache
+from placeprint.training.data.mining import TupleMiner
 
 RESULTS = Path(__file__).parents[1] / "results"
 PHOTOS, DIM, QUERIES = 100_000, 4096, 20_000

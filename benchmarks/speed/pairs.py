@@ -22,10 +22,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from placeprint import registry
+from placeprint.core import registry
+from placeprint.core.threads import one_core_for_products
 from placeprint.evaluation.provenance import made_by
-from placeprint.images import find_photos, read_image
-from placeprint.threads import one_core_for_products
+from placeprint.photos import find_photos, read_image
 from placeprint.types import LocalFeatures, Verifier
 from placeprint.verification.matching import match_candidates
 

@@ -26,9 +26,9 @@ from statistics import median
 import numpy as np
 
 from placeprint import Atlas
+from placeprint.core.threads import num_cores
 from placeprint.evaluation.provenance import made_by
-from placeprint.images import find_photos, read_image
-from placeprint.threads import num_cores
+from placeprint.photos import find_photos, read_image
 
 DATA = Path(os.environ.get("PLACEPRINT_DATA", Path(__file__).parents[3] / "shared" / "data"))
 RESULTS = Path(__file__).parents[1] / "results"

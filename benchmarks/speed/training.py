@@ -31,19 +31,19 @@ from typing import Any
 import numpy as np
 import torch
 
-from placeprint.datasets.labeled_photos import read_label_list
+from placeprint.core.threads import num_cores
+from placeprint.datasets.photos.labeled_photos import read_label_list
 from placeprint.evaluation.provenance import made_by
 from placeprint.features.resizing import InputRule
-from placeprint.threads import num_cores
-from placeprint.training.augmentation import Augmentation
+from placeprint.training.data.augmentation import Augmentation
+from placeprint.training.data.loading import Maps, PhotoMaps, Photos, prefetch
+from placeprint.training.data.map_cache import cached_maps
+from placeprint.training.data.sampling import ClassBatches
 from placeprint.training.losses import make_loss
-from placeprint.training.map_cache import cached_maps
-from placeprint.training.models import DescriptorModel, build_model
-from placeprint.training.objectives import Batch, Objective
-from placeprint.training.optimizer import make_optimizer
-from placeprint.training.photos import Maps, PhotoMaps, Photos, prefetch
+from placeprint.training.model.trained_network import DescriptorModel, build_model
 from placeprint.training.recipe import Optimizer
-from placeprint.training.sampling import ClassBatches
+from placeprint.training.run.objectives import Batch, Objective
+from placeprint.training.run.optimizer import make_optimizer
 
 RESULTS = Path(__file__).parents[1] / "results"
 SIZE = (192, 192)

@@ -28,9 +28,9 @@ from numpy.typing import NDArray
 
 from placeprint.aggregation.vlad import VLAD
 from placeprint.aggregation.vocabulary import nearest_words
+from placeprint.core.numerics import normalize, power_law
+from placeprint.core.threads import one_core_for_products
 from placeprint.evaluation.provenance import made_by
-from placeprint.numerics import normalize, power_law
-from placeprint.threads import one_core_for_products
 from placeprint.types import Floats, LocalFeatures
 
 RESULTS = Path(__file__).parents[1] / "results"

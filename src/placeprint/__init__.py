@@ -8,6 +8,7 @@ Example:
 
 from typing import TYPE_CHECKING, Any
 
+from placeprint import moved_modules
 from placeprint.version import __version__
 
 if TYPE_CHECKING:
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from placeprint.pairs import match
 
 __all__ = ["Atlas", "__version__", "match"]
+
+moved_modules.install()
 
 
 def __getattr__(name: str) -> Any:

@@ -1,7 +1,7 @@
 """Two photos: described alike, matched, and joined by the transform that explains them, with a verdict.
 
 Example:
-    >>> from placeprint.datasets.sample_photos import PLACES, SECOND_VIEWS, sample_photos
+    >>> from placeprint.datasets.photos.sample_photos import PLACES, SECOND_VIEWS, sample_photos
     >>> left, right = sample_photos(PLACES)["motorcycle"], sample_photos(SECOND_VIEWS)["motorcycle"]
     >>> match(left, right, features="sift").verdict
     'same place'
@@ -17,7 +17,10 @@ from typing import Annotated, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from placeprint import registry
+from placeprint.core import registry
+from placeprint.core.memory import enough_memory
+from placeprint.core.options import Range, Seed, checked
+from placeprint.core.threads import one_core_for_products
 from placeprint.errors import OptionError
 from placeprint.features.steering import steered, steerer_name
 from placeprint.features.turning import (
@@ -29,14 +32,11 @@ from placeprint.features.turning import (
     promising_turns,
     turned_features,
 )
-from placeprint.masks import Masks, as_mask
-from placeprint.memory import enough_memory
-from placeprint.options import Range, Seed, checked
 from placeprint.photos import Photo, Picture, read_photo
-from placeprint.threads import one_core_for_products
+from placeprint.photos.masks import Masks, as_mask
 from placeprint.types import NO_KEYPOINTS, Extractor, LocalFeatures, Mask, Verification
-from placeprint.verification.models import Cameras, Pixels
 from placeprint.verification.opencv_ransac import relative_pose
+from placeprint.verification.transforms import Cameras, Pixels
 from placeprint.verification.two_view import TwoView, errors_of
 
 MATCHERS: dict[str, dict[str, Any]] = {

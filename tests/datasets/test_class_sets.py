@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from placeprint.datasets.clip_areas import read_clip_areas
-from placeprint.datasets.csv_files import read_csv
+from placeprint.core.csv_files import read_csv
 from placeprint.datasets.protocols import read_retrieval_set
+from placeprint.datasets.readers.clip_areas import read_clip_areas
 from placeprint.datasets.retrieval_set import RetrievalSet
 from placeprint.errors import DatasetError, OptionError
 from tests.datasets.tiny import put, write

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from placeprint.datasets.csv_files import read_csv, read_numbered_csv
-from placeprint.datasets.place_folder import read_place_folder
+from placeprint.core.csv_files import read_csv, read_numbered_csv
+from placeprint.datasets.readers.place_folder import read_place_folder
 from placeprint.errors import DatasetError
 from tests.datasets.tiny import put
 

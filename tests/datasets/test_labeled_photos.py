@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from placeprint.datasets.labeled_photos import LabeledPhotos, read_image_folder, read_label_csv, read_label_list
+from placeprint.datasets.photos.labeled_photos import LabeledPhotos, read_image_folder, read_label_csv, read_label_list
 from placeprint.errors import DatasetError, ShapeError
 from tests.conftest import make_scene, write_photo
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from placeprint.datasets.near_photos import RADIUS
-from placeprint.datasets.projection import utm
+from placeprint.core.map_projection import utm
 from placeprint.datasets.protocols import load_protocol, read_retrieval_set
+from placeprint.datasets.readers.near_photos import RADIUS
 from placeprint.errors import DatasetError
 from tests.datasets.tiny import put, write
 

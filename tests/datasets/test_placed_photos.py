@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from placeprint.datasets.placed_photos import (
+from placeprint.datasets.photos.placed_photos import (
     SEQUENCES_APART,
     PlacedPhotos,
     read_clips,

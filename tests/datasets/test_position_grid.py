@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from placeprint.datasets.position_grid import PositionGrid
+from placeprint.core.position_grid import PositionGrid
 from placeprint.errors import OptionError, ShapeError
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from placeprint.datasets.projection import (
+from placeprint.core.map_projection import (
     EQUATOR,
     FLATTENING,
     REGIONS_APART,

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from placeprint.datasets.local_copy import check_copy
-from placeprint.datasets.place_folder import PROTOCOL
+from placeprint.datasets.photos.local_copy import check_copy
 from placeprint.datasets.protocols import load_protocol, protocol_names, read_retrieval_set
+from placeprint.datasets.readers.place_folder import PROTOCOL
 from placeprint.datasets.retrieval_set import PathSets
 from placeprint.errors import DatasetError, OptionError
 from placeprint.evaluation.measures import BEST, LOCATED, ranking_metric
@@ -45,7 +45,7 @@ def test_a_version_may_be_named() -> None:
 def test_a_protocol_of_ones_own(tmp_path: Path) -> None:
     put(tmp_path, "data/ref/0.jpg", "data/ref/1.jpg", "data/query/0.jpg", "data/query/1.jpg")
     lines = ("version = 3", 'title = "two"', 'source = "me"', 'layout = "ref, query"', 'rule = "same number"')
-    reader = 'reader = "placeprint.datasets.frames:read_frames"'
+    reader = 'reader = "placeprint.datasets.readers.frames:read_frames"'
     options = ("[options]", 'database = ["ref"]', 'queries = ["query"]', "tolerance = 0")
     path = write(tmp_path, "two.toml", *lines, reader, 'metrics = ["recall@1"]', "queries = 2", *options)
     dataset = read_retrieval_set(str(path), tmp_path / "data")

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from placeprint.datasets.plain_pickle import read_plain_npy, read_plain_pickle
 from placeprint.datasets.protocols import read_retrieval_set
+from placeprint.datasets.tables.plain_pickle import read_plain_npy, read_plain_pickle
 from placeprint.errors import DatasetError
 from placeprint.evaluation.revisited import trapezoidal_average_precisions
 from tests.datasets.tiny import put

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from placeprint.datasets.labeled_photos import LabeledPhotos
-from placeprint.datasets.placed_photos import PlacedPhotos, read_clips
-from placeprint.datasets.splits import check_leak, split_cells, split_classes, split_sequences
+from placeprint.datasets.photos.labeled_photos import LabeledPhotos
+from placeprint.datasets.photos.placed_photos import PlacedPhotos, read_clips
+from placeprint.datasets.photos.splits import check_leak, split_cells, split_classes, split_sequences
 from placeprint.errors import DatasetError, OptionError
 
 

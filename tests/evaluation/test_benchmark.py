@@ -14,16 +14,18 @@ from typing import Any
 
 import pytest
 
+import placeprint
 from placeprint.atlas import Atlas
-from placeprint.datasets.place_folder import read_place_folder
-from placeprint.datasets.sample_photos import rephotograph
+from placeprint.datasets.photos.sample_photos import rephotograph
+from placeprint.datasets.readers.place_folder import read_place_folder
 from placeprint.errors import DatasetError, OptionError
 from placeprint.evaluation import benchmark
 from placeprint.evaluation.benchmark import Pair, finished, pairs_of, run_benchmark, run_pair
 from placeprint.evaluation.failures import worst_failures
+from placeprint.evaluation.fingerprints import SEARCHING
 from placeprint.evaluation.isolation import peak_memory, run_alone
 from placeprint.evaluation.pareto import pareto_front
-from placeprint.evaluation.report.comparison import compare
+from placeprint.evaluation.report.differences import compare
 from placeprint.evaluation.retrieval import evaluate_retrieval
 from tests.conftest import PRESET, make_scene, write_photo
 
@@ -261,3 +263,8 @@ def test_one_core_means_one_core() -> None:
 
 def _cores(progress: Any) -> tuple[int, str]:
     return len(os.sched_getaffinity(0)), os.environ["OMP_NUM_THREADS"]
+
+
+def test_the_parts_left_out_of_fingerprints_are_there() -> None:
+    root = Path(placeprint.__file__).parent
+    assert [part for part in SEARCHING if not (root / part).exists()] == []

@@ -15,7 +15,7 @@ from placeprint.errors import DatasetError, OptionError, ShapeError
 from placeprint.evaluation.benchmark import details_of
 from placeprint.evaluation.rankings import KEPT, QueryRanker, RankedQuery, confidence_of, rank_queries
 from placeprint.evaluation.retrieval import evaluate_retrieval, measure
-from placeprint.images import normalized
+from placeprint.photos import normalized
 from placeprint.types import Answer, Evidence, Image, Verification
 from tests.conftest import make_scene, random_features, write_photo
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from placeprint.errors import WriteError
-from placeprint.evaluation.report.comparison import compare
+from placeprint.evaluation.report.differences import compare
 from placeprint.evaluation.report.markdown import markdown_report
 from placeprint.evaluation.report.page import check_report_folder, html_report, write_reports
 from tests.conftest import make_scene, write_photo

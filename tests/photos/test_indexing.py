@@ -15,7 +15,7 @@ import pytest
 
 from placeprint import Atlas
 from placeprint.errors import PhotoError
-from placeprint.photos.files import MeteredFile
+from placeprint.photos.opening import MeteredFile
 from placeprint.store import Store
 from tests.conftest import write_photo, write_scenes
 from tests.photos.pictures import insert_png_chunk, png_chunk, tiff_exif, with_exif
@@ -54,7 +54,7 @@ def test_one_bad_thing_in_a_folder_is_one_skip_and_the_rest_is_stored(tmp_path: 
 def test_a_file_is_hashed_in_pieces_and_only_after_its_header_is_taken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from placeprint.bulk import _read_file
+    from placeprint.describing.bulk import _read_file
 
     photo = write_photo(tmp_path / "a.png", np.zeros((64, 64, 3), np.uint8))
     record, read = _read_file(photo, None)
@@ -92,7 +92,7 @@ def test_an_empty_place_is_refused_by_all_that_take_places(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("time", [2**64, 2**63, -(2**63) - 1, 0])
 def test_times_of_files_that_no_clock_has_fit_the_table(tmp_path: Path, time: int) -> None:
-    from placeprint.bulk import stamp_of
+    from placeprint.describing.bulk import stamp_of
 
     path = tmp_path / "a.jpg"
     path.touch()

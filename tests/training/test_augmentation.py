@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from placeprint.errors import OptionError, PhotoError
-from placeprint.training.augmentation import Augmentation, generator_of, strong, weak
+from placeprint.training.data.augmentation import Augmentation, generator_of, strong, weak
 from tests.conftest import make_scene
 
 NOTHING = Augmentation(

@@ -14,7 +14,8 @@ import torch
 from torch import nn
 
 from placeprint.errors import OptionError, WeightsError
-from placeprint.training.checkpoint import (
+from placeprint.training.recipe import Recipe
+from placeprint.training.run.checkpoint import (
     FOLDER,
     Checkpoint,
     best_checkpoint,
@@ -25,9 +26,8 @@ from placeprint.training.checkpoint import (
     weights_of,
     write_checkpoint,
 )
-from placeprint.training.journal import read_log
-from placeprint.training.recipe import Recipe
-from placeprint.training.run import train
+from placeprint.training.run.journal import read_log
+from placeprint.training.run.run import train
 from tests.training.tiny import tiny_backbone, tiny_recipe, write_classes, write_walk
 
 
@@ -159,7 +159,7 @@ def test_an_interrupted_run_ends_with_the_weights_of_one_that_was_not(tmp_path: 
 def test_a_killed_run_goes_on_from_its_last_checkpoint(tmp_path: Path) -> None:
     photos = write_classes(tmp_path / "photos")
     code = (
-        "from pathlib import Path; from tests.training.tiny import *; from placeprint.training.run import train;"
+        "from pathlib import Path; from tests.training.tiny import *; from placeprint.training.run.run import train;"
         "recipe = tiny_recipe(checkpoints={'steps': 1}, schedule={'epochs': 5000});"
         f"train(recipe, Path({str(photos)!r}), Path({str(tmp_path / 'run')!r}), backbone=tiny_backbone())"
     )

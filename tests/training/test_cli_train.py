@@ -31,7 +31,7 @@ epochs = 5
 
 
 def test_a_recipe_becomes_a_preset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("placeprint.training.models.load_stages", lambda *_, **__: small_efficientnet())
+    monkeypatch.setattr("placeprint.training.model.trained_network.load_stages", lambda *_, **__: small_efficientnet())
     photos = write_classes(tmp_path / "photos", photos=3)
     (tmp_path / "own.toml").write_text(RECIPE)
     arguments = ["train", str(tmp_path / "own.toml"), "--data", str(photos), "--output", str(tmp_path / "run")]

@@ -16,15 +16,15 @@ from placeprint.cli import app
 from placeprint.errors import DatasetError, OptionError, ShapeError, WeightsError
 from placeprint.features.resizing import InputRule
 from placeprint.networks.weights import find_weights, weights_path
-from placeprint.training.augmentation import generator_of
-from placeprint.training.classification_loss import CrossEntropyLoss
-from placeprint.training.clutter import Clutter
-from placeprint.training.data import read_data
-from placeprint.training.heads import build_head
-from placeprint.training.map_cache import cache_key
-from placeprint.training.models import build_model
-from placeprint.training.photos import Photos
-from placeprint.training.run import load_run, train
+from placeprint.training.data.augmentation import generator_of
+from placeprint.training.data.clutter import Clutter
+from placeprint.training.data.loading import Photos
+from placeprint.training.data.map_cache import cache_key
+from placeprint.training.data.prepare import read_data
+from placeprint.training.losses.classification_loss import CrossEntropyLoss
+from placeprint.training.model.heads import build_head
+from placeprint.training.model.trained_network import build_model
+from placeprint.training.run.run import load_run, train
 from tests.conftest import make_scene
 from tests.training.tiny import CHANNELS, tiny_backbone, tiny_recipe, write_classes
 

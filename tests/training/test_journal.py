@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from placeprint.errors import PackageError
-from placeprint.images import read_image
-from placeprint.training.journal import Journal, draw_curves, read_log
+from placeprint.photos import read_image
+from placeprint.training.run.journal import Journal, draw_curves, read_log
 
 
 def row(step: int) -> dict[str, float]:

@@ -14,27 +14,27 @@ import pytest
 import torch
 from torch import nn
 
-from placeprint.datasets.labeled_photos import LabeledPhotos
-from placeprint.datasets.placed_photos import PlacedPhotos
+from placeprint.core.numerics import normalize
+from placeprint.datasets.photos.labeled_photos import LabeledPhotos
+from placeprint.datasets.photos.placed_photos import PlacedPhotos
 from placeprint.errors import DatasetError, OptionError, TrainingError
 from placeprint.evaluation.metrics import average_precisions
 from placeprint.features.resizing import InputRule
-from placeprint.numerics import normalize
-from placeprint.training.augmentation import Augmentation
-from placeprint.training.checkpoint import latest_checkpoint, read_checkpoint
-from placeprint.training.data import TrainingData, read_data
-from placeprint.training.journal import read_log
-from placeprint.training.loop import Setup, backward
+from placeprint.training.data.augmentation import Augmentation
+from placeprint.training.data.loading import PhotoMaps, Photos, prefetch
+from placeprint.training.data.map_cache import cache_key, cached_maps
+from placeprint.training.data.plans import make_plan
+from placeprint.training.data.prepare import TrainingData, read_data
 from placeprint.training.losses import make_loss
-from placeprint.training.map_cache import cache_key, cached_maps
-from placeprint.training.models import DescriptorModel, build_model
-from placeprint.training.objectives import Batch, Objective, pack, unpack
-from placeprint.training.optimizer import make_optimizer, rate_factor
-from placeprint.training.photos import PhotoMaps, Photos, prefetch
-from placeprint.training.plans import make_plan
+from placeprint.training.model.trained_network import DescriptorModel, build_model
 from placeprint.training.recipe import Optimizer, Schedule, Validation
-from placeprint.training.run import train
-from placeprint.training.validation import relevance, score
+from placeprint.training.run.checkpoint import latest_checkpoint, read_checkpoint
+from placeprint.training.run.journal import read_log
+from placeprint.training.run.loop import Setup, backward
+from placeprint.training.run.objectives import Batch, Objective, pack, unpack
+from placeprint.training.run.optimizer import make_optimizer, rate_factor
+from placeprint.training.run.run import train
+from placeprint.training.run.validation import relevance, score
 from placeprint.types import Ids
 from tests.training.tiny import tiny_backbone, tiny_recipe, write_classes, write_walk
 
@@ -310,7 +310,7 @@ def test_a_loss_that_is_not_a_number_names_the_photos_and_keeps_the_checkpoint(
     def build(**_: object) -> DescriptorModel:
         return DescriptorModel(tiny_backbone(), Diverging(), trainable_from=1)
 
-    monkeypatch.setattr("placeprint.training.run.build_model", build)
+    monkeypatch.setattr("placeprint.training.run.run.build_model", build)
     with pytest.raises(TrainingError, match=r"not a number for the batch of class\d/"):
         train(tiny_recipe(checkpoints={"steps": 1}, loss={"name": "arcface"}), folder, tmp_path)
     last = latest_checkpoint(tmp_path)

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from torch.nn.functional import normalize
 
 from placeprint.errors import OptionError, PackageError, ShapeError
-from placeprint.training.cgd_loss import CGDLoss
 from placeprint.training.losses import LOSSES, NEEDS_PAIRS, NEEDS_PROXIES, loss_params, make_loss
-from placeprint.training.pair_losses import ContrastiveLoss, MultiSimilarityLoss, TripletLoss
-from placeprint.training.proxy_losses import ArcFace, ProxyNCA
-from placeprint.training.ranking_loss import WeakRankingLoss
+from placeprint.training.losses.cgd_loss import CGDLoss
+from placeprint.training.losses.pair_losses import ContrastiveLoss, MultiSimilarityLoss, TripletLoss
+from placeprint.training.losses.proxy_losses import ArcFace, ProxyNCA
+from placeprint.training.losses.ranking_loss import WeakRankingLoss
 
 LABELS = [0, 0, 0, 1, 1, 2, 2, 3]
 """The last photo is alone."""

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from placeprint.datasets.placed_photos import PlacedPhotos
+from placeprint.datasets.photos.placed_photos import PlacedPhotos
 from placeprint.errors import DatasetError, NotFittedError, OptionError, ShapeError
-from placeprint.training import descriptor_cache, mining
-from placeprint.training.descriptor_cache import DescriptorCache
-from placeprint.training.mining import MiningOptions, TupleMiner
+from placeprint.training.data import descriptor_cache, mining
+from placeprint.training.data.descriptor_cache import DescriptorCache
+from placeprint.training.data.mining import MiningOptions, TupleMiner
 from placeprint.types import Floats, Ids
 
 COUNT, DIM = 120, 16

@@ -14,8 +14,8 @@ from placeprint.networks.cgd import efficientnet_cgd
 from placeprint.networks.efficientnet import EfficientNetLite
 from placeprint.networks.stages import efficientnet_stages, load_stages, read_stages, stages_as_bytes
 from placeprint.networks.weights import find_weights, weights_path
-from placeprint.training.heads import NetVLADHead, build_head, head_parameters
-from placeprint.training.models import DescriptorModel, build_model
+from placeprint.training.model.heads import NetVLADHead, build_head, head_parameters
+from placeprint.training.model.trained_network import DescriptorModel, build_model
 from tests.training.tiny import CHANNELS, tiny_backbone
 
 needs_weights = pytest.mark.skipif(
@@ -72,7 +72,7 @@ def test_heads_give_unit_vectors_of_the_length_they_say(name: str) -> None:
 
 
 def test_whitening_makes_second_moments_alike_in_all_directions(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("placeprint.training.beginnings.SHRINKAGE", 0.01)
+    monkeypatch.setattr("placeprint.training.model.initialization.SHRINKAGE", 0.01)
     head = build_head("spoc", CHANNELS, None, dim=4)
     source = maps(4000)
     source[:, 0] += 2.0  # a direction that all share

@@ -13,18 +13,18 @@ from typer.testing import CliRunner
 
 from placeprint import Atlas
 from placeprint.cli import app
-from placeprint.datasets.placed_photos import PlacedPhotos
+from placeprint.datasets.photos.placed_photos import PlacedPhotos
 from placeprint.errors import DatasetError, OptionError
-from placeprint.training.blending import Blend
-from placeprint.training.checkpoint import latest_checkpoint, load_into, read_checkpoint, readable_checkpoint
-from placeprint.training.data import read_data
-from placeprint.training.loop import Outcome
-from placeprint.training.models import build_model
-from placeprint.training.plans import make_plan
-from placeprint.training.preset_export import export_preset
+from placeprint.training.data.plans import make_plan
+from placeprint.training.data.prepare import read_data
+from placeprint.training.data.sifting import read_skipped, sift
+from placeprint.training.model.blending import Blend
+from placeprint.training.model.preset_export import export_preset
+from placeprint.training.model.trained_network import build_model
 from placeprint.training.recipe import Data, load_recipe, recipe_names
-from placeprint.training.run import load_run, train
-from placeprint.training.sifting import read_skipped, sift
+from placeprint.training.run.checkpoint import latest_checkpoint, load_into, read_checkpoint, readable_checkpoint
+from placeprint.training.run.loop import Outcome
+from placeprint.training.run.run import load_run, train
 from tests.conftest import make_scene, write_photo
 from tests.datasets.test_placed_photos import write_gps
 from tests.training.test_preset_export import small_efficientnet
@@ -152,7 +152,7 @@ def test_photos_that_are_all_at_one_point_are_refused(tmp_path: Path) -> None:
 
 
 def test_the_preset_of_a_small_folder_can_be_searched_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("placeprint.training.models.load_stages", lambda *_, **__: small_efficientnet())
+    monkeypatch.setattr("placeprint.training.model.trained_network.load_stages", lambda *_, **__: small_efficientnet())
     photos = write_classes(tmp_path / "photos", photos=4)
     changes = ["model.size=[64,64]", "model.trainable_from=5", "model.backbone=efficientnet-lite0", "head.dim=16"]
     run = tmp_path / "run"
@@ -200,7 +200,7 @@ def test_a_run_keeps_learned_weights_and_gives_blended_ones(tmp_path: Path) -> N
 
 
 def test_the_beginning_can_be_gentler(tmp_path: Path) -> None:
-    from placeprint.training.heads import build_head
+    from placeprint.training.model.heads import build_head
 
     maps = torch.randn(60, 8, 3, 3, generator=torch.Generator().manual_seed(0))
     pairs = np.array([(first, first + 1) for first in range(0, 60, 2)])

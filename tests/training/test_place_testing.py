@@ -8,13 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from placeprint.datasets.placed_photos import PlacedPhotos
+from placeprint.datasets.photos.placed_photos import PlacedPhotos
 from placeprint.errors import DatasetError, OptionError, ShapeError
-from placeprint.training import place_testing
-from placeprint.training.data import read_data
-from placeprint.training.place_testing import place_recalls
-from placeprint.training.run import train
-from placeprint.training.testing import held_out, measure_run
+from placeprint.training.data.prepare import read_data
+from placeprint.training.run import place_testing, train
+from placeprint.training.run.place_testing import place_recalls
+from placeprint.training.run.testing import held_out, measure_run
 from placeprint.types import Floats, Mask
 from tests.training.tiny import tiny_backbone, tiny_recipe, write_classes, write_walk
 

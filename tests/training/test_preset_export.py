@@ -10,22 +10,22 @@ import numpy as np
 import pytest
 import torch
 
-from placeprint import registry
-from placeprint.describe import Describer
+from placeprint.atlas.learning import first_state
+from placeprint.core import registry
+from placeprint.core.numerics import normalize
+from placeprint.describing.describer import Describer
 from placeprint.errors import OptionError, WeightsError
 from placeprint.features.grid import Grid
 from placeprint.features.resizing import resize_longest
-from placeprint.images import read_image
-from placeprint.learning import first_state
 from placeprint.networks.efficientnet import EfficientNetLite
 from placeprint.networks.stages import StagedBackbone, efficientnet_stages, read_stages, stages_as_bytes
-from placeprint.numerics import normalize
+from placeprint.photos import read_image
 from placeprint.presets import load_preset
-from placeprint.training.data import read_data
-from placeprint.training.models import build_model
-from placeprint.training.photos import PhotoMaps, Photos, describe
-from placeprint.training.preset_export import aggregator_of, export_preset, whitening_of
-from placeprint.training.run import load_run, train
+from placeprint.training.data.loading import PhotoMaps, Photos, describe
+from placeprint.training.data.prepare import read_data
+from placeprint.training.model.preset_export import aggregator_of, export_preset, whitening_of
+from placeprint.training.model.trained_network import build_model
+from placeprint.training.run.run import load_run, train
 from placeprint.types import LocalFeatures
 from tests.conftest import make_scene, write_photo
 from tests.training.tiny import CHANNELS, tiny_backbone, tiny_recipe, write_classes

@@ -9,9 +9,9 @@ import pytest
 import tomli_w
 
 from placeprint.errors import OptionError
-from placeprint.training.augmentation import Augmentation
-from placeprint.training.heads import head_parameters
+from placeprint.training.data.augmentation import Augmentation
 from placeprint.training.losses import loss_params
+from placeprint.training.model.heads import head_parameters
 from placeprint.training.recipe import as_tables, load_recipe, recipe_from, recipe_names
 
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from placeprint.errors import DatasetError, OptionError, ShapeError
-from placeprint.training.sampling import ClassBatches
+from placeprint.training.data.sampling import ClassBatches
 
 
 @settings(deadline=None)

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from placeprint.datasets.labeled_photos import read_image_folder
+from placeprint.datasets.photos.labeled_photos import read_image_folder
 from placeprint.errors import DatasetError, OptionError
 from placeprint.features.resizing import InputRule
-from placeprint.training.data import read_data
-from placeprint.training.models import build_model
-from placeprint.training.run import train
-from placeprint.training.testing import measure, measure_run
+from placeprint.training.data.prepare import read_data
+from placeprint.training.model.trained_network import build_model
+from placeprint.training.run.run import train
+from placeprint.training.run.testing import measure, measure_run
 from tests.training.tiny import tiny_backbone, tiny_recipe, write_classes
 
 
@@ -25,7 +25,7 @@ def test_the_figures_are_those_of_a_plain_loop(tmp_path: Path) -> None:
     recipe = tiny_recipe()
     model = build_model(backbone=tiny_backbone(), head="gem", trainable_from=1).eval()
     found = measure(recipe, model, database, queries, tmp_path / "maps")
-    from placeprint.training.photos import PhotoMaps, Photos, describe
+    from placeprint.training.data.loading import PhotoMaps, Photos, describe
 
     rows = [
         describe(

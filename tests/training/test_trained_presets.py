@@ -10,15 +10,15 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from placeprint import registry
 from placeprint.cli import app
+from placeprint.core import registry
 from placeprint.errors import OptionError, WeightsError
-from placeprint.exporting import check_picture, export_onnx, largest_difference, load_describer
 from placeprint.networks.stages import load_stages, read_stages, stages_as_bytes
 from placeprint.networks.weights import find_weights, weights_path
-from placeprint.training.models import build_model
-from placeprint.training.preset_export import aggregator_of, export_preset
-from placeprint.training.run import load_run, train
+from placeprint.onnx.exporting import check_picture, export_onnx, largest_difference, load_describer
+from placeprint.training.model.preset_export import aggregator_of, export_preset
+from placeprint.training.model.trained_network import build_model
+from placeprint.training.run.run import load_run, train
 from tests.training.test_preset_export import features_of
 from tests.training.tiny import CHANNELS, tiny_backbone, tiny_recipe, write_classes
 

@@ -22,9 +22,9 @@ import numpy as np
 
 from placeprint.aggregation.vocabulary import Exponent, Iterations, Words, learn_words, nearest_words
 from placeprint.arrays import rows_of
+from placeprint.core.numerics import normalize, stacked
+from placeprint.core.options import Seed, checked
 from placeprint.errors import NotFittedError
-from placeprint.numerics import normalize, stacked
-from placeprint.options import Seed, checked
 from placeprint.types import Floats, LocalFeatures
 
 

@@ -31,9 +31,9 @@ from placeprint.aggregation.pooling import MAC, GeM, SPoC
 from placeprint.aggregation.projection import pca_whitening
 from placeprint.aggregation.vocabulary import Exponent
 from placeprint.arrays import rows_of
+from placeprint.core.numerics import normalize, stacked
+from placeprint.core.options import Range, Share, checked
 from placeprint.errors import NotFittedError, OptionError, ShapeError
-from placeprint.numerics import normalize, stacked
-from placeprint.options import Range, Share, checked
 from placeprint.types import Floats, LocalFeatures
 
 if TYPE_CHECKING:

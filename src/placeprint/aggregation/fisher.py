@@ -25,9 +25,9 @@ import numpy as np
 from placeprint.aggregation.projection import local_pca, project
 from placeprint.aggregation.vocabulary import SAMPLE, Exponent, Iterations, LocalDim
 from placeprint.arrays import rows_of
+from placeprint.core.numerics import normalize, power_law, stacked
+from placeprint.core.options import Range, Seed, Share, checked
 from placeprint.errors import NotFittedError, PackageError, ShapeError
-from placeprint.numerics import normalize, power_law, stacked
-from placeprint.options import Range, Seed, Share, checked
 from placeprint.types import Floats, LocalFeatures
 
 LEAST_VARIANCE = 1e-5

@@ -25,9 +25,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from placeprint.aggregation.vlad import VLAD
+from placeprint.core.numerics import normalize
+from placeprint.core.options import Range, checked
 from placeprint.errors import ShapeError
-from placeprint.numerics import normalize
-from placeprint.options import Range, checked
 from placeprint.types import Floats, LocalFeatures
 
 

@@ -23,9 +23,9 @@ from numpy.typing import NDArray
 from placeprint.aggregation.vlad import VLAD
 from placeprint.aggregation.vocabulary import Iterations, Words
 from placeprint.arrays import rows_of
+from placeprint.core.numerics import normalize, stacked
+from placeprint.core.options import NotNegative, OneOf, Range, Seed, checked
 from placeprint.errors import NotFittedError
-from placeprint.numerics import normalize, stacked
-from placeprint.options import NotNegative, OneOf, Range, Seed, checked
 from placeprint.types import Floats, LocalFeatures
 
 SHORTEST = 1e-12

@@ -23,9 +23,9 @@ from numpy.typing import NDArray
 from placeprint.aggregation.netvlad import SHORTEST, NetVLAD
 from placeprint.aggregation.vocabulary import Words
 from placeprint.arrays import rows_of
+from placeprint.core.numerics import normalize
+from placeprint.core.options import OneOf, Seed, checked
 from placeprint.errors import NotFittedError
-from placeprint.numerics import normalize
-from placeprint.options import OneOf, Seed, checked
 from placeprint.types import Floats, LocalFeatures
 
 if TYPE_CHECKING:

@@ -29,9 +29,9 @@ from numpy.typing import NDArray
 from placeprint.aggregation.projection import pca_whitening
 from placeprint.aggregation.vocabulary import Exponent
 from placeprint.arrays import floats_of, rows_of
+from placeprint.core.numerics import normalize, stacked
+from placeprint.core.options import Range, checked
 from placeprint.errors import NotFittedError, OptionError, ShapeError
-from placeprint.numerics import normalize, stacked
-from placeprint.options import Range, checked
 from placeprint.types import LARGEST_SCORE, Floats, Ids, LocalFeatures
 
 SMALLEST = np.float32(1e-6)

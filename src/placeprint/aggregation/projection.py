@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from placeprint.core.numerics import normalize
 from placeprint.errors import OptionError, ShapeError
-from placeprint.numerics import normalize
 from placeprint.types import Floats
 
 

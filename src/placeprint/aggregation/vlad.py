@@ -56,9 +56,9 @@ from placeprint.aggregation.vocabulary import (
     sums_and_counts,
 )
 from placeprint.arrays import pairs_of, rows_of
+from placeprint.core.numerics import normalize, power_law, stacked
+from placeprint.core.options import NotNegative, Range, Seed, Share, checked
 from placeprint.errors import NotFittedError, ShapeError
-from placeprint.numerics import normalize, power_law, stacked
-from placeprint.options import NotNegative, Range, Seed, Share, checked
 from placeprint.types import Floats, LocalFeatures
 
 SHORTEST = np.float32(1e-12)

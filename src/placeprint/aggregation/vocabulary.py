@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from placeprint.arrays import rows_of
+from placeprint.core.numerics import normalize
+from placeprint.core.options import Range
 from placeprint.errors import ShapeError
-from placeprint.numerics import normalize
-from placeprint.options import Range
 from placeprint.types import Floats
 
 Words = Annotated[int, Range(1, 1_000_000)]

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from placeprint.datasets.image_pairs import ImagePair
-    from placeprint.evaluation.matching import Method, Row
+    from placeprint.datasets.photos.image_pairs import ImagePair
+    from placeprint.evaluation.pair_benchmark import Method, Row
     from placeprint.types import Floats
 
 app = typer.Typer(help="Measure methods on benchmark pictures.", no_args_is_help=True)
@@ -64,8 +64,8 @@ def matching(
     """Measure every extractor with every matcher on pairs whose geometry is known."""
     from rich.table import Table
 
-    from placeprint.evaluation.matching import PROTOCOL, run_matching
-    from placeprint.outputs import RESULT, check_output
+    from placeprint.core.outputs import RESULT, check_output
+    from placeprint.evaluation.pair_benchmark import PROTOCOL, run_matching
 
     if json is not None:
         check_output(json, RESULT)
@@ -122,10 +122,10 @@ def retrieval(
     title: Annotated[str, typer.Option(help="Of the report.")] = "Retrieval benchmark",
 ) -> None:
     """Measure presets on photos and write a report; what is measured already is not measured again."""
+    from placeprint.core.outputs import RESULT, check_output
     from placeprint.datasets.protocols import read_retrieval_set
     from placeprint.evaluation.benchmark import VERIFY, finished, pairs_of, run_pair
     from placeprint.evaluation.report.page import check_packages, check_report_folder, write_reports
-    from placeprint.outputs import RESULT, check_output
 
     check_packages()
     check_report_folder(output, [folder for _, folder in map(_protocol_and_folder, data)])
@@ -188,7 +188,7 @@ COUNTS = frozenset({"keypoints", "right_matches", "ms_per_picture", "ms_per_pair
 
 
 def _pairs(folder: Path, skips: Skips) -> list[ImagePair]:
-    from placeprint.datasets.image_pairs import (
+    from placeprint.datasets.photos.image_pairs import (
         read_hand_made,
         read_opencv_doc,
         read_oxford_affine,
@@ -214,9 +214,9 @@ def _methods(
     """Return the methods to measure, and why others are left out."""
     import numpy as np
 
-    from placeprint import registry
+    from placeprint.core import registry
     from placeprint.errors import PackageError, WeightsError
-    from placeprint.evaluation.matching import Method
+    from placeprint.evaluation.pair_benchmark import Method
     from placeprint.pairs import matcher_params
 
     methods, left_out = [], {}
@@ -261,9 +261,9 @@ def _cell(names: Sequence[str], row: Row) -> str:
 def _write(
     path: Path, pairs: list[ImagePair], rows: list[Row], options: dict[str, int | str], left_out: dict[str, str]
 ) -> None:
-    from placeprint.evaluation.matching import PROTOCOL
+    from placeprint.core.files import write_atomically
+    from placeprint.evaluation.pair_benchmark import PROTOCOL
     from placeprint.evaluation.provenance import made_by
-    from placeprint.files import write_atomically
 
     result = {
         "format": 1,

@@ -73,7 +73,7 @@ def check(
 
     The exit status is 1 when something is amiss.
     """
-    from placeprint.datasets.local_copy import check_copy
+    from placeprint.datasets.photos.local_copy import check_copy
 
     report = check_copy(name, folder, sample=sample)
     say(

@@ -27,7 +27,7 @@ def demo(
     preset: Annotated[str, typer.Option(help="How photos are described.")] = "xfeat-vlad",
 ) -> None:
     """Build an atlas and query it: on sample photos, or on your own."""
-    from placeprint.outputs import check_output_folder
+    from placeprint.core.outputs import check_output_folder
 
     if (photos is None) != (query is None):
         raise typer.BadParameter("give both --photos and --query, or none")
@@ -51,7 +51,7 @@ def demo(
 
 
 def _write_samples(photos: Path, queries: Path) -> None:
-    from placeprint.datasets.sample_photos import ELSEWHERE, PLACES, SECOND_VIEWS, read_samples
+    from placeprint.datasets.photos.sample_photos import ELSEWHERE, PLACES, SECOND_VIEWS, read_samples
     from placeprint.visualization.canvas import write_picture
 
     places = read_samples(PLACES)
@@ -64,8 +64,8 @@ def _write_samples(photos: Path, queries: Path) -> None:
 
 
 def _queries(places: dict[str, Image], second_views: dict[str, Image], elsewhere: dict[str, Image]) -> dict[str, Image]:
-    from placeprint.datasets.sample_photos import rephotograph
-    from placeprint.images import turn_image
+    from placeprint.datasets.photos.sample_photos import rephotograph
+    from placeprint.photos import turn_image
 
     return {
         "motorcycle-other-camera": second_views["motorcycle"],

@@ -53,11 +53,11 @@ def evaluate(
     ] = None,
 ) -> None:
     """Measure a preset by a protocol: recall, precision, times, bytes a photo, with 95 % intervals."""
+    from placeprint.core.files import write_atomically
+    from placeprint.core.outputs import RESULT, check_output
     from placeprint.datasets.protocols import read_retrieval_set
     from placeprint.evaluation.comparison import check_comparable, compare, read_result
     from placeprint.evaluation.retrieval import evaluate_retrieval
-    from placeprint.files import write_atomically
-    from placeprint.outputs import RESULT, check_output
 
     if json is not None:
         check_output(json, RESULT, [folder, against])

@@ -22,8 +22,8 @@ def export(
     output: Annotated[Path, typer.Option(help="File to write.", show_default=False)] = Path("model.onnx"),
 ) -> None:
     """Write an ONNX file that makes the same global descriptors without placeprint."""
-    from placeprint.exporting import export_onnx, load_describer
-    from placeprint.outputs import ONNX, check_output
+    from placeprint.core.outputs import ONNX, check_output
+    from placeprint.onnx.exporting import export_onnx, load_describer
 
     check_output(output, ONNX, [place])
     name, describer = load_describer(place)

@@ -38,7 +38,7 @@ def import_(
     ] = "",
 ) -> None:
     """Make a preset of a checkpoint that other code wrote; nothing in the file is executed."""
-    from placeprint.importing import import_checkpoint
+    from placeprint.describing.importing import import_checkpoint
     from placeprint.networks.checkpoints import CheckpointOptions
 
     options = CheckpointOptions(

@@ -28,7 +28,7 @@ def index(
 ) -> None:
     """Add photos to an atlas. Run it again: only new and changed photos are read."""
     from placeprint.atlas import Atlas
-    from placeprint.outputs import ATLAS_FILE, check_output_folder
+    from placeprint.core.outputs import ATLAS_FILE, check_output_folder
 
     # before the atlas is made, so that a mistake leaves nothing behind
     paths, skips = list_named(photos, later=True)

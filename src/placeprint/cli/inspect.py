@@ -130,7 +130,7 @@ def _print_layers(network: nn.Module) -> None:
 
 def _read(path: Path, size: int) -> Image:
     from placeprint.features.resizing import resize_longest
-    from placeprint.images import read_image
+    from placeprint.photos import read_image
 
     return resize_longest(read_image(path), size, MULTIPLE)
 

@@ -28,7 +28,7 @@ def learn(
     ] = None,
 ) -> None:
     """Learn a codebook, and perhaps whitening, once for many atlases; the result is a preset."""
-    from placeprint.preset_learning import check_preset_folder, learn_preset, read_sample
+    from placeprint.describing.preset_learning import check_preset_folder, learn_preset, read_sample
 
     check_preset_folder(output, [*photos, preset])
     paths, skips = list_named(photos, later=True)

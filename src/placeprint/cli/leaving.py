@@ -23,8 +23,8 @@ from collections.abc import Callable
 import typer
 
 from placeprint.cli.output import warn
+from placeprint.core.files import reason_of
 from placeprint.errors import PlaceprintError
-from placeprint.files import reason_of
 
 FAILED, WRONG_USAGE, BUG, INTERRUPTED = 1, 2, 70, 130
 DEBUG = "PLACEPRINT_DEBUG"

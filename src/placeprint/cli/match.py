@@ -9,7 +9,7 @@ import typer
 
 from placeprint.cli.output import print_json, say, say_verdict
 from placeprint.cli.skipping import naming
-from placeprint.named_toml import parse_setting
+from placeprint.core.named_toml import parse_setting
 
 if TYPE_CHECKING:
     from placeprint.pairs import PairAnswer
@@ -87,9 +87,9 @@ def match(
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Match two photos and say whether they show the same place."""
-    from placeprint.images import read_image
-    from placeprint.outputs import check_output_folder
+    from placeprint.core.outputs import check_output_folder
     from placeprint.pairs import match as match_photos
+    from placeprint.photos import read_image
     from placeprint.visualization.canvas import check_picture
 
     inputs = [first, second, *(masks or ())]
@@ -129,7 +129,7 @@ def match(
 
 
 def _read_mask(path: Path) -> Mask:
-    from placeprint.images import read_image
+    from placeprint.photos import read_image
 
     white: Mask = read_image(path)[..., 0] > 127
     return white
@@ -206,7 +206,7 @@ def _attention(
     """Return pictures of what the extractor attends to, none where it has no attention."""
     from dataclasses import replace
 
-    from placeprint import registry
+    from placeprint.core import registry
     from placeprint.visualization.attention import draw_attention
     from placeprint.visualization.canvas import side_by_side
     from placeprint.visualization.keypoints import draw_selection
@@ -233,7 +233,7 @@ def _draw(
     more: dict[str, Image],
 ) -> list[Path]:
     from placeprint.visualization.canvas import write_picture
-    from placeprint.visualization.pairs import draw_pair
+    from placeprint.visualization.pair_pictures import draw_pair
 
     drawn = draw_pair(
         first,

@@ -14,7 +14,7 @@ def models(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = F
     """List the presets, the components, and the network weights with source and licence."""
     from rich.table import Table
 
-    from placeprint import registry
+    from placeprint.core import registry
     from placeprint.networks.weights import WEIGHTS, weights_path
     from placeprint.presets import load_preset, preset_names
 

@@ -13,8 +13,8 @@ import unicodedata
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from placeprint.core.files import reason_of
 from placeprint.errors import PlaceprintError
-from placeprint.files import reason_of
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -11,7 +11,7 @@ import itertools
 import os
 from pathlib import Path
 
-from placeprint.outputs import PICTURE, is_free
+from placeprint.core.outputs import PICTURE, is_free
 
 LONGEST = 100
 """Bytes of a name that each of the two photos may have; most systems take 255 in all."""

@@ -37,7 +37,7 @@ def search(
 ) -> None:
     """Find the places that photos show."""
     from placeprint.atlas import Atlas
-    from placeprint.outputs import check_output_folder
+    from placeprint.core.outputs import check_output_folder
 
     opened = Atlas.open(atlas)
     if not len(opened):
@@ -123,8 +123,8 @@ def _as_data(path: Path, answer: Answer) -> dict[str, Any]:
 def _save_matches(folder: Path, path: Path, answer: Answer) -> None:
     """Write the query beside its answer, under a name that no other query has."""
     from placeprint.cli.picture_names import picture_name
-    from placeprint.images import read_image
-    from placeprint.outputs import check_output_folder
+    from placeprint.core.outputs import check_output_folder
+    from placeprint.photos import read_image
     from placeprint.visualization.canvas import write_picture
     from placeprint.visualization.matches import draw_answer
 

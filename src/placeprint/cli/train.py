@@ -59,12 +59,12 @@ def train(
 
     Start with the recipe places-from-folders (one folder per place) or places-from-gps (photos with EXIF GPS).
     """
-    from placeprint.outputs import check_output_folder
-    from placeprint.training.preset_export import export_preset
+    from placeprint.core.outputs import check_output_folder
+    from placeprint.training.model.preset_export import export_preset
     from placeprint.training.recipe import load_recipe
-    from placeprint.training.run import RECIPE
-    from placeprint.training.run import train as train_by
-    from placeprint.training.testing import measure_run
+    from placeprint.training.run.run import RECIPE
+    from placeprint.training.run.run import train as train_by
+    from placeprint.training.run.testing import measure_run
 
     chosen = load_recipe(recipe, changes or ())
     check_output_folder(output, [data], only=RUN_FILES, mark=RECIPE)

@@ -24,9 +24,10 @@ from typing import Any
 
 import numpy as np
 
-from placeprint.atlas import Atlas
+from placeprint.atlas.atlas import Atlas
+from placeprint.core.files import write_atomically, writing
 from placeprint.datasets.retrieval_set import Judgment, PathSets, RetrievalSet
-from placeprint.describe import checked_describer
+from placeprint.describing.describer import checked_describer
 from placeprint.errors import OptionError
 from placeprint.evaluation.failures import draw_failures
 from placeprint.evaluation.fingerprints import (
@@ -42,7 +43,6 @@ from placeprint.evaluation.metrics import first_hits
 from placeprint.evaluation.provenance import commit, made_by
 from placeprint.evaluation.rankings import num_searches, rank_queries
 from placeprint.evaluation.retrieval import Row, check_photos, measure
-from placeprint.files import write_atomically, writing
 from placeprint.presets import load_preset
 
 Result = dict[str, Any]

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from placeprint.core.files import read_json
 from placeprint.errors import DatasetError, OptionError
 from placeprint.evaluation.paired import mcnemar, paired_bootstrap, permutation_test
-from placeprint.files import read_json
 
 
 class Difference(NamedTuple):

@@ -11,13 +11,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from placeprint.atlas import Atlas
+from placeprint.atlas.atlas import Atlas
+from placeprint.core.threads import one_core_for_products
 from placeprint.datasets.retrieval_set import RetrievalSet
-from placeprint.describe import Describer, component
+from placeprint.describing.describer import Describer, component
 from placeprint.errors import PhotoError
-from placeprint.images import read_image
+from placeprint.photos import read_image
 from placeprint.presets import Tables
-from placeprint.threads import one_core_for_products
 from placeprint.types import Verifier
 from placeprint.visualization.canvas import write_picture
 from placeprint.visualization.matches import draw_matches

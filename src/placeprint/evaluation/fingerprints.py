@@ -15,14 +15,14 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from placeprint.describe import Describer
+from placeprint.describing.describer import Describer
 from placeprint.networks.backbones import TRAINED
 from placeprint.presets import load_preset
 from placeprint.version import __version__
 
-OUTSIDE = frozenset({"cli", "evaluation/report", "exporting.py", "training", "visualization"})
+OUTSIDE = frozenset({"cli", "evaluation/report", "onnx", "training", "visualization"})
 """Parts of the package that do not decide what is measured."""
-SEARCHING = OUTSIDE | {"datasets", "evaluation", "index", "pairs.py", "searching.py", "verification"}
+SEARCHING = OUTSIDE | {"datasets", "evaluation", "index", "pairs.py", "atlas/search.py", "verification"}
 """Parts that do not decide what an atlas holds."""
 
 

@@ -24,10 +24,10 @@ from typing import Annotated
 import numpy as np
 from numpy.typing import NDArray
 
-from placeprint.datasets.image_pairs import ImagePair, project, residuals
+from placeprint.core.numerics import nearest_points
+from placeprint.core.options import Count, Range, checked
+from placeprint.datasets.photos.image_pairs import ImagePair, project, residuals
 from placeprint.errors import ShapeError
-from placeprint.numerics import nearest_points
-from placeprint.options import Count, Range, checked
 from placeprint.types import Floats, Matches
 
 Values = NDArray[np.float64]

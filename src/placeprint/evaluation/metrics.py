@@ -17,8 +17,8 @@ from typing import Annotated
 import numpy as np
 from numpy.typing import NDArray
 
+from placeprint.core.options import Count, Range, Seed, checked
 from placeprint.errors import ShapeError
-from placeprint.options import Count, Range, Seed, checked
 
 Values = NDArray[np.float64]
 Samples = Annotated[int, Range(1, 1_000_000)]

@@ -18,9 +18,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from placeprint.core.options import Seed, checked
 from placeprint.errors import ShapeError
 from placeprint.evaluation.metrics import Level, Samples
-from placeprint.options import Seed, checked
 
 Values = NDArray[np.float64]
 

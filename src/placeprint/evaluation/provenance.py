@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from placeprint.threads import num_cores
+from placeprint.core.threads import num_cores
 from placeprint.version import __version__
 
 

@@ -13,11 +13,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from placeprint.atlas import Atlas
+from placeprint.atlas.atlas import Atlas
+from placeprint.core.options import CountOrNone, Degrees, checked
 from placeprint.datasets.retrieval_set import Box, RetrievalSet
 from placeprint.errors import DatasetError, PhotoError
-from placeprint.images import crop_image, normalized, read_image, turn_image
-from placeprint.options import CountOrNone, Degrees, checked
+from placeprint.photos import crop_image, normalized, read_image, turn_image
 from placeprint.types import Evidence, Image
 
 KEPT = 100

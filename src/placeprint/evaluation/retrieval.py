@@ -23,9 +23,12 @@ from typing import Any
 
 import numpy as np
 
-from placeprint.atlas import Atlas
-from placeprint.atlas_reports import AddReport
-from placeprint.datasets.labeled_photos import first_few
+from placeprint.atlas.atlas import Atlas
+from placeprint.atlas.learning import comes_with_codebook, min_photos
+from placeprint.atlas.reports import AddReport
+from placeprint.atlas.stored_voters import default_way
+from placeprint.core.options import CountOrNone, Degrees, checked
+from placeprint.datasets.photos.labeled_photos import first_few
 from placeprint.datasets.retrieval_set import RetrievalSet
 from placeprint.errors import DatasetError, OptionError, ShapeError
 from placeprint.evaluation.isolation import peak_memory
@@ -41,11 +44,8 @@ from placeprint.evaluation.measures import (
 )
 from placeprint.evaluation.provenance import made_by
 from placeprint.evaluation.rankings import KEPT, num_searches, rank_queries
-from placeprint.images import normalized
-from placeprint.learning import comes_with_codebook, min_photos
-from placeprint.options import CountOrNone, Degrees, checked
+from placeprint.photos import normalized
 from placeprint.presets import load_preset
-from placeprint.voting import default_way
 
 CODEBOOKS = ("own", "adapted", "shipped")
 Progress = Callable[[int, int], None]

@@ -19,8 +19,8 @@ from collections.abc import Collection, Hashable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from placeprint.core.options import Count, checked
 from placeprint.evaluation.metrics import positive_ranks
-from placeprint.options import Count, checked
 
 Values = NDArray[np.float64]
 

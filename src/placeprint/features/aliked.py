@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
+from placeprint.core.options import Keypoints, OneOf, Share, checked
 from placeprint.features.batching import Pyramid, over_pyramids
 from placeprint.features.pyramid import Scales, Size
-from placeprint.options import Keypoints, OneOf, Share, checked
 from placeprint.types import Image, LocalFeatures, Mask
 
 DIMS = {"aliked-n16": 128, "aliked-n16rot": 128, "aliked-n32": 128, "aliked-t16": 64}

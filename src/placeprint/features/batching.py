@@ -7,7 +7,7 @@ from typing import NotRequired, TypedDict
 
 from placeprint.errors import ShapeError
 from placeprint.features.pyramid import MOST_FOR_NETWORKS, in_photo, levels
-from placeprint.masks import as_mask
+from placeprint.photos.masks import as_mask
 from placeprint.types import Image, LocalFeatures, Mask
 
 DetectTogether = Callable[[list[Image], list[Mask | None]], list[LocalFeatures]]

@@ -20,11 +20,11 @@ from typing import Annotated
 import numpy as np
 from numpy.typing import NDArray
 
+from placeprint.core.options import Keypoints, NotNegative, Range, checked
 from placeprint.errors import OptionError
 from placeprint.features.batching import over_pyramids
 from placeprint.features.pyramid import MOST_FOR_NETWORKS, Scales, Size, allowed, levels
 from placeprint.features.selection import MIN_CONTRAST, contrast_around
-from placeprint.options import Keypoints, NotNegative, Range, checked
 from placeprint.types import Floats, Image, LocalFeatures, Mask
 
 TOGETHER = 16

@@ -12,10 +12,10 @@ from typing import Annotated
 
 import numpy as np
 
+from placeprint.core.options import Keypoints, Length, Range, Share, checked
 from placeprint.features.descriptor import from_histograms, histograms
 from placeprint.features.pyramid import Scales, Size, allowed, over_pyramid
 from placeprint.features.scale_space import ScaleSpace
-from placeprint.options import Keypoints, Length, Range, Share, checked
 from placeprint.types import Floats, Image, LocalFeatures, Mask
 
 Diameter = Annotated[float, Range(0.5, 1000)]

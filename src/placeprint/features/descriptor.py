@@ -27,10 +27,10 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from placeprint.core.numerics import normalize
 from placeprint.errors import OptionError, ShapeError
 from placeprint.features.root_sift import root_sift
 from placeprint.features.scale_space import Level, ScaleSpace
-from placeprint.numerics import normalize
 from placeprint.types import Floats, Image
 
 CHUNK = 1 << 15

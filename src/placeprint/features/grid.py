@@ -21,12 +21,12 @@ from typing import Annotated
 
 import numpy as np
 
+from placeprint.core.numerics import normalize
+from placeprint.core.options import Keypoints, Range, checked
 from placeprint.features.batching import Pyramid, over_pyramids
 from placeprint.features.pyramid import Scales, Size, allowed
 from placeprint.features.resizing import InputRule
 from placeprint.features.selection import MIN_CONTRAST, contrast_around
-from placeprint.numerics import normalize
-from placeprint.options import Keypoints, Range, checked
 from placeprint.types import Image, LocalFeatures, Mask
 
 TOGETHER = 16

@@ -20,11 +20,11 @@ from typing import Annotated
 import numpy as np
 from numpy.typing import NDArray
 
+from placeprint.core.options import Keypoints, Range, Share, checked
 from placeprint.features.descriptor import describe, orientations
 from placeprint.features.pyramid import Cells, Scales, Size, allowed, over_pyramid
 from placeprint.features.scale_space import Level, ScaleSpace
 from placeprint.features.selection import spread_order
-from placeprint.options import Keypoints, Range, Share, checked
 from placeprint.types import Floats, Image, LocalFeatures, Mask
 
 EDGE_WEIGHT = 0.05

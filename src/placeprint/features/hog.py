@@ -19,11 +19,11 @@ from typing import Annotated
 import numpy as np
 from numpy.typing import NDArray
 
+from placeprint.core.numerics import normalize
+from placeprint.core.options import Keypoints, Range, checked
 from placeprint.errors import PackageError
 from placeprint.features.pyramid import Cells, Scales, Size, allowed, over_pyramid
 from placeprint.features.selection import spread_order
-from placeprint.numerics import normalize
-from placeprint.options import Keypoints, Range, checked
 from placeprint.types import Floats, Image, LocalFeatures, Mask
 
 

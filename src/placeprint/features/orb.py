@@ -19,9 +19,9 @@ from typing import Annotated
 import numpy as np
 from numpy.typing import NDArray
 
+from placeprint.core.options import Keypoints, Range, checked
 from placeprint.features.pyramid import Cells, Scales, Size, allowed, over_pyramid
 from placeprint.features.selection import spread_order
-from placeprint.options import Keypoints, Range, checked
 from placeprint.types import Floats, Image, LocalFeatures, Mask
 
 MANY = 100_000

@@ -12,11 +12,11 @@ from typing import Annotated
 
 import numpy as np
 
+from placeprint.core.options import Length, Range
 from placeprint.errors import OptionError, PhotoError
 from placeprint.features.resizing import InputRule, shrunk_mask, to_photo
 from placeprint.features.selection import spread_order
-from placeprint.masks import as_mask
-from placeprint.options import Length, Range
+from placeprint.photos.masks import as_mask
 from placeprint.types import Floats, Image, LocalFeatures, Mask
 
 Size = Annotated[int, Range(0, 4096)]

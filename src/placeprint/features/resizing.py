@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from placeprint.images import resize
+from placeprint.photos import resize
 from placeprint.types import Floats, Image, Mask
 
 

@@ -15,12 +15,12 @@ from typing import Annotated, Any
 
 import numpy as np
 
+from placeprint.core.numerics import normalize
+from placeprint.core.options import Keypoints, OneOf, Range, Share, checked
 from placeprint.features.descriptor import describe
 from placeprint.features.pyramid import Cells, Scales, Size, allowed, over_pyramid
 from placeprint.features.root_sift import root_sift
 from placeprint.features.selection import spread_order
-from placeprint.numerics import normalize
-from placeprint.options import Keypoints, OneOf, Range, Share, checked
 from placeprint.types import Floats, Image, LocalFeatures, Mask
 
 DESCRIPTORS = ("opencv", "own")

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from placeprint.numerics import normalize
+from placeprint.core.numerics import normalize
 from placeprint.types import Floats, LocalFeatures
 
 STEP = 30

@@ -23,10 +23,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from placeprint.core.numerics import normalize
+from placeprint.core.options import Keypoints, NotNegative, checked
 from placeprint.features.pyramid import Cells, Scales, Size, allowed, over_pyramid
 from placeprint.features.selection import spread_order
-from placeprint.numerics import normalize
-from placeprint.options import Keypoints, NotNegative, checked
 from placeprint.types import Floats, Image, LocalFeatures, Mask
 
 OCTAVES = ((3, 5, 7, 9), (5, 9, 13, 17), (9, 17, 25, 33), (17, 33, 49, 65))

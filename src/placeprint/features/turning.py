@@ -14,8 +14,8 @@ from typing import Any, TypeVar
 import numpy as np
 
 from placeprint.features.resizing import shrink, to_photo
-from placeprint.images import trim_border, turn_image, turn_matrix
-from placeprint.masks import as_mask
+from placeprint.photos import trim_border, turn_image, turn_matrix
+from placeprint.photos.masks import as_mask
 from placeprint.types import Extractor, Image, LocalFeatures, Mask, Verification
 
 Look = TypeVar("Look")

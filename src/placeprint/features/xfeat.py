@@ -19,10 +19,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from placeprint.core.options import Keypoints, Share, checked
 from placeprint.features.batching import Pyramid, over_pyramids
 from placeprint.features.pyramid import Scales, Size, allowed
 from placeprint.features.selection import MIN_CONTRAST, contrast_around
-from placeprint.options import Keypoints, Share, checked
 from placeprint.types import Image, LocalFeatures, Mask
 
 STRIDE = 32

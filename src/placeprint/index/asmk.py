@@ -26,9 +26,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from placeprint.arrays import ids_of, rows_of
+from placeprint.core.options import Count, Range, Seed, checked
 from placeprint.errors import NotFittedError, ShapeError
 from placeprint.index.votes import LEARNED_FROM, descriptors_of
-from placeprint.options import Count, Range, Seed, checked
 from placeprint.types import Floats, Ids, LocalFeatures, Ranking
 
 PER_WORD = 4

@@ -24,7 +24,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from placeprint.arrays import LARGEST_HALF, ids_of, rows_of
-from placeprint.options import Count, checked
+from placeprint.core.options import Count, checked
 from placeprint.types import Floats, Ids, Ranking
 
 MIN_ROWS = 1000

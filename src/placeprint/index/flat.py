@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import numpy as np
 
 from placeprint.arrays import LARGEST, LARGEST_HALF, ids_of, rows_of
-from placeprint.options import Count, OneOf, checked
+from placeprint.core.options import Count, OneOf, checked
 from placeprint.types import Floats, Ids, Ranking
 
 

@@ -22,16 +22,16 @@ import re
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-from placeprint.errors import OptionError
-from placeprint.index.coded import ITERATIONS, MIN_ROWS, ROWS_PER_CENTROID, CodedIndex, Held
-from placeprint.index.product import padded_length
-from placeprint.options import (
+from placeprint.core.options import (
     Count,
     Range,
     Seed,
     checked,
     shown,
 )
+from placeprint.errors import OptionError
+from placeprint.index.coded import ITERATIONS, MIN_ROWS, ROWS_PER_CENTROID, CodedIndex, Held
+from placeprint.index.product import padded_length
 
 CODES = re.compile(r"fp16|sq8|pq([1-9]\d*)")
 

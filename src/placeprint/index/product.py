@@ -22,8 +22,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
+from placeprint.core.options import Count, OneOf, Range, Seed, checked
 from placeprint.index.coded import ITERATIONS, ROWS_PER_CENTROID, CodedIndex, Held
-from placeprint.options import Count, OneOf, Range, Seed, checked
 
 
 @checked

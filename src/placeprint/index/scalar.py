@@ -20,8 +20,8 @@ from typing import Annotated, Any
 
 import numpy as np
 
+from placeprint.core.options import Count, OneOf, Seed, checked
 from placeprint.index.coded import MIN_ROWS, CodedIndex, Held
-from placeprint.options import Count, OneOf, Seed, checked
 from placeprint.types import Floats
 
 CUT = 0.01

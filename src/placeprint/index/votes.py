@@ -30,9 +30,9 @@ from typing import Annotated, Any
 import numpy as np
 
 from placeprint.arrays import ids_of, rows_of
+from placeprint.core.numerics import spread_features, stacked
+from placeprint.core.options import Count, OneOf, Range, Seed, checked
 from placeprint.errors import NotFittedError, OptionError, ShapeError
-from placeprint.numerics import spread_features, stacked
-from placeprint.options import Count, OneOf, Range, Seed, checked
 from placeprint.types import Floats, Ids, LocalFeatures, Ranking
 
 CODES = ("pq", "sq8")

@@ -1,22 +1,34 @@
-"""Photos in: find them, open them, decode them upright, read where and when they were taken.
+"""Photos in: find them, open them, decode them upright, read where and when they were taken, resize and rotate them.
 
-`walking` lists the photos of files and folders, `files` opens one without trusting it, `decoding` turns it into pixels,
-`samples` turns pixel values of any type into 8 bits, `exif` reads what the camera wrote, and `reading` joins them.
+`walking` lists the photos of files and folders, `opening` opens one without trusting it, `decoding` makes pixels of it,
+`samples` converts pixel values of any type to 8 bits, `exif` reads what the camera wrote, and `reading` joins them.
+`pixels` resizes, crops, rotates and trims what was read. `masks` reads masks.
 """
 
+from placeprint.photos.decoding import MAX_PIXELS, MIN_SIDE
+from placeprint.photos.formats import SUFFIXES
+from placeprint.photos.pixels import crop_image, resize, trim_border, turn_image, turn_matrix
 from placeprint.photos.reading import Photo, Picture, as_image, read_image, read_photo
 from placeprint.photos.walking import PhotoList, Skipped, find_photos, list_photos, normalized, scan_photos
 
 __all__ = [
+    "MAX_PIXELS",
+    "MIN_SIDE",
+    "SUFFIXES",
     "Photo",
     "PhotoList",
     "Picture",
     "Skipped",
     "as_image",
+    "crop_image",
     "find_photos",
     "list_photos",
     "normalized",
     "read_image",
     "read_photo",
+    "resize",
     "scan_photos",
+    "trim_border",
+    "turn_image",
+    "turn_matrix",
 ]

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from placeprint.errors import PhotoError
 from placeprint.photos.exif import Metadata, read_metadata
-from placeprint.photos.files import MAX_HEADER_BYTES, MAX_WHOLE_BYTES, MeteredFile
 from placeprint.photos.formats import HEAD, READ_WHOLE, format_of
+from placeprint.photos.opening import MAX_HEADER_BYTES, MAX_WHOLE_BYTES, MeteredFile
 from placeprint.photos.repairs import bare_png, end_jpeg, hide_exif
 from placeprint.photos.samples import to_rgb
 from placeprint.types import Image

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from placeprint.errors import PhotoError
 from placeprint.photos.decoding import check_size, decode, decode_opened
 from placeprint.photos.exif import Metadata
-from placeprint.photos.files import MAX_WHOLE_BYTES, open_file
+from placeprint.photos.opening import MAX_WHOLE_BYTES, open_file
 from placeprint.photos.samples import check_shape, to_rgb
 from placeprint.types import Image
 

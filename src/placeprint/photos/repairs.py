@@ -19,7 +19,7 @@ import numpy as np
 
 from placeprint.errors import PhotoError
 from placeprint.photos.exif import Metadata
-from placeprint.photos.files import MAX_HEADER_BYTES, MeteredFile
+from placeprint.photos.opening import MAX_HEADER_BYTES, MeteredFile
 from placeprint.types import Image
 
 MAX_LOST = 0.01

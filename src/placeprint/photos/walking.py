@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from placeprint.errors import PhotoError
-from placeprint.photos.files import check_regular, reason_of
 from placeprint.photos.formats import LEFT_OUT, SUFFIXES
+from placeprint.photos.opening import check_regular, reason_of
 
 SHOWN = 5
 """Suffixes that a message counts."""

@@ -27,11 +27,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from placeprint import registry
+from placeprint.core import registry
+from placeprint.core.named_toml import read_named, shipped_names, toml_tables
+from placeprint.core.options import Count, OneOf, Range, check_value, shown, suggest
 from placeprint.errors import OptionError
-from placeprint.named_toml import read_named, shipped_names, toml_tables
 from placeprint.networks.backbones import TRAINED
-from placeprint.options import Count, OneOf, Range, check_value, shown, suggest
 
 Tables = Mapping[str, Any]
 

@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from placeprint.arrays import LARGEST_HALF
+from placeprint.core.numerics import normalize
 from placeprint.errors import AtlasFormatError, OptionError, ShapeError
-from placeprint.numerics import normalize
 from placeprint.types import Floats, LocalFeatures
 
 Bytes = NDArray[np.uint8]

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from placeprint.errors import AtlasFormatError, AtlasMissingError
-from placeprint.store.files import write_atomically
+from placeprint.store.writing import write_atomically
 
 FORMAT = 1
 FILE_NAME = "atlas.toml"

@@ -38,11 +38,11 @@ from placeprint.errors import (
     AtlasWriteError,
 )
 from placeprint.store.encoding import Columns
-from placeprint.store.files import write_arrays, write_atomically, writing
 from placeprint.store.manifest import FILE_NAME, Manifest
 from placeprint.store.records import PhotoRecord, images_schema, local_schema, to_row
 from placeprint.store.snapshot import Snapshot, digest_of, state_path
 from placeprint.store.tables import Table, TableVersion
+from placeprint.store.writing import write_arrays, write_atomically, writing
 
 LOCK, FILES = "write.lock", "files"
 PARTS = ("images.lance", "local.lance", FILES)

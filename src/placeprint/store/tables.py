@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from placeprint.errors import AtlasFormatError, PlaceprintError
-from placeprint.store.files import writing
+from placeprint.store.writing import writing
 from placeprint.types import Ids
 
 T = TypeVar("T")

@@ -27,10 +27,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-from placeprint.errors import OptionError
-from placeprint.features.resizing import InputRule
-from placeprint.named_toml import parse_setting, read_named, shipped_names, toml_tables
-from placeprint.options import (
+from placeprint.core.named_toml import parse_setting, read_named, shipped_names, toml_tables
+from placeprint.core.options import (
     Count,
     CountOrNone,
     NotNegative,
@@ -43,6 +41,8 @@ from placeprint.options import (
     shown,
     suggest,
 )
+from placeprint.errors import OptionError
+from placeprint.features.resizing import InputRule
 
 PACKAGE = "placeprint.recipes"
 FREE = ("head", "loss", "mining", "augmentation", "clutter")
@@ -348,11 +348,11 @@ def check_parts(recipe: Recipe) -> None:
     Raises:
         OptionError: a name or parameter is unknown, or a value is of the wrong kind or out of range.
     """
-    from placeprint.training.augmentation import Augmentation
-    from placeprint.training.clutter import Clutter
-    from placeprint.training.heads import checked_head
+    from placeprint.training.data.augmentation import Augmentation
+    from placeprint.training.data.clutter import Clutter
+    from placeprint.training.data.mining import MiningOptions
     from placeprint.training.losses import checked_loss
-    from placeprint.training.mining import MiningOptions
+    from placeprint.training.model.heads import checked_head
 
     for table, check in (("head", checked_head), ("loss", checked_loss)):
         values = dict(getattr(recipe, table))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from placeprint.errors import OptionError
 from placeprint.types import Floats
 from placeprint.verification import opencv_ransac, poselib_ransac
-from placeprint.verification.models import Cameras, Transform, degenerate, find_model, residuals
+from placeprint.verification.transforms import Cameras, Transform, degenerate, find_model, residuals
 
 Found = tuple[Transform, NDArray[np.bool_]]
 

@@ -25,18 +25,18 @@ from typing import Annotated
 import numpy as np
 from numpy.typing import NDArray
 
-from placeprint.options import (
+from placeprint.core.options import (
     Cosine,
     Keypoints,
     Range,
     Share,
     checked,
 )
-from placeprint.threads import map_cores
+from placeprint.core.threads import map_cores
 from placeprint.types import Floats, LocalFeatures, Matches, Verification
 from placeprint.verification.estimation import Found, estimate
 from placeprint.verification.matching import found_elsewhere, match_candidates, stand_out
-from placeprint.verification.models import SIDE, Pixels, Strength, residuals, to_pixels
+from placeprint.verification.transforms import SIDE, Pixels, Strength, residuals, to_pixels
 from placeprint.verification.verdict import verdict_of
 
 PREFERENCE = 1.2

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
-from placeprint.options import Range, Share, checked
+from placeprint.core.options import Range, Share, checked
 from placeprint.types import LocalFeatures, Matches
 
 Confidence = Annotated[float, Range(-1, 1)]

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from placeprint.threads import map_cores
+from placeprint.core.threads import map_cores
 from placeprint.types import Floats, Matches
 
 MAX_SIMILARITIES = 16_000_000

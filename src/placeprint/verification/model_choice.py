@@ -16,7 +16,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from placeprint.verification.models import find_model
+from placeprint.verification.transforms import find_model
 
 COORDINATES = 4
 

@@ -23,17 +23,17 @@ from typing import Annotated
 import numpy as np
 from numpy.typing import NDArray
 
-from placeprint.errors import ShapeError
-from placeprint.options import (
+from placeprint.core.options import (
     Cosine,
     OneOf,
     Range,
     checked,
 )
-from placeprint.threads import map_cores
+from placeprint.core.threads import map_cores
+from placeprint.errors import ShapeError
 from placeprint.types import Floats, LocalFeatures, Matches
 from placeprint.verification.matching import find_neighbors
-from placeprint.verification.models import SIDE
+from placeprint.verification.transforms import SIDE
 
 
 @checked

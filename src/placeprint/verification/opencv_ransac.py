@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from placeprint.types import Floats
-from placeprint.verification.models import Cameras, Transform, residuals
+from placeprint.verification.transforms import Cameras, Transform, residuals
 
 CONFIDENCE = 0.999
 ITERATIONS = 1000

@@ -8,7 +8,7 @@ import numpy as np
 
 from placeprint.errors import OptionError
 from placeprint.types import Floats
-from placeprint.verification.models import Cameras, Transform
+from placeprint.verification.transforms import Cameras, Transform
 
 KNOWN = ("homography", "fundamental", "essential")
 OPTIONS = {"max_iterations": 1000, "min_iterations": 100, "success_prob": 0.999, "seed": 0}

@@ -12,12 +12,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from placeprint.errors import ShapeError
-from placeprint.options import (
+from placeprint.core.options import (
     Cosine,
     Share,
     checked,
 )
+from placeprint.errors import ShapeError
 from placeprint.types import LocalFeatures, Matches
 from placeprint.verification.matching import match_candidates
 

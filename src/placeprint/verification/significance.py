@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from placeprint.types import Floats
-from placeprint.verification.models import find_model
+from placeprint.verification.transforms import find_model
 
 CELL = 8.0
 """Side in pixels of a cell in which matches are one observation."""

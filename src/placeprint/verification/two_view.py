@@ -21,15 +21,15 @@ from typing import Annotated, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from placeprint import registry
+from placeprint.core import registry
+from placeprint.core.options import OneOf, Seed, checked
+from placeprint.core.threads import map_cores
 from placeprint.errors import OptionError
-from placeprint.options import OneOf, Seed, checked
-from placeprint.threads import map_cores
 from placeprint.types import Floats, LocalFeatures, Matcher, Matches, Verification
 from placeprint.verification.estimation import METHODS, Found, estimate
 from placeprint.verification.model_choice import gric
-from placeprint.verification.models import MODELS, SIDE, Cameras, Pixels, Strength, residuals, to_pixels
 from placeprint.verification.significance import significance
+from placeprint.verification.transforms import MODELS, SIDE, Cameras, Pixels, Strength, residuals, to_pixels
 from placeprint.verification.verdict import verdict_of
 
 AUTO = ("homography", "fundamental")

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from placeprint.core.files import write_atomically
+from placeprint.core.outputs import MADE_BY, PICTURE, check_output
 from placeprint.errors import OptionError
-from placeprint.files import write_atomically
-from placeprint.images import resize
-from placeprint.outputs import MADE_BY, PICTURE, check_output
+from placeprint.photos import resize
 from placeprint.types import Image
 
 HEIGHT = 480

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from placeprint.errors import ShapeError
-from placeprint.images import resize
+from placeprint.photos import resize
 from placeprint.types import Floats, Image
 from placeprint.visualization.canvas import side_by_side, with_title
 

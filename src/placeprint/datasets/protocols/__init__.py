@@ -16,10 +16,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from placeprint.core.named_toml import SUFFIX, read_named, shipped_names, toml_tables
+from placeprint.core.options import Count, CountOrNone, check_values, checked, parameters, suggest
 from placeprint.datasets.retrieval_set import METRICS, RetrievalSet
 from placeprint.errors import DatasetError, OptionError
-from placeprint.named_toml import SUFFIX, read_named, shipped_names, toml_tables
-from placeprint.options import Count, CountOrNone, check_values, checked, parameters, suggest
 
 logger = logging.getLogger(__name__)
 

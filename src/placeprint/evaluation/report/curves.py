@@ -14,7 +14,7 @@ import numpy as np
 
 from placeprint.evaluation.measures import scaled, unit_of
 from placeprint.evaluation.metrics import recall_at
-from placeprint.evaluation.report.comparison import Comparison, Row
+from placeprint.evaluation.report.differences import Comparison, Row
 
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#5D5D5D", "#8C510A")
 DASHES = ("-", "--", ":", "-.")

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from placeprint.evaluation.measures import LOCATED, in_words
-from placeprint.evaluation.report.comparison import Comparison, Row, compare
+from placeprint.evaluation.report.differences import Comparison, Row, compare
 
 OTHERS = {
     "auc_pr": "PR area",

@@ -13,14 +13,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from placeprint.core.files import write_atomically
+from placeprint.core.outputs import MADE_BY, PAGE, TEXT, check_output, check_output_folder
 from placeprint.errors import PackageError
 from placeprint.evaluation.measures import unit_of
-from placeprint.evaluation.report.comparison import Comparison, compare
 from placeprint.evaluation.report.curves import precision_recall_figure, recall_figure, trade_figure
+from placeprint.evaluation.report.differences import Comparison, compare
 from placeprint.evaluation.report.markdown import OTHERS, columns_of, counts_in_words, headline_cells, markdown_report
-from placeprint.evaluation.report.photos import Album
-from placeprint.files import write_atomically
-from placeprint.outputs import MADE_BY, PAGE, TEXT, check_output, check_output_folder
+from placeprint.evaluation.report.thumbnails import Album
 
 Result = Mapping[str, Any]
 

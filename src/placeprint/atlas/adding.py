@@ -1,0 +1,120 @@
+"""Photos into an atlas: which are known, which are described, and what is stored in which order."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from placeprint.atlas.moved_photos import is_current, recognize
+from placeprint.atlas.reports import AddReport
+from placeprint.describing.bulk import DescribedPhoto, describe_files
+from placeprint.describing.describer import Describer
+from placeprint.store import PhotoRecord, Store
+
+COMMIT_PHOTOS = 64
+"""Photos are written in groups, so that an interruption loses at most this many."""
+COMMIT_SECONDS = 5.0
+
+
+class Addition:
+    """One call of `Atlas.add`; the store is held exclusively meanwhile.
+
+    Args:
+        store: of the atlas.
+        report: counts what is done.
+        workers: threads; the count of cores when None.
+        progress: called with the count of photos done and the count of all.
+    """
+
+    def __init__(
+        self, store: Store, report: AddReport, workers: int | None, progress: Callable[[int, int], None] | None
+    ) -> None:
+        self._store = store
+        self._report = report
+        self._workers = workers
+        self._progress = progress
+
+    def changed(self, paths: Sequence[Path]) -> list[Path]:
+        """Count the files that have the size and time that are stored, and return the others."""
+        known = self._known()
+        found = []
+        for path in paths:
+            if is_current(path, known.get(str(path))):
+                self._count_known(known[str(path)])
+            else:
+                found.append(path)
+        return found
+
+    def not_recognized(self, paths: Sequence[Path]) -> list[Path]:
+        """Store where photos are that are known by their content, and return the others."""
+        found = recognize(paths, self._known(), self._workers)
+        self._store.remove(found.replaced)
+        self._store.update([*found.touched, *found.moved])
+        for record in found.touched:
+            self._count_known(record)
+        for record in found.moved:
+            if record.error is None:
+                self._report.moved += 1
+            else:
+                self._report.skipped.append((record.path, record.error))
+        recognized = found.paths
+        return [path for path in paths if str(path) not in recognized]
+
+    def describe_and_store(self, paths: Sequence[Path], state: str, describer: Describer) -> None:
+        """Describe files and store them in groups.
+
+        Args:
+            paths: absolute.
+            state: name of the learned state.
+            describer: with that state.
+        """
+        known = self._known()
+        waiting: list[DescribedPhoto] = []
+        written = time.monotonic()
+
+        def commit() -> None:
+            photos = waiting.copy()
+            waiting.clear()
+            self._commit(photos, known, state)
+
+        try:
+            for done, photo in enumerate(describe_files(paths, describer, known, self._workers), start=1):
+                waiting.append(photo)
+                if len(waiting) >= COMMIT_PHOTOS or time.monotonic() - written > COMMIT_SECONDS:
+                    commit()
+                    written = time.monotonic()
+                if self._progress is not None:
+                    self._progress(done, len(paths))
+        finally:
+            if waiting:
+                commit()
+
+    def _commit(self, photos: Sequence[DescribedPhoto], known: dict[str, PhotoRecord], state: str) -> None:
+        fresh = []
+        for photo in photos:
+            before = known.get(photo.record.path)
+            if photo.record.error is not None:
+                self._report.skipped.append((photo.record.path, photo.record.error))
+                if before is not None and before.error is None:
+                    continue  # what was usable stays
+            elif photo.same:
+                self._report.unchanged += 1
+                continue
+            elif before is not None and before.error is None:
+                self._report.changed += 1
+            else:
+                self._report.added += 1
+            fresh.append(photo)
+        replaced = [known[p.record.path].id for p in fresh if p.record.path in known]
+        if fresh:
+            self._store.append([(p.record, p.columns, p.descriptor) for p in fresh], state, replaced)
+
+    def _known(self) -> dict[str, PhotoRecord]:
+        return {record.path: record for record in self._store.snapshot().photos().values()}
+
+    def _count_known(self, record: PhotoRecord) -> None:
+        if record.error is None:
+            self._report.unchanged += 1
+        else:
+            self._report.skipped.append((record.path, record.error))

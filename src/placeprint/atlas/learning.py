@@ -1,0 +1,140 @@
+"""When an atlas learns its codebook, and from what.
+
+A new atlas has the codebook that ships with the preset. From `ADAPT_PHOTOS` photos on it is adapted to them; from the
+preset's ``min_photos`` on, and each time the atlas has doubled, another is learnt. Local features are stored, so no
+photo is read again. A preset that ships none learns its first from a sample of the first photos added; one without
+``min_photos`` keeps what it came with, as trained networks do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+
+from placeprint.codebooks import load_codebook, load_codebook_file
+from placeprint.core.numerics import evenly
+from placeprint.core.threads import map_cores, one_core_for_products
+from placeprint.describing.describer import Describer, State
+from placeprint.errors import OptionError
+from placeprint.presets import Tables
+from placeprint.store import Snapshot, Store
+from placeprint.types import PhotoFeatures
+
+ADAPT_PHOTOS = 8
+GROWTH = 2.0
+FIRST_PHOTOS = 200
+"""Photos that a first codebook is learnt from where none ships, spread evenly over those that are added."""
+LEARN_PHOTOS = 4000
+"""Photos a codebook is learnt from at most, spread evenly over the atlas."""
+READ_PHOTOS = 64
+"""Photos whose features are read at once."""
+
+
+def min_photos(tables: Tables) -> int | None:
+    """Return from how many photos on an atlas learns a codebook of its own, None for never."""
+    count = tables["codebook"].get("min_photos")
+    return None if count is None else int(count)
+
+
+def comes_with_codebook(tables: Tables) -> bool:
+    """Say whether a preset brings a codebook, so that none has to be learnt first."""
+    return bool({"shipped", "file"} & set(tables["codebook"]))
+
+
+def first_state(tables: Tables) -> State | None:
+    """Return the codebook that comes with a preset, None when none does.
+
+    Raises:
+        OptionError: the preset names one that is not there.
+    """
+    codebook = tables["codebook"]
+    if "file" in codebook:
+        return load_codebook_file(codebook["file"])
+    return load_codebook(codebook["shipped"]) if "shipped" in codebook else None
+
+
+def learn_first(describer: Describer, features: Sequence[PhotoFeatures]) -> State:
+    """Learn a first codebook from the features of photos that will be added; return the state.
+
+    Raises:
+        ShapeError: there are too few features for it.
+    """
+    state = describer.learn(lambda: features, len(features), None, adapt=False)
+    return state | {"learned_from": np.array(len(features))}
+
+
+def learned_from(now: Snapshot) -> int:
+    """Return how many photos the codebook in use was learnt from; 0 for a shipped one."""
+    name = now.state_name
+    return 0 if name is None else int(now.load_state(name).get("learned_from", 0))
+
+
+def should_learn(now: Snapshot, tables: Tables) -> bool:
+    """Say whether the atlas has grown enough for a better codebook."""
+    count, before, needed = len(now.usable()), learned_from(now), min_photos(tables)
+    if needed is None:
+        return False
+    crossed = before < needed <= count
+    return count >= ADAPT_PHOTOS and (crossed or count >= GROWTH * before)
+
+
+def sampled_photos(now: Snapshot) -> list[int]:
+    """Return the ids of the photos that are learnt from, spread evenly over the atlas."""
+    ids = list(now.usable())
+    return [ids[place] for place in evenly(len(ids), LEARN_PHOTOS)]
+
+
+def in_parts(ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    """Yield ids, as many as are read at once."""
+    for start in range(0, len(ids), READ_PHOTOS):
+        yield ids[start : start + READ_PHOTOS]
+
+
+def learn(
+    store: Store, tables: Tables, *, adapt: bool | None = None, progress: Callable[[int, int], None] | None = None
+) -> None:
+    """Learn from a sample of the stored features, then give all photos descriptors made with it, in one commit.
+
+    Args:
+        store: of the atlas, held exclusively.
+        tables: of its preset.
+        adapt: adapt the shipped codebook; False learns another; None chooses by the count of photos.
+        progress: called with the count of photos described and the count of all.
+
+    Raises:
+        OptionError: there is no codebook to adapt, or the preset keeps the one it came with.
+    """
+    needed = min_photos(tables)
+    if needed is None and adapt is None:
+        raise OptionError("the preset keeps what it came with (its [codebook] has no min_photos); nothing is learnt")
+    describer = Describer(tables)
+    now = store.snapshot()
+    ids, sample = list(now.usable()), sampled_photos(now)
+
+    def photos() -> Iterator[PhotoFeatures]:
+        for part in in_parts(sample):
+            for _, features in describer.read_features(now, part):
+                yield features
+
+    start = first_state(tables)
+    if adapt and start is None:
+        raise OptionError("the preset ships no codebook that could be adapted; learn one of the atlas's own")
+    adapt = len(ids) < (needed or 0) if adapt is None else adapt
+    state = describer.learn(photos, len(sample), start, adapt=adapt)
+    name = store.save_state(state | {"learned_from": np.array(len(ids))})
+    done = 0
+
+    def describe(chosen: Sequence[int]) -> dict[int, bytes]:
+        nonlocal done
+        made = map_cores(
+            lambda row: (row[0], describer.encode_descriptor(describer.descriptor(row[1]))),
+            describer.read_features(now, chosen),
+        )
+        done += len(made)
+        if progress is not None:
+            progress(done, len(ids))
+        return dict(made)
+
+    with one_core_for_products():
+        store.replace_descriptors(name, describe)

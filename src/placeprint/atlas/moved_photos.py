@@ -1,0 +1,155 @@
+"""Photos that are known by their content: touched but not changed, or moved to another path.
+
+A file whose size and time differ from what is stored, or whose path is new, is read for its hash if a photo of the
+same size is known that is not at its path any more. So files of new photos are read once, when they are described, and
+what was moved is never described again.
+
+A photo has moved when its content is at a path of the files looked at, and its old path is empty or holds other
+content. While its old path still holds it, a file of the same content is a copy: a new photo. Of several photos of one
+content, a file gets that of its own name where there is one. A file replaced by another of the same size and time looks
+unchanged, as to other tools that compare files.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from placeprint.describing.bulk import map_photos, stamp_of
+from placeprint.errors import PhotoError
+from placeprint.photos.opening import open_file
+from placeprint.store import PhotoRecord
+
+
+@dataclass(frozen=True)
+class File:
+    """What a file is.
+
+    Args:
+        size: bytes.
+        time: modification time in nanoseconds.
+        sha256: of its content.
+    """
+
+    size: int
+    time: int
+    sha256: str
+
+
+@dataclass
+class Recognized:
+    """Photos that need not be described.
+
+    Args:
+        touched: records of photos at their old path, with the size and time of the file as it is.
+        moved: records with their new path, size and time.
+        replaced: ids of photos whose path a moved one has taken, and that are not found elsewhere.
+    """
+
+    touched: list[PhotoRecord] = field(default_factory=list)
+    moved: list[PhotoRecord] = field(default_factory=list)
+    replaced: list[int] = field(default_factory=list)
+
+    @property
+    def paths(self) -> set[str]:
+        """Where the recognized photos are."""
+        return {record.path for record in (*self.touched, *self.moved)}
+
+
+def recognize(paths: Sequence[Path], known: Mapping[str, PhotoRecord], workers: int | None = None) -> Recognized:
+    """Find the photos among files that are known by their content.
+
+    Args:
+        paths: files that are new, or whose size or time is not the stored one.
+        known: records by path.
+        workers: threads; the count of cores when None.
+    """
+    sizes = {path: size for path in paths if (size := _size(path)) is not None}
+    wanted = set(sizes.values())
+    away = [r for r in known.values() if r.sha256 and r.file_size in wanted and not is_current(Path(r.path), r)]
+    possible = {record.file_size for record in away}
+    candidates = [path for path, size in sizes.items() if size in possible]
+    there = [Path(record.path) for record in away if Path(record.path) not in sizes]
+    files = _read(dict.fromkeys([*candidates, *there]), workers)
+    return _matched(candidates, files, away, known)
+
+
+def is_current(path: Path, known: PhotoRecord | None) -> bool:
+    """Say whether a file has the size and time that are stored."""
+    if known is None:
+        return False
+    try:
+        return stamp_of(path.stat()) == (known.file_size, known.file_time)
+    except (OSError, ValueError):
+        return False
+
+
+def _matched(
+    candidates: Iterable[Path], files: Mapping[str, File], away: Sequence[PhotoRecord], known: Mapping[str, PhotoRecord]
+) -> Recognized:
+    found = Recognized()
+    free: dict[str, dict[int, PhotoRecord]] = defaultdict(dict)
+    named: dict[tuple[str, str], list[PhotoRecord]] = defaultdict(list)
+    for record in away:
+        here = files.get(record.path)
+        if here is None or here.sha256 != record.sha256:
+            free[record.sha256][record.id] = record
+            named[record.sha256, Path(record.path).name].append(record)
+    new = []
+    for path in candidates:
+        file, before = files.get(str(path)), known.get(str(path))
+        if file is None:
+            continue
+        if before is not None and before.sha256 == file.sha256:
+            found.touched.append(_at(before, path, file))
+        else:
+            new.append((path, file))
+
+    def take(path: Path, file: File, record: PhotoRecord) -> None:
+        del free[file.sha256][record.id]
+        found.moved.append(_at(record, path, file))
+
+    rest = []
+    for path, file in new:
+        same_name = named[file.sha256, path.name]
+        if same_name:
+            take(path, file, same_name.pop())
+        else:
+            rest.append((path, file))
+    for path, file in rest:
+        if left := free.get(file.sha256):
+            take(path, file, left[next(iter(left))])
+    gone = {record.id for record in found.moved}
+    found.replaced = [known[r.path].id for r in found.moved if r.path in known and known[r.path].id not in gone]
+    return found
+
+
+def _at(record: PhotoRecord, path: Path, file: File) -> PhotoRecord:
+    return replace(record, path=str(path), file_size=file.size, file_time=file.time)
+
+
+def _size(path: Path) -> int | None:
+    try:
+        return path.stat().st_size
+    except (OSError, ValueError):
+        return None
+
+
+def _read(paths: Iterable[Path], workers: int | None) -> dict[str, File]:
+    listed = list(paths)
+    found = map_photos(_file, listed, workers) if listed else ()
+    return {str(path): file for path, file in zip(listed, found, strict=False) if file is not None}
+
+
+def _file(path: Path) -> File | None:
+    """Return what a file is, None for one that cannot be read."""
+    try:
+        with open_file(path) as file:
+            size, time = stamp_of(os.fstat(file.fileno()))
+            return File(size, time, hashlib.file_digest(file, "sha256").hexdigest())
+    except (OSError, PhotoError):
+        return None

@@ -1,0 +1,243 @@
+"""The local features of a store, to be searched by votes: made once, brought up to date, kept in the atlas's cache.
+
+    atlas/cache/<name>-<digest of the parameters>-<digest of the photos>/
+      stamp.npz      ids and sha256 of the photos held, how many it was learned from, sha256 of the files below
+      ...            what the voter writes
+
+The cache is made of the atlas alone and may be deleted at any time. It is written beside, flushed and renamed, so a
+crash leaves the old one or none; one that is damaged, or of other photos, is made anew. When photos have come or gone
+only they are added or removed; when there are twice as many as it was learned from, it is learned anew. Where the
+folder cannot be written, it is kept in memory. FAISS may crash on a damaged file, so files are compared with their
+sha256 before they are read.
+
+This is where the errors of FAISS end: a voter that fails while it is read or brought up to date is made anew.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import io
+import logging
+import shutil
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+
+from placeprint.atlas.learning import GROWTH, in_parts, sampled_photos
+from placeprint.core import registry
+from placeprint.core.files import flush
+from placeprint.core.numerics import spread_features
+from placeprint.describing.describer import MAX_DESCRIPTORS, Describer
+from placeprint.errors import PlaceprintError, ShapeError
+from placeprint.presets import Tables
+from placeprint.store import Snapshot
+from placeprint.types import LocalFeatures, Ranking, Voter
+
+logger = logging.getLogger(__name__)
+
+DESCRIPTOR = "descriptor"
+"""What searches by the global descriptor are called."""
+WORTH_WRITING = 0.01
+"""Share of the photos that must have changed for the cache to be written again."""
+STAMP = "stamp.npz"
+LEFT_OVER = 3600.0
+"""Seconds after which a folder that a crash left half written is removed."""
+
+
+@dataclasses.dataclass(eq=False)
+class _Current:
+    """A voter and what it holds.
+
+    Args:
+        voter: itself.
+        version: of the photos it was compared with.
+        prints: by id of the photo, the beginning of the sha256 of its file.
+        learned_from: photos.
+    """
+
+    voter: Voter
+    version: int
+    prints: dict[int, str]
+    learned_from: int
+
+
+def default_way(tables: Tables) -> str:
+    """Return what a preset's photos are searched by: the name of its voter, or ``"descriptor"``."""
+    return str(tables["voter"]["name"]) if "voter" in tables else DESCRIPTOR
+
+
+class StoredVoters:
+    """The voters of an atlas, by name; threads may share them, and search one after another.
+
+    Args:
+        folder: of the atlas.
+        tables: of its preset; a voter that it names has its parameters, others have their own defaults.
+    """
+
+    def __init__(self, folder: Path, tables: Tables) -> None:
+        self._atlas, self._tables = folder, tables
+        self._current: dict[str, _Current] = {}
+        self._lock = threading.Lock()
+
+    def search(self, now: Snapshot, name: str, describer: Describer, features: LocalFeatures, top: int) -> Ranking:
+        """Return the ``top`` photos that the features vote for.
+
+        Raises:
+            OptionError: there is no such voter, or a parameter is out of its range.
+        """
+        with self._lock:
+            voter = self._voter(now, name, describer)
+            none = Ranking(np.zeros(0, np.int64), np.zeros(0, np.float32))
+            return none if voter is None else voter.search(features, top)
+
+    def prepare(self, now: Snapshot, name: str, describer: Describer) -> None:
+        """Make a voter that holds the photos as they are; raises as `search`."""
+        with self._lock:
+            self._voter(now, name, describer)
+
+    def _voter(self, now: Snapshot, name: str, describer: Describer) -> Voter | None:
+        """Return a voter that holds the photos as they are, None where none has a feature."""
+        current = self._current.pop(name, None) or self._read(name)  # one that fails while it changes is not kept
+        if current is None or current.version != now.version:
+            try:
+                current = self._refreshed(now, name, describer, current)
+            except PlaceprintError:
+                raise
+            except Exception as error:  # FAISS raises RuntimeError and more
+                logger.warning("the index of local features is made anew: %s", error)
+                current = self._refreshed(now, name, describer, None)
+        if current is None:
+            return None
+        self._current[name] = current
+        return current.voter
+
+    def _made(self, name: str) -> Voter:
+        table = dict(self._tables.get("voter", {}))
+        params = table if table.pop("name", None) == name else {}
+        voter: Voter = registry.create("voters", name, params)
+        return voter
+
+    def _refreshed(self, now: Snapshot, name: str, describer: Describer, current: _Current | None) -> _Current | None:
+        """Return a voter of the photos as they are; None where none of them has a feature."""
+        prints = {i: record.sha256[:16] for i, record in now.usable().items()}
+        if current is None or len(prints) >= GROWTH * current.learned_from:
+            current = self._learned(now, name, describer, prints)
+            if current is None:
+                return None
+        gone = [i for i, known in current.prints.items() if prints.get(i) != known]
+        come = [i for i, known in prints.items() if current.prints.get(i) != known]
+        current.voter.remove(np.array(gone, np.int64))
+        for ids in in_parts(come):
+            current.voter.add(np.array(ids, np.int64), describer.read_verified_features(now, ids))
+        current = dataclasses.replace(current, version=now.version, prints=prints)
+        if len(gone) + len(come) > WORTH_WRITING * len(prints):
+            self._write(name, current)
+        return current
+
+    def _learned(self, now: Snapshot, name: str, describer: Describer, prints: dict[int, str]) -> _Current | None:
+        sample = sampled_photos(now)
+        each = max(1, MAX_DESCRIPTORS // max(len(sample), 1))
+        features = [
+            spread_features(photo, each)
+            for ids in in_parts(sample)
+            for photo in describer.read_verified_features(now, ids)
+        ]
+        voter = self._made(name)
+        try:
+            voter.fit(features)
+        except ShapeError:
+            if any(map(len, features)):
+                raise
+            return None
+        return _Current(voter, -1, {}, len(prints))
+
+    def _folder(self, name: str) -> tuple[Path, str]:
+        """Return the cache, and what the folders of a voter's name begin with."""
+        params = registry.params_of(self._made(name))
+        digest = hashlib.sha256(repr(sorted(params.items())).encode()).hexdigest()[:8]
+        return self._atlas / "cache", f"{name}-{digest}-"
+
+    def _read(self, name: str) -> _Current | None:
+        """Return what the cache holds, None where that is nothing of use."""
+        cache, prefix = self._folder(name)
+        for folder in _folders(cache, prefix):
+            try:
+                with np.load(io.BytesIO((folder / STAMP).read_bytes()), allow_pickle=False) as arrays:
+                    ids, sums = arrays["ids"].tolist(), arrays["sums"].tolist()
+                    learned_from, digests = int(arrays["learned_from"]), arrays["digests"].tolist()
+                if digests != _digests(folder):
+                    raise ValueError("its files are not those that were written")
+                voter = self._made(name)
+                voter.read(folder)
+                if len(voter) != len(ids):
+                    raise ValueError(f"it holds {len(voter)} photos, not {len(ids)}")
+            except Exception as error:  # damaged archives and FAISS raise nearly anything
+                logger.warning("the cache %s is made anew: %s", folder, error)
+                continue
+            return _Current(voter, -1, dict(zip(ids, sums, strict=True)), learned_from)
+        return None
+
+    def _write(self, name: str, current: _Current) -> None:
+        cache, prefix = self._folder(name)
+        ids, sums = np.array(list(current.prints), np.int64), np.array(list(current.prints.values()))
+        digest = hashlib.sha256(ids.tobytes() + sums.tobytes()).hexdigest()[:12]
+        final = cache / f"{prefix}{digest}"
+        temporary: Path | None = None
+        try:
+            cache.mkdir(parents=True, exist_ok=True)
+            temporary = Path(tempfile.mkdtemp(prefix=f".{prefix}", suffix=".tmp", dir=cache))
+            temporary.chmod(0o755)
+            current.voter.write(temporary)
+            digests = np.array(_digests(temporary))
+            stamp = {"ids": ids, "sums": sums, "learned_from": np.array(current.learned_from), "digests": digests}
+            np.savez(temporary / STAMP, **stamp)  # type: ignore[arg-type]  # the stub takes the last keyword for an option
+            for path in [*temporary.iterdir(), temporary]:
+                flush(path)
+            others = [path for path in _folders(cache, prefix) if path != final]
+            shutil.rmtree(final, ignore_errors=True)
+            temporary.rename(final)
+            flush(cache)
+        except (PlaceprintError, OSError, RuntimeError) as error:  # FAISS tells of a full disk in its own words
+            logger.warning("the index of local features is kept in memory only: %s", error)
+            if temporary is not None:
+                shutil.rmtree(temporary, ignore_errors=True)
+            return
+        for path in [*others, *_left_over(cache)]:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _folders(cache: Path, prefix: str) -> list[Path]:
+    """Return the folders of a voter; not by a pattern, as the path of the atlas may hold ``[``."""
+    with contextlib.suppress(OSError):
+        return sorted(path for path in cache.iterdir() if path.name.startswith(prefix))
+    return []
+
+
+def _left_over(cache: Path) -> list[Path]:
+    """Return folders that a crash left half written."""
+    found = []
+    for path in _folders(cache, "."):
+        with contextlib.suppress(OSError):
+            if path.stat().st_mtime < time.time() - LEFT_OVER:
+                found.append(path)
+    return found
+
+
+def _digests(folder: Path) -> list[str]:
+    """Return name and sha256 of each file of a cache, but for the stamp."""
+    found = []
+    for path in sorted(folder.iterdir()):
+        if path.name != STAMP:
+            with path.open("rb") as file:
+                found.append(f"{path.name} {hashlib.file_digest(file, 'sha256').hexdigest()}")
+    return found
+
+
+def known_ways() -> list[str]:
+    """List what photos can be searched by."""
+    return [DESCRIPTOR, *registry.names("voters")]

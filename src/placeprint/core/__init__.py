@@ -1,0 +1,1 @@
+"""The base of all rooms: files, options, threads, the registry. It knows nothing of photos."""

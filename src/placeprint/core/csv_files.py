@@ -1,0 +1,82 @@
+"""CSV files, as people and spreadsheets write them.
+
+Taken: UTF-8 with or without a byte order mark, any line ends, quoted fields, spaces around fields, blank lines.
+Refused in one line that says what to do: other encodings, semicolons or tabs between fields, a column that is there
+twice, rows with another count of fields than the header.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from placeprint.core.files import read_text
+from placeprint.errors import DatasetError
+
+LONGEST_FIELD = 1 << 24
+"""Characters: a field may list the photos of a landmark, of which there are more than Python's 131,072 allow."""
+OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
+
+
+def read_csv(path: Path) -> list[dict[str, str]]:
+    """Return the rows of a CSV file by the names of its header.
+
+    Raises:
+        DatasetError: there is no such file, it is not text, it has no row, a column is there twice, or a row has
+            another count of fields.
+    """
+    return [row for _, row in read_numbered_csv(path)]
+
+
+def read_numbered_csv(path: Path) -> list[tuple[int, dict[str, str]]]:
+    """Return what `read_csv` does, each row with the number of the line it ends in, the first line being 1."""
+    csv.field_size_limit(max(csv.field_size_limit(), LONGEST_FIELD))  # of the process; there is no other
+    text = read_text(path, error=DatasetError)
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        lines = [(reader.line_num, [field.strip() for field in row]) for row in reader]
+    except csv.Error as error:
+        raise DatasetError(f"cannot read {str(path)!r}: line {reader.line_num}: {error}") from error
+    lines = [(number, fields) for number, fields in lines if any(fields)]
+    if len(lines) < 2:
+        raise DatasetError(f"{str(path)!r} must hold a header and rows")
+    (_, header), *rows = lines
+    _check_header(header, path)
+    for place, (number, fields) in enumerate(rows, start=1):
+        if len(fields) != len(header):
+            raise DatasetError(
+                f"{str(path)!r} row {place} must have {len(header)} fields, it has {len(fields)} (line {number}); put "
+                'quotes around a field that has a comma in it: "a,b.jpg"'
+            )
+    return [(number, dict(zip(header, fields, strict=True))) for number, fields in rows]
+
+
+def column_of(
+    rows: Sequence[dict[str, str]], name: str | None, path: Path, candidates: Sequence[str] = ()
+) -> list[str]:
+    """Return a column of a CSV file: the named one, or the first candidate that is there.
+
+    Raises:
+        DatasetError: there is none of them, or a field is empty.
+    """
+    wanted = candidates if name is None else (name,)
+    found = next((each for each in wanted if each in rows[0]), None)
+    if found is None:
+        raise DatasetError(f"{str(path)!r} has no column {' or '.join(map(repr, wanted))}; it has {', '.join(rows[0])}")
+    fields = [row[found] for row in rows]
+    if "" in fields:
+        raise DatasetError(f"{str(path)!r} row {fields.index('') + 1} has an empty field {found!r}")
+    return fields
+
+
+def _check_header(header: list[str], path: Path) -> None:
+    if len(header) == 1:
+        other = next((name for sign, name in OTHER_SEPARATORS.items() if sign in header[0]), None)
+        if other is not None:
+            raise DatasetError(f"{str(path)!r} has {other} between its fields; save it with commas")
+    twice = [name for name, count in Counter(header).items() if count > 1]
+    if twice:
+        raise DatasetError(f"{str(path)!r} has the column {twice[0]!r} more than once; rename or remove one")

@@ -1,0 +1,175 @@
+"""Name -> place of every component, and the three functions that save and restore any of them.
+
+A component is a dataclass: its fields are its parameters, and the fields it learns end in ``_``. So every
+one is saved alike: `params_of` gives what goes into TOML, `state_of` what goes into an ``.npz``, and
+`create` and `restore` bring it back. Nothing is imported until a component is asked for.
+
+Another package joins by an entry point of group ``placeprint.<kind>`` with a value ``"module:Class"``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import importlib.metadata
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from placeprint.core.options import check_values, suggest
+from placeprint.errors import NotFittedError, OptionError
+
+State = dict[str, NDArray[Any]]
+
+COMPONENTS: dict[str, dict[str, str]] = {
+    "extractors": {
+        "aliked": "placeprint.features.aliked:ALIKED",
+        "delf": "placeprint.features.delf:DELF",
+        "dense-sift": "placeprint.features.dense_sift:DenseSIFT",
+        "grid": "placeprint.features.grid:Grid",
+        "harris": "placeprint.features.harris:Harris",
+        "hog": "placeprint.features.hog:HOG",
+        "orb": "placeprint.features.orb:ORB",
+        "sift": "placeprint.features.sift:SIFT",
+        "surf": "placeprint.features.surf:SURF",
+        "xfeat": "placeprint.features.xfeat:XFeat",
+    },
+    "aggregators": {
+        "bow": "placeprint.aggregation.bow:BoW",
+        "cgd": "placeprint.aggregation.cgd:CGD",
+        "crow": "placeprint.aggregation.pooling:CroW",
+        "fisher": "placeprint.aggregation.fisher:Fisher",
+        "gem": "placeprint.aggregation.pooling:GeM",
+        "mac": "placeprint.aggregation.pooling:MAC",
+        "netvlad": "placeprint.aggregation.netvlad:NetVLAD",
+        "netvlad-layer": "placeprint.aggregation.netvlad_layer:NetVLADLayer",
+        "regional-vlad": "placeprint.aggregation.multi_vlad:RegionalVLAD",
+        "rmac": "placeprint.aggregation.pooling:RMAC",
+        "spoc": "placeprint.aggregation.pooling:SPoC",
+        "vlad": "placeprint.aggregation.vlad:VLAD",
+        "weighted-gem": "placeprint.aggregation.pooling:WeightedGeM",
+    },
+    "whiteners": {"pca-whitening": "placeprint.aggregation.whitening:PCAWhitening"},
+    "indexes": {
+        "flat": "placeprint.index.flat:FlatIndex",
+        "ivf": "placeprint.index.inverted:InvertedIndex",
+        "pq": "placeprint.index.product:ProductQuantizedIndex",
+        "sq": "placeprint.index.scalar:ScalarQuantizedIndex",
+    },
+    "matchers": {
+        "lightglue": "placeprint.verification.lightglue:LightGlue",
+        "nearest": "placeprint.verification.nearest:NearestNeighbors",
+        "semi-dense": "placeprint.verification.semi_dense:SemiDense",
+    },
+    "verifiers": {
+        "mutual-geometry": "placeprint.verification.geometry:MutualGeometry",
+        "two-view": "placeprint.verification.two_view:TwoView",
+    },
+    "voters": {
+        "asmk": "placeprint.index.asmk:ASMK",
+        "votes": "placeprint.index.votes:Votes",
+    },
+}
+
+
+def names(kind: str) -> list[str]:
+    """List the components of a kind, those of other packages included.
+
+    Args:
+        kind: ``"extractors"``, ``"aggregators"``, ``"whiteners"``, ``"indexes"``, ``"matchers"``, ``"verifiers"`` or
+            ``"voters"``.
+
+    Example:
+        >>> "vlad" in names("aggregators")
+        True
+    """
+    return sorted(_table(kind))
+
+
+def component_class(kind: str, name: str) -> type[Any]:
+    """Import and return the class of a component.
+
+    Raises:
+        OptionError: there is no such kind or name; the message lists the known ones.
+    """
+    table = _table(kind)
+    if name not in table:
+        raise OptionError(f"no {kind[:-1]} called {name!r}; {suggest(name, sorted(table))}")
+    module, _, attribute = table[name].partition(":")
+    found: type[Any] = getattr(importlib.import_module(module), attribute)
+    return found
+
+
+def create(kind: str, name: str, params: Mapping[str, Any] | None = None) -> Any:
+    """Make a component from its name and parameters.
+
+    Raises:
+        OptionError: the name or a parameter is unknown, or a value has the wrong type or is out of its range.
+
+    Example:
+        >>> create("indexes", "flat", {"bits": 32}).bits
+        32
+    """
+    return component_class(kind, name)(**checked_params(kind, name, params or {}))
+
+
+def checked_params(kind: str, name: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters of a component as it takes them; nothing is made.
+
+    Raises:
+        OptionError: the name or a parameter is unknown, or a value has the wrong type or is out of its range.
+    """
+    return check_values(component_class(kind, name), params, what=repr(name))
+
+
+def params_of(component: Any) -> dict[str, Any]:
+    """Return the parameters of a component, fit for TOML (parameters that are None are left out)."""
+    values = {field.name: getattr(component, field.name) for field in _parameters(type(component))}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def state_of(component: Any) -> State:
+    """Return what a component has learnt, by field name.
+
+    Raises:
+        NotFittedError: it has not been fitted.
+    """
+    state = {field.name: getattr(component, field.name) for field in _learned(type(component))}
+    missing = [name for name, value in state.items() if value is None]
+    if missing:
+        raise NotFittedError(f"{type(component).__name__} has not learnt {', '.join(missing)}; call fit first")
+    return state
+
+
+def restore(component: Any, state: Mapping[str, NDArray[Any]]) -> Any:
+    """Give a component what an equal one has learnt, and return it.
+
+    Raises:
+        OptionError: the state holds other fields than the component learns.
+    """
+    wanted = {field.name for field in _learned(type(component))}
+    if wanted != set(state):
+        raise OptionError(
+            f"{type(component).__name__} learns {sorted(wanted)}, the saved state holds {sorted(state)}; "
+            "it was saved by another component or version"
+        )
+    for name, value in state.items():
+        setattr(component, name, np.asarray(value))
+    return component
+
+
+def _table(kind: str) -> dict[str, str]:
+    if kind not in COMPONENTS:
+        raise OptionError(f"no kind of component called {kind!r}; {suggest(kind, sorted(COMPONENTS))}")
+    others = importlib.metadata.entry_points(group=f"placeprint.{kind}")
+    return {entry.name: entry.value for entry in others} | COMPONENTS[kind]
+
+
+def _parameters(cls: type[Any]) -> list[dataclasses.Field[Any]]:
+    return [field for field in dataclasses.fields(cls) if field.init]
+
+
+def _learned(cls: type[Any]) -> list[dataclasses.Field[Any]]:
+    return [field for field in dataclasses.fields(cls) if field.name.endswith("_") and not field.init]

@@ -1,0 +1,356 @@
+"""Photos with a position each: what place recognition trains on.
+
+Positions are meters on a plane. Degrees become meters by `projection.regional_meters`. Read are
+the EXIF GPS of a folder (`read_gps_folder`), CSV files with degrees or with meters (`read_position_csv`), file names
+like ``@east@north@zone@letter@...`` (`read_utm_names`), and clips of walks (`read_clips`), where the number of a frame
+says how far along its walk it is.
+
+A *sequence* is photos taken one after the other; an *area* is what is known where positions of several sequences
+cannot be compared, like the floor of a building. Photos of one area and of different sequences may show the same
+place, or not.
+"""
+
+from __future__ import annotations
+
+import datetime
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from placeprint.core.csv_files import column_of, read_csv
+from placeprint.core.map_projection import regional_meters, utm_degrees
+from placeprint.core.options import Count, Positive, checked
+from placeprint.datasets.photos.labeled_photos import (
+    PATH_COLUMNS,
+    check_files,
+    check_paths,
+    first_few,
+    photos_below,
+)
+from placeprint.errors import DatasetError, OptionError, PhotoError, ShapeError
+from placeprint.photos import read_photo
+from placeprint.types import Ids
+
+Values = NDArray[np.float64]
+
+DEGREES = (("lat", "lon"), ("latitude", "longitude"), ("lat", "lng"))
+METERS = (("east", "north"), ("easting", "northing"), ("utm_east", "utm_north"))
+"""Names of the columns of positions."""
+FRAME = "_frame_"
+"""Between the name of a clip and the number of a frame."""
+SEQUENCES_APART = 1000.0
+"""Meters between walks whose positions cannot be compared."""
+UTM_FIELDS = 14
+"""Up to the time in ``@east@north@zone@letter@latitude@longitude@panorama@tile@heading@pitch@roll@height@time@...``."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class PlacedPhotos:
+    """Photos and where they were taken.
+
+    Args:
+        root: folder that the paths are relative to.
+        paths: of the photos, with forward slashes, each once.
+        positions: ``(n, 2)`` float64 meters (east, north), finite.
+        sequences: ``(n,)`` int64, equal for photos of one sequence.
+        areas: ``(n,)`` int64, see the module, or None where all positions can be compared.
+        times: ``(n,)`` float64 seconds, or None where they are not known.
+
+    Raises:
+        ShapeError: the arrays do not fit together, or a position or a time is not finite.
+        DatasetError: there is no photo, or a path comes twice.
+    """
+
+    root: Path
+    paths: tuple[str, ...]
+    positions: Values
+    sequences: Ids
+    areas: Ids | None = None
+    times: Values | None = None
+
+    def __post_init__(self) -> None:
+        check_paths(self.paths)
+        count = len(self.paths)
+        for name, dtype in (
+            ("positions", np.float64),
+            ("sequences", np.int64),
+            ("areas", np.int64),
+            ("times", np.float64),
+        ):
+            value = getattr(self, name)
+            if value is None:
+                continue
+            value = np.asarray(value, dtype)
+            object.__setattr__(self, name, value)
+            shape = (count, 2) if name == "positions" else (count,)
+            if value.shape != shape or not np.isfinite(value).all():
+                raise ShapeError(f"{name} must be finite and have shape {shape}, got {value.shape}")
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, chosen: NDArray[np.bool_] | NDArray[np.integer]) -> PlacedPhotos:
+        """Return the chosen photos, by a boolean mask or by indices; the numbers of sequences and areas stay."""
+        rows = np.arange(len(self))[chosen]
+        return PlacedPhotos(
+            self.root,
+            tuple(self.paths[row] for row in rows),
+            self.positions[rows],
+            self.sequences[rows],
+            None if self.areas is None else self.areas[rows],
+            None if self.times is None else self.times[rows],
+        )
+
+
+def read_gps_folder(folder: Path | str, paths: Sequence[str] | None = None) -> PlacedPhotos:
+    """Read photos with GPS in their EXIF, each folder a sequence; times are given where all photos have one.
+
+    Photos without GPS and those that cannot be read are left out, with a warning in the log that counts them.
+
+    Args:
+        folder: what the paths are relative to.
+        paths: of the photos; None for all below the folder.
+
+    Raises:
+        DatasetError: no photo has GPS, or a region is too wide for one plane (see `regional_meters`).
+    """
+    folder = Path(folder)
+    placed, degrees, times, unplaced = [], [], [], []
+    for path in photos_below(folder) if paths is None else paths:
+        try:
+            photo = read_photo(folder / path)
+        except PhotoError as error:
+            unplaced.append(f"{path}: {error}")
+            continue
+        if photo.location is None:
+            unplaced.append(f"{path}: no GPS")
+            continue
+        placed.append(path)
+        degrees.append(photo.location)
+        times.append(None if photo.taken is None else _seconds(photo.taken))
+    if not placed:
+        raise DatasetError(
+            f"none of {len(unplaced)} photos in {str(folder)!r} has GPS in its EXIF: {first_few(unplaced)}"
+        )
+    if unplaced:
+        logger.warning(
+            "%d photos in %s have no position and are left out: %s", len(unplaced), folder, first_few(unplaced)
+        )
+    known = [time for time in times if time is not None]
+    return PlacedPhotos(
+        folder,
+        tuple(placed),
+        regional_meters(np.array(degrees)),
+        _numbered([path.rpartition("/")[0] for path in placed]),
+        times=np.array(known) if len(known) == len(times) else None,
+    )
+
+
+def read_position_csv(
+    csv_path: Path | str,
+    root: Path | str | None = None,
+    *,
+    path_column: str | None = None,
+    sequence_column: str = "sequence",
+    area_column: str = "area",
+    time_column: str = "time",
+) -> PlacedPhotos:
+    """Read a CSV file with a header, a row a photo.
+
+    Positions are columns of degrees (`DEGREES`) or of meters in one plane, like one UTM zone (`METERS`). Sequences,
+    areas and times in seconds are read where their columns are there; without a column of sequences each folder is one.
+
+    Args:
+        csv_path: the file.
+        root: folder that its paths are relative to; None for the file's own.
+        path_column: None for the first of `PATH_COLUMNS` that is there.
+        sequence_column: of names.
+        area_column: of names.
+        time_column: of seconds.
+
+    Raises:
+        DatasetError: a column of paths or of positions is missing, a field is no number, or photos are missing.
+    """
+    csv_path = Path(csv_path)
+    rows = read_csv(csv_path)
+    paths = column_of(rows, path_column, csv_path, PATH_COLUMNS)
+    columns = next((pair for pair in (*DEGREES, *METERS) if set(pair) <= set(rows[0])), None)
+    if columns is None:
+        known = ", ".join(" and ".join(pair) for pair in (*DEGREES, *METERS))
+        raise DatasetError(f"{str(csv_path)!r} has no columns of positions ({known}); it has {', '.join(rows[0])}")
+    root = csv_path.parent if root is None else Path(root)
+    check_files(root, paths)
+    values = np.column_stack([_numbers(column_of(rows, name, csv_path), name, csv_path) for name in columns])
+    has = rows[0].keys()
+    folders = [path.rpartition("/")[0] for path in paths]
+    return PlacedPhotos(
+        root,
+        tuple(paths),
+        regional_meters(values) if columns in DEGREES else values,
+        _numbered(column_of(rows, sequence_column, csv_path) if sequence_column in has else folders),
+        _numbered(column_of(rows, area_column, csv_path)) if area_column in has else None,
+        _numbers(column_of(rows, time_column, csv_path), time_column, csv_path) if time_column in has else None,
+    )
+
+
+def read_utm_names(folder: Path | str, paths: Sequence[str] | None = None) -> PlacedPhotos:
+    """Read photos named ``@east@north...``, meters of UTM; each folder is a sequence.
+
+    Longer names go on with ``@zone@letter@latitude@longitude``. Where the zones differ, or the halves of Earth, meters
+    cannot be compared, so those of each zone become degrees, and all degrees `regional_meters`. (The degrees of names
+    have five decimals, a meter.) The field of time, ``YYYYMMDD_hhmmss``, is read where all names have one.
+
+    Args:
+        folder: what the paths are relative to.
+        paths: of the photos; None for all below the folder.
+
+    Raises:
+        DatasetError: there is no photo, a name has another form, or zones differ and a name gives none.
+    """
+    folder = Path(folder)
+    paths = photos_below(folder) if paths is None else list(paths)
+    names = [Path(path).name.split("@") for path in paths]
+    for path, fields in zip(paths, names, strict=True):
+        if len(fields) < 4 or fields[0] or not (_is_number(fields[1]) and _is_number(fields[2])):
+            raise DatasetError(f"names of photos must be like '@east@north@...@.jpg', got {path!r}")
+    positions = np.array([[float(fields[1]), float(fields[2])] for fields in names])
+    zones = np.array([_zone(fields) for fields in names])
+    known_zones = np.unique(zones[zones != 0]).tolist()
+    if len(known_zones) > 1:
+        odd = [paths[row] for row in np.flatnonzero(zones == 0)]
+        if odd:
+            raise DatasetError(f"photos are in several UTM zones and {len(odd)} names give none: {first_few(odd)}")
+        degrees = np.zeros_like(positions)
+        for zone in known_zones:
+            degrees[zones == zone] = utm_degrees(positions[zones == zone], zone)
+        positions = regional_meters(degrees)
+    times = [_time(fields) for fields in names]
+    known = [time for time in times if time is not None]
+    return PlacedPhotos(
+        folder,
+        tuple(paths),
+        positions,
+        _numbered([path.rpartition("/")[0] for path in paths]),
+        times=np.array(known) if len(known) == len(times) else None,
+    )
+
+
+@checked
+def read_clips(
+    csv_path: Path | str,
+    *,
+    split: str | None = None,
+    step: Positive = 1.0,
+    every: Count = 1,
+    without: Sequence[str] = (),
+    path_column: str | None = None,
+    area_column: str = "label",
+    split_column: str = "split",
+) -> PlacedPhotos:
+    """Read frames of walks, named ``clip_frame_000012.jpg``; frame f of a clip is ``f x step`` meters along it.
+
+    Clips are put `SEQUENCES_APART` from each other, as their positions cannot be compared, and have the area of their
+    label. Clips and areas are numbered over the whole file, so that they mean the same in all of its splits.
+
+    Args:
+        csv_path: the file, its paths relative to its folder.
+        split: only the rows of this split; None for all.
+        step: meters between frames, as one estimates them.
+        every: only frames whose number it divides.
+        without: names of clips to leave out, as those that are copies of others.
+        path_column: None for the first of `PATH_COLUMNS` that is there.
+        area_column: of the areas' names.
+        split_column: of the splits' names, read when one is asked for.
+
+    Raises:
+        DatasetError: a column is missing, a name has no clip and frame, there is no such split, photos are missing, or
+            a clip is longer than the distance between clips.
+        OptionError: `every` is less than 1, or there is no clip to leave out.
+    """
+    csv_path = Path(csv_path)
+    rows = read_csv(csv_path)
+    paths = column_of(rows, path_column, csv_path, PATH_COLUMNS)
+    frames = np.array([_frame(path) for path in paths], np.float64)
+    names = [path.rpartition("/")[2].partition(FRAME)[0] for path in paths]
+    clips = _numbered(names)
+    along = frames * step
+    longest = max(np.ptp(along[clips == clip]) for clip in range(int(clips.max()) + 1))
+    if longest > SEQUENCES_APART / 2 or not step > 0:
+        raise DatasetError(
+            f"clips must be longer than 0 and at most {SEQUENCES_APART / 2:.0f} m, the longest has {longest:.0f} m "
+            f"with a step of {step:g} m; give another step"
+        )
+    chosen = np.ones(len(paths), bool)
+    if split is not None:
+        splits = column_of(rows, split_column, csv_path)
+        chosen = np.array([each == split for each in splits])
+        if not chosen.any():
+            raise DatasetError(f"{str(csv_path)!r} has no split {split!r}; it has {', '.join(sorted(set(splits)))}")
+    unknown = sorted(set(without) - set(names))
+    if unknown:
+        raise OptionError(f"{str(csv_path)!r} has no clip {unknown[0]!r} to leave out")
+    chosen &= (frames % every == 0) & ~np.isin(names, list(without))
+    if not chosen.any():
+        raise DatasetError(f"no frame in {str(csv_path)!r} has a number that {every} divides, or all are left out")
+    photos = PlacedPhotos(
+        csv_path.parent,
+        tuple(paths),
+        np.column_stack([along, clips * SEQUENCES_APART]),
+        clips,
+        _numbered(column_of(rows, area_column, csv_path)),
+    )[chosen]
+    check_files(photos.root, photos.paths)
+    return photos
+
+
+def _frame(path: str) -> int:
+    clip, _, rest = path.rpartition("/")[2].partition(FRAME)
+    number = rest.partition(".")[0]
+    if not clip or not number.isdecimal():
+        raise DatasetError(f"names of frames must be like 'clip{FRAME}000012.jpg', got {path!r}")
+    return int(number)
+
+
+def _numbered(names: Sequence[str]) -> Ids:
+    """Return ``(n,)`` numbers of the names in their order, equal names equal numbers."""
+    return np.unique(np.array(names, np.str_), return_inverse=True)[1].reshape(-1).astype(np.int64)
+
+
+def _numbers(fields: Sequence[str], name: str, path: Path) -> Values:
+    odd = [field for field in fields if not _is_number(field)]
+    if odd:
+        raise DatasetError(f"{str(path)!r} must hold finite numbers in the column {name!r}, got {first_few(odd)}")
+    return np.array([float(field) for field in fields], np.float64)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return bool(np.isfinite(float(text)))
+    except ValueError:
+        return False
+
+
+def _zone(fields: Sequence[str]) -> int:
+    """Return the zone of a name, negative south of the equator; 0 where it gives none."""
+    if len(fields) < 6 or not fields[3].isdecimal():
+        return 0
+    return int(fields[3]) if fields[4] >= "N" else -int(fields[3])  # of the letters of bands, N and on are north
+
+
+def _time(fields: Sequence[str]) -> float | None:
+    text = fields[UTM_FIELDS - 1] if len(fields) >= UTM_FIELDS else ""
+    try:
+        return _seconds(datetime.datetime.strptime(text, "%Y%m%d_%H%M%S"))
+    except ValueError:
+        return None
+
+
+def _seconds(taken: datetime.datetime) -> float:
+    """Return seconds since 1970 of a camera's clock, whose time zone is not known."""
+    return taken.replace(tzinfo=datetime.UTC).timestamp()

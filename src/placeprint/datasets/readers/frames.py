@@ -1,0 +1,135 @@
+"""Two runs along the same way, frame by frame: right are the frames of the same number, and their neighbors.
+
+Nordland (Suenderhauf et al., ICRA workshop 2013) is used in three ways that give very different numbers: which season
+is searched, which frames are, and how many frames a match may be off. Each is a protocol of its own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from placeprint.core.files import read_text
+from placeprint.core.options import Count, CountOrNone, checked
+from placeprint.datasets.photos.labeled_photos import photos_below
+from placeprint.datasets.readers.near_photos import near, read_near_photos
+from placeprint.datasets.retrieval_set import PathSets, RetrievalSet
+from placeprint.datasets.tables.plain_pickle import read_plain_npy
+from placeprint.errors import DatasetError
+
+CLEAN = "cleanImageNames.txt"
+"""Names of the frames that count, a line each, where such a file is there."""
+TRUTH = "ground_truth_new.npy"
+SECTIONS_APART = 1e6
+"""Frames between sections of a way."""
+
+
+@checked
+def read_frames(
+    folder: Path,
+    *,
+    database: Sequence[str],
+    queries: Sequence[str],
+    tolerance: CountOrNone,
+    stride: Count = 1,
+    radius_folders: Sequence[str] = (),
+) -> RetrievalSet:
+    """Read two folders of frames, in the order of the numbers in their names.
+
+    Args:
+        folder: of the benchmark.
+        database: names of the folder that is searched in, the first that is there.
+        queries: names of the folder of queries.
+        tolerance: frames; right is what is at most so many away.
+        stride: the n-th query is the frame n times this of the database.
+        radius_folders: where there are folders ``database`` and ``queries`` whose names give positions, made so that 25
+            m are the tolerance, these are read in place of frames. No errors in meters come of such positions.
+
+    Raises:
+        DatasetError: a folder is missing or holds no photos, or the counts do not fit.
+    """
+    for place in radius_folders:
+        if (folder / place / "database").is_dir():
+            return replace(read_near_photos(folder, under=(place,)), database_positions=None, query_positions=None)
+    names = [_first(folder, each) for each in (database, queries)]
+    clean = _clean(folder)
+    searched, asked = (_frames(folder, name, clean) for name in names)
+    if len(asked) != -(-len(searched) // stride):
+        raise DatasetError(
+            f"{str(folder)!r} must have a query for every {stride}. photo of the {len(searched)} in {names[0]}/, "
+            f"{names[1]}/ has {len(asked)}"
+        )
+    positions = [_along(paths, each) for paths, each in ((searched, 1), (asked, stride))]
+    return RetrievalSet(folder, "", searched, asked, near(searched, positions[0], positions[1], tolerance + 0.5))
+
+
+@checked
+def read_vpr_bench(folder: Path, *, tolerance: CountOrNone | None = None) -> RetrievalSet:
+    """Read the form of VPR-Bench (Zaffar et al., IJCV 2021): ``ref/``, ``query/`` and ``ground_truth_new.npy``.
+
+    Args:
+        folder: with the three.
+        tolerance: frames; where the file is not there, right is what is at most so many frames away. None where the
+            file is needed.
+
+    Raises:
+        DatasetError: a part is missing, or the file names photos that are not there.
+    """
+    if not (folder / TRUTH).is_file() and tolerance is not None:
+        return read_frames(
+            folder, database=("ref",), queries=("query",), tolerance=tolerance, radius_folders=("images/test",)
+        )
+    database, queries = (_frames(folder, _first(folder, [name])) for name in ("ref", "query"))
+    rows: list[list[int]] = [[] for _ in queries]
+    try:
+        for query, right in read_plain_npy(folder / TRUTH):
+            if not 0 <= int(query) < len(queries):
+                raise IndexError(f"query {int(query)}")
+            rows[int(query)] += [int(each) for each in np.atleast_1d(right)]
+    except (IndexError, TypeError, ValueError) as error:
+        raise DatasetError(
+            f"{str(folder / TRUTH)!r} must hold rows (query, photos of ref) for {len(queries)} queries ({error})"
+        ) from error
+    if any(not 0 <= each < len(database) for row in rows for each in row):
+        raise DatasetError(f"{str(folder / TRUTH)!r} names photos beyond the {len(database)} of ref/")
+    return RetrievalSet(folder, "", database, queries, PathSets(database, rows))
+
+
+def _first(folder: Path, names: Sequence[str]) -> str:
+    found = next((name for name in names if (folder / name).is_dir()), None)
+    if found is None:
+        raise DatasetError(f"{str(folder)!r} has no folder {' or '.join(f'{name}/' for name in names)}")
+    return found
+
+
+def _clean(folder: Path) -> frozenset[str] | None:
+    path = folder / CLEAN
+    if not path.is_file():
+        return None
+    return frozenset(read_text(path, error=DatasetError).split())
+
+
+def _frames(folder: Path, name: str, clean: frozenset[str] | None = None) -> tuple[str, ...]:
+    """Return the frames of a folder in natural order: ``section1/2.png`` is before ``section1/10.png``."""
+    paths = [path for path in photos_below(folder / name) if clean is None or Path(path).name in clean]
+    if not paths:
+        raise DatasetError(f"{str(folder / name)!r} has none of the frames in {CLEAN}")
+    return tuple(f"{name}/{path}" for path in sorted(paths, key=_natural))
+
+
+def _natural(path: str) -> list[tuple[int, str]]:
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", path)]
+
+
+def _along(paths: Sequence[str], stride: int) -> NDArray[np.float64]:
+    """Return ``(n, 2)`` the number of each frame in its section, sections far apart."""
+    rows = []
+    for number, (_, section) in enumerate(groupby(paths, lambda path: path.partition("/")[2].rpartition("/")[0])):
+        rows += [(frame * stride, number * SECTIONS_APART) for frame, _ in enumerate(section)]
+    return np.array(rows, np.float64)

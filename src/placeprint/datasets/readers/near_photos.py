@@ -1,0 +1,132 @@
+"""Photos with positions, in a folder of the database and one of queries: right is what is at most so many meters away.
+
+Recall@N within 25 m is the rule of Torii et al. (CVPR 2015) and Arandjelovic et al. (CVPR 2016). Positions are read in
+three forms, the first that is there:
+
+- names of photos ``@east@north@zone@letter@latitude@longitude@panorama@...``, the convention of Berton et al. (CVPR
+  2022), in which many benchmarks are to be had;
+- ``positions.csv`` beside the two folders, with degrees or meters (see `placed_photos.read_position_csv`);
+- GPS in the EXIF of the photos; those without it are left out, with a warning.
+
+Photos of several regions, as of two cities, or on both sides of the border of two UTM zones, are near each other where
+they are on Earth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from placeprint.core.options import Positive, checked
+from placeprint.core.position_grid import PositionGrid
+from placeprint.datasets.photos.labeled_photos import photos_below
+from placeprint.datasets.photos.placed_photos import (
+    PlacedPhotos,
+    Values,
+    read_gps_folder,
+    read_position_csv,
+    read_utm_names,
+)
+from placeprint.datasets.retrieval_set import PathSets, RetrievalSet
+from placeprint.errors import DatasetError
+
+RADIUS = 25.0
+POSITIONS = "positions.csv"
+PANORAMA = 7
+"""Field of a name between ``@``."""
+
+
+@checked
+def read_near_photos(
+    folder: Path,
+    *,
+    under: Sequence[str] = ("images/test", "test", ""),
+    database: Sequence[str] = ("database", "gallery"),
+    queries: Sequence[str] = ("queries",),
+    radius: Positive = RADIUS,
+    panoramas: bool = False,
+) -> RetrievalSet:
+    """Read a folder of the database and one of queries.
+
+    Args:
+        folder: of the benchmark.
+        under: where in it the two are, the first that has both.
+        database: names of the former, the first that is there.
+        queries: names of the latter.
+        radius: meters; a photo at most so far shows the query's place.
+        panoramas: whether the cut-outs of a panorama are a group, of which only the best stays in a ranking.
+
+    Raises:
+        DatasetError: a folder is missing, holds no photos, or a position is missing or is no number.
+    """
+    base, names = _find(folder, under, database, queries)
+    prefix = base.relative_to(folder).as_posix() + "/" if base != folder else ""
+    parts = [[f"{name}/{path}" for path in photos_below(base / name)] for name in names]
+    photos = _placed(base, [path for part in parts for path in part])
+    own = np.array([path.startswith(f"{names[1]}/") for path in photos.paths], bool)
+    searched, asked = photos[~own], photos[own]
+    paths = tuple(prefix + path for path in searched.paths)
+    return RetrievalSet(
+        folder,
+        "",
+        paths,
+        tuple(prefix + path for path in asked.paths),
+        near(paths, searched.positions, asked.positions, radius),
+        groups=_panoramas(searched.paths) if panoramas else (),
+        database_positions=searched.positions,
+        query_positions=asked.positions,
+    )
+
+
+@checked
+def near(paths: Sequence[str], database: Values, queries: Values, radius: Positive) -> PathSets:
+    """Return for each query the photos at most so many meters away.
+
+    Args:
+        paths: of the database.
+        database: ``(n, 2)`` meters.
+        queries: ``(q, 2)`` meters in the same plane.
+        radius: meters.
+    """
+    grid = PositionGrid(database, radius)
+    return PathSets(paths, (grid.near(position) for position in queries))
+
+
+def _find(
+    folder: Path, under: Sequence[str], database: Sequence[str], queries: Sequence[str]
+) -> tuple[Path, tuple[str, str]]:
+    for place in under:
+        base = folder / place
+        found = [next((n for n in names if (base / n).is_dir()), None) for names in (database, queries)]
+        if found[0] is not None and found[1] is not None:
+            return base, (found[0], found[1])
+    places = ", ".join(repr(place or ".") for place in under)
+    raise DatasetError(
+        f"{str(folder)!r} must have folders {database[0]}/ and {queries[0]}/, in one of {places}; it has not"
+    )
+
+
+def _placed(base: Path, paths: Sequence[str]) -> PlacedPhotos:
+    if all(Path(path).name.startswith("@") for path in paths):
+        return read_utm_names(base, paths)
+    if (base / POSITIONS).is_file():
+        placed = read_position_csv(base / POSITIONS)
+        known = set(placed.paths)
+        missing = [path for path in paths if path not in known]
+        if missing:
+            raise DatasetError(
+                f"{str(base / POSITIONS)!r} has no position of {len(missing)} photos, as of {missing[0]!r}"
+            )
+        return placed[np.isin(placed.paths, paths)]
+    return read_gps_folder(base, paths)
+
+
+def _panoramas(paths: Sequence[str]) -> tuple[str, ...]:
+    """Return the panorama of each photo by its name, its position where the name gives none (or ``None``)."""
+    fields = [Path(path).name.split("@") for path in paths]
+    return tuple(
+        each[PANORAMA] if len(each) > PANORAMA and each[PANORAMA] not in {"", "None"} else "@".join(each[:3])
+        for each in fields
+    )

@@ -1,0 +1,1 @@
+"""Tables as other people's programs write them."""

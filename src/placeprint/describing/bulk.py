@@ -1,0 +1,192 @@
+"""Work on many photos at once, in threads.
+
+Decoding, resizing, SIFT and the networks all release Python's lock, so threads keep every core busy, share
+one copy of the weights and start at once. Each thread's work runs on one core.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from placeprint.core.threads import limit_torch, num_cores, one_core_each
+from placeprint.describing.describer import Describer
+from placeprint.errors import PhotoError
+from placeprint.photos import Photo, read_photo
+from placeprint.photos.decoding import check_header
+from placeprint.photos.opening import open_file, reason_of
+from placeprint.store import PhotoRecord
+from placeprint.store.encoding import Columns
+from placeprint.types import PhotoFeatures
+
+NOTHING_THERE = "no keypoints: the picture is blank or blurred"
+Job = TypeVar("Job")
+Result = TypeVar("Result")
+
+
+def map_photos(work: Callable[[Job], Result], jobs: Iterable[Job], workers: int | None = None) -> Iterator[Result]:
+    """Yield ``work(job)`` for each job, in order, a few jobs ahead; an exception ends it.
+
+    Args:
+        work: called in several threads at once.
+        jobs: read as they are needed.
+        workers: threads; the count of cores when None.
+    """
+    workers = workers or num_cores()
+    pending: deque[Future[Result]] = deque()
+    with one_core_each(), ThreadPoolExecutor(workers, "placeprint", limit_torch) as pool:
+        try:
+            for job in jobs:
+                pending.append(pool.submit(work, job))
+                if len(pending) >= 4 * workers:
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
+        finally:
+            for future in pending:
+                future.cancel()
+
+
+@dataclass(frozen=True, eq=False)
+class DescribedPhoto:
+    """What came of one file.
+
+    Args:
+        record: what is known of it; with an ``error`` it could not be used.
+        columns: encoded local features, None with an error.
+        descriptor: encoded global descriptor, None with an error.
+        same: the content is that of the known record; nothing was described.
+    """
+
+    record: PhotoRecord
+    columns: Columns | None = None
+    descriptor: bytes | None = None
+    same: bool = False
+
+
+def describe_files(
+    paths: Iterable[Path], describer: Describer, known: Mapping[str, PhotoRecord], workers: int | None = None
+) -> Iterator[DescribedPhoto]:
+    """Describe files in order; a file that cannot be used gives a record with its reason.
+
+    Args:
+        paths: absolute.
+        describer: used by several threads.
+        known: records by path; a file whose content is the known one is not described again.
+        workers: threads; the count of cores when None.
+
+    Raises:
+        WeightsError: the network's weights are missing.
+    """
+    yield from _map_files(lambda path: _describe_file(path, describer, known.get(str(path))), paths, describer, workers)
+
+
+def sample_features(paths: Sequence[Path], describer: Describer, workers: int | None = None) -> list[PhotoFeatures]:
+    """Return the local features of files, as they will be stored, of those that can be used.
+
+    Raises:
+        PhotoError: none can be used.
+        WeightsError: the network's weights are missing.
+    """
+    found = list(encoded_files(paths, describer, workers))
+    usable = [describer.decode(*each) for each in found if not isinstance(each, str)]
+    if not usable:
+        raise PhotoError(f"none of {len(paths)} photos can be used; the first: {found[0]}")
+    return usable
+
+
+def encoded_files(
+    paths: Iterable[Path], describer: Describer, workers: int | None = None
+) -> Iterator[tuple[Columns, tuple[int, int]] | str]:
+    """Yield the encoded local features and the ``(width, height)`` of each file, or why it cannot be used.
+
+    Raises:
+        WeightsError: the network's weights are missing.
+    """
+    yield from _map_files(lambda path: _encoded_file(path, describer), paths, describer, workers)
+
+
+def _map_files(
+    work: Callable[[Path], Result], paths: Iterable[Path], describer: Describer, workers: int | None
+) -> Iterator[Result]:
+    import placeprint.photos.openers  # noqa: F401  # loaded once too: Pillow's modules import each other
+
+    describer.features(np.zeros((64, 64, 3), np.uint8))  # loads the networks once, before the threads start
+    yield from map_photos(work, paths, workers)
+
+
+def _encoded_file(path: Path, describer: Describer) -> tuple[Columns, tuple[int, int]] | str:
+    try:
+        image = read_photo(path).image
+    except PhotoError as error:
+        return str(error)
+    features = describer.features(image)
+    return (describer.encode(features), features[0].image_size) if any(map(len, features)) else NOTHING_THERE
+
+
+def _describe_file(path: Path, describer: Describer, known: PhotoRecord | None) -> DescribedPhoto:
+    record, photo = _read_file(path, known)
+    if photo is None:
+        return DescribedPhoto(record, same=record is known)
+    features = describer.features(photo.image)
+    if not any(map(len, features)):
+        return DescribedPhoto(replace(record, error=NOTHING_THERE))
+    height, width = photo.image.shape[:2]
+    columns = describer.encode(features)
+    descriptor = describer.descriptor(describer.decode(columns, (width, height)))
+    return DescribedPhoto(
+        replace(
+            record,
+            width=width,
+            height=height,
+            location=photo.location,
+            taken=photo.taken,
+            num_keypoints=len(features[0]),
+        ),
+        columns,
+        describer.encode_descriptor(descriptor),
+    )
+
+
+def stamp_of(status: os.stat_result) -> tuple[int, int]:
+    """Return a file's size and its time of change in nanoseconds, kept within the 64 bits that a table holds.
+
+    File systems know times far beyond the year 2262, where the 64 bits end, and broken clocks write them.
+    """
+    return status.st_size, min(max(status.st_mtime_ns, -(2**63)), 2**63 - 1)
+
+
+def _read_file(path: Path, known: PhotoRecord | None) -> tuple[PhotoRecord, Photo | None]:
+    """Read a file: first its header, then in pieces for its hash, and for its pixels only when the content is new.
+
+    Returns:
+        What is known of it with None: the known record when the content is the same, or one with an error. Otherwise a
+        record that lacks what is described, and the photo.
+    """
+    record = PhotoRecord(path=str(path), sha256="", file_size=0, file_time=0)
+    try:
+        file = open_file(path)
+    except PhotoError as error:
+        return replace(record, error=f"cannot be read: {error}"), None
+    with file:
+        try:
+            size, time = stamp_of(os.fstat(file.fileno()))
+            record = replace(record, file_size=size, file_time=time)
+            check_header(file)
+            file.seek(0)
+            record = replace(record, sha256=hashlib.file_digest(file, "sha256").hexdigest())
+            if known is not None and known.sha256 == record.sha256:
+                return known, None
+            return record, read_photo(file)
+        except PhotoError as error:
+            return replace(record, error=str(error)), None
+        except OSError as error:
+            return replace(record, error=f"cannot be read: {reason_of(error)}"), None

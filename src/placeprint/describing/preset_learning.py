@@ -1,0 +1,153 @@
+"""Learn a preset's codebooks and whitening once, from photos of one's own, for many atlases.
+
+An atlas of a few photos cannot learn well, and whitening needs thousands. What is learnt here becomes a preset of its
+own, a folder with ``preset.toml`` and ``codebook.npz``, which atlases use unchanged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from placeprint.core.files import write_arrays, write_atomically
+from placeprint.core.numerics import evenly
+from placeprint.core.options import Count, Range, Share, Workers, checked
+from placeprint.core.outputs import ARRAYS, MADE_BY, PRESET, check_output, check_output_folder
+from placeprint.describing.bulk import encoded_files
+from placeprint.describing.describer import Describer
+from placeprint.errors import OptionError
+from placeprint.photos import list_photos
+from placeprint.presets import kept_files, load_preset
+from placeprint.store.encoding import Columns
+from placeprint.types import PhotoFeatures
+
+SAMPLE = 4000
+"""Photos learnt from, unless told otherwise."""
+PRESET_FILE, CODEBOOK_FILE = "preset.toml", "codebook.npz"
+
+
+Whiten = Annotated[int, Range(0, 65_536)]
+"""Values that descriptors are shortened to; 0 for none."""
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """Photos to learn from, their local features encoded.
+
+    Args:
+        features: of each photo its columns and ``(width, height)``.
+        unusable: path and reason of the photos that could not be used.
+    """
+
+    features: list[tuple[Columns, tuple[int, int]]]
+    unusable: list[tuple[Path, str]]
+
+    @property
+    def skipped(self) -> list[str]:
+        """Path and reason of each photo that could not be used, in one text."""
+        return [f"{path}: {reason}" for path, reason in self.unusable]
+
+
+@checked
+def read_sample(
+    places: Iterable[Path | str],
+    preset: str,
+    *,
+    sample: Count = SAMPLE,
+    workers: Workers | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Sample:
+    """Read the local features of photos, as the preset's atlases store them: about 70 KB a photo of the default one.
+
+    Args:
+        places: photos, and folders that hold photos.
+        preset: name, or path of a TOML file.
+        sample: photos read at most, spread evenly over all.
+        workers: threads; the count of cores when None.
+        progress: called with the count of photos read and the count of all.
+
+    Raises:
+        PhotoError: a place does not exist, or there is no photo in any.
+        OptionError: there is no such preset.
+    """
+    every = list_photos(places)
+    paths = [every[index] for index in evenly(len(every), sample)]
+    describer = Describer(load_preset(preset).components)
+    found = Sample([], [])
+    for done, each in enumerate(encoded_files(paths, describer, workers), start=1):
+        if isinstance(each, str):
+            found.unusable.append((paths[done - 1], each))
+        else:
+            found.features.append(each)
+        if progress is not None:
+            progress(done, len(paths))
+    return found
+
+
+def check_preset_folder(output: Path | str, inputs: Iterable[Path | str | None] = ()) -> None:
+    """Check, before anything is read, that a preset can be written into a folder.
+
+    Args:
+        output: folder.
+        inputs: files and folders that are read; None is left out.
+
+    Raises:
+        WriteError: it cannot; the message says why.
+    """
+    inputs = list(inputs)
+    check_output_folder(Path(output), inputs)
+    check_output(Path(output) / PRESET_FILE, PRESET, inputs)
+    check_output(Path(output) / CODEBOOK_FILE, ARRAYS, inputs)
+
+
+@checked
+def learn_preset(sample: Sample, preset: str, output: Path | str, *, whiten: Whiten = 0, power: Share = 0.5) -> Path:
+    """Learn from a sample and write a preset folder; return the path of its TOML file.
+
+    Whitening holds the descriptors of the sample in memory, 4 bytes a value.
+
+    Args:
+        sample: read for this preset.
+        preset: name, or path of a TOML file; what it ships is not used.
+        output: folder, made when it is not there; of an older run the two files are replaced.
+        whiten: length of the descriptors after PCA; 0 for none, but what the preset says itself.
+        power: of the whitening: 0.5 full, 0 plain PCA.
+
+    Raises:
+        OptionError: there is no such preset, or there are too few usable photos for the whitening.
+        ShapeError: there are too few features for a codebook.
+        WriteError: the folder cannot be written.
+    """
+    import tomli_w
+
+    check_preset_folder(output, [preset])
+    chosen = load_preset(preset)
+    tables = dict(chosen.components) | {"codebook": {"file": CODEBOOK_FILE}}
+    if whiten:
+        tables["whitener"] = {"name": "pca-whitening", "dim": whiten, "power": power}
+    if "whitener" in tables:
+        tables["whitener"] = tables["whitener"] | {"min_photos": 1}
+    describer = Describer(tables)
+    count = len(sample.features)
+    needed = int(tables["whitener"].get("dim", 0)) if "whitener" in tables else 0
+    if count <= needed:
+        what = f"whitening to {needed} values" if needed else "a codebook"
+        raise OptionError(f"{count} photos can be used; to learn {what} takes more than {needed}")
+
+    def photos() -> Iterator[PhotoFeatures]:
+        for columns, size in sample.features:
+            yield describer.decode(columns, size)
+
+    state = describer.learn(photos, count, None, adapt=False)
+    folder = Path(output)
+    kept = kept_files({**tables, "codebook": {}})  # so that the preset outlives the folder of the one it is made of
+    for name, data in kept.contents.items():
+        write_atomically(folder / name, data)
+    write_arrays(folder / CODEBOOK_FILE, state)
+    summary = f"{chosen.name}, learnt from {count} photos"
+    tables = kept.tables | {"codebook": tables["codebook"]}
+    text = f"# {MADE_BY} learn\n" + tomli_w.dumps({"summary": summary} | tables)
+    write_atomically(folder / PRESET_FILE, text.encode())
+    return folder / PRESET_FILE

@@ -1,0 +1,1 @@
+"""What describes photos, as ONNX files."""

@@ -1,0 +1,271 @@
+"""From the components of a describer to one torch module, which `exporting` writes as ONNX.
+
+Component by component, what has a graph stands in the tables `EXTRACTORS`, `AGGREGATORS` and `WHITENERS`, with what
+makes its module (`networks.onnx_graph`, `networks.onnx_aggregators`) from its parameters and what it has learnt: to
+export another, write its module and add a line. Torch is imported when a module is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from placeprint.aggregation.bow import BoW
+from placeprint.aggregation.cgd import CGD
+from placeprint.aggregation.fisher import Fisher
+from placeprint.aggregation.netvlad import NetVLAD
+from placeprint.aggregation.netvlad_layer import NetVLADLayer
+from placeprint.aggregation.pooling import MAC, RMAC, CroW, GeM, SPoC, WeightedGeM
+from placeprint.aggregation.vlad import VLAD
+from placeprint.aggregation.whitening import PCAWhitening, SupervisedWhitening
+from placeprint.core.numerics import normalize
+from placeprint.core.registry import state_of
+from placeprint.describing.describer import Describer
+from placeprint.errors import OptionError
+from placeprint.features.grid import Grid
+from placeprint.features.resizing import InputRule
+from placeprint.features.xfeat import STRIDE, XFeat
+from placeprint.types import Floats
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+    from placeprint.onnx.aggregators import LocalProjection
+    from placeprint.onnx.picture_graph import DescriptorGraph
+
+
+def descriptor_graph(describer: Describer) -> tuple[DescriptorGraph, Mapping[str, InputRule]]:
+    """Return the torch module of a describer, and what its inputs are, by name.
+
+    Raises:
+        OptionError: a component has no graph, or one of its parameters has none.
+        NotFittedError: something has not been learnt.
+    """
+    from placeprint.onnx.picture_graph import DescriptorGraph
+
+    used = sorted({branch.source for branch in describer.branches})  # others are there for verification only
+    check_exportable(describer)
+    resizings = {source: _resizing(describer.extractors[source]) for source in used}
+    different = list(dict.fromkeys(resizings.values()))
+    extractors = [
+        (different.index(resizings[source]), _build(EXTRACTORS, describer.extractors[source], "extractor"))
+        for source in used
+    ]
+    branches = []
+    for branch in describer.branches:
+        made = _build(AGGREGATORS, branch.aggregator, "aggregator")
+        branches.append((used.index(branch.source), made, branch.weight))
+    whitening = None if describer.whitener is None else _build(WHITENERS, describer.whitener, "whitener")
+    names = ["picture"] if len(different) == 1 else [_input_name(each) for each in different]
+    graph = DescriptorGraph(extractors, branches, whitening).eval().requires_grad_(False)
+    return graph, dict(zip(names, different, strict=True))
+
+
+def check_exportable(describer: Describer) -> None:
+    """Check that every component of a describer has a graph, before a network is loaded or anything is traced.
+
+    Raises:
+        OptionError: one has none, or one of its parameters has none.
+        NotFittedError: something has not been learnt.
+    """
+    for branch in describer.branches:
+        extractor, aggregator = describer.extractors[branch.source], branch.aggregator
+        _check(EXTRACTORS, extractor, "extractor")
+        _check(AGGREGATORS, aggregator, "aggregator")
+        if isinstance(extractor, (Grid, XFeat)) and tuple(extractor.scales) != (1.0,):
+            raise OptionError(f"an extractor can be exported with one scale, 1, got scales {list(extractor.scales)}")
+        if isinstance(extractor, XFeat) and extractor.semi_dense:
+            raise OptionError("XFeat can be exported with keypoints only, got semi_dense = true")
+        if isinstance(aggregator, SPoC) and aggregator.center_prior:
+            raise OptionError(
+                "SPoC can be exported without center_prior only: it depends on the size of the photo itself"
+            )
+        if isinstance(aggregator, RMAC) and not isinstance(extractor, Grid):
+            raise OptionError("RMAC can be exported over a grid only: squares of a map need a map")
+    if describer.whitener is not None:
+        _check(WHITENERS, describer.whitener, "whitener")
+    for branch in describer.branches:
+        state_of(branch.aggregator)  # says what has not been learnt
+
+
+def _check(table: Mapping[type[Any], Callable[[Any], Any]], component: object, kind: str) -> None:
+    if type(component) not in table:
+        known = ", ".join(sorted(each.__name__ for each in table))
+        raise OptionError(f"the {kind} {type(component).__name__} cannot be exported to ONNX; those that can: {known}")
+
+
+def _build(table: Mapping[type[Any], Callable[[Any], Any]], component: object, kind: str) -> Any:
+    _check(table, component, kind)
+    return table[type(component)](component)
+
+
+def _input_name(rule: InputRule) -> str:
+    """Return the name of an input, where there are several."""
+    width, height = rule.stretch
+    return f"picture_{width}x{height}" if width else f"picture_{rule.longest}_{rule.multiple}"
+
+
+def _resizing(extractor: object) -> InputRule:
+    if isinstance(extractor, XFeat):
+        return InputRule(extractor.size, STRIDE)
+    assert isinstance(extractor, Grid)  # `check_exportable` has seen to it
+    return extractor.input_rule()
+
+
+def _grid(extractor: Grid) -> nn.Module:
+    from placeprint.networks.backbones import load_backbone
+    from placeprint.onnx.picture_graph import GridPlaces, MapOf
+
+    backbone = load_backbone(extractor.backbone, extractor.stride)
+    return GridPlaces(
+        MapOf(backbone),
+        stride=backbone.stride,
+        center=backbone.center,
+        min_contrast=extractor.min_contrast,
+        max_keypoints=extractor.max_keypoints,
+    )
+
+
+def _xfeat(extractor: XFeat) -> nn.Module:
+    from placeprint.networks.xfeat import load_xfeat
+    from placeprint.onnx.picture_graph import XFeatPlaces
+
+    return XFeatPlaces(load_xfeat(), max_keypoints=extractor.max_keypoints, threshold=extractor.detection_threshold)
+
+
+def _vlad(aggregator: VLAD) -> nn.Module:
+    from placeprint.onnx.aggregators import VLADGraph
+
+    codebooks = _tensor(aggregator.codebook_)
+    return VLADGraph(
+        codebooks.reshape(aggregator.vocabularies, -1, codebooks.shape[1]),
+        _projection(aggregator.mean_, aggregator.projection_),
+        assignments=aggregator.assignments,
+        softness=aggregator.softness,
+        residual_normalization=aggregator.residual_normalization,
+        sum_normalization=aggregator.sum_normalization,
+        power=aggregator.power,
+        intra_normalization=aggregator.intra_normalization,
+    )
+
+
+def _netvlad(aggregator: NetVLAD) -> nn.Module:
+    from placeprint.onnx.aggregators import NetVLADGraph
+
+    centers, alpha = np.asarray(aggregator.centers_, np.float32), np.float32(cast(Floats, aggregator.alpha_))
+    if aggregator.version == "v1":
+        slope, offset = alpha * normalize(centers), np.zeros(len(centers))
+    else:
+        slope, offset = 2 * alpha * centers, -alpha * (centers * centers).sum(axis=1)
+    return NetVLADGraph(_tensor(slope.T), _tensor(offset), _tensor(centers))
+
+
+def _netvlad_layer(aggregator: NetVLADLayer) -> nn.Module:
+    from placeprint.onnx.aggregators import NetVLADGraph
+
+    weights = np.asarray(aggregator.weights_, np.float32)
+    return NetVLADGraph(_tensor(weights.T), _tensor(aggregator.biases_), _tensor(aggregator.centers_))
+
+
+def _fisher(aggregator: Fisher) -> nn.Module:
+    from placeprint.onnx.aggregators import FisherGraph
+
+    return FisherGraph(
+        _tensor(aggregator.weights_),
+        _tensor(aggregator.means_),
+        _tensor(aggregator.variances_),
+        _projection(aggregator.mean_, aggregator.projection_),
+        power=aggregator.power,
+    )
+
+
+def _bow(aggregator: BoW) -> nn.Module:
+    from placeprint.onnx.aggregators import BoWGraph
+
+    return BoWGraph(_tensor(aggregator.codebook_), _tensor(aggregator.idf_), power=aggregator.power)
+
+
+def _spoc(aggregator: SPoC) -> nn.Module:
+    from placeprint.onnx.aggregators import SPoCGraph
+
+    return SPoCGraph(use_scores=aggregator.use_scores)
+
+
+def _mac(aggregator: MAC) -> nn.Module:
+    from placeprint.onnx.aggregators import MACGraph
+
+    return MACGraph(use_scores=aggregator.use_scores)
+
+
+def _gem(aggregator: GeM | WeightedGeM) -> nn.Module:
+    from placeprint.onnx.aggregators import GeMGraph
+
+    weight_power = aggregator.weight_power if isinstance(aggregator, WeightedGeM) else 0.0
+    return GeMGraph(_tensor(aggregator.p), use_scores=aggregator.use_scores, weight_power=weight_power)
+
+
+def _crow(aggregator: CroW) -> nn.Module:
+    from placeprint.onnx.aggregators import CroWGraph
+
+    return CroWGraph(aggregator.a, aggregator.b, use_scores=aggregator.use_scores)
+
+
+def _rmac(aggregator: RMAC) -> nn.Module:
+    from placeprint.onnx.aggregators import RMACGraph
+
+    whitening = _projection(aggregator.mean_, aggregator.projection_)
+    return RMACGraph(aggregator.levels, whole=aggregator.whole, whitening=whitening, use_scores=aggregator.use_scores)
+
+
+def _cgd(aggregator: CGD) -> nn.Module:
+    from placeprint.onnx.aggregators import CGDGraph, GeMGraph, MACGraph, SPoCGraph
+
+    use_scores = aggregator.use_scores
+    exponents = _tensor(aggregator.p_)
+    poolings: dict[str, nn.Module] = {
+        "S": SPoCGraph(use_scores=use_scores),
+        "M": MACGraph(use_scores=use_scores),
+        "G": GeMGraph(exponents[0] if len(exponents) == 1 else exponents, use_scores=use_scores),
+    }
+    chosen = [poolings[letter] for letter in aggregator.config]
+    return CGDGraph(chosen, _tensor(aggregator.means_), _tensor(aggregator.projections_))
+
+
+def _whitening(whitener: PCAWhitening | SupervisedWhitening) -> tuple[torch.Tensor, torch.Tensor]:
+    return _tensor(whitener.mean_), _tensor(whitener.projection_)
+
+
+def _projection(mean: object, projection: object) -> LocalProjection:
+    from placeprint.onnx.aggregators import LocalProjection
+
+    return LocalProjection(_tensor(mean), _tensor(projection))
+
+
+def _tensor(value: object) -> torch.Tensor:
+    import torch
+
+    return torch.from_numpy(np.array(value, np.float32))
+
+
+EXTRACTORS: Mapping[type[Any], Callable[[Any], nn.Module]] = {Grid: _grid, XFeat: _xfeat}
+AGGREGATORS: Mapping[type[Any], Callable[[Any], nn.Module]] = {
+    BoW: _bow,
+    CGD: _cgd,
+    CroW: _crow,
+    Fisher: _fisher,
+    GeM: _gem,
+    MAC: _mac,
+    NetVLAD: _netvlad,
+    NetVLADLayer: _netvlad_layer,
+    RMAC: _rmac,
+    SPoC: _spoc,
+    VLAD: _vlad,
+    WeightedGeM: _gem,
+}
+WHITENERS: Mapping[type[Any], Callable[[Any], tuple[torch.Tensor, torch.Tensor]]] = {
+    PCAWhitening: _whitening,
+    SupervisedWhitening: _whitening,
+}

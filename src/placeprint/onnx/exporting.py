@@ -1,0 +1,265 @@
+"""Export what describes photos to ONNX, so that it runs without placeprint and without Torch.
+
+`export_onnx` writes the torch module of a `Describer` (`graphs`), checks the file, and compares what onnxruntime makes
+of it with what placeprint says.
+
+The file takes ``(1, 3, H, W)`` float32 RGB in [0, 255] of a photo that has been resized, and gives ``(1, dim)``; its
+metadata say how to resize. Two extractors that look at different sizes make two inputs of it. Not in it: the resizing,
+the local features (they are not needed to search, only to verify), and their storage in a few bits, of which an atlas
+makes its descriptors: the file's are those of unquantized features.
+
+It is written by Torch's exporter that traces (``dynamo=False``): it takes seconds where the other takes most of a
+minute, and needs no further package. Nothing in the graph depends on the size it was traced with; the comparison is
+made with other sizes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from placeprint.aggregation.pooling import MAC, RMAC, CroW, GeM, SPoC, WeightedGeM
+from placeprint.atlas import learning
+from placeprint.atlas.atlas import Atlas
+from placeprint.core.files import written_aside
+from placeprint.core.outputs import ONNX, check_output
+from placeprint.describing.describer import Describer
+from placeprint.errors import OptionError, PackageError, PlaceprintError, WeightsError
+from placeprint.features.resizing import InputRule
+from placeprint.onnx.describer_graph import check_exportable, descriptor_graph
+from placeprint.presets import load_preset
+from placeprint.store import FILE_NAME
+from placeprint.types import Aggregator, Image, LocalFeatures
+from placeprint.version import __version__
+
+if TYPE_CHECKING:
+    from placeprint.onnx.picture_graph import DescriptorGraph
+
+OPSET = 17
+TOLERANCE = 1e-4
+"""Most that a value of a unit descriptor may differ by."""
+CHECKED = ((300, 400), (500, 375), (360, 360))
+"""Height and width of the pictures an exported file is tried on: landscape, portrait and square."""
+TRACED = (256, 352)
+"""Height and width, about, of the picture the graph is traced with."""
+PREFIX = "placeprint."
+"""Of the names of the metadata."""
+UNLEARNED = (SPoC, MAC, GeM, WeightedGeM, CroW)
+"""Aggregators that learn no more than the length of the descriptors."""
+
+
+def export_onnx(describer: Describer, path: Path | str, *, name: str = "") -> Path:
+    """Write the model that makes a describer's global descriptors, and try it.
+
+    Args:
+        describer: with everything learnt.
+        path: of the file; a model that placeprint wrote there before is replaced, nothing else.
+        name: of the preset, for the metadata.
+
+    Returns:
+        The path.
+
+    Raises:
+        OptionError: a component has no graph, or one of its parameters has none.
+        NotFittedError: something has not been learnt.
+        PackageError: onnx or onnxruntime is not installed.
+        PlaceprintError: a network cannot be traced, or onnxruntime's descriptor of a test picture differs from
+            placeprint's by more than `TOLERANCE`; nothing is written.
+        WriteError: something else is at the path, or it cannot be written.
+    """
+    try:
+        import onnx
+        import onnxruntime  # noqa: F401  # before the work is done
+    except ImportError as error:
+        raise PackageError("exporting needs onnx and onnxruntime; run: pip install 'placeprint[onnx]'") from error
+    path = Path(path)
+    check_output(path, ONNX)
+    check_exportable(describer)
+    graph, inputs = descriptor_graph(describer)
+    with written_aside(path) as written:
+        with _onnx("the preset cannot be written as ONNX"):
+            _trace(graph, inputs, written)
+            model = onnx.load(str(written))
+            onnx.helper.set_model_props(model, _metadata(describer, inputs, name))
+            onnx.checker.check_model(model, full_check=True)
+            onnx.save(model, str(written))
+        found = largest_difference(describer, written, [check_picture(*size) for size in CHECKED])
+        if not found <= TOLERANCE:
+            raise PlaceprintError(
+                f"onnxruntime's descriptor of a test picture differs from placeprint's by {found:.2g}, expected at "
+                f"most {TOLERANCE:g}; {str(path)!r} was not written. Try another version of onnxruntime or torch"
+            )
+    return path
+
+
+def load_describer(place: Path | str) -> tuple[str, Describer]:
+    """Return a preset's name and what describes photos for it, everything learnt.
+
+    Args:
+        place: folder of an atlas, whose codebook is taken; or name, TOML file or folder of a preset, with what comes
+            with it.
+
+    Raises:
+        OptionError: there is no such preset, or it comes without a codebook.
+        AtlasError: the atlas cannot be read, or was made with other weights.
+    """
+    if _holds(Path(place), FILE_NAME):
+        atlas = Atlas.open(place)
+        if not len(atlas):
+            raise OptionError(f"the atlas {str(place)!r} has no codebook yet; add photos first: placeprint index")
+        return atlas.preset, atlas.describer
+    if _holds(Path(place), "preset.toml"):
+        place = Path(place) / "preset.toml"
+    preset = load_preset(str(place))
+    state = learning.first_state(preset.components)
+    describer = Describer(preset.components, state)
+    if state is None:
+        for branch in describer.branches:
+            if not _learns_nothing(branch.aggregator):
+                raise OptionError(
+                    f"the preset {preset.name!r} comes without a codebook for {type(branch.aggregator).__name__}; make "
+                    "an atlas, which learns one, and export that: placeprint index PHOTOS --into ATLAS --preset "
+                    f"{place}; placeprint export ATLAS"
+                )
+            branch.aggregator.fit([_no_features(describer.extractors[branch.source].dim)])
+    return preset.name, describer
+
+
+def _holds(place: Path, name: str) -> bool:
+    try:
+        return (place / name).is_file()
+    except (OSError, ValueError):  # as of a name that is too long
+        return False
+
+
+def largest_difference(describer: Describer, model: Path | str, images: Sequence[Image]) -> float:
+    """Return the most that a value of the descriptors of any image differs between a file and placeprint.
+
+    Args:
+        describer: the file was exported of.
+        model: path of the file.
+        images: ``(H, W, 3)`` uint8 RGB.
+
+    Raises:
+        WeightsError: the file is missing, damaged, or was not exported by placeprint.
+        PlaceprintError: onnxruntime cannot run it on a picture.
+    """
+    session, inputs = _open_model(Path(model))
+    differences = [0.0]
+    for image in images:
+        with _onnx(f"onnxruntime cannot describe a picture of {image.shape[1]} x {image.shape[0]} pixels"):
+            (found,) = session.run(None, {name: rule.tensor(image) for name, rule in inputs.items()})
+        expected = describer.descriptor(describer.features(image))
+        differences.append(float(np.abs(found[0] - expected).max()))
+    return max(differences)
+
+
+def check_picture(height: int, width: int, seed: int = 0) -> Image:
+    """Return an ``(H, W, 3)`` picture of random blocks of several sizes, with edges, corners and something even."""
+    generator = np.random.default_rng(seed)
+    picture = np.full((height, width, 3), 128.0)
+    for side in (96, 40, 16):
+        blocks = generator.normal(0, 40, (-(-height // side), -(-width // side), 3))
+        picture += np.kron(blocks, np.ones((side, side, 1)))[:height, :width]
+    picture[: height // 6] = 200
+    return np.asarray(np.clip(picture, 0, 255), np.uint8)
+
+
+@contextlib.contextmanager
+def _onnx(what: str) -> Iterator[None]:
+    """Turn what Torch's exporter, onnx and onnxruntime say into one line.
+
+    Raises:
+        PlaceprintError: one of them failed.
+    """
+    try:
+        yield
+    except (PlaceprintError, OSError):
+        raise
+    except Exception as error:
+        reason = " ".join(str(error).split())[:160] or type(error).__name__
+        raise PlaceprintError(f"{what}: {reason}") from error
+
+
+def _open_model(path: Path) -> tuple[Any, dict[str, InputRule]]:
+    """Return the session of an exported file, and its inputs by name.
+
+    Raises:
+        WeightsError: the file is missing, damaged, or was not exported by placeprint.
+    """
+    import onnxruntime
+
+    if not path.is_file():
+        raise WeightsError(f"there is no file {str(path)!r}")
+    try:
+        session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+        return session, _inputs_of(session.get_modelmeta().custom_metadata_map)
+    except Exception as error:
+        reason = " ".join(str(error).split())[:120] or type(error).__name__
+        raise WeightsError(f"{str(path)!r} is no whole file that placeprint exported: {reason}") from error
+
+
+def _trace(graph: DescriptorGraph, inputs: Mapping[str, InputRule], path: Path) -> None:
+    import torch
+
+    pictures = tuple(
+        torch.from_numpy(dataclasses.replace(rule, longest=0).tensor(check_picture(*TRACED)))
+        for rule in inputs.values()
+    )
+    axes = {name: {2: f"height_{name}", 3: f"width_{name}"} for name in inputs}
+    with warnings.catch_warnings():
+        # the exporter that traces is told to be the older one, and warns of every size it keeps as a number
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            graph,
+            pictures,
+            str(path),
+            input_names=list(inputs),
+            output_names=["descriptor"],
+            dynamic_axes=axes,
+            opset_version=OPSET,
+            dynamo=False,
+        )
+
+
+def _metadata(describer: Describer, inputs: Mapping[str, InputRule], name: str) -> dict[str, str]:
+    """Return the metadata of a file; `_inputs_of` reads the inputs back."""
+    words = (
+        "scale every picture to 'stretch' (width, height); where that is (0, 0), scale so that the longest side has "
+        "'longest' pixels (0: leave it) and round both sides down to a multiple of 'multiple', at least one; average "
+        "pixels where that shrinks (OpenCV's INTER_AREA), else bicubic; RGB, 0 to 255"
+    )
+    found = {
+        "version": __version__,
+        "preset": name,
+        "dim": str(describer.dim),
+        "inputs": json.dumps({key: dataclasses.asdict(rule) for key, rule in inputs.items()}),
+        "resize": words,
+        "weights_sha256": json.dumps(describer.weights()),
+        "local_features": "not quantized",
+    }
+    return {PREFIX + key: value for key, value in found.items()}
+
+
+def _inputs_of(metadata: Mapping[str, str]) -> dict[str, InputRule]:
+    rules = json.loads(metadata[PREFIX + "inputs"])
+    return {
+        name: InputRule(rule["longest"], rule["multiple"], tuple(rule.get("stretch", (0, 0))))
+        for name, rule in rules.items()
+    }
+
+
+def _learns_nothing(aggregator: Aggregator) -> bool:
+    return isinstance(aggregator, UNLEARNED) or (isinstance(aggregator, RMAC) and not aggregator.whitened_dim)
+
+
+def _no_features(dim: int) -> LocalFeatures:
+    none = np.zeros((0, 2), np.float32)
+    return LocalFeatures(none, np.zeros((0, dim), np.float32), none[:, 0], (1, 1))

@@ -1,0 +1,1 @@
+"""Photos for training: read, checked, divided, augmented, and put into batches."""

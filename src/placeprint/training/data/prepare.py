@@ -1,0 +1,148 @@
+"""The photos of a recipe: read, divided into training, validation and test, and checked before a run begins."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from placeprint.datasets.photos.labeled_photos import LabeledPhotos
+from placeprint.datasets.photos.placed_photos import PlacedPhotos
+from placeprint.datasets.photos.splits import check_leak, split_classes, split_sequences
+from placeprint.errors import DatasetError, OptionError
+from placeprint.training.data.photo_sets import PhotoSet, read_photos
+from placeprint.training.data.sifting import without
+from placeprint.training.recipe import Data
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingData:
+    """Photos to learn from, and photos to choose the weights by.
+
+    Args:
+        train: photos.
+        validation: photos that have nothing in common with them.
+        test: photos of sequences held out by `data.test_share`, which neither trains nor validates; None for none.
+    """
+
+    train: PhotoSet
+    validation: PhotoSet
+    test: PlacedPhotos | None = None
+
+
+def read_data(data: Data, folder: Path, seed: int = 0, skipped: Mapping[str, str] | None = None) -> TrainingData:
+    """Read the photos of a recipe.
+
+    Args:
+        data: table of the recipe.
+        folder: its paths are below this.
+        seed: of the division.
+        skipped: photos to leave out, see `sifting.sift`.
+
+    Raises:
+        DatasetError: the photos do not have the documented form, or training and validation have something in common.
+        OptionError: the reader has no such option, or the division does not fit the form.
+    """
+    if not folder.is_dir():
+        raise DatasetError(f"there is no folder {str(folder)!r}")
+    left_out = skipped or {}
+    train = without(read_photos(data, folder, data.train), folder, left_out)
+    test = None
+    if data.hold_out_classes:
+        train = _without_classes(data, train, seed)
+    if data.test_share:
+        train, test = _without_test(data, train, seed)
+    if data.validation:
+        validation = without(read_photos(data, folder, data.validation), folder, left_out)
+    else:
+        train, validation = _divided(data, train, seed)
+    train, validation = (_limited(photos, data.limit) for photos in (train, validation))
+    check_leak(train, validation)
+    if test is not None:
+        check_leak(train, test)
+        check_leak(validation, test)
+    return TrainingData(train, validation, test)
+
+
+def _without_classes(data: Data, photos: PhotoSet, seed: int) -> LabeledPhotos:
+    """Leave a share of the classes out."""
+    if not isinstance(photos, LabeledPhotos) or data.validation or data.test:
+        raise OptionError(
+            "data.hold_out_classes needs photos with labels, and neither data.validation nor data.test beside it"
+        )
+    return split_classes(photos, data.hold_out_classes, seed)[0]
+
+
+def _without_test(data: Data, photos: PhotoSet, seed: int) -> tuple[PlacedPhotos, PlacedPhotos]:
+    """Hold out a share of the sequences, none that is the only one of its area: nothing else shows what it shows."""
+    if not isinstance(photos, PlacedPhotos):
+        raise OptionError("data.test_share needs photos with places; name labeled test photos by data.test")
+    held = photos
+    if photos.areas is not None:
+        pairs = np.unique(np.column_stack([photos.areas, photos.sequences]), axis=0)
+        areas, counts = np.unique(pairs[:, 0], return_counts=True)
+        held = photos[np.isin(photos.areas, areas[counts > 1])] if (counts > 1).any() else photos
+    test = split_sequences(held, data.test_share, seed)[1]
+    return photos[~np.isin(photos.sequences, test.sequences)], test
+
+
+def _divided(data: Data, photos: PhotoSet, seed: int) -> tuple[PhotoSet, PhotoSet]:
+    if isinstance(photos, PlacedPhotos) and data.split_by in {"sequence", "area"}:
+        return split_sequences(photos, data.share, seed, by=data.split_by)
+    if isinstance(photos, PlacedPhotos) and data.split_by == "photo":
+        return _split_places(photos, data.share, seed)
+    if isinstance(photos, LabeledPhotos) and data.split_by == "class":
+        return split_classes(photos, data.share, seed)
+    if isinstance(photos, LabeledPhotos) and data.split_by in {"photo", "block"}:
+        return _split_photos(photos, data.share, seed if data.split_by == "photo" else None)
+    fitting = "photo, block or class" if isinstance(photos, LabeledPhotos) else "photo, sequence or area"
+    raise OptionError(f"photos of the form {data.form!r} are divided by {fitting}, got data.split_by {data.split_by!r}")
+
+
+def _split_photos(photos: LabeledPhotos, share: float, seed: int | None) -> tuple[LabeledPhotos, LabeledPhotos]:
+    """Hold back a share of each class, drawn by a seed or, without one, the last; what is left must make pairs.
+
+    So classes of one or two photos give none. Where no class has more, a share of those of two gives one each, and the
+    photo that is left of each is only told apart from others.
+    """
+    generator = np.random.default_rng(seed)
+    counts, held = photos.counts(), np.zeros(len(photos), bool)
+    giving = np.flatnonzero(counts > 2)
+    if not len(giving):
+        two = np.flatnonzero(counts == 2)
+        giving = generator.permutation(two)[: min(max(round(share * len(two)), 1), max(len(two) - 2, 0))]
+    for label in giving:
+        rows = np.flatnonzero(photos.labels == label)
+        rows = rows[::-1] if seed is None else generator.permutation(rows)
+        held[rows[: min(max(round(share * len(rows)), 1), max(len(rows) - 2, 1))]] = True
+    if not held.any():
+        raise DatasetError(
+            f"the {len(photos)} photos of {len(photos.classes)} classes are too few to hold some back that validate; "
+            "training needs 3 photos of a class or more"
+        )
+    return photos[~held], photos[held]
+
+
+def _split_places(photos: PlacedPhotos, share: float, seed: int) -> tuple[PlacedPhotos, PlacedPhotos]:
+    """Hold back a share of the photos, drawn by a seed, as a sequence of their own: another visit to the same places.
+
+    Photos of a walk are often nearly the same as their neighbors, so what is measured on them is more than what a
+    later walk would get; divide by sequence where there are several.
+    """
+    if len(photos) < 3:
+        raise DatasetError(f"training needs 3 photos with places or more, got {len(photos)}")
+    count = min(max(round(share * len(photos)), 1), len(photos) - 2)
+    held = np.zeros(len(photos), bool)
+    held[np.random.default_rng(seed).choice(len(photos), count, replace=False)] = True
+    visit = np.where(held, photos.sequences.max() + 1, photos.sequences)
+    apart = dataclasses.replace(photos, sequences=visit)
+    return apart[~held], apart[held]
+
+
+def _limited(photos: PhotoSet, limit: int) -> PhotoSet:
+    if not 0 < limit < len(photos):
+        return photos
+    return photos[np.linspace(0, len(photos) - 1, limit).round().astype(np.int64)]

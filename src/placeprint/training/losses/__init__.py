@@ -1,0 +1,85 @@
+"""The losses by name.
+
+Most are called as ``loss(descriptors (B, D), labels (B,))`` and return a scalar. ``"cgd"`` and ``"cross-entropy"`` take
+the logits of the network's classifier as a third argument; ``"weak-ranking"`` takes queries, their potential positives
+and their negatives (see `ranking_loss`), as positions make no classes. Losses with `NEEDS_PAIRS` want batches of P
+classes with K photos each.
+
+Parameters of a loss of its own, its proxies, are ``loss.parameters()``.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from torch import nn
+
+from placeprint.core.options import check_values
+from placeprint.errors import OptionError
+from placeprint.training.losses.cgd_loss import CGDLoss
+from placeprint.training.losses.classification_loss import CrossEntropyLoss
+from placeprint.training.losses.pair_losses import ContrastiveLoss, MultiSimilarityLoss, TripletLoss
+from placeprint.training.losses.proxy_losses import ArcFace, ProxyNCA
+from placeprint.training.losses.ranking_loss import WeakRankingLoss
+
+LOSSES: dict[str, Callable[..., nn.Module]] = {
+    "triplet": TripletLoss,
+    "contrastive": ContrastiveLoss,
+    "multi-similarity": MultiSimilarityLoss,
+    "proxy-nca": ProxyNCA,
+    "arcface": ArcFace,
+    "weak-ranking": WeakRankingLoss,
+    "cgd": CGDLoss,
+    "cross-entropy": CrossEntropyLoss,
+}
+NEEDS_PAIRS = frozenset({"triplet", "contrastive", "multi-similarity", "cgd"})
+NEEDS_PROXIES = frozenset({"proxy-nca", "arcface"})
+NEEDS_CLASSIFIER = frozenset({"cgd", "cross-entropy"})
+OF_THE_NETWORK = ("num_classes", "dim")
+"""Parameters that the data and the network give."""
+
+
+def loss_params(name: str) -> tuple[str, ...]:
+    """Return the parameters of a loss that one may choose.
+
+    Raises:
+        OptionError: there is no such loss.
+
+    Example:
+        >>> loss_params("weak-ranking")
+        ('margin', 'average_violating')
+    """
+    if name not in LOSSES:
+        raise OptionError(f"no loss called {name!r}; there are {', '.join(LOSSES)}")
+    return tuple(key for key in inspect.signature(LOSSES[name]).parameters if key not in OF_THE_NETWORK)
+
+
+def checked_loss(name: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters of a loss as it takes them.
+
+    Raises:
+        OptionError: there is no such loss or parameter, or a value is of the wrong kind or out of range.
+    """
+    loss_params(name)
+    return check_values(LOSSES[name], parameters, what=f"the loss {name!r}", prefix="loss.", without=OF_THE_NETWORK)
+
+
+def make_loss(name: str, num_classes: int, dim: int, **params: float | bool | str) -> nn.Module:
+    """Return a loss.
+
+    Args:
+        name: of `LOSSES`.
+        num_classes: of the training photos; counts where there are proxies.
+        dim: D, length of the descriptors; counts where there are proxies.
+        **params: see the loss.
+
+    Raises:
+        OptionError: the name or a parameter is not known, or a value is out of its range.
+        PackageError: the loss needs pytorch-metric-learning, which is not installed.
+    """
+    given = checked_loss(name, params)
+    if name in NEEDS_PROXIES:
+        return LOSSES[name](num_classes, dim, **given)
+    return LOSSES[name](**given)

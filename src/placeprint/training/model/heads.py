@@ -1,0 +1,341 @@
+"""Heads: what makes one descriptor of a backbone's map, by name.
+
+- ``cgd``: several poolings, each projected (`networks.cgd`), with a classifier when the classes are known.
+- ``delf``: the mean of the map (SPoC) and a classifier on it, batch normalization and a linear layer: the first step of
+  DELF, which teaches the map to describe. ``delf-attention``: the second, `training.delf_heads`.
+- ``gem``, ``spoc``, ``mac``: one pooling (`networks.pooling`); with `dim` a linear layer without bias after it.
+- ``netvlad``: `networks.netvlad`; begun from k-means of the cells of training photos. Tied, its assignment follows
+  from its centers, ``w_k = 2 alpha c_k`` and ``b_k = -alpha |c_k|^2``, all through training, and centers and alpha
+  are what is learned. The paper lets w, b and c go their own ways: ``tied = false``. With `dim` a linear layer
+  follows; the paper learns PCA with whitening afterwards.
+
+Linear layers begin as `training.beginnings` says.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Annotated, Any, Protocol
+
+import numpy as np
+import torch
+from torch import nn
+from torch.func import functional_call
+
+from placeprint.core.options import NotNegative, OneOf, Range, check_values, checked
+from placeprint.errors import OptionError
+from placeprint.networks.cgd import CGD
+from placeprint.networks.netvlad import VERSIONS, NetVLAD, sharpness
+from placeprint.networks.pooling import MAC, GeM, SPoC, unit
+from placeprint.training.model.delf_heads import DELFAttentionHead
+from placeprint.training.model.initialization import BEGINNINGS, PAIRS_SHRINKAGE, PAIRS_SIGNAL, shortened, whiten
+from placeprint.types import Ids
+
+KMEANS_ROUNDS = 20
+
+Dim = Annotated[int, Range(0, 65_536)]
+"""Values of a descriptor; 0 for as many as there are."""
+AtLeastOne = Annotated[int, Range(1, 65_536)]
+Exponent = Annotated[float, Range(0, 100, above=True)]
+Begin = Annotated[str, OneOf(*BEGINNINGS)]
+
+Output = tuple[torch.Tensor, torch.Tensor | None]
+"""Unit descriptors ``(B, dim)``, and what the classifier sees, ``(B, C)``, where there is one."""
+
+
+class Head(Protocol):
+    """What the heads share."""
+
+    dim: int
+
+    def __call__(self, maps: torch.Tensor) -> Output:
+        """Describe maps ``(B, C, H, W)``."""
+        ...
+
+    def begin(self, maps: torch.Tensor, seed: int, pairs: Ids) -> None:
+        """Learn what can be learned before training.
+
+        Args:
+            maps: ``(n, C, H, W)`` of training photos.
+            seed: of what is random.
+            pairs: ``(p, 2)`` rows of maps that show the same; there may be none.
+        """
+        ...
+
+
+@checked
+class CGDHead(nn.Module):
+    """Combination of global descriptors.
+
+    Args:
+        channels: of the maps.
+        num_classes: of the classifier; None for none.
+        config: letters of the poolings.
+        dim: length of the descriptor.
+        begin: how the projections begin, see `training.beginnings`; the paper's are random.
+        shrinkage: of that beginning from pairs, at least 0: added to the variances within pairs, as a share of their
+            mean.
+        signal: of that beginning from pairs, at least 0: power of the share of signal a direction is weighted by.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        num_classes: int | None,
+        *,
+        config: str = "SG",
+        dim: AtLeastOne = 1536,
+        begin: Begin = "pairs",
+        shrinkage: NotNegative = PAIRS_SHRINKAGE,
+        signal: NotNegative = PAIRS_SIGNAL,
+    ) -> None:
+        super().__init__()
+        self.cgd = CGD(nn.Identity(), config, dim, num_classes, channels=channels)
+        if begin != "random" and dim // len(config) > channels:
+            raise OptionError(
+                f"a branch of {dim // len(config)} values cannot be whitened from {channels} channels; "
+                f"set dim to at most {channels * len(config)}, or begin = 'random'"
+            )
+        self.dim, self.beginning, self.pairs_rule = dim, begin, {"shrinkage": shrinkage, "signal": signal}
+
+    @property
+    def classifier(self) -> nn.Module | None:
+        """Gives logits of what `forward` gives second."""
+        return self.cgd.classifier
+
+    def forward(self, maps: torch.Tensor) -> Output:
+        """Describe maps ``(B, C, H, W)``."""
+        pooled = self.cgd.pooled(maps)
+        descriptors = unit(torch.cat(self.cgd.blocks(pooled), dim=1))
+        return descriptors, None if self.cgd.classifier is None else pooled[0]
+
+    @torch.no_grad()
+    def begin(self, maps: torch.Tensor, seed: int, pairs: Ids) -> None:
+        """Whiten."""
+        for layer, pooled in zip(self.cgd.projections, self.cgd.pooled(maps), strict=True):
+            whiten(layer, pooled, pairs, self.beginning, **self.pairs_rule)
+
+
+@checked
+class PooledHead(nn.Module):
+    """One pooling, and a linear layer where the descriptor shall have another length.
+
+    Args:
+        pooling: gives unit vectors of maps.
+        channels: of the maps.
+        dim: length of the descriptor; 0 for that of the maps, without a layer.
+        begin: how the layer begins, see `training.beginnings`.
+        shrinkage: as of `CGDHead`.
+        signal: as of `CGDHead`.
+        num_classes: of a classifier on what the pooling gives; None for none.
+    """
+
+    def __init__(
+        self,
+        pooling: nn.Module,
+        channels: int,
+        *,
+        dim: Dim = 0,
+        begin: Begin = "pairs",
+        shrinkage: NotNegative = PAIRS_SHRINKAGE,
+        signal: NotNegative = PAIRS_SIGNAL,
+        num_classes: int | None = None,
+    ) -> None:
+        super().__init__()
+        if begin != "random" and dim > channels:
+            raise OptionError(f"head.dim must be from 0 to {channels}, the channels of the map, got {dim}")
+        self.pooling, self.dim, self.beginning = pooling, dim or channels, begin
+        self.pairs_rule = {"shrinkage": shrinkage, "signal": signal}
+        self.projection = nn.Linear(channels, dim, bias=False) if dim else None
+        self.classifier: nn.Sequential | None = None
+        if num_classes is not None:
+            self.classifier = nn.Sequential(nn.BatchNorm1d(channels), nn.Linear(channels, num_classes))
+
+    def forward(self, maps: torch.Tensor) -> Output:
+        """Describe maps ``(B, C, H, W)``."""
+        pooled = self.pooling(maps)
+        descriptors = pooled if self.projection is None else unit(self.projection(pooled))
+        return descriptors, None if self.classifier is None else pooled
+
+    @torch.no_grad()
+    def begin(self, maps: torch.Tensor, seed: int, pairs: Ids) -> None:
+        """Whiten."""
+        if self.projection is not None:
+            whiten(self.projection, self.pooling(maps), pairs, self.beginning, **self.pairs_rule)
+
+
+@checked
+class NetVLADHead(nn.Module):
+    """NetVLAD, see the module.
+
+    Args:
+        channels: of the maps.
+        num_clusters: K.
+        version: see `networks.netvlad`.
+        tied: whether the assignment follows from the centers.
+        dim: values of the descriptor after the linear layer; 0 for all ``K x channels`` without it.
+        begin: how that layer begins: ``"pairs"`` or ``"photos"``, see `training.beginnings`.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        *,
+        num_clusters: AtLeastOne = 64,
+        version: Annotated[str, OneOf(*VERSIONS)] = "v2",
+        tied: bool = True,
+        dim: Dim = 0,
+        begin: Begin = "pairs",
+    ) -> None:
+        super().__init__()
+        whole = num_clusters * channels
+        if not 0 <= dim <= whole:
+            raise OptionError(f"head.dim must be from 0 to {whole}, clusters x channels, got {dim}")
+        self.layer = NetVLAD(num_clusters, channels, version)
+        if begin == "random":
+            raise OptionError("the layer after NetVLAD begins from 'pairs' or 'photos', got 'random'")
+        self.dim, self.tied, self.beginning = dim or whole, tied, begin
+        self.projection = nn.Linear(whole, dim) if dim else None
+        if tied:
+            self.layer.requires_grad_(False)
+            self.centers = nn.Parameter(self.layer.centroids.detach().clone())
+            self.log_alpha = nn.Parameter(torch.tensor(self.layer.alpha).log())
+
+    def forward(self, maps: torch.Tensor) -> Output:
+        """Describe maps ``(B, C, H, W)``."""
+        whole = self._aggregated(maps)
+        return (whole if self.projection is None else unit(self.projection(whole))), None
+
+    def _aggregated(self, maps: torch.Tensor) -> torch.Tensor:
+        if not self.tied:
+            return self.layer(maps)  # type: ignore[no-any-return]  # nn.Module.__call__ is untyped
+        alpha, centers = self.log_alpha.exp(), self.centers
+        values: dict[str, torch.Tensor] = {"centroids": centers}
+        if self.layer.version == "v1":
+            values["conv.weight"] = (alpha * unit(centers))[:, :, None, None]
+        else:
+            values["conv.weight"] = (2 * alpha * centers)[:, :, None, None]
+            values["conv.bias"] = -alpha * centers.square().sum(1)
+        return functional_call(self.layer, values, (maps,))  # type: ignore[no-any-return]  # untyped in Torch
+
+    @torch.no_grad()
+    def begin(self, maps: torch.Tensor, seed: int, pairs: Ids) -> None:
+        """Learn the centers by k-means of the cells of all maps, alpha from the same cells, and the layer.
+
+        Raises:
+            ShapeError: there are fewer cells than clusters, or not more photos than values to keep.
+        """
+        from placeprint.aggregation.vocabulary import learn_words
+
+        rows = unit(maps.flatten(2).transpose(1, 2).flatten(0, 1)).float().cpu().numpy()
+        rows = rows[(rows != 0).any(axis=1)]
+        centers = learn_words(rows, self.layer.num_clusters, iterations=KMEANS_ROUNDS, seed=seed)
+        found = torch.from_numpy(centers).to(maps.device)
+        self.layer.init_params(found, torch.from_numpy(rows).to(maps.device))
+        if self.tied:
+            self.centers.copy_(found)
+            self.log_alpha.fill_(float(np.log(sharpness(centers, rows, self.layer.version))))
+        if self.projection is not None:
+            whole = torch.cat([self._aggregated(part) for part in torch.split(maps, 64)]).float().cpu().numpy()
+            mean, projection = shortened(whole, self.dim, pairs if self.beginning == "pairs" else pairs[:0])
+            weight = torch.from_numpy(projection.T / np.abs(projection).max())
+            self.projection.weight.copy_(weight)
+            self.projection.bias.copy_(-(weight @ torch.from_numpy(mean)))
+
+
+def _gem(
+    channels: int,
+    *,
+    p: Exponent = 3.0,
+    per_channel: bool = False,
+    dim: Dim = 0,
+    begin: Begin = "pairs",
+    shrinkage: NotNegative = PAIRS_SHRINKAGE,
+    signal: NotNegative = PAIRS_SIGNAL,
+) -> PooledHead:
+    pooling = GeM(p, channels=channels if per_channel else None)
+    return PooledHead(pooling, channels, dim=dim, begin=begin, shrinkage=shrinkage, signal=signal)
+
+
+def _spoc(
+    channels: int,
+    *,
+    center_prior: bool = False,
+    dim: Dim = 0,
+    begin: Begin = "pairs",
+    shrinkage: NotNegative = PAIRS_SHRINKAGE,
+    signal: NotNegative = PAIRS_SIGNAL,
+) -> PooledHead:
+    if center_prior and dim:
+        raise OptionError("a preset holds no projection after SPoC with a center prior; set head.dim = 0")
+    pooling = SPoC(center_prior=center_prior)
+    return PooledHead(pooling, channels, dim=dim, begin=begin, shrinkage=shrinkage, signal=signal)
+
+
+def _mac(
+    channels: int,
+    *,
+    dim: Dim = 0,
+    begin: Begin = "pairs",
+    shrinkage: NotNegative = PAIRS_SHRINKAGE,
+    signal: NotNegative = PAIRS_SIGNAL,
+) -> PooledHead:
+    return PooledHead(MAC(), channels, dim=dim, begin=begin, shrinkage=shrinkage, signal=signal)
+
+
+def _delf(channels: int, num_classes: int | None) -> PooledHead:
+    return PooledHead(SPoC(), channels, num_classes=num_classes)
+
+
+HEADS: Mapping[str, Any] = {
+    "cgd": CGDHead,
+    "gem": _gem,
+    "spoc": _spoc,
+    "mac": _mac,
+    "netvlad": NetVLADHead,
+    "delf": _delf,
+    "delf-attention": DELFAttentionHead,
+}
+CLASSIFYING = ("cgd", "delf", "delf-attention")
+"""Heads that have a classifier where the classes are known."""
+
+
+def head_parameters(name: str) -> list[str]:
+    """List the parameters of a head.
+
+    Raises:
+        OptionError: there is no such head.
+
+    Example:
+        >>> head_parameters("cgd")
+        ['config', 'dim', 'begin', 'shrinkage', 'signal']
+    """
+    if name not in HEADS:
+        raise OptionError(f"no head called {name!r}; known: {', '.join(HEADS)}")
+    found = inspect.signature(HEADS[name]).parameters.values()
+    return [parameter.name for parameter in found if parameter.kind is parameter.KEYWORD_ONLY]
+
+
+def checked_head(name: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters of a head as it takes them.
+
+    Raises:
+        OptionError: there is no such head or parameter, or a value is of the wrong kind or out of range.
+    """
+    head_parameters(name)
+    return check_values(
+        HEADS[name], parameters, what=f"the head {name!r}", prefix="head.", without=("channels", "num_classes")
+    )
+
+
+def build_head(name: str, channels: int, num_classes: int | None, **parameters: Any) -> Head:
+    """Return a head by name.
+
+    Raises:
+        OptionError: the name or a parameter is unknown; the message lists the known ones.
+    """
+    parameters = checked_head(name, parameters)
+    classes = (num_classes,) if name in CLASSIFYING else ()
+    head: Head = HEADS[name](channels, *classes, **parameters)
+    return head

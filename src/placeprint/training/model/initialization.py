@@ -1,0 +1,91 @@
+"""How the linear layer of a head begins: as whitening, from pairs of training photos that show the same or from photos.
+
+- ``"pairs"`` learns it from pairs (`whitening.SupervisedWhitening` with ``signal = 1``): photos of one class, or near
+  each other. The layers of poolings have no bias, so the direction of the mean is taken out of them instead.
+  Weighted by its signal, a direction counts by how far it tells the training classes apart. With few classes that
+  leaves about as many directions as classes, which serve those classes and ruin all others: set ``head.signal = 0``
+  and ``head.shrinkage = 1`` then.
+- ``"photos"``, or fewer pairs than values: with the second moments ``M = mean of x x^T`` of the pooled unit vectors of
+  training photos, and its largest eigenvalues l with vectors P, ``W = (l + s mean(l)) ** -1/2 P^T``. It is not
+  centered; the direction of the mean has the largest eigenvalue, and so counts least.
+- ``"random"`` is Torch's.
+
+The layer after NetVLAD has a bias. It begins as PCA with the mean taken away and, with pairs, as whitening in the
+principal directions.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from placeprint.aggregation.whitening import PCAWhitening, SupervisedWhitening
+from placeprint.core.numerics import normalize
+from placeprint.networks.pooling import unit
+from placeprint.types import Floats, Ids
+
+BEGINNINGS = ("pairs", "photos", "random")
+PAIRS_SHRINKAGE, PAIRS_SIGNAL = 0.1, 1.0
+"""Of whitening from pairs."""
+SHRINKAGE = 1.0
+"""s: added to the eigenvalues of the whitening, as a share of their mean; with less, few photos ruin a ranking."""
+PCA_SHRINKAGE, PCA_POWER = 0.1, 0.0
+"""Of the layer after NetVLAD; power 0 turns and shortens only, as whitening takes more photos than a recipe has."""
+MOST_DIRECTIONS = 1024
+"""Principal directions of NetVLAD's vectors in which whitening from pairs is learned at most."""
+
+
+def shortened(rows: Floats, dim: int, pairs: Ids) -> tuple[Floats, Floats]:
+    """Return mean ``(d,)`` and projection ``(d, dim)`` of rows ``(n, d)``: PCA, and whitening from pairs if enough."""
+    if len(pairs) < dim:
+        plain = PCAWhitening(dim=dim, power=PCA_POWER, shrinkage=PCA_SHRINKAGE).fit(rows)
+        assert plain.mean_ is not None and plain.projection_ is not None  # fit has learned them
+        return plain.mean_, plain.projection_
+    most = max(dim, min(len(rows) - 1, rows.shape[1], len(pairs), MOST_DIRECTIONS))
+    mean, turned = shortened(rows, most, pairs[:0])
+    first, second = ((rows[each] - mean) @ turned for each in pairs.T)
+    learned = SupervisedWhitening(dim=dim, shrinkage=PAIRS_SHRINKAGE, signal=PAIRS_SIGNAL).fit_pairs(first, second)
+    assert learned.mean_ is not None and learned.projection_ is not None  # fit has learned them
+    return mean + turned @ learned.mean_, turned @ learned.projection_
+
+
+def whiten(
+    layer: nn.Module,
+    pooled: torch.Tensor,
+    pairs: Ids,
+    beginning: str,
+    *,
+    shrinkage: float = PAIRS_SHRINKAGE,
+    signal: float = PAIRS_SIGNAL,
+) -> None:
+    """Let a linear layer without bias begin as whitening of pooled vectors, see the module.
+
+    Args:
+        layer: changed in place.
+        pooled: ``(n, C)`` of training photos.
+        pairs: ``(p, 2)`` rows of them that show the same.
+        beginning: of `BEGINNINGS`.
+        shrinkage: of whitening from pairs, see `SupervisedWhitening`.
+        signal: likewise.
+    """
+    weight: Any = layer.weight
+    dim = len(weight)
+    if beginning == "random":
+        return
+    if beginning == "pairs" and len(pairs) >= max(pooled.shape[1], dim):
+        found = unit(pooled.detach().float()).cpu().numpy()
+        whitening = SupervisedWhitening(dim=dim, shrinkage=shrinkage, signal=signal)
+        projection = whitening.fit_pairs(found[pairs[:, 0]], found[pairs[:, 1]]).projection_
+        assert projection is not None  # fit has learned it
+        mean = normalize(found.mean(axis=0))
+        projection = projection - np.outer(mean, mean @ projection)
+        weight.copy_(torch.from_numpy(projection.T / np.abs(projection).max()))
+        return
+    rows = unit(pooled.detach().double())
+    values, vectors = torch.linalg.eigh(rows.T @ rows / len(rows))
+    leading, directions = values.clamp(min=0).flip(0)[:dim], vectors.flip(1)[:, :dim]
+    scale = (leading + SHRINKAGE * values.mean()).rsqrt()
+    weight.copy_(((directions * scale).T / scale.max()).to(weight.dtype))

@@ -1,0 +1,110 @@
+"""Batches, and the number that a step makes smaller.
+
+What a loss is called with is told by the names of its arguments: ``(descriptors, labels)``;
+``(descriptors, labels, logits)``, where the head has a classifier; or ``(queries, positives, negatives)``, for photos
+with places.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+
+from placeprint.errors import OptionError
+from placeprint.training.model.heads import Output
+from placeprint.types import Ids
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Photos of one step.
+
+    Args:
+        rows: ``(B,)`` which photos.
+        copies: ``(B,)`` which copy of each.
+        tuples: ``(T, 2)`` of photos with places: counts of positives and of negatives; the rows hold of each tuple its
+            query, its positives and its negatives. ``(0, 2)`` for photos with labels.
+    """
+
+    rows: Ids
+    copies: Ids
+    tuples: Ids
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+def pack(batches: Sequence[Batch]) -> dict[str, torch.Tensor]:
+    """Return batches as tensors, which `unpack` brings back."""
+    empty = np.zeros(0, np.int64)
+    return {
+        "lengths": torch.tensor([[len(each), len(each.tuples)] for each in batches]).reshape(-1, 2),
+        "rows": torch.from_numpy(np.concatenate([empty, *(each.rows for each in batches)])),
+        "copies": torch.from_numpy(np.concatenate([empty, *(each.copies for each in batches)])),
+        "tuples": torch.from_numpy(np.concatenate([empty.reshape(0, 2), *(each.tuples for each in batches)])),
+    }
+
+
+def unpack(packed: dict[str, torch.Tensor]) -> list[Batch]:
+    """Return the batches that `pack` got."""
+    lengths = packed["lengths"].numpy()
+    cuts, tuple_cuts = np.cumsum(lengths, axis=0)[:-1].T if len(lengths) else (np.zeros(0, int),) * 2
+    parts = [np.split(packed[name].numpy(), cuts) for name in ("rows", "copies")]
+    tuples = np.split(packed["tuples"].numpy(), tuple_cuts)
+    return [Batch(*each) for each in zip(*parts, tuples, strict=True)] if len(lengths) else []
+
+
+class Objective(nn.Module):
+    """A loss as the loop calls it.
+
+    Args:
+        loss: see the module; it may have weights of its own.
+        labels: ``(n,)`` of all training photos; None for photos with places.
+        classifier: the head's, which gives logits; None where it has none.
+
+    Raises:
+        OptionError: the loss needs labels, tuples or a classifier, and there are none.
+    """
+
+    def __init__(self, loss: nn.Module, labels: Ids | None, classifier: nn.Module | None) -> None:
+        super().__init__()
+        self.loss = loss
+        self.labels = None if labels is None else torch.from_numpy(np.asarray(labels, np.int64))
+        names = list(inspect.signature(loss.forward).parameters)
+        self.takes_tuples, takes_logits = names[:1] == ["queries"], "logits" in names
+        # in a list, so that it is not registered: its weights are the model's
+        self._classifier = [classifier if takes_logits else None]
+        kind = type(loss).__name__
+        if self.takes_tuples != (labels is None):
+            needed, form = ("places", "clips") if self.takes_tuples else ("labels", "folder")
+            raise OptionError(f"the loss {kind} needs photos with {needed}; set data.form, for example to {form!r}")
+        if takes_logits and classifier is None:
+            raise OptionError(f"the loss {kind} needs the logits of a classifier; set head.name to 'cgd' or 'delf'")
+
+    def forward(self, output: Output, batch: Batch) -> torch.Tensor:
+        """Return the loss of a batch, a scalar.
+
+        Args:
+            output: the model's for all photos of the batch, in their order.
+            batch: the photos.
+        """
+        descriptors, pooled = output
+        descriptors = descriptors.float()
+        if self.labels is None:
+            return self._of_tuples(descriptors, batch)
+        labels = self.labels[torch.from_numpy(batch.rows)].to(descriptors.device)
+        classifier = self._classifier[0]
+        more = () if classifier is None or pooled is None else (classifier(pooled.float()),)
+        found: torch.Tensor = self.loss(descriptors, labels, *more)
+        return found
+
+    def _of_tuples(self, descriptors: torch.Tensor, batch: Batch) -> torch.Tensor:
+        sizes = [size for near, far in batch.tuples.tolist() for size in (1, near, far)]
+        parts = torch.split(descriptors, sizes)
+        found: torch.Tensor = self.loss(torch.cat(parts[::3]), parts[1::3], parts[2::3])
+        return found

@@ -1,0 +1,381 @@
+"""A run: recipe and photos in, a folder with the best weights out.
+
+    RUN/recipe.toml     with all defaults
+    RUN/skipped.csv     photos that were left out, and why; see `training.sifting`
+    RUN/checkpoints/    see `training.checkpoint`
+    RUN/steps.csv ...   see `training.journal`
+
+What can be wrong is found out before the first epoch: the recipe is read to its last key, photos and labels are
+checked, and one batch goes through everything, forth and back, whose traces are removed.
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tomli_w
+import torch
+
+from placeprint.core.files import write_atomically
+from placeprint.core.threads import num_cores
+from placeprint.datasets.photos.labeled_photos import LabeledPhotos
+from placeprint.errors import DatasetError, OptionError, PackageError, PlaceprintError, TrainingError, WeightsError
+from placeprint.networks.stages import StagedBackbone
+from placeprint.networks.weights import fit_into
+from placeprint.training.data.augmentation import Augmentation
+from placeprint.training.data.clutter import Clutter
+from placeprint.training.data.loading import Maps, PhotoMaps, Photos
+from placeprint.training.data.map_cache import cached_maps
+from placeprint.training.data.notes import notes_of
+from placeprint.training.data.photo_sets import PhotoSet
+from placeprint.training.data.plans import make_plan
+from placeprint.training.data.prepare import TrainingData, read_data
+from placeprint.training.data.sifting import read_skipped, sift, write_skipped
+from placeprint.training.losses import NEEDS_CLASSIFIER, make_loss
+from placeprint.training.model.blending import read_blend, write_start
+from placeprint.training.model.trained_network import DescriptorModel, build_model
+from placeprint.training.recipe import Recipe, as_tables, check_parts, recipe_from
+from placeprint.training.run.checkpoint import (
+    best_checkpoint,
+    commit,
+    data_fingerprint,
+    latest_checkpoint,
+    load_into,
+    read_checkpoint,
+    readable_checkpoint,
+    weights_of,
+)
+from placeprint.training.run.journal import INSTALL, Journal, draw_curves
+from placeprint.training.run.loop import Outcome, Position, Setup, Tell, backward, fit, restore_position
+from placeprint.training.run.objectives import Objective
+from placeprint.training.run.optimizer import make_optimizer
+from placeprint.training.run.scoring import Sources, blended_score, descriptors_of, score_of
+from placeprint.training.run.validation import relevance
+from placeprint.types import Floats, Ids
+
+RECIPE = "recipe.toml"
+SAMPLE = 2048
+"""Training photos that the head begins with at most."""
+MAY_CHANGE = ("name", "summary", "checkpoints")
+"""What of a recipe may be another one when a run goes on."""
+
+
+def train(
+    recipe: Recipe,
+    data_folder: Path,
+    run: Path,
+    *,
+    resume: bool = False,
+    maps_folder: Path | None = None,
+    tell: Tell | None = None,
+    backbone: StagedBackbone | None = None,
+) -> Outcome:
+    """Train by a recipe; see the module.
+
+    Args:
+        recipe: what to do.
+        data_folder: the recipe's photos are below this.
+        run: folder of the run.
+        resume: go on from the last checkpoint of the folder, where it has one.
+        maps_folder: where cached maps lie; None for one in the folder of the run.
+        tell: progress.
+        backbone: a network in place of the recipe's.
+
+    Raises:
+        OptionError: the recipe does not fit the photos or itself, or the folder holds a run and `resume` is not set.
+        DatasetError: the photos do not have the documented form.
+        WeightsError: weights are not installed, or a checkpoint does not fit.
+        TrainingError: the loss is not a number.
+        PackageError: accelerate is not installed.
+        PhotoError: a photo cannot be read any more that could be read before the run began.
+        WriteError: the disk is full or the folder cannot be written.
+    """
+    said = tell or (lambda *_: None)
+    if recipe.model.trainable_from == 0:  # nothing is frozen, so there are no maps to keep
+        recipe = dataclasses.replace(recipe, model=dataclasses.replace(recipe.model, cached_copies=0))
+    check_parts(recipe)
+    last = _last(run, recipe, resume)
+    workers = recipe.batches.workers or num_cores()
+    skipped = read_skipped(run) if last is not None else _sifted(recipe, data_folder, workers, said)
+    data = read_data(recipe.data, data_folder, recipe.seed, skipped)
+    relevant = relevance(data, recipe.validation)
+    accelerator = _accelerator(recipe)
+    torch.manual_seed(recipe.seed)
+    model, objective = _network(recipe, data, backbone)
+    if recipe.model.start:
+        _begin_from(Path(recipe.model.start), model, backbone)
+    model.to(accelerator.device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in the stub
+    objective.to(accelerator.device)
+    tried = _sources(recipe, data, model, workers, None, said)
+    setup = Setup(
+        run=run,
+        recipe=recipe,
+        accelerator=accelerator,
+        model=model,
+        objective=objective,
+        optimizer=accelerator.prepare(make_optimizer(recipe.optimizer, model, objective)),
+        source=tried.train,
+        paths=data.train.paths,
+        plan=make_plan(recipe, data.train, lambda rows: np.zeros((len(rows), 1), np.float32)),
+        validate=lambda: 0.0,
+        facts=_facts(recipe, data),
+        workers=workers,
+        tell=said,
+    )
+    _dry_run(setup)
+    if accelerator.is_main_process:
+        write_atomically(run / RECIPE, tomli_w.dumps(as_tables(recipe)).encode())
+        write_skipped(run, skipped)
+    with accelerator.main_process_first():
+        sources = _sources(recipe, data, model, workers, maps_folder or run / "maps", said)
+
+    def described(source: Maps, rows: Ids, what: str) -> Floats:
+        return descriptors_of(setup, source, rows, what)
+
+    def validate() -> float:
+        return score_of(recipe, data, relevant, sources, described)
+
+    setup = dataclasses.replace(
+        setup,
+        source=sources.train,
+        plan=make_plan(recipe, data.train, lambda rows: described(sources.train, rows, "mining")),
+        validate=validate,
+    )
+    position = _begun(setup, len(data.train)) if last is None else _restore(setup)
+    blend = read_blend(run, recipe.optimizer.blend)
+    if blend is not None:
+        setup = dataclasses.replace(setup, validate=lambda: blended_score(blend, model, validate))
+    journal = Journal(run, position.step) if accelerator.is_main_process else None
+    try:
+        outcome = fit(setup, position, journal)
+    finally:
+        if journal is not None:
+            journal.close()
+    if accelerator.is_main_process:
+        try:
+            draw_curves(run)
+        except PackageError:
+            said("no curves, matplotlib is missing", 1, 1)
+    return dataclasses.replace(outcome, notes=notes_of(recipe, data, skipped))
+
+
+def load_run(run: Path, *, backbone: StagedBackbone | None = None) -> tuple[Recipe, DescriptorModel, dict[str, Any]]:
+    """Return the recipe of a run, its best model in eval mode, and what the checkpoint says.
+
+    Raises:
+        WeightsError: there is no validated checkpoint, or it does not fit the recipe.
+        OptionError: the recipe is damaged.
+    """
+    recipe = read_run_recipe(run)
+    path = best_checkpoint(run)
+    if path is None:
+        raise WeightsError(f"{str(run)!r} has no validated checkpoint yet; let it train")
+    checkpoint = read_checkpoint(path)
+    classes = checkpoint.facts.get("classes") or None
+    model = _model(recipe, len(classes) if classes else None, backbone)
+    load_into(checkpoint.weights, model=model)
+    blend = read_blend(run, recipe.optimizer.blend)
+    if blend is not None:
+        blend.apply(model)
+    return recipe, model.eval(), dict(checkpoint.facts)
+
+
+def read_run_recipe(run: Path) -> Recipe:
+    """Return the recipe that a run keeps.
+
+    Raises:
+        OptionError: the folder holds no run.
+    """
+    import tomllib
+
+    try:
+        return recipe_from(tomllib.loads((run / RECIPE).read_text(encoding="utf-8")))
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise OptionError(f"{str(run)!r} holds no run: its {RECIPE} cannot be read") from error
+
+
+def _last(run: Path, recipe: Recipe, resume: bool) -> Path | None:
+    """Return the checkpoint to go on from, None to begin."""
+    last = latest_checkpoint(run)
+    if last is None:
+        return None
+    if not resume:
+        raise OptionError(f"{str(run)!r} holds a run already; go on with --resume, or name another folder")
+    kept, given = as_tables(read_run_recipe(run)), as_tables(recipe)
+    differ = [name for name in given if name not in MAY_CHANGE and not _same(kept[name], given[name])]
+    if differ:
+        raise OptionError(
+            f"the run {str(run)!r} was begun with another recipe: {', '.join(differ)} differ; "
+            f"give it {str(run / RECIPE)!r}, or name another folder"
+        )
+    return last
+
+
+def _sifted(recipe: Recipe, data_folder: Path, workers: int, tell: Tell) -> dict[str, str]:
+    if not data_folder.is_dir():
+        raise DatasetError(f"there is no folder {str(data_folder)!r}; set --data to the folder of the photos")
+    return sift(
+        recipe.data, data_folder, workers=workers, progress=lambda done, total: tell("checking photos", done, total)
+    )
+
+
+def _same(first: Any, second: Any) -> bool:
+    """Whether two values are the same in TOML, where a pair is a list."""
+    return tomli_w.dumps({"value": first}) == tomli_w.dumps({"value": second})
+
+
+def _accelerator(recipe: Recipe) -> Any:
+    try:
+        from accelerate import Accelerator
+        from accelerate.state import AcceleratorState
+    except ImportError as error:
+        raise PackageError(f"training needs accelerate, which is not installed; {INSTALL}") from error
+    AcceleratorState._reset_state()  # an earlier run of this process may have had another precision
+    precision = recipe.optimizer.precision
+    if precision == "fp16" and not torch.cuda.is_available():
+        raise OptionError("optimizer.precision 'fp16' needs a GPU; use 'no' or 'bf16' here")
+    return Accelerator(mixed_precision=precision)
+
+
+def _network(recipe: Recipe, data: TrainingData, backbone: StagedBackbone | None) -> tuple[DescriptorModel, Objective]:
+    """Return model and objective, checked against the photos."""
+    batches = recipe.batches
+    if batches.chunk and recipe.model.train_batch_norm:
+        raise OptionError("batches.chunk needs batch normalization to be frozen; set model.train_batch_norm = false")
+    labeled = isinstance(data.train, LabeledPhotos)
+    classes = len(data.train.classes) if isinstance(data.train, LabeledPhotos) else 0
+    model = _model(recipe, classes or None, backbone)
+    parameters = {key: value for key, value in recipe.loss.items() if key != "name"}
+    loss = make_loss(str(recipe.loss["name"]), classes, model.head.dim, **parameters)
+    labels = data.train.labels if isinstance(data.train, LabeledPhotos) and labeled else None
+    return model, Objective(loss, labels, getattr(model.head, "classifier", None))
+
+
+def _model(recipe: Recipe, classes: int | None, backbone: StagedBackbone | None) -> DescriptorModel:
+    settings = recipe.model
+    # a classifier that no loss looks at would only be in the way
+    classifies = classes if recipe.loss["name"] in NEEDS_CLASSIFIER else None
+    return build_model(
+        backbone=backbone if backbone is not None else settings.backbone,
+        head=str(recipe.head["name"]),
+        head_options={key: value for key, value in recipe.head.items() if key != "name"},
+        num_classes=classifies,
+        trainable_from=settings.trainable_from,
+        last_downsampling=settings.last_downsampling,
+        last_stage=settings.last_stage,
+        train_batch_norm=settings.train_batch_norm,
+    )
+
+
+def _begin_from(earlier: Path, model: DescriptorModel, backbone: StagedBackbone | None) -> None:
+    """Give a model the backbone of the best weights of an earlier run."""
+    begun = load_run(earlier, backbone=copy.deepcopy(backbone))[1].backbone
+    if (begun.description, str(begun)) != (model.backbone.description, str(model.backbone)):
+        raise OptionError(f"the run {str(earlier)!r} of model.start trained another backbone; let [model] be the same")
+    fit_into(model.backbone, begun.state_dict())
+
+
+def _sources(
+    recipe: Recipe, data: TrainingData, model: DescriptorModel, workers: int, folder: Path | None, tell: Tell
+) -> Sources:
+    """Return the maps of the photos, from the cache in `folder` where the recipe wants one and there is a folder."""
+    if "size" in recipe.augmentation:
+        raise OptionError("the size of augmented pictures is model.size; remove augmentation.size")
+    rule = recipe.model.input_rule
+    augment = dataclasses.replace(Augmentation.from_table(recipe.augmentation), size=rule.stretch)
+    clutter = Clutter.from_table(recipe.clutter)
+    photos = Photos(data.train.root, data.train.paths, rule, augment, recipe.seed, clutter)
+    # those that validate are put among others, too: what is chosen is what finds the photo in the clutter
+    others = Photos(data.validation.root, data.validation.paths, rule, None, recipe.seed, clutter, 0)
+    copies = recipe.model.cached_copies
+    if folder is None or not copies:
+        return Sources(PhotoMaps(photos, model), PhotoMaps(others, model), copies)
+
+    def progress(done: int, total: int) -> None:
+        tell("caching maps", done, total)
+
+    found = [
+        cached_maps(folder, each, model, count, workers=workers, progress=progress)
+        for each, count in ((photos, copies), (others, 0))
+    ]
+    return Sources(found[0], found[1], copies)
+
+
+def _facts(recipe: Recipe, data: TrainingData) -> dict[str, Any]:
+    tables = as_tables(recipe)
+    return {
+        "architecture": {"model": tables["model"], "head": tables["head"]},
+        "classes": list(data.train.classes) if isinstance(data.train, LabeledPhotos) else [],
+        "data": {"train": _fingerprint(data.train), "validation": _fingerprint(data.validation)},
+        "photos": {"train": len(data.train), "validation": len(data.validation)},
+        "commit": commit(),
+    }
+
+
+def _fingerprint(photos: PhotoSet) -> str:
+    about = photos.labels if isinstance(photos, LabeledPhotos) else photos.positions
+    return data_fingerprint(photos.root, photos.paths, about)
+
+
+def _dry_run(setup: Setup) -> None:
+    """Send one batch forth and back, and undo what it did to the weights."""
+    before = weights_of(setup.model, setup.objective.loss)
+    batch = setup.plan.first()
+    setup.model.train()
+    try:
+        loss = backward(setup, batch, setup.source.maps(batch.rows, batch.copies))
+    except PlaceprintError:
+        raise
+    except (RuntimeError, ValueError) as error:  # as of a network that wants other sizes, or too little memory
+        width, height = setup.recipe.model.size
+        raise TrainingError(
+            f"the network cannot learn from a batch of {len(batch)} pictures of {width} x {height}: "
+            f"{' '.join(str(error).split())[:160]}; look at model.size and [batches]"
+        ) from error
+    setup.optimizer.zero_grad()
+    load_into(before, model=setup.model, loss=setup.objective.loss)
+    if not math.isfinite(loss):
+        raise TrainingError("the loss of the first batch is not a number; look at the recipe's [loss] and [head]")
+
+
+def _begun(setup: Setup, count: int) -> Position:
+    """Begin the head, and keep the weights before the first step where later ones are blended with them."""
+    _begin(setup, count)
+    if setup.accelerator.is_main_process and setup.recipe.optimizer.blend < 1:
+        write_start(setup.run, setup.model)
+    setup.accelerator.wait_for_everyone()
+    return Position()
+
+
+@torch.no_grad()
+def _begin(setup: Setup, count: int) -> None:
+    """Let the head learn what it can before training."""
+    rows = np.unique(np.linspace(0, count - 1, min(SAMPLE, count)).round().astype(np.int64))
+    parts, found = np.array_split(rows, math.ceil(len(rows) / 32)), []
+    setup.model.eval()
+    for number, part in enumerate(parts):
+        maps = setup.source.maps(part, np.zeros(len(part), np.int64)).to(setup.accelerator.device)
+        found.append(setup.model.backbone(maps, setup.model.trainable_from).float())
+        setup.tell("beginning", number + 1, len(parts))
+    setup.model.head.begin(torch.cat(found), setup.recipe.seed, setup.plan.pairs(rows))
+    if setup.accelerator.num_processes > 1:
+        from accelerate.utils import broadcast
+
+        for each in (*setup.model.parameters(), *setup.objective.parameters()):
+            each.copy_(broadcast(each.detach().clone()))
+
+
+def _restore(setup: Setup) -> Position:
+    checkpoint = readable_checkpoint(setup.run)
+    assert checkpoint is not None  # `_last` found one
+    for name, kept in dict(checkpoint.facts["data"]).items():
+        if kept != setup.facts["data"][name]:
+            raise OptionError(f"the {name} photos are not those that {str(setup.run)!r} was begun with")
+    load_into(checkpoint.weights, model=setup.model, loss=setup.objective.loss)
+    setup.facts["first_score"] = float(checkpoint.facts["first_score"])
+    return restore_position(setup, checkpoint)

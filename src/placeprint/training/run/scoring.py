@@ -1,0 +1,67 @@
+"""How well the photos that validate are found while a run goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from placeprint.training.data.loading import Maps, describe
+from placeprint.training.data.prepare import TrainingData
+from placeprint.training.model.blending import Blend
+from placeprint.training.model.trained_network import DescriptorModel
+from placeprint.training.recipe import Recipe
+from placeprint.training.run.loop import Setup
+from placeprint.training.run.validation import Relevance, score
+from placeprint.types import Floats, Ids
+
+
+@dataclass(frozen=True, eq=False)
+class Sources:
+    """The maps of the photos."""
+
+    train: Maps
+    validation: Maps
+    copies: int
+
+
+def score_of(
+    recipe: Recipe,
+    data: TrainingData,
+    relevant: Relevance,
+    sources: Sources,
+    described: Callable[[Maps, Ids, str], Floats],
+) -> float:
+    """Return the metric of the recipe on the photos that validate."""
+    queries = described(sources.validation, np.arange(len(data.validation)), "validating")
+    if recipe.validation.against == "validation":
+        return score(queries, queries, relevant, recipe.validation.metric)
+    database = described(sources.train, np.arange(len(data.train)), "validating")
+    return score(queries, database, relevant, recipe.validation.metric)
+
+
+def blended_score(blend: Blend, model: DescriptorModel, validate: Callable[[], float]) -> float:
+    """Return the score of weights that are blended with those before the first step."""
+    with blend.applied(model):
+        return validate()
+
+
+def descriptors_of(setup: Setup, source: Maps, rows: Ids, what: str) -> Floats:
+    """Return the descriptors of photos ``(n,)``, each process its share of the work."""
+    processes, rank = setup.accelerator.num_processes, setup.accelerator.process_index
+    found = describe(
+        setup.model,
+        source,
+        rows[rank::processes],
+        workers=setup.workers,
+        progress=lambda done, total: setup.tell(what, done, total),
+    )
+    if processes == 1:
+        return found
+    from accelerate.utils import gather_object
+
+    whole = np.zeros((len(rows), found.shape[1]), np.float32)
+    for number, part in enumerate(gather_object([found])):
+        whole[number::processes] = part
+    return whole
