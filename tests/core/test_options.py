@@ -40,13 +40,13 @@ from placeprint.training.data.clutter import Clutter
 from placeprint.training.data.mining import MiningOptions
 from placeprint.training.losses import LOSSES
 from placeprint.training.model.heads import HEADS
-from placeprint.training.recipe import TABLES, Recipe, check_parts, recipe_from
+from placeprint.training.recipe import Recipe, check_parts, recipe_from
 
 COMPONENTS: dict[str, Any] = {
     name: registry.component_class(kind, name) for kind in registry.COMPONENTS for name in registry.names(kind)
 }
 RECIPES: dict[str, Callable[..., Any]] = {
-    **{f"[{name}]": cls for name, cls in TABLES.items()},
+    **{f"[{name}]": part for name, part in parameters(Recipe).items() if dataclasses.is_dataclass(part)},
     **{f"head {name}": made for name, made in HEADS.items()},
     **{f"loss {name}": made for name, made in LOSSES.items()},
     "recipe": Recipe,

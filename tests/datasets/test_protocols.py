@@ -53,7 +53,7 @@ def test_a_protocol_of_ones_own(tmp_path: Path) -> None:
     assert list(dataset.positives) == [{"ref/0.jpg"}, {"ref/1.jpg"}]
     for odd, message in (
         ('reader = "placeprint.nothing:read"', r"has a reader 'placeprint\.nothing:read' that is not there"),
-        (reader, "lacks an option of .*: missing a required"),
+        (reader, "lacks database, queries, tolerance; it needs"),
         (f"{reader}\n[options]\ntolerence = 1", "has no parameter 'tolerence'; did you mean 'tolerance'"),
         (
             f"{reader}\n[options]\ntolerance = 'none'",

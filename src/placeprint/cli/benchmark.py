@@ -14,7 +14,8 @@ import typer
 from placeprint.cli.arguments import Command
 from placeprint.cli.output import printable, progress_bar, say, show, warn
 from placeprint.cli.skipping import Skips
-from placeprint.errors import DatasetError, OptionError, PhotoError
+from placeprint.core.options import check_name
+from placeprint.errors import DatasetError, PhotoError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -69,8 +70,7 @@ def matching(
 
     if json is not None:
         check_output(json, RESULT)
-    if method not in ESTIMATORS:
-        raise OptionError(f"no method called {method!r}; known: {', '.join(ESTIMATORS)}")
+    check_name("method", method, ESTIMATORS)
     pairs = _pairs(data or Path(os.environ.get("PLACEPRINT_DATA", ".")), Skips())
     methods, left_out = _methods(features, matcher, size, keypoints)
     with progress_bar("matching", "methods") as progress:

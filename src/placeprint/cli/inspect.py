@@ -9,6 +9,7 @@ import typer
 
 from placeprint.cli.output import printable, progress_bar, say, show
 from placeprint.cli.skipping import Skips, list_named
+from placeprint.core.options import check_name
 from placeprint.errors import OptionError, PhotoError
 
 if TYPE_CHECKING:
@@ -69,8 +70,7 @@ def inspect(
         return
     if layer is None or output is None:
         raise OptionError("say --layer NAME and --output FILE; --layers lists the layers")
-    if rule not in RULES:
-        raise OptionError(f"no rule called {rule!r}; known: {', '.join(RULES)}")
+    check_name("rule", rule, RULES)
     if unit and strongest:
         raise OptionError("say --unit or --strongest, not both")
     if not photos:

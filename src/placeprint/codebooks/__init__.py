@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from placeprint.core.options import check_name
 from placeprint.errors import OptionError, WeightsError
 
 
@@ -26,7 +27,7 @@ def load_codebook(name: str) -> dict[str, NDArray[Any]]:
     file = source / f"{name}.npz"
     if not file.is_file():
         known = sorted(entry.name.removesuffix(".npz") for entry in source.iterdir() if entry.name.endswith(".npz"))
-        raise OptionError(f"no codebook called {name!r}; known: {', '.join(known)}")
+        check_name("codebook", name, known)
     with file.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
         return {key: arrays[key] for key in arrays.files}
 

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from placeprint.core.options import check_values, suggest
+from placeprint.core.options import check_name, check_values
 from placeprint.errors import NotFittedError, OptionError
 
 State = dict[str, NDArray[Any]]
@@ -95,8 +95,7 @@ def component_class(kind: str, name: str) -> type[Any]:
         OptionError: there is no such kind or name; the message lists the known ones.
     """
     table = _table(kind)
-    if name not in table:
-        raise OptionError(f"no {kind[:-1]} called {name!r}; {suggest(name, sorted(table))}")
+    check_name(_singular(kind), name, sorted(table))
     module, _, attribute = table[name].partition(":")
     found: type[Any] = getattr(importlib.import_module(module), attribute)
     return found
@@ -161,10 +160,13 @@ def restore(component: Any, state: Mapping[str, NDArray[Any]]) -> Any:
 
 
 def _table(kind: str) -> dict[str, str]:
-    if kind not in COMPONENTS:
-        raise OptionError(f"no kind of component called {kind!r}; {suggest(kind, sorted(COMPONENTS))}")
+    check_name("kind of component", kind, sorted(COMPONENTS))
     others = importlib.metadata.entry_points(group=f"placeprint.{kind}")
     return {entry.name: entry.value for entry in others} | COMPONENTS[kind]
+
+
+def _singular(kind: str) -> str:
+    return {"indexes": "index"}.get(kind, kind.removesuffix("s"))
 
 
 def _parameters(cls: type[Any]) -> list[dataclasses.Field[Any]]:

@@ -27,7 +27,7 @@ from placeprint.atlas.atlas import Atlas
 from placeprint.atlas.learning import comes_with_codebook, min_photos
 from placeprint.atlas.reports import AddReport
 from placeprint.atlas.stored_voters import default_way
-from placeprint.core.options import CountOrNone, Degrees, checked
+from placeprint.core.options import CountOrNone, Degrees, check_name, checked
 from placeprint.datasets.photos.labeled_photos import first_few
 from placeprint.datasets.retrieval_set import RetrievalSet
 from placeprint.errors import DatasetError, OptionError, ShapeError
@@ -176,8 +176,7 @@ def _check(dataset: RetrievalSet) -> None:
 
 def _codebook(preset: str, codebook: str) -> str:
     """Return the codebook that is used where one is asked for."""
-    if codebook not in CODEBOOKS:
-        raise OptionError(f"no codebook called {codebook!r}; known: {', '.join(CODEBOOKS)}")
+    check_name("codebook", codebook, CODEBOOKS)
     tables = load_preset(preset).components
     if min_photos(tables) is None:
         codebook = "shipped"

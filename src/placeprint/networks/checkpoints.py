@@ -23,6 +23,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from placeprint.core.options import check_name
 from placeprint.errors import OptionError, WeightsError
 from placeprint.networks.backbones import IMAGENET
 from placeprint.networks.cgd import CGD
@@ -115,8 +116,7 @@ def load_checkpoint(path: Path | str, kind: str, options: CheckpointOptions | No
         OptionError: there is no such kind, or an option does not fit.
         WeightsError: the file cannot be read, or its weights do not fit; the message names them.
     """
-    if kind not in KINDS:
-        raise OptionError(f"no kind of checkpoint called {kind!r}; known: {', '.join(KINDS)}")
+    check_name("kind of checkpoint", kind, KINDS)
     state = _without_profiler(read_state_dict(path))
     options = options or CheckpointOptions()
     return cgd_from(state, options) if kind == "cgd" else netvlad_from(state, options)

@@ -50,6 +50,7 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
+from placeprint.core.options import check_name
 from placeprint.errors import OptionError, ShapeError
 from placeprint.networks.backbones import (
     EFFICIENTNET_DIMS,
@@ -198,8 +199,7 @@ def reconstruct(
         OptionError: there is no such layer, unit, position or rule.
         ShapeError: the picture is no picture.
     """
-    if rule not in RULES:
-        raise OptionError(f"no rule called {rule!r}; known: {', '.join(RULES)}")
+    check_name("rule", rule, RULES)
     with torch.inference_mode(False), torch.enable_grad(), _as_it_is_used(network):
         pixels = _pixels(network, picture[None]).requires_grad_(True)
         with _Rectifying(rule):

@@ -36,22 +36,34 @@ from placeprint.core.options import (
     Positive,
     Range,
     Seed,
-    check_values,
+    check_value,
     checked,
+    read_table,
     shown,
-    suggest,
 )
 from placeprint.errors import OptionError
 from placeprint.features.resizing import InputRule
 
 PACKAGE = "placeprint.recipes"
-FREE = ("head", "loss", "mining", "augmentation", "clutter")
-"""Tables that hold the parameters of what they name."""
 Values = Mapping[str, Any]
 PartOf = Annotated[float, Range(0, 1, below=True)]
 """A share that leaves something over."""
 Side = Annotated[int, Range(16, 4096)]
 """Pixels of a side of the pictures that the network sees."""
+
+
+class WithName:
+    """Reads a table of a name and the parameters of what it names; `check_parts` checks those."""
+
+    def read(self, base: Any, table: object, path: str) -> Values:
+        """Return the table; see `options.PartReader`."""
+        found: Values = check_value(path, base, table)
+        check_value(f"{path}.name", str, found.get("name"))
+        return found
+
+
+Named = Annotated[Values, WithName()]
+"""A table that holds the parameters of what it names."""
 
 
 @checked
@@ -265,8 +277,8 @@ class Recipe:
     seed: Seed = 0
     data: Data = field(default_factory=Data)
     model: Model = field(default_factory=Model)
-    head: Values = field(default_factory=lambda: {"name": "gem"})
-    loss: Values = field(default_factory=lambda: {"name": "triplet"})
+    head: Named = field(default_factory=lambda: {"name": "gem"})
+    loss: Named = field(default_factory=lambda: {"name": "triplet"})
     batches: Batches = field(default_factory=Batches)
     mining: Values = field(default_factory=dict)
     augmentation: Values = field(default_factory=dict)
@@ -275,17 +287,6 @@ class Recipe:
     schedule: Schedule = field(default_factory=Schedule)
     validation: Validation = field(default_factory=Validation)
     checkpoints: Checkpoints = field(default_factory=Checkpoints)
-
-
-TABLES: Mapping[str, type[Any]] = {
-    "data": Data,
-    "model": Model,
-    "batches": Batches,
-    "optimizer": Optimizer,
-    "schedule": Schedule,
-    "validation": Validation,
-    "checkpoints": Checkpoints,
-}
 
 
 def recipe_names() -> list[str]:
@@ -325,21 +326,7 @@ def recipe_from(tables: Values) -> Recipe:
         >>> recipe_from({"schedule": {"epochs": 3}}).schedule.epochs
         3
     """
-    known = [each.name for each in dataclasses.fields(Recipe)]
-    for name in tables:
-        if name not in known:
-            raise OptionError(f"a recipe has no {name!r}; {suggest(name, known)}")
-    values: dict[str, Any] = dict(tables)
-    for name in (*TABLES, *FREE):
-        if name in values and not isinstance(values[name], Mapping):
-            raise OptionError(f"[{name}] of a recipe must be a table, got {shown(values[name])}")
-    for name, cls in TABLES.items():
-        if name in values:
-            values[name] = cls(**check_values(cls, values[name], what=f"[{name}] of a recipe", prefix=f"{name}."))
-    for name in ("head", "loss"):
-        if name in values and not isinstance(values[name].get("name"), str):
-            raise OptionError(f"[{name}] of a recipe needs a name")
-    return Recipe(**values)
+    return read_table(Recipe, tables, what="a recipe")
 
 
 def check_parts(recipe: Recipe) -> None:

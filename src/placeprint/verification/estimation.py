@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from placeprint.core.options import check_name
 from placeprint.errors import OptionError
 from placeprint.types import Floats
 from placeprint.verification import opencv_ransac, poselib_ransac
@@ -50,8 +51,7 @@ def estimate(
         OptionError: the model or method is unknown, they do not go together, or intrinsics are missing.
     """
     kind = find_model(model)
-    if method not in METHODS:
-        raise OptionError(f"no method called {method!r}; known: {', '.join(METHODS)}")
+    check_name("method", method, METHODS)
     if model == "essential" and cameras is None:
         raise OptionError("an essential matrix needs the intrinsics of both cameras; give them, or use 'fundamental'")
     finite = np.isfinite(query).all(axis=1) & np.isfinite(database).all(axis=1)

@@ -19,7 +19,7 @@ from typing import Annotated
 import numpy as np
 from numpy.typing import NDArray
 
-from placeprint.core.options import Range
+from placeprint.core.options import Range, check_name
 from placeprint.errors import OptionError
 from placeprint.types import Floats
 
@@ -67,8 +67,7 @@ def find_model(name: str) -> Model:
     Raises:
         OptionError: there is none.
     """
-    if name not in MODELS:
-        raise OptionError(f"no model called {name!r}; known: {', '.join(MODELS)}")
+    check_name("model", name, MODELS)
     return MODELS[name]
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
-import inspect
 import logging
 import math
 from collections.abc import Callable, Mapping
@@ -17,14 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from placeprint.core.named_toml import SUFFIX, read_named, shipped_names, toml_tables
-from placeprint.core.options import Count, CountOrNone, check_values, checked, parameters, suggest
+from placeprint.core.options import Count, CountOrNone, check_name, check_values, checked, parameters, read_table
 from placeprint.datasets.retrieval_set import METRICS, RetrievalSet
 from placeprint.errors import DatasetError, OptionError
 
 logger = logging.getLogger(__name__)
 
 DEFAULT = "place-folder"
-REQUIRED = frozenset({"version", "title", "source", "layout", "rule", "reader"})
 AS_MANY = frozenset({"MAP@R", "R-precision"})
 """Metrics that look at as many ranks as a query has right photos."""
 
@@ -105,10 +103,6 @@ class Protocol:
             raise OptionError(f"the protocol {self.name!r} has a reader {self.reader!r} that is not there") from error
         place = list(parameters(reader))[:1]
         check_values(reader, self.options, what=f"the reader {self.reader!r}", prefix="options.", without=place)
-        try:
-            inspect.signature(reader).bind(Path(), **self.options)
-        except TypeError as error:
-            raise OptionError(f"the protocol {self.name!r} lacks an option of {self.reader!r}: {error}") from error
         return reader
 
     def differences(self, dataset: RetrievalSet) -> list[str]:
@@ -150,15 +144,11 @@ def load_protocol(name: str) -> Protocol:
     wanted, _, version = name.rpartition("-")
     versioned = name not in known and wanted in known and version.isdecimal()
     if not name.endswith(SUFFIX) and not versioned and name not in known:
-        raise OptionError(f"no protocol called {name!r}; {suggest(name, known)}, or the path of a .toml file")
+        check_name("protocol", name, known, ", or the path of a .toml file")
     stem, _, text = read_named(wanted if versioned else name, __name__, "protocol")
     what = f"the protocol {name!r}"
     try:
-        values = check_values(Protocol, toml_tables(text, what), what="it", without=("name",))
-        missing = sorted(REQUIRED - values.keys())
-        if missing:
-            raise OptionError(f"it lacks {', '.join(missing)}")
-        protocol = Protocol(name=stem, **values)
+        protocol = read_table(Protocol, toml_tables(text, what), what="it", given={"name": stem})
     except OptionError as error:
         raise OptionError(f"{what} does not have the form of one: {error}") from error
     if versioned and int(version) != protocol.version:

@@ -14,7 +14,7 @@ from typing import Annotated, Self
 
 import numpy as np
 
-from placeprint.core.options import Range, Share, check_values, checked
+from placeprint.core.options import Range, Share, checked, read_table
 from placeprint.errors import OptionError
 from placeprint.photos import as_image, resize
 from placeprint.types import Image
@@ -55,7 +55,7 @@ class Clutter:
         Raises:
             OptionError: a key is not known, a value has another type or is out of its range.
         """
-        return cls(**check_values(cls, table, what="clutter", prefix="clutter.")) if table else None
+        return read_table(cls, table, what="clutter", prefix="clutter.") if table else None
 
     def apply(self, image: Image, others: Sequence[Image], generator: np.random.Generator) -> Image:
         """Return a picture of the image's size with the image, made smaller, among parts of others.

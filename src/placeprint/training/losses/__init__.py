@@ -16,8 +16,7 @@ from typing import Any
 
 from torch import nn
 
-from placeprint.core.options import check_values
-from placeprint.errors import OptionError
+from placeprint.core.options import check_name, check_values
 from placeprint.training.losses.cgd_loss import CGDLoss
 from placeprint.training.losses.classification_loss import CrossEntropyLoss
 from placeprint.training.losses.pair_losses import ContrastiveLoss, MultiSimilarityLoss, TripletLoss
@@ -51,8 +50,7 @@ def loss_params(name: str) -> tuple[str, ...]:
         >>> loss_params("weak-ranking")
         ('margin', 'average_violating')
     """
-    if name not in LOSSES:
-        raise OptionError(f"no loss called {name!r}; there are {', '.join(LOSSES)}")
+    check_name("loss", name, LOSSES)
     return tuple(key for key in inspect.signature(LOSSES[name]).parameters if key not in OF_THE_NETWORK)
 
 

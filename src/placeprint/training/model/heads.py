@@ -23,7 +23,7 @@ import torch
 from torch import nn
 from torch.func import functional_call
 
-from placeprint.core.options import NotNegative, OneOf, Range, check_values, checked
+from placeprint.core.options import NotNegative, OneOf, Range, check_name, check_values, checked
 from placeprint.errors import OptionError
 from placeprint.networks.cgd import CGD
 from placeprint.networks.netvlad import VERSIONS, NetVLAD, sharpness
@@ -311,8 +311,7 @@ def head_parameters(name: str) -> list[str]:
         >>> head_parameters("cgd")
         ['config', 'dim', 'begin', 'shrinkage', 'signal']
     """
-    if name not in HEADS:
-        raise OptionError(f"no head called {name!r}; known: {', '.join(HEADS)}")
+    check_name("head", name, HEADS)
     found = inspect.signature(HEADS[name]).parameters.values()
     return [parameter.name for parameter in found if parameter.kind is parameter.KEYWORD_ONLY]
 
