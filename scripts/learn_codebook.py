@@ -87,7 +87,7 @@ def main() -> None:
     parser.add_argument("--like", help="a preset whose shipped [aggregator] is taken as it is")
     parser.add_argument("--photos", type=int, default=300, help="of each folder at most; 1 for poolings without words")
     options = parser.parse_args()
-    describer = Describer(load_preset(options.preset).components)
+    describer = Describer(load_preset(options.preset))
     describer.features(np.zeros((64, 64, 3), np.uint8))
 
     def describe(entry: tuple[str, Image, int]) -> tuple[str, PhotoFeatures, PhotoFeatures, NDArray[np.float64]]:

@@ -60,7 +60,7 @@ def test_an_atlas_can_be_added_to(golden: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["preset.toml", "run/preset.toml"])
 def test_a_preset_describes_a_photo(golden: Path, name: str, tmp_path: Path) -> None:
-    assert Describer(load_preset(str(golden / name)).components).features(query())
+    assert Describer(load_preset(str(golden / name))).features(query())
     photo = tmp_path / "photo.png"
     Pictures.fromarray(query()).save(photo)
     atlas = Atlas.create(tmp_path / "atlas", preset=str(golden / name))

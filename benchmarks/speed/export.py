@@ -41,7 +41,7 @@ from placeprint.features.resizing import resize_longest
 from placeprint.onnx.describer_graph import descriptor_graph
 from placeprint.onnx.exporting import TOLERANCE, export_onnx
 from placeprint.photos import read_image
-from placeprint.presets import load_preset
+from placeprint.presets import load_preset, preset_from
 from placeprint.types import Floats, Image
 
 DATA = Path(os.environ.get("PLACEPRINT_DATA", Path(__file__).parents[3] / "shared" / "data"))
@@ -67,7 +67,8 @@ def describer_of(preset: str, size: int) -> Describer:
         tables["fusion"] = [branch | {"extractor": branch["extractor"] | {"size": size}}]
     else:
         tables["extractor"] = tables["extractor"] | {"size": size}
-    return Describer(tables, first_state(tables))
+    changed = preset_from(tables, preset)
+    return Describer(changed, first_state(changed))
 
 
 def ways(describer: Describer, path: Path, threads: int) -> dict[str, Way]:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ from placeprint.errors import (
     PhotoError,
 )
 from placeprint.photos import turn_image
+from placeprint.presets import load_preset, write_preset
 from tests.conftest import HEAR_INTERRUPTS, PRESET, make_scene, write_photo, write_scenes
 
 PLACES = 12
@@ -178,13 +180,13 @@ def test_another_process_sees_what_was_added(atlas: Atlas, tmp_path: Path) -> No
     assert other.search(make_scene(70)).best is not None
 
 
-def test_a_small_atlas_adapts_the_codebook_and_a_larger_one_learns_its_own(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_small_atlas_adapts_the_codebook_and_a_larger_one_learns_its_own(tmp_path: Path) -> None:
     folder = tmp_path / "photos"
     for number in range(ADAPT_PHOTOS - 1):
         write_photo(folder / f"{number}.png", make_scene(number))
-    atlas = Atlas.create(tmp_path / "atlas", "sift-vlad")
+    preset = load_preset("sift-vlad")
+    write_preset(replace(preset, codebook=replace(preset.codebook, min_photos=9)), tmp_path / "own.toml")
+    atlas = Atlas.create(tmp_path / "atlas", str(tmp_path / "own.toml"))
     assert not atlas.add([folder]).learned
     assert atlas.info().codebook == "shipped"
     with pytest.raises(OptionError, match="takes 8"):
@@ -192,7 +194,6 @@ def test_a_small_atlas_adapts_the_codebook_and_a_larger_one_learns_its_own(
     write_photo(folder / "another.png", make_scene(99))
     assert atlas.add([folder]).learned
     assert atlas.info().codebook == "shipped, adapted to 8 photos"
-    monkeypatch.setattr("placeprint.atlas.learning.min_photos", lambda tables: 9)
     write_photo(folder / "ninth.png", make_scene(100))
     assert atlas.add([folder]).learned
     assert atlas.info().codebook == "own, learnt from 9 photos"
@@ -311,8 +312,6 @@ def test_the_default_preset_finds_a_photo_seen_again(tmp_path: Path) -> None:
 
 
 def test_whitening_is_fitted_when_there_are_photos_enough(photos: Path, tmp_path: Path) -> None:
-    from placeprint.presets import load_preset
-
     tables = {stage: dict(table) for stage, table in load_preset("sift-vlad").components.items()}
     tables["whitener"] = {"name": "pca-whitening", "dim": 6, "min_photos": 10}
     import tomli_w

@@ -125,7 +125,7 @@ def test_the_preset_says_what_is_searched_by(atlas: Atlas, tmp_path: Path, photo
     assert by_default.evidence[0].similarity == pytest.approx(
         voting.search(make_scene(3), verify=0, top=3, by="votes").evidence[0].similarity
     )
-    with pytest.raises(OptionError, match="not searched by 'vote'; did you mean 'votes'"):
+    with pytest.raises(OptionError, match="no search mode called 'vote'; did you mean 'votes'"):
         atlas.search(make_scene(3), by="vote")
     (tmp_path / "wrong.toml").write_text(text.replace("neighbors", "neighbours"))
     with pytest.raises(OptionError, match="did you mean 'neighbors'"):

@@ -46,7 +46,11 @@ COMPONENTS: dict[str, Any] = {
     name: registry.component_class(kind, name) for kind in registry.COMPONENTS for name in registry.names(kind)
 }
 RECIPES: dict[str, Callable[..., Any]] = {
-    **{f"[{name}]": part for name, part in parameters(Recipe).items() if dataclasses.is_dataclass(part)},
+    **{
+        f"[{name}]": part
+        for name, part in parameters(Recipe).items()
+        if inspect.isclass(part) and dataclasses.is_dataclass(part)
+    },
     **{f"head {name}": made for name, made in HEADS.items()},
     **{f"loss {name}": made for name, made in LOSSES.items()},
     "recipe": Recipe,
@@ -305,29 +309,29 @@ descriptor_bits = 8
         ('name = "sift"', 'name = "sift"\nmax_keypoints = "many"', r"\[extractor\]: max_keypoints must be .*'many'"),
         ('name = "sift"', 'name = "sift"\nupright = 1', r"\[extractor\]: upright must be true or false, got 1"),
         ('name = "sift"', 'name = "sift"\nkeypoints = 3', r"\[extractor\]: 'sift' has no parameter 'keypoints'"),
-        ('name = "sift"', "name = 3", r"\[extractor\] name must be text, got 3"),
+        ('name = "sift"', "name = 3", r"extractor\.name must be text, got 3"),
         ('name = "sift"', "", r"\[extractor\] needs a name"),
         ('[extractor]\nname = "sift"', 'extractor = "sift"', r"\[extractor\] must be a table, got 'sift'"),
         ('[extractor]\nname = "sift"', 'extractor = ["sift"]', r"\[extractor\] must be a table, got \['sift'\]"),
         ('name = "gem"', 'name = "gem"\np = [1, nan]', r"\[aggregator\]: p must be a number above 0"),
         ('name = "flat"', 'name = "flat"\nbits = 24', r"\[index\]: bits must be one of 16, 32, got 24"),
         ('name = "two-view"', 'name = "two-view"\npixels = nan', r"\[verifier\]: pixels must be a number from 0.01"),
-        ("min_photos = 50", 'min_photos = "50"', r"\[codebook\] min_photos must be a whole number .*, got '50'"),
-        ("min_photos = 50", "file = 3", r"\[codebook\] file must be text, got 3"),
-        ("min_photos = 50", "", r"\[codebook\] needs min_photos"),
-        ("min_photos = 50", "min_photo = 50", r"\[codebook\] has no key 'min_photo'; did you mean 'min_photos'"),
-        ("local_bits = 6", "local_bits = 5", r"\[store\] local_bits must be one of 4, 6, 8, got 5"),
-        ('summary = "own"', "summary = 3", "summary of the preset '.*own.toml' must be text, got 3"),
-        ("[index]", "[indexes]", r"unknown table \[indexes\]; did you mean 'index'"),
-        ('[index]\nname = "flat"', "", r"it lacks the table \[index\]"),
-        ("[index]", "[fusion]\n[index]", r"a table \[fusion\]; each descriptor is a \[\[fusion\]\]"),
-        ("[index]", "[[fusion]]\nweight = 1\n[index]", r"each \[\[fusion\]\] has an aggregator"),
+        ("min_photos = 50", 'min_photos = "50"', r"codebook\.min_photos must be a whole number .*, got '50'"),
+        ("min_photos = 50", "file = 3", r"codebook\.file must be text, got 3"),
+        ("min_photos = 50", "", r"\[codebook\]: it needs min_photos"),
+        ("min_photos = 50", "min_photo = 50", r"\[codebook\] has no parameter 'min_photo'; did you mean 'min_photos'"),
+        ("local_bits = 6", "local_bits = 5", r"store\.local_bits must be one of 4, 6, 8, got 5"),
+        ('summary = "own"', "summary = 3", "the preset '.*own.toml': summary must be text, got 3"),
+        ("[index]", "[indexes]", "it has no parameter 'indexes'; did you mean 'index'"),
+        ('[index]\nname = "flat"', "", "it lacks index; it needs extractor, index, verifier"),
+        ("[index]", "[fusion]\n[index]", r"fusion must be a list of tables, each under \[\[fusion\]\], got {}"),
+        ("[index]", "[[fusion]]\nweight = 1\n[index]", r"\[\[fusion\]\] lacks aggregator"),
         (
             "[index]",
             '[[fusion]]\nweight = -1\naggregator = { name = "mac" }\n[index]',
-            r"\[\[fusion\]\] weight must be a number above 0",
+            r"fusion\.weight must be a number above 0",
         ),
-        ("[index]", '[[fusion]]\naggregator = "mac"\n[index]', r"\[\[fusion\]\] aggregator must be a table"),
+        ("[index]", '[[fusion]]\naggregator = "mac"\n[index]', r"\[fusion\.aggregator\] must be a table"),
         ("[index]", "[index", "is not TOML"),
         ("local_bits = 6", "local_bits = " + "9" * 5000, "is not TOML"),
         ("local_bits = 6", "local_bits = " + "[" * 5000, "(nested too deeply|is not TOML)"),
@@ -357,7 +361,7 @@ def test_a_preset_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
         (b"# caf\xe9\n" + PRESET.encode(), "is not UTF-8 text"),
         (bytes(range(256)) * 10, "is not UTF-8 text"),
         (b"#" * 2_000_000, "has 2,000,000 bytes, which no preset has"),
-        (b"", r"it lacks the table \[extractor\]"),
+        (b"", "it lacks extractor, index, verifier, codebook, store; it needs"),
     ],
 )
 def test_files_that_are_no_preset_are_refused_by_their_path(tmp_path: Path, content: bytes, message: str) -> None:

@@ -3,7 +3,7 @@ import pytest
 
 from placeprint.core import registry
 from placeprint.errors import NotFittedError, OptionError
-from placeprint.presets import check_tables, load_preset, preset_names
+from placeprint.presets import load_preset, preset_from, preset_names
 
 
 def test_a_misspelt_name_is_refused_with_the_known_ones() -> None:
@@ -40,12 +40,12 @@ def test_every_registered_class_can_be_imported_and_made() -> None:
 
 @pytest.mark.parametrize("name", preset_names())
 def test_every_preset_names_known_components(name: str) -> None:
-    from placeprint.describing.describer import Describer, component
+    from placeprint.describing.describer import Describer
 
     preset = load_preset(name)
     for stage in ("index", "verifier"):
-        component(preset.components, stage)
-    assert Describer(preset.components).branches
+        getattr(preset, stage).make()
+    assert Describer(preset).branches
     assert preset.summary
 
 
@@ -53,4 +53,4 @@ def test_an_unknown_preset_or_table_is_refused() -> None:
     with pytest.raises(OptionError, match="known: cgd, delf-votes, fusion, "):
         load_preset("xfeat")
     with pytest.raises(OptionError, match="whitening"):
-        check_tables({**load_preset("sift-vlad").components, "whitening": {}}, "it")
+        preset_from({**load_preset("sift-vlad").components, "whitening": {}}, "own")

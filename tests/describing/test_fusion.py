@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from placeprint import Atlas
-from placeprint.atlas.learning import comes_with_codebook
 from placeprint.datasets.photos.sample_photos import rephotograph
 from placeprint.describing.describer import Describer
 from placeprint.errors import OptionError
@@ -43,7 +42,7 @@ def _preset(path: Path, searched: str, codebook: str = "min_photos = 50") -> str
 
 
 def test_the_cosine_is_the_weighted_mean_of_the_cosines(tmp_path: Path) -> None:
-    describer = Describer(load_preset(_preset(tmp_path / "p.toml", VLAD_AND_GEM)).components)
+    describer = Describer(load_preset(_preset(tmp_path / "p.toml", VLAD_AND_GEM)))
     scenes = [describer.features(make_scene(number)) for number in range(6)]
     describer.learn(lambda: scenes, len(scenes), None, adapt=False)
     one, other = (describer.descriptor(scene) for scene in scenes[:2])
@@ -57,7 +56,7 @@ def test_the_cosine_is_the_weighted_mean_of_the_cosines(tmp_path: Path) -> None:
 
 
 def test_a_photo_goes_through_each_extractor_once(tmp_path: Path) -> None:
-    describer = Describer(load_preset(_preset(tmp_path / "p.toml", VLAD_AND_GEM)).components)
+    describer = Describer(load_preset(_preset(tmp_path / "p.toml", VLAD_AND_GEM)))
     assert len(describer.extractors) == 2
     assert [branch.source for branch in describer.branches] == [0, 0, 1]
 
@@ -91,7 +90,7 @@ def test_a_whitener_sees_the_joined_descriptor(photos: Path, tmp_path: Path) -> 
 
 
 def test_a_codebook_file_is_used_unchanged(photos: Path, tmp_path: Path) -> None:
-    describer = Describer(load_preset(_preset(tmp_path / "p.toml", VLAD_AND_GEM)).components)
+    describer = Describer(load_preset(_preset(tmp_path / "p.toml", VLAD_AND_GEM)))
     scenes = [describer.features(make_scene(number)) for number in range(20, 26)]
     state = describer.learn(lambda: scenes, len(scenes), None, adapt=False)
     (tmp_path / "run").mkdir()
@@ -110,8 +109,8 @@ def test_a_codebook_file_is_used_unchanged(photos: Path, tmp_path: Path) -> None
     ("searched", "codebook", "message"),
     [
         ("", "min_photos = 9", r"neither \[aggregator\] nor \[\[fusion\]\]"),
-        ('[fusion]\naggregator = { name = "gem" }', "min_photos = 9", "in double brackets"),
-        ("[[fusion]]\nweight = 1.0", "min_photos = 9", r"each \[\[fusion\]\] has an aggregator"),
+        ('[fusion]\naggregator = { name = "gem" }', "min_photos = 9", r"under \[\[fusion\]\], got"),
+        ("[[fusion]]\nweight = 1.0", "min_photos = 9", r"\[\[fusion\]\] lacks aggregator"),
         ('[[fusion]]\naggregator = { name = "gem" }\nwait = 1', "min_photos = 9", "'wait'"),
         ('[aggregator]\nname = "gem"', "", "needs min_photos"),
         ('[aggregator]\nname = "gem"', 'shipped = "a"\nfile = "b"', "shipped or file"),
@@ -125,7 +124,7 @@ def test_a_preset_that_makes_no_sense_is_refused(searched: str, codebook: str, m
 def test_a_weight_must_be_above_zero(tmp_path: Path) -> None:
     searched = '[[fusion]]\nweight = 0.0\naggregator = { name = "gem" }'
     with pytest.raises(OptionError, match="weight must be a number above 0"):
-        Describer(load_preset(_preset(tmp_path / "p.toml", searched)).components)
+        Describer(load_preset(_preset(tmp_path / "p.toml", searched)))
 
 
 def test_a_missing_codebook_file_is_named(photos: Path, tmp_path: Path) -> None:
@@ -140,7 +139,7 @@ def test_every_preset_finds_a_photo_among_three(preset: str, tmp_path: Path) -> 
         write_photo(tmp_path / "photos" / f"{number}.png", make_scene(number, 480, 360))
     atlas = Atlas.create(tmp_path / "atlas", preset)
     report = atlas.add([tmp_path / "photos"])
-    shipped = comes_with_codebook(load_preset(preset).components)
+    shipped = load_preset(preset).codebook.is_included
     assert report.added == 3 and atlas.info().codebook == ("shipped" if shipped else "own, learnt from 3 photos")
     answer = atlas.search(rephotograph(make_scene(1, 480, 360), corners=0.04)[0], turns=False)
     assert answer.best is not None and Path(answer.best.path).name == "1.png"

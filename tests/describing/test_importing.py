@@ -408,7 +408,7 @@ def test_an_imported_cgd_indexes_searches_and_moves(tmp_path: Path) -> None:
 
 
 def test_options_out_of_range_are_refused_before_the_file_is_read(tmp_path: Path) -> None:
-    with pytest.raises(OptionError, match="known: cgd, netvlad"):
+    with pytest.raises(OptionError, match="Known: cgd, netvlad"):
         load_checkpoint(tmp_path / "none.pth", "vlad")
     with pytest.raises(OptionError, match="three numbers"):
         CheckpointOptions(mean=(0.5,))

@@ -49,7 +49,7 @@ def test_a_turned_photo_gives_points_of_the_photo_as_it_is() -> None:
     from placeprint.describing.describer import Describer
     from placeprint.presets import load_preset
 
-    describer = Describer(load_preset("xfeat-vlad").components)
+    describer = Describer(load_preset("xfeat-vlad"))
     scene = make_scene(2, 320, 240)
     upright = describer.features(scene)[0]
     turned = describer.turned_features(scene, 90)[0]

@@ -18,7 +18,7 @@ from placeprint.onnx import exporting
 from placeprint.onnx.describer_graph import descriptor_graph
 from placeprint.onnx.exporting import check_picture, export_onnx, largest_difference, load_describer
 from placeprint.photos import read_image
-from placeprint.presets import load_preset, preset_names
+from placeprint.presets import load_preset, preset_from, preset_names
 from tests.conftest import make_scene, write_photo
 
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -38,7 +38,7 @@ TABLES: dict[str, Any] = {
 
 
 def fitted(**tables: object) -> Describer:
-    describer = Describer(TABLES | tables)
+    describer = Describer(preset_from(TABLES | tables, "own"))
     photos = [describer.features(make_scene(seed)) for seed in range(3)]
     for branch in describer.branches:
         branch.aggregator.fit([photo[branch.source] for photo in photos])
@@ -101,7 +101,7 @@ def test_a_file_with_other_numbers_is_refused(tmp_path: Path, monkeypatch: pytes
     ],
 )
 def test_what_has_no_graph_is_named(tables: dict[str, Any], message: str, tmp_path: Path) -> None:
-    describer = Describer(TABLES | tables)
+    describer = Describer(preset_from(TABLES | tables, "own"))
     if "scales" not in str(tables) and "spoc" in str(tables):
         describer = fitted(**tables)
     with pytest.raises(OptionError, match=message):
@@ -110,13 +110,13 @@ def test_what_has_no_graph_is_named(tables: dict[str, Any], message: str, tmp_pa
 
 def test_what_has_not_been_learnt_cannot_be_exported(tmp_path: Path) -> None:
     with pytest.raises(NotFittedError):
-        export_onnx(Describer(TABLES), tmp_path / "model.onnx")
+        export_onnx(Describer(preset_from(TABLES, "own")), tmp_path / "model.onnx")
 
 
 def test_a_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "onnxruntime", None)
     with pytest.raises(PackageError, match=r"placeprint\[onnx\]"):
-        export_onnx(Describer(TABLES), tmp_path / "model.onnx")
+        export_onnx(Describer(preset_from(TABLES, "own")), tmp_path / "model.onnx")
 
 
 SHAPES = ((90, 120), (120, 80), (96, 96))
@@ -131,8 +131,9 @@ def test_every_shipped_preset_exports_or_says_at_once_that_it_cannot(
     tables = copy.deepcopy(dict(load_preset(name).components))
     for extractor in (tables["extractor"], *(item.get("extractor", {}) for item in tables.get("fusion", ()))):
         extractor["size"] = 96  # so that it is quick
-    state = learning.first_state(tables)
-    describer = Describer(tables, state)
+    preset = preset_from(tables, name)
+    state = learning.first_state(preset)
+    describer = Describer(preset, state)
     if state is None:
         photos = [describer.features(make_scene(seed)) for seed in range(3)]
         for branch in describer.branches:

@@ -16,11 +16,12 @@ from placeprint.errors import (
     AtlasMissingError,
     AtlasWriteError,
 )
+from placeprint.presets import load_preset
 from placeprint.store import Manifest, PhotoRecord, Store, encode_features
 from placeprint.store.encoding import Columns
 from tests.conftest import random_features
 
-MANIFEST = Manifest("p", {"extractor": {"name": "sift"}}, {}, 1, "0")
+MANIFEST = Manifest(load_preset("sift-vlad"), {}, 1, "0")
 
 
 def _record(name: str, error: str | None = None) -> PhotoRecord:

@@ -334,7 +334,9 @@ def test_proxies_are_saved_and_come_from_their_seed() -> None:
 
 
 def test_unknown_names_and_parameters_are_refused() -> None:
-    with pytest.raises(OptionError, match="no loss called 'triplets'; did you mean 'triplet'. Known: triplet, contrastive"):
+    with pytest.raises(
+        OptionError, match=r"no loss called 'triplets'; did you mean 'triplet'\? Known: triplet, contrastive"
+    ):
         make_loss("triplets", 4, 5)
     with pytest.raises(OptionError, match="'triplet' has no parameter 'margins'; did you mean 'margin'"):
         make_loss("triplet", 4, 5, margins=0.1)

@@ -63,13 +63,10 @@ def test_the_aggregator_gives_the_descriptors_of_the_head(head: str, options: di
     model.head.begin(maps, 0, np.zeros((0, 2), np.int64))
     with torch.inference_mode():
         expected = model.head(maps[:3])[0].numpy()
-    table, state = aggregator_of(model)
-    if table["name"] == "cgd" and not needs_cgd:
+    spec, state = aggregator_of(model)
+    if spec.name == "cgd" and not needs_cgd:
         pytest.skip("there is no such aggregator")
-    parameters = {key: value for key, value in table.items() if key != "name"}
-    if isinstance(parameters.get("p"), list):
-        parameters["p"] = tuple(parameters["p"])
-    aggregator = registry.restore(registry.create("aggregators", table["name"], parameters), state)
+    aggregator = registry.restore(spec.make(), state)
     for map_, descriptor in zip(maps[:3], expected, strict=True):
         np.testing.assert_allclose(aggregator.aggregate(features_of(map_)), descriptor, atol=1e-5)
 
@@ -125,8 +122,8 @@ def test_the_layer_after_netvlad_is_the_whitener_of_the_preset() -> None:
     with torch.inference_mode():
         head.projection.bias.add_(torch.randn(5) / 10)  # as training leaves it
         expected = head(maps[:3])[0].numpy()
-    table, state = aggregator_of(model)
-    aggregator = registry.restore(registry.create("aggregators", table.pop("name"), table), state)
+    spec, state = aggregator_of(model)
+    aggregator = registry.restore(spec.make(), state)
     whitener = registry.restore(registry.create("whiteners", "pca-whitening", {"dim": 5}), whitening_of(model))
     rows = np.stack([aggregator.aggregate(features_of(map_)) for map_ in maps[:3]])
     np.testing.assert_allclose(whitener.transform(rows), expected, atol=1e-5)
@@ -164,7 +161,7 @@ def test_the_preset_describes_photos_as_validation_did(size: tuple[int, int], tm
     _, trained, _ = load_run(tmp_path / "run", backbone=small_efficientnet())
     data = read_data(recipe.data, photos)
     preset = load_preset(str(path))
-    describer = Describer(preset.components, first_state(preset.components))
+    describer = Describer(preset, first_state(preset))
     for part in (data.train, data.validation):
         source = PhotoMaps(Photos(part.root, part.paths, recipe.model.input_rule), trained)
         validated = describe(trained, source, np.arange(len(part)), workers=0)

@@ -77,7 +77,7 @@ def test_what_is_wrong_is_refused_by_name(change: str, message: str) -> None:
 
 
 def test_a_head_and_a_loss_need_names() -> None:
-    with pytest.raises(OptionError, match="loss.name must be text, got None"):
+    with pytest.raises(OptionError, match=r"loss\.name must be text, got None"):
         recipe_from({"loss": {"margin": 0.1}})
 
 

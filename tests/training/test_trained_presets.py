@@ -140,8 +140,8 @@ def test_netvlad_whose_assignment_is_free_becomes_an_aggregator(version: str) ->
             value.add_(torch.randn_like(value) / 5)
         maps = torch.randn(2, CHANNELS, 5, 7)
         expected = head(maps)[0].numpy()
-    table, state = aggregator_of(model)
-    aggregator = registry.restore(registry.create("aggregators", table.pop("name"), table), state)
+    spec, state = aggregator_of(model)
+    aggregator = registry.restore(spec.make(), state)
     for map_, descriptor in zip(maps, expected, strict=True):
         np.testing.assert_allclose(aggregator.aggregate(features_of(map_)), descriptor, atol=1e-5)
     assert aggregator.refit([]) is aggregator and aggregator.adapt([]) is aggregator

@@ -30,9 +30,10 @@ from placeprint.errors import (
 )
 from placeprint.photos import Picture, as_image, scan_photos
 from placeprint.photos.walking import as_places
-from placeprint.presets import Tables, check_tables, kept_files, load_preset, with_files
+from placeprint.presets import Preset, kept_files, load_preset
 from placeprint.store import FILE_NAME, Manifest, Snapshot, Store
 from placeprint.store.below import ids_below
+from placeprint.store.manifest import damaged
 from placeprint.store.store import FILES
 from placeprint.types import Answer
 from placeprint.version import __version__
@@ -40,7 +41,6 @@ from placeprint.version import __version__
 Progress = Callable[[int, int], None]
 
 EMPTY = "the atlas is empty"
-DAMAGED = f"{{}} has a damaged {FILE_NAME} ({{}}); restore it, or make the atlas anew"
 TRIES = 20
 """How often what is read begins again, while other processes change it."""
 T = TypeVar("T")
@@ -64,8 +64,8 @@ class Atlas:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._tables, describer = _opened(store)
-        self._memory = Memory(store.folder, self._tables)
+        self._preset, describer = _opened(store)
+        self._memory = Memory(store.folder, self._preset)
         known = {store.path_of(n) if n.startswith(FILES) else n: w for n, w in store.manifest.weights.items()}
         if known != describer.weights():
             raise AtlasMismatchError(
@@ -91,10 +91,10 @@ class Atlas:
             AtlasWriteError: it cannot be written.
         """
         chosen = load_preset(preset)
-        describer = checked_describer(chosen.components)
-        kept = kept_files(chosen.components, f"{FILES}/")
+        describer = checked_describer(chosen)
+        kept = kept_files(chosen, f"{FILES}/")
         weights = {kept.names.get(name, name): sha256 for name, sha256 in describer.weights().items()}
-        manifest = Manifest(chosen.name, kept.tables, weights, len(describer.extractors), __version__)
+        manifest = Manifest(kept.preset, weights, len(describer.extractors), __version__)
         return cls(Store.create(Path(path), manifest, kept.contents))
 
     @classmethod
@@ -132,7 +132,7 @@ class Atlas:
     @property
     def preset(self) -> str:
         """Name of the preset."""
-        return self._store.manifest.preset
+        return self._preset.name
 
     @property
     def describer(self) -> Describer:
@@ -181,8 +181,8 @@ class Atlas:
             todo = addition.not_recognized(changed) if changed else []
             if todo:
                 addition.describe_and_store(todo, *self._ensure_state(todo, workers))
-            if learn and learning.should_learn(self._store.snapshot(), self._tables):
-                learning.learn(self._store, self._tables, progress=progress)
+            if learn and learning.should_learn(self._store.snapshot(), self._preset):
+                learning.learn(self._store, self._preset, progress=progress)
                 report.learned = True
             if todo or report.moved or report.learned:
                 self._store.maintain()
@@ -207,7 +207,7 @@ class Atlas:
         with self._store.exclusive():
             if len(self) < learning.ADAPT_PHOTOS:
                 raise OptionError(f"the atlas has {len(self)} photos; to learn takes {learning.ADAPT_PHOTOS}")
-            learning.learn(self._store, self._tables, adapt=adapt, progress=progress)
+            learning.learn(self._store, self._preset, adapt=adapt, progress=progress)
             self._store.maintain()
         return len(self)
 
@@ -238,9 +238,8 @@ class Atlas:
     def _info(self, now: Snapshot) -> AtlasInfo:
         usable, records = now.usable(), now.photos().values()
         learned_from = learning.learned_from(now)
-        needed = learning.min_photos(self._tables)
-        shipped = learning.comes_with_codebook(self._tables)
-        own_one = not shipped or (needed is not None and learned_from >= needed)
+        needed = self._preset.codebook.min_photos
+        own_one = not self._preset.codebook.is_included or (needed is not None and learned_from >= needed)
         way = "own, learnt from" if own_one else "shipped, adapted to"
         own = f"{way} {learned_from} photos" if learned_from else "shipped"
         return AtlasInfo(
@@ -252,7 +251,7 @@ class Atlas:
             self._store.num_bytes(),
             self._describer_of(now).dim,
             own if usable else "none yet",
-            dict(self._tables),
+            self._preset.components,
             tuple((record.path, record.error) for record in records if record.error is not None),
             sum(not os.path.lexists(record.path) for record in usable.values()),
         )
@@ -330,14 +329,14 @@ class Atlas:
         raise AtlasBusyError(f"the atlas {str(self._store.folder)!r} changes faster than it can be read; try again")
 
     def _searcher(self, now: Snapshot) -> Searcher:
-        return Searcher(now, self._tables, self._memory)
+        return Searcher(now, self._preset, self._memory)
 
     def _describer_of(self, now: Snapshot) -> Describer:
         """Return what describes photos with the codebook that made the stored descriptors."""
         name = now.state_name
         with self._lock:
             if name is not None and name != self._describer[0]:
-                self._describer = (name, _restored(self._tables, now, name))
+                self._describer = (name, _restored(self._preset, now, name))
             return self._describer[1]
 
     def _ensure_state(self, paths: Sequence[Path], workers: int | None) -> tuple[str, Describer]:
@@ -348,36 +347,33 @@ class Atlas:
         now = self._store.snapshot()
         if now.state_name is not None:
             return now.state_name, self._describer_of(now)
-        state = learning.first_state(self._tables)
+        state = learning.first_state(self._preset)
         if state is None:
             sample = [paths[index] for index in evenly(len(paths), learning.FIRST_PHOTOS)]
-            learner = Describer(self._tables)
+            learner = Describer(self._preset)
             state = learning.learn_first(learner, sample_features(sample, learner, workers))
         name = self._store.save_state(state)
-        return name, Describer(self._tables, state)
+        return name, Describer(self._preset, state)
 
 
-def _opened(store: Store) -> tuple[Tables, Describer]:
-    """Return the tables of an atlas, with its own files where they are, and what describes photos.
+def _opened(store: Store) -> tuple[Preset, Describer]:
+    """Return the preset of an atlas, with its own files where they are, and what describes photos.
 
     Raises:
         AtlasFormatError: they are not what was written.
     """
-    what = f"the atlas {str(store.folder)!r}"
+    preset = store.preset
     try:
-        check_tables(store.manifest.components, what)
-        tables = with_files(store.manifest.components, store.path_of)
-        describer = checked_describer(tables)
+        describer = checked_describer(preset)
     except (OptionError, ShapeError, TypeError, ValueError, AttributeError, KeyError) as error:
-        told = " ".join(str(error).split())
-        raise AtlasFormatError(DAMAGED.format(what, told)) from error
+        raise AtlasFormatError(damaged(store.folder, error)) from error
     if len(describer.extractors) != store.manifest.num_extractors:
-        raise AtlasFormatError(DAMAGED.format(what, "num_extractors"))
-    return tables, describer
+        raise AtlasFormatError(damaged(store.folder, "num_extractors"))
+    return preset, describer
 
 
-def _restored(tables: Tables, now: Snapshot, name: str) -> Describer:
+def _restored(preset: Preset, now: Snapshot, name: str) -> Describer:
     try:
-        return Describer(tables, now.load_state(name))
+        return Describer(preset, now.load_state(name))
     except (OptionError, ShapeError, ValueError) as error:
         raise AtlasFormatError(f"what the atlas {str(now.folder)!r} has learned does not fit it: {error}") from error

@@ -17,7 +17,7 @@ from placeprint.core.numerics import evenly
 from placeprint.core.threads import map_cores, one_core_for_products
 from placeprint.describing.describer import Describer, State
 from placeprint.errors import OptionError
-from placeprint.presets import Tables
+from placeprint.presets import Preset
 from placeprint.store import Snapshot, Store
 from placeprint.types import PhotoFeatures
 
@@ -31,27 +31,16 @@ READ_PHOTOS = 64
 """Photos whose features are read at once."""
 
 
-def min_photos(tables: Tables) -> int | None:
-    """Return from how many photos on an atlas learns a codebook of its own, None for never."""
-    count = tables["codebook"].get("min_photos")
-    return None if count is None else int(count)
-
-
-def comes_with_codebook(tables: Tables) -> bool:
-    """Say whether a preset brings a codebook, so that none has to be learnt first."""
-    return bool({"shipped", "file"} & set(tables["codebook"]))
-
-
-def first_state(tables: Tables) -> State | None:
+def first_state(preset: Preset) -> State | None:
     """Return the codebook that comes with a preset, None when none does.
 
     Raises:
         OptionError: the preset names one that is not there.
     """
-    codebook = tables["codebook"]
-    if "file" in codebook:
-        return load_codebook_file(codebook["file"])
-    return load_codebook(codebook["shipped"]) if "shipped" in codebook else None
+    codebook = preset.codebook
+    if codebook.file is not None:
+        return load_codebook_file(codebook.file)
+    return None if codebook.shipped is None else load_codebook(codebook.shipped)
 
 
 def learn_first(describer: Describer, features: Sequence[PhotoFeatures]) -> State:
@@ -70,9 +59,9 @@ def learned_from(now: Snapshot) -> int:
     return 0 if name is None else int(now.load_state(name).get("learned_from", 0))
 
 
-def should_learn(now: Snapshot, tables: Tables) -> bool:
+def should_learn(now: Snapshot, preset: Preset) -> bool:
     """Say whether the atlas has grown enough for a better codebook."""
-    count, before, needed = len(now.usable()), learned_from(now), min_photos(tables)
+    count, before, needed = len(now.usable()), learned_from(now), preset.codebook.min_photos
     if needed is None:
         return False
     crossed = before < needed <= count
@@ -92,23 +81,23 @@ def in_parts(ids: Sequence[int]) -> Iterator[Sequence[int]]:
 
 
 def learn(
-    store: Store, tables: Tables, *, adapt: bool | None = None, progress: Callable[[int, int], None] | None = None
+    store: Store, preset: Preset, *, adapt: bool | None = None, progress: Callable[[int, int], None] | None = None
 ) -> None:
     """Learn from a sample of the stored features, then give all photos descriptors made with it, in one commit.
 
     Args:
         store: of the atlas, held exclusively.
-        tables: of its preset.
+        preset: of the atlas.
         adapt: adapt the shipped codebook; False learns another; None chooses by the count of photos.
         progress: called with the count of photos described and the count of all.
 
     Raises:
         OptionError: there is no codebook to adapt, or the preset keeps the one it came with.
     """
-    needed = min_photos(tables)
+    needed = preset.codebook.min_photos
     if needed is None and adapt is None:
         raise OptionError("the preset keeps what it came with (its [codebook] has no min_photos); nothing is learnt")
-    describer = Describer(tables)
+    describer = Describer(preset)
     now = store.snapshot()
     ids, sample = list(now.usable()), sampled_photos(now)
 
@@ -117,7 +106,7 @@ def learn(
             for _, features in describer.read_features(now, part):
                 yield features
 
-    start = first_state(tables)
+    start = first_state(preset)
     if adapt and start is None:
         raise OptionError("the preset ships no codebook that could be adapted; learn one of the atlas's own")
     adapt = len(ids) < (needed or 0) if adapt is None else adapt

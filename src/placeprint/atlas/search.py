@@ -19,12 +19,11 @@ import numpy as np
 
 from placeprint.atlas.stored_voters import DESCRIPTOR, StoredVoters, default_way, known_ways
 from placeprint.core.memory import enough_memory
-from placeprint.core.options import suggest
+from placeprint.core.options import check_name
 from placeprint.core.threads import map_cores, one_core_for_products
-from placeprint.describing.describer import Describer, component
-from placeprint.errors import OptionError
+from placeprint.describing.describer import Describer
 from placeprint.features.turning import TURNS, all_turns, best_turn, fills_its_frame, promising_turns
-from placeprint.presets import Tables
+from placeprint.presets import Preset
 from placeprint.store import PhotoRecord, Snapshot
 from placeprint.types import (
     NO_KEYPOINTS,
@@ -62,13 +61,13 @@ class Memory:
 
     Args:
         folder: of the atlas.
-        tables: of its preset.
+        preset: of the atlas.
     """
 
-    def __init__(self, folder: Path, tables: Tables) -> None:
-        self.verifier: Verifier = component(tables, "verifier")
-        self.voters = StoredVoters(folder, tables)
-        self._tables = tables
+    def __init__(self, folder: Path, preset: Preset) -> None:
+        self.verifier: Verifier = preset.verifier.make()
+        self.voters = StoredVoters(folder, preset)
+        self._preset = preset
         self._index: tuple[int, Index] | None = None
         self._index_lock = threading.Lock()
         self._features: OrderedDict[tuple[int, str], LocalFeatures] = OrderedDict()
@@ -104,7 +103,7 @@ class Memory:
     def _current_index(self, now: Snapshot, describer: Describer) -> Index:
         """Return the index over all stored descriptors; it is made anew when the photos have changed."""
         if self._index is None or self._index[0] != now.version:
-            index: Index = component(self._tables, "index")
+            index: Index = self._preset.index.make()
             for ids, rows in now.descriptors():
                 index.add(ids, describer.decode_descriptors(rows))
             self._index = (now.version, index)
@@ -116,13 +115,13 @@ class Searcher:
 
     Args:
         now: the photos.
-        tables: of the preset.
+        preset: of the atlas.
         memory: what earlier searches of the atlas kept.
     """
 
-    def __init__(self, now: Snapshot, tables: Tables, memory: Memory) -> None:
+    def __init__(self, now: Snapshot, preset: Preset, memory: Memory) -> None:
         self._now = now
-        self._tables = tables
+        self._preset = preset
         self._memory = memory
         self._verifier = memory.verifier
 
@@ -209,9 +208,8 @@ class Searcher:
             self._memory.voters.prepare(self._now, way, describer)
 
     def _way(self, by: str | None) -> str:
-        way = by or default_way(self._tables)
-        if way not in known_ways():
-            raise OptionError(f"photos are not searched by {way!r}; {suggest(way, known_ways())}")
+        way = by or default_way(self._preset)
+        check_name("search mode", way, known_ways())
         return way
 
     def _look(

@@ -34,7 +34,7 @@ from placeprint.core.files import flush
 from placeprint.core.numerics import spread_features
 from placeprint.describing.describer import MAX_DESCRIPTORS, Describer
 from placeprint.errors import PlaceprintError, ShapeError
-from placeprint.presets import Tables
+from placeprint.presets import ComponentSpec, Preset
 from placeprint.store import Snapshot
 from placeprint.types import LocalFeatures, Ranking, Voter
 
@@ -66,9 +66,9 @@ class _Current:
     learned_from: int
 
 
-def default_way(tables: Tables) -> str:
+def default_way(preset: Preset) -> str:
     """Return what a preset's photos are searched by: the name of its voter, or ``"descriptor"``."""
-    return str(tables["voter"]["name"]) if "voter" in tables else DESCRIPTOR
+    return DESCRIPTOR if preset.voter is None else preset.voter.name
 
 
 class StoredVoters:
@@ -76,11 +76,11 @@ class StoredVoters:
 
     Args:
         folder: of the atlas.
-        tables: of its preset; a voter that it names has its parameters, others have their own defaults.
+        preset: of the atlas; a voter that it names has its parameters, others have their own defaults.
     """
 
-    def __init__(self, folder: Path, tables: Tables) -> None:
-        self._atlas, self._tables = folder, tables
+    def __init__(self, folder: Path, preset: Preset) -> None:
+        self._atlas, self._preset = folder, preset
         self._current: dict[str, _Current] = {}
         self._lock = threading.Lock()
 
@@ -117,9 +117,9 @@ class StoredVoters:
         return current.voter
 
     def _made(self, name: str) -> Voter:
-        table = dict(self._tables.get("voter", {}))
-        params = table if table.pop("name", None) == name else {}
-        voter: Voter = registry.create("voters", name, params)
+        known = self._preset.voter
+        spec = known if known is not None and known.name == name else ComponentSpec("voters", name)
+        voter: Voter = spec.make()
         return voter
 
     def _refreshed(self, now: Snapshot, name: str, describer: Describer, current: _Current | None) -> _Current | None:

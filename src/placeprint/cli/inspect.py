@@ -108,12 +108,11 @@ def _network_of(place: str) -> str:
         raise OptionError(f"the run {place!r} has no preset yet; let it train to its end")
     if path.suffix != ".toml":
         return place
-    tables = load_preset(str(path)).components
-    sources = [*(item.get("extractor", {}) for item in tables.get("fusion", ())), tables["extractor"]]
-    found = next((each for each in sources if each.get("name") == "grid"), None)
+    preset = load_preset(str(path))
+    found = next((each for each in (*preset.extractors[1:], preset.extractor) if each.name == "grid"), None)
     if found is None:
         raise OptionError(f"the preset {place!r} has no extractor 'grid', whose network could be shown")
-    return str(found.get("backbone", "efficientnet-lite2"))
+    return str(found.options.get("backbone", "efficientnet-lite2"))
 
 
 def _print_layers(network: nn.Module) -> None:

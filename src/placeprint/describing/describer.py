@@ -14,7 +14,7 @@ codebook, and get what the photo itself would give.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,7 +28,7 @@ from placeprint.errors import NotFittedError, OptionError, ShapeError
 from placeprint.features.steering import steered, steerer_name
 from placeprint.features.turning import turned_features
 from placeprint.networks.weights import weights_sha256
-from placeprint.presets import Tables
+from placeprint.presets import Preset
 from placeprint.store import Snapshot
 from placeprint.store.encoding import (
     Columns,
@@ -72,7 +72,7 @@ class Describer:
     """Describe photos as a preset says.
 
     Args:
-        tables: of the preset.
+        preset: its extractors, aggregators, whitener and bits.
         state: what was learnt, ``"aggregator.<field>"``, ``"fusion.<number>.aggregator.<field>"`` and perhaps
             ``"whitener.<field>"``; None to learn it.
 
@@ -85,14 +85,15 @@ class Describer:
         OptionError: a component or parameter is unknown, or the state does not fit.
     """
 
-    def __init__(self, tables: Tables, state: State | None = None) -> None:
+    def __init__(self, preset: Preset, state: State | None = None) -> None:
         self.extractors: tuple[Extractor, ...]
         self.branches: tuple[Branch, ...]
-        self.extractors, self.branches = _branches(tables)
+        self.extractors = tuple(spec.make() for spec in preset.extractors)
+        self.branches = tuple(_branches(preset))
         self.whitener: Whitener | None = None
-        self._tables = tables
-        self._local_bits = int(tables["store"].get("local_bits", 8))
-        self._descriptor_bits = int(tables["store"].get("descriptor_bits", 8))
+        self._whitener = preset.whitener
+        self._local_bits = preset.store.local_bits
+        self._descriptor_bits = preset.store.descriptor_bits
         for extractor in self.extractors:
             row_bytes(extractor.dim, self._local_bits)
         if state is not None:
@@ -189,10 +190,11 @@ class Describer:
             else:
                 branch.aggregator.refit(features)
             state |= _prefixed(branch.name, registry.state_of(branch.aggregator))
-        if "whitener" in self._tables and sample >= int(self._tables["whitener"].get("min_photos", MIN_WHITENING)):
+        if self._whitener is not None and sample >= (self._whitener.min_photos or MIN_WHITENING):
             vectors = np.stack([self._joined(photo) for photo in photos()])
-            self.whitener = component(self._tables, "whitener").fit(vectors)
-            state |= _prefixed("whitener", registry.state_of(self.whitener))
+            whitener: Whitener = self._whitener.make().fit(vectors)
+            self.whitener = whitener
+            state |= _prefixed("whitener", registry.state_of(whitener))
         state = {name: _as(np.float16 if _fits_half(value) else np.float32, value) for name, value in state.items()}
         self._restore(state)  # what is stored as float16 is what makes the descriptors
         return state
@@ -228,52 +230,31 @@ class Describer:
         for branch in self.branches:
             registry.restore(branch.aggregator, _chosen(branch.name, state))
         if learned := _chosen("whitener", state):
-            self.whitener = registry.restore(component(self._tables, "whitener"), learned)
+            if self._whitener is None:
+                raise OptionError("the saved state holds a whitener, which the preset does not name")
+            self.whitener = registry.restore(self._whitener.make(), learned)
 
 
-def _branches(tables: Tables) -> tuple[tuple[Extractor, ...], tuple[Branch, ...]]:
-    """Make the extractors and what aggregates their features; an extractor named twice is made once."""
-    sources: list[dict[str, Any]] = [dict(tables["extractor"])]
-    branches = []
-    if "aggregator" in tables:
-        branches.append(Branch("aggregator", 0, component(tables, "aggregator")))
-    for number, item in enumerate(tables.get("fusion", ())):
-        wanted = dict(item.get("extractor", tables["extractor"]))
-        if wanted not in sources:
-            sources.append(wanted)
-        weight = float(item.get("weight", 1.0))
-        if not weight > 0:
-            raise OptionError(f"the weight of a descriptor must be above 0, got {weight}")
-        name = f"fusion.{number}.aggregator"
-        branches.append(Branch(name, sources.index(wanted), component(item, "aggregator"), weight))
-    return tuple(component({"extractor": source}, "extractor") for source in sources), tuple(branches)
+def _branches(preset: Preset) -> Iterator[Branch]:
+    """Make what aggregates the features of the preset's extractors."""
+    if preset.aggregator is not None:
+        yield Branch("aggregator", 0, preset.aggregator.make())
+    for number, each in enumerate(preset.fusion):
+        source = preset.extractors.index(each.extractor or preset.extractor)
+        weight = 1.0 if each.weight is None else each.weight
+        yield Branch(f"fusion.{number}.aggregator", source, each.aggregator.make(), weight)
 
 
-def checked_describer(tables: Tables) -> Describer:
+def checked_describer(preset: Preset) -> Describer:
     """Make what describes photos by a preset, and see that its other components can be made, too.
 
     Raises:
-        OptionError: a component is missing, or a name or parameter is unknown.
+        OptionError: options of a component do not go together.
     """
-    for stage in ("verifier", "index", "voter"):
-        if stage in tables:
-            component(tables, stage)
-    return Describer(tables)
-
-
-def component(tables: Tables, stage: str) -> Any:
-    """Make the component a preset names for a stage.
-
-    Raises:
-        OptionError: the stage is missing or has no name, or a name or parameter is unknown.
-    """
-    params = dict(tables.get(stage, {}))
-    name = params.pop("name", None)
-    if name is None:
-        raise OptionError(f"the table [{stage}] of a preset needs a name")
-    if stage == "whitener":
-        params.pop("min_photos", None)
-    return registry.create("indexes" if stage == "index" else f"{stage}s", name, params)
+    for spec in (preset.verifier, preset.index, preset.voter):
+        if spec is not None:
+            spec.make()
+    return Describer(preset)
 
 
 def _prefixed(stage: str, state: State) -> State:

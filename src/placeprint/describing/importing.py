@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tomli_w
 from numpy.typing import NDArray
 
 from placeprint.aggregation.cgd import from_network
@@ -26,7 +25,15 @@ from placeprint.core.registry import state_of
 from placeprint.errors import OptionError
 from placeprint.networks.checkpoints import CheckpointOptions, NetVLADNetwork, load_checkpoint
 from placeprint.networks.stages import StagedBackbone, stages_as_bytes
-from placeprint.presets import load_preset
+from placeprint.presets import (
+    CodebookSpec,
+    ComponentSpec,
+    FusionSpec,
+    Preset,
+    StoreSpec,
+    WhitenerSpec,
+    write_preset,
+)
 
 PRESET, STATE, BACKBONE = "preset.toml", "state.npz", "backbone.safetensors"
 PREFIX = "fusion.0.aggregator."
@@ -66,23 +73,23 @@ def import_checkpoint(
     network = load_checkpoint(checkpoint, kind, options)
     backbone: Any = network.backbone
     aggregator, state, whitener = _after_the_map(network)
-    tables: dict[str, Any] = {
-        "summary": f"{kind} imported from {Path(checkpoint).name}, verified with XFeat",
-        "extractor": {"name": "xfeat", "max_keypoints": 1000, "detection_threshold": 0.02},
-        "fusion": [{"extractor": _extractor(backbone, kind, size or SIZES[kind]), "aggregator": aggregator}],
-        **({"whitener": whitener} if whitener else {}),
-        "index": {"name": "flat"},
-        "verifier": {"name": "mutual-geometry"},
-        "codebook": {"file": STATE},
-        "store": {"local_bits": 6, "descriptor_bits": 8},
-    }
+    preset = Preset(
+        name=folder.name,
+        summary=f"{kind} imported from {Path(checkpoint).name}, verified with XFeat",
+        extractor=ComponentSpec("extractors", "xfeat", {"max_keypoints": 1000, "detection_threshold": 0.02}),
+        fusion=(FusionSpec(extractor=_extractor(backbone, kind, size or SIZES[kind]), aggregator=aggregator),),
+        whitener=whitener,
+        index=ComponentSpec("indexes", "flat"),
+        verifier=ComponentSpec("verifiers", "mutual-geometry"),
+        codebook=CodebookSpec(file=STATE),
+        store=StoreSpec(local_bits=6, descriptor_bits=8),
+    )
     target = folder.absolute()
     aside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
         write_atomically(aside / BACKBONE, stages_as_bytes(backbone))
         write_arrays(aside / STATE, state)
-        write_atomically(aside / PRESET, f"# {MADE_BY}\n{tomli_w.dumps(tables)}".encode())
-        load_preset(str(aside / PRESET))
+        write_preset(preset, aside / PRESET, MADE_BY)
         with writing(target.parent):
             aside.replace(target)
     finally:
@@ -100,35 +107,30 @@ def _check_free(folder: Path) -> None:
         raise OptionError(f"{str(folder)!r} {what}; name a new folder with --output")
 
 
-def _after_the_map(network: Any) -> tuple[dict[str, Any], State, dict[str, Any]]:
-    """Return the table of the aggregator, what the preset learned, and the table of the whitener."""
+def _after_the_map(network: Any) -> tuple[ComponentSpec, State, WhitenerSpec | None]:
+    """Return the aggregator, what the preset learned, and the whitener where there is one."""
     from placeprint.aggregation.netvlad_layer import from_layer
     from placeprint.aggregation.whitening import from_linear
 
     if not isinstance(network, NetVLADNetwork):
         made = from_network(network)
-        table: dict[str, Any] = {"name": "cgd", "config": made.config, "projected_dim": made.projected_dim}
-        return table, {PREFIX + name: value for name, value in state_of(made).items()}, {}
+        spec = ComponentSpec("aggregators", "cgd", {"config": made.config, "projected_dim": made.projected_dim})
+        return spec, {PREFIX + name: value for name, value in state_of(made).items()}, None
     layer = from_layer(network.layer)
-    table = {"name": "netvlad-layer", "num_clusters": layer.num_clusters, "version": layer.version}
+    options = {"num_clusters": layer.num_clusters, "version": layer.version}
+    spec = ComponentSpec("aggregators", "netvlad-layer", options)
     state = {PREFIX + name: value for name, value in state_of(layer).items()}
     if network.projection is None:
-        return table, state, {}
+        return spec, state, None
     weight, bias = (value.detach().numpy() for value in (network.projection.weight, network.projection.bias))
     whitening = from_linear(weight, bias)
     state |= {f"whitener.{name}": np.asarray(value) for name, value in state_of(whitening).items()}
-    return table, state, {"name": "pca-whitening", "dim": whitening.dim, "min_photos": whitening.dim + 1}
+    return spec, state, WhitenerSpec("whiteners", "pca-whitening", {"dim": whitening.dim}, whitening.dim + 1)
 
 
-def _extractor(backbone: StagedBackbone, kind: str, size: int) -> dict[str, Any]:
-    """Return the table of the grid; all cells are kept, however even the photo is there."""
+def _extractor(backbone: StagedBackbone, kind: str, size: int) -> ComponentSpec:
+    """Return the grid; all cells are kept, however even the photo is there."""
     cells = -(-size // backbone.stride)
     shape = {"stretch": [size, size]} if kind == "cgd" else {"size": size}
-    return {
-        "name": "grid",
-        "backbone": BACKBONE,
-        "stride": backbone.stride,
-        **shape,
-        "max_keypoints": cells * cells,
-        "min_contrast": 0.0,
-    }
+    cut = {"max_keypoints": cells * cells, "min_contrast": 0.0}
+    return ComponentSpec("extractors", "grid", {"backbone": BACKBONE, "stride": backbone.stride, **shape, **cut})

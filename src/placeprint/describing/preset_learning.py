@@ -7,7 +7,7 @@ own, a folder with ``preset.toml`` and ``codebook.npz``, which atlases use uncha
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -19,7 +19,7 @@ from placeprint.describing.bulk import encoded_files
 from placeprint.describing.describer import Describer
 from placeprint.errors import OptionError
 from placeprint.photos import list_photos
-from placeprint.presets import kept_files, load_preset
+from placeprint.presets import CodebookSpec, WhitenerSpec, kept_files, load_preset, write_preset
 from placeprint.store.encoding import Columns
 from placeprint.types import PhotoFeatures
 
@@ -74,7 +74,7 @@ def read_sample(
     """
     every = list_photos(places)
     paths = [every[index] for index in evenly(len(every), sample)]
-    describer = Describer(load_preset(preset).components)
+    describer = Describer(load_preset(preset))
     found = Sample([], [])
     for done, each in enumerate(encoded_files(paths, describer, workers), start=1):
         if isinstance(each, str):
@@ -120,18 +120,16 @@ def learn_preset(sample: Sample, preset: str, output: Path | str, *, whiten: Whi
         ShapeError: there are too few features for a codebook.
         WriteError: the folder cannot be written.
     """
-    import tomli_w
-
     check_preset_folder(output, [preset])
     chosen = load_preset(preset)
-    tables = dict(chosen.components) | {"codebook": {"file": CODEBOOK_FILE}}
+    whitener = chosen.whitener
     if whiten:
-        tables["whitener"] = {"name": "pca-whitening", "dim": whiten, "power": power}
-    if "whitener" in tables:
-        tables["whitener"] = tables["whitener"] | {"min_photos": 1}
-    describer = Describer(tables)
+        whitener = WhitenerSpec("whiteners", "pca-whitening", {"dim": whiten, "power": power})
+    if whitener is not None:
+        whitener = replace(whitener, min_photos=1)
+    describer = Describer(replace(chosen, whitener=whitener))
     count = len(sample.features)
-    needed = int(tables["whitener"].get("dim", 0)) if "whitener" in tables else 0
+    needed = 0 if whitener is None else int(whitener.options.get("dim", 0))
     if count <= needed:
         what = f"whitening to {needed} values" if needed else "a codebook"
         raise OptionError(f"{count} photos can be used; to learn {what} takes more than {needed}")
@@ -142,12 +140,12 @@ def learn_preset(sample: Sample, preset: str, output: Path | str, *, whiten: Whi
 
     state = describer.learn(photos, count, None, adapt=False)
     folder = Path(output)
-    kept = kept_files({**tables, "codebook": {}})  # so that the preset outlives the folder of the one it is made of
+    # with its files, so that the preset outlives the folder of the one it is made of; what that ships is not used
+    kept = kept_files(replace(chosen, whitener=whitener, codebook=CodebookSpec(min_photos=1)))
     for name, data in kept.contents.items():
         write_atomically(folder / name, data)
     write_arrays(folder / CODEBOOK_FILE, state)
     summary = f"{chosen.name}, learnt from {count} photos"
-    tables = kept.tables | {"codebook": tables["codebook"]}
-    text = f"# {MADE_BY} learn\n" + tomli_w.dumps({"summary": summary} | tables)
-    write_atomically(folder / PRESET_FILE, text.encode())
+    learned = replace(kept.preset, summary=summary, codebook=CodebookSpec(file=CODEBOOK_FILE))
+    write_preset(learned, folder / PRESET_FILE, f"{MADE_BY} learn")
     return folder / PRESET_FILE

@@ -103,7 +103,7 @@ def pairs_of(presets: Iterable[str], datasets: Iterable[RetrievalSet], verify: I
     """
     numbers, presets = list(dict.fromkeys(verify)), list(presets)
     for preset in presets:  # one that cannot be made is told now, not after hours of others
-        checked_describer(load_preset(preset).components)
+        checked_describer(load_preset(preset))
     pairs = [Pair(preset, data, number) for data in datasets for preset in presets for number in numbers]
     names = [pair.name for pair in pairs]
     folded = [name.casefold() for name in names]  # as some systems compare names of files
@@ -220,7 +220,7 @@ def search_pair(pair: Pair, cache: Path, output: Path, progress: Progress | None
     peak = peak_memory()  # before pictures are drawn
     measured = measure(data, rows)
     details = details_of(data, rows)
-    failures = draw_failures(atlas, load_preset(pair.preset).components, data, details, output, pair.name)
+    failures = draw_failures(atlas, load_preset(pair.preset), data, details, output, pair.name)
     kept.unlink()
     return measured | {"peak_bytes": peak, "queries": details, "failures": failures}
 

@@ -14,10 +14,10 @@ from typing import Any
 from placeprint.atlas.atlas import Atlas
 from placeprint.core.threads import one_core_for_products
 from placeprint.datasets.retrieval_set import RetrievalSet
-from placeprint.describing.describer import Describer, component
+from placeprint.describing.describer import Describer
 from placeprint.errors import PhotoError
 from placeprint.photos import read_image
-from placeprint.presets import Tables
+from placeprint.presets import Preset
 from placeprint.types import Verifier
 from placeprint.visualization.canvas import write_picture
 from placeprint.visualization.matches import draw_matches
@@ -43,7 +43,7 @@ def worst_failures(rows: Sequence[Row]) -> list[Row]:
 
 
 def draw_failures(
-    atlas: Atlas, tables: Tables, dataset: RetrievalSet, rows: Sequence[Row], output: Path, name: str
+    atlas: Atlas, preset: Preset, dataset: RetrievalSet, rows: Sequence[Row], output: Path, name: str
 ) -> list[dict[str, Any]]:
     """Write pictures of the worst failures into ``output/pictures/name``; return what they show, ready for JSON.
 
@@ -52,7 +52,7 @@ def draw_failures(
     Raises:
         WriteError: the pictures cannot be written.
     """
-    describer, verifier = atlas.describer, component(tables, "verifier")
+    describer, verifier = atlas.describer, preset.verifier.make()
     folder = Path("pictures") / name
     failures = []
     for number, row in enumerate(worst_failures(rows)[:DRAWN]):

@@ -10,13 +10,11 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
-from typing import Any
 
 from placeprint.describing.describer import Describer
-from placeprint.networks.backbones import TRAINED
 from placeprint.presets import load_preset
 from placeprint.version import __version__
 
@@ -42,15 +40,19 @@ def preset_fingerprint(preset: str) -> str:
     Raises:
         OptionError: there is no such preset.
     """
-    tables = load_preset(preset).components
-    codebook = tables["codebook"]
-    files = [Path(codebook["file"])] if "file" in codebook else []
-    files += [Path(path) for path in _strings(tables) if path.endswith(TRAINED) and Path(path).is_file()]
+    chosen = load_preset(preset)
+    files: list[Path] = []
+
+    def remember(path: str) -> str:
+        files.append(Path(path))
+        return path
+
+    chosen.with_files(remember)
     sums = [_sha256(path.read_bytes()) for path in files if path.is_file()]
-    if "shipped" in codebook:
-        shipped = resources.files("placeprint.codebooks") / f"{codebook['shipped']}.npz"
+    if chosen.codebook.shipped is not None:
+        shipped = resources.files("placeprint.codebooks") / f"{chosen.codebook.shipped}.npz"
         sums += [_sha256(shipped.read_bytes())] if shipped.is_file() else []
-    return digest(tables, sums, Describer(tables).weights())
+    return digest(chosen.components, sums, Describer(chosen).weights())
 
 
 @functools.cache
@@ -73,15 +75,6 @@ def _stamp(path: Path) -> tuple[int, int]:
     except OSError:
         return -1, -1
     return status.st_size, status.st_mtime_ns
-
-
-def _strings(value: object) -> Iterator[str]:
-    """Yield every text inside tables and lists."""
-    if isinstance(value, str):
-        yield value
-    parts: Iterable[Any] = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
-    for part in parts:
-        yield from _strings(part)
 
 
 def _sha256(data: bytes) -> str:

@@ -24,7 +24,6 @@ from typing import Any
 import numpy as np
 
 from placeprint.atlas.atlas import Atlas
-from placeprint.atlas.learning import comes_with_codebook, min_photos
 from placeprint.atlas.reports import AddReport
 from placeprint.atlas.stored_voters import default_way
 from placeprint.core.options import CountOrNone, Degrees, check_name, checked
@@ -81,7 +80,7 @@ def evaluate_retrieval(
         DatasetError: no query has a positive, or no photo of the database can be read.
     """
     _check(dataset)
-    codebook, way = _codebook(preset, codebook), by or default_way(load_preset(preset).components)
+    codebook, way = _codebook(preset, codebook), by or default_way(load_preset(preset))
     count = len(dataset.database)
     total = count + num_searches(dataset)
     notify = progress or (lambda done, of: None)
@@ -177,10 +176,10 @@ def _check(dataset: RetrievalSet) -> None:
 def _codebook(preset: str, codebook: str) -> str:
     """Return the codebook that is used where one is asked for."""
     check_name("codebook", codebook, CODEBOOKS)
-    tables = load_preset(preset).components
-    if min_photos(tables) is None:
+    known = load_preset(preset).codebook
+    if known.min_photos is None:
         codebook = "shipped"
-    if codebook != "own" and not comes_with_codebook(tables):
+    if codebook != "own" and not known.is_included:
         raise OptionError(f"the preset {preset!r} ships no codebook; measure it with the codebook 'own'")
     return codebook
 

@@ -118,8 +118,8 @@ def load_describer(place: Path | str) -> tuple[str, Describer]:
     if _holds(Path(place), "preset.toml"):
         place = Path(place) / "preset.toml"
     preset = load_preset(str(place))
-    state = learning.first_state(preset.components)
-    describer = Describer(preset.components, state)
+    state = learning.first_state(preset)
+    describer = Describer(preset, state)
     if state is None:
         for branch in describer.branches:
             if not _learns_nothing(branch.aggregator):

@@ -11,9 +11,9 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from placeprint.errors import AtlasFormatError, AtlasMissingError
+from placeprint.errors import AtlasFormatError, AtlasMissingError, OptionError
+from placeprint.presets import Preset, preset_from
 from placeprint.store.writing import write_atomically
 
 FORMAT = 1
@@ -26,16 +26,14 @@ class Manifest:
     """What made an atlas.
 
     Args:
-        preset: name of the preset.
-        components: the preset's tables.
+        preset: that it was made by; files in the atlas are named from its folder.
         weights: sha256 by name of the weights.
         num_extractors: count of the extractors whose features are stored.
         created_by: version of placeprint.
         format: version of the layout on disk.
     """
 
-    preset: str
-    components: Mapping[str, Any]
+    preset: Preset
     weights: Mapping[str, str]
     num_extractors: int
     created_by: str
@@ -47,11 +45,11 @@ class Manifest:
 
         content = {
             "format": self.format,
-            "preset": self.preset,
+            "preset": self.preset.name,
             "created_by": self.created_by,
             "num_extractors": self.num_extractors,
             "weights": dict(self.weights),
-            "components": dict(self.components),
+            "components": self.preset.components,
         }
         write_atomically(folder / FILE_NAME, tomli_w.dumps(content).encode())
 
@@ -61,7 +59,7 @@ class Manifest:
 
         Raises:
             AtlasMissingError: the folder holds none.
-            AtlasFormatError: it is damaged or of a newer format.
+            AtlasFormatError: it is damaged or of a newer format, or names what this placeprint does not know.
         """
         path = folder / FILE_NAME
         try:
@@ -84,14 +82,21 @@ class Manifest:
             if version < 1 or not 1 <= count <= MOST_EXTRACTORS:
                 raise ValueError(f"format {version}, {count} extractors")
             return cls(
-                str(content["preset"]),
-                dict(content["components"]),
+                preset_from(dict(content["components"]), str(content["preset"])),
                 dict(content["weights"]),
                 count,
                 str(content["created_by"]),
                 version,
             )
+        except OptionError as error:
+            raise AtlasFormatError(damaged(folder, error)) from error
         except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError, RecursionError) as error:
             raise AtlasFormatError(
                 f"{os.fspath(path)!r} is damaged ({error!r}); restore it, or make the atlas anew"
             ) from error
+
+
+def damaged(folder: Path, reason: object) -> str:
+    """Return the message about a manifest that does not say what was written."""
+    words = " ".join(str(reason).split())
+    return f"the atlas {str(folder)!r} has a damaged {FILE_NAME} ({words}); restore it, or make the atlas anew"

@@ -37,6 +37,7 @@ from placeprint.errors import (
     AtlasMissingError,
     AtlasWriteError,
 )
+from placeprint.presets import Preset
 from placeprint.store.encoding import Columns
 from placeprint.store.manifest import FILE_NAME, Manifest
 from placeprint.store.records import PhotoRecord, images_schema, local_schema, to_row
@@ -160,6 +161,11 @@ class Store:
                 if not left:
                     raise
         return images, local
+
+    @property
+    def preset(self) -> Preset:
+        """The preset that made the atlas, with its files where they are; raises as `path_of`."""
+        return self.manifest.preset.with_files(self.path_of)
 
     def path_of(self, name: str) -> str:
         """Return the path of a file that the manifest names; those in the atlas are named from its folder.

@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tomli_w
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -33,6 +32,15 @@ from placeprint.networks.backbones import EFFICIENTNET_DIMS
 from placeprint.networks.delf import DELFNetwork, delf_as_bytes
 from placeprint.networks.pooling import MAC, GeM, SPoC
 from placeprint.networks.stages import StagedBackbone, stages_as_bytes
+from placeprint.presets import (
+    CodebookSpec,
+    ComponentSpec,
+    FusionSpec,
+    Preset,
+    StoreSpec,
+    WhitenerSpec,
+    write_preset,
+)
 from placeprint.training.model.delf_heads import DELFAttentionHead
 from placeprint.training.model.heads import CGDHead, NetVLADHead, PooledHead
 from placeprint.training.model.trained_network import DescriptorModel
@@ -61,24 +69,26 @@ def export_preset(run: Path, *, backbone: StagedBackbone | None = None) -> Path:
     if isinstance(model.head, DELFAttentionHead):
         return _export_delf(recipe, model, facts, run)
     aggregator, state = aggregator_of(model)
-    extractor = _extractor(recipe, model, run)
-    tables = {
-        "summary": _summary(recipe, facts),
-        "extractor": {"name": "xfeat", "max_keypoints": 1000, "detection_threshold": 0.02},
-        "fusion": [{"weight": 1.0, "extractor": extractor, "aggregator": aggregator}],
-        "index": {"name": "flat"},
-        "verifier": {"name": "mutual-geometry"},
-        "codebook": {"file": STATE},
-        # with 6 bits whitened descriptors of stored cells differ from those that validated: cosine .9998, with 8 .99999
-        "store": {"local_bits": 8, "descriptor_bits": 8},
-    }
     found = {PREFIX + name: value for name, value in state.items()}
+    whitener = None
     if whitening := whitening_of(model):
         dim = whitening["projection_"].shape[1]
-        tables["whitener"] = {"name": "pca-whitening", "dim": dim, "min_photos": dim + 1}
+        whitener = WhitenerSpec("whiteners", "pca-whitening", {"dim": dim}, dim + 1)
         found |= {f"whitener.{name}": value for name, value in whitening.items()}
+    preset = Preset(
+        name=run.name,
+        summary=_summary(recipe, facts),
+        extractor=ComponentSpec("extractors", "xfeat", {"max_keypoints": 1000, "detection_threshold": 0.02}),
+        fusion=(FusionSpec(weight=1.0, extractor=_extractor(recipe, model, run), aggregator=aggregator),),
+        whitener=whitener,
+        index=ComponentSpec("indexes", "flat"),
+        verifier=ComponentSpec("verifiers", "mutual-geometry"),
+        codebook=CodebookSpec(file=STATE),
+        # with 6 bits whitened descriptors of stored cells differ from those that validated: cosine .9998, with 8 .99999
+        store=StoreSpec(local_bits=8, descriptor_bits=8),
+    )
     write_arrays(run / STATE, found)
-    write_atomically(run / PRESET, tomli_w.dumps(tables).encode())
+    write_preset(preset, run / PRESET)
     return run / PRESET
 
 
@@ -98,18 +108,20 @@ def delf_of(model: DescriptorModel) -> DELFNetwork:
 
 
 def _export_delf(recipe: Recipe, model: DescriptorModel, facts: dict[str, Any], run: Path) -> Path:
-    tables = {
-        "summary": _summary(recipe, facts),
-        "extractor": {"name": "delf", "network": LOCAL},
-        "aggregator": {"name": "vlad", "num_words": 64, "assignments": 2, "intra_normalization": True},
-        "index": {"name": "flat"},
-        "verifier": {"name": "mutual-geometry"},
-        "voter": {"name": "votes"},
-        "codebook": {"min_photos": 50},
-        "store": {"local_bits": 6, "descriptor_bits": 8},
-    }
+    vlad = {"num_words": 64, "assignments": 2, "intra_normalization": True}
+    preset = Preset(
+        name=run.name,
+        summary=_summary(recipe, facts),
+        extractor=ComponentSpec("extractors", "delf", {"network": LOCAL}),
+        aggregator=ComponentSpec("aggregators", "vlad", vlad),
+        index=ComponentSpec("indexes", "flat"),
+        verifier=ComponentSpec("verifiers", "mutual-geometry"),
+        voter=ComponentSpec("voters", "votes"),
+        codebook=CodebookSpec(min_photos=50),
+        store=StoreSpec(local_bits=6, descriptor_bits=8),
+    )
     write_atomically(run / LOCAL, delf_as_bytes(delf_of(model), recipe.model.backbone))
-    write_atomically(run / PRESET, tomli_w.dumps(tables).encode())
+    write_preset(preset, run / PRESET)
     return run / PRESET
 
 
@@ -121,8 +133,8 @@ def _summary(recipe: Recipe, facts: dict[str, Any]) -> str:
     return f"{made}; {metrics['name']} {share:.1f} % of its validation photos"
 
 
-def aggregator_of(model: DescriptorModel) -> tuple[dict[str, Any], State]:
-    """Return the aggregator that does what the head does: name and parameters, and its learned fields.
+def aggregator_of(model: DescriptorModel) -> tuple[ComponentSpec, State]:
+    """Return the aggregator that does what the head does, and its learned fields.
 
     Raises:
         OptionError: there is none; the message says why.
@@ -131,25 +143,27 @@ def aggregator_of(model: DescriptorModel) -> tuple[dict[str, Any], State]:
     channels = model.backbone.channels
     if isinstance(head, CGDHead):
         return _cgd(from_network(head.cgd))
-    table: dict[str, Any]
+    options: dict[str, Any]
     if isinstance(head, NetVLADHead):
         if not head.tied:
-            table = {"name": "netvlad-layer", "num_clusters": head.layer.num_clusters, "version": head.layer.version}
-            return table, state_of(from_layer(head.layer))
+            options = {"num_clusters": head.layer.num_clusters, "version": head.layer.version}
+            return ComponentSpec("aggregators", "netvlad-layer", options), state_of(from_layer(head.layer))
         state = {"centers_": _array(head.centers), "alpha_": np.array(head.log_alpha.exp().item(), np.float32)}
-        return {"name": "netvlad", "num_clusters": len(head.centers), "version": head.layer.version}, state
+        options = {"num_clusters": len(head.centers), "version": head.layer.version}
+        return ComponentSpec("aggregators", "netvlad", options), state
     if isinstance(head, PooledHead):
         pooling = head.pooling
         if head.projection is not None:
             exponent = _array(pooling.p) if isinstance(pooling, GeM) else None
             return _cgd(from_layers(LETTERS[type(pooling)], [_array(head.projection.weight)], exponent))
-        table = {"name": {"S": "spoc", "M": "mac", "G": "gem"}[LETTERS[type(pooling)]]}
+        options = {}
         if isinstance(pooling, GeM):
             values = [round(value, 6) for value in pooling.p.tolist()]
-            table["p"] = values[0] if len(values) == 1 else values
+            options["p"] = values[0] if len(values) == 1 else values
         if isinstance(pooling, SPoC):
-            table["center_prior"] = pooling.center_prior
-        return table, {"dim_": np.array(channels)}
+            options["center_prior"] = pooling.center_prior
+        name = {"S": "spoc", "M": "mac", "G": "gem"}[LETTERS[type(pooling)]]
+        return ComponentSpec("aggregators", name, options), {"dim_": np.array(channels)}
     raise OptionError(f"no preset can hold the head {type(head).__name__}")
 
 
@@ -159,13 +173,13 @@ def whitening_of(model: DescriptorModel) -> State:
     return {} if layer is None else state_of(from_linear(_array(layer.weight), _array(layer.bias)))
 
 
-def _cgd(aggregator: CGD) -> tuple[dict[str, Any], State]:
-    table = {"name": "cgd", "config": aggregator.config, "projected_dim": aggregator.projected_dim}
-    return table, state_of(aggregator)
+def _cgd(aggregator: CGD) -> tuple[ComponentSpec, State]:
+    options = {"config": aggregator.config, "projected_dim": aggregator.projected_dim}
+    return ComponentSpec("aggregators", "cgd", options), state_of(aggregator)
 
 
-def _extractor(recipe: Recipe, model: DescriptorModel, run: Path) -> dict[str, Any]:
-    """Return the table of the grid, and write the network where no name stands for it."""
+def _extractor(recipe: Recipe, model: DescriptorModel, run: Path) -> ComponentSpec:
+    """Return the grid, and write the network where no name stands for it."""
     backbone, name = model.backbone, recipe.model.backbone
     trained = model.trainable_from < len(backbone.stages)
     if backbone.description is None and (trained or name == "xfeat"):
@@ -177,14 +191,14 @@ def _extractor(recipe: Recipe, model: DescriptorModel, run: Path) -> dict[str, A
         write_atomically(run / BACKBONE, stages_as_bytes(backbone))
         name = BACKBONE
     width, height = recipe.model.input_rule.stretch
-    return {
-        "name": "grid",
+    options = {
         "backbone": name,
         "stride": backbone.stride,
         "stretch": [width, height],
         "max_keypoints": math.ceil(width / backbone.stride) * math.ceil(height / backbone.stride),
         "min_contrast": 0.0,
     }
+    return ComponentSpec("extractors", "grid", options)
 
 
 def _array(tensor: Tensor) -> NDArray[np.float32]:

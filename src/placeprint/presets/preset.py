@@ -1,0 +1,139 @@
+"""The components that make an atlas, as one object.
+
+A preset is read from TOML once (`preset_files`, or an atlas's manifest), checked by that, and passed on as it is.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from placeprint.core.options import read_table
+from placeprint.errors import OptionError
+from placeprint.networks.backbones import TRAINED
+from placeprint.presets.specs import (
+    AggregatorSpec,
+    CodebookSpec,
+    ComponentSpec,
+    ExtractorSpec,
+    FusionSpec,
+    IndexSpec,
+    OfKind,
+    StoreSpec,
+    VerifierSpec,
+    VoterSpec,
+    WhitenerSpec,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preset:
+    """A named choice of components.
+
+    The order of the fields is the order of the tables in a file.
+
+    Args:
+        name: of the preset.
+        summary: one line on what it is good for.
+        extractor: of the local features that are verified.
+        aggregator: of their global descriptor; None where there is a `fusion`.
+        fusion: more descriptors, joined to that.
+        whitener: of the joined descriptors.
+        index: that searches them.
+        verifier: of candidates.
+        voter: that searches by local features instead; None to search by the global descriptor.
+        codebook: that comes with it or is learned.
+        store: how features are stored.
+
+    Raises:
+        OptionError: there is neither an aggregator nor a fusion.
+    """
+
+    name: str
+    summary: str = ""
+    extractor: ExtractorSpec
+    aggregator: AggregatorSpec | None = None
+    fusion: tuple[FusionSpec, ...] = ()
+    whitener: Annotated[WhitenerSpec, OfKind("whiteners")] | None = None
+    index: IndexSpec
+    verifier: VerifierSpec
+    voter: VoterSpec | None = None
+    codebook: CodebookSpec
+    store: StoreSpec
+
+    def __post_init__(self) -> None:
+        if self.aggregator is None and not self.fusion:
+            raise OptionError("it has neither [aggregator] nor [[fusion]]; it needs one to search by")
+
+    @property
+    def extractors(self) -> tuple[ComponentSpec, ...]:
+        """The extractors that a photo goes through, each once; the first one's features are verified."""
+        found = [self.extractor]
+        for each in self.fusion:
+            if each.extractor is not None and each.extractor not in found:
+                found.append(each.extractor)
+        return tuple(found)
+
+    @property
+    def components(self) -> dict[str, Any]:
+        """The tables of the components, as TOML holds them; `preset_from` reads them back."""
+        return {name: _table(value) for name, value in self._parts().items() if value not in (None, ())}
+
+    def with_files(self, change: Callable[[str], str]) -> Preset:
+        """Return the preset with the path of every file it names changed.
+
+        Files are the codebook's, and trained networks: every option that ends in ``.safetensors``.
+        """
+        codebook = self.codebook
+        if codebook.file is not None:
+            codebook = dataclasses.replace(codebook, file=change(codebook.file))
+        parts = {name: _changed(value, change) for name, value in self._parts().items()}
+        return dataclasses.replace(self, **parts | {"codebook": codebook})
+
+    def _parts(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name not in ("name", "summary")}
+
+
+def preset_from(tables: Mapping[str, Any], name: str) -> Preset:
+    """Return a preset from its tables; ``summary`` may stand beside them.
+
+    Raises:
+        OptionError: a table, component or key is unknown or missing, or a value has the wrong type or is out of its
+            range.
+
+    Example:
+        >>> parts = {"extractor": "sift", "aggregator": "gem", "index": "flat", "verifier": "two-view"}
+        >>> tables = {stage: {"name": part} for stage, part in parts.items()}
+        >>> preset_from(tables | {"codebook": {"min_photos": 50}, "store": {}}, "own").store.local_bits
+        8
+    """
+    try:
+        return read_table(Preset, tables, what="it", given={"name": name})
+    except OptionError as error:
+        raise OptionError(f"the preset {name!r}: {error}") from error
+
+
+def _table(value: Any) -> Any:
+    """Return a part of a preset as TOML holds it; what is None is left out."""
+    if isinstance(value, ComponentSpec):
+        return value.table
+    if isinstance(value, tuple):
+        return [_table(each) for each in value]
+    if dataclasses.is_dataclass(value):
+        return {name: _table(each) for name, each in vars(value).items() if each is not None}
+    return value
+
+
+def _changed(value: Any, change: Callable[[str], str]) -> Any:
+    """Return a part of a preset with the paths of its trained networks changed."""
+    if isinstance(value, str):
+        return change(value) if value.endswith(TRAINED) else value
+    if isinstance(value, Mapping):
+        return {key: _changed(each, change) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(_changed(each, change) for each in value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return dataclasses.replace(value, **{name: _changed(each, change) for name, each in vars(value).items()})
+    return value

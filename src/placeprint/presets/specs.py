@@ -1,0 +1,171 @@
+"""The parts of a preset: components by name and options, and the tables that are no component's.
+
+What is made is checked: no part holds an unknown name, an unknown option, or a value out of its range.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+from placeprint.core import registry
+from placeprint.core.options import Count, OneOf, Range, check_value, check_values, checked, shown
+from placeprint.errors import OptionError
+
+Bits = Annotated[int, OneOf(4, 6, 8)]
+"""A stored value has so many bits."""
+
+
+@dataclass(frozen=True)
+class ComponentSpec:
+    """A component that is not made yet.
+
+    Args:
+        kind: of `registry.COMPONENTS`, such as ``"extractors"``.
+        name: of the component; those of other packages are known by their entry points.
+        options: its parameters that differ from its defaults, as TOML holds them.
+
+    Raises:
+        OptionError: the kind, the name or an option is unknown, or a value has the wrong type or is out of its range.
+
+    Example:
+        >>> ComponentSpec("indexes", "flat", {"bits": 32}).make().bits
+        32
+    """
+
+    kind: str
+    name: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        registry.checked_params(self.kind, self.name, self.options)
+
+    def make(self) -> Any:
+        """Make the component.
+
+        Raises:
+            OptionError: options do not go together.
+        """
+        return registry.create(self.kind, self.name, self.options)
+
+    @property
+    def table(self) -> dict[str, Any]:
+        """The table of a preset's TOML file."""
+        return {"name": self.name, **self.options}
+
+
+@dataclass(frozen=True)
+class WhitenerSpec(ComponentSpec):
+    """A whitener that is not made yet.
+
+    Args:
+        kind: ``"whiteners"``.
+        name: as of `ComponentSpec`.
+        options: as of `ComponentSpec`.
+        min_photos: it is fitted from so many photos on; None for `describer.MIN_WHITENING`.
+    """
+
+    min_photos: Count | None = None
+
+    @property
+    def table(self) -> dict[str, Any]:
+        """The table of a preset's TOML file."""
+        return super().table | ({} if self.min_photos is None else {"min_photos": self.min_photos})
+
+
+@dataclass(frozen=True)
+class OfKind:
+    """Reads the table of a component; see `options.PartReader`.
+
+    Args:
+        kind: of `registry.COMPONENTS`.
+    """
+
+    kind: str
+
+    def read(self, base: type[ComponentSpec], table: object, path: str) -> ComponentSpec:
+        """Return the spec of a table that holds the component's name and its options side by side."""
+        if not isinstance(table, Mapping):
+            raise OptionError(f"[{path}] must be a table, got {shown(table)}")
+        if "name" not in table:
+            raise OptionError(f"[{path}] needs a name")
+        name = check_value(f"{path}.name", str, table["name"])
+        own = {each.name for each in dataclasses.fields(base)} - {
+            each.name for each in dataclasses.fields(ComponentSpec)
+        }
+        beside = {key: value for key, value in table.items() if key in own}
+        options = {key: value for key, value in table.items() if key not in own and key != "name"}
+        given = check_values(base, beside, what=f"[{path}]", prefix=f"{path}.", without=("kind", "name", "options"))
+        try:
+            return base(self.kind, name, options, **given)
+        except OptionError as error:
+            raise OptionError(f"[{path}]: {error}") from error
+
+
+ExtractorSpec = Annotated[ComponentSpec, OfKind("extractors")]
+AggregatorSpec = Annotated[ComponentSpec, OfKind("aggregators")]
+IndexSpec = Annotated[ComponentSpec, OfKind("indexes")]
+VerifierSpec = Annotated[ComponentSpec, OfKind("verifiers")]
+VoterSpec = Annotated[ComponentSpec, OfKind("voters")]
+
+
+@checked
+@dataclass(frozen=True, kw_only=True)
+class FusionSpec:
+    """One more descriptor, joined to the others.
+
+    Args:
+        aggregator: that makes it.
+        weight: of its cosine; None for 1.
+        extractor: of the features that are aggregated; None for the preset's.
+    """
+
+    weight: Annotated[float, Range(0, 1e6, above=True)] | None = None
+    extractor: ExtractorSpec | None = None
+    aggregator: AggregatorSpec
+
+
+@checked
+@dataclass(frozen=True, kw_only=True)
+class CodebookSpec:
+    """Which codebook comes with a preset, and when an atlas learns its own.
+
+    Args:
+        shipped: name of one that ships with the package.
+        file: path of an ``.npz``.
+        min_photos: an atlas learns its own from so many photos on; None for never.
+
+    Raises:
+        OptionError: two come with it, or nothing is said.
+    """
+
+    shipped: str | None = None
+    file: str | None = None
+    min_photos: Count | None = None
+
+    def __post_init__(self) -> None:
+        if self.shipped is not None and self.file is not None:
+            raise OptionError("it has shipped or file, not both")
+        if not self.is_included and self.min_photos is None:
+            raise OptionError("it needs min_photos: nothing is shipped, so the atlas learns its own")
+
+    @property
+    def is_included(self) -> bool:
+        """Whether a codebook comes with the preset, so that none has to be learned first."""
+        return self.shipped is not None or self.file is not None
+
+
+@checked
+@dataclass(frozen=True, kw_only=True)
+class StoreSpec:
+    """How features are stored.
+
+    Args:
+        local_bits: of a value of local features.
+        descriptor_bits: of a value of the global descriptor.
+    """
+
+    local_bits: Bits = 8
+    descriptor_bits: Bits = 8
