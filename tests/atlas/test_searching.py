@@ -27,7 +27,7 @@ def answer(turn: float, strength: float, confirmed: bool = False) -> Answer:
 def test_another_turn_answers_when_it_is_confirmed_or_clearly_better(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, upright: float, turned: float, confirmed: bool, wins: float
 ) -> None:
-    def look(self: Searcher, image: object, describer: object, degrees: float, *rest: object) -> Answer:
+    def look(self: Searcher, image: object, degrees: float, *rest: object) -> Answer:
         return answer(0, upright) if degrees == 0 else answer(90, turned, confirmed and degrees == 90)
 
     atlas = Atlas.create(tmp_path / "atlas", "sift-vlad")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import pickle
 import tomllib
 from importlib import resources
@@ -10,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from placeprint.core import registry
 from placeprint.errors import OptionError
 from placeprint.features.sift import SIFT
 from placeprint.presets import (
@@ -98,9 +98,7 @@ def test_a_component_of_another_package_can_be_named(monkeypatch: pytest.MonkeyP
     class Entry:
         name, value = "mine", "placeprint.features.sift:SIFT"
 
-    monkeypatch.setattr(
-        registry.importlib.metadata, "entry_points", lambda group: [Entry] * (group[-10:] == "extractors")
-    )
+    monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: [Entry] * (group[-10:] == "extractors"))
     preset: Preset = preset_from(TABLES | {"extractor": {"name": "mine", "max_keypoints": 7}}, "own")
     made = preset.extractor.make()
     assert isinstance(made, SIFT) and made.max_keypoints == 7

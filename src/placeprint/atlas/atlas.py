@@ -6,34 +6,29 @@ The one place where the stages meet; ARCHITECTURE.md draws the way of a photo th
 from __future__ import annotations
 
 import os
-import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
-from typing import TypeVar
 
 from placeprint.atlas import learning
 from placeprint.atlas.adding import Addition
 from placeprint.atlas.reports import AddReport, AtlasInfo
 from placeprint.atlas.search import Memory, Searcher
+from placeprint.atlas.snapshot import Snapshot, Snapshots
 from placeprint.core.numerics import evenly
 from placeprint.core.options import Count, CountOrNone, Workers, checked
 from placeprint.describing.bulk import sample_features
 from placeprint.describing.describer import Describer, checked_describer
 from placeprint.errors import (
-    AtlasBusyError,
     AtlasExistsError,
-    AtlasFormatError,
     AtlasMismatchError,
     OptionError,
-    ShapeError,
 )
 from placeprint.photos import Picture, as_image, scan_photos
 from placeprint.photos.walking import as_places
-from placeprint.presets import Preset, kept_files, load_preset
-from placeprint.store import FILE_NAME, Manifest, Snapshot, Store
+from placeprint.presets import kept_files, load_preset
+from placeprint.store import FILE_NAME, Manifest, Store
 from placeprint.store.below import ids_below
-from placeprint.store.manifest import damaged
 from placeprint.store.store import FILES
 from placeprint.types import Answer
 from placeprint.version import __version__
@@ -41,9 +36,6 @@ from placeprint.version import __version__
 Progress = Callable[[int, int], None]
 
 EMPTY = "the atlas is empty"
-TRIES = 20
-"""How often what is read begins again, while other processes change it."""
-T = TypeVar("T")
 
 
 class Atlas:
@@ -64,16 +56,15 @@ class Atlas:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._preset, describer = _opened(store)
+        self._snapshots = Snapshots(store)
+        self._preset = self._snapshots.preset
         self._memory = Memory(store.folder, self._preset)
         known = {store.path_of(n) if n.startswith(FILES) else n: w for n, w in store.manifest.weights.items()}
-        if known != describer.weights():
+        if known != self._snapshots.weights:
             raise AtlasMismatchError(
                 f"the atlas {str(store.folder)!r} was made with other network weights than those installed; "
                 "install the matching version, or make the atlas anew"
             )
-        self._describer: tuple[str | None, Describer] = (None, describer)
-        self._lock = threading.Lock()
 
     @classmethod
     def create(cls, path: Path | str, preset: str = "xfeat-vlad") -> Atlas:
@@ -137,10 +128,14 @@ class Atlas:
     @property
     def describer(self) -> Describer:
         """What describes photos as those of the atlas are, with what has been learnt so far."""
-        return self._reading(self._describer_of)
+        return self._snapshots.reading(lambda now: now.describer)
+
+    def snapshot(self) -> Snapshot:
+        """Return the atlas as it is now, with its preset and what describes photos; it does not change any more."""
+        return self._snapshots.take()
 
     def __len__(self) -> int:
-        return self._reading(lambda now: len(now.usable()))
+        return self._snapshots.reading(lambda now: len(now.usable()))
 
     @checked
     def add(
@@ -181,7 +176,7 @@ class Atlas:
             todo = addition.not_recognized(changed) if changed else []
             if todo:
                 addition.describe_and_store(todo, *self._ensure_state(todo, workers))
-            if learn and learning.should_learn(self._store.snapshot(), self._preset):
+            if learn and learning.should_learn(self.snapshot()):
                 learning.learn(self._store, self._preset, progress=progress)
                 report.learned = True
             if todo or report.moved or report.learned:
@@ -233,7 +228,7 @@ class Atlas:
 
     def info(self) -> AtlasInfo:
         """Tell what the atlas holds, and how many of its photos are still at their paths."""
-        return self._reading(self._info)
+        return self._snapshots.reading(self._info)
 
     def _info(self, now: Snapshot) -> AtlasInfo:
         usable, records = now.usable(), now.photos().values()
@@ -249,7 +244,7 @@ class Atlas:
             sum(record.location is not None for record in usable.values()),
             sum(record.num_keypoints for record in usable.values()),
             self._store.num_bytes(),
-            self._describer_of(now).dim,
+            now.describer.dim,
             own if usable else "none yet",
             self._preset.components,
             tuple((record.path, record.error) for record in records if record.error is not None),
@@ -268,9 +263,9 @@ class Atlas:
 
         def prepare(now: Snapshot) -> None:
             if now.usable():
-                self._searcher(now).prepare(self._describer_of(now), by)
+                Searcher(now, self._memory).prepare(by)
 
-        self._reading(prepare)
+        self._snapshots.reading(prepare)
 
     @checked
     def search(
@@ -302,51 +297,22 @@ class Atlas:
         left_out = [without] if isinstance(without, str) else without
 
         def search(now: Snapshot) -> Answer:
-            describer = self._describer_of(now)
-            searcher = self._searcher(now)
             if not now.usable():
-                features, seconds = describer.features(image)[0], {"describe": 0.0, "search": 0.0, "verify": 0.0}
+                features, seconds = now.describer.features(image)[0], {"describe": 0.0, "search": 0.0, "verify": 0.0}
                 return Answer((), features, 0.0, seconds, EMPTY)
-            return searcher.search(image, describer, top=top, verify=verify, turns=turns, without=left_out, by=by)
+            searcher = Searcher(now, self._memory)
+            return searcher.search(image, top=top, verify=verify, turns=turns, without=left_out, by=by)
 
-        return self._reading(search)
-
-    def _reading(self, read: Callable[[Snapshot], T]) -> T:
-        """Return what is read of the atlas as it is; begin again when what was being read was replaced meanwhile.
-
-        Raises:
-            AtlasFormatError: it is damaged.
-            AtlasBusyError: it changes faster than it can be read.
-        """
-        now = self._store.snapshot()
-        for _ in range(TRIES):
-            try:
-                return read(now)
-            except AtlasFormatError:
-                before, now = now, self._store.snapshot()
-                if now is before:
-                    raise
-        raise AtlasBusyError(f"the atlas {str(self._store.folder)!r} changes faster than it can be read; try again")
-
-    def _searcher(self, now: Snapshot) -> Searcher:
-        return Searcher(now, self._preset, self._memory)
-
-    def _describer_of(self, now: Snapshot) -> Describer:
-        """Return what describes photos with the codebook that made the stored descriptors."""
-        name = now.state_name
-        with self._lock:
-            if name is not None and name != self._describer[0]:
-                self._describer = (name, _restored(self._preset, now, name))
-            return self._describer[1]
+        return self._snapshots.reading(search)
 
     def _ensure_state(self, paths: Sequence[Path], workers: int | None) -> tuple[str, Describer]:
         """Return the name of the state in use, and what describes photos with it.
 
         An empty atlas begins with the shipped codebook, or learns one from a sample of the photos to be added.
         """
-        now = self._store.snapshot()
-        if now.state_name is not None:
-            return now.state_name, self._describer_of(now)
+        now = self.snapshot()
+        if now.stored.state_name is not None:
+            return now.stored.state_name, now.describer
         state = learning.first_state(self._preset)
         if state is None:
             sample = [paths[index] for index in evenly(len(paths), learning.FIRST_PHOTOS)]
@@ -354,26 +320,3 @@ class Atlas:
             state = learning.learn_first(learner, sample_features(sample, learner, workers))
         name = self._store.save_state(state)
         return name, Describer(self._preset, state)
-
-
-def _opened(store: Store) -> tuple[Preset, Describer]:
-    """Return the preset of an atlas, with its own files where they are, and what describes photos.
-
-    Raises:
-        AtlasFormatError: they are not what was written.
-    """
-    preset = store.preset
-    try:
-        describer = checked_describer(preset)
-    except (OptionError, ShapeError, TypeError, ValueError, AttributeError, KeyError) as error:
-        raise AtlasFormatError(damaged(store.folder, error)) from error
-    if len(describer.extractors) != store.manifest.num_extractors:
-        raise AtlasFormatError(damaged(store.folder, "num_extractors"))
-    return preset, describer
-
-
-def _restored(preset: Preset, now: Snapshot, name: str) -> Describer:
-    try:
-        return Describer(preset, now.load_state(name))
-    except (OptionError, ShapeError, ValueError) as error:
-        raise AtlasFormatError(f"what the atlas {str(now.folder)!r} has learned does not fit it: {error}") from error

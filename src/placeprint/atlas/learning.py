@@ -12,13 +12,14 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
+from placeprint.atlas.snapshot import Snapshot
 from placeprint.codebooks import load_codebook, load_codebook_file
 from placeprint.core.numerics import evenly
 from placeprint.core.threads import map_cores, one_core_for_products
 from placeprint.describing.describer import Describer, State
 from placeprint.errors import OptionError
 from placeprint.presets import Preset
-from placeprint.store import Snapshot, Store
+from placeprint.store import Store
 from placeprint.types import PhotoFeatures
 
 ADAPT_PHOTOS = 8
@@ -55,13 +56,13 @@ def learn_first(describer: Describer, features: Sequence[PhotoFeatures]) -> Stat
 
 def learned_from(now: Snapshot) -> int:
     """Return how many photos the codebook in use was learnt from; 0 for a shipped one."""
-    name = now.state_name
-    return 0 if name is None else int(now.load_state(name).get("learned_from", 0))
+    name = now.stored.state_name
+    return 0 if name is None else int(now.stored.load_state(name).get("learned_from", 0))
 
 
-def should_learn(now: Snapshot, preset: Preset) -> bool:
+def should_learn(now: Snapshot) -> bool:
     """Say whether the atlas has grown enough for a better codebook."""
-    count, before, needed = len(now.usable()), learned_from(now), preset.codebook.min_photos
+    count, before, needed = len(now.usable()), learned_from(now), now.preset.codebook.min_photos
     if needed is None:
         return False
     crossed = before < needed <= count
@@ -98,12 +99,12 @@ def learn(
     if needed is None and adapt is None:
         raise OptionError("the preset keeps what it came with (its [codebook] has no min_photos); nothing is learnt")
     describer = Describer(preset)
-    now = store.snapshot()
+    now = Snapshot(store.snapshot(), preset, lambda _: describer)
     ids, sample = list(now.usable()), sampled_photos(now)
 
     def photos() -> Iterator[PhotoFeatures]:
         for part in in_parts(sample):
-            for _, features in describer.read_features(now, part):
+            for _, features in now.features(part):
                 yield features
 
     start = first_state(preset)
@@ -118,7 +119,7 @@ def learn(
         nonlocal done
         made = map_cores(
             lambda row: (row[0], describer.encode_descriptor(describer.descriptor(row[1]))),
-            describer.read_features(now, chosen),
+            now.features(chosen),
         )
         done += len(made)
         if progress is not None:

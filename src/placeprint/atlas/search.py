@@ -17,14 +17,14 @@ from pathlib import Path
 
 import numpy as np
 
+from placeprint.atlas.snapshot import Snapshot
 from placeprint.atlas.stored_voters import DESCRIPTOR, StoredVoters, default_way, known_ways
 from placeprint.core.memory import enough_memory
 from placeprint.core.options import check_name
 from placeprint.core.threads import map_cores, one_core_for_products
-from placeprint.describing.describer import Describer
 from placeprint.features.turning import TURNS, all_turns, best_turn, fills_its_frame, promising_turns
 from placeprint.presets import Preset
-from placeprint.store import PhotoRecord, Snapshot
+from placeprint.store import PhotoRecord
 from placeprint.types import (
     NO_KEYPOINTS,
     Answer,
@@ -67,30 +67,29 @@ class Memory:
     def __init__(self, folder: Path, preset: Preset) -> None:
         self.verifier: Verifier = preset.verifier.make()
         self.voters = StoredVoters(folder, preset)
-        self._preset = preset
         self._index: tuple[int, Index] | None = None
         self._index_lock = threading.Lock()
         self._features: OrderedDict[tuple[int, str], LocalFeatures] = OrderedDict()
         self._features_lock = threading.Lock()
 
-    def nearest(self, now: Snapshot, describer: Describer, descriptors: Floats, count: int) -> list[Ranking]:
+    def nearest(self, now: Snapshot, descriptors: Floats, count: int) -> list[Ranking]:
         """Return the ``count`` photos nearest to each of ``(q, d)`` descriptors, one search after another."""
         with self._index_lock:
-            return self._current_index(now, describer).search(descriptors, count)
+            return self._current_index(now).search(descriptors, count)
 
-    def prepare(self, now: Snapshot, describer: Describer) -> None:
+    def prepare(self, now: Snapshot) -> None:
         """Make the index."""
         with self._index_lock:
-            self._current_index(now, describer)
+            self._current_index(now)
 
-    def read(self, now: Snapshot, describer: Describer, ids: Sequence[int]) -> list[LocalFeatures]:
+    def read(self, now: Snapshot, ids: Sequence[int]) -> list[LocalFeatures]:
         """Return the stored features of photos, from memory where they are."""
         photos = now.photos()
         keys = [_key(photos[i]) for i in ids]
         with self._features_lock:
             found = {key: self._features[key] for key in keys if key in self._features}
         missing = [key for key in keys if key not in found]
-        read = describer.read_verified_features(now, [number for number, _ in missing])
+        read = now.verified_features([number for number, _ in missing])
         found |= dict(zip(missing, read, strict=True))
         with self._features_lock:
             for key in keys:
@@ -100,12 +99,12 @@ class Memory:
                 self._features.popitem(last=False)
         return [found[key] for key in keys]
 
-    def _current_index(self, now: Snapshot, describer: Describer) -> Index:
+    def _current_index(self, now: Snapshot) -> Index:
         """Return the index over all stored descriptors; it is made anew when the photos have changed."""
         if self._index is None or self._index[0] != now.version:
-            index: Index = self._preset.index.make()
+            index: Index = now.preset.index.make()
             for ids, rows in now.descriptors():
-                index.add(ids, describer.decode_descriptors(rows))
+                index.add(ids, rows)
             self._index = (now.version, index)
         return self._index[1]
 
@@ -114,21 +113,19 @@ class Searcher:
     """Searches the photos of an atlas as they are at one moment.
 
     Args:
-        now: the photos.
-        preset: of the atlas.
+        now: the atlas.
         memory: what earlier searches of the atlas kept.
     """
 
-    def __init__(self, now: Snapshot, preset: Preset, memory: Memory) -> None:
+    def __init__(self, now: Snapshot, memory: Memory) -> None:
         self._now = now
-        self._preset = preset
+        self._describer = now.describer
         self._memory = memory
         self._verifier = memory.verifier
 
     def search(
         self,
         image: Image,
-        describer: Describer,
         *,
         top: int,
         verify: int,
@@ -140,7 +137,6 @@ class Searcher:
 
         Args:
             image: ``(H, W, 3)`` uint8 RGB.
-            describer: with the state that made the stored descriptors.
             top: candidates returned.
             verify: candidates checked by geometry.
             turns: whether to try other turns when nothing is confirmed.
@@ -153,7 +149,7 @@ class Searcher:
             answers: list[Answer] = []
 
             def look(degrees: float) -> Answer:
-                answers.append(self._look(image, describer, degrees, top, verify, left_out, way))
+                answers.append(self._look(image, degrees, top, verify, left_out, way))
                 return answers[-1]
 
             best = look(0)
@@ -163,7 +159,7 @@ class Searcher:
                 nonlocal steering
                 began = time.perf_counter()
                 found: Sequence[tuple[int, ...]]
-                found = self._promising(best.features, describer, left_out) if fills_its_frame(image) else TURNS
+                found = self._promising(best.features, left_out) if fills_its_frame(image) else TURNS
                 steering = time.perf_counter() - began
                 return found
 
@@ -173,24 +169,23 @@ class Searcher:
         note = best.note if len(best.features) else NO_KEYPOINTS
         return replace(best, note=note, seconds=seconds | {"search": seconds["search"] + steering})
 
-    def _promising(self, features: LocalFeatures, describer: Describer, left_out: Ids) -> Sequence[tuple[int, ...]]:
+    def _promising(self, features: LocalFeatures, left_out: Ids) -> Sequence[tuple[int, ...]]:
         """Return the rotations to look at, stage by stage, by what steered features find; all without steerers.
 
         Args:
             features: of the image as it is.
-            describer: as of `search`.
             left_out: ids that are no candidates.
         """
-        rotated = {degrees: describer.steered_features(features, degrees) for degrees in all_turns()}
+        rotated = {degrees: self._describer.steered_features(features, degrees) for degrees in all_turns()}
         steered = {degrees: found for degrees, found in rotated.items() if found is not None}
         if not steered:
             return TURNS
-        descriptors = np.stack(map_cores(describer.descriptor, steered.values()))
-        rankings = self._memory.nearest(self._now, describer, descriptors, STEERED_CANDIDATES + len(left_out))
+        descriptors = np.stack(map_cores(self._describer.descriptor, steered.values()))
+        rankings = self._memory.nearest(self._now, descriptors, STEERED_CANDIDATES + len(left_out))
         chosen = [ranking.ids[~np.isin(ranking.ids, left_out)][:STEERED_CANDIDATES] for ranking in rankings]
         pairs = []
         for (degrees, found), ids in zip(steered.items(), chosen, strict=True):
-            candidates = self._memory.read(self._now, describer, ids.tolist())
+            candidates = self._memory.read(self._now, ids.tolist())
             pairs += [(degrees, found[0], candidate) for candidate in candidates]
         checks: dict[int, Verification] = {}
         for degrees, query, candidate in _best_matched(pairs):
@@ -199,44 +194,40 @@ class Searcher:
                 checks[degrees] = check
         return promising_turns(checks, self._verifier.verdict, STEERED_SHARE)
 
-    def prepare(self, describer: Describer, by: str | None) -> None:
+    def prepare(self, by: str | None) -> None:
         """Make the index that a search needs."""
         way = self._way(by)
         if way == DESCRIPTOR:
-            self._memory.prepare(self._now, describer)
+            self._memory.prepare(self._now)
         else:
-            self._memory.voters.prepare(self._now, way, describer)
+            self._memory.voters.prepare(self._now, way)
 
     def _way(self, by: str | None) -> str:
-        way = by or default_way(self._preset)
+        way = by or default_way(self._now.preset)
         check_name("search mode", way, known_ways())
         return way
 
-    def _look(
-        self, image: Image, describer: Describer, degrees: float, top: int, verify: int, left_out: Ids, way: str
-    ) -> Answer:
+    def _look(self, image: Image, degrees: float, top: int, verify: int, left_out: Ids, way: str) -> Answer:
         """Search the image turned by so many degrees."""
         began = time.perf_counter()
-        features = describer.turned_features(image, degrees)
+        features = self._describer.turned_features(image, degrees)
         if not any(map(len, features)):
             return Answer(
                 (), features[0], degrees, {"describe": time.perf_counter() - began, "search": 0.0, "verify": 0.0}
             )
-        descriptor = describer.descriptor(features) if way == DESCRIPTOR else None
+        descriptor = self._describer.descriptor(features) if way == DESCRIPTOR else None
         described = time.perf_counter()
         wanted = max(top, verify)
         if descriptor is None:
             voters = self._memory.voters
-            ranking = voters.search(self._now, way, describer, features[0], wanted + len(left_out))
+            ranking = voters.search(self._now, way, features[0], wanted + len(left_out))
         else:
-            ranking = self._memory.nearest(self._now, describer, descriptor[None], wanted + len(left_out))[0]
+            ranking = self._memory.nearest(self._now, descriptor[None], wanted + len(left_out))[0]
         if len(left_out):
             kept = np.flatnonzero(~np.isin(ranking.ids, left_out))[:wanted]
             ranking = Ranking(ranking.ids[kept], ranking.scores[kept])
         searched = time.perf_counter()
-        checks = self._verifier.verify(
-            features[0], self._memory.read(self._now, describer, ranking.ids[:verify].tolist())
-        )
+        checks = self._verifier.verify(features[0], self._memory.read(self._now, ranking.ids[:verify].tolist()))
         evidence = self._evidence(ranking, checks)[:top]
         times = {
             "describe": described - began,

@@ -29,13 +29,13 @@ from pathlib import Path
 import numpy as np
 
 from placeprint.atlas.learning import GROWTH, in_parts, sampled_photos
+from placeprint.atlas.snapshot import Snapshot
 from placeprint.core import registry
 from placeprint.core.files import flush
 from placeprint.core.numerics import spread_features
-from placeprint.describing.describer import MAX_DESCRIPTORS, Describer
+from placeprint.describing.describer import MAX_DESCRIPTORS
 from placeprint.errors import PlaceprintError, ShapeError
 from placeprint.presets import ComponentSpec, Preset
-from placeprint.store import Snapshot
 from placeprint.types import LocalFeatures, Ranking, Voter
 
 logger = logging.getLogger(__name__)
@@ -84,33 +84,33 @@ class StoredVoters:
         self._current: dict[str, _Current] = {}
         self._lock = threading.Lock()
 
-    def search(self, now: Snapshot, name: str, describer: Describer, features: LocalFeatures, top: int) -> Ranking:
+    def search(self, now: Snapshot, name: str, features: LocalFeatures, top: int) -> Ranking:
         """Return the ``top`` photos that the features vote for.
 
         Raises:
             OptionError: there is no such voter, or a parameter is out of its range.
         """
         with self._lock:
-            voter = self._voter(now, name, describer)
+            voter = self._voter(now, name)
             none = Ranking(np.zeros(0, np.int64), np.zeros(0, np.float32))
             return none if voter is None else voter.search(features, top)
 
-    def prepare(self, now: Snapshot, name: str, describer: Describer) -> None:
+    def prepare(self, now: Snapshot, name: str) -> None:
         """Make a voter that holds the photos as they are; raises as `search`."""
         with self._lock:
-            self._voter(now, name, describer)
+            self._voter(now, name)
 
-    def _voter(self, now: Snapshot, name: str, describer: Describer) -> Voter | None:
+    def _voter(self, now: Snapshot, name: str) -> Voter | None:
         """Return a voter that holds the photos as they are, None where none has a feature."""
         current = self._current.pop(name, None) or self._read(name)  # one that fails while it changes is not kept
         if current is None or current.version != now.version:
             try:
-                current = self._refreshed(now, name, describer, current)
+                current = self._refreshed(now, name, current)
             except PlaceprintError:
                 raise
             except Exception as error:  # FAISS raises RuntimeError and more
                 logger.warning("the index of local features is made anew: %s", error)
-                current = self._refreshed(now, name, describer, None)
+                current = self._refreshed(now, name, None)
         if current is None:
             return None
         self._current[name] = current
@@ -122,31 +122,27 @@ class StoredVoters:
         voter: Voter = spec.make()
         return voter
 
-    def _refreshed(self, now: Snapshot, name: str, describer: Describer, current: _Current | None) -> _Current | None:
+    def _refreshed(self, now: Snapshot, name: str, current: _Current | None) -> _Current | None:
         """Return a voter of the photos as they are; None where none of them has a feature."""
         prints = {i: record.sha256[:16] for i, record in now.usable().items()}
         if current is None or len(prints) >= GROWTH * current.learned_from:
-            current = self._learned(now, name, describer, prints)
+            current = self._learned(now, name, prints)
             if current is None:
                 return None
         gone = [i for i, known in current.prints.items() if prints.get(i) != known]
         come = [i for i, known in prints.items() if current.prints.get(i) != known]
         current.voter.remove(np.array(gone, np.int64))
         for ids in in_parts(come):
-            current.voter.add(np.array(ids, np.int64), describer.read_verified_features(now, ids))
+            current.voter.add(np.array(ids, np.int64), now.verified_features(ids))
         current = dataclasses.replace(current, version=now.version, prints=prints)
         if len(gone) + len(come) > WORTH_WRITING * len(prints):
             self._write(name, current)
         return current
 
-    def _learned(self, now: Snapshot, name: str, describer: Describer, prints: dict[int, str]) -> _Current | None:
+    def _learned(self, now: Snapshot, name: str, prints: dict[int, str]) -> _Current | None:
         sample = sampled_photos(now)
         each = max(1, MAX_DESCRIPTORS // max(len(sample), 1))
-        features = [
-            spread_features(photo, each)
-            for ids in in_parts(sample)
-            for photo in describer.read_verified_features(now, ids)
-        ]
+        features = [spread_features(photo, each) for ids in in_parts(sample) for photo in now.verified_features(ids)]
         voter = self._made(name)
         try:
             voter.fit(features)

@@ -29,7 +29,6 @@ from placeprint.features.steering import steered, steerer_name
 from placeprint.features.turning import turned_features
 from placeprint.networks.weights import weights_sha256
 from placeprint.presets import Preset
-from placeprint.store import Snapshot
 from placeprint.store.encoding import (
     Columns,
     decode_features,
@@ -141,16 +140,13 @@ class Describer:
 
     def decode(self, columns: Columns, image_size: tuple[int, int]) -> PhotoFeatures:
         """Return the local features of stored bytes."""
-        return tuple(self._decode(columns, number, image_size) for number in range(len(self.extractors)))
+        return tuple(self.decode_one(columns, number, image_size) for number in range(len(self.extractors)))
 
-    def read_features(self, now: Snapshot, ids: Sequence[int]) -> list[tuple[int, PhotoFeatures]]:
-        """Return the stored local features of photos by id, in the order of the ids; gone ones are empty."""
-        each = [self._read(now, ids, number) for number in range(len(self.extractors))]
-        return list(zip(ids, zip(*each, strict=True), strict=True))
-
-    def read_verified_features(self, now: Snapshot, ids: Sequence[int]) -> list[LocalFeatures]:
-        """Return the stored features of the first extractor, as `read_features`."""
-        return self._read(now, ids, 0)
+    def decode_one(self, columns: Columns, number: int, image_size: tuple[int, int]) -> LocalFeatures:
+        """Return the local features of one extractor of stored bytes."""
+        return decode_features(
+            numbered_back(columns, number), image_size, self.extractors[number].dim, self._local_bits
+        )
 
     def encode_descriptor(self, descriptor: Floats) -> bytes:
         """Return the bytes of a global descriptor."""
@@ -210,21 +206,6 @@ class Describer:
         if len(vectors) == 1:
             return vectors[0][1]
         return normalize(np.concatenate([np.float32(weight) ** 0.5 * vector for weight, vector in vectors]))
-
-    def _read(self, now: Snapshot, ids: Sequence[int], number: int) -> list[LocalFeatures]:
-        photos, columns = now.photos(), now.local_columns(ids, number)
-        none = np.zeros((0, 2), np.float32)
-        empty = LocalFeatures(none, np.zeros((0, self.extractors[number].dim), np.float32), none[:, 0], (1, 1))
-        with stored_bytes(f"the local features of the atlas {str(now.folder)!r}"):
-            return [
-                self._decode(columns[i], number, (photos[i].width, photos[i].height)) if i in columns else empty
-                for i in ids
-            ]
-
-    def _decode(self, columns: Columns, number: int, image_size: tuple[int, int]) -> LocalFeatures:
-        return decode_features(
-            numbered_back(columns, number), image_size, self.extractors[number].dim, self._local_bits
-        )
 
     def _restore(self, state: State) -> None:
         for branch in self.branches:

@@ -220,7 +220,7 @@ def search_pair(pair: Pair, cache: Path, output: Path, progress: Progress | None
     peak = peak_memory()  # before pictures are drawn
     measured = measure(data, rows)
     details = details_of(data, rows)
-    failures = draw_failures(atlas, load_preset(pair.preset), data, details, output, pair.name)
+    failures = draw_failures(atlas, data, details, output, pair.name)
     kept.unlink()
     return measured | {"peak_bytes": peak, "queries": details, "failures": failures}
 

@@ -17,7 +17,6 @@ from placeprint.datasets.retrieval_set import RetrievalSet
 from placeprint.describing.describer import Describer
 from placeprint.errors import PhotoError
 from placeprint.photos import read_image
-from placeprint.presets import Preset
 from placeprint.types import Verifier
 from placeprint.visualization.canvas import write_picture
 from placeprint.visualization.matches import draw_matches
@@ -43,7 +42,7 @@ def worst_failures(rows: Sequence[Row]) -> list[Row]:
 
 
 def draw_failures(
-    atlas: Atlas, preset: Preset, dataset: RetrievalSet, rows: Sequence[Row], output: Path, name: str
+    atlas: Atlas, dataset: RetrievalSet, rows: Sequence[Row], output: Path, name: str
 ) -> list[dict[str, Any]]:
     """Write pictures of the worst failures into ``output/pictures/name``; return what they show, ready for JSON.
 
@@ -52,7 +51,8 @@ def draw_failures(
     Raises:
         WriteError: the pictures cannot be written.
     """
-    describer, verifier = atlas.describer, preset.verifier.make()
+    now = atlas.snapshot()
+    verifier: Verifier = now.preset.verifier.make()
     folder = Path("pictures") / name
     failures = []
     for number, row in enumerate(worst_failures(rows)[:DRAWN]):
@@ -63,7 +63,7 @@ def draw_failures(
             if candidate is None:
                 continue
             file = folder / f"{number:02}-{kind}.jpg"
-            found = _draw(describer, verifier, dataset.root, row, candidate, output / file)
+            found = _draw(now.describer, verifier, dataset.root, row, candidate, output / file)
             if found is not None:
                 pictures.append({"candidate": candidate, "kind": kind, "file": file.as_posix()} | found)
         failures.append({"query": row["query"], "first_hit": row["first_hit"], "pictures": pictures})

@@ -3,16 +3,16 @@
 from placeprint.store.encoding import decode_features, decode_rows, encode_features, encode_rows
 from placeprint.store.manifest import FILE_NAME, FORMAT, Manifest
 from placeprint.store.records import PhotoRecord
-from placeprint.store.snapshot import Snapshot
 from placeprint.store.store import Store
+from placeprint.store.store_snapshot import StoreSnapshot
 
 __all__ = [
     "FILE_NAME",
     "FORMAT",
     "Manifest",
     "PhotoRecord",
-    "Snapshot",
     "Store",
+    "StoreSnapshot",
     "decode_features",
     "decode_rows",
     "encode_features",

@@ -41,7 +41,7 @@ from placeprint.presets import Preset
 from placeprint.store.encoding import Columns
 from placeprint.store.manifest import FILE_NAME, Manifest
 from placeprint.store.records import PhotoRecord, images_schema, local_schema, to_row
-from placeprint.store.snapshot import Snapshot, digest_of, state_path
+from placeprint.store.store_snapshot import StoreSnapshot, digest_of, state_path
 from placeprint.store.tables import Table, TableVersion
 from placeprint.store.writing import write_arrays, write_atomically, writing
 
@@ -74,7 +74,7 @@ class Store:
             if not table.is_there():
                 raise AtlasFormatError(f"the atlas {str(folder)!r} lacks {table.path.name}; make it anew")
         self._lock = threading.Lock()
-        self._now: Snapshot | None = None
+        self._now: StoreSnapshot | None = None
         self._next_id = 0
 
     @classmethod
@@ -135,7 +135,7 @@ class Store:
             self._next_id = max(used, default=-1) + 1
             yield
 
-    def snapshot(self) -> Snapshot:
+    def snapshot(self) -> StoreSnapshot:
         """Return what the atlas holds now; threads may share it. The last one is returned while nothing has changed.
 
         Raises:
@@ -147,7 +147,7 @@ class Store:
         with self._lock:
             last = self._now
             if last is None or (last.images.number, last.local.number) != (images.number, local.number):
-                self._now = last = Snapshot(self.folder, images, local)
+                self._now = last = StoreSnapshot(self.folder, images, local)
         return last
 
     def _newest(self) -> tuple[TableVersion, TableVersion]:

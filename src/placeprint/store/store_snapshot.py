@@ -26,7 +26,7 @@ from placeprint.types import Ids
 State = dict[str, NDArray[Any]]
 
 
-class Snapshot:
+class StoreSnapshot:
     """What an atlas held at one moment.
 
     Args:
