@@ -20,8 +20,9 @@ from placeprint import Atlas
 from placeprint.cli import app
 from placeprint.core import registry
 from placeprint.core.named_toml import parse_setting
-from placeprint.core.options import Length, OneOf, Range, Seed, check_value, check_values, checked, parameters
+from placeprint.core.options import Length, OneOf, Range, Seed, check_value, checked, parameters
 from placeprint.core.position_grid import PositionGrid
+from placeprint.core.table_reading import check_values
 from placeprint.datasets.photos import placed_photos, splits
 from placeprint.datasets.photos.local_copy import check_copy
 from placeprint.datasets.photos.sample_photos import rephotograph

@@ -9,8 +9,8 @@ An annotation says both the type and what is allowed::
         rounds: Annotated[int, Range(1, 100)] = 1
         kind: Annotated[str, OneOf("soft", "hard")] = "soft"
 
-`checked` wraps a class or function, so each value is checked before anything is made. `read_table` reads a table of a
-file into a dataclass, and knows the names as well; `check_values` does so for what is no dataclass.
+`checked` wraps a class or function, so each value is checked before anything is made. `table_reading` reads tables of
+files with the same annotations, and knows the names as well.
 
 - A number is never a bool or a string. A whole number passes for a `float`; 3.0 does not pass for an `int`.
 - NumPy's scalars become Python's, lists become tuples where a tuple is meant, and -0.0 becomes 0.0.
@@ -27,17 +27,15 @@ import inspect
 import math
 import types
 import typing
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
-from typing import Annotated, Any, Protocol, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import numpy as np
 
 from placeprint.errors import OptionError
 
 Made = TypeVar("Made", bound=Callable[..., Any])
-Table = TypeVar("Table")
 
 MOST_SHOWN = 60
 """Characters of a wrong value in a message."""
@@ -148,71 +146,6 @@ def checked(made: Made) -> Made:
     return made
 
 
-def read_table(
-    made: type[Table], table: object, *, what: str, prefix: str = "", given: Mapping[str, Any] = MappingProxyType({})
-) -> Table:
-    """Read a table of a file into a dataclass: types, ranges and choices are those of its fields.
-
-    A field whose type is a dataclass is a table inside the table, ``tuple[Part, ...]`` a list of them. A field that is
-    annotated with a `PartReader` is read by that.
-
-    Args:
-        made: the dataclass.
-        table: what the file holds.
-        what: the table is called in messages, such as ``"[store]"``.
-        prefix: put before the name in the message about a wrong value, such as ``"store."``.
-        given: fields that come from elsewhere.
-
-    Raises:
-        OptionError: it is no table, a name is unknown or missing, or a value has the wrong type or is not allowed.
-
-    Example:
-        >>> read_table(Range, {"least": 0, "most": 1}, what="[range]")
-        Range(least=0.0, most=1.0, above=False, below=False)
-    """
-    values = check_values(made, table, what=what, prefix=prefix, without=given)
-    try:
-        return made(**given, **values)
-    except OptionError as error:
-        raise OptionError(f"{what}: {error}") from error
-
-
-def check_values(
-    made: Callable[..., Any],
-    values: object,
-    *,
-    what: str,
-    prefix: str = "",
-    beside: Mapping[str, Any] = MappingProxyType({}),
-    without: Collection[str] = (),
-) -> dict[str, Any]:
-    """Return keyword arguments of a class or function as it takes them.
-
-    Args:
-        made: the class or function.
-        values: by name.
-        what: owner of the names in the message about an unknown one, such as ``"'sift'"``.
-        prefix: put before the name in the message about a wrong value, such as ``"optimizer."``.
-        beside: annotations of more names that the values may have.
-        without: arguments that come from elsewhere.
-
-    Raises:
-        OptionError: it is no table, a name is unknown or missing, or a value has the wrong type or is not allowed.
-    """
-    if not isinstance(values, Mapping):
-        raise OptionError(f"{what} must be a table, got {shown(values)}")
-    known = {name: hint for name, hint in parameters(made).items() if name not in without} | dict(beside)
-    for name in values:
-        if name not in known:
-            raise OptionError(f"{what} has no parameter {shown(name)}; {suggest(str(name), known)}")
-    found = {name: _read_value(f"{prefix}{name}", known[name], value) for name, value in values.items()}
-    needed = [name for name in _required(made) if name not in without]
-    missing = [name for name in needed if name not in values]
-    if missing:
-        raise OptionError(f"{what} lacks {', '.join(missing)}; it needs {', '.join(needed)}")
-    return found
-
-
 def check_value(name: str, hint: Any, value: Any) -> Any:
     """Return one value as its annotation wants it.
 
@@ -227,60 +160,6 @@ def check_value(name: str, hint: Any, value: Any) -> Any:
     if found is _WRONG:
         raise OptionError(f"{name} must be {in_words(hint)}, got {shown(value)}")
     return found
-
-
-class PartReader(Protocol):
-    """How a table becomes the value of a field: stands in the field's annotation, ``Annotated[Part, reader]``."""
-
-    def read(self, base: Any, table: object, path: str) -> Any:
-        """Return the value.
-
-        Args:
-            base: the annotated type.
-            table: what the file holds.
-            path: of the table in the file, such as ``"fusion.extractor"``.
-
-        Raises:
-            OptionError: the table does not have the form.
-        """
-        ...
-
-
-def _read_value(path: str, hint: Any, value: Any) -> Any:
-    """Return a value of a file as its annotation wants it; it may be a table, or a list of tables."""
-    if _is_union(hint):
-        parts = [each for each in typing.get_args(hint) if _is_part(each)]
-        return _read_value(path, parts[0], value) if parts else check_value(path, hint, value)
-    if typing.get_origin(hint) is tuple and _is_part(part := typing.get_args(hint)[0]):
-        if not isinstance(value, list | tuple):
-            raise OptionError(f"{path} must be a list of tables, each under [[{path}]], got {shown(value)}")
-        return tuple(_read_part(path, f"[[{path}]]", part, each) for each in value)
-    return _read_part(path, f"[{path}]", hint, value) if _is_part(hint) else check_value(path, hint, value)
-
-
-def _read_part(path: str, what: str, hint: Any, table: object) -> Any:
-    base, reader = _part(hint)
-    if reader is not None:
-        return reader.read(base, table, path)
-    return table if isinstance(table, base) else read_table(base, table, what=what, prefix=f"{path}.")
-
-
-def _is_part(hint: Any) -> bool:
-    """Return whether values of an annotation stand in a table of their own."""
-    base, reader = _part(hint)
-    return reader is not None or (inspect.isclass(base) and dataclasses.is_dataclass(base))
-
-
-def _part(hint: Any) -> tuple[Any, PartReader | None]:
-    base, *marks = typing.get_args(hint) if typing.get_origin(hint) is Annotated else (hint,)
-    return base, next((mark for mark in marks if hasattr(mark, "read")), None)
-
-
-@functools.cache
-def _required(made: Callable[..., Any]) -> list[str]:
-    """Return the arguments of a class or function that have no default."""
-    found = inspect.signature(made).parameters
-    return [name for name in parameters(made) if found[name].default is inspect.Parameter.empty]
 
 
 @functools.cache
@@ -317,7 +196,7 @@ def in_words(hint: Any) -> str:
         'a whole number from 1 to 9'
     """
     base, limits = _parts(hint)
-    if _is_union(base):
+    if is_union(base):
         words = [in_words(each) for each in typing.get_args(base) if each is not types.NoneType]
         return " or ".join(dict.fromkeys(words))
     choices = [limit for limit in limits if isinstance(limit, OneOf)]
@@ -392,7 +271,7 @@ def _wrapped(call: Callable[..., Any], owner: Callable[..., Any]) -> Callable[..
 def _fitting(hint: Any, value: Any) -> Any:
     """Return a value as an annotation wants it, `_WRONG` when it cannot be."""
     base, limits = _parts(hint)
-    if _is_union(base):
+    if is_union(base):
         found = (_fitting(each, value) for each in typing.get_args(base))
         return next((each for each in found if each is not _WRONG), _WRONG)
     found = _as_type(base, value)
@@ -465,7 +344,8 @@ class _Finite:
 _FINITE = _Finite()
 
 
-def _is_union(base: Any) -> bool:
+def is_union(base: Any) -> bool:
+    """Return whether an annotation allows several types."""
     return typing.get_origin(base) in (typing.Union, types.UnionType)
 
 

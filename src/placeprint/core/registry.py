@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from placeprint.core.options import check_name, check_values
+from placeprint.core.options import check_name
+from placeprint.core.table_reading import check_values
 from placeprint.errors import NotFittedError, OptionError
 
 State = dict[str, NDArray[Any]]

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from placeprint.core.options import read_table
+from placeprint.core.table_reading import read_table
 from placeprint.errors import OptionError
 from placeprint.networks.backbones import TRAINED
 from placeprint.presets.specs import (

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from placeprint.core import registry
-from placeprint.core.options import Count, OneOf, Range, check_value, check_values, checked, shown
+from placeprint.core.options import Count, OneOf, Range, check_value, checked, shown
+from placeprint.core.table_reading import check_values
 from placeprint.errors import OptionError
 
 Bits = Annotated[int, OneOf(4, 6, 8)]

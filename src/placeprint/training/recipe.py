@@ -38,9 +38,9 @@ from placeprint.core.options import (
     Seed,
     check_value,
     checked,
-    read_table,
     shown,
 )
+from placeprint.core.table_reading import read_table
 from placeprint.errors import OptionError
 from placeprint.features.resizing import InputRule
 

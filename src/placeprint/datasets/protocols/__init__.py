@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from placeprint.core.named_toml import SUFFIX, read_named, shipped_names, toml_tables
-from placeprint.core.options import Count, CountOrNone, check_name, check_values, checked, parameters, read_table
+from placeprint.core.options import Count, CountOrNone, check_name, checked, parameters
+from placeprint.core.table_reading import check_values, read_table
 from placeprint.datasets.retrieval_set import METRICS, RetrievalSet
 from placeprint.errors import DatasetError, OptionError
 

@@ -21,7 +21,8 @@ from typing import Annotated, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from placeprint.core.options import OneOf, Range, Share, check_values, checked
+from placeprint.core.options import OneOf, Range, Share, checked
+from placeprint.core.table_reading import check_values
 from placeprint.datasets.photos.sample_photos import rephotograph
 from placeprint.errors import OptionError
 from placeprint.photos import as_image, resize

@@ -14,7 +14,8 @@ from typing import Annotated, Self
 
 import numpy as np
 
-from placeprint.core.options import Range, Share, checked, read_table
+from placeprint.core.options import Range, Share, checked
+from placeprint.core.table_reading import read_table
 from placeprint.errors import OptionError
 from placeprint.photos import as_image, resize
 from placeprint.types import Image

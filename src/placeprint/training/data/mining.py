@@ -28,8 +28,9 @@ from typing import Annotated, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from placeprint.core.options import Count, CountOrNone, NotNegative, Positive, Range, check_values, checked
+from placeprint.core.options import Count, CountOrNone, NotNegative, Positive, Range, checked
 from placeprint.core.position_grid import PositionGrid
+from placeprint.core.table_reading import check_values
 from placeprint.datasets.photos.placed_photos import PlacedPhotos
 from placeprint.errors import DatasetError, OptionError, ShapeError
 from placeprint.training.data.descriptor_cache import DescriptorCache

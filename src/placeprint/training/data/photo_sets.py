@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from placeprint.core.options import check_values, parameters
+from placeprint.core.options import parameters
+from placeprint.core.table_reading import check_values
 from placeprint.datasets.photos.labeled_photos import LabeledPhotos, read_image_folder, read_label_csv, read_label_list
 from placeprint.datasets.photos.placed_photos import (
     PlacedPhotos,

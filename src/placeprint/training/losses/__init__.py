@@ -16,7 +16,8 @@ from typing import Any
 
 from torch import nn
 
-from placeprint.core.options import check_name, check_values
+from placeprint.core.options import check_name
+from placeprint.core.table_reading import check_values
 from placeprint.training.losses.cgd_loss import CGDLoss
 from placeprint.training.losses.classification_loss import CrossEntropyLoss
 from placeprint.training.losses.pair_losses import ContrastiveLoss, MultiSimilarityLoss, TripletLoss

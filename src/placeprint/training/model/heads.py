@@ -23,7 +23,8 @@ import torch
 from torch import nn
 from torch.func import functional_call
 
-from placeprint.core.options import NotNegative, OneOf, Range, check_name, check_values, checked
+from placeprint.core.options import NotNegative, OneOf, Range, check_name, checked
+from placeprint.core.table_reading import check_values
 from placeprint.errors import OptionError
 from placeprint.networks.cgd import CGD
 from placeprint.networks.netvlad import VERSIONS, NetVLAD, sharpness
