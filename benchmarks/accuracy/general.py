@@ -16,10 +16,9 @@ import csv
 import json
 import os
 import tomllib
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import tomli_w
 import torch
 
 from placeprint.datasets.photos.labeled_photos import read_label_list
@@ -27,7 +26,7 @@ from placeprint.datasets.photos.placed_photos import read_clips
 from placeprint.datasets.readers.place_folder import read_place_folder
 from placeprint.evaluation.provenance import made_by
 from placeprint.evaluation.retrieval import evaluate_retrieval
-from placeprint.presets import load_preset
+from placeprint.presets import CodebookSpec, ComponentSpec, load_preset, write_preset
 from placeprint.training.model.preset_export import export_preset
 from placeprint.training.recipe import load_recipe
 from placeprint.training.run.run import train
@@ -56,14 +55,16 @@ def write_list(path: Path) -> int:
     return len(rows)
 
 
-def with_map(preset: str, extractor: dict[str, Any], path: Path) -> str:
+def with_map(preset: str, extractor: ComponentSpec, path: Path) -> str:
     """Write a preset that ships with the package with another map, and no codebook, as that is of the usual map."""
-    tables = {"summary": f"{preset} with a trained map"} | dict(load_preset(preset).components)
+    chosen = load_preset(preset)
     names = ("backbone", "stride", "size", "max_keypoints", "min_contrast")
-    trained = {name: extractor[name] for name in names if name in extractor}
-    tables["fusion"] = [item | {"extractor": item["extractor"] | trained} for item in tables["fusion"]]
-    tables["codebook"] = {"min_photos": 50}
-    path.write_text(tomli_w.dumps(tables), encoding="utf-8")
+    trained = {name: extractor.options[name] for name in names if name in extractor.options}
+    fusion = [
+        replace(each, extractor=(each.extractor or chosen.extractor).with_options(**trained)) for each in chosen.fusion
+    ]
+    summary, codebook = f"{preset} with a trained map", CodebookSpec(min_photos=50)
+    write_preset(replace(chosen, summary=summary, fusion=tuple(fusion), codebook=codebook), path)
     return str(path)
 
 
@@ -81,12 +82,13 @@ def main() -> None:
         train(recipe, DATA, run, resume=True)
         export_preset(run)
     facts = tomllib.loads((run / "preset.toml").read_text())
-    extractor = load_preset(str(run / "preset.toml")).components["fusion"][0]["extractor"]
+    trained = load_preset(str(run / "preset.toml"))
+    extractor = trained.fusion[0].extractor or trained.extractor
     presets = {
         "netvlad": "netvlad",
         "netvlad, trained": str(run / "preset.toml"),
         "lite2-vlad": "lite2-vlad",
-        "lite2-vlad, trained map": with_map("lite2-vlad", dict(extractor), options.runs / "lite2-vlad-trained.toml"),
+        "lite2-vlad, trained map": with_map("lite2-vlad", extractor, options.runs / "lite2-vlad-trained.toml"),
     }
     rows = []
     for name, preset in presets.items():

@@ -23,6 +23,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -41,7 +42,7 @@ from placeprint.features.resizing import resize_longest
 from placeprint.onnx.describer_graph import descriptor_graph
 from placeprint.onnx.exporting import TOLERANCE, export_onnx
 from placeprint.photos import read_image
-from placeprint.presets import load_preset, preset_from
+from placeprint.presets import load_preset
 from placeprint.types import Floats, Image
 
 DATA = Path(os.environ.get("PLACEPRINT_DATA", Path(__file__).parents[3] / "shared" / "data"))
@@ -61,13 +62,13 @@ def photos() -> list[Image]:
 
 def describer_of(preset: str, size: int) -> Describer:
     """Return what a preset's search is made by, looking at another size."""
-    tables = dict(load_preset(preset).components)
-    if "fusion" in tables:
-        (branch,) = tables["fusion"]
-        tables["fusion"] = [branch | {"extractor": branch["extractor"] | {"size": size}}]
+    chosen = load_preset(preset)
+    if chosen.fusion:
+        (branch,) = chosen.fusion
+        sized = (branch.extractor or chosen.extractor).with_options(size=size)
+        changed = replace(chosen, fusion=(replace(branch, extractor=sized),))
     else:
-        tables["extractor"] = tables["extractor"] | {"size": size}
-    changed = preset_from(tables, preset)
+        changed = replace(chosen, extractor=chosen.extractor.with_options(size=size))
     return Describer(changed, first_state(changed))
 
 

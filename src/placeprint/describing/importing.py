@@ -1,8 +1,4 @@
-"""Checkpoints of other code become presets.
-
-    PRESET/preset.toml            XFeat's features for verification, and the imported descriptor
-    PRESET/state.npz              what follows the network's map: projections, or clusters and whitening
-    PRESET/backbone.safetensors   the network up to its map
+"""Checkpoints of other code become presets; `presets.trained_descriptor` says which files they have.
 
 The folder is whole in itself and can be moved. It is written beside its place and renamed, so it is there whole or not
 at all.
@@ -15,33 +11,19 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from placeprint.aggregation.cgd import from_network
 from placeprint.core.files import write_arrays, write_atomically, writing
 from placeprint.core.outputs import MADE_BY
-from placeprint.core.registry import state_of
+from placeprint.core.registry import State, state_of
 from placeprint.errors import OptionError
 from placeprint.networks.checkpoints import CheckpointOptions, NetVLADNetwork, load_checkpoint
-from placeprint.networks.stages import StagedBackbone, stages_as_bytes
-from placeprint.presets import (
-    CodebookSpec,
-    ComponentSpec,
-    FusionSpec,
-    Preset,
-    StoreSpec,
-    WhitenerSpec,
-    write_preset,
-)
+from placeprint.networks.stages import stages_as_bytes
+from placeprint.presets import ComponentSpec, write_preset
+from placeprint.presets.trained_descriptor import BACKBONE, PRESET, STATE, TrainedDescriptor, grid_spec
 
-PRESET, STATE, BACKBONE = "preset.toml", "state.npz", "backbone.safetensors"
-PREFIX = "fusion.0.aggregator."
 SIZES = {"cgd": 224, "netvlad": 640}
 """Pixels that networks see where nothing is said: CGD stretches to a square, NetVLAD keeps the shape of the photo."""
 SMALLEST, LARGEST = 32, 4096
-
-State = dict[str, NDArray[Any]]
 
 
 def import_checkpoint(
@@ -72,24 +54,16 @@ def import_checkpoint(
         raise OptionError(f"size must be from {SMALLEST} to {LARGEST} pixels, or 0 for the usual one, got {size}")
     network = load_checkpoint(checkpoint, kind, options)
     backbone: Any = network.backbone
-    aggregator, state, whitener = _after_the_map(network)
-    preset = Preset(
-        name=folder.name,
-        summary=f"{kind} imported from {Path(checkpoint).name}, verified with XFeat",
-        extractor=ComponentSpec("extractors", "xfeat", {"max_keypoints": 1000, "detection_threshold": 0.02}),
-        fusion=(FusionSpec(extractor=_extractor(backbone, kind, size or SIZES[kind]), aggregator=aggregator),),
-        whitener=whitener,
-        index=ComponentSpec("indexes", "flat"),
-        verifier=ComponentSpec("verifiers", "mutual-geometry"),
-        codebook=CodebookSpec(file=STATE),
-        store=StoreSpec(local_bits=6, descriptor_bits=8),
-    )
+    side = size or SIZES[kind]
+    extractor = grid_spec(BACKBONE, backbone.stride, side, side, stretch=kind == "cgd")
+    descriptor = TrainedDescriptor(extractor, *_after_the_map(network))
+    summary = f"{kind} imported from {Path(checkpoint).name}, verified with XFeat"
     target = folder.absolute()
     aside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
         write_atomically(aside / BACKBONE, stages_as_bytes(backbone))
-        write_arrays(aside / STATE, state)
-        write_preset(preset, aside / PRESET, MADE_BY)
+        write_arrays(aside / STATE, descriptor.state)
+        write_preset(descriptor.preset(folder.name, summary, local_bits=6), aside / PRESET, MADE_BY)
         with writing(target.parent):
             aside.replace(target)
     finally:
@@ -107,30 +81,18 @@ def _check_free(folder: Path) -> None:
         raise OptionError(f"{str(folder)!r} {what}; name a new folder with --output")
 
 
-def _after_the_map(network: Any) -> tuple[ComponentSpec, State, WhitenerSpec | None]:
-    """Return the aggregator, what the preset learned, and the whitener where there is one."""
+def _after_the_map(network: Any) -> tuple[ComponentSpec, State, State]:
+    """Return the aggregator, what it learned, and what the whitener learned; empty where there is none."""
     from placeprint.aggregation.netvlad_layer import from_layer
     from placeprint.aggregation.whitening import from_linear
 
     if not isinstance(network, NetVLADNetwork):
         made = from_network(network)
-        spec = ComponentSpec("aggregators", "cgd", {"config": made.config, "projected_dim": made.projected_dim})
-        return spec, {PREFIX + name: value for name, value in state_of(made).items()}, None
+        options = {"config": made.config, "projected_dim": made.projected_dim}
+        return ComponentSpec("aggregators", "cgd", options), state_of(made), {}
     layer = from_layer(network.layer)
-    options = {"num_clusters": layer.num_clusters, "version": layer.version}
-    spec = ComponentSpec("aggregators", "netvlad-layer", options)
-    state = {PREFIX + name: value for name, value in state_of(layer).items()}
+    spec = ComponentSpec("aggregators", "netvlad-layer", {"num_clusters": layer.num_clusters, "version": layer.version})
     if network.projection is None:
-        return spec, state, None
+        return spec, state_of(layer), {}
     weight, bias = (value.detach().numpy() for value in (network.projection.weight, network.projection.bias))
-    whitening = from_linear(weight, bias)
-    state |= {f"whitener.{name}": np.asarray(value) for name, value in state_of(whitening).items()}
-    return spec, state, WhitenerSpec("whiteners", "pca-whitening", {"dim": whitening.dim}, whitening.dim + 1)
-
-
-def _extractor(backbone: StagedBackbone, kind: str, size: int) -> ComponentSpec:
-    """Return the grid; all cells are kept, however even the photo is there."""
-    cells = -(-size // backbone.stride)
-    shape = {"stretch": [size, size]} if kind == "cgd" else {"size": size}
-    cut = {"max_keypoints": cells * cells, "min_contrast": 0.0}
-    return ComponentSpec("extractors", "grid", {"backbone": BACKBONE, "stride": backbone.stride, **shape, **cut})
+    return spec, state_of(layer), state_of(from_linear(weight, bias))

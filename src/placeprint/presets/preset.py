@@ -135,5 +135,6 @@ def _changed(value: Any, change: Callable[[str], str]) -> Any:
     if isinstance(value, list | tuple):
         return type(value)(_changed(each, change) for each in value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return dataclasses.replace(value, **{name: _changed(each, change) for name, each in vars(value).items()})
+        found = {name: _changed(each, change) for name, each in vars(value).items()}
+        return value if found == vars(value) else dataclasses.replace(value, **found)  # which would check it again
     return value

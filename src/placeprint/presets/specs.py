@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from placeprint.core import registry
 from placeprint.core.options import Count, OneOf, Range, check_value, checked, shown
@@ -50,6 +50,10 @@ class ComponentSpec:
             OptionError: options do not go together.
         """
         return registry.create(self.kind, self.name, self.options)
+
+    def with_options(self, **changes: Any) -> Self:
+        """Return the component with some options changed."""
+        return dataclasses.replace(self, options={**self.options, **changes})
 
     @property
     def table(self) -> dict[str, Any]:

@@ -1,20 +1,14 @@
 """A run becomes a preset: the network's map as features, the trained head as their aggregator.
 
-    RUN/preset.toml            stores XFeat's features for verification, and the trained descriptor
-    RUN/state.npz              what the aggregator learned, as ``fusion.0.aggregator.<field>``, and the whitener
-    RUN/backbone.safetensors   the network, where stages of it were trained
+`presets.trained_descriptor` says which files it has. A pooling with a linear layer is CGD with one branch; the linear
+layer after NetVLAD is the whitener of the preset, whose mean m solves ``W m = -b``.
 
-The features of a map are its cells (`features.grid`): a unit vector each, and its length as the score. All cells are
-kept, however even the picture is there, as the network in training had no choice either. A pooling with a linear layer
-is CGD with one branch; the linear layer after NetVLAD is the whitener of the preset, whose mean m solves ``W m = -b``.
-
-Of the second step of DELF the local features are what was trained: ``RUN/delf.safetensors`` is the network of the
-extractor `features.delf`, and the preset aggregates and verifies them; an atlas learns its own codebook.
+The second step of DELF trains local features: ``RUN/delf.safetensors`` is the network of the extractor `features.delf`,
+and the preset aggregates and verifies them; an atlas learns its own codebook.
 """
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import Any
 
@@ -26,31 +20,22 @@ from placeprint.aggregation.cgd import CGD, from_layers, from_network
 from placeprint.aggregation.netvlad_layer import from_layer
 from placeprint.aggregation.whitening import from_linear
 from placeprint.core.files import write_arrays, write_atomically
-from placeprint.core.registry import state_of
+from placeprint.core.registry import State, state_of
 from placeprint.errors import OptionError
 from placeprint.networks.backbones import EFFICIENTNET_DIMS
 from placeprint.networks.delf import DELFNetwork, delf_as_bytes
 from placeprint.networks.pooling import MAC, GeM, SPoC
 from placeprint.networks.stages import StagedBackbone, stages_as_bytes
-from placeprint.presets import (
-    CodebookSpec,
-    ComponentSpec,
-    FusionSpec,
-    Preset,
-    StoreSpec,
-    WhitenerSpec,
-    write_preset,
-)
+from placeprint.presets import CodebookSpec, ComponentSpec, Preset, StoreSpec, write_preset
+from placeprint.presets.trained_descriptor import BACKBONE, PRESET, STATE, TrainedDescriptor, grid_spec
 from placeprint.training.model.delf_heads import DELFAttentionHead
 from placeprint.training.model.heads import CGDHead, NetVLADHead, PooledHead
 from placeprint.training.model.trained_network import DescriptorModel
 from placeprint.training.recipe import Recipe
 from placeprint.training.run.run import load_run
 
-STATE, BACKBONE, PRESET, LOCAL = "state.npz", "backbone.safetensors", "preset.toml", "delf.safetensors"
-PREFIX = "fusion.0.aggregator."
+LOCAL = "delf.safetensors"
 LETTERS = {SPoC: "S", MAC: "M", GeM: "G"}
-State = dict[str, NDArray[Any]]
 
 
 def export_preset(run: Path, *, backbone: StagedBackbone | None = None) -> Path:
@@ -68,27 +53,11 @@ def export_preset(run: Path, *, backbone: StagedBackbone | None = None) -> Path:
     recipe, model, facts = load_run(run, backbone=backbone)
     if isinstance(model.head, DELFAttentionHead):
         return _export_delf(recipe, model, facts, run)
-    aggregator, state = aggregator_of(model)
-    found = {PREFIX + name: value for name, value in state.items()}
-    whitener = None
-    if whitening := whitening_of(model):
-        dim = whitening["projection_"].shape[1]
-        whitener = WhitenerSpec("whiteners", "pca-whitening", {"dim": dim}, dim + 1)
-        found |= {f"whitener.{name}": value for name, value in whitening.items()}
-    preset = Preset(
-        name=run.name,
-        summary=_summary(recipe, facts),
-        extractor=ComponentSpec("extractors", "xfeat", {"max_keypoints": 1000, "detection_threshold": 0.02}),
-        fusion=(FusionSpec(weight=1.0, extractor=_extractor(recipe, model, run), aggregator=aggregator),),
-        whitener=whitener,
-        index=ComponentSpec("indexes", "flat"),
-        verifier=ComponentSpec("verifiers", "mutual-geometry"),
-        codebook=CodebookSpec(file=STATE),
-        # with 6 bits whitened descriptors of stored cells differ from those that validated: cosine .9998, with 8 .99999
-        store=StoreSpec(local_bits=8, descriptor_bits=8),
-    )
-    write_arrays(run / STATE, found)
-    write_preset(preset, run / PRESET)
+    aggregator, learned = aggregator_of(model)  # before a network is written: not every head has one
+    descriptor = TrainedDescriptor(_extractor(recipe, model, run), aggregator, learned, whitening_of(model))
+    write_arrays(run / STATE, descriptor.state)
+    # with 6 bits whitened descriptors of stored cells differ from those that validated: cosine .9998, with 8 .99999
+    write_preset(descriptor.preset(run.name, _summary(recipe, facts), local_bits=8), run / PRESET)
     return run / PRESET
 
 
@@ -191,14 +160,7 @@ def _extractor(recipe: Recipe, model: DescriptorModel, run: Path) -> ComponentSp
         write_atomically(run / BACKBONE, stages_as_bytes(backbone))
         name = BACKBONE
     width, height = recipe.model.input_rule.stretch
-    options = {
-        "backbone": name,
-        "stride": backbone.stride,
-        "stretch": [width, height],
-        "max_keypoints": math.ceil(width / backbone.stride) * math.ceil(height / backbone.stride),
-        "min_contrast": 0.0,
-    }
-    return ComponentSpec("extractors", "grid", options)
+    return grid_spec(name, backbone.stride, width, height)
 
 
 def _array(tensor: Tensor) -> NDArray[np.float32]:
