@@ -20,8 +20,9 @@ from torch import nn
 from placeprint.aggregation.netvlad import NetVLAD as Aggregator
 from placeprint.aggregation.vlad import VLAD
 from placeprint.errors import NotFittedError, OptionError, ShapeError, WeightsError
+from placeprint.kernels.netvlad import sharpness, soft_weights
 from placeprint.networks import netvlad
-from placeprint.networks.netvlad import NetVLAD, sharpness
+from placeprint.networks.netvlad import NetVLAD
 from placeprint.networks.netvlad_checkpoint import load_netvlad
 from placeprint.types import LocalFeatures
 from tests.conftest import random_features
@@ -108,7 +109,8 @@ def test_the_aggregator_the_layer_and_the_plain_loop_agree(version: str) -> None
         np.testing.assert_allclose(found, layer(torch.from_numpy(photo.descriptors.T[None]))[0].numpy(), atol=1e-5)
     loop = _plain_loop(photo.descriptors.astype(float), aggregator.centers_.astype(float), layer.alpha, version)
     np.testing.assert_allclose(found, loop, atol=1e-5)
-    np.testing.assert_allclose(aggregator.soft_weights(photo.descriptors).sum(axis=1), 1, atol=1e-5)
+    weights, biases, _ = aggregator.layer()
+    np.testing.assert_allclose(soft_weights(photo.descriptors, weights, biases).sum(axis=1), 1, atol=1e-5)
 
 
 def test_with_a_large_alpha_it_is_hard_vlad() -> None:

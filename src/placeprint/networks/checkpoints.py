@@ -24,11 +24,11 @@ import torch
 from torch import nn
 
 from placeprint.errors import OptionError, WeightsError
+from placeprint.kernels.vectors import unit
 from placeprint.networks.backbones import IMAGENET
 from placeprint.networks.cgd import CGD
 from placeprint.networks.netvlad import NetVLAD
 from placeprint.networks.netvlad_checkpoint import load_netvlad
-from placeprint.networks.pooling import unit
 from placeprint.networks.resnet import shape_of, staged_names
 from placeprint.networks.stages import StagedBackbone, resnet_backbone, vgg16_backbone
 from placeprint.networks.weight_files import Tensors, read_state_dict

@@ -13,15 +13,17 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from placeprint.networks.pooling import MOST_REGIONS, OVERLAP, SMALLEST, unit
+from placeprint.kernels.cgd import cgd
+from placeprint.kernels.netvlad import netvlad
+from placeprint.kernels.rmac import MOST_MORE, rmac, square_start, squares_along
+from placeprint.kernels.vectors import unit
 
 if TYPE_CHECKING:
+    from placeprint.aggregation.pooling import CellPooling
     from placeprint.onnx.picture_graph import Places
 
 SHORTEST = 1e-12
-"""What VLAD's residuals and NetVLAD's sums are divided by at least."""
-TINY = 1.1754943508222875e-38
-"""The least normal float32, the least mean whose root GeM takes."""
+"""What VLAD's residuals are divided by at least."""
 
 
 class LocalProjection(nn.Module):
@@ -125,29 +127,24 @@ class BoWGraph(nn.Module):
 
 
 class NetVLADGraph(nn.Module):
-    """NetVLAD.
+    """NetVLAD, see `kernels.netvlad`.
 
     Args:
-        slope: ``(D, K + G)``: the logits of a unit descriptor x are ``x @ slope + offset``.
-        offset: ``(K + G,)``, those of G ghost clusters last.
-        centers: ``(K, D)``.
+        weights: w, ``(K + G, D)``.
+        biases: b, ``(K + G,)``.
+        centers: c, ``(K, D)``.
     """
 
-    def __init__(self, slope: torch.Tensor, offset: torch.Tensor, centers: torch.Tensor) -> None:
+    def __init__(self, weights: torch.Tensor, biases: torch.Tensor, centers: torch.Tensor) -> None:
         super().__init__()
-        self.register_buffer("slope", slope)
-        self.register_buffer("offset", offset)
+        self.register_buffer("weights", weights)
+        self.register_buffer("biases", biases)
         self.register_buffer("centers", centers)
 
     def forward(self, places: Places) -> torch.Tensor:
         """Return ``(K x D,)``."""
-        rows = unit(places.rows)
-        centers = self.get_buffer("centers")
-        soft = (rows @ self.get_buffer("slope") + self.get_buffer("offset")).softmax(1)[:, : len(centers)]
-        soft = soft * places.kept[:, None]
-        sums = soft.T @ rows - soft.sum(0)[:, None] * centers
-        lengths = torch.linalg.vector_norm(sums, dim=1, keepdim=True)
-        return unit((sums / lengths.clamp(min=SHORTEST)).flatten())
+        layer = (self.get_buffer(name) for name in ("weights", "biases", "centers"))
+        return netvlad(unit(places.rows), *layer, places.kept.float())
 
 
 class FisherGraph(nn.Module):
@@ -191,86 +188,23 @@ class FisherGraph(nn.Module):
         return unit(signed_power(total, self.power))
 
 
-class SPoCGraph(nn.Module):
-    """Sum pooling, without a center prior.
+class PoolingGraph(nn.Module):
+    """SPoC without a center prior, MAC, GeM, weighted GeM or CroW.
 
     Args:
-        use_scores: descriptors times scores.
+        pooling: the component, which pools tensors as it pools arrays.
     """
 
-    def __init__(self, *, use_scores: bool) -> None:
+    def __init__(self, pooling: CellPooling) -> None:
         super().__init__()
-        self.use_scores = use_scores
+        self.pooling = pooling
 
     def forward(self, places: Places) -> torch.Tensor:
         """Return ``(d,)``."""
-        return unit((cells(places, self.use_scores) * places.kept[:, None]).sum(0))
-
-
-class MACGraph(nn.Module):
-    """Maximum of each channel.
-
-    Args:
-        use_scores: descriptors times scores.
-    """
-
-    def __init__(self, *, use_scores: bool) -> None:
-        super().__init__()
-        self.use_scores = use_scores
-
-    def forward(self, places: Places) -> torch.Tensor:
-        """Return ``(d,)``."""
-        largest = torch.where(places.kept[:, None], cells(places, self.use_scores), -torch.inf).amax(0)
-        return unit(torch.where(places.kept.any(), largest, 0.0))
-
-
-class GeMGraph(nn.Module):
-    """Generalized mean, weighted or not.
-
-    Args:
-        p: exponents, ``()`` or ``(d,)``.
-        use_scores: descriptors times scores.
-        weight_power: a feature's weight is its score to this power; 0 for equal weights.
-    """
-
-    def __init__(self, p: torch.Tensor, *, use_scores: bool, weight_power: float = 0.0) -> None:
-        super().__init__()
-        self.register_buffer("p", p)
-        self.use_scores, self.weight_power = use_scores, weight_power
-
-    def forward(self, places: Places) -> torch.Tensor:
-        """Return ``(d,)``."""
-        p, weights = self.get_buffer("p"), places.kept.float()
-        if self.weight_power:
-            weights = weights * places.scores.clamp(min=0) ** self.weight_power
-        values = torch.where(places.kept[:, None], cells(places, self.use_scores), 0.0).clamp(min=SMALLEST)
-        largest, total = values.amax(0), weights.sum()
-        mean = (weights / torch.where(total > 0, total, 1.0)) @ (values / largest) ** p
-        return unit(torch.where(total > 0, largest * mean.clamp(min=TINY) ** (1 / p), 0.0))
-
-
-class CroWGraph(nn.Module):
-    """Sum pooling with weights for features and channels.
-
-    Args:
-        a: exponent of the norm.
-        b: the root.
-        use_scores: descriptors times scores.
-    """
-
-    def __init__(self, a: float, b: float, *, use_scores: bool) -> None:
-        super().__init__()
-        self.a, self.b, self.use_scores = a, b, use_scores
-
-    def forward(self, places: Places) -> torch.Tensor:
-        """Return ``(d,)``."""
-        rows = cells(places, self.use_scores) * places.kept[:, None]
-        strength = rows.clamp(min=0).sum(1)
-        length = (strength**self.a).sum() ** (1 / self.a)
-        weights = (strength / torch.where(length > 0, length, 1.0)) ** (1 / self.b)
-        share = (rows > 0).float().sum(0) / places.kept.sum().clamp(min=1)
-        rarity = ((share.sum() + SMALLEST * rows.shape[1]) / (share + SMALLEST)).log()
-        return unit(weights @ rows * rarity)
+        kept = places.kept.float()
+        weights = self.pooling.weights(places.scores * kept)
+        cells = cells_of(places, self.pooling.use_scores, 0.0)
+        return unit(self.pooling.pool(cells, kept if weights is None else weights * kept))
 
 
 class CGDGraph(nn.Module):
@@ -290,13 +224,12 @@ class CGDGraph(nn.Module):
 
     def forward(self, places: Places) -> torch.Tensor:
         """Return ``(n x k,)``."""
-        pooled = torch.stack([pooling(places) for pooling in self.poolings])
-        blocks = unit(((pooled - self.get_buffer("means"))[:, None] @ self.get_buffer("projections"))[:, 0])
-        return unit((blocks * (pooled != 0).any(1, keepdim=True)).flatten())
+        means, projections = self.get_buffer("means"), self.get_buffer("projections")
+        return cgd([pooling(places) for pooling in self.poolings], list(projections), list(means))
 
 
 class RMACGraph(nn.Module):
-    """Maxima of squares of the map, see `pooling.rmac_regions`; whitened or not.
+    """Maxima of squares of the map, see `kernels.rmac`; whitened or not.
 
     How many squares there are follows from the map's sides, so all that there can be are looked at, and those that are
     not of this map count as empty. A maximum over a square is one over columns and then over rows.
@@ -304,18 +237,19 @@ class RMACGraph(nn.Module):
     Args:
         levels: sizes of squares.
         whole: whether the whole map is one more region.
-        whitening: mean and projection of the regions, empty for none.
+        whitening: mean and projection of the regions, or nothing.
         use_scores: descriptors times scores.
     """
 
-    def __init__(self, levels: int, *, whole: bool, whitening: LocalProjection, use_scores: bool) -> None:
+    def __init__(self, levels: int, *, whole: bool, whitening: Sequence[torch.Tensor], use_scores: bool) -> None:
         super().__init__()
-        self.levels, self.whole, self.whitening, self.use_scores = levels, whole, whitening, use_scores
+        self.levels, self.whole, self.use_scores = levels, whole, use_scores
+        self.whitening = nn.ParameterList(nn.Parameter(each, requires_grad=False) for each in whitening)
 
     def forward(self, places: Places) -> torch.Tensor:
         """Return ``(d,)``, or as many as whitening leaves."""
         assert places.map_size is not None  # the builder refuses features that are no map
-        rows = torch.where(places.kept[:, None], cells(places, self.use_scores), -torch.inf)
+        rows = cells_of(places, self.use_scores, -torch.inf)
         map_ = rows.reshape(*places.map_size, -1)
         line, column = torch.arange(places.map_size[0]), torch.arange(places.map_size[1])
         height, width = line[-1] + 1, column[-1] + 1
@@ -328,8 +262,7 @@ class RMACGraph(nn.Module):
             squares = torch.where(down[:, None, :, None], strips[None], -torch.inf).amax(2)
             maxima.append(squares.flatten(0, 1))
         regions = torch.cat(maxima)
-        seen = regions.amax(1, keepdim=True) > -torch.inf
-        return unit((self.whitening(unit(torch.where(seen, regions, 0.0))) * seen).sum(0))
+        return unit(rmac(torch.where(regions > -torch.inf, regions, 0.0), list(self.whitening)))
 
 
 def inside(line: torch.Tensor, own: torch.Tensor, other: torch.Tensor, side: torch.Tensor, level: int) -> torch.Tensor:
@@ -342,20 +275,16 @@ def inside(line: torch.Tensor, own: torch.Tensor, other: torch.Tensor, side: tor
         side: of the squares.
         level: of the squares.
     """
-    shorter, longer = torch.minimum(own, other), torch.maximum(own, other)
-    steps = torch.arange(1, MOST_REGIONS)  # m - 1 for m = 2, 3, ...
-    overlaps = 1 - (longer - shorter).double() / steps / shorter
-    more = torch.where(own > other, (overlaps - OVERLAP).abs().argmin() + 1, 0)
-    count = level + more
-    index = torch.arange(level + MOST_REGIONS - 1)
-    start = index * (own - side) // (count - 1).clamp(min=1)
-    found = (line >= start[:, None]) & (line < start[:, None] + side)
-    return found & (index < count)[:, None]
+    count = squares_along(own.double(), other.double(), level)
+    index = torch.arange(level + MOST_MORE)
+    start = square_start(index, own - side, count)[:, None]
+    return (line >= start) & (line < start + side) & (index < count)[:, None]
 
 
-def cells(places: Places, use_scores: bool) -> torch.Tensor:
-    """Return the cells of the map, ``(n, d)``, as `aggregation.pooling` has them."""
-    return places.rows * places.scores[:, None] if use_scores else places.rows
+def cells_of(places: Places, use_scores: bool, missing: float) -> torch.Tensor:
+    """Return the cells ``(n, d)`` as `aggregation.pooling` has them; `missing` where there is no feature."""
+    cells = places.rows * places.scores[:, None] if use_scores else places.rows
+    return torch.where(places.kept[:, None], cells, missing)
 
 
 def squared_distances(rows: torch.Tensor, words: torch.Tensor) -> torch.Tensor:

@@ -1,14 +1,14 @@
 """From the components of a describer to one torch module, which `exporting` writes as ONNX.
 
 Component by component, what has a graph stands in the tables `EXTRACTORS`, `AGGREGATORS` and `WHITENERS`, with what
-makes its module (`networks.onnx_graph`, `networks.onnx_aggregators`) from its parameters and what it has learnt: to
+makes its module (`onnx.picture_graph`, `onnx.aggregators`) from its parameters and what it has learnt: to
 export another, write its module and add a line. Torch is imported when a module is made.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,17 +17,15 @@ from placeprint.aggregation.cgd import CGD
 from placeprint.aggregation.fisher import Fisher
 from placeprint.aggregation.netvlad import NetVLAD
 from placeprint.aggregation.netvlad_layer import NetVLADLayer
-from placeprint.aggregation.pooling import MAC, RMAC, CroW, GeM, SPoC, WeightedGeM
+from placeprint.aggregation.pooling import MAC, RMAC, CellPooling, CroW, GeM, SPoC, WeightedGeM
 from placeprint.aggregation.vlad import VLAD
 from placeprint.aggregation.whitening import PCAWhitening, SupervisedWhitening
-from placeprint.core.numerics import normalize
 from placeprint.core.registry import state_of
 from placeprint.describing.describer import Describer
 from placeprint.errors import OptionError
 from placeprint.features.grid import Grid
 from placeprint.features.resizing import InputRule
 from placeprint.features.xfeat import STRIDE, XFeat
-from placeprint.types import Floats
 
 if TYPE_CHECKING:
     import torch
@@ -152,22 +150,10 @@ def _vlad(aggregator: VLAD) -> nn.Module:
     )
 
 
-def _netvlad(aggregator: NetVLAD) -> nn.Module:
+def _netvlad(aggregator: NetVLAD | NetVLADLayer) -> nn.Module:
     from placeprint.onnx.aggregators import NetVLADGraph
 
-    centers, alpha = np.asarray(aggregator.centers_, np.float32), np.float32(cast(Floats, aggregator.alpha_))
-    if aggregator.version == "v1":
-        slope, offset = alpha * normalize(centers), np.zeros(len(centers))
-    else:
-        slope, offset = 2 * alpha * centers, -alpha * (centers * centers).sum(axis=1)
-    return NetVLADGraph(_tensor(slope.T), _tensor(offset), _tensor(centers))
-
-
-def _netvlad_layer(aggregator: NetVLADLayer) -> nn.Module:
-    from placeprint.onnx.aggregators import NetVLADGraph
-
-    weights = np.asarray(aggregator.weights_, np.float32)
-    return NetVLADGraph(_tensor(weights.T), _tensor(aggregator.biases_), _tensor(aggregator.centers_))
+    return NetVLADGraph(*(_tensor(each) for each in aggregator.layer()))
 
 
 def _fisher(aggregator: Fisher) -> nn.Module:
@@ -188,50 +174,24 @@ def _bow(aggregator: BoW) -> nn.Module:
     return BoWGraph(_tensor(aggregator.codebook_), _tensor(aggregator.idf_), power=aggregator.power)
 
 
-def _spoc(aggregator: SPoC) -> nn.Module:
-    from placeprint.onnx.aggregators import SPoCGraph
+def _pooling(aggregator: CellPooling) -> nn.Module:
+    from placeprint.onnx.aggregators import PoolingGraph
 
-    return SPoCGraph(use_scores=aggregator.use_scores)
-
-
-def _mac(aggregator: MAC) -> nn.Module:
-    from placeprint.onnx.aggregators import MACGraph
-
-    return MACGraph(use_scores=aggregator.use_scores)
-
-
-def _gem(aggregator: GeM | WeightedGeM) -> nn.Module:
-    from placeprint.onnx.aggregators import GeMGraph
-
-    weight_power = aggregator.weight_power if isinstance(aggregator, WeightedGeM) else 0.0
-    return GeMGraph(_tensor(aggregator.p), use_scores=aggregator.use_scores, weight_power=weight_power)
-
-
-def _crow(aggregator: CroW) -> nn.Module:
-    from placeprint.onnx.aggregators import CroWGraph
-
-    return CroWGraph(aggregator.a, aggregator.b, use_scores=aggregator.use_scores)
+    return PoolingGraph(aggregator)
 
 
 def _rmac(aggregator: RMAC) -> nn.Module:
     from placeprint.onnx.aggregators import RMACGraph
 
-    whitening = _projection(aggregator.mean_, aggregator.projection_)
+    whitening = [_tensor(each) for each in aggregator.whitening()]
     return RMACGraph(aggregator.levels, whole=aggregator.whole, whitening=whitening, use_scores=aggregator.use_scores)
 
 
 def _cgd(aggregator: CGD) -> nn.Module:
-    from placeprint.onnx.aggregators import CGDGraph, GeMGraph, MACGraph, SPoCGraph
+    from placeprint.onnx.aggregators import CGDGraph
 
-    use_scores = aggregator.use_scores
-    exponents = _tensor(aggregator.p_)
-    poolings: dict[str, nn.Module] = {
-        "S": SPoCGraph(use_scores=use_scores),
-        "M": MACGraph(use_scores=use_scores),
-        "G": GeMGraph(exponents[0] if len(exponents) == 1 else exponents, use_scores=use_scores),
-    }
-    chosen = [poolings[letter] for letter in aggregator.config]
-    return CGDGraph(chosen, _tensor(aggregator.means_), _tensor(aggregator.projections_))
+    poolings = [_pooling(each) for each in aggregator.poolings()]
+    return CGDGraph(poolings, _tensor(aggregator.means_), _tensor(aggregator.projections_))
 
 
 def _whitening(whitener: PCAWhitening | SupervisedWhitening) -> tuple[torch.Tensor, torch.Tensor]:
@@ -254,16 +214,16 @@ EXTRACTORS: Mapping[type[Any], Callable[[Any], nn.Module]] = {Grid: _grid, XFeat
 AGGREGATORS: Mapping[type[Any], Callable[[Any], nn.Module]] = {
     BoW: _bow,
     CGD: _cgd,
-    CroW: _crow,
+    CroW: _pooling,
     Fisher: _fisher,
-    GeM: _gem,
-    MAC: _mac,
+    GeM: _pooling,
+    MAC: _pooling,
     NetVLAD: _netvlad,
-    NetVLADLayer: _netvlad_layer,
+    NetVLADLayer: _netvlad,
     RMAC: _rmac,
-    SPoC: _spoc,
+    SPoC: _pooling,
     VLAD: _vlad,
-    WeightedGeM: _gem,
+    WeightedGeM: _pooling,
 }
 WHITENERS: Mapping[type[Any], Callable[[Any], tuple[torch.Tensor, torch.Tensor]]] = {
     PCAWhitening: _whitening,
