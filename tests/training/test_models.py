@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from placeprint.errors import OptionError, WeightsError
-from placeprint.networks.backbones import read_efficientnet
 from placeprint.networks.efficientnet import EfficientNetLite, SamePadded, keep_last_resolution
+from placeprint.networks.pretrained import read_efficientnet
 from placeprint.networks.stages import efficientnet_stages, load_stages, read_stages, stages_as_bytes
 from placeprint.networks.weights import find_weights, weights_path
 from placeprint.training.model.heads import NetVLADHead, build_head, head_parameters

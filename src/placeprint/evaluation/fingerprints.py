@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from placeprint.describing.describer import Describer
-from placeprint.networks.backbones import TRAINED
+from placeprint.networks.pretrained import TRAINED
 from placeprint.presets import load_preset
 from placeprint.version import __version__
 

@@ -63,7 +63,7 @@ class Grid(NetworkExtractor):
     @property
     def weights(self) -> str | None:
         """Name of the weights in placeprint's table, or path of a trained network's; None for others."""
-        from placeprint.networks.backbones import EFFICIENTNET_DIMS, TRAINED
+        from placeprint.networks.pretrained import EFFICIENTNET_DIMS, TRAINED
 
         pinned = self.backbone in EFFICIENTNET_DIMS or self.backbone.endswith(TRAINED)
         return self.backbone if pinned else None

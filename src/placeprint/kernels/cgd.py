@@ -8,6 +8,7 @@ With u_i what pooling i gives and P_i a projection::
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from placeprint.errors import OptionError
 from placeprint.kernels.vectors import Array, namespace, unit
@@ -25,10 +26,11 @@ def cgd(pooled: Sequence[Array], projections: Sequence[Array], means: Sequence[A
         means: of each, ``(C,)``; None for zeros, as of linear layers without bias.
     """
     xp = namespace(pooled[0])
-    centered = list(pooled) if means is None else [each - mean for each, mean in zip(pooled, means, strict=True)]
-    blocks: list[Array] = [unit(each @ projection) for each, projection in zip(centered, projections, strict=True)]
-    if means is not None:
-        blocks = [block * xp.any(each != 0, axis=-1, keepdims=True) for block, each in zip(blocks, pooled, strict=True)]
+    blocks: list[Array] = []
+    for number, vectors in enumerate(pooled):
+        projected: Any = (vectors if means is None else vectors - means[number]) @ projections[number]
+        block: Array = unit(projected)
+        blocks.append(block if means is None else block * xp.any(vectors != 0, axis=-1, keepdims=True))
     joined: Array = xp.concat(blocks, axis=-1)
     return unit(joined)
 

@@ -36,12 +36,14 @@ def squares_along(own: Whole, other: Whole, level: int) -> Whole:
     """
     apart = [abs(1 - (own - other) / s / other - OVERLAP) for s in range(1, MOST_MORE + 1)]
     more = 1 + sum(_whole(after < before) for before, after in pairwise(apart))
-    return level + _whole(own > other) * more
+    count: Whole = level + _whole(own > other) * more
+    return count
 
 
 def square_start(index: Whole, room: Whole, count: Whole) -> Whole:
     """Return where the square of an index starts: one of `count` whole numbers, evenly spaced from 0 to `room`."""
-    return index * room // (count - 1 + _whole(count == 1))
+    start: Whole = index * room // (count - 1 + _whole(count == 1))
+    return start
 
 
 def _whole(flag: Any) -> Any:
@@ -85,7 +87,8 @@ def rmac(maxima: Array, whitening: Sequence[Array] = ()) -> Array:
     regions: Array = unit(maxima)
     if whitening:
         mean, projection = whitening
-        whitened: Array = unit((regions - mean) @ projection)
+        projected: Any = (regions - mean) @ projection
+        whitened: Array = unit(projected)
         regions = whitened * xp.any(regions != 0, axis=-1, keepdims=True)
     result: Array = xp.sum(regions, axis=-2)
     return result

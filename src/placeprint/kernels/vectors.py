@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from placeprint.types import Floats
 
 if TYPE_CHECKING:
     import torch
 
-Array = TypeVar("Array", Floats, "torch.Tensor")
+Array = TypeVar("Array", Floats, NDArray[np.float64], "torch.Tensor")
 """An array of NumPy or a tensor of Torch; a kernel returns what it was given."""
 
 
@@ -21,7 +22,7 @@ def namespace(values: Array) -> Any:
     NumPy's own have them. (`array_api_compat.array_namespace` does the same for more libraries, but Torch's compiler
     warns of its caches.)
     """
-    if isinstance(values, np.ndarray):
+    if isinstance(values, (np.ndarray, np.generic)):
         return np
     import array_api_compat.torch
 

@@ -51,12 +51,12 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from placeprint.errors import OptionError, ShapeError
-from placeprint.networks.backbones import (
+from placeprint.networks.backbones import load_backbone
+from placeprint.networks.pretrained import (
     EFFICIENTNET_DIMS,
     PREFIX,
     PROBE,
     TRAINED,
-    load_backbone,
     read_efficientnet,
     read_transformer,
 )

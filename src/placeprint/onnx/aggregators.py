@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from placeprint.kernels.cgd import cgd
+from placeprint.kernels.fisher import fisher
 from placeprint.kernels.netvlad import netvlad
 from placeprint.kernels.rmac import MOST_MORE, rmac, square_start, squares_along
 from placeprint.kernels.vectors import unit
@@ -143,8 +144,8 @@ class NetVLADGraph(nn.Module):
 
     def forward(self, places: Places) -> torch.Tensor:
         """Return ``(K x D,)``."""
-        layer = (self.get_buffer(name) for name in ("weights", "biases", "centers"))
-        return netvlad(unit(places.rows), *layer, places.kept.float())
+        weights, biases, centers = (self.get_buffer(name) for name in ("weights", "biases", "centers"))
+        return netvlad(unit(places.rows), weights, biases, centers, places.kept.float())
 
 
 class FisherGraph(nn.Module):
@@ -176,15 +177,7 @@ class FisherGraph(nn.Module):
     def forward(self, places: Places) -> torch.Tensor:
         """Return ``(2 x K x d,)``."""
         weights, means, variances = (self.get_buffer(name) for name in ("weights", "means", "variances"))
-        rows, precision = self.projection(places.rows), 1 / variances
-        near = (rows * rows) @ precision.T - 2 * rows @ (means * precision).T + (means * means * precision).sum(1)
-        logs = weights.log() - 0.5 * variances.log().sum(1) - 0.5 * near
-        shares = logs.softmax(1) * places.kept[:, None]
-        counts, sums, squares = shares.sum(0)[:, None], shares.T @ rows, shares.T @ (rows * rows)
-        first = (sums - counts * means) / (variances.sqrt() * weights.sqrt()[:, None])
-        spread = squares - 2 * sums * means + counts * (means * means)
-        second = (spread / variances - counts) / (2 * weights).sqrt()[:, None]
-        total = torch.cat([first, second]).flatten() / places.kept.sum().clamp(min=1)
+        total = fisher(self.projection(places.rows), weights, means, variances, places.kept.float())
         return unit(signed_power(total, self.power))
 
 
@@ -225,7 +218,9 @@ class CGDGraph(nn.Module):
     def forward(self, places: Places) -> torch.Tensor:
         """Return ``(n x k,)``."""
         means, projections = self.get_buffer("means"), self.get_buffer("projections")
-        return cgd([pooling(places) for pooling in self.poolings], list(projections), list(means))
+        pooled = [pooling(places) for pooling in self.poolings]
+        vector: torch.Tensor = cgd(pooled, list(projections), list(means))
+        return vector
 
 
 class RMACGraph(nn.Module):
@@ -262,7 +257,8 @@ class RMACGraph(nn.Module):
             squares = torch.where(down[:, None, :, None], strips[None], -torch.inf).amax(2)
             maxima.append(squares.flatten(0, 1))
         regions = torch.cat(maxima)
-        return unit(rmac(torch.where(regions > -torch.inf, regions, 0.0), list(self.whitening)))
+        whitening: list[torch.Tensor] = list(self.whitening)
+        return unit(rmac(torch.where(regions > -torch.inf, regions, 0.0), whitening))
 
 
 def inside(line: torch.Tensor, own: torch.Tensor, other: torch.Tensor, side: torch.Tensor, level: int) -> torch.Tensor:

@@ -31,7 +31,7 @@ from placeprint.core import registry
 from placeprint.core.named_toml import read_named, shipped_names, toml_tables
 from placeprint.core.options import Count, OneOf, Range, check_value, shown, suggest
 from placeprint.errors import OptionError
-from placeprint.networks.backbones import TRAINED
+from placeprint.networks.pretrained import TRAINED
 
 Tables = Mapping[str, Any]
 

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import tomli_w
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from placeprint.aggregation.cgd import CGD, from_layers, from_network
 from placeprint.aggregation.netvlad_layer import from_layer
@@ -29,9 +29,9 @@ from placeprint.aggregation.whitening import from_linear
 from placeprint.core.files import write_arrays, write_atomically
 from placeprint.core.registry import state_of
 from placeprint.errors import OptionError
-from placeprint.networks.backbones import EFFICIENTNET_DIMS
 from placeprint.networks.delf import DELFNetwork, delf_as_bytes
 from placeprint.networks.pooling import MAC, GeM, SPoC
+from placeprint.networks.pretrained import EFFICIENTNET_DIMS
 from placeprint.networks.stages import StagedBackbone, stages_as_bytes
 from placeprint.training.model.delf_heads import DELFAttentionHead
 from placeprint.training.model.heads import CGDHead, NetVLADHead, PooledHead
@@ -41,7 +41,7 @@ from placeprint.training.run.run import load_run
 
 STATE, BACKBONE, PRESET, LOCAL = "state.npz", "backbone.safetensors", "preset.toml", "delf.safetensors"
 PREFIX = "fusion.0.aggregator."
-LETTERS = {SPoC: "S", MAC: "M", GeM: "G"}
+LETTERS: dict[type[nn.Module], str] = {SPoC: "S", MAC: "M", GeM: "G"}
 State = dict[str, NDArray[Any]]
 
 
