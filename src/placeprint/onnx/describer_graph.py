@@ -1,7 +1,7 @@
 """From the components of a describer to one torch module, which `exporting` writes as ONNX.
 
 Component by component, what has a graph stands in the tables `EXTRACTORS`, `AGGREGATORS` and `WHITENERS`, with what
-makes its module (`onnx.picture_graph`, `onnx.aggregators`) from its parameters and what it has learnt: to
+makes its module (`onnx.picture_graph`, `onnx.aggregators`) from its parameters and what it has learned: to
 export another, write its module and add a line. Torch is imported when a module is made.
 """
 
@@ -10,14 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from placeprint.aggregation.bow import BoW
 from placeprint.aggregation.cgd import CGD
 from placeprint.aggregation.fisher import Fisher
 from placeprint.aggregation.netvlad import NetVLAD
 from placeprint.aggregation.netvlad_layer import NetVLADLayer
-from placeprint.aggregation.pooling import MAC, RMAC, CellPooling, CroW, GeM, SPoC, WeightedGeM
+from placeprint.aggregation.pooling import MAC, RMAC, CroW, GeM, SPoC, WeightedGeM
 from placeprint.aggregation.vlad import VLAD
 from placeprint.aggregation.whitening import PCAWhitening, SupervisedWhitening
 from placeprint.core.registry import state_of
@@ -31,7 +29,6 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-    from placeprint.onnx.aggregators import LocalProjection
     from placeprint.onnx.picture_graph import DescriptorGraph
 
 
@@ -134,96 +131,38 @@ def _xfeat(extractor: XFeat) -> nn.Module:
     return XFeatPlaces(load_xfeat(), max_keypoints=extractor.max_keypoints, threshold=extractor.detection_threshold)
 
 
-def _vlad(aggregator: VLAD) -> nn.Module:
-    from placeprint.onnx.aggregators import VLADGraph
+def _graph(name: str) -> Callable[[Any], nn.Module]:
+    """Return what makes the module of an aggregator, by the name of its class in `onnx.aggregators`."""
 
-    codebooks = _tensor(aggregator.codebook_)
-    return VLADGraph(
-        codebooks.reshape(aggregator.vocabularies, -1, codebooks.shape[1]),
-        _projection(aggregator.mean_, aggregator.projection_),
-        assignments=aggregator.assignments,
-        softness=aggregator.softness,
-        residual_normalization=aggregator.residual_normalization,
-        sum_normalization=aggregator.sum_normalization,
-        power=aggregator.power,
-        intra_normalization=aggregator.intra_normalization,
-    )
+    def build(aggregator: Any) -> nn.Module:
+        from placeprint.onnx import aggregators
 
+        made: nn.Module = getattr(aggregators, name)(aggregator)
+        return made
 
-def _netvlad(aggregator: NetVLAD | NetVLADLayer) -> nn.Module:
-    from placeprint.onnx.aggregators import NetVLADGraph
-
-    return NetVLADGraph(*(_tensor(each) for each in aggregator.layer()))
-
-
-def _fisher(aggregator: Fisher) -> nn.Module:
-    from placeprint.onnx.aggregators import FisherGraph
-
-    return FisherGraph(
-        _tensor(aggregator.weights_),
-        _tensor(aggregator.means_),
-        _tensor(aggregator.variances_),
-        _projection(aggregator.mean_, aggregator.projection_),
-        power=aggregator.power,
-    )
-
-
-def _bow(aggregator: BoW) -> nn.Module:
-    from placeprint.onnx.aggregators import BoWGraph
-
-    return BoWGraph(_tensor(aggregator.codebook_), _tensor(aggregator.idf_), power=aggregator.power)
-
-
-def _pooling(aggregator: CellPooling) -> nn.Module:
-    from placeprint.onnx.aggregators import PoolingGraph
-
-    return PoolingGraph(aggregator)
-
-
-def _rmac(aggregator: RMAC) -> nn.Module:
-    from placeprint.onnx.aggregators import RMACGraph
-
-    whitening = [_tensor(each) for each in aggregator.whitening()]
-    return RMACGraph(aggregator.levels, whole=aggregator.whole, whitening=whitening, use_scores=aggregator.use_scores)
-
-
-def _cgd(aggregator: CGD) -> nn.Module:
-    from placeprint.onnx.aggregators import CGDGraph
-
-    poolings = [_pooling(each) for each in aggregator.poolings()]
-    return CGDGraph(poolings, _tensor(aggregator.means_), _tensor(aggregator.projections_))
+    return build
 
 
 def _whitening(whitener: PCAWhitening | SupervisedWhitening) -> tuple[torch.Tensor, torch.Tensor]:
-    return _tensor(whitener.mean_), _tensor(whitener.projection_)
+    from placeprint.onnx.aggregators import tensor_of
 
-
-def _projection(mean: object, projection: object) -> LocalProjection:
-    from placeprint.onnx.aggregators import LocalProjection
-
-    return LocalProjection(_tensor(mean), _tensor(projection))
-
-
-def _tensor(value: object) -> torch.Tensor:
-    import torch
-
-    return torch.from_numpy(np.array(value, np.float32))
+    return tensor_of(whitener.mean_), tensor_of(whitener.projection_)
 
 
 EXTRACTORS: Mapping[type[Any], Callable[[Any], nn.Module]] = {Grid: _grid, XFeat: _xfeat}
 AGGREGATORS: Mapping[type[Any], Callable[[Any], nn.Module]] = {
-    BoW: _bow,
-    CGD: _cgd,
-    CroW: _pooling,
-    Fisher: _fisher,
-    GeM: _pooling,
-    MAC: _pooling,
-    NetVLAD: _netvlad,
-    NetVLADLayer: _netvlad,
-    RMAC: _rmac,
-    SPoC: _pooling,
-    VLAD: _vlad,
-    WeightedGeM: _pooling,
+    BoW: _graph("BoWGraph"),
+    CGD: _graph("CGDGraph"),
+    CroW: _graph("PoolingGraph"),
+    Fisher: _graph("FisherGraph"),
+    GeM: _graph("PoolingGraph"),
+    MAC: _graph("PoolingGraph"),
+    NetVLAD: _graph("NetVLADGraph"),
+    NetVLADLayer: _graph("NetVLADGraph"),
+    RMAC: _graph("RMACGraph"),
+    SPoC: _graph("PoolingGraph"),
+    VLAD: _graph("VLADGraph"),
+    WeightedGeM: _graph("PoolingGraph"),
 }
 WHITENERS: Mapping[type[Any], Callable[[Any], tuple[torch.Tensor, torch.Tensor]]] = {
     PCAWhitening: _whitening,
