@@ -189,7 +189,8 @@ class GeM(CellPooling):
         p: Array = xp.asarray(self.p, dtype=cells.dtype)
         if p.ndim and p.shape[0] != cells.shape[1]:
             raise ShapeError(f"p must be a number or have shape ({cells.shape[1]},), got {tuple(p.shape)}")
-        return kernels.gem(cells, p, weights)
+        # NumPy's mean along the first axis rounds more than a product of matrices
+        return kernels.gem(cells, p, xp.ones_like(cells[:, 0]) if weights is None else weights)
 
 
 @checked

@@ -70,7 +70,10 @@ def gem(cells: Array, p: Array | float, weights: Array | None = None) -> Array:
     values = at_least(cells, SMALLEST)
     largest = constant(xp.max(values, axis=-2, keepdims=True))
     powered = xp.exp(p * (xp.log(values) - xp.log(largest)))
-    weights = xp.ones_like(cells[..., 0]) if weights is None else at_least(weights, 0.0)
+    if weights is None:
+        mean: Array = largest[..., 0, :] * xp.mean(powered, axis=-2) ** (1 / p)
+        return mean
+    weights = at_least(weights, 0.0)
     total = xp.sum(weights, axis=-1, keepdims=True)
     shares: Array = weights / xp.where(total > 0, total, 1)
     powers = at_least(weighted_sum(powered, shares), xp.finfo(cells.dtype).smallest_normal)

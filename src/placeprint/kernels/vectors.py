@@ -31,7 +31,7 @@ def namespace(values: Array) -> Any:
 
 def at_least(values: Array, least: float) -> Array:
     """Return the values, those below `least` as `least`; NaN stays."""
-    result: Array = namespace(values).where(values < least, least, values)
+    result: Array = namespace(values).clip(values, least, None)
     return result
 
 
