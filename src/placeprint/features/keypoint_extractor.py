@@ -19,7 +19,7 @@ class KeypointExtractor(ABC):
     """An extractor that finds keypoints in one picture after the other.
 
     Args:
-        max_keypoints: so many are kept, the strongest of each part of the picture first.
+        max_keypoints: the most keypoints that are kept, the strongest of each part of the picture first.
         size: longest side in pixels of the copy that is searched; 0 for the photo as it is.
         scales: factors of that size; an extractor of a scale space looks for all sizes of keypoints below it.
         cells: parts of the picture along each side that keypoints are spread over; 1 for the strongest only.

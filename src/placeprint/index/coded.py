@@ -60,7 +60,7 @@ class CodedIndex(ABC):
     """Search rows by codes that are learned from the rows themselves.
 
     Args:
-        train_rows: the code is learned when there are so many rows, or at the first search if there are as many as
+        train_rows: the code is learned when there are this many rows, or at the first search if there are as many as
             the code needs.
         seed: of the draw of the rows that are learned from, and of k-means.
     """

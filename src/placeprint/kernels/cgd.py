@@ -14,7 +14,7 @@ from placeprint.errors import OptionError
 from placeprint.kernels.vectors import Array, namespace, unit
 
 LETTERS = "SMG"
-"""Of the poolings: SPoC, MAC and GeM."""
+"""Letters of the poolings: SPoC, MAC and GeM."""
 
 
 def cgd(pooled: Sequence[Array], projections: Sequence[Array], means: Sequence[Array] | None = None) -> Array:

@@ -28,7 +28,7 @@ from placeprint.kernels.vectors import Array, at_least, namespace, unit
 
 VERSIONS = ("v1", "v2")
 RATIO = 100.0
-"""Of the two largest soft weights of a descriptor, once alpha is set."""
+"""Ratio of the two largest soft weights of a descriptor, once alpha is set."""
 SHORTEST = 1e-12
 """What a sum is divided by at least when it is normalized."""
 SAME = 1e-9

@@ -2,8 +2,8 @@
 
 The squares of level l = 1, 2, ... have side ``floor(2 min(W, H) / (l + 1))``. On the shorter side of the map there are
 l, on the longer ``l + m - 1``, evenly spaced, rounded down to whole cells. m is 1 on a square map; otherwise it is the
-one of 2 to 7 for which two squares of level 1 that follow each other have an overlap nearest to 40 % (the smaller m of
-two as near).
+number from 2 to 7 for which neighboring squares of level 1 have an overlap nearest to 40 % (of two equally near, the
+smaller).
 
 `squares_along` and `square_start` take whole numbers, or tensors of them where a graph does not know its sizes.
 """
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import torch
 
 OVERLAP = 0.4
-"""Of two squares of the first level that follow each other, as a share of their side."""
+"""Wanted overlap of neighboring squares of the first level, as a share of their side."""
 MOST_MORE = 6
 """Squares that the longer side of a map has more than the shorter one at most, m - 1."""
 
@@ -47,7 +47,7 @@ def square_start(index: Whole, room: Whole, count: Whole) -> Whole:
 
 
 def _whole(flag: Any) -> Any:
-    """Return a truth as a whole number: in ONNX, truths cannot be added."""
+    """Return a bool as a whole number: ONNX cannot add bools."""
     return flag.long() if hasattr(flag, "long") else int(flag)
 
 

@@ -22,7 +22,7 @@ EFFICIENTNET = "efficientnet-"
 EFFICIENTNET_DIMS = {"efficientnet-lite0": {16: 112, 32: 320}, "efficientnet-lite2": {16: 120, 32: 352}}
 """Channels of the map of a stride, of those that have weights."""
 IMAGENET = {"image_mean": (0.485, 0.456, 0.406), "image_std": (0.229, 0.224, 0.225)}
-"""Of the pictures most networks were trained with, in [0, 1]."""
+"""Mean and deviation of the pictures that most networks were trained with, in [0, 1]."""
 PROBE = 224
 """Side of the picture a network is tried with: a multiple of 8, 14, 16, 28 and 32."""
 
@@ -130,7 +130,7 @@ def keeps_pixel_0(network: torch.nn.Module) -> bool:
 
 def _need_transformers(place: str) -> None:
     try:
-        import transformers  # noqa: F401  # told before it is used
+        import transformers  # noqa: F401  # checked before it is used
     except ImportError as error:
         raise PackageError(
             f"the backbone {place!r} needs transformers, which is not installed; run: pip install transformers"
