@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from benchmarks.peers.adapters import PEERS, Scores, load_peer
 
+from benchmarks.peers.adapters import PEERS, Scores, load_peer
 from placeprint.atlas import Atlas
 from placeprint.datasets.retrieval_set import RetrievalSet
 from placeprint.evaluation.benchmark import details_of

@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.peers.measuring import OURS, measure_method, names, published
-
 from placeprint.datasets.protocols import read_retrieval_set
 from placeprint.datasets.readers.clip_areas import read_clip_areas
 from placeprint.datasets.retrieval_set import RetrievalSet

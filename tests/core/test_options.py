@@ -82,7 +82,6 @@ DOORS: dict[str, Callable[..., Any]] = {
     "read_clips": placed_photos.read_clips,
     "split_classes": splits.split_classes,
     "split_sequences": splits.split_sequences,
-    "split_cells": splits.split_cells,
     "check_leak": splits.check_leak,
     "recall_at": metrics.recall_at,
     "average_precisions": metrics.average_precisions,

@@ -9,7 +9,7 @@ import pytest
 
 from placeprint.datasets.photos.labeled_photos import LabeledPhotos
 from placeprint.datasets.photos.placed_photos import PlacedPhotos, read_clips
-from placeprint.datasets.photos.splits import check_leak, split_cells, split_classes, split_sequences
+from placeprint.datasets.photos.splits import check_leak, split_classes, split_sequences
 from placeprint.errors import DatasetError, OptionError
 
 
@@ -52,23 +52,6 @@ def test_no_sequence_and_no_area_is_in_both_sets() -> None:
         split_sequences(PlacedPhotos(Path(), photos.paths, photos.positions, photos.sequences), by="area")
     with pytest.raises(OptionError, match="by must be 'sequence' or 'area', got 'floor'"):
         split_sequences(photos, by="floor")
-
-
-def test_cells_are_a_gap_from_each_other() -> None:
-    photos = _placed(100, 10.0)
-    train, validation = split_cells(photos, 0.3, cell=100, gap=25)
-    assert len(validation) == 30
-    apart = np.abs(train.positions[:, None, 0] - validation.positions[:, 0])
-    assert apart.min() >= 25
-    kept = set(train.paths) | set(validation.paths)
-    nearest = np.abs(photos.positions[:, None, 0] - validation.positions[:, 0]).min(axis=1)
-    left_out = [path for path in photos.paths if path not in kept]
-    assert left_out
-    assert all(nearest[photos.paths.index(path)] < 25 for path in left_out)  # and no other is lost
-    with pytest.raises(DatasetError, match="no training photo is 5000 m from validation"):
-        split_cells(photos, 0.3, cell=100, gap=5000)
-    with pytest.raises(DatasetError, match="a split needs two cells of 10000 m or more, there is 1"):
-        split_cells(photos, 0.3, cell=10_000)
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0, -0.1])

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from benchmarks.peers.adapters import PEERS, load_peer
 from benchmarks.peers.measuring import measure_method, published, rows_of
 from benchmarks.peers.retrieval import unexplained
-
 from placeprint.datasets.retrieval_set import RetrievalSet
 from placeprint.evaluation.report.differences import compare
 from tests.conftest import make_scene, write_photo

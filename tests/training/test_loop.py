@@ -21,6 +21,7 @@ from placeprint.errors import DatasetError, OptionError, TrainingError
 from placeprint.evaluation.metrics import average_precisions
 from placeprint.features.resizing import InputRule
 from placeprint.training.data.augmentation import Augmentation
+from placeprint.training.data.batches import Batch, pack, unpack
 from placeprint.training.data.loading import PhotoMaps, Photos, prefetch
 from placeprint.training.data.map_cache import cache_key, cached_maps
 from placeprint.training.data.plans import make_plan
@@ -31,7 +32,7 @@ from placeprint.training.recipe import Optimizer, Schedule, Validation
 from placeprint.training.run.checkpoint import latest_checkpoint, read_checkpoint
 from placeprint.training.run.journal import read_log
 from placeprint.training.run.loop import Setup, backward
-from placeprint.training.run.objectives import Batch, Objective, pack, unpack
+from placeprint.training.run.objectives import Objective
 from placeprint.training.run.optimizer import make_optimizer, rate_factor
 from placeprint.training.run.run import train
 from placeprint.training.run.validation import relevance, score

@@ -1,12 +1,8 @@
 """CGD over the cells of a map: several poolings, each projected, put together (Jun et al., arXiv 1903.10663).
 
 What `networks.cgd` makes of a map, in NumPy, from features that bring the map back (`aggregation.pooling` says how).
-The letters of the configuration name the poolings: S is SPoC, M is MAC, G is GeM. With u_i the unit vector of pooling
-i and P_i a projection to ``projected_dim / n`` values::
-
-    f_i = P_i^T (u_i - m_i),   f = [f_1 / |f_1|, ..., f_n / |f_n|],   descriptor = f / |f|
-
-The projections are one of
+The letters of the configuration name the poolings: S is SPoC, M is MAC, G is GeM. The unit vector of each is projected
+to ``projected_dim / n`` values; `kernels.cgd` has the equation. The projections are one of
 
 - those of a trained network (`from_network`): its linear layers have no bias, so m_i = 0, and the numbers are the
   network's own. `refit` and `adapt` keep them.
@@ -31,15 +27,14 @@ from placeprint.aggregation.pooling import MAC, GeM, SPoC
 from placeprint.aggregation.projection import pca_whitening
 from placeprint.aggregation.vocabulary import Exponent
 from placeprint.arrays import rows_of
-from placeprint.core.numerics import normalize, stacked
+from placeprint.core.numerics import stacked
 from placeprint.core.options import Range, Share, checked
-from placeprint.errors import NotFittedError, OptionError, ShapeError
+from placeprint.errors import NotFittedError, ShapeError
+from placeprint.kernels import cgd as kernels
 from placeprint.types import Floats, LocalFeatures
 
 if TYPE_CHECKING:
     from placeprint.networks import cgd as networks
-
-LETTERS = "SMG"
 
 
 @checked
@@ -85,7 +80,7 @@ class CGD:
             ShapeError: there are no photos.
             OptionError: a parameter is out of its range.
         """
-        self._check()
+        kernels.check_config(self.config, self.projected_dim, "projected_dim")
         if not features:
             raise ShapeError("CGD learns its projections from photos, got none")
         self.p_, self.trained_ = np.array([self.p], np.float32), np.array(False)
@@ -118,35 +113,26 @@ class CGD:
         """
         means, projections = self._learned()
         rows_of(features.descriptors, dim=means.shape[1])
-        pooled = self._pooled(features)
-        blocks = np.einsum("nc,nck->nk", pooled - means, projections)
-        return normalize((normalize(blocks) * pooled.any(axis=1, keepdims=True)).ravel())
+        return kernels.cgd(list(self._pooled(features)), list(projections), list(means))
+
+    def poolings(self) -> list[SPoC | MAC | GeM]:
+        """Return the poolings of the configuration, GeM with its exponent as it was learned."""
+        exponents = [self.p] if self.p_ is None else self.p_.tolist()
+        made: dict[str, SPoC | MAC | GeM] = {
+            "S": SPoC(use_scores=self.use_scores),
+            "M": MAC(use_scores=self.use_scores),
+            "G": GeM(p=exponents[0] if len(exponents) == 1 else tuple(exponents), use_scores=self.use_scores),
+        }
+        return [made[letter] for letter in self.config]
 
     def _pooled(self, features: LocalFeatures) -> Floats:
         """Return what the poolings give, ``(n, C)`` unit rows."""
-        assert self.p_ is not None  # callers have set or checked it
-        p = float(self.p_[0]) if len(self.p_) == 1 else tuple(self.p_.tolist())
-        poolings: dict[str, SPoC | MAC | GeM] = {
-            "S": SPoC(use_scores=self.use_scores),
-            "M": MAC(use_scores=self.use_scores),
-            "G": GeM(p=p, use_scores=self.use_scores),
-        }
-        return np.stack([poolings[letter].aggregate(features) for letter in self.config])
+        return np.stack([pooling.aggregate(features) for pooling in self.poolings()])
 
     def _learned(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         if self.means_ is None or self.projections_ is None or self.p_ is None:
             raise NotFittedError("CGD has no projections; call fit first, or take those of a network by from_network")
         return self.means_, self.projections_
-
-    def _check(self) -> None:
-        config = self.config
-        if not config or set(config) - set(LETTERS) or len(set(config)) < len(config):
-            raise OptionError(f"a configuration of CGD has some of the letters S, M and G, each once, got {config!r}")
-        if self.projected_dim % len(config):
-            raise OptionError(
-                f"projected_dim must be a multiple of {len(config)}, the branches of {config!r}, got "
-                f"{self.projected_dim}"
-            )
 
 
 def from_network(network: networks.CGD) -> CGD:

@@ -1,14 +1,8 @@
 """Fisher vectors (Perronnin and Dance, CVPR 2007; improved: Perronnin et al., ECCV 2010; Sanchez et al., IJCV 2013).
 
-A mixture of K Gaussians with diagonal covariances is learnt from local descriptors, weights w_k, means m_k and
-deviations s_k. The descriptors x_i of a photo, with posteriors g_ik, are described by how the mixture would have to
-change to fit them better (IJCV 2013, equations 17 and 18):
-
-    U_k = sum_i g_ik (x_i - m_k) / s_k                       / (n sqrt(w_k))
-    V_k = sum_i g_ik ((x_i - m_k)^2 / s_k^2 - 1)             / (n sqrt(2 w_k))
-
-the two of all k concatenated, 2 K D values, then power law and L2 (the improved vector). Both sums come from three
-products of matrices, ``g^T 1``, ``g^T X`` and ``g^T X^2``; nothing of size n x K x D is ever made.
+A mixture of K Gaussians with diagonal covariances is learnt from local descriptors. The descriptors of a photo are
+described by how the mixture would have to change to fit them better: `kernels.fisher` has the equations. Then power law
+and L2 (the improved vector), 2 K D values.
 
 Local descriptors are projected by PCA first (`local_dim`), since diagonal covariances suppose independent values. The
 derivative for the weights is left out, as in the papers' experiments. The mixture is scikit-learn's.
@@ -28,6 +22,7 @@ from placeprint.arrays import rows_of
 from placeprint.core.numerics import normalize, power_law, stacked
 from placeprint.core.options import Range, Seed, Share, checked
 from placeprint.errors import NotFittedError, PackageError, ShapeError
+from placeprint.kernels.fisher import fisher
 from placeprint.types import Floats, LocalFeatures
 
 LEAST_VARIANCE = 1e-5
@@ -136,15 +131,7 @@ class Fisher:
         """
         weights, means, variances = self._mixture()
         rows = self._projected(features.descriptors)
-        if not len(rows):
-            return np.zeros(self.dim, np.float32)
-        shares = posteriors(rows, weights, means, variances)
-        counts, sums, squares = shares.sum(axis=0)[:, None], shares.T @ rows, shares.T @ (rows * rows)
-        deviations = np.sqrt(variances)
-        first = (sums - counts * means) / (deviations * np.sqrt(weights)[:, None])
-        spread = squares - 2 * sums * means + counts * (means * means)
-        second = (spread / variances - counts) / np.sqrt(2 * weights)[:, None]
-        return normalize(power_law(np.concatenate([first, second]).ravel() / len(rows), self.power))
+        return normalize(power_law(fisher(rows, weights, means, variances), self.power))
 
     def _projected(self, descriptors: Floats) -> Floats:
         if self.mean_ is None or self.projection_ is None:
@@ -156,23 +143,3 @@ class Fisher:
         if self.weights_ is None or self.means_ is None or self.variances_ is None:
             raise NotFittedError("Fisher has not learnt a mixture; call fit first")
         return self.weights_, self.means_, self.variances_
-
-
-def posteriors(rows: Floats, weights: Floats, means: Floats, variances: Floats) -> Floats:
-    """Return ``(n, K)``: the probability that each of ``(n, d)`` descriptors came from each Gaussian; rows sum to 1.
-
-    Args:
-        rows: descriptors.
-        weights: ``(K,)``.
-        means: ``(K, d)``.
-        variances: ``(K, d)``.
-    """
-    precision = 1 / variances
-    logs = (
-        np.log(weights)
-        - 0.5 * np.log(variances).sum(axis=1)
-        - 0.5
-        * ((rows * rows) @ precision.T - 2 * rows @ (means * precision).T + (means * means * precision).sum(axis=1))
-    )
-    likelihood = np.exp(logs - logs.max(axis=1, keepdims=True))
-    return np.asarray(likelihood / likelihood.sum(axis=1, keepdims=True), np.float32)

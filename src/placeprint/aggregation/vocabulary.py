@@ -1,20 +1,18 @@
 """Visual words: learnt by k-means, looked up, summed over. What BoW, VLAD and their kin share.
 
 K-means is FAISS's, seeded. It needs no more than some hundred descriptors a word, so however many there are, a sample
-of bounded size is what it learns from; `learn_words_from` draws that sample while the descriptors stream by, and can
-then move the words in passes over all of them, each an exact step of Lloyd's algorithm a block at a time.
+of bounded size is what it learns from.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 
 from placeprint.arrays import rows_of
-from placeprint.core.numerics import normalize
 from placeprint.core.options import Range
 from placeprint.errors import ShapeError
 from placeprint.types import Floats
@@ -66,39 +64,6 @@ def learn_words(
     return np.array(kmeans.centroids, np.float32)
 
 
-def learn_words_from(
-    blocks: Callable[[], Iterable[Floats]],
-    num_words: int,
-    *,
-    passes: int = 0,
-    spherical: bool = False,
-    iterations: int = 20,
-    seed: int = 0,
-) -> Floats:
-    """Return ``(K, d)`` words of descriptors that stream by, in memory for ``SAMPLE * K`` of them.
-
-    Args:
-        blocks: gives all descriptors as ``(n, d)`` blocks, anew each time it is called.
-        num_words: K.
-        passes: steps of Lloyd's algorithm over all of them after k-means on the sample.
-        spherical: keep the words on the unit sphere.
-        iterations: of k-means on the sample.
-        seed: of the sample and the first words.
-
-    Raises:
-        ShapeError: there are fewer descriptors than words.
-    """
-    words = learn_words(
-        _reservoir(blocks(), SAMPLE * num_words, seed), num_words, spherical=spherical, iterations=iterations, seed=seed
-    )
-    for _ in range(passes):
-        sums, counts = sums_and_counts(blocks(), words)
-        moved = sums / np.maximum(counts, 1)[:, None]
-        words = np.where(counts[:, None] > 0, moved, words).astype(np.float32)  # a word nobody goes to stays
-        words = normalize(words) if spherical else words
-    return words
-
-
 def sums_and_counts(blocks: Iterable[Floats], words: Floats) -> tuple[Floats, Floats]:
     """Return ``(K, d)``: the sum of the descriptors nearest to each word, and ``(K,)``: their count."""
     sums, counts = np.zeros_like(words, np.float64), np.zeros(len(words))
@@ -145,23 +110,3 @@ def sum_by_word(rows: Floats, words: NDArray[np.intp], num_words: int) -> Floats
     places = np.arange(sums.size).reshape(sums.shape).take(words, axis=0)
     np.add.at(sums.reshape(-1), places.reshape(-1), rows.reshape(-1))
     return sums
-
-
-def _reservoir(blocks: Iterable[Floats], size: int, seed: int) -> Floats:
-    """Return a uniform sample of at most ``size`` rows (Vitter's algorithm R, a block at a time)."""
-    generator = np.random.default_rng(seed)
-    kept: Floats | None = None
-    seen = 0
-    for block in blocks:
-        rows = rows_of(block, dim=None if kept is None else kept.shape[1])
-        if kept is None:
-            kept = np.empty((0, rows.shape[1]), np.float32)
-        room = size - len(kept)
-        if room > 0:
-            kept = np.concatenate([kept, rows[:room]])
-        rest = rows[room:] if room > 0 else rows
-        places = generator.integers(0, seen + max(room, 0) + 1 + np.arange(len(rest)))
-        chosen = places < size
-        kept[places[chosen]] = rest[chosen]
-        seen += len(rows)
-    return np.zeros((0, 0), np.float32) if kept is None else kept

@@ -118,8 +118,8 @@ def _network_of(place: str) -> str:
 def _print_layers(network: nn.Module) -> None:
     from rich.table import Table
 
-    from placeprint.networks.backbones import PROBE
     from placeprint.networks.deconvnet import map_shapes
+    from placeprint.networks.pretrained import PROBE
 
     table = Table("layer", "units", "pixels from cell to cell")
     for name, (units, _, width) in map_shapes(network).items():

@@ -20,15 +20,14 @@ from typing import Annotated
 import numpy as np
 from numpy.typing import NDArray
 
-from placeprint.core.options import Keypoints, NotNegative, Range, checked
+from placeprint.core.options import NotNegative, Range, checked
 from placeprint.errors import OptionError
-from placeprint.features.batching import over_pyramids
+from placeprint.features.batching import Pyramid
+from placeprint.features.network_extractor import NetworkExtractor
 from placeprint.features.pyramid import MOST_FOR_NETWORKS, Scales, Size, allowed, levels
 from placeprint.features.selection import MIN_CONTRAST, contrast_around
 from placeprint.types import Floats, Image, LocalFeatures, Mask
 
-TOGETHER = 16
-"""Pictures in one pass of the network."""
 MULTIPLE = 32
 """The sides of pictures are multiples of this."""
 BOX = 6
@@ -40,22 +39,21 @@ EVERY = 1_000_000
 
 @checked
 @dataclass(kw_only=True, eq=False)
-class DELF:
-    """Attentive local features.
+class DELF(NetworkExtractor):
+    """Attentive local features; scales are the sides of the cells, the score is the attention.
 
     Args:
         network: name of the trained network, or the path of one that `placeprint train` wrote.
-        max_keypoints: the cells of the highest attention are kept.
-        size: longest side in pixels the network sees at scale 1; 0 for the photo as it is.
-        scales: factors of that size, one pass of the network each.
+        max_keypoints: the cells of the highest attention are kept. `size` and `scales` are as of `NetworkExtractor`.
         score_threshold: attention a cell must have.
         max_overlap: of the squares of two keypoints, intersection over union, above which the weaker is dropped; 1 to
             drop none.
         min_contrast: standard deviation in grey levels a cell must have.
     """
 
+    TOGETHER = 16
+
     network: str = "delf-grocery"
-    max_keypoints: Keypoints = 1000
     size: Size = 320
     scales: Scales = SCALES
     score_threshold: NotNegative = 0.0
@@ -74,17 +72,6 @@ class DELF:
         """Name of the weights in placeprint's table, or the path of a trained network."""
         return self.network
 
-    def extract(self, image: Image, mask: Mask | None = None) -> LocalFeatures:
-        """Return the keypoints of an ``(H, W, 3)`` uint8 RGB image, highest attention first.
-
-        Scales are the sides of the cells in pixels of the photo.
-
-        Raises:
-            OptionError: there is no such network, or a parameter is out of its range.
-            WeightsError: the network cannot be read, or its backbone's weights are not installed.
-        """
-        return self.extract_batch([image], [mask])[0]
-
     def extract_batch(self, images: Sequence[Image], masks: Sequence[Mask | None] | None = None) -> list[LocalFeatures]:
         """Return what `extract` does of each image; those of one size go through the network together.
 
@@ -93,17 +80,7 @@ class DELF:
             WeightsError: the network cannot be read, or its backbone's weights are not installed.
             ShapeError: there are not as many masks as images, or one is not of its image's size.
         """
-        kept = self.max_keypoints if self.max_overlap == 1 else EVERY
-        found = over_pyramids(
-            images,
-            masks,
-            self._detect_together,
-            together=TOGETHER,
-            size=self.size,
-            scales=self.scales,
-            max_keypoints=kept,
-            multiple=MULTIPLE,
-        )
+        found = super().extract_batch(images, masks)
         if self.max_overlap == 1:
             return found
         return [each[without_overlaps(each, self.max_overlap, self.max_keypoints)] for each in found]
@@ -126,6 +103,10 @@ class DELF:
             scores = reader.maps(copy[None])[1][0]
             found += over_photo(scores, reader.stride, reader.center, copy.shape[:2], image.shape[:2])
         return found / np.float32(len(copies))
+
+    def _pyramid(self) -> Pyramid:
+        kept = self.max_keypoints if self.max_overlap == 1 else EVERY
+        return {"size": self.size, "scales": self.scales, "max_keypoints": kept, "multiple": MULTIPLE}
 
     def _detect_together(self, images: list[Image], masks: list[Mask | None]) -> list[LocalFeatures]:
         from placeprint.networks.delf import load_delf

@@ -20,11 +20,10 @@ from typing import Annotated
 import numpy as np
 from numpy.typing import NDArray
 
-from placeprint.core.options import Keypoints, Range, Share, checked
+from placeprint.core.options import Range, Share, checked
 from placeprint.features.descriptor import describe, orientations
-from placeprint.features.pyramid import Cells, Scales, Size, allowed, over_pyramid
+from placeprint.features.keypoint_extractor import KeypointExtractor
 from placeprint.features.scale_space import Level, ScaleSpace
-from placeprint.features.selection import spread_order
 from placeprint.types import Floats, Image, LocalFeatures, Mask
 
 EDGE_WEIGHT = 0.05
@@ -35,55 +34,33 @@ DIFFERENCE_SHARE = 0.7
 
 @checked
 @dataclass(kw_only=True, eq=False)
-class Harris:
-    """Harris corners.
+class Harris(KeypointExtractor):
+    """Harris corners; see `KeypointExtractor` for the other parameters.
+
+    Scales are twice the window's sigma.
 
     Args:
-        max_keypoints: so many are kept, the strongest of each part of the picture first.
-        size: longest side in pixels of the copy that is searched; 0 for the photo as it is.
-        scales: factors of that size; Harris itself looks for all sizes of corners below it.
         threshold: fourth root of the least response; a right angle of contrast c, from 0 to 1, gives about c / 6.
         upright: describe all keypoints unturned.
         root: RootSIFT, otherwise plain SIFT of unit length.
         width: side of a descriptor's cell in sigmas of the window.
-        cells: parts of the picture along each side that keypoints are spread over; 1 for the strongest only.
     """
 
-    max_keypoints: Keypoints = 1000
-    size: Size = 640
-    scales: Scales = (1.0,)
     threshold: Share = 0.02
     upright: bool = False
     root: bool = True
     width: Annotated[float, Range(0.1, 100)] = 3.0
-    cells: Cells = 1
 
     @property
     def dim(self) -> int:
         """Length of one descriptor."""
         return 128
 
-    def extract(self, image: Image, mask: Mask | None = None) -> LocalFeatures:
-        """Return the corners of an ``(H, W, 3)`` uint8 RGB image, with scales and angles.
-
-        Scales are diameters in pixels of the photo, twice the window's sigma. The order is that of `spread_order`.
-        """
-        return over_pyramid(
-            image,
-            mask,
-            self._detect,
-            size=self.size,
-            scales=self.scales,
-            max_keypoints=self.max_keypoints,
-            cells=self.cells,
-        )
-
     def _detect(self, image: Image, mask: Mask | None) -> LocalFeatures:
         space = ScaleSpace.of(image)
         size = (image.shape[1], image.shape[0])
         corners, responses = find_corners(space, self.threshold)
-        inside = np.flatnonzero(allowed(corners[:, :2], mask))
-        order = inside[spread_order(corners[inside, :2], responses[inside], size, self.cells)[: self.max_keypoints]]
+        order = self._best(corners[:, :2], responses, image, mask)
         rows, angles = np.arange(len(order)), np.zeros(len(order), np.float32)
         if not self.upright:
             rows, angles = orientations(space, corners[order, :2], corners[order, 2])

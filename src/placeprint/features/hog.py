@@ -20,61 +20,35 @@ import numpy as np
 from numpy.typing import NDArray
 
 from placeprint.core.numerics import normalize
-from placeprint.core.options import Keypoints, Range, checked
+from placeprint.core.options import Range, checked
 from placeprint.errors import PackageError
-from placeprint.features.pyramid import Cells, Scales, Size, allowed, over_pyramid
-from placeprint.features.selection import spread_order
+from placeprint.features.keypoint_extractor import KeypointExtractor
 from placeprint.types import Floats, Image, LocalFeatures, Mask
 
 
 @checked
 @dataclass(kw_only=True, eq=False)
-class HOG:
-    """Dense HOG blocks.
+class HOG(KeypointExtractor):
+    """Dense HOG blocks; see `KeypointExtractor` for the other parameters.
+
+    Keypoints are the centers of the blocks, scales the diameters of the circles inside them.
 
     Args:
-        max_keypoints: so many are kept, those of most contrast of each part of the picture first.
-        size: longest side in pixels of the copy that is described; 0 for the photo as it is.
-        scales: factors of that size: smaller ones describe larger parts of the scene.
         orientations: directions of a histogram, over 180 degrees.
         cell: side of a cell, which is also the step of the grid, in pixels of the copy.
         block: cells along each side of a block.
         min_contrast: mean gradient magnitude, in grey levels a pixel, that a block must exceed.
-        cells: parts of the picture along each side that keypoints are spread over; 1 for the strongest only.
     """
 
-    max_keypoints: Keypoints = 1000
-    size: Size = 640
-    scales: Scales = (1.0,)
     orientations: Annotated[int, Range(1, 360)] = 9
     cell: Annotated[int, Range(1, 1024)] = 8
     block: Annotated[int, Range(1, 64)] = 4
     min_contrast: Annotated[float, Range(0, 255)] = 1.0
-    cells: Cells = 1
 
     @property
     def dim(self) -> int:
         """Length of one descriptor."""
         return self.orientations * self.block**2
-
-    def extract(self, image: Image, mask: Mask | None = None) -> LocalFeatures:
-        """Return the blocks of an ``(H, W, 3)`` uint8 RGB image, with scales.
-
-        Keypoints are the centers of the blocks, scales the diameters of the circles inside them, in pixels of the
-        photo. The order is that of `spread_order`. With a mask, the centers are where it is True.
-
-        Raises:
-            PackageError: scikit-image is not installed.
-        """
-        return over_pyramid(
-            image,
-            mask,
-            self._detect,
-            size=self.size,
-            scales=self.scales,
-            max_keypoints=self.max_keypoints,
-            cells=self.cells,
-        )
 
     def _detect(self, image: Image, mask: Mask | None) -> LocalFeatures:
         size = (image.shape[1], image.shape[0])
@@ -84,8 +58,8 @@ class HOG:
         # a block begins at pixel grid * cell, whose left edge is half a pixel before its center
         points = ((grid + self.block / 2) * self.cell - 0.5).astype(np.float32)
         strengths = mean_gradients(image, grid * self.cell, self.block * self.cell)
-        shown = np.flatnonzero(allowed(points, mask) & (strengths > self.min_contrast))
-        order = shown[spread_order(points[shown], strengths[shown], size, self.cells)[: self.max_keypoints]]
+        shown = np.flatnonzero(strengths > self.min_contrast)
+        order = shown[self._best(points[shown], strengths[shown], image, mask)]
         chosen = blocks.reshape(-1, self.dim)[order]
         diameters = np.full(len(order), self.block * self.cell, np.float32)
         return LocalFeatures(points[order], normalize(chosen), strengths[order], size, diameters)

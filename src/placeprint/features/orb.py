@@ -19,9 +19,9 @@ from typing import Annotated
 import numpy as np
 from numpy.typing import NDArray
 
-from placeprint.core.options import Keypoints, Range, checked
-from placeprint.features.pyramid import Cells, Scales, Size, allowed, over_pyramid
-from placeprint.features.selection import spread_order
+from placeprint.core.options import Range, checked
+from placeprint.features.keypoint_extractor import KeypointExtractor
+from placeprint.features.pyramid import allowed
 from placeprint.types import Floats, Image, LocalFeatures, Mask
 
 MANY = 100_000
@@ -30,46 +30,25 @@ MANY = 100_000
 
 @checked
 @dataclass(kw_only=True, eq=False)
-class ORB:
-    """ORB keypoints.
+class ORB(KeypointExtractor):
+    """ORB keypoints; see `KeypointExtractor` for the other parameters.
+
+    Scales are diameters of the described patch.
 
     Args:
-        max_keypoints: so many are kept, the strongest of each part of the picture first.
-        size: longest side in pixels of the copy that is searched; 0 for the photo as it is.
-        scales: factors of that size; ORB itself looks at ``levels`` sizes from it downwards.
         fast_threshold: grey levels by which the ring around a corner is brighter or darker; lower finds more.
         scale_factor: ratio of the sizes of neighboring levels, above 1.
         levels: sizes of the picture that are searched.
-        cells: parts of the picture along each side that keypoints are spread over; 1 for the strongest only.
     """
 
-    max_keypoints: Keypoints = 1000
-    size: Size = 640
-    scales: Scales = (1.0,)
     fast_threshold: Annotated[int, Range(1, 255)] = 20
     scale_factor: Annotated[float, Range(1, 10, above=True)] = 1.2
     levels: Annotated[int, Range(1, 32)] = 8
-    cells: Cells = 1
 
     @property
     def dim(self) -> int:
         """Length of one descriptor."""
         return 256
-
-    def extract(self, image: Image, mask: Mask | None = None) -> LocalFeatures:
-        """Return the keypoints of an ``(H, W, 3)`` uint8 RGB image, with scales and angles.
-
-        Scales are diameters of the described patch in pixels of the photo. The order is that of `spread_order`.
-        """
-        return over_pyramid(
-            image,
-            mask,
-            self._detect,
-            size=self.size,
-            scales=self.scales,
-            max_keypoints=self.max_keypoints,
-            cells=self.cells,
-        )
 
     def _detect(self, image: Image, mask: Mask | None) -> LocalFeatures:
         import cv2
@@ -90,7 +69,7 @@ class ORB:
         by_level = level_order(strengths[inside], levels[inside], self.scale_factor)
         places = np.empty(len(inside), np.float32)
         places[by_level] = -np.arange(len(inside))
-        order = inside[spread_order(points[inside], places, size, self.cells)[: self.max_keypoints]]
+        order = inside[self._best(points[inside], places, image, None)]
         for rank, index in enumerate(order):
             found[index].class_id = rank  # OpenCV describes level by level; this brings them back into order
         kept, bits = orb.compute(grey, [found[index] for index in order]) if len(order) else ((), None)

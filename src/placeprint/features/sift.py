@@ -16,11 +16,10 @@ from typing import Annotated, Any
 import numpy as np
 
 from placeprint.core.numerics import normalize
-from placeprint.core.options import Keypoints, OneOf, Range, Share, checked
+from placeprint.core.options import OneOf, Range, Share, checked
 from placeprint.features.descriptor import describe
-from placeprint.features.pyramid import Cells, Scales, Size, allowed, over_pyramid
+from placeprint.features.keypoint_extractor import KeypointExtractor
 from placeprint.features.root_sift import root_sift
-from placeprint.features.selection import spread_order
 from placeprint.types import Floats, Image, LocalFeatures, Mask
 
 DESCRIPTORS = ("opencv", "own")
@@ -32,53 +31,30 @@ what is returned."""
 
 @checked
 @dataclass(kw_only=True, eq=False)
-class SIFT:
-    """SIFT keypoints.
+class SIFT(KeypointExtractor):
+    """SIFT keypoints; see `KeypointExtractor` for the other parameters.
 
     Args:
-        max_keypoints: so many are kept, the strongest of each part of the picture first.
-        size: longest side in pixels of the copy that is searched; 0 for the photo as it is.
-        scales: factors of that size; SIFT itself looks for all sizes of keypoints below it.
         contrast_threshold: lower finds more and weaker keypoints (Lowe's D(x), times OpenCV's layer factor).
         edge_threshold: higher keeps more keypoints on edges.
         upright: describe all keypoints unturned.
         root: RootSIFT, otherwise plain SIFT of unit length.
-        cells: parts of the picture along each side that keypoints are spread over; 1 for the strongest only.
         descriptor: ``"opencv"`` or ``"own"``; the keypoints are the same.
 
     Raises:
         OptionError: there is no such descriptor.
     """
 
-    max_keypoints: Keypoints = 1000
-    size: Size = 640
-    scales: Scales = (1.0,)
     contrast_threshold: Share = 0.04
     edge_threshold: Annotated[float, Range(0, 10_000, above=True)] = 10.0
     upright: bool = False
     root: bool = True
-    cells: Cells = 1
     descriptor: Annotated[str, OneOf(*DESCRIPTORS)] = "opencv"
 
     @property
     def dim(self) -> int:
         """Length of one descriptor."""
         return 128
-
-    def extract(self, image: Image, mask: Mask | None = None) -> LocalFeatures:
-        """Return the keypoints of an ``(H, W, 3)`` uint8 RGB image, with scales and angles.
-
-        Scales are diameters in pixels of the photo. The order is that of `spread_order`.
-        """
-        return over_pyramid(
-            image,
-            mask,
-            self._detect,
-            size=self.size,
-            scales=self.scales,
-            max_keypoints=self.max_keypoints,
-            cells=self.cells,
-        )
 
     def _detect(self, image: Image, mask: Mask | None) -> LocalFeatures:
         import cv2
@@ -90,8 +66,7 @@ class SIFT:
         size = (image.shape[1], image.shape[0])
         points = np.array([point.pt for point in found], np.float32).reshape(-1, 2)
         strengths = np.array([point.response for point in found], np.float32)
-        inside = np.flatnonzero(allowed(points, mask))
-        order = inside[spread_order(points[inside], strengths[inside], size, self.cells)[: self.max_keypoints]]
+        order = self._best(points, strengths, image, mask)
         kept, descriptors = self._describe(grey, sift, [found[index] for index in order])
         return LocalFeatures(
             np.array([point.pt for point in kept], np.float32).reshape(-1, 2) - np.float32(OPENCV_SHIFT),

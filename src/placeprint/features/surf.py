@@ -24,9 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from placeprint.core.numerics import normalize
-from placeprint.core.options import Keypoints, NotNegative, checked
-from placeprint.features.pyramid import Cells, Scales, Size, allowed, over_pyramid
-from placeprint.features.selection import spread_order
+from placeprint.core.options import NotNegative, checked
+from placeprint.features.keypoint_extractor import KeypointExtractor
 from placeprint.types import Floats, Image, LocalFeatures, Mask
 
 OCTAVES = ((3, 5, 7, 9), (5, 9, 13, 17), (9, 17, 25, 33), (17, 33, 49, 65))
@@ -42,52 +41,30 @@ Doubles = NDArray[np.float64]
 
 @checked
 @dataclass(kw_only=True, eq=False)
-class SURF:
-    """SURF keypoints.
+class SURF(KeypointExtractor):
+    """SURF keypoints; see `KeypointExtractor` for the other parameters.
+
+    Scales are the sides of the filters, 7.5 s.
 
     Args:
-        max_keypoints: so many are kept, the strongest of each part of the picture first.
-        size: longest side in pixels of the copy that is searched; 0 for the photo as it is.
-        scales: factors of that size; SURF itself looks for all sizes of keypoints below it.
         hessian_threshold: determinant, in (grey levels a pixel squared) squared, a keypoint must exceed.
         upright: describe all keypoints unturned (U-SURF).
-        cells: parts of the picture along each side that keypoints are spread over; 1 for the strongest only.
     """
 
-    max_keypoints: Keypoints = 1000
-    size: Size = 640
-    scales: Scales = (1.0,)
     hessian_threshold: NotNegative = 10.0
     upright: bool = False
-    cells: Cells = 1
 
     @property
     def dim(self) -> int:
         """Length of one descriptor."""
         return 64
 
-    def extract(self, image: Image, mask: Mask | None = None) -> LocalFeatures:
-        """Return the keypoints of an ``(H, W, 3)`` uint8 RGB image, with scales and angles.
-
-        Scales are the sides of the filters (7.5 s) in pixels of the photo. The order is that of `spread_order`.
-        """
-        return over_pyramid(
-            image,
-            mask,
-            self._detect,
-            size=self.size,
-            scales=self.scales,
-            max_keypoints=self.max_keypoints,
-            cells=self.cells,
-        )
-
     def _detect(self, image: Image, mask: Mask | None) -> LocalFeatures:
         integral = integral_of(image)
         found, found_scales, determinants = find_keypoints(integral, self.hessian_threshold)
         keypoints, strengths = found.astype(np.float32), determinants.astype(np.float32)
         size = (image.shape[1], image.shape[0])
-        inside = np.flatnonzero(allowed(keypoints, mask))
-        order = inside[spread_order(keypoints[inside], strengths[inside], size, self.cells)[: self.max_keypoints]]
+        order = self._best(keypoints, strengths, image, mask)
         points, scales = found[order], found_scales[order]
         angles, descriptors = np.zeros(len(order)), np.zeros((len(order), self.dim), np.float32)
         for first in range(0, len(order), CHUNK):

@@ -14,14 +14,14 @@ to the small copy, here the most reliable of both are kept; cells whose pixels a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from placeprint.core.options import Keypoints, Share, checked
-from placeprint.features.batching import Pyramid, over_pyramids
-from placeprint.features.pyramid import Scales, Size, allowed
+from placeprint.core.options import Share, checked
+from placeprint.features.batching import Pyramid
+from placeprint.features.network_extractor import NetworkExtractor
+from placeprint.features.pyramid import allowed
 from placeprint.features.selection import MIN_CONTRAST, contrast_around
 from placeprint.types import Image, LocalFeatures, Mask
 
@@ -29,27 +29,22 @@ STRIDE = 32
 """The network halves the picture five times."""
 SEMI_DENSE_SCALES = (0.6, 1.3)
 """Factors of the size a semi-dense photo is seen at."""
-TOGETHER = 32
-"""Pictures in one pass of the network."""
 
 
 @checked
 @dataclass(kw_only=True, eq=False)
-class XFeat:
+class XFeat(NetworkExtractor):
     """XFeat keypoints.
 
     Args:
-        max_keypoints: the strongest are kept.
-        size: longest side in pixels the network sees; 0 for the photo as it is.
-        scales: factors of that size, one pass of the network each; semi-dense, two passes each.
+        scales: semi-dense, two passes of the network each; the others are as of `NetworkExtractor`.
         detection_threshold: probability a keypoint must exceed, in [0, 1]; semi-dense, it has no effect.
         semi_dense: the cells of XFeat* instead of keypoints; their `scales` are the sides of the cells in pixels of
             the photo, 8 pixels of what the network saw.
     """
 
-    max_keypoints: Keypoints = 1000
-    size: Size = 640
-    scales: Scales = (1.0,)
+    TOGETHER = 32
+
     detection_threshold: Share = 0.05
     semi_dense: bool = False
 
@@ -62,23 +57,6 @@ class XFeat:
     def weights(self) -> str:
         """Name of the weights used."""
         return "xfeat"
-
-    def extract(self, image: Image, mask: Mask | None = None) -> LocalFeatures:
-        """Return the keypoints of an ``(H, W, 3)`` uint8 RGB image, strongest first.
-
-        Raises:
-            WeightsError: the weights are not installed.
-        """
-        return self.extract_batch([image], [mask])[0]
-
-    def extract_batch(self, images: Sequence[Image], masks: Sequence[Mask | None] | None = None) -> list[LocalFeatures]:
-        """Return what `extract` does of each image; those of one size go through the network together.
-
-        Raises:
-            WeightsError: the weights are not installed.
-            ShapeError: there are not as many masks as images, or one is not of its image's size.
-        """
-        return over_pyramids(images, masks, self._detect_together, together=TOGETHER, **self._pyramid())
 
     def _pyramid(self) -> Pyramid:
         scales = self.scales

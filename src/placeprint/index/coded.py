@@ -18,13 +18,14 @@ An index is only told of rows by `add`, so it decides itself when to learn:
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from placeprint.arrays import LARGEST_HALF, ids_of, rows_of
-from placeprint.core.options import Count, checked
+from placeprint.core.options import Count, Seed, checked
 from placeprint.types import Floats, Ids, Ranking
 
 MIN_ROWS = 1000
@@ -54,16 +55,25 @@ class Held:
     codes: Any = None
 
 
-class CodedIndex(Protocol):
-    """Search rows by codes that are learned from the rows themselves."""
+@dataclass(kw_only=True, eq=False)
+class CodedIndex(ABC):
+    """Search rows by codes that are learned from the rows themselves.
 
-    train_rows: int
-    seed: int
-    _held: Held
+    Args:
+        train_rows: the code is learned when there are this many rows, or at the first search if there are as many as
+            the code needs.
+        seed: of the draw of the rows that are learned from, and of k-means.
+    """
 
+    train_rows: Count = 20_000
+    seed: Seed = 0
+    _held: Held = field(default_factory=Held, init=False, repr=False)
+
+    @abstractmethod
     def _minimum(self) -> int:
         """Return the count of rows needed to learn."""
 
+    @abstractmethod
     def _untrained(self, dim: int, count: int, sample: int) -> Any:
         """Return FAISS's empty index that takes ids, for rows of ``dim`` values or of more.
 

@@ -19,18 +19,16 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from placeprint.core.options import (
-    Count,
     Range,
-    Seed,
     checked,
     shown,
 )
 from placeprint.errors import OptionError
-from placeprint.index.coded import ITERATIONS, MIN_ROWS, ROWS_PER_CENTROID, CodedIndex, Held
+from placeprint.index.coded import ITERATIONS, MIN_ROWS, ROWS_PER_CENTROID, CodedIndex
 from placeprint.index.product import padded_length
 
 CODES = re.compile(r"fp16|sq8|pq([1-9]\d*)")
@@ -59,9 +57,6 @@ class InvertedIndex(CodedIndex):
     probes: Annotated[int, Range(1, 1_000_000)] = 16
     codes: str = "sq8"
     refine: Annotated[int, Range(0, 10_000)] = 0
-    train_rows: Count = 20_000
-    seed: Seed = 0
-    _held: Held = field(default_factory=Held, init=False, repr=False)
 
     def __post_init__(self) -> None:
         if CODES.fullmatch(self.codes) is None:

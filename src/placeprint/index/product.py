@@ -19,11 +19,11 @@ Choices:
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Annotated, Any
 
-from placeprint.core.options import Count, OneOf, Range, Seed, checked
-from placeprint.index.coded import ITERATIONS, ROWS_PER_CENTROID, CodedIndex, Held
+from placeprint.core.options import OneOf, Range, checked
+from placeprint.index.coded import ITERATIONS, ROWS_PER_CENTROID, CodedIndex
 
 
 @checked
@@ -46,9 +46,6 @@ class ProductQuantizedIndex(CodedIndex):
     code_bytes: Annotated[int, Range(1, 4096)] = 64
     bits: Annotated[int, OneOf(4, 8)] = 8
     refine: Annotated[int, Range(0, 10_000)] = 0
-    train_rows: Count = 20_000
-    seed: Seed = 0
-    _held: Held = field(default_factory=Held, init=False, repr=False)
 
     def _minimum(self) -> int:
         return ROWS_PER_CENTROID << self.bits

@@ -15,13 +15,13 @@ Douze et al., The Faiss Library, arXiv 2024.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
 
-from placeprint.core.options import Count, OneOf, Seed, checked
-from placeprint.index.coded import MIN_ROWS, CodedIndex, Held
+from placeprint.core.options import OneOf, checked
+from placeprint.index.coded import MIN_ROWS, CodedIndex
 from placeprint.types import Floats
 
 CUT = 0.01
@@ -43,9 +43,6 @@ class ScalarQuantizedIndex(CodedIndex):
     """
 
     bits: Annotated[int, OneOf(4, 6, 8)] = 8
-    train_rows: Count = 20_000
-    seed: Seed = 0
-    _held: Held = field(default_factory=Held, init=False, repr=False)
 
     def _minimum(self) -> int:
         return MIN_ROWS

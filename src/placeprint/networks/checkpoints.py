@@ -25,11 +25,11 @@ from torch import nn
 
 from placeprint.core.options import check_name
 from placeprint.errors import OptionError, WeightsError
-from placeprint.networks.backbones import IMAGENET
+from placeprint.kernels.vectors import unit
 from placeprint.networks.cgd import CGD
 from placeprint.networks.netvlad import NetVLAD
 from placeprint.networks.netvlad_checkpoint import load_netvlad
-from placeprint.networks.pooling import unit
+from placeprint.networks.pretrained import IMAGENET
 from placeprint.networks.resnet import shape_of, staged_names
 from placeprint.networks.stages import StagedBackbone, resnet_backbone, vgg16_backbone
 from placeprint.networks.weight_files import Tensors, read_state_dict

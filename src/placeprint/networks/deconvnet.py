@@ -52,12 +52,12 @@ from torch.overrides import TorchFunctionMode
 
 from placeprint.core.options import check_name
 from placeprint.errors import OptionError, ShapeError
-from placeprint.networks.backbones import (
+from placeprint.networks.backbones import load_backbone
+from placeprint.networks.pretrained import (
     EFFICIENTNET_DIMS,
     PREFIX,
     PROBE,
     TRAINED,
-    load_backbone,
     read_efficientnet,
     read_transformer,
 )

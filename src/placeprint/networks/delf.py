@@ -29,8 +29,8 @@ from torch import nn
 from torch.nn.functional import normalize, softplus
 
 from placeprint.errors import OptionError, WeightsError
-from placeprint.networks.backbones import EFFICIENTNET_DIMS
 from placeprint.networks.efficientnet import CENTERS, fold_batch_norm
+from placeprint.networks.pretrained import EFFICIENTNET_DIMS
 from placeprint.networks.stages import StagedBackbone, load_stages
 from placeprint.networks.weight_files import read_safetensors
 from placeprint.networks.weights import WEIGHTS, device, fit_into, load_weights

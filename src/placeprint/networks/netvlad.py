@@ -1,20 +1,8 @@
 """The NetVLAD layer (Arandjelovic et al., CVPR 2016): VLAD that a network can be trained through.
 
-A map is a set of N descriptors x_i of D values. Each goes to all of K clusters, to some more than to others::
-
-    V_k = sum over i of a_k(x_i) (x_i - c_k),   a_k(x) = softmax over k of (w_k . x + b_k)
-
-Then each V_k is brought to unit length, and the whole of K x D values. w, b and c are learned independently; they
-begin with the centers c_k of k-means, as one of
-
-- ``"v2"``, the paper's equations: ``a_k = softmax of -alpha |x - c_k|^2``, so ``w_k = 2 alpha c_k`` and
-  ``b_k = -alpha |c_k|^2``;
-- ``"v1"``, with which the published results were made: ``w_k = alpha c_k / |c_k|`` and no b.
-
-alpha makes the largest soft weight of a descriptor 100 times the second: the logarithm of their ratio is ln 100 in
-the mean, so ``alpha = ln 100 / mean of (d2^2 - d1^2)`` with d1 and d2 the distances of a *descriptor* to its two
-nearest *centers* (v1: the two largest cosines). Ghost clusters (Zhong et al., ACCV 2018) take part in the softmax and
-are left out of V, so that descriptors that tell nothing have somewhere to go.
+A map is a set of N descriptors x_i of D values; `kernels.netvlad` has the equations, and the versions that w, b and c
+begin with. They are learned independently. Ghost clusters (Zhong et al., ACCV 2018) take part in the softmax and are
+left out of V, so that descriptors that tell nothing have somewhere to go.
 
 How it is computed. The sum is one matrix product a batch, ``V = A X^T - (sum of A's columns) c``, without the
 ``(B, K, D, N)`` residuals, and the normalized input is never made: with u = 1 / |x|, the logits are
@@ -40,17 +28,12 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.autograd.function import once_differentiable
 
-from placeprint.arrays import rows_of
 from placeprint.errors import OptionError, ShapeError
+from placeprint.kernels.netvlad import SHORTEST, VERSIONS, assignment, sharpness
 from placeprint.networks.netvlad_checks import numpy_rows, require_finite
 
-VERSIONS = ("v1", "v2")
-RATIO = 100.0
-"""Of the two largest soft weights of a descriptor, once alpha is set."""
 START_ALPHA = 10.0
 """Before `NetVLAD.init_params`."""
-SHORTEST = 1e-12
-"""Length from which on a vector is brought to unit length."""
 BLOCK = 2**20
 """Logits in work at once on the CPU: 4 MB in float32."""
 PRODUCT_BLOCK = 2**18
@@ -59,10 +42,6 @@ OTHER_DEVICES = 16
 """What both are multiplied by elsewhere."""
 LEAST = 0.8
 """Of the logarithm of the smallest normal number: the least logit."""
-SAME = 1e-9
-"""Difference of two descriptors, or of two affinities, that rounding may leave, as a share of the largest."""
-ROWS = 20_000
-"""Descriptors compared with the centers at once."""
 
 
 class NetVLAD(nn.Module):
@@ -169,12 +148,10 @@ class NetVLAD(nn.Module):
     def _begin(self, centers: torch.Tensor, alpha: float) -> None:
         self.alpha = alpha
         self.centroids.copy_(centers[: self.num_clusters])
-        if self.conv.bias is None:
-            weight = alpha * nn.functional.normalize(centers, dim=1)
-        else:
-            weight = 2 * alpha * centers
-            self.conv.bias.copy_(-alpha * centers.square().sum(1))
-        self.conv.weight.copy_(weight[:, :, None, None])
+        weights, biases = assignment(centers, alpha, self.version)
+        self.conv.weight.copy_(weights[:, :, None, None])
+        if self.conv.bias is not None:
+            self.conv.bias.copy_(biases)
 
     def _prepared(self, x: torch.Tensor, mask: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor | None, bool]:
         """Return ``(B, D, N)``, ``(B, 1, N)`` of zeros and ones, and whether lengths are left to be folded in."""
@@ -275,51 +252,6 @@ def _to_logits(
     found = nn.functional.pad(found, (0, 0, 0, ghosts)) if ghosts else found
     found.mul_(taken)
     return found.addcmul_(taken, found.sum(1, keepdim=True) * length, value=-1)
-
-
-def sharpness(centers: NDArray[np.floating], descriptors: NDArray[np.floating], version: str = "v2") -> float:
-    """Return the alpha with which the log ratio of the two largest soft weights is ln 100 in the mean.
-
-    Args:
-        centers: ``(K, D)``.
-        descriptors: ``(n, D)`` as the soft assignment sees them.
-        version: ``"v2"`` or ``"v1"``, see the module.
-
-    Returns:
-        alpha > 0; 1 for a single center, where it does not matter.
-
-    Raises:
-        ShapeError: the shapes do not fit, there are no descriptors, or a value is not finite or too large.
-        OptionError: all descriptors are the same, or none is nearer to one center than to the others.
-
-    Example:
-        >>> # squared distances 0 and 4
-        >>> round(sharpness(np.array([[1.0, 0.0], [-1.0, 0.0]]), np.array([[1.0, 0.0]])), 4)
-        1.1513
-    """
-    c = np.asarray(centers, np.float64)
-    rows_of(c, "centers")
-    rows_of(descriptors, dim=c.shape[1])
-    if not len(descriptors):
-        raise ShapeError(f"descriptors must have shape (n >= 1, {c.shape[1]}), got {descriptors.shape}")
-    if len(c) < 2:
-        return 1.0
-    if len(descriptors) > 1 and np.ptp(descriptors, axis=0).max() <= SAME * np.abs(descriptors).max():
-        raise OptionError("alpha cannot be set: all descriptors are the same; take those of several photos")
-    squares = (c * c).sum(axis=1)
-    # what alpha multiplies: in v2 -|x - c|^2 without |x|^2, which all clusters share
-    if version == "v1":
-        slope, offset = c / np.sqrt(np.where(squares > 0, squares, 1))[:, None], np.zeros(len(c))
-    else:
-        slope, offset = 2 * c, -squares
-    total = 0.0
-    for start in range(0, len(descriptors), ROWS):
-        affinity = np.asarray(descriptors[start : start + ROWS], np.float64) @ slope.T + offset
-        second, first = np.partition(affinity, -2, axis=1)[:, -2:].T
-        total += float((first - second).sum())
-    if not total > SAME * len(descriptors) * float(np.abs(slope).max()):
-        raise OptionError("alpha cannot be set: no descriptor is nearer to one center than to the others")
-    return math.log(RATIO) * len(descriptors) / total
 
 
 def _weigh(

@@ -30,18 +30,6 @@ import torch
 from torch import nn
 
 from placeprint.errors import OptionError, WeightsError
-from placeprint.networks.backbones import (
-    EFFICIENTNET,
-    EFFICIENTNET_DIMS,
-    IMAGENET,
-    PREFIX,
-    PROBE,
-    TRAINED,
-    keeps_pixel_0,
-    read_efficientnet,
-    read_transformer,
-    transformer_from,
-)
 from placeprint.networks.efficientnet import (
     CENTERS,
     LAST_STRIDED_STAGE,
@@ -49,6 +37,18 @@ from placeprint.networks.efficientnet import (
     EfficientNetLite,
     fold_batch_norm,
     keep_last_resolution,
+)
+from placeprint.networks.pretrained import (
+    EFFICIENTNET,
+    EFFICIENTNET_DIMS,
+    IMAGENET,
+    PREFIX,
+    TRAINED,
+    keeps_pixel_0,
+    map_shapes,
+    read_efficientnet,
+    read_transformer,
+    transformer_from,
 )
 from placeprint.networks.resnet import (
     ResNetShape,
@@ -243,16 +243,12 @@ def transformer_stages(network: Any, settings: Mapping[str, Any], *, last_downsa
             "model.last_downsampling = true, or take a ResNet"
         )
     stage = TransformerMap(network, settings).eval()
-    with torch.inference_mode():
-        maps = network(torch.zeros(1, 3, PROBE, PROBE)).feature_maps
-    if any(each.ndim != 4 for each in maps):
-        raise OptionError("the network gives tokens and no maps; set reshape_hidden_states in its config.json")
-    strides = [PROBE // each.shape[-1] for each in maps]
-    stride = strides[-1]
+    shapes = map_shapes(network)
+    stride = shapes[-1][1]
     center = 0.0 if keeps_pixel_0(network) else (stride - 1) / 2
     described = {"variant": "transformers", "config": json.dumps(config.to_dict())}
     return StagedBackbone(
-        [stage], maps[-1].shape[1], stride, center=center, multiple=max(strides), description=described
+        [stage], shapes[-1][0], stride, center=center, multiple=max(each for _, each in shapes), description=described
     ).eval()
 
 

@@ -1,16 +1,14 @@
 """From the components of a describer to one torch module, which `exporting` writes as ONNX.
 
 Component by component, what has a graph stands in the tables `EXTRACTORS`, `AGGREGATORS` and `WHITENERS`, with what
-makes its module (`networks.onnx_graph`, `networks.onnx_aggregators`) from its parameters and what it has learnt: to
+makes its module (`onnx.picture_graph`, `onnx.aggregators`) from its parameters and what it has learned: to
 export another, write its module and add a line. Torch is imported when a module is made.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, cast
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from placeprint.aggregation.bow import BoW
 from placeprint.aggregation.cgd import CGD
@@ -20,20 +18,17 @@ from placeprint.aggregation.netvlad_layer import NetVLADLayer
 from placeprint.aggregation.pooling import MAC, RMAC, CroW, GeM, SPoC, WeightedGeM
 from placeprint.aggregation.vlad import VLAD
 from placeprint.aggregation.whitening import PCAWhitening, SupervisedWhitening
-from placeprint.core.numerics import normalize
 from placeprint.core.registry import state_of
 from placeprint.describing.describer import Describer
 from placeprint.errors import OptionError
 from placeprint.features.grid import Grid
 from placeprint.features.resizing import InputRule
 from placeprint.features.xfeat import STRIDE, XFeat
-from placeprint.types import Floats
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
 
-    from placeprint.onnx.aggregators import LocalProjection
     from placeprint.onnx.picture_graph import DescriptorGraph
 
 
@@ -136,134 +131,38 @@ def _xfeat(extractor: XFeat) -> nn.Module:
     return XFeatPlaces(load_xfeat(), max_keypoints=extractor.max_keypoints, threshold=extractor.detection_threshold)
 
 
-def _vlad(aggregator: VLAD) -> nn.Module:
-    from placeprint.onnx.aggregators import VLADGraph
+def _graph(name: str) -> Callable[[Any], nn.Module]:
+    """Return what makes the module of an aggregator, by the name of its class in `onnx.aggregators`."""
 
-    codebooks = _tensor(aggregator.codebook_)
-    return VLADGraph(
-        codebooks.reshape(aggregator.vocabularies, -1, codebooks.shape[1]),
-        _projection(aggregator.mean_, aggregator.projection_),
-        assignments=aggregator.assignments,
-        softness=aggregator.softness,
-        residual_normalization=aggregator.residual_normalization,
-        sum_normalization=aggregator.sum_normalization,
-        power=aggregator.power,
-        intra_normalization=aggregator.intra_normalization,
-    )
+    def build(aggregator: Any) -> nn.Module:
+        from placeprint.onnx import aggregators
 
+        made: nn.Module = getattr(aggregators, name)(aggregator)
+        return made
 
-def _netvlad(aggregator: NetVLAD) -> nn.Module:
-    from placeprint.onnx.aggregators import NetVLADGraph
-
-    centers, alpha = np.asarray(aggregator.centers_, np.float32), np.float32(cast(Floats, aggregator.alpha_))
-    if aggregator.version == "v1":
-        slope, offset = alpha * normalize(centers), np.zeros(len(centers))
-    else:
-        slope, offset = 2 * alpha * centers, -alpha * (centers * centers).sum(axis=1)
-    return NetVLADGraph(_tensor(slope.T), _tensor(offset), _tensor(centers))
-
-
-def _netvlad_layer(aggregator: NetVLADLayer) -> nn.Module:
-    from placeprint.onnx.aggregators import NetVLADGraph
-
-    weights = np.asarray(aggregator.weights_, np.float32)
-    return NetVLADGraph(_tensor(weights.T), _tensor(aggregator.biases_), _tensor(aggregator.centers_))
-
-
-def _fisher(aggregator: Fisher) -> nn.Module:
-    from placeprint.onnx.aggregators import FisherGraph
-
-    return FisherGraph(
-        _tensor(aggregator.weights_),
-        _tensor(aggregator.means_),
-        _tensor(aggregator.variances_),
-        _projection(aggregator.mean_, aggregator.projection_),
-        power=aggregator.power,
-    )
-
-
-def _bow(aggregator: BoW) -> nn.Module:
-    from placeprint.onnx.aggregators import BoWGraph
-
-    return BoWGraph(_tensor(aggregator.codebook_), _tensor(aggregator.idf_), power=aggregator.power)
-
-
-def _spoc(aggregator: SPoC) -> nn.Module:
-    from placeprint.onnx.aggregators import SPoCGraph
-
-    return SPoCGraph(use_scores=aggregator.use_scores)
-
-
-def _mac(aggregator: MAC) -> nn.Module:
-    from placeprint.onnx.aggregators import MACGraph
-
-    return MACGraph(use_scores=aggregator.use_scores)
-
-
-def _gem(aggregator: GeM | WeightedGeM) -> nn.Module:
-    from placeprint.onnx.aggregators import GeMGraph
-
-    weight_power = aggregator.weight_power if isinstance(aggregator, WeightedGeM) else 0.0
-    return GeMGraph(_tensor(aggregator.p), use_scores=aggregator.use_scores, weight_power=weight_power)
-
-
-def _crow(aggregator: CroW) -> nn.Module:
-    from placeprint.onnx.aggregators import CroWGraph
-
-    return CroWGraph(aggregator.a, aggregator.b, use_scores=aggregator.use_scores)
-
-
-def _rmac(aggregator: RMAC) -> nn.Module:
-    from placeprint.onnx.aggregators import RMACGraph
-
-    whitening = _projection(aggregator.mean_, aggregator.projection_)
-    return RMACGraph(aggregator.levels, whole=aggregator.whole, whitening=whitening, use_scores=aggregator.use_scores)
-
-
-def _cgd(aggregator: CGD) -> nn.Module:
-    from placeprint.onnx.aggregators import CGDGraph, GeMGraph, MACGraph, SPoCGraph
-
-    use_scores = aggregator.use_scores
-    exponents = _tensor(aggregator.p_)
-    poolings: dict[str, nn.Module] = {
-        "S": SPoCGraph(use_scores=use_scores),
-        "M": MACGraph(use_scores=use_scores),
-        "G": GeMGraph(exponents[0] if len(exponents) == 1 else exponents, use_scores=use_scores),
-    }
-    chosen = [poolings[letter] for letter in aggregator.config]
-    return CGDGraph(chosen, _tensor(aggregator.means_), _tensor(aggregator.projections_))
+    return build
 
 
 def _whitening(whitener: PCAWhitening | SupervisedWhitening) -> tuple[torch.Tensor, torch.Tensor]:
-    return _tensor(whitener.mean_), _tensor(whitener.projection_)
+    from placeprint.onnx.aggregators import tensor_of
 
-
-def _projection(mean: object, projection: object) -> LocalProjection:
-    from placeprint.onnx.aggregators import LocalProjection
-
-    return LocalProjection(_tensor(mean), _tensor(projection))
-
-
-def _tensor(value: object) -> torch.Tensor:
-    import torch
-
-    return torch.from_numpy(np.array(value, np.float32))
+    return tensor_of(whitener.mean_), tensor_of(whitener.projection_)
 
 
 EXTRACTORS: Mapping[type[Any], Callable[[Any], nn.Module]] = {Grid: _grid, XFeat: _xfeat}
 AGGREGATORS: Mapping[type[Any], Callable[[Any], nn.Module]] = {
-    BoW: _bow,
-    CGD: _cgd,
-    CroW: _crow,
-    Fisher: _fisher,
-    GeM: _gem,
-    MAC: _mac,
-    NetVLAD: _netvlad,
-    NetVLADLayer: _netvlad_layer,
-    RMAC: _rmac,
-    SPoC: _spoc,
-    VLAD: _vlad,
-    WeightedGeM: _gem,
+    BoW: _graph("BoWGraph"),
+    CGD: _graph("CGDGraph"),
+    CroW: _graph("PoolingGraph"),
+    Fisher: _graph("FisherGraph"),
+    GeM: _graph("PoolingGraph"),
+    MAC: _graph("PoolingGraph"),
+    NetVLAD: _graph("NetVLADGraph"),
+    NetVLADLayer: _graph("NetVLADGraph"),
+    RMAC: _graph("RMACGraph"),
+    SPoC: _graph("PoolingGraph"),
+    VLAD: _graph("VLADGraph"),
+    WeightedGeM: _graph("PoolingGraph"),
 }
 WHITENERS: Mapping[type[Any], Callable[[Any], tuple[torch.Tensor, torch.Tensor]]] = {
     PCAWhitening: _whitening,

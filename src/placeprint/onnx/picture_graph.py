@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import nn
 
-from placeprint.networks.pooling import unit
+from placeprint.kernels.vectors import unit
 
 if TYPE_CHECKING:
     from placeprint.networks.backbones import Backbone

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 from placeprint.core.table_reading import read_table
 from placeprint.errors import OptionError
-from placeprint.networks.backbones import TRAINED
+from placeprint.networks.pretrained import TRAINED
 from placeprint.presets.specs import (
     AggregatorSpec,
     CodebookSpec,

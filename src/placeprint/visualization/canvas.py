@@ -20,7 +20,6 @@ BAND = 34
 INK = (32, 33, 36)
 GREY = (150, 153, 158)
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
-WHITE = (255, 255, 255)
 Color = tuple[int, int, int]
 
 

@@ -33,7 +33,7 @@ from placeprint.datasets.photos.labeled_photos import (
 )
 from placeprint.errors import DatasetError, OptionError, PhotoError, ShapeError
 from placeprint.photos import read_photo
-from placeprint.types import Ids
+from placeprint.types import Ids, Mask
 
 Values = NDArray[np.float64]
 
@@ -278,24 +278,13 @@ def read_clips(
     paths = column_of(rows, path_column, csv_path, PATH_COLUMNS)
     frames = np.array([_frame(path) for path in paths], np.float64)
     names = [path.rpartition("/")[2].partition(FRAME)[0] for path in paths]
-    clips = _numbered(names)
-    along = frames * step
-    longest = max(np.ptp(along[clips == clip]) for clip in range(int(clips.max()) + 1))
-    if longest > SEQUENCES_APART / 2 or not step > 0:
-        raise DatasetError(
-            f"clips must be longer than 0 and at most {SEQUENCES_APART / 2:.0f} m, the longest has {longest:.0f} m "
-            f"with a step of {step:g} m; give another step"
-        )
-    chosen = np.ones(len(paths), bool)
+    clips, along = _numbered(names), frames * step
+    _check_lengths(along, clips, step)
+    chosen = (frames % every == 0) & ~np.isin(names, list(without))
     if split is not None:
-        splits = column_of(rows, split_column, csv_path)
-        chosen = np.array([each == split for each in splits])
-        if not chosen.any():
-            raise DatasetError(f"{str(csv_path)!r} has no split {split!r}; it has {', '.join(sorted(set(splits)))}")
-    unknown = sorted(set(without) - set(names))
-    if unknown:
+        chosen &= _in_split(column_of(rows, split_column, csv_path), split, csv_path)
+    if unknown := sorted(set(without) - set(names)):
         raise OptionError(f"{str(csv_path)!r} has no clip {unknown[0]!r} to leave out")
-    chosen &= (frames % every == 0) & ~np.isin(names, list(without))
     if not chosen.any():
         raise DatasetError(f"no frame in {str(csv_path)!r} has a number that {every} divides, or all are left out")
     photos = PlacedPhotos(
@@ -307,6 +296,28 @@ def read_clips(
     )[chosen]
     check_files(photos.root, photos.paths)
     return photos
+
+
+def _check_lengths(along: NDArray[np.float64], clips: Ids, step: float) -> None:
+    """Refuse clips whose frames, `along` meters along them, would reach into the next clip."""
+    longest = max(np.ptp(along[clips == clip]) for clip in range(int(clips.max()) + 1))
+    if longest > SEQUENCES_APART / 2 or not step > 0:
+        raise DatasetError(
+            f"clips must be longer than 0 and at most {SEQUENCES_APART / 2:.0f} m, the longest has {longest:.0f} m "
+            f"with a step of {step:g} m; give another step"
+        )
+
+
+def _in_split(splits: Sequence[str], split: str, csv_path: Path) -> Mask:
+    """Return which rows are of a split.
+
+    Raises:
+        DatasetError: none is.
+    """
+    chosen = np.array([each == split for each in splits])
+    if not chosen.any():
+        raise DatasetError(f"{str(csv_path)!r} has no split {split!r}; it has {', '.join(sorted(set(splits)))}")
+    return chosen
 
 
 def _frame(path: str) -> int:

@@ -2,7 +2,7 @@
 
 Frames of one walk, cut-outs of one panorama and photos of one square are nearly the same picture. Where some are
 trained on and others validated on, recall says how well the network remembers. So a split goes by class, by sequence
-or area, or by cells of the map with a gap between, and `check_leak` refuses sets that share something.
+or by area, and `check_leak` refuses sets that share something.
 """
 
 from __future__ import annotations
@@ -72,32 +72,6 @@ def split_sequences(
         raise DatasetError("these photos have no areas; split by 'sequence'")
     held = _held_out(groups, share, seed, f"{by}s")
     return photos[~held], photos[held]
-
-
-@checked
-def split_cells(
-    photos: PlacedPhotos, share: PartOf = 0.2, seed: Seed = 0, *, cell: Positive = 500.0, gap: Positive = 50.0
-) -> tuple[PlacedPhotos, PlacedPhotos]:
-    """Split by square cells of the map; training photos closer than a gap to validation are left out.
-
-    Args:
-        photos: in at least two cells.
-        share: of the cells with photos that go to validation, rounded, at least one and not all.
-        seed: of the choice.
-        cell: meters, the side of a cell.
-        gap: meters; at least the distance of definite negatives.
-
-    Raises:
-        DatasetError: all photos are in one cell, or the gap leaves no photo to train on.
-        OptionError: the share is not between 0 and 1, or a length is not positive.
-    """
-    corners = np.floor((photos.positions - photos.positions.min(axis=0)) / cell).astype(np.int64)
-    cells = np.unique(corners, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)
-    held = _held_out(cells, share, seed, f"cells of {cell:g} m")
-    close = _closer(photos.positions[~held], photos.positions[held], gap)
-    if close.all():
-        raise DatasetError(f"no training photo is {gap:g} m from validation; take a smaller gap or larger cells")
-    return photos[np.flatnonzero(~held)[~close]], photos[held]
 
 
 @checked

@@ -15,7 +15,7 @@ photo does not depend on the others, nor on how many processes load them.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated, Any, Self
 
 import numpy as np
@@ -173,16 +173,6 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
 }
 """Fields that differ from the defaults, by name."""
-
-
-def weak(size: tuple[int, int] = (224, 224)) -> Augmentation:
-    """Return what suits many photos of each place: the camera moved and turned up its colors a little."""
-    return replace(Augmentation.from_table({"preset": "weak"}), size=size)
-
-
-def strong(size: tuple[int, int] = (224, 224)) -> Augmentation:
-    """Return what suits few photos of each place, or such as are alike: other viewpoints, weather, and some nights."""
-    return replace(Augmentation.from_table({"preset": "strong"}), size=size)
 
 
 def generator_of(seed: int, epoch: int, photo: int) -> np.random.Generator:

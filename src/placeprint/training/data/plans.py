@@ -18,12 +18,12 @@ import torch
 from placeprint.datasets.photos.labeled_photos import LabeledPhotos
 from placeprint.datasets.photos.placed_photos import PlacedPhotos
 from placeprint.errors import DatasetError, OptionError
+from placeprint.training.data.batches import Batch
 from placeprint.training.data.descriptor_cache import DescriptorCache
 from placeprint.training.data.mining import MiningOptions, TupleMiner
 from placeprint.training.data.sampling import ClassBatches
 from placeprint.training.losses import LOSSES, NEEDS_PAIRS
 from placeprint.training.recipe import Recipe
-from placeprint.training.run.objectives import Batch
 from placeprint.types import Floats, Ids
 
 Memory = dict[str, torch.Tensor]

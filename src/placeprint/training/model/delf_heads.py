@@ -21,8 +21,8 @@ from torch.nn.functional import normalize
 
 from placeprint.core.options import Range, checked
 from placeprint.errors import OptionError
+from placeprint.kernels.vectors import unit
 from placeprint.networks.delf import Attention, principal_axes
-from placeprint.networks.pooling import unit
 from placeprint.types import Ids
 
 CELLS = 200_000

@@ -26,9 +26,11 @@ from torch.func import functional_call
 from placeprint.core.options import NotNegative, OneOf, Range, check_name, checked
 from placeprint.core.table_reading import check_values
 from placeprint.errors import OptionError
+from placeprint.kernels.netvlad import VERSIONS, assignment, sharpness
+from placeprint.kernels.vectors import unit
 from placeprint.networks.cgd import CGD
-from placeprint.networks.netvlad import VERSIONS, NetVLAD, sharpness
-from placeprint.networks.pooling import MAC, GeM, SPoC, unit
+from placeprint.networks.netvlad import NetVLAD
+from placeprint.networks.pooling import MAC, GeM, SPoC
 from placeprint.training.model.delf_heads import DELFAttentionHead
 from placeprint.training.model.initialization import BEGINNINGS, PAIRS_SHRINKAGE, PAIRS_SIGNAL, shortened, whiten
 from placeprint.types import Ids
@@ -108,8 +110,7 @@ class CGDHead(nn.Module):
     def forward(self, maps: torch.Tensor) -> Output:
         """Describe maps ``(B, C, H, W)``."""
         pooled = self.cgd.pooled(maps)
-        descriptors = unit(torch.cat(self.cgd.blocks(pooled), dim=1))
-        return descriptors, None if self.cgd.classifier is None else pooled[0]
+        return self.cgd.described(pooled), None if self.cgd.classifier is None else pooled[0]
 
     @torch.no_grad()
     def begin(self, maps: torch.Tensor, seed: int, pairs: Ids) -> None:
@@ -211,13 +212,10 @@ class NetVLADHead(nn.Module):
     def _aggregated(self, maps: torch.Tensor) -> torch.Tensor:
         if not self.tied:
             return self.layer(maps)  # type: ignore[no-any-return]  # nn.Module.__call__ is untyped
-        alpha, centers = self.log_alpha.exp(), self.centers
-        values: dict[str, torch.Tensor] = {"centroids": centers}
-        if self.layer.version == "v1":
-            values["conv.weight"] = (alpha * unit(centers))[:, :, None, None]
-        else:
-            values["conv.weight"] = (2 * alpha * centers)[:, :, None, None]
-            values["conv.bias"] = -alpha * centers.square().sum(1)
+        weights, biases = assignment(self.centers, self.log_alpha.exp(), self.layer.version)
+        values: dict[str, torch.Tensor] = {"centroids": self.centers, "conv.weight": weights[:, :, None, None]}
+        if self.layer.version != "v1":
+            values["conv.bias"] = biases
         return functional_call(self.layer, values, (maps,))  # type: ignore[no-any-return]  # untyped in Torch
 
     @torch.no_grad()

@@ -24,7 +24,7 @@ from torch import nn
 
 from placeprint.aggregation.whitening import PCAWhitening, SupervisedWhitening
 from placeprint.core.numerics import normalize
-from placeprint.networks.pooling import unit
+from placeprint.kernels.vectors import unit
 from placeprint.types import Floats, Ids
 
 BEGINNINGS = ("pairs", "photos", "random")

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from placeprint.aggregation.cgd import CGD, from_layers, from_network
 from placeprint.aggregation.netvlad_layer import from_layer
@@ -22,9 +22,9 @@ from placeprint.aggregation.whitening import from_linear
 from placeprint.core.files import write_arrays, write_atomically
 from placeprint.core.registry import State, state_of
 from placeprint.errors import OptionError
-from placeprint.networks.backbones import EFFICIENTNET_DIMS
 from placeprint.networks.delf import DELFNetwork, delf_as_bytes
 from placeprint.networks.pooling import MAC, GeM, SPoC
+from placeprint.networks.pretrained import EFFICIENTNET_DIMS
 from placeprint.networks.stages import StagedBackbone, stages_as_bytes
 from placeprint.presets import CodebookSpec, ComponentSpec, Preset, StoreSpec, write_preset
 from placeprint.presets.trained_descriptor import BACKBONE, PRESET, STATE, TrainedDescriptor, grid_spec
@@ -35,7 +35,7 @@ from placeprint.training.recipe import Recipe
 from placeprint.training.run.run import load_run
 
 LOCAL = "delf.safetensors"
-LETTERS = {SPoC: "S", MAC: "M", GeM: "G"}
+LETTERS: dict[type[nn.Module], str] = {SPoC: "S", MAC: "M", GeM: "G"}
 
 
 def export_preset(run: Path, *, backbone: StagedBackbone | None = None) -> Path:

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from placeprint.errors import OptionError
-from placeprint.networks.backbones import EFFICIENTNET_DIMS
+from placeprint.networks.pretrained import EFFICIENTNET_DIMS
 from placeprint.networks.stages import StagedBackbone, load_stages
 from placeprint.training.model.delf_heads import DELFAttentionHead
 from placeprint.training.model.heads import Head, Output, build_head

@@ -27,13 +27,14 @@ from typing import Any
 import torch
 
 from placeprint.errors import TrainingError
+from placeprint.training.data.batches import Batch, pack, unpack
 from placeprint.training.data.loading import Maps, prefetch
 from placeprint.training.data.plans import Plan
 from placeprint.training.model.trained_network import DescriptorModel
 from placeprint.training.recipe import Recipe
 from placeprint.training.run.checkpoint import Checkpoint, weights_of, write_checkpoint
 from placeprint.training.run.journal import Journal
-from placeprint.training.run.objectives import Batch, Objective, pack, unpack
+from placeprint.training.run.objectives import Objective
 from placeprint.training.run.optimizer import rate_factor
 
 Tell = Callable[[str, int, int], None]

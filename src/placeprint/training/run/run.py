@@ -27,10 +27,7 @@ from placeprint.datasets.photos.labeled_photos import LabeledPhotos
 from placeprint.errors import DatasetError, OptionError, PackageError, PlaceprintError, TrainingError, WeightsError
 from placeprint.networks.stages import StagedBackbone
 from placeprint.networks.weights import fit_into
-from placeprint.training.data.augmentation import Augmentation
-from placeprint.training.data.clutter import Clutter
-from placeprint.training.data.loading import Maps, PhotoMaps, Photos
-from placeprint.training.data.map_cache import cached_maps
+from placeprint.training.data.loading import Maps
 from placeprint.training.data.notes import notes_of
 from placeprint.training.data.photo_sets import PhotoSet
 from placeprint.training.data.plans import make_plan
@@ -54,8 +51,9 @@ from placeprint.training.run.journal import INSTALL, Journal, draw_curves
 from placeprint.training.run.loop import Outcome, Position, Setup, Tell, backward, fit, restore_position
 from placeprint.training.run.objectives import Objective
 from placeprint.training.run.optimizer import make_optimizer
-from placeprint.training.run.scoring import Sources, blended_score, descriptors_of, score_of
-from placeprint.training.run.validation import relevance
+from placeprint.training.run.scoring import blended_score, descriptors_of, score_of
+from placeprint.training.run.sources import Sources, sources_of
+from placeprint.training.run.validation import Relevance, relevance
 from placeprint.types import Floats, Ids
 
 RECIPE = "recipe.toml"
@@ -106,62 +104,81 @@ def train(
     relevant = relevance(data, recipe.validation)
     accelerator = _accelerator(recipe)
     torch.manual_seed(recipe.seed)
-    model, objective = _network(recipe, data, backbone)
-    if recipe.model.start:
-        _begin_from(Path(recipe.model.start), model, backbone)
-    model.to(accelerator.device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in the stub
-    objective.to(accelerator.device)
-    tried = _sources(recipe, data, model, workers, None, said)
-    setup = Setup(
-        run=run,
-        recipe=recipe,
-        accelerator=accelerator,
-        model=model,
-        objective=objective,
-        optimizer=accelerator.prepare(make_optimizer(recipe.optimizer, model, objective)),
-        source=tried.train,
-        paths=data.train.paths,
-        plan=make_plan(recipe, data.train, lambda rows: np.zeros((len(rows), 1), np.float32)),
-        validate=lambda: 0.0,
-        facts=_facts(recipe, data),
-        workers=workers,
-        tell=said,
-    )
+    setup = _setup(recipe, data, run, accelerator, backbone, workers, said)
     _dry_run(setup)
     if accelerator.is_main_process:
         write_atomically(run / RECIPE, tomli_w.dumps(as_tables(recipe)).encode())
         write_skipped(run, skipped)
     with accelerator.main_process_first():
-        sources = _sources(recipe, data, model, workers, maps_folder or run / "maps", said)
-
-    def described(source: Maps, rows: Ids, what: str) -> Floats:
-        return descriptors_of(setup, source, rows, what)
-
-    def validate() -> float:
-        return score_of(recipe, data, relevant, sources, described)
-
-    setup = dataclasses.replace(
-        setup,
-        source=sources.train,
-        plan=make_plan(recipe, data.train, lambda rows: described(sources.train, rows, "mining")),
-        validate=validate,
-    )
+        sources = sources_of(recipe, data, setup.model, workers, maps_folder or run / "maps", said)
+    setup = _with_sources(setup, data, sources, relevant)
     position = _begun(setup, len(data.train)) if last is None else _restore(setup)
-    blend = read_blend(run, recipe.optimizer.blend)
-    if blend is not None:
-        setup = dataclasses.replace(setup, validate=lambda: blended_score(blend, model, validate))
-    journal = Journal(run, position.step) if accelerator.is_main_process else None
-    try:
-        outcome = fit(setup, position, journal)
-    finally:
-        if journal is not None:
-            journal.close()
+    outcome = _fitted(setup, position)
     if accelerator.is_main_process:
         try:
             draw_curves(run)
         except PackageError:
             said("no curves, matplotlib is missing", 1, 1)
     return dataclasses.replace(outcome, notes=notes_of(recipe, data, skipped))
+
+
+def _setup(
+    recipe: Recipe,
+    data: TrainingData,
+    run: Path,
+    accelerator: Any,
+    backbone: StagedBackbone | None,
+    workers: int,
+    tell: Tell,
+) -> Setup:
+    """Return what a run works with, as far as it can be made before maps are cached: enough for a dry run."""
+    model, objective = _network(recipe, data, backbone)
+    if recipe.model.start:
+        _begin_from(Path(recipe.model.start), model, backbone)
+    model.to(accelerator.device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in the stub
+    objective.to(accelerator.device)
+    return Setup(
+        run=run,
+        recipe=recipe,
+        accelerator=accelerator,
+        model=model,
+        objective=objective,
+        optimizer=accelerator.prepare(make_optimizer(recipe.optimizer, model, objective)),
+        source=sources_of(recipe, data, model, workers, None, tell).train,
+        paths=data.train.paths,
+        plan=make_plan(recipe, data.train, lambda rows: np.zeros((len(rows), 1), np.float32)),
+        validate=lambda: 0.0,
+        facts=_facts(recipe, data),
+        workers=workers,
+        tell=tell,
+    )
+
+
+def _with_sources(setup: Setup, data: TrainingData, sources: Sources, relevant: Relevance) -> Setup:
+    """Return the setup with cached maps, and with plans and validation that describe photos by them."""
+
+    def described(source: Maps, rows: Ids, what: str) -> Floats:
+        return descriptors_of(setup, source, rows, what)
+
+    return dataclasses.replace(
+        setup,
+        source=sources.train,
+        plan=make_plan(setup.recipe, data.train, lambda rows: described(sources.train, rows, "mining")),
+        validate=lambda: score_of(setup.recipe, data, relevant, sources, described),
+    )
+
+
+def _fitted(setup: Setup, position: Position) -> Outcome:
+    """Train from a position on, with a journal."""
+    blend, validate = read_blend(setup.run, setup.recipe.optimizer.blend), setup.validate
+    if blend is not None:
+        setup = dataclasses.replace(setup, validate=lambda: blended_score(blend, setup.model, validate))
+    journal = Journal(setup.run, position.step) if setup.accelerator.is_main_process else None
+    try:
+        return fit(setup, position, journal)
+    finally:
+        if journal is not None:
+            journal.close()
 
 
 def load_run(run: Path, *, backbone: StagedBackbone | None = None) -> tuple[Recipe, DescriptorModel, dict[str, Any]]:
@@ -278,32 +295,6 @@ def _begin_from(earlier: Path, model: DescriptorModel, backbone: StagedBackbone 
     if (begun.description, str(begun)) != (model.backbone.description, str(model.backbone)):
         raise OptionError(f"the run {str(earlier)!r} of model.start trained another backbone; let [model] be the same")
     fit_into(model.backbone, begun.state_dict())
-
-
-def _sources(
-    recipe: Recipe, data: TrainingData, model: DescriptorModel, workers: int, folder: Path | None, tell: Tell
-) -> Sources:
-    """Return the maps of the photos, from the cache in `folder` where the recipe wants one and there is a folder."""
-    if "size" in recipe.augmentation:
-        raise OptionError("the size of augmented pictures is model.size; remove augmentation.size")
-    rule = recipe.model.input_rule
-    augment = dataclasses.replace(Augmentation.from_table(recipe.augmentation), size=rule.stretch)
-    clutter = Clutter.from_table(recipe.clutter)
-    photos = Photos(data.train.root, data.train.paths, rule, augment, recipe.seed, clutter)
-    # those that validate are put among others, too: what is chosen is what finds the photo in the clutter
-    others = Photos(data.validation.root, data.validation.paths, rule, None, recipe.seed, clutter, 0)
-    copies = recipe.model.cached_copies
-    if folder is None or not copies:
-        return Sources(PhotoMaps(photos, model), PhotoMaps(others, model), copies)
-
-    def progress(done: int, total: int) -> None:
-        tell("caching maps", done, total)
-
-    found = [
-        cached_maps(folder, each, model, count, workers=workers, progress=progress)
-        for each, count in ((photos, copies), (others, 0))
-    ]
-    return Sources(found[0], found[1], copies)
 
 
 def _facts(recipe: Recipe, data: TrainingData) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -13,17 +12,9 @@ from placeprint.training.model.blending import Blend
 from placeprint.training.model.trained_network import DescriptorModel
 from placeprint.training.recipe import Recipe
 from placeprint.training.run.loop import Setup
+from placeprint.training.run.sources import Sources
 from placeprint.training.run.validation import Relevance, score
 from placeprint.types import Floats, Ids
-
-
-@dataclass(frozen=True, eq=False)
-class Sources:
-    """The maps of the photos."""
-
-    train: Maps
-    validation: Maps
-    copies: int
 
 
 def score_of(
