@@ -190,7 +190,8 @@ class GeM(CellPooling):
         if p.ndim and p.shape[0] != cells.shape[1]:
             raise ShapeError(f"p must be a number or have shape ({cells.shape[1]},), got {tuple(p.shape)}")
         # NumPy's mean along the first axis rounds more than a product of matrices
-        return kernels.gem(cells, p, xp.ones_like(cells[:, 0]) if weights is None else weights)
+        equal: Array = xp.ones_like(cells[:, 0])
+        return kernels.gem(cells, p, equal if weights is None else weights)
 
 
 @checked
