@@ -1,0 +1,133 @@
+"""Tables of evidence as a preset would have measured it: its descriptors, its geometry, so many candidates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evidence.scenes import OTHER, OUT, SAME, Scene
+from evidence.tables import Tables
+from placeprint.evidence.measure import margins, standardised
+from placeprint.evidence.record import DESCRIPTORS, PLACES, Values, columns_of, no_evidence
+
+MOST = 45
+"""Candidates of each descriptor that geometry was measured for."""
+USUAL = {"keypoints": (0.05, 0.03), "map": (0.25, 0.08), "aliked": (0.05, 0.03)}
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What a preset measures.
+
+    Args:
+        name: of the preset.
+        descriptors: by weight of their standardised similarities, which choose the candidates.
+        geometry: how many of the best candidates each verification looks at; by the tables' names of them.
+        candidates: so many.
+    """
+
+    name: str
+    descriptors: Mapping[str, float]
+    geometry: Mapping[str, int]
+    candidates: int = 20
+
+
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """One query of a scene: its candidates and what is known of them.
+
+    Args:
+        scene: name.
+        group: of the atlas.
+        query_group: of the query.
+        query: name.
+        places: ``(n,)`` rows of the database.
+        labels: ``(n,)`` of `scenes`.
+        table: ``(n, len(FIELDS))``.
+        other: ``(n, n)`` bool, whether the second is of another place than the first, as far as descriptors say.
+        findable: whether a photo of the place is in the atlas.
+        positions: ``(n, 2)`` meters, or None.
+    """
+
+    scene: str
+    group: str
+    query_group: str
+    query: str
+    places: NDArray[np.int64]
+    labels: NDArray[np.int8]
+    table: Values
+    other: NDArray[np.bool_]
+    findable: bool
+    positions: NDArray[np.float64] | None
+
+
+class Assembler:
+    """Makes tables of one scene for any policy and any part of the atlas.
+
+    Args:
+        scene: it.
+        tables: what was measured.
+        descriptors: those there are.
+        geometry: those there are.
+    """
+
+    def __init__(self, scene: Scene, tables: Tables, descriptors: Sequence[str], geometry: Sequence[str]) -> None:
+        self.scene = scene
+        pairs = {name: tables.descriptors(scene, name) for name in descriptors}
+        self._similar = {name: queries @ database.T for name, (database, queries) in pairs.items()}
+        self._among = {name: database @ database.T for name, (database, _) in pairs.items()}
+        self._candidates = tables.candidates(scene, MOST)
+        self._geometry = {name: tables.checks(scene, name, self._candidates) for name in geometry}
+
+    def asked(self, row: int, policy: Policy, part: NDArray[np.bool_] | None = None) -> Asked | None:
+        """Return what a search of one query would know, None where the part of the atlas has no candidate.
+
+        Args:
+            row: of the query.
+            policy: what is measured.
+            part: ``(database,)`` bool, the photos that are in the atlas; None for all.
+        """
+        scene = self.scene
+        there = scene.labels[row] != OUT
+        if part is not None:
+            there = there & part
+        pool = self._candidates[row]
+        slots = np.flatnonzero(there[pool])
+        if not len(slots):
+            return None
+        standard = {
+            name: standardised(self._similar[name][row, pool[slots]], self._similar[name][row, there], USUAL[name])
+            for name in policy.descriptors
+        }
+        total = sum((policy.descriptors[name] * standard[name] for name in standard), np.zeros(len(slots)))
+        order = np.argsort(-total, kind="stable")[: policy.candidates]
+        places, slots = pool[slots[order]], slots[order]
+        table = no_evidence(len(places))
+        other = np.ones((len(places), len(places)), bool)
+        for name in DESCRIPTORS:
+            if name in standard:
+                similar, z = self._similar[name][row, places], standard[name][order]
+                among = self._among[name][np.ix_(places, places)]
+                table[:, PLACES[f"{name}.standard"]] = z
+                table[:, PLACES[f"{name}.margin"]] = margins(similar, among, z)
+                other &= among < similar[:, None]
+        np.fill_diagonal(other, False)
+        for name, most in policy.geometry.items():
+            table[:most, columns_of(name.partition("-")[0])] = self._geometry[name][row][slots[:most]]
+        positions = None if scene.positions is None else scene.positions[places]
+        findable = bool((scene.labels[row, there] == SAME).any())
+        labels, group = scene.labels[row, places], scene.query_groups[row]
+        return Asked(scene.name, scene.group, group, scene.queries[row], places, labels, table, other, findable, positions)
+
+    def all_asked(self, policy: Policy) -> list[Asked]:
+        """Return what is known of all queries."""
+        found = (self.asked(row, policy) for row in range(len(self.scene.queries)))
+        return [each for each in found if each is not None]
+
+
+def known(asked: Asked) -> NDArray[np.bool_]:
+    """Return ``(n,)`` bool, which candidates have a label that can be learned from."""
+    return np.isin(asked.labels, (SAME, OTHER))

@@ -1,0 +1,138 @@
+"""Each set measured by models that were learned from the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from evidence.assembly import Asked, Assembler, Policy, known
+from evidence.fitting import Pairs, Settings, fit
+from evidence.scenes import SAME, UNKNOWN
+from placeprint.evidence.absent import SUMMARY, summary
+from placeprint.evidence.model import AdditiveModel
+from placeprint.evidence.record import FIELDS, PLACES, by_name
+
+HALVES = 20
+"""Random halves of an atlas in which some queries' places are missing."""
+LEARNED_HALVES = 4
+"""Those of them that are learned from."""
+
+
+@dataclass(frozen=True, eq=False)
+class Models:
+    """The two stages.
+
+    Args:
+        pair: probability of a candidate.
+        first: probability that the first candidate is right.
+    """
+
+    pair: AdditiveModel
+    first: AdditiveModel
+
+
+def groups_of(assemblers: Sequence[Assembler]) -> list[str]:
+    """List the groups of photos."""
+    return list(dict.fromkeys(each.scene.group for each in assemblers))
+
+
+def pairs_of(asked: Sequence[Asked]) -> Pairs:
+    """Return the rows of queries; groups count alike, in them queries, in them candidates."""
+    kept = [(each, known(each)) for each in asked if known(each).any()]
+    per_group = {group: sum(each.group == group for each, _ in kept) for group in {each.group for each, _ in kept}}
+    table = np.concatenate([each.table[mask] for each, mask in kept])
+    return Pairs(
+        by_name(table),
+        {field.name: field.rises for field in FIELDS},
+        np.concatenate([each.labels[mask] == SAME for each, mask in kept]),
+        np.repeat(np.arange(len(kept)), [mask.sum() for _, mask in kept]),
+        np.concatenate([np.full(mask.sum(), 1 / per_group[each.group] / mask.sum()) for each, mask in kept]),
+    )
+
+
+def learn(learned: Sequence[Asked], halved: Sequence[Asked], names: Sequence[str], settings: Settings) -> Models:
+    """Return both stages, learned from queries, the second also from halves of the atlases."""
+    pair = fit(pairs_of(learned), names, settings)
+    every = [each for each in (*learned, *halved) if first_label(pair, each) != UNKNOWN]
+    per_group = {group: sum(each.group == group for each in every) for group in {each.group for each in every}}
+    rows = [summary(pair.log_odds(by_name(each.table)), each.other, each.positions) for each in every]
+    columns = {name: np.array([row[name] for row in rows]) for name in SUMMARY}
+    right = np.array([first_label(pair, each) == SAME for each in every])
+    weight = np.array([1 / per_group[each.group] for each in every])
+    first = fit(Pairs(columns, SUMMARY, right, np.arange(len(every)), weight), list(SUMMARY), Settings(0.001, 0.0))
+    return Models(pair, first)
+
+
+def first_label(pair: AdditiveModel, asked: Asked) -> int:
+    """Return the label of the candidate that comes first."""
+    return int(asked.labels[np.argmax(pair.log_odds(by_name(asked.table)))])
+
+
+def confidence(models: Models, asked: Asked) -> float:
+    """Return the log odds that the first candidate is right."""
+    row = summary(models.pair.log_odds(by_name(asked.table)), asked.other, asked.positions)
+    return float(models.first.log_odds({name: np.array([value]) for name, value in row.items()})[0])
+
+
+def halves(assembler: Assembler, policy: Policy, count: int) -> Iterator[list[Asked]]:
+    """Yield what is known in random halves of an atlas."""
+    scene = assembler.scene
+    for seed in range(count):
+        part = np.zeros(len(scene.database), bool)
+        part[np.random.default_rng(seed).permutation(len(part))[: len(part) // 2]] = True
+        found = [assembler.asked(row, policy, part) for row in range(len(scene.queries))]
+        yield [each for each in found if each is not None]
+
+
+def recall(pair: AdditiveModel, asked: Sequence[Asked]) -> tuple[int, int]:
+    """Return how many queries have a right candidate first, and how many could have."""
+    able = [each for each in asked if each.findable and each.group == each.query_group]
+    return sum(first_label(pair, each) == SAME for each in able), len(able)
+
+
+Split = Mapping[str, Models]
+"""Models by the group that had no part in them."""
+
+
+class LeaveOut:
+    """Learns without each group in turn.
+
+    Args:
+        assemblers: of all scenes.
+        policy: what is measured.
+    """
+
+    def __init__(self, assemblers: Sequence[Assembler], policy: Policy) -> None:
+        self.assemblers, self.policy = assemblers, policy
+        self.asked = {each.scene.name: each.all_asked(policy) for each in assemblers}
+        self._halves = [
+            asked
+            for each in assemblers
+            if each.scene.learned and len(each.scene.database) > 20
+            for part in halves(each, policy, LEARNED_HALVES)
+            for asked in part
+        ]
+
+    def names(self, without: Sequence[str] = ()) -> list[str]:
+        """Return the fields that are measured, but for some."""
+        sources = {*self.policy.descriptors, *(name.partition("-")[0] for name in self.policy.geometry)}
+        return [name for name in PLACES if name.partition(".")[0] in sources and not any(w in name for w in without)]
+
+    def models(self, group: str | None, names: Sequence[str], settings: Settings) -> Models:
+        """Return what is learned without a group; None for all of them."""
+        learned = [
+            each
+            for assembler in self.assemblers
+            if assembler.scene.learned
+            for each in self.asked[assembler.scene.name]
+            if group not in (each.group, each.query_group)
+        ]
+        halved = [each for each in self._halves if group not in (each.group, each.query_group)]
+        return learn(learned, halved, names, settings)
+
+    def all_models(self, names: Sequence[str], settings: Settings) -> Split:
+        """Return the models of every left-out group."""
+        return {group: self.models(group, names, settings) for group in groups_of(self.assemblers)}
+

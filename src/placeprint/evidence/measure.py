@@ -1,0 +1,132 @@
+"""Evidence measured: from similarities in an atlas, and from what geometry found of a pair.
+
+*Similarities* of one descriptor mean different things in different atlases: in a corridor all photos are alike. They are
+standardised by the mean and standard deviation of the query's similarity to the whole atlas, or to a sample of it. Where
+the atlas has few photos, the spread is drawn to a usual one, as by `PRIOR` more photos.
+
+*Another place* without labels: a photo that is less similar to the candidate than the query is. So neighboring frames of
+a walk are no other place, and the margin of the best frame is that to the next place.
+
+*Geometry* is measured on the inliers: how many, how unlikely (`verification.significance`), where. Matches along one
+line, as a horizon, fit anything; matches at the same pixel of both photos are what the camera writes on each.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from placeprint.evidence.record import OF_VERIFICATIONS, Values
+from placeprint.types import Floats, LocalFeatures, Verification
+from placeprint.verification.models import SIDE, residuals, to_pixels
+from placeprint.verification.significance import significance
+
+PRIOR = 10
+"""A usual spread counts as so many photos."""
+STILL = 1.0
+"""Points so close are at the same pixel, in pixels of a photo whose longest side has 640."""
+CELLS = 8
+"""Cells along each side of a photo in which coverage is counted."""
+
+
+def standardised(similarities: Floats, background: Floats, usual: tuple[float, float]) -> Values:
+    """Return ``(n,)`` similarities in standard deviations above the mean of the atlas.
+
+    Args:
+        similarities: ``(n,)`` cosines of the candidates.
+        background: ``(m,)`` cosines of photos spread over the atlas, the candidates among them or not.
+        usual: mean and standard deviation in other atlases, for small ones.
+    """
+    count = len(background)
+    mean = (background.sum(dtype=np.float64) + PRIOR * usual[0]) / (count + PRIOR)
+    squares = float(np.square(background - mean, dtype=np.float64).sum())
+    deviation = np.sqrt((squares + PRIOR * usual[1] ** 2) / (count + PRIOR))
+    return np.asarray((similarities - mean) / deviation, np.float64)
+
+
+def margins(similarities: Floats, among: Floats, standard: Values) -> Values:
+    """Return ``(n,)``: how far each candidate is above the most similar one of another place.
+
+    Args:
+        similarities: ``(n,)`` cosines of the candidates with the query.
+        among: ``(n, n)`` cosines of the candidates with each other.
+        standard: ``(n,)`` standardised similarities, in which the result is.
+
+    Returns:
+        Standard deviations; below 0 where another place is more similar. Where all candidates are of one place, what the
+        candidate is above the last of them.
+    """
+    other = among < similarities[:, None]
+    np.fill_diagonal(other, False)
+    rivals = np.where(other, standard[None, :], -np.inf).max(axis=1, initial=-np.inf)
+    return np.asarray(standard - np.where(np.isfinite(rivals), rivals, standard.min(initial=0.0)), np.float64)
+
+
+def geometry(query: LocalFeatures, candidate: LocalFeatures, check: Verification, pixels: float) -> Values:
+    """Return ``(len(OF_VERIFICATIONS),)`` values of one verification, NaN where it was not checked.
+
+    Args:
+        query: features of the query.
+        candidate: features of the candidate.
+        check: what geometry found of them.
+        pixels: residual of an inlier, in pixels of a photo whose longest side has 640.
+    """
+    known: dict[str, float] = {"support": check.support}
+    if check.checked:
+        count = check.num_inliers
+        known |= {
+            "score": check.score,
+            "strength": check.strength,
+            "inliers": count,
+            "ratio": count / max(len(check.matches), 1),
+            "significance": 0.0,
+            "coverage": 0.0,
+        }
+        if check.transform is not None and count:
+            known |= _of_inliers(query.image_size, candidate.image_size, check, pixels)
+    return np.array([known.get(name, np.nan) for name, *_ in OF_VERIFICATIONS])
+
+
+def _of_inliers(
+    query: tuple[int, int], candidate: tuple[int, int], check: Verification, pixels: float
+) -> dict[str, float]:
+    factors = np.array([SIDE / max(query), SIDE / max(candidate)])
+    scaled = np.asarray(check.points * factors[:, None], np.float32)
+    sizes = tuple((round(w * f), round(h * f)) for (w, h), f in zip((query, candidate), factors, strict=True))
+    agreeing = scaled[check.inliers]
+    assert check.transform is not None
+    transform = to_pixels(check.transform, check.model, 1 / factors[0], 1 / factors[1])
+    errors = residuals(check.model, transform, agreeing[:, 0], agreeing[:, 1])
+    rotation, zoom = _similarity(agreeing)
+    known = {
+        "significance": significance(check.model, scaled, check.inliers, pixels, sizes),
+        "coverage": min(_coverage(agreeing[:, side], size) for side, size in enumerate(sizes)),
+        "spread": min(_spread(agreeing[:, side]) for side in (0, 1)),
+        "static": float((np.abs(agreeing[:, 0] - agreeing[:, 1]).max(axis=1) < STILL).mean()),
+        "residual": float(np.median(errors)),
+        "rotation": abs(float(np.degrees(rotation))),
+        "zoom": abs(zoom),
+    }
+    return {name: value for name, value in known.items() if np.isfinite(value)}
+
+
+def _coverage(points: Floats, size: tuple[int, int]) -> float:
+    """Return the share of `CELLS` x `CELLS` cells of a photo that have a point."""
+    cells = (points * CELLS / np.maximum(size, 1)).astype(int).clip(0, CELLS - 1)
+    return len(np.unique(cells[:, 0] * CELLS + cells[:, 1])) / CELLS**2
+
+
+def _spread(points: Floats) -> float:
+    """Return the smaller standard deviation of points as a share of the larger, 0 on one line."""
+    if len(points) < 3:
+        return 0.0
+    across, along = np.linalg.eigvalsh(np.cov(points.T, dtype=np.float64))
+    return float(np.sqrt(max(across, 0.0) / along)) if along > 0 else 0.0
+
+
+def _similarity(points: Floats) -> tuple[float, float]:
+    """Return angle in radians and octaves of scale of the similarity of matched points, by least squares."""
+    first, second = (points[:, side, 0].astype(complex) + 1j * points[:, side, 1] for side in (0, 1))
+    first, second = first - first.mean(), second - second.mean()
+    below = float(np.square(np.abs(first)).sum())
+    factor = (first.conj() * second).sum() / below if below > 0 else 0.0
+    return (float(np.angle(factor)), float(np.log2(abs(factor)))) if abs(factor) > 0 else (np.nan, np.nan)
