@@ -13,9 +13,9 @@ from evidence.tables import Tables
 from placeprint.evidence.measure import margins, standardised
 from placeprint.evidence.record import DESCRIPTORS, PLACES, Values, columns_of, no_evidence
 
-MOST = 45
-"""Candidates of each descriptor that geometry was measured for."""
-USUAL = {"keypoints": (0.05, 0.03), "map": (0.25, 0.08), "aliked": (0.05, 0.03)}
+MOST, MOST_OF_HALVES = 20, 40
+"""Candidates of each descriptor that geometry was measured for; more where halves of the atlas are searched."""
+USUAL = {"keypoints": (0.005, 0.015), "map": (0.01, 0.03), "aliked": (0.01, 0.02)}
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,11 @@ class Asked:
     positions: NDArray[np.float64] | None
 
 
+def most_of(scene: Scene) -> int:
+    """Return how many candidates of each descriptor geometry is measured for."""
+    return MOST_OF_HALVES if scene.name in ("sf_landmarks", "corridor") else MOST
+
+
 class Assembler:
     """Makes tables of one scene for any policy and any part of the atlas.
 
@@ -79,7 +84,7 @@ class Assembler:
         pairs = {name: tables.descriptors(scene, name) for name in descriptors}
         self._similar = {name: queries @ database.T for name, (database, queries) in pairs.items()}
         self._among = {name: database @ database.T for name, (database, _) in pairs.items()}
-        self._candidates = tables.candidates(scene, MOST)
+        self._candidates = tables.candidates(scene, most_of(scene))
         self._geometry = {name: tables.checks(scene, name, self._candidates) for name in geometry}
 
     def asked(self, row: int, policy: Policy, part: NDArray[np.bool_] | None = None) -> Asked | None:

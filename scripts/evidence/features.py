@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from evidence.views import load
-from placeprint import registry
+from placeprint.core import registry
 from placeprint.store.encoding import decode_features, encode_features
 from placeprint.types import Extractor, LocalFeatures
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evidence.views import DATA
-from placeprint.numerics import evenly
+from placeprint.core.numerics import evenly
 from placeprint.photos import read_photo
 
 SAME, OTHER, UNKNOWN, OUT = 1, 0, -1, -2

@@ -18,8 +18,10 @@ from numpy.typing import NDArray
 from evidence.features import EXTRACTORS, Features
 from evidence.scenes import Scene
 from placeprint.codebooks import load_codebook
-from placeprint.describe import Describer
+from placeprint.core.numerics import evenly
+from placeprint.describing.describer import Describer
 from placeprint.evidence.measure import geometry
+from placeprint.evidence.overlays import find_overlays
 from placeprint.evidence.record import OF_VERIFICATIONS, Values
 from placeprint.types import Floats, LocalFeatures, PhotoFeatures, Verifier
 from placeprint.verification.geometry import MutualGeometry
@@ -28,6 +30,8 @@ from placeprint.verification.two_view import TwoView
 BITS = 4
 OWN_CODEBOOK = 50
 """Photos from which on an atlas learns a codebook of its own."""
+LOOKED_AT = 64
+"""Photos of an atlas in which overlays are looked for."""
 BRANCHES = {
     "keypoints": ("xfeat", "xfeat-vlad", "aggregator.", {"name": "vlad", "num_words": 1024, "assignments": 2}),
     "map": ("lite2", "xfeat-lite2", "fusion.0.aggregator.", {
@@ -121,13 +125,16 @@ class Tables:
         path = self._folder / "checks" / f"{scene.name}-{name}.npz"
         if not path.exists():
             read = {each: self._read(each, check) for each in dict.fromkeys(scene.database)}
+            known = [*read.values()]
+            overlays = find_overlays([known[i] for i in evenly(len(known), LOOKED_AT)])
             found = []
             for row, query in enumerate(scene.queries):
                 asked, places = self._read(query, check), candidates[row]
+                asked = asked[~overlays.on(asked)]
                 values = np.full((len(places), len(OF_VERIFICATIONS)), np.nan)
                 kept = self._most_similar(scene, row, places, check.most)
-                known = [read[scene.database[places[i]]] for i in kept]
-                for i, photo, done in zip(kept, known, check.verifier.verify(asked, known), strict=True):
+                photos = [read[scene.database[places[i]]] for i in kept]
+                for i, photo, done in zip(kept, photos, check.verifier.verify(asked, photos), strict=True):
                     values[i] = geometry(asked, photo, done, check.pixels)
                 found.append(values)
             path.parent.mkdir(parents=True, exist_ok=True)

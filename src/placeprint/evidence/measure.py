@@ -17,7 +17,7 @@ import numpy as np
 
 from placeprint.evidence.record import OF_VERIFICATIONS, Values
 from placeprint.types import Floats, LocalFeatures, Verification
-from placeprint.verification.models import SIDE, residuals, to_pixels
+from placeprint.verification.transforms import SIDE, residuals, to_pixels
 from placeprint.verification.significance import significance
 
 PRIOR = 10
