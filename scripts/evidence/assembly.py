@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +25,8 @@ class Policy:
     Args:
         name: of the preset.
         descriptors: by weight of their standardised similarities, which choose the candidates.
-        geometry: how many of the best candidates each verification looks at; by the tables' names of them.
+        geometry: how many of the best candidates each verification looks at, by the tables' names of them, in order:
+            the first always, the others while the answer is open.
         candidates: so many.
     """
 
@@ -33,6 +34,10 @@ class Policy:
     descriptors: Mapping[str, float]
     geometry: Mapping[str, int]
     candidates: int = 20
+
+    def levels(self) -> list[tuple[str, int]]:
+        """Return source of evidence and candidates of each verification."""
+        return [(name.partition("-")[0], most) for name, most in self.geometry.items()]
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,8 +125,8 @@ class Assembler:
                 table[:, PLACES[f"{name}.margin"]] = margins(similar, among, z)
                 other &= among < similar[:, None]
         np.fill_diagonal(other, False)
-        for name, most in policy.geometry.items():
-            table[:most, columns_of(name.partition("-")[0])] = self._geometry[name][row][slots[:most]]
+        for name in policy.geometry:
+            table[:, columns_of(name.partition("-")[0])] = self._geometry[name][row][slots]
         positions = None if scene.positions is None else scene.positions[places]
         findable = bool((scene.labels[row, there] == SAME).any())
         labels, group = scene.labels[row, places], scene.query_groups[row]
@@ -131,6 +136,20 @@ class Assembler:
         """Return what is known of all queries."""
         found = (self.asked(row, policy) for row in range(len(self.scene.queries)))
         return [each for each in found if each is not None]
+
+
+def limited(asked: Asked, order: NDArray[np.intp], levels: Mapping[str, int]) -> Asked:
+    """Return what would be known if some geometry had been measured for the first candidates only.
+
+    Args:
+        asked: all that is known.
+        order: the candidates, the most promising first.
+        levels: of each kind of geometry, by its source, for how many of them.
+    """
+    table = asked.table.copy()
+    for source, most in levels.items():
+        table[np.ix_(order[most:], columns_of(source))] = np.nan
+    return replace(asked, table=table)
 
 
 def known(asked: Asked) -> NDArray[np.bool_]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evidence.assembly import Asked, Assembler, Policy, known
+from evidence.assembly import Asked, Assembler, Policy, known, limited
 from evidence.fitting import Pairs, Settings, fit
 from evidence.scenes import SAME, UNKNOWN
 from placeprint.evidence.absent import SUMMARY, summary
@@ -18,6 +18,10 @@ HALVES = 20
 """Random halves of an atlas in which some queries' places are missing."""
 LEARNED_HALVES = 4
 """Those of them that are learned from."""
+DECIDED = 3.0
+"""Log odds of the first candidate from which on no further evidence is measured."""
+LEAD = 2.0
+"""Log odds that it must be above the first candidate of another place for that."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,10 +56,20 @@ def pairs_of(asked: Sequence[Asked]) -> Pairs:
     )
 
 
-def learn(learned: Sequence[Asked], halved: Sequence[Asked], names: Sequence[str], settings: Settings) -> Models:
-    """Return both stages, learned from queries, the second also from halves of the atlases."""
-    pair = fit(pairs_of(learned), names, settings)
-    every = [each for each in (*learned, *halved) if first_label(pair, each) != UNKNOWN]
+def learn(
+    learned: Sequence[Asked], halved: Sequence[Asked], policy: Policy, names: Sequence[str], settings: Settings
+) -> Models:
+    """Return both stages, learned from queries, the second also from halves of the atlases.
+
+    The first is learned from what is known at every level of the cascade, so that what is missing has its price.
+    """
+    begin = fit(pairs_of([closed(each, policy, None, 1) for each in learned]), names, settings)
+    variants = [
+        closed(each, policy, begin, depth) for depth in range(len(policy.levels()) + 1) for each in learned
+    ]
+    pair = fit(pairs_of(variants), names, settings) if len(policy.levels()) else begin
+    ends = [cascaded(pair, None, each, policy) for each in (*learned, *halved)]
+    every = [each for each in ends if first_label(pair, each) != UNKNOWN]
     per_group = {group: sum(each.group == group for each in every) for group in {each.group for each in every}}
     rows = [summary(pair.log_odds(by_name(each.table)), each.other, each.positions) for each in every]
     columns = {name: np.array([row[name] for row in rows]) for name in SUMMARY}
@@ -65,6 +79,43 @@ def learn(learned: Sequence[Asked], halved: Sequence[Asked], names: Sequence[str
     return Models(pair, first)
 
 
+def closed(asked: Asked, policy: Policy, begin: AdditiveModel | None, depth: int) -> Asked:
+    """Return what is known after so many levels of a cascade; the first looks at all candidates.
+
+    Args:
+        asked: all that is known.
+        policy: which levels there are.
+        begin: what orders the candidates after the first level; None for similarity.
+        depth: levels that were measured.
+    """
+    levels = policy.levels()
+    order = np.arange(len(asked.table))
+    result = limited(asked, order, {source: most if n < min(depth, 1) else 0 for n, (source, most) in enumerate(levels)})
+    if depth < 2 or begin is None:
+        return result
+    order = np.argsort(-begin.log_odds(by_name(result.table)), kind="stable")
+    first = levels[0]
+    opened = {source: most if n < depth else 0 for n, (source, most) in enumerate(levels) if (source, most) != first}
+    return limited(limited(asked, np.arange(len(order)), {first[0]: first[1]}), order, opened)
+
+
+def cascaded(pair: AdditiveModel, first: AdditiveModel | None, asked: Asked, policy: Policy) -> Asked:
+    """Return what is known when a cascade ends: where the first candidate is certain, or all levels were measured."""
+    for depth in range(1, len(policy.levels()) + 1):
+        result = closed(asked, policy, pair, depth)
+        log_odds = pair.log_odds(by_name(result.table))
+        row = summary(log_odds, result.other, result.positions)
+        certain = row["first"] if first is None else first_odds(first, row)
+        if certain > DECIDED and not row["lead"] < LEAD:
+            break
+    return result
+
+
+def first_odds(first: AdditiveModel, row: Mapping[str, float]) -> float:
+    """Return the log odds that the first candidate is right."""
+    return float(first.log_odds({name: np.array([value]) for name, value in row.items()})[0])
+
+
 def first_label(pair: AdditiveModel, asked: Asked) -> int:
     """Return the label of the candidate that comes first."""
     return int(asked.labels[np.argmax(pair.log_odds(by_name(asked.table)))])
@@ -72,8 +123,7 @@ def first_label(pair: AdditiveModel, asked: Asked) -> int:
 
 def confidence(models: Models, asked: Asked) -> float:
     """Return the log odds that the first candidate is right."""
-    row = summary(models.pair.log_odds(by_name(asked.table)), asked.other, asked.positions)
-    return float(models.first.log_odds({name: np.array([value]) for name, value in row.items()})[0])
+    return first_odds(models.first, summary(models.pair.log_odds(by_name(asked.table)), asked.other, asked.positions))
 
 
 def halves(assembler: Assembler, policy: Policy, count: int) -> Iterator[list[Asked]]:
@@ -89,7 +139,8 @@ def halves(assembler: Assembler, policy: Policy, count: int) -> Iterator[list[As
 def recall(pair: AdditiveModel, asked: Sequence[Asked]) -> tuple[int, int]:
     """Return how many queries have a right candidate first, and how many could have."""
     able = [each for each in asked if each.findable and each.group == each.query_group]
-    return sum(first_label(pair, each) == SAME for each in able), len(able)
+    labels = [first_label(pair, each) for each in able]
+    return sum(label == SAME for label in labels), sum(label != UNKNOWN for label in labels)
 
 
 Split = Mapping[str, Models]
@@ -130,7 +181,7 @@ class LeaveOut:
             if group not in (each.group, each.query_group)
         ]
         halved = [each for each in self._halves if group not in (each.group, each.query_group)]
-        return learn(learned, halved, names, settings)
+        return learn(learned, halved, self.policy, names, settings)
 
     def all_models(self, names: Sequence[str], settings: Settings) -> Split:
         """Return the models of every left-out group."""

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evidence.assembly import Asked
-from evidence.leave_out import HALVES, LeaveOut, Split, confidence, first_label, halves, recall
+from evidence.leave_out import HALVES, LeaveOut, Split, cascaded, confidence, first_label, halves, recall
 from evidence.scenes import SAME, UNKNOWN
 from placeprint.evidence.model import AdditiveModel, to_probability
 from placeprint.evidence.record import PLACES, Values
@@ -21,13 +21,16 @@ def order_recall(asked: Sequence[Asked], names: Sequence[str]) -> tuple[int, int
     """Return how many queries have a right candidate first by the sum of some fields, and how many could have."""
     able = [each for each in asked if each.findable and each.group == each.query_group]
     totals = [np.nan_to_num(each.table[:, [PLACES[name] for name in names]], nan=-1e3).sum(axis=1) for each in able]
-    return sum(each.labels[np.argmax(t)] == SAME for each, t in zip(able, totals, strict=True)), len(able)
+    labels = [each.labels[np.argmax(total)] for each, total in zip(able, totals, strict=True)]
+    return sum(label == SAME for label in labels), sum(label != UNKNOWN for label in labels)
 
 
 def recall_table(split: LeaveOut, pairs: Mapping[str, AdditiveModel]) -> dict[str, tuple[int, int]]:
     """Return recall at 1 of each ranked scene by the model that did not see its group."""
     return {
-        name: recall(pairs[asked[0].group], asked)
+        name: recall(
+            pairs[asked[0].group], [cascaded(pairs[asked[0].group], None, each, split.policy) for each in asked]
+        )
         for name, asked in split.asked.items()
         if any(assembler.scene.name == name and assembler.scene.ranked for assembler in split.assemblers)
     }
@@ -63,7 +66,8 @@ def unknown_places(split: LeaveOut, models: Split, scene: str) -> dict[str, floa
     assembler = next(each for each in split.assemblers if each.scene.name == scene)
     own = models[assembler.scene.group]
     areas, accepted, everyone, rights = [], [], [], []
-    for asked in halves(assembler, split.policy, HALVES):
+    for whole in halves(assembler, split.policy, HALVES):
+        asked = [cascaded(own.pair, own.first, each, split.policy) for each in whole]
         sure = np.array([confidence(own, each) for each in asked])
         findable = np.array([each.findable for each in asked])
         labels = np.array([first_label(own.pair, each) for each in asked])
@@ -85,8 +89,8 @@ def all_errors(split: LeaveOut, models: Split) -> dict[str, float]:
     """Return the calibration error of confidences in each scene."""
     found = {}
     for assembler in split.assemblers:
-        asked = split.asked[assembler.scene.name]
         own = models[assembler.scene.group]
+        asked = [cascaded(own.pair, own.first, each, split.policy) for each in split.asked[assembler.scene.name]]
         labels = np.array([first_label(own.pair, each) for each in asked])
         kept = labels != UNKNOWN
         sure = to_probability(np.array([confidence(own, each) for each in asked]))[kept]

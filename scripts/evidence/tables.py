@@ -28,6 +28,8 @@ from placeprint.verification.geometry import MutualGeometry
 from placeprint.verification.two_view import TwoView
 
 BITS = 4
+MOST = 1000
+"""Candidates of a query at most."""
 OWN_CODEBOOK = 50
 """Photos from which on an atlas learns a codebook of its own."""
 LOOKED_AT = 64
@@ -61,14 +63,14 @@ class Check:
     keypoints: int
     verifier: Verifier
     pixels: float
-    most: int = 1_000_000
+    most: int = MOST + 1
 
 
 CHECKS = {
     "xfeat": Check("xfeat", 1000, MutualGeometry(keep=1_000_000), 8.0),
     "sift": Check("sift", 500, MutualGeometry(keep=1_000_000, usual=0.84), 8.0),
     "sift-rotated": Check("sift-rotated", 500, MutualGeometry(keep=1_000_000, usual=0.84), 8.0),
-    "lighterglue": Check("xfeat", 1000, TwoView(matcher={"name": "lightglue", "features": "xfeat"}, pixels=4.0), 4.0, 6),
+    "lighterglue": Check("xfeat", 1000, TwoView(matcher={"name": "lightglue", "features": "xfeat"}, pixels=4.0), 4.0, 4),
 }
 
 
@@ -127,12 +129,14 @@ class Tables:
             read = {each: self._read(each, check) for each in dict.fromkeys(scene.database)}
             known = [*read.values()]
             overlays = find_overlays([known[i] for i in evenly(len(known), LOOKED_AT)])
+            unlimited = [np.full((len(each), len(OF_VERIFICATIONS)), np.nan) for each in candidates]
+            quick = unlimited if check.most > MOST else self.checks(scene, "xfeat", candidates)
             found = []
             for row, query in enumerate(scene.queries):
                 asked, places = self._read(query, check), candidates[row]
                 asked = asked[~overlays.on(asked)]
                 values = np.full((len(places), len(OF_VERIFICATIONS)), np.nan)
-                kept = self._most_similar(scene, row, places, check.most)
+                kept = self._most_similar(scene, row, places, check.most, quick[row])
                 photos = [read[scene.database[places[i]]] for i in kept]
                 for i, photo, done in zip(kept, photos, check.verifier.verify(asked, photos), strict=True):
                     values[i] = geometry(asked, photo, done, check.pixels)
@@ -145,13 +149,16 @@ class Tables:
     def _read(self, name: str, check: Check) -> LocalFeatures:
         return self._features.read(name, check.kind, BITS, check.keypoints)
 
-    def _most_similar(self, scene: Scene, row: int, places: NDArray[np.int64], most: int) -> list[int]:
-        """Return which of the candidates are the most similar by both descriptors together."""
+    def _most_similar(
+        self, scene: Scene, row: int, places: NDArray[np.int64], most: int, quick: Values
+    ) -> list[int]:
+        """Return which of the candidates are the most similar by both descriptors and XFeat's inliers together."""
         if len(places) <= most:
             return list(range(len(places)))
         total = np.zeros(len(places))
         for branch in ("keypoints", "map"):
             database, queries = self.descriptors(scene, branch)
             similar = database @ queries[row]
-            total += (similar[places] - similar.mean()) / similar.std()
+            total += 0.5 * (similar[places] - similar.mean()) / similar.std()
+        total += 1.5 * np.log1p(np.nan_to_num(quick[:, [name for name, *_ in OF_VERIFICATIONS].index("inliers")]))
         return np.argsort(-total, kind="stable")[:most].tolist()
