@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from evidence.scenes import OTHER, OUT, SAME, Scene
 from evidence.tables import Tables
-from placeprint.evidence.measure import margins, standardised
-from placeprint.evidence.record import DESCRIPTORS, PLACES, Values, columns_of, no_evidence
+from placeprint.evidence.measure import compared, margins, other_places, standardised
+from placeprint.evidence.record import DESCRIPTORS, OF_VERIFICATIONS, PLACES, Values, by_name, columns_of, no_evidence
 
 MOST, MOST_OF_HALVES = 20, 40
 """Candidates of each descriptor that geometry was measured for; more where halves of the atlas are searched."""
@@ -116,17 +116,20 @@ class Assembler:
         order = np.argsort(-total, kind="stable")[: policy.candidates]
         places, slots = pool[slots[order]], slots[order]
         table = no_evidence(len(places))
-        other = np.ones((len(places), len(places)), bool)
+        near, apart = [], []
         for name in DESCRIPTORS:
             if name in standard:
                 similar, z = self._similar[name][row, places], standard[name][order]
                 among = self._among[name][np.ix_(places, places)]
                 table[:, PLACES[f"{name}.standard"]] = z
                 table[:, PLACES[f"{name}.margin"]] = margins(similar, among, z)
-                other &= among < similar[:, None]
-        np.fill_diagonal(other, False)
+                near.append(similar)
+                apart.append(among)
+        other = other_places(near, apart)
         for name in policy.geometry:
-            table[:, columns_of(name.partition("-")[0])] = self._geometry[name][row][slots]
+            source = name.partition("-")[0]
+            own = [PLACES[f"{source}.{kind}"] for kind, *_ in OF_VERIFICATIONS]
+            table[:, own] = self._geometry[name][row][slots]
         positions = None if scene.positions is None else scene.positions[places]
         findable = bool((scene.labels[row, there] == SAME).any())
         labels, group = scene.labels[row, places], scene.query_groups[row]
@@ -150,6 +153,11 @@ def limited(asked: Asked, order: NDArray[np.intp], levels: Mapping[str, int]) ->
     for source, most in levels.items():
         table[np.ix_(order[most:], columns_of(source))] = np.nan
     return replace(asked, table=table)
+
+
+def evidence_of(asked: Asked) -> Mapping[str, Values]:
+    """Return what the model weighs, by name of the field."""
+    return by_name(compared(asked.table, asked.other))
 
 
 def known(asked: Asked) -> NDArray[np.bool_]:

@@ -51,7 +51,7 @@ class Settings:
         rank: weight of the ranking loss.
     """
 
-    ridge: float = 0.003
+    ridge: float = 0.01
     rank: float = 1.0
 
 

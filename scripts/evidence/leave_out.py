@@ -7,17 +7,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evidence.assembly import Asked, Assembler, Policy, known, limited
+from evidence.assembly import Asked, Assembler, Policy, evidence_of, known, limited
 from evidence.fitting import Pairs, Settings, fit
 from evidence.scenes import SAME, UNKNOWN
 from placeprint.evidence.absent import SUMMARY, summary
 from placeprint.evidence.model import AdditiveModel
-from placeprint.evidence.record import FIELDS, PLACES, by_name
+from placeprint.evidence.record import FIELDS, PLACES
 
 HALVES = 20
 """Random halves of an atlas in which some queries' places are missing."""
 LEARNED_HALVES = 4
 """Those of them that are learned from."""
+WEIGHED = (
+    "standard", "support_share", "score_share", "inliers_share", "score", "significance", "spread", "static",
+)  # fmt: skip
+"""Fields of the first stage; the others of the record did not pay."""
 DECIDED = 3.0
 """Log odds of the first candidate from which on no further evidence is measured."""
 LEAD = 2.0
@@ -46,9 +50,9 @@ def pairs_of(asked: Sequence[Asked]) -> Pairs:
     """Return the rows of queries; groups count alike, in them queries, in them candidates."""
     kept = [(each, known(each)) for each in asked if known(each).any()]
     per_group = {group: sum(each.group == group for each, _ in kept) for group in {each.group for each, _ in kept}}
-    table = np.concatenate([each.table[mask] for each, mask in kept])
+    columns = [(evidence_of(each), mask) for each, mask in kept]
     return Pairs(
-        by_name(table),
+        {name: np.concatenate([each[name][mask] for each, mask in columns]) for name in PLACES},
         {field.name: field.rises for field in FIELDS},
         np.concatenate([each.labels[mask] == SAME for each, mask in kept]),
         np.repeat(np.arange(len(kept)), [mask.sum() for _, mask in kept]),
@@ -71,7 +75,7 @@ def learn(
     ends = [cascaded(pair, None, each, policy) for each in (*learned, *halved)]
     every = [each for each in ends if first_label(pair, each) != UNKNOWN]
     per_group = {group: sum(each.group == group for each in every) for group in {each.group for each in every}}
-    rows = [summary(pair.log_odds(by_name(each.table)), each.other, each.positions) for each in every]
+    rows = [summary(pair.log_odds(evidence_of(each)), each.other, each.positions) for each in every]
     columns = {name: np.array([row[name] for row in rows]) for name in SUMMARY}
     right = np.array([first_label(pair, each) == SAME for each in every])
     weight = np.array([1 / per_group[each.group] for each in every])
@@ -93,7 +97,7 @@ def closed(asked: Asked, policy: Policy, begin: AdditiveModel | None, depth: int
     result = limited(asked, order, {source: most if n < min(depth, 1) else 0 for n, (source, most) in enumerate(levels)})
     if depth < 2 or begin is None:
         return result
-    order = np.argsort(-begin.log_odds(by_name(result.table)), kind="stable")
+    order = np.argsort(-begin.log_odds(evidence_of(result)), kind="stable")
     first = levels[0]
     opened = {source: most if n < depth else 0 for n, (source, most) in enumerate(levels) if (source, most) != first}
     return limited(limited(asked, np.arange(len(order)), {first[0]: first[1]}), order, opened)
@@ -103,7 +107,7 @@ def cascaded(pair: AdditiveModel, first: AdditiveModel | None, asked: Asked, pol
     """Return what is known when a cascade ends: where the first candidate is certain, or all levels were measured."""
     for depth in range(1, len(policy.levels()) + 1):
         result = closed(asked, policy, pair, depth)
-        log_odds = pair.log_odds(by_name(result.table))
+        log_odds = pair.log_odds(evidence_of(result))
         row = summary(log_odds, result.other, result.positions)
         certain = row["first"] if first is None else first_odds(first, row)
         if certain > DECIDED and not row["lead"] < LEAD:
@@ -118,12 +122,12 @@ def first_odds(first: AdditiveModel, row: Mapping[str, float]) -> float:
 
 def first_label(pair: AdditiveModel, asked: Asked) -> int:
     """Return the label of the candidate that comes first."""
-    return int(asked.labels[np.argmax(pair.log_odds(by_name(asked.table)))])
+    return int(asked.labels[np.argmax(pair.log_odds(evidence_of(asked)))])
 
 
 def confidence(models: Models, asked: Asked) -> float:
     """Return the log odds that the first candidate is right."""
-    return first_odds(models.first, summary(models.pair.log_odds(by_name(asked.table)), asked.other, asked.positions))
+    return first_odds(models.first, summary(models.pair.log_odds(evidence_of(asked)), asked.other, asked.positions))
 
 
 def halves(assembler: Assembler, policy: Policy, count: int) -> Iterator[list[Asked]]:
@@ -167,9 +171,13 @@ class LeaveOut:
         ]
 
     def names(self, without: Sequence[str] = ()) -> list[str]:
-        """Return the fields that are measured, but for some."""
-        sources = {*self.policy.descriptors, *(name.partition("-")[0] for name in self.policy.geometry)}
-        return [name for name in PLACES if name.partition(".")[0] in sources and not any(w in name for w in without)]
+        """Return the fields that are weighed, but for some."""
+        sources = {*self.policy.descriptors, *(source for source, _ in self.policy.levels())}
+        return [
+            name
+            for name in PLACES
+            if name.partition(".")[0] in sources and name.partition(".")[2] in WEIGHED and name not in without
+        ]
 
     def models(self, group: str | None, names: Sequence[str], settings: Settings) -> Models:
         """Return what is learned without a group; None for all of them."""

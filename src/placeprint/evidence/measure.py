@@ -13,9 +13,12 @@ line, as a horizon, fit anything; matches at the same pixel of both photos are w
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Sequence
 
-from placeprint.evidence.record import OF_VERIFICATIONS, Values
+import numpy as np
+from numpy.typing import NDArray
+
+from placeprint.evidence.record import OF_VERIFICATIONS, PLACES, VERIFICATIONS, Values
 from placeprint.types import Floats, LocalFeatures, Verification
 from placeprint.verification.transforms import SIDE, residuals, to_pixels
 from placeprint.verification.significance import significance
@@ -84,6 +87,47 @@ def geometry(query: LocalFeatures, candidate: LocalFeatures, check: Verification
         if check.transform is not None and count:
             known |= _of_inliers(query.image_size, candidate.image_size, check, pixels)
     return np.array([known.get(name, np.nan) for name, *_ in OF_VERIFICATIONS])
+
+
+def compared(table: Values, other: NDArray[np.bool_]) -> Values:
+    """Return a table in which geometry speaks for places, not photos, and is compared among the candidates.
+
+    Geometry says which place it is far better than similarity. Which of its photos is the nearest view it does not know:
+    on a walk, neighboring frames share most of their points. So all photos of a place have the geometry of the one that
+    is confirmed best, and similarity keeps the word among them.
+
+    Args:
+        table: ``(n, len(FIELDS))`` evidence, each candidate by itself.
+        other: ``(n, n)`` bool, whether the second is of another place than the first.
+    """
+    result = table.copy()
+    for source in VERIFICATIONS:
+        own = [PLACES[f"{source}.{name}"] for name, *_ in OF_VERIFICATIONS]
+        scores = np.nan_to_num(table[:, PLACES[f"{source}.score"]], nan=-1.0)
+        supports = np.nan_to_num(table[:, PLACES[f"{source}.support"]], nan=-1.0)
+        ranks = np.lexsort((supports, scores)).argsort()
+        best = np.where(other, -1, ranks[None, :]).argmax(axis=1)
+        known = np.isfinite(table[best][:, own]).any(axis=1)
+        result[np.ix_(known, own)] = table[np.ix_(best[known], own)]
+        for name in ("support", "score", "inliers"):
+            values = result[:, PLACES[f"{source}.{name}"]]
+            if np.isfinite(values).any():
+                result[:, PLACES[f"{source}.{name}_share"]] = (1 + values) / (1 + np.nanmax(values))
+    return result
+
+
+def other_places(similarities: Sequence[Floats], among: Sequence[Floats]) -> NDArray[np.bool_]:
+    """Return ``(n, n)`` bool, whether the second candidate is of another place than the first.
+
+    It is where no descriptor finds it more similar to the first than the query is.
+
+    Args:
+        similarities: of each descriptor, ``(n,)`` cosines of the candidates with the query.
+        among: of each descriptor, ``(n, n)`` cosines of the candidates with each other.
+    """
+    other = np.logical_and.reduce([each < own[:, None] for own, each in zip(similarities, among, strict=True)])
+    np.fill_diagonal(other, False)
+    return np.asarray(other, bool)
 
 
 def _of_inliers(

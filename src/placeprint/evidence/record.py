@@ -66,10 +66,16 @@ OF_VERIFICATIONS = (
     ("rotation", "degrees", False, "between the photos, without sign"),
     ("zoom", "octaves", False, "scale between the photos, without sign"),
 )
+SHARED = (
+    ("support_share", "share", True, "support beside the most that a candidate has"),
+    ("score_share", "share", True, "score beside the most that a candidate has"),
+    ("inliers_share", "share", True, "inliers beside the most that a candidate has"),
+)
+"""Evidence of a verification that comes from comparing the candidates, see `measure.compared`."""
 
 FIELDS: tuple[Field, ...] = tuple(
     Field(f"{source}.{name}", unit, rises, f"{about} ({source})")
-    for sources, kinds in ((DESCRIPTORS, OF_DESCRIPTORS), (VERIFICATIONS, OF_VERIFICATIONS))
+    for sources, kinds in ((DESCRIPTORS, OF_DESCRIPTORS), (VERIFICATIONS, (*OF_VERIFICATIONS, *SHARED)))
     for source in sources
     for name, unit, rises, about in kinds
 )
