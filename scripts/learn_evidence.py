@@ -20,7 +20,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from evidence.assembly import Assembler, Policy, most_of
+from evidence.assembly import USUAL, Assembler, Policy, most_of
 from evidence.features import Features
 from evidence.fitting import Settings
 from evidence.leave_out import LeaveOut
@@ -31,9 +31,7 @@ from evidence.tables import CHECKS, Tables
 POLICIES = {
     "fast": Policy("fast", {"keypoints": 1.0}, {"xfeat": 20}),
     "balanced": Policy("balanced", {"keypoints": 1.0, "map": 1.5}, {"xfeat": 20, "sift": 5}),
-    "best": Policy(
-        "best", {"keypoints": 0.5, "map": 1.0, "aliked": 1.0}, {"xfeat": 20, "sift": 10, "lighterglue": 4}
-    ),
+    "best": Policy("best", {"keypoints": 0.5, "map": 1.0, "aliked": 1.0}, {"xfeat": 20, "sift": 10, "lighterglue": 4}),
 }
 OUTPUT = Path(__file__).parents[1] / "src" / "placeprint" / "evidence" / "models"
 
@@ -75,7 +73,7 @@ def write(tables: Tables, policies: Sequence[str]) -> None:
         assemblers = [Assembler(scene, tables, [*policy.descriptors], [*policy.geometry]) for scene in scenes()]
         split = LeaveOut(assemblers, policy)
         models = split.models(None, split.names(), Settings())
-        data = {"pair": models.pair.as_data(), "first": models.first.as_data()}
+        data = {"usual": USUAL, "pair": models.pair.as_data(), "first": models.first.as_data()}
         OUTPUT.mkdir(exist_ok=True)
         (OUTPUT / f"{policy.name}.json").write_text(json.dumps(data) + "\n")
 

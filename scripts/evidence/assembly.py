@@ -133,7 +133,9 @@ class Assembler:
         positions = None if scene.positions is None else scene.positions[places]
         findable = bool((scene.labels[row, there] == SAME).any())
         labels, group = scene.labels[row, places], scene.query_groups[row]
-        return Asked(scene.name, scene.group, group, scene.queries[row], places, labels, table, other, findable, positions)
+        return Asked(
+            scene.name, scene.group, group, scene.queries[row], places, labels, table, other, findable, positions
+        )
 
     def all_asked(self, policy: Policy) -> list[Asked]:
         """Return what is known of all queries."""

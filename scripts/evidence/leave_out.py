@@ -16,7 +16,7 @@ from placeprint.evidence.record import FIELDS, PLACES
 
 HALVES = 20
 """Random halves of an atlas in which some queries' places are missing."""
-LEARNED_HALVES = 4
+LEARNED_HALVES = 2
 """Those of them that are learned from."""
 WEIGHED = (
     "standard", "support_share", "score_share", "inliers_share", "score", "significance", "spread", "static",
@@ -68,9 +68,7 @@ def learn(
     The first is learned from what is known at every level of the cascade, so that what is missing has its price.
     """
     begin = fit(pairs_of([closed(each, policy, None, 1) for each in learned]), names, settings)
-    variants = [
-        closed(each, policy, begin, depth) for depth in range(len(policy.levels()) + 1) for each in learned
-    ]
+    variants = [closed(each, policy, begin, depth) for depth in range(len(policy.levels()) + 1) for each in learned]
     pair = fit(pairs_of(variants), names, settings) if len(policy.levels()) else begin
     ends = [cascaded(pair, None, each, policy) for each in (*learned, *halved)]
     every = [each for each in ends if first_label(pair, each) != UNKNOWN]
@@ -94,7 +92,9 @@ def closed(asked: Asked, policy: Policy, begin: AdditiveModel | None, depth: int
     """
     levels = policy.levels()
     order = np.arange(len(asked.table))
-    result = limited(asked, order, {source: most if n < min(depth, 1) else 0 for n, (source, most) in enumerate(levels)})
+    result = limited(
+        asked, order, {source: most if n < min(depth, 1) else 0 for n, (source, most) in enumerate(levels)}
+    )
     if depth < 2 or begin is None:
         return result
     order = np.argsort(-begin.log_odds(evidence_of(result)), kind="stable")
@@ -194,4 +194,3 @@ class LeaveOut:
     def all_models(self, names: Sequence[str], settings: Settings) -> Split:
         """Return the models of every left-out group."""
         return {group: self.models(group, names, settings) for group in groups_of(self.assemblers)}
-

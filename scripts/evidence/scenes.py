@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -52,10 +52,14 @@ class Scene:
     learned: bool = True
 
     def __post_init__(self) -> None:
-        assert self.labels.shape == (len(self.queries), len(self.database)) == (len(self.query_groups), len(self.database))
+        assert (
+            self.labels.shape == (len(self.queries), len(self.database)) == (len(self.query_groups), len(self.database))
+        )
 
 
-def _scene(name: str, group: str, database: Sequence[str], queries: Sequence[str], labels: Labels, **more: object) -> Scene:
+def _scene(
+    name: str, group: str, database: Sequence[str], queries: Sequence[str], labels: Labels, **more: object
+) -> Scene:
     return Scene(name, group, tuple(database), tuple(queries), (group,) * len(queries), labels, **more)  # type: ignore[arg-type]
 
 
@@ -63,7 +67,9 @@ def _place_folder(name: str) -> Scene:
     database = [f"{name}/database/{path.name}" for path in sorted((DATA / name / "database").iterdir())]
     queries = [f"{name}/queries/{path.name}" for path in sorted((DATA / name / "queries").iterdir())]
     absent = DATA / name / "not_in_database"
-    asked = queries + [f"{name}/not_in_database/{p.name}" for p in sorted(absent.iterdir())] if absent.exists() else queries
+    asked = (
+        queries + [f"{name}/not_in_database/{p.name}" for p in sorted(absent.iterdir())] if absent.exists() else queries
+    )
     labels = np.zeros((len(asked), len(database)), np.int8)
     rows, columns = ({path: place for place, path in enumerate(paths)} for paths in (asked, database))
     with (DATA / name / "positives.csv").open() as file:
@@ -111,7 +117,9 @@ def _frame(row: dict[str, str]) -> int:
 
 def _gps() -> Scene:
     """A street walk and a flight: photos within some meters of each other show the same place."""
-    names = [f"gps/{f}/{p.name}" for f in ("lund", "berlin", "brighton_beach") for p in sorted((DATA / "gps" / f).iterdir())]
+    names = [
+        f"gps/{f}/{p.name}" for f in ("lund", "berlin", "brighton_beach") for p in sorted((DATA / "gps" / f).iterdir())
+    ]
     places = np.array([read_photo(DATA / name).location for name in names], float)
     east = np.cos(np.radians(places[:, 0]))
     meters = 111_320 * np.column_stack([places[:, 1] * east, places[:, 0]])
@@ -196,5 +204,3 @@ def _with_outsiders(scene: Scene, asking: dict[str, Scene]) -> Scene:
         query_groups=(*scene.query_groups, *(group for group, _ in guests)),
         labels=np.concatenate([scene.labels, labels]),
     )
-
-

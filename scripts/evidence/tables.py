@@ -23,6 +23,7 @@ from placeprint.describing.describer import Describer
 from placeprint.evidence.measure import geometry
 from placeprint.evidence.overlays import find_overlays
 from placeprint.evidence.record import OF_VERIFICATIONS, Values
+from placeprint.presets import preset_from
 from placeprint.types import Floats, LocalFeatures, PhotoFeatures, Verifier
 from placeprint.verification.geometry import MutualGeometry
 from placeprint.verification.two_view import TwoView
@@ -70,7 +71,9 @@ CHECKS = {
     "xfeat": Check("xfeat", 1000, MutualGeometry(keep=1_000_000), 8.0),
     "sift": Check("sift", 500, MutualGeometry(keep=1_000_000, usual=0.84), 8.0),
     "sift-rotated": Check("sift-rotated", 500, MutualGeometry(keep=1_000_000, usual=0.84), 8.0),
-    "lighterglue": Check("xfeat", 1000, TwoView(matcher={"name": "lightglue", "features": "xfeat"}, pixels=4.0), 4.0, 4),
+    "lighterglue": Check(
+        "xfeat", 1000, TwoView(matcher={"name": "lightglue", "features": "xfeat"}, pixels=4.0), 4.0, 4
+    ),
 }
 
 
@@ -93,17 +96,29 @@ class Tables:
         path = self._folder / "descriptors" / f"{branch}-{key}.npz"
         if not path.exists():
             photos = [[(self._features.read(name, kind, BITS),) for name in part] for part in names]
-            tables = {
-                "extractor": EXTRACTORS[kind],
-                "aggregator": aggregator,
-                "store": {"local_bits": BITS, "descriptor_bits": 4},
+            preset = preset_from(
+                {
+                    "extractor": EXTRACTORS[kind],
+                    "aggregator": aggregator,
+                    "index": {"name": "flat"},
+                    "verifier": {"name": "mutual-geometry"},
+                    "codebook": {"min_photos": OWN_CODEBOOK},
+                    "store": {"local_bits": BITS, "descriptor_bits": 4},
+                },
+                branch,
+            )
+            start = {
+                f"aggregator.{k.removeprefix(prefix)}": v
+                for k, v in load_codebook(shipped).items()
+                if k.startswith(prefix)
             }
-            start = {f"aggregator.{k.removeprefix(prefix)}": v for k, v in load_codebook(shipped).items() if k.startswith(prefix)}
-            describer = Describer(tables, start)
+            describer = Describer(preset, start)
             known: list[PhotoFeatures] = photos[0]
             describer.learn(lambda: known, len(known), start, adapt=len(known) < OWN_CODEBOOK)
             made = [
-                describer.decode_descriptors([describer.encode_descriptor(describer.descriptor(photo)) for photo in part])
+                describer.decode_descriptors(
+                    [describer.encode_descriptor(describer.descriptor(photo)) for photo in part]
+                )
                 for part in photos
             ]
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -149,9 +164,7 @@ class Tables:
     def _read(self, name: str, check: Check) -> LocalFeatures:
         return self._features.read(name, check.kind, BITS, check.keypoints)
 
-    def _most_similar(
-        self, scene: Scene, row: int, places: NDArray[np.int64], most: int, quick: Values
-    ) -> list[int]:
+    def _most_similar(self, scene: Scene, row: int, places: NDArray[np.int64], most: int, quick: Values) -> list[int]:
         """Return which of the candidates are the most similar by both descriptors and XFeat's inliers together."""
         if len(places) <= most:
             return list(range(len(places)))

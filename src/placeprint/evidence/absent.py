@@ -31,7 +31,7 @@ def summary(log_odds: Values, other: NDArray[np.bool_], positions: Values | None
     Args:
         log_odds: ``(n,)`` of the candidates, n above 0.
         other: ``(n, n)`` bool, whether the second is of another place than the first.
-        positions: ``(n, 2)`` meters in a plane, NaN where unknown, or None.
+        positions: ``(n, 2)`` meters in a plane, or ``(n, 3)`` in space, NaN where unknown; or None.
     """
     first = int(np.argmax(log_odds))
     rivals = log_odds[other[first]]

@@ -1,8 +1,9 @@
 """Evidence measured: from similarities in an atlas, and from what geometry found of a pair.
 
 *Similarities* of one descriptor mean different things in different atlases: in a corridor all photos are alike. They are
-standardised by the mean and standard deviation of the query's similarity to the whole atlas, or to a sample of it. Where
-the atlas has few photos, the spread is drawn to a usual one, as by `PRIOR` more photos.
+standardised by the query's similarities to the whole atlas, or to a sample of it: their median, and its distance to the
+16th percentile, which is a standard deviation and does not grow with photos of the query's place. Where the atlas has few
+photos, both are drawn to usual ones, as by `PRIOR` more photos.
 
 *Another place* without labels: a photo that is less similar to the candidate than the query is. So neighboring frames of
 a walk are no other place, and the margin of the best frame is that to the next place.
@@ -20,8 +21,8 @@ from numpy.typing import NDArray
 
 from placeprint.evidence.record import OF_VERIFICATIONS, PLACES, VERIFICATIONS, Values
 from placeprint.types import Floats, LocalFeatures, Verification
-from placeprint.verification.transforms import SIDE, residuals, to_pixels
 from placeprint.verification.significance import significance
+from placeprint.verification.transforms import SIDE, residuals, to_pixels
 
 PRIOR = 10
 """A usual spread counts as so many photos."""
@@ -32,18 +33,20 @@ CELLS = 8
 
 
 def standardised(similarities: Floats, background: Floats, usual: tuple[float, float]) -> Values:
-    """Return ``(n,)`` similarities in standard deviations above the mean of the atlas.
+    """Return ``(n,)`` similarities in standard deviations above the median of the atlas.
 
     Args:
         similarities: ``(n,)`` cosines of the candidates.
         background: ``(m,)`` cosines of photos spread over the atlas, the candidates among them or not.
         usual: mean and standard deviation in other atlases, for small ones.
     """
-    count = len(background)
-    mean = (background.sum(dtype=np.float64) + PRIOR * usual[0]) / (count + PRIOR)
-    squares = float(np.square(background - mean, dtype=np.float64).sum())
-    deviation = np.sqrt((squares + PRIOR * usual[1] ** 2) / (count + PRIOR))
-    return np.asarray((similarities - mean) / deviation, np.float64)
+    if not len(background):
+        return np.full(len(similarities), np.nan)
+    low, middle = np.quantile(background.astype(np.float64), (0.16, 0.5))
+    own = len(background) / (len(background) + PRIOR)
+    mean = own * middle + (1 - own) * usual[0]
+    deviation = np.sqrt(own * (middle - low) ** 2 + (1 - own) * usual[1] ** 2)
+    return np.asarray((similarities - mean) / max(deviation, 1e-6), np.float64)
 
 
 def margins(similarities: Floats, among: Floats, standard: Values) -> Values:

@@ -96,9 +96,7 @@ def find_overlays(photos: Sequence[LocalFeatures]) -> Overlays:
     return Overlays(middles.astype(np.float32), means.astype(np.float32), float(_shape(chosen[0])), len(chosen))
 
 
-def _same_in_many(
-    points: Floats, rows: Floats, owner: NDArray[np.int64], photos: int
-) -> tuple[Floats, Floats, int]:
+def _same_in_many(points: Floats, rows: Floats, owner: NDArray[np.int64], photos: int) -> tuple[Floats, Floats, int]:
     """Return the middles of cells that show the same in many photos, the mean descriptors, and the keypoints there."""
     columns = np.floor(points / CELL).astype(np.int64)
     keys, place = np.unique(columns[:, 0] * 1_000_000 + columns[:, 1], return_inverse=True)

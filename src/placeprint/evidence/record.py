@@ -49,7 +49,7 @@ class Field:
 
 
 OF_DESCRIPTORS = (
-    ("standard", "standard deviations", True, "similarity above the mean of the atlas"),
+    ("standard", "standard deviations", True, "similarity above the median of the atlas"),
     ("margin", "standard deviations", True, "similarity above that of the most similar photo of another place"),
 )
 OF_VERIFICATIONS = (
