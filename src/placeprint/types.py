@@ -16,8 +16,8 @@ Conventions, for the whole package:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, Self
 
@@ -228,6 +228,8 @@ class Evidence:
         verification: None when this candidate was not verified.
         verdict: ``"same place"``, ``"possible"``, ``"not confirmed"`` or ``"not verified"``.
         location: ``(latitude, longitude)`` in degrees, or None.
+        probability: that it shows the query's place, in [0, 1]; None where evidence is not weighed.
+        known: what the probability is made of, by the names of `placeprint.evidence.FIELDS`.
     """
 
     id: int
@@ -237,6 +239,8 @@ class Evidence:
     verification: Verification | None
     verdict: str
     location: tuple[float, float] | None = None
+    probability: float | None = None
+    known: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def num_inliers(self) -> int | None:
@@ -258,6 +262,8 @@ class Answer:
         turn: degrees counter-clockwise the query was turned by to be found.
         seconds: time of the parts: ``describe``, ``search``, ``verify``.
         note: why there is nothing to find: ``"the atlas is empty"`` or `NO_KEYPOINTS`; else None.
+        confidence: probability that the first candidate is right and the place in the atlas; None where evidence is not
+            weighed.
     """
 
     evidence: tuple[Evidence, ...]
@@ -265,6 +271,7 @@ class Answer:
     turn: float
     seconds: dict[str, float]
     note: str | None = None
+    confidence: float | None = None
 
     @property
     def best(self) -> Evidence | None:

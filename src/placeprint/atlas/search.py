@@ -8,23 +8,20 @@ for the preset's extractors, all rotations are looked at.
 from __future__ import annotations
 
 import itertools
-import threading
 import time
-from collections import OrderedDict
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
+from placeprint.atlas.memory import Memory
 from placeprint.atlas.snapshot import Snapshot
-from placeprint.atlas.stored_voters import DESCRIPTOR, StoredVoters, default_way, known_ways
+from placeprint.atlas.stored_voters import DESCRIPTOR, default_way, known_ways
+from placeprint.atlas.weighing import Weigher
 from placeprint.core.memory import enough_memory
 from placeprint.core.options import check_name
 from placeprint.core.threads import map_cores, one_core_for_products
 from placeprint.features.turning import TURNS, all_turns, best_turn, fills_its_frame, promising_turns
-from placeprint.presets import Preset
-from placeprint.store import PhotoRecord
 from placeprint.types import (
     NO_KEYPOINTS,
     Answer,
@@ -32,17 +29,13 @@ from placeprint.types import (
     Floats,
     Ids,
     Image,
-    Index,
     LocalFeatures,
     Ranking,
     Verification,
-    Verifier,
 )
 from placeprint.verification.matching import match_candidates
 from placeprint.verification.rerank import ranking_scores
 
-CACHE_PHOTOS = 500
-"""Photos whose decoded local features are kept in memory, the latest used (about 260 KB each)."""
 STEERED_CANDIDATES = 5
 """Candidates of each rotation that steered features are matched with."""
 STEERED_CHECKS = 6
@@ -54,59 +47,6 @@ STEERED_KEYPOINTS = 300
 UPRIGHT = 1.1
 """Where no turn is confirmed, the photo as it is counts so many times: most are upright, and eleven turns have more
 chances to look like something."""
-
-
-class Memory:
-    """What searches of an atlas keep for the next ones: the index, and local features; threads may share it.
-
-    Args:
-        folder: of the atlas.
-        preset: of the atlas.
-    """
-
-    def __init__(self, folder: Path, preset: Preset) -> None:
-        self.verifier: Verifier = preset.verifier.make()
-        self.voters = StoredVoters(folder, preset)
-        self._index: tuple[int, Index] | None = None
-        self._index_lock = threading.Lock()
-        self._features: OrderedDict[tuple[int, str], LocalFeatures] = OrderedDict()
-        self._features_lock = threading.Lock()
-
-    def nearest(self, now: Snapshot, descriptors: Floats, count: int) -> list[Ranking]:
-        """Return the ``count`` photos nearest to each of ``(q, d)`` descriptors, one search after another."""
-        with self._index_lock:
-            return self._current_index(now).search(descriptors, count)
-
-    def prepare(self, now: Snapshot) -> None:
-        """Make the index."""
-        with self._index_lock:
-            self._current_index(now)
-
-    def read(self, now: Snapshot, ids: Sequence[int]) -> list[LocalFeatures]:
-        """Return the stored features of photos, from memory where they are."""
-        photos = now.photos()
-        keys = [_key(photos[i]) for i in ids]
-        with self._features_lock:
-            found = {key: self._features[key] for key in keys if key in self._features}
-        missing = [key for key in keys if key not in found]
-        read = now.verified_features([number for number, _ in missing])
-        found |= dict(zip(missing, read, strict=True))
-        with self._features_lock:
-            for key in keys:
-                self._features[key] = found[key]
-                self._features.move_to_end(key)
-            while len(self._features) > max(CACHE_PHOTOS, len(ids)):
-                self._features.popitem(last=False)
-        return [found[key] for key in keys]
-
-    def _current_index(self, now: Snapshot) -> Index:
-        """Return the index over all stored descriptors; it is made anew when the photos have changed."""
-        if self._index is None or self._index[0] != now.version:
-            index: Index = now.preset.index.make()
-            for ids, rows in now.descriptors():
-                index.add(ids, rows)
-            self._index = (now.version, index)
-        return self._index[1]
 
 
 class Searcher:
@@ -122,6 +62,8 @@ class Searcher:
         self._describer = now.describer
         self._memory = memory
         self._verifier = memory.verifier
+        spec = now.preset.evidence
+        self._weigher = None if spec is None else Weigher(now, memory, spec)
 
     def search(
         self,
@@ -210,7 +152,7 @@ class Searcher:
     def _look(self, image: Image, degrees: float, top: int, verify: int, left_out: Ids, way: str) -> Answer:
         """Search the image turned by so many degrees."""
         began = time.perf_counter()
-        features = self._describer.turned_features(image, degrees)
+        features = self._describer.query_features(image, degrees)
         if not any(map(len, features)):
             return Answer(
                 (), features[0], degrees, {"describe": time.perf_counter() - began, "search": 0.0, "verify": 0.0}
@@ -227,14 +169,22 @@ class Searcher:
             kept = np.flatnonzero(~np.isin(ranking.ids, left_out))[:wanted]
             ranking = Ranking(ranking.ids[kept], ranking.scores[kept])
         searched = time.perf_counter()
-        checks = self._verifier.verify(features[0], self._memory.read(self._now, ranking.ids[:verify].tolist()))
-        evidence = self._evidence(ranking, checks)[:top]
+        confidence = None
+        if self._weigher is not None and descriptor is not None:
+
+            def describe(number: int) -> LocalFeatures:
+                return features[number] if len(features[number]) else self._describer.turned_one(image, degrees, number)
+
+            evidence, confidence = self._weigher.answer(ranking, descriptor, describe, verify)
+        else:
+            checks = self._verifier.verify(features[0], self._memory.read(self._now, ranking.ids[:verify].tolist()))
+            evidence = self._evidence(ranking, checks)
         times = {
             "describe": described - began,
             "search": searched - described,
             "verify": time.perf_counter() - searched,
         }
-        return Answer(evidence, features[0], degrees, times)
+        return Answer(evidence[:top], features[0], degrees, times, confidence=confidence)
 
     def _evidence(self, ranking: Ranking, checks: Sequence[Verification]) -> tuple[Evidence, ...]:
         """Return all candidates in the order of geometry and similarity together."""
@@ -265,11 +215,6 @@ class Searcher:
         return np.array([i for i, record in self._now.usable().items() if record.path in wanted], np.int64)
 
 
-def _key(record: PhotoRecord) -> tuple[int, str]:
-    """Return what features are kept in memory by: an id may be given again when its photo was removed."""
-    return record.id, record.sha256
-
-
 Pair = tuple[int, LocalFeatures, LocalFeatures]
 """A rotation in degrees, the query's features steered by it, and those of a candidate."""
 
@@ -291,7 +236,9 @@ def _best_matched(pairs: Sequence[Pair]) -> list[Pair]:
 
 
 def _certainty(answer: Answer) -> tuple[bool, float]:
-    """What answers for several turns are compared by: how well geometry confirms the first candidate."""
+    """What answers for several turns are compared by: confidence, or how well geometry confirms the first candidate."""
+    if answer.confidence is not None:
+        return answer.best is not None, answer.confidence if answer.turn else UPRIGHT * answer.confidence
     first = answer.evidence[0].verification if answer.evidence else None
     strength = 0.0 if first is None else first.strength
     return answer.best is not None, strength if answer.turn else UPRIGHT * strength

@@ -12,9 +12,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
-import numpy as np
-
-from placeprint.describing.describer import Describer, checked_describer
+from placeprint.describing.describer import Describer, checked_describer, no_features
 from placeprint.errors import AtlasBusyError, AtlasFormatError, OptionError, ShapeError
 from placeprint.presets import Preset
 from placeprint.store import PhotoRecord, Store, StoreSnapshot
@@ -69,18 +67,17 @@ class Snapshot:
 
     def features(self, ids: Sequence[int]) -> list[tuple[int, PhotoFeatures]]:
         """Return the stored local features of photos by id, in the order of the ids; gone ones are empty."""
-        each = [self._features(ids, number) for number in range(len(self.describer.extractors))]
+        each = [self.features_of(ids, number) for number in range(len(self.describer.extractors))]
         return list(zip(ids, zip(*each, strict=True), strict=True))
 
     def verified_features(self, ids: Sequence[int]) -> list[LocalFeatures]:
         """Return the stored features of the first extractor, as `features`."""
-        return self._features(ids, 0)
+        return self.features_of(ids, 0)
 
-    def _features(self, ids: Sequence[int], number: int) -> list[LocalFeatures]:
+    def features_of(self, ids: Sequence[int], number: int) -> list[LocalFeatures]:
+        """Return the stored features of one of the extractors, as `features`."""
         photos, columns = self.photos(), self.stored.local_columns(ids, number)
-        none = np.zeros((0, 2), np.float32)
-        dim = self.describer.extractors[number].dim
-        empty = LocalFeatures(none, np.zeros((0, dim), np.float32), none[:, 0], (1, 1))
+        empty = no_features(self.describer.extractors[number].dim, (1, 1))
         with stored_bytes(f"the local features of the atlas {str(self.stored.folder)!r}"):
             return [
                 self.describer.decode_one(columns[i], number, (photos[i].width, photos[i].height))

@@ -30,8 +30,14 @@ def evaluate(
         ),
     ] = None,
     verify: Annotated[
-        int, typer.Option(min=0, max=1_000_000_000, help="Candidates verified by geometry; 0 for search only.")
-    ] = 0,
+        int | None,
+        typer.Option(
+            min=0,
+            max=1_000_000_000,
+            help="Candidates verified by geometry; 0 for search only, by default what the preset weighs.",
+            show_default=False,
+        ),
+    ] = None,
     codebook: Annotated[
         str,
         typer.Option(help="own: learnt from the database photos; adapted: the package's, adapted to them; shipped."),

@@ -89,8 +89,15 @@ def _print(path: Path, answer: Answer) -> None:
     show(table)
     if answer.note is not None:
         say(answer.note)
+    if answer.confidence is not None:
+        say(f"{_in_words(answer.confidence)}: {answer.confidence:.0%} sure that the first photo shows the place")
     milliseconds = {part: f"{1000 * seconds:.0f} ms" for part, seconds in answer.seconds.items()}
     say(", ".join(f"{part} {value}" for part, value in milliseconds.items()), style="dim")
+
+
+def _in_words(confidence: float) -> str:
+    words = ((0.99, "certain"), (0.9, "very likely"), (0.5, "likely"), (0.1, "unlikely"))
+    return next((word for least, word in words if confidence >= least), "probably not in the atlas")
 
 
 def _short(path: Path) -> str:
@@ -105,6 +112,7 @@ def _as_data(path: Path, answer: Answer) -> dict[str, Any]:
         "note": answer.note,
         "turn": answer.turn,
         "seconds": answer.seconds,
+        "confidence": answer.confidence,
         "evidence": [
             {
                 "rank": rank,
@@ -114,6 +122,8 @@ def _as_data(path: Path, answer: Answer) -> dict[str, Any]:
                 "inliers": evidence.num_inliers,
                 "verdict": evidence.verdict,
                 "location": evidence.location,
+                "probability": evidence.probability,
+                "known": dict(evidence.known),
             }
             for rank, evidence in enumerate(answer.evidence, start=1)
         ],

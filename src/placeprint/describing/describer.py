@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from placeprint.arrays import LARGEST_HALF
 from placeprint.core import registry
 from placeprint.core.numerics import normalize, spread_features
+from placeprint.core.threads import map_cores
 from placeprint.errors import NotFittedError, OptionError, ShapeError
 from placeprint.features.steering import steered, steerer_name
 from placeprint.features.turning import turned_features
@@ -115,6 +116,25 @@ class Describer:
     def turned_features(self, image: Image, degrees: float) -> PhotoFeatures:
         """Return the features of the image turned counter-clockwise, in pixels of the image as it is."""
         return tuple(turned_features(extractor, image, degrees) for extractor in self.extractors)
+
+    def query_features(self, image: Image, degrees: float) -> PhotoFeatures:
+        """Return `turned_features` of the extractors that a search begins with; the others find nothing."""
+        begun = {0, *(branch.source for branch in self.branches)}
+        found = dict(zip(begun, map_cores(lambda number: self.turned_one(image, degrees, number), begun), strict=True))
+        size = (image.shape[1], image.shape[0])
+        return tuple(
+            found[number] if number in found else no_features(extractor.dim, size)
+            for number, extractor in enumerate(self.extractors)
+        )
+
+    def turned_one(self, image: Image, degrees: float, number: int) -> LocalFeatures:
+        """Return the features of `turned_features` by one extractor."""
+        return turned_features(self.extractors[number], image, degrees)
+
+    def parts(self, descriptors: Floats) -> list[Floats]:
+        """Return each descriptor that global descriptors ``(n, dim)`` are joined of, as ``(n, d)`` unit rows."""
+        ends = np.cumsum([branch.aggregator.dim for branch in self.branches])
+        return [normalize(part) for part in np.split(descriptors, ends[:-1], axis=1)]
 
     def steered_features(self, features: LocalFeatures, degrees: float) -> PhotoFeatures | None:
         """Return about what `turned_features` would, without the image; None where there are no steerers for it.
@@ -257,3 +277,14 @@ def _fits_half(value: NDArray[Any]) -> bool:
 def _as(kind: type[np.floating[Any]], value: NDArray[Any]) -> NDArray[Any]:
     """Return real values as another kind of them; whole numbers stay as they are."""
     return np.asarray(value, kind) if np.issubdtype(np.asarray(value).dtype, np.floating) else np.asarray(value)
+
+
+def no_features(dim: int, size: tuple[int, int]) -> LocalFeatures:
+    """Return no local features of a photo.
+
+    Args:
+        dim: length of a descriptor.
+        size: ``(width, height)`` of the photo.
+    """
+    none = np.zeros((0, 2), np.float32)
+    return LocalFeatures(none, np.zeros((0, dim), np.float32), none[:, 0], size)

@@ -35,6 +35,7 @@ class RankedQuery:
         similarities: cosines of the first `KEPT`.
         scores: what they are ranked by.
         inliers: verified matches, None of those that were not verified.
+        probabilities: that they show the query's place, None where evidence is not weighed.
         confidence: how sure the first candidate is, see `confidence_of`; None without one.
         turn: degrees the query was turned by to be found, None where it could not be used.
         seconds: time of the parts, as of `Answer`; None where it could not be used.
@@ -47,6 +48,7 @@ class RankedQuery:
     similarities: tuple[float, ...] = ()
     scores: tuple[float, ...] = ()
     inliers: tuple[int | None, ...] = ()
+    probabilities: tuple[float | None, ...] = ()
     confidence: float | None = None
     turn: float | None = None
     seconds: Mapping[str, float] | None = None
@@ -66,15 +68,23 @@ class RankedQuery:
             "scores": [round(each, 5) for each in self.scores],
             "inliers": list(self.inliers),
         }
+        if any(each is not None for each in self.probabilities):
+            data["candidates"] = [
+                {"photo": photo, "probability": probability}
+                for photo, probability in zip(self.ranking, self.probabilities, strict=False)
+            ]
         return data | {key: value for key, value in (("level", self.level), ("error", self.error)) if value}
 
 
-def confidence_of(first: Evidence) -> float:
+def confidence_of(first: Evidence, confidence: float | None = None) -> float:
     """Return how sure a first candidate is, comparable between queries, which scores need not be.
 
-    It is its similarity where nothing was verified. Else it is the strength of its verification; where geometry found
-    nothing, its similarity less one, so that all of these are below those that geometry supports.
+    It is the answer's own confidence where evidence is weighed. Without, it is its similarity where nothing was verified,
+    else the strength of its verification; where geometry found nothing, its similarity less one, so that all of these are
+    below those that geometry supports.
     """
+    if confidence is not None:
+        return confidence
     if first.verification is None:
         return first.similarity
     return first.verification.strength if first.verification.strength > 0 else first.similarity - 1
@@ -129,7 +139,8 @@ class QueryRanker:
             tuple(item.similarity for item in ranked[:KEPT]),
             tuple(item.score for item in ranked[:KEPT]),
             tuple(item.num_inliers for item in ranked[:KEPT]),
-            confidence_of(ranked[0]) if ranked else None,
+            tuple(item.probability for item in ranked[:KEPT]),
+            confidence_of(ranked[0], answer.confidence) if ranked else None,
             answer.turn,
             answer.seconds,
         )

@@ -57,7 +57,7 @@ def evaluate_retrieval(
     dataset: RetrievalSet,
     preset: str,
     *,
-    verify: CountOrNone = 0,
+    verify: CountOrNone | None = None,
     codebook: str = "own",
     turn: Degrees = 0.0,
     by: str | None = None,
@@ -68,7 +68,7 @@ def evaluate_retrieval(
     Args:
         dataset: what to search.
         preset: name, or path of a TOML file.
-        verify: candidates verified a query; 0 for search only.
+        verify: candidates verified a query; 0 for search only; None for what the preset weighs, 0 where it weighs none.
         codebook: ``"own"``, ``"adapted"`` or ``"shipped"``.
         turn: degrees counter-clockwise the queries are turned by first.
         by: as of `Atlas.search`.
@@ -80,6 +80,9 @@ def evaluate_retrieval(
         DatasetError: no query has a positive, or no photo of the database can be read.
     """
     _check(dataset)
+    evidence = load_preset(preset).evidence
+    if verify is None:
+        verify = 0 if evidence is None else evidence.candidates
     codebook, way = _codebook(preset, codebook), by or default_way(load_preset(preset))
     count = len(dataset.database)
     total = count + num_searches(dataset)

@@ -12,6 +12,7 @@ import numpy as np
 
 from placeprint.arrays import LARGEST, LARGEST_HALF, ids_of, rows_of
 from placeprint.core.options import Count, OneOf, checked
+from placeprint.errors import ShapeError
 from placeprint.types import Floats, Ids, Ranking
 
 
@@ -50,6 +51,19 @@ class FlatIndex:
         """Forget the rows of these ids; unknown ids are ignored."""
         if self._index is not None and len(ids):
             self._index.remove_ids(np.ascontiguousarray(ids, np.int64))
+
+    def rows(self, ids: Ids) -> Floats:
+        """Return the ``(n, d)`` rows of some ids, as they are held.
+
+        Raises:
+            ShapeError: an id is not held.
+        """
+        if self._index is None:
+            raise ShapeError("the index holds no rows")
+        try:
+            return np.stack([self._index.reconstruct(int(number)) for number in ids]).astype(np.float32)
+        except RuntimeError as error:  # FAISS says so of ids that it does not know
+            raise ShapeError("an id is not in the index") from error
 
     @checked
     def search(self, descriptors: Floats, top: Count) -> list[Ranking]:

@@ -17,17 +17,29 @@ defaults::
                    its first from the first photos added. min_photos: from so many photos on the atlas learns its own;
                    without it, never
     [store]        local_bits, descriptor_bits (4, 6 or 8)
+    [evidence]     model, descriptors, candidates (optional): candidates are ranked by one probability
+    [[opinion]]    source, extractor, verifier, candidates (optional): one more verification, where the answer is open
 """
 
 from placeprint.presets.preset import Preset, preset_from
 from placeprint.presets.preset_files import KeptFiles, kept_files, load_preset, preset_names, write_preset
-from placeprint.presets.specs import CodebookSpec, ComponentSpec, FusionSpec, StoreSpec, WhitenerSpec
+from placeprint.presets.specs import (
+    CodebookSpec,
+    ComponentSpec,
+    EvidenceSpec,
+    FusionSpec,
+    OpinionSpec,
+    StoreSpec,
+    WhitenerSpec,
+)
 
 __all__ = [
     "CodebookSpec",
     "ComponentSpec",
+    "EvidenceSpec",
     "FusionSpec",
     "KeptFiles",
+    "OpinionSpec",
     "Preset",
     "StoreSpec",
     "WhitenerSpec",

@@ -17,10 +17,12 @@ from placeprint.presets.specs import (
     AggregatorSpec,
     CodebookSpec,
     ComponentSpec,
+    EvidenceSpec,
     ExtractorSpec,
     FusionSpec,
     IndexSpec,
     OfKind,
+    OpinionSpec,
     StoreSpec,
     VerifierSpec,
     VoterSpec,
@@ -46,9 +48,11 @@ class Preset:
         voter: that searches by local features instead; None to search by the global descriptor.
         codebook: that comes with it or is learned.
         store: how features are stored.
+        evidence: how candidates are weighed; None to rank them by the rules of `verification.rerank`.
+        opinion: further verifications, for queries whose answer is open.
 
     Raises:
-        OptionError: there is neither an aggregator nor a fusion.
+        OptionError: there is neither an aggregator nor a fusion, or evidence does not fit them.
     """
 
     name: str
@@ -62,16 +66,27 @@ class Preset:
     voter: VoterSpec | None = None
     codebook: CodebookSpec
     store: StoreSpec
+    evidence: EvidenceSpec | None = None
+    opinion: tuple[OpinionSpec, ...] = ()
 
     def __post_init__(self) -> None:
         if self.aggregator is None and not self.fusion:
             raise OptionError("it has neither [aggregator] nor [[fusion]]; it needs one to search by")
+        count = len(self.fusion) + (self.aggregator is not None)
+        if self.evidence is not None and len(self.evidence.descriptors) != count:
+            raise OptionError(
+                f"evidence.descriptors must name its {count} descriptors, got {len(self.evidence.descriptors)}"
+            )
+        if self.evidence is not None and (self.whitener is not None or self.index.name != "flat"):
+            raise OptionError("evidence needs each descriptor by itself: an index 'flat', and no whitener")
+        if self.opinion and self.evidence is None:
+            raise OptionError("an [[opinion]] needs [evidence] to weigh it")
 
     @property
     def extractors(self) -> tuple[ComponentSpec, ...]:
         """The extractors that a photo goes through, each once; the first one's features are verified."""
         found = [self.extractor]
-        for each in self.fusion:
+        for each in (*self.fusion, *self.opinion):
             if each.extractor is not None and each.extractor not in found:
                 found.append(each.extractor)
         return tuple(found)

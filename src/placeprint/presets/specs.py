@@ -174,3 +174,37 @@ class StoreSpec:
 
     local_bits: Bits = 8
     descriptor_bits: Bits = 8
+
+
+@checked
+@dataclass(frozen=True, kw_only=True)
+class EvidenceSpec:
+    """How what is known of candidates becomes one probability.
+
+    Args:
+        model: name of one that ships with the package, see `placeprint.evidence`.
+        descriptors: what evidence calls each of the preset's descriptors, in their order.
+        candidates: so many are verified and weighed, the most similar ones.
+    """
+
+    model: str
+    descriptors: tuple[str, ...]
+    candidates: Annotated[int, Range(1, 1000)] = 20
+
+
+@checked
+@dataclass(frozen=True, kw_only=True)
+class OpinionSpec:
+    """Another verification, for candidates of queries whose answer is open after the others.
+
+    Args:
+        source: what evidence calls it.
+        extractor: of its features, which are stored, too; None for those of the preset's first extractor.
+        verifier: of candidates.
+        candidates: so many of a query, the most probable ones.
+    """
+
+    source: str
+    extractor: ExtractorSpec | None = None
+    verifier: VerifierSpec
+    candidates: Annotated[int, Range(1, 1000)] = 5

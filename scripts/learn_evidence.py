@@ -1,0 +1,100 @@
+"""Learn what evidence is worth, and measure it on sets that had no part.
+
+    python scripts/learn_evidence.py describe --cache FOLDER    # features of all photos, once
+    python scripts/learn_evidence.py measure --cache FOLDER     # similarities and geometry of all pairs, once
+    python scripts/learn_evidence.py report --cache FOLDER      # each set by models of the others, in a minute
+    python scripts/learn_evidence.py write --cache FOLDER       # the models of all sets, into the package
+
+Photos: sf_landmarks, corridor, ie_tower, gps, oxford_affine, pairs, grocery, and seeded views of them (`evidence.scenes`).
+PLACEPRINT_DATA says where they are.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from evidence.assembly import USUAL, Assembler, Policy, most_of
+from evidence.features import Features
+from evidence.fitting import Settings
+from evidence.leave_out import LeaveOut
+from evidence.report import all_errors, order_recall, recall_table, unknown_places
+from evidence.scenes import scenes
+from evidence.tables import CHECKS, Tables
+
+POLICIES = {
+    "fast": Policy("fast", {"keypoints": 1.0}, {"xfeat": 20}),
+    "balanced": Policy("balanced", {"keypoints": 1.0, "map": 1.5}, {"xfeat": 20, "sift": 5}),
+    "best": Policy("best", {"keypoints": 0.5, "map": 1.0, "aliked": 1.0}, {"xfeat": 20, "sift": 10, "lighterglue": 4}),
+}
+OUTPUT = Path(__file__).parents[1] / "src" / "placeprint" / "evidence" / "models"
+
+
+def describe(tables: Tables, features: Features, kinds: Sequence[str]) -> None:
+    names = list(dict.fromkeys(name for scene in scenes() for name in (*scene.database, *scene.queries)))
+    for kind in kinds:
+        began = time.perf_counter()
+        print(f"{kind}: {features.describe(names, kind)} photos, {time.perf_counter() - began:.0f} s", flush=True)
+
+
+def measure(tables: Tables, features: Features, kinds: Sequence[str]) -> None:
+    for scene in scenes():
+        candidates = tables.candidates(scene, most_of(scene))
+        for name in kinds:
+            began = time.perf_counter()
+            tables.checks(scene, name, candidates)
+            count, seconds = sum(map(len, candidates)), time.perf_counter() - began
+            print(f"{scene.name} {name}: {count} pairs, {seconds:.0f} s", flush=True)
+
+
+def report(tables: Tables, policies: Sequence[str]) -> None:
+    for policy in (POLICIES[name] for name in policies):
+        assemblers = [Assembler(scene, tables, [*policy.descriptors], [*policy.geometry]) for scene in scenes()]
+        split = LeaveOut(assemblers, policy)
+        print(f"== {policy.name}: similarity alone, then all evidence")
+        models = split.all_models(split.names(), Settings())
+        found = recall_table(split, {group: each.pair for group, each in models.items()})
+        for name, (right, count) in found.items():
+            alone, _ = order_recall(split.asked[name], [f"{each}.standard" for each in policy.descriptors])
+            print(f"{name:16} R@1 {100 * alone / count:5.1f} -> {100 * right / count:5.1f} of {count}")
+        for name in ("sf_landmarks", "corridor"):
+            print(name, {key: round(value, 3) for key, value in unknown_places(split, models, name).items()})
+        print({name: round(value, 3) for name, value in all_errors(split, models).items()}, flush=True)
+
+
+def write(tables: Tables, policies: Sequence[str]) -> None:
+    for policy in (POLICIES[name] for name in policies):
+        assemblers = [Assembler(scene, tables, [*policy.descriptors], [*policy.geometry]) for scene in scenes()]
+        split = LeaveOut(assemblers, policy)
+        models = split.models(None, split.names(), Settings())
+        data = {"usual": USUAL, "pair": models.pair.as_data(), "first": models.first.as_data()}
+        OUTPUT.mkdir(exist_ok=True)
+        (OUTPUT / f"{policy.name}.json").write_text(json.dumps(data) + "\n")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("step", choices=("describe", "measure", "report", "write"))
+    parser.add_argument("kinds", nargs="*", help="extractors, kinds of geometry, or presets; all by default")
+    parser.add_argument("--cache", type=Path, required=True)
+    given = parser.parse_args()
+    features = Features(given.cache / "features")
+    tables = Tables(given.cache, features)
+    if given.step == "describe":
+        describe(tables, features, given.kinds or ["xfeat", "sift", "lite2", "aliked"])
+    elif given.step == "measure":
+        measure(tables, features, given.kinds or [name for name in CHECKS if name != "sift-rotated"])
+    elif given.step == "report":
+        report(tables, given.kinds or [*POLICIES])
+    else:
+        write(tables, given.kinds or [*POLICIES])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,137 @@
+"""What searches of an atlas keep for the next ones: the index, local features, and what is usual in the atlas."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from placeprint.atlas.snapshot import Snapshot
+from placeprint.atlas.stored_voters import StoredVoters
+from placeprint.core.numerics import evenly
+from placeprint.errors import OptionError
+from placeprint.evidence.overlays import Overlays, find_overlays
+from placeprint.index.flat import FlatIndex
+from placeprint.presets import OpinionSpec, Preset
+from placeprint.store import PhotoRecord
+from placeprint.types import Floats, Ids, Index, LocalFeatures, Ranking, Verifier
+
+CACHE_PHOTOS = 500
+"""Photos whose decoded local features are kept in memory, the latest used (about 260 KB each)."""
+BACKGROUND = 128
+"""Photos spread over the atlas that say how similar a query is to any."""
+LOOKED_AT = 64
+"""Photos spread over the atlas in which overlays are looked for."""
+Kept = TypeVar("Kept")
+
+
+class Memory:
+    """What searches of an atlas keep; threads may share it.
+
+    Args:
+        folder: of the atlas.
+        preset: of the atlas.
+    """
+
+    def __init__(self, folder: Path, preset: Preset) -> None:
+        self.verifier: Verifier = preset.verifier.make()
+        self.voters = StoredVoters(folder, preset)
+        self._opinions: dict[str, Verifier] = {each.source: each.verifier.make() for each in preset.opinion}
+        self._index: tuple[int, Index] | None = None
+        self._index_lock = threading.Lock()
+        self._features: OrderedDict[tuple[int, str, int], LocalFeatures] = OrderedDict()
+        self._features_lock = threading.Lock()
+        self._usual: dict[str, tuple[int, Any]] = {}
+        self._usual_lock = threading.Lock()
+
+    def nearest(self, now: Snapshot, descriptors: Floats, count: int) -> list[Ranking]:
+        """Return the ``count`` photos nearest to each of ``(q, d)`` descriptors, one search after another."""
+        with self._index_lock:
+            return self._current_index(now).search(descriptors, count)
+
+    def rows(self, now: Snapshot, ids: Ids) -> Floats:
+        """Return the ``(n, dim)`` global descriptors of photos.
+
+        Raises:
+            OptionError: the preset's index keeps no rows.
+        """
+        with self._index_lock:
+            index = self._current_index(now)
+            if not isinstance(index, FlatIndex):
+                raise OptionError("only an index 'flat' keeps the descriptors of the photos")
+            return index.rows(ids)
+
+    def prepare(self, now: Snapshot) -> None:
+        """Make the index, and what evidence is compared with."""
+        with self._index_lock:
+            self._current_index(now)
+        if now.preset.evidence is not None:
+            self.background(now)
+            self.overlays(now, 0)
+
+    def background(self, now: Snapshot) -> list[Floats]:
+        """Return ``(n, d)`` rows of each descriptor, of photos spread over the atlas."""
+
+        def make() -> list[Floats]:
+            ids = list(now.usable())
+            return now.describer.parts(self.rows(now, np.array([ids[i] for i in evenly(len(ids), BACKGROUND)])))
+
+        return self._kept(now, "background", make)
+
+    def overlays(self, now: Snapshot, number: int) -> Overlays:
+        """Return what cameras write on the photos, as one of the extractors sees it."""
+
+        def make() -> Overlays:
+            ids = list(now.usable())
+            return find_overlays(now.features_of([ids[i] for i in evenly(len(ids), LOOKED_AT)], number))
+
+        return self._kept(now, f"overlays {number}", make)
+
+    def opinion(self, spec: OpinionSpec) -> Verifier:
+        """Return the verifier of an opinion."""
+        return self._opinions[spec.source]
+
+    def read(self, now: Snapshot, ids: Sequence[int], number: int = 0) -> list[LocalFeatures]:
+        """Return the stored features of photos by one of the extractors, from memory where they are."""
+        photos = now.photos()
+        keys = [(*_key(photos[i]), number) for i in ids]
+        with self._features_lock:
+            found = {key: self._features[key] for key in keys if key in self._features}
+        missing = [key for key in keys if key not in found]
+        read = now.features_of([i for i, _, _ in missing], number)
+        found |= dict(zip(missing, read, strict=True))
+        with self._features_lock:
+            for key in keys:
+                self._features[key] = found[key]
+                self._features.move_to_end(key)
+            while len(self._features) > max(CACHE_PHOTOS, len(ids)):
+                self._features.popitem(last=False)
+        return [found[key] for key in keys]
+
+    def _kept(self, now: Snapshot, name: str, make: Callable[[], Kept]) -> Kept:
+        """Return something made of the photos as they are; it is made anew when they have changed."""
+        with self._usual_lock:
+            version, made = self._usual.get(name, (None, None))
+            if version != now.version:
+                made = make()
+                self._usual[name] = now.version, made
+            kept: Kept = made
+            return kept
+
+    def _current_index(self, now: Snapshot) -> Index:
+        """Return the index over all stored descriptors; it is made anew when the photos have changed."""
+        if self._index is None or self._index[0] != now.version:
+            index: Index = now.preset.index.make()
+            for ids, rows in now.descriptors():
+                index.add(ids, rows)
+            self._index = (now.version, index)
+        return self._index[1]
+
+
+def _key(record: PhotoRecord) -> tuple[int, str]:
+    """Return what features are kept in memory by: an id may be given again when its photo was removed."""
+    return record.id, record.sha256

@@ -1,0 +1,170 @@
+"""Candidates of a query ranked by one probability: what is cheap is measured of all, what is dear while it can matter.
+
+1. The most similar photos, with the similarity of each descriptor by itself, standardised in this atlas.
+2. Geometry of all of them, without the keypoints on overlays (`evidence.overlays`).
+3. While the answer is open (the first candidate is not certain, or another place is close), one opinion after another
+   for the most probable candidates: SIFT, LighterGlue. Their features of the query are found only then.
+
+Photos beyond those are no less likely by anything that was measured, but have less of it: they come after, by similarity.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from placeprint.atlas.memory import Memory
+from placeprint.atlas.snapshot import Snapshot
+from placeprint.evidence.measure import geometry, margins, other_places, standardised
+from placeprint.evidence.record import OF_VERIFICATIONS, PLACES, PairEvidence, Values, no_evidence
+from placeprint.evidence.shipped import EvidenceModel, Weighed, load_model, verdict_of
+from placeprint.presets import EvidenceSpec
+from placeprint.types import Evidence, Floats, Ids, LocalFeatures, Ranking, Verification, Verifier
+
+FIRST = "xfeat"
+"""What evidence calls the verification of a preset's first extractor."""
+DECIDED = 0.95
+"""Confidence from which on no further opinion is asked for."""
+LEAD = 2.0
+"""Log odds that the first candidate must be above the first of another place for that."""
+EARTH = 6_371_000.0
+"""Meters: its mean radius."""
+PIXELS = 8.0
+"""Residual of an inlier that opinions count, in pixels of a photo whose longest side has 640."""
+
+Describe = Callable[[int], LocalFeatures]
+"""Gives the query's features by one of the extractors."""
+
+
+@dataclass(eq=False)
+class _Open:
+    """What is known of a query so far.
+
+    Args:
+        ids: ``(n,)`` of the candidates, by similarity.
+        table: ``(n, len(FIELDS))`` evidence.
+        other: ``(n, n)`` bool.
+        positions: ``(n, 3)`` meters, NaN where unknown.
+        checks: verifications of the candidates, by their place.
+        weighed: what the evidence comes to.
+    """
+
+    ids: Ids
+    table: Values
+    other: NDArray[np.bool_]
+    positions: Values
+    checks: dict[int, Verification]
+    weighed: Weighed
+
+
+class Weigher:
+    """Ranks candidates by the evidence.
+
+    Args:
+        now: the atlas, of a preset with evidence.
+        memory: what earlier searches kept.
+        spec: of the preset.
+    """
+
+    def __init__(self, now: Snapshot, memory: Memory, spec: EvidenceSpec) -> None:
+        self._now, self._memory, self._spec = now, memory, spec
+        self._model: EvidenceModel = load_model(spec.model)
+
+    def answer(
+        self, ranking: Ranking, descriptor: Floats, describe: Describe, verify: int
+    ) -> tuple[tuple[Evidence, ...], float | None]:
+        """Return all candidates, the most probable first, and the confidence.
+
+        Args:
+            ranking: photos by similarity.
+            descriptor: ``(dim,)`` global descriptor of the query.
+            describe: gives the query's features.
+            verify: candidates that geometry may look at.
+        """
+        if not len(ranking):
+            return (), None
+        count = min(len(ranking), self._spec.candidates)
+        state = self._similar(ranking.ids[:count], descriptor)
+        if verify:
+            asked, preset = min(count, verify), self._now.preset
+            self._check(state, FIRST, 0, self._memory.verifier, np.arange(asked), describe)
+            for opinion in preset.opinion:
+                if state.weighed.confidence >= DECIDED and not state.weighed.lead < LEAD:
+                    break
+                chosen = np.argsort(-state.weighed.log_odds, kind="stable")[: min(opinion.candidates, asked)]
+                number = 0 if opinion.extractor is None else preset.extractors.index(opinion.extractor)
+                self._check(state, opinion.source, number, self._memory.opinion(opinion), chosen, describe)
+        return self._evidence(ranking, state), state.weighed.confidence
+
+    def _similar(self, ids: Ids, descriptor: Floats) -> _Open:
+        """Return what similarity says."""
+        describer = self._now.describer
+        query = describer.parts(descriptor[None])
+        known = describer.parts(self._memory.rows(self._now, ids))
+        background = self._memory.background(self._now)
+        table, near, apart = no_evidence(len(ids)), [], []
+        for name, own, rows, others in zip(self._spec.descriptors, query, known, background, strict=True):
+            similar, among = rows @ own[0], rows @ rows.T
+            z = standardised(similar, others @ own[0], self._model.usual[name])
+            table[:, PLACES[f"{name}.standard"]] = z
+            table[:, PLACES[f"{name}.margin"]] = margins(similar, among, z)
+            near.append(similar)
+            apart.append(among)
+        other, positions = other_places(near, apart), self._positions(ids)
+        return _Open(ids, table, other, positions, {}, self._model.weigh(table, other, positions))
+
+    def _check(
+        self,
+        state: _Open,
+        source: str,
+        number: int,
+        verifier: Verifier,
+        chosen: NDArray[np.intp],
+        describe: Describe,
+    ) -> None:
+        """Verify some candidates, and weigh anew."""
+        query = describe(number)
+        query = query[~self._memory.overlays(self._now, number).on(query)]
+        photos = self._memory.read(self._now, [int(state.ids[place]) for place in chosen], number)
+        columns = [PLACES[f"{source}.{name}"] for name, *_ in OF_VERIFICATIONS]
+        for place, photo, check in zip(chosen, photos, verifier.verify(query, photos), strict=True):
+            state.table[int(place), columns] = geometry(query, photo, check, PIXELS)
+            state.checks.setdefault(int(place), check)
+        state.weighed = self._model.weigh(state.table, state.other, state.positions)
+
+    def _positions(self, ids: Ids) -> Values:
+        """Return ``(n, 3)`` meters on a sphere, which has no borders; NaN where nothing is known."""
+        photos = self._now.photos()
+        places = np.radians([photos[int(number)].location or (np.nan, np.nan) for number in ids])
+        latitude, longitude = places.T
+        around = np.cos(latitude)
+        east, north = around * np.cos(longitude), around * np.sin(longitude)
+        return np.asarray(EARTH * np.column_stack([east, north, np.sin(latitude)]), np.float64)
+
+    def _evidence(self, ranking: Ranking, state: _Open) -> tuple[Evidence, ...]:
+        photos, probabilities = self._now.photos(), state.weighed.probabilities
+        count, lowest = len(state.ids), float(probabilities.min())
+        order = [*np.argsort(-state.weighed.log_odds, kind="stable").tolist(), *range(count, len(ranking))]
+        found = []
+        for rank, place in enumerate(order):
+            record, similarity = photos[int(ranking.ids[place])], float(ranking.scores[place])
+            probability = float(probabilities[place]) if place < count else lowest
+            check = state.checks.get(place)
+            sure = state.weighed.confidence if rank == 0 else probability
+            found.append(
+                Evidence(
+                    record.id,
+                    record.path,
+                    similarity,
+                    float(state.weighed.log_odds[place]) if place < count else similarity - 100.0,
+                    check,
+                    "not verified" if check is None else verdict_of(sure),
+                    record.location,
+                    probability,
+                    PairEvidence(state.table[place]).known() if place < count else {},
+                )
+            )
+        return tuple(found)

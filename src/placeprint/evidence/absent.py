@@ -1,0 +1,53 @@
+"""Is the first candidate right, and the place in the atlas at all? From the probabilities of all candidates.
+
+A photo of an unknown place has candidates, too, and the best of many unlikely ones is a little likely. What tells them
+apart: how likely the first is, how far it is above the first of *another* place, and, where positions are known, whether
+the likely candidates are near each other: those of a known place are, those of an unknown one are anywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from placeprint.evidence.model import to_probability
+from placeprint.evidence.record import Values
+
+SUMMARY: Mapping[str, bool] = MappingProxyType({"first": True, "lead": True, "apart": False})
+"""What is known of an answer, and whether more of it speaks for a right one.
+
+- `first`: log odds of the first candidate.
+- `lead`: those minus the log odds of the first candidate of another place.
+- `apart`: log10 meters of the standard deviation of the candidates' positions, weighted by their probabilities.
+"""
+
+
+def summary(log_odds: Values, other: NDArray[np.bool_], positions: Values | None) -> dict[str, float]:
+    """Return the values of `SUMMARY`, NaN where there is nothing to compare.
+
+    Args:
+        log_odds: ``(n,)`` of the candidates, n above 0.
+        other: ``(n, n)`` bool, whether the second is of another place than the first.
+        positions: ``(n, 2)`` meters in a plane, or ``(n, 3)`` in space, NaN where unknown; or None.
+    """
+    first = int(np.argmax(log_odds))
+    rivals = log_odds[other[first]]
+    return {
+        "first": float(log_odds[first]),
+        "lead": float(log_odds[first] - rivals.max()) if len(rivals) else np.nan,
+        "apart": np.nan if positions is None else _apart(to_probability(log_odds), positions),
+    }
+
+
+def _apart(probabilities: Values, positions: Values) -> float:
+    known = np.isfinite(positions).all(axis=1)
+    weights = probabilities[known]
+    if known.sum() < 2 or weights.sum() <= 0:
+        return np.nan
+    weights = weights / weights.sum()
+    middle = weights @ positions[known]
+    variance = float(weights @ np.square(positions[known] - middle).sum(axis=1))
+    return float(np.log10(np.sqrt(variance) + 1))
