@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 import numpy as np
@@ -23,12 +23,12 @@ from placeprint.core.options import Range, Seed, checked
 from placeprint.core.threads import one_core_for_products
 from placeprint.errors import OptionError
 from placeprint.features.steering import steered, steerer_name
+from placeprint.features.straightening import tilt_of
 from placeprint.features.turning import (
     TURNS,
     all_turns,
     bears_turns,
     best_turn,
-    fills_its_frame,
     promising_turns,
     turned_features,
 )
@@ -155,20 +155,19 @@ def match(
 
         def look(degrees: float) -> _Look:
             first = turned_features(extractor, photos[0].image, degrees, allowed[0])
-            return _Look(degrees, first, verifier.verify(first, [second], cameras=[cameras])[0])
+            return _Look(degrees % 360, first, verifier.verify(first, [second], cameras=[cameras])[0])
 
-        best = look(0)
+        start = -tilt_of(photos[0].image) if turns else 0.0
+        best = look(start)
 
         def stages() -> Sequence[tuple[int, ...]]:
             name = steerer_name(extractor)
-            if name is None or not fills_its_frame(photos[0].image):
-                return TURNS
-            return _promising(best.features, second, name, verifier)
+            return TURNS if name is None else _promising(best.features, second, name, verifier)
 
         if turns and len(best.features) and len(second) and not bears_turns(best.features):
             best = best_turn(
                 best,
-                look,
+                lambda further: look(start + further),
                 lambda found: verifier.verdict(found.check) == "same place",
                 lambda found: found.check.strength,
                 stages,
@@ -203,8 +202,9 @@ def _promising(
     """Return the rotations to look at, stage by stage, by how well steered features agree (`features.steering`)."""
     checks = {}
     for degrees in all_turns():
-        checks[degrees] = verifier.verify(steered(first, steerers, degrees), [second])[0]
-    return promising_turns(checks, verifier.verdict, STEERED_SHARE)
+        check = verifier.verify(steered(first, steerers, degrees), [second])[0]
+        checks[degrees] = replace(check, strength=check.strength / STEERED_SHARE)
+    return promising_turns(checks, verifier.verdict)
 
 
 def matcher_params(features: str, matcher: str | Mapping[str, Any] | None) -> dict[str, Any]:

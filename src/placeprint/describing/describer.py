@@ -14,7 +14,7 @@ codebook, and get what the photo itself would give.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -121,7 +121,15 @@ class Describer:
         """Return `turned_features` of the extractors that a search begins with; the others find nothing."""
         begun = {0, *(branch.source for branch in self.branches)}
         found = dict(zip(begun, map_cores(lambda number: self.turned_one(image, degrees, number), begun), strict=True))
-        size = (image.shape[1], image.shape[0])
+        return self.only(found, (image.shape[1], image.shape[0]))
+
+    def only(self, found: Mapping[int, LocalFeatures], size: tuple[int, int]) -> PhotoFeatures:
+        """Return the features of a photo by some of the extractors; the others find nothing.
+
+        Args:
+            found: features by the number of the extractor.
+            size: ``(width, height)`` of the photo.
+        """
         return tuple(
             found[number] if number in found else no_features(extractor.dim, size)
             for number, extractor in enumerate(self.extractors)
@@ -136,15 +144,15 @@ class Describer:
         ends = np.cumsum([branch.aggregator.dim for branch in self.branches])
         return [normalize(part) for part in np.split(descriptors, ends[:-1], axis=1)]
 
-    def steered_features(self, features: LocalFeatures, degrees: float) -> PhotoFeatures | None:
-        """Return about what `turned_features` would, without the image; None where there are no steerers for it.
+    def steered_features(self, features: LocalFeatures, degrees: float) -> LocalFeatures | None:
+        """Return about what the first of `turned_features` is, without the image; None where there are no steerers.
 
         Args:
             features: of the image as it is, by the first extractor.
             degrees: counter-clockwise, a multiple of `steering.STEP`.
         """
-        name = steerer_name(self.extractors[0]) if len(self.extractors) == 1 else None
-        return None if name is None else (steered(features, name, degrees),)
+        name = steerer_name(self.extractors[0])
+        return None if name is None else steered(features, name, degrees)
 
     def descriptor(self, features: PhotoFeatures) -> Floats:
         """Return the ``(dim,)`` unit global descriptor, zeros without features."""

@@ -2,13 +2,13 @@
 
 Networks and upright descriptors bear rotations of some fifteen degrees. A photo that was taken rotated is found by
 describing it in several rotations. A look at each costs as much as a query. So where there are steerers
-(`features.steering`), they say first which rotations may show something, and only those are looked at.
+(`features.steering`), they say first which rotations may show something, and only those are looked at. A photo that a
+program has rotated is made straight before (`features.straightening`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -26,20 +26,8 @@ SPARE = 2
 """A photo is shrunk to so many times the size that the extractor looks at, then rotated: its borders may be cut off."""
 LONGEST = 10_000
 """Pixels that the longest side of a photo has at most when it is rotated for an extractor that takes it as it is."""
-BLACK = 8
-"""Gray levels up to this are black, also in a picture that was saved as JPEG."""
-MAX_LOOKS = 2
-"""Rotations looked at, of those that steered features find promising."""
-
-
-def fills_its_frame(image: Image) -> bool:
-    """Say whether a photo has something in its corners; one that a program has rotated is black in all four.
-
-    Such a photo is seen smaller than it was taken, which steered features do not bear.
-    """
-    side = max(1, min(image.shape[:2]) // 16)
-    corners = (image[:side, :side], image[:side, -side:], image[-side:, :side], image[-side:, -side:])
-    return any(int(corner.max(initial=0)) > BLACK for corner in corners)
+MAX_LOOKS = 1
+"""Rotations looked at, of those that a cheap look finds promising."""
 
 
 def all_turns() -> list[int]:
@@ -74,22 +62,15 @@ def best_turn(
 
 
 def promising_turns(
-    checks: Mapping[int, Verification],
-    verdict: Callable[[Verification | None], str],
-    share: float,
+    checks: Mapping[int, Verification], verdict: Callable[[Verification | None], str]
 ) -> list[tuple[int, ...]]:
     """Return the rotations that deserve a real look, the most promising first, one a stage.
 
     Args:
-        checks: for each rotation, what geometry found with steered features.
+        checks: for each rotation, what a cheap look found, its strength raised to what a real look would find.
         verdict: of the verifier that made the checks.
-        share: of the strength of "same place" that is enough; steered features find less than real ones.
     """
-    hopeful = [
-        degrees
-        for degrees, check in checks.items()
-        if verdict(replace(check, strength=check.strength / share)) == "same place"
-    ]
+    hopeful = [degrees for degrees, check in checks.items() if verdict(check) == "same place"]
     hopeful.sort(key=lambda degrees: -checks[degrees].strength)
     return [(degrees,) for degrees in hopeful[:MAX_LOOKS]]
 

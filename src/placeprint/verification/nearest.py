@@ -11,7 +11,7 @@ that want the same one, the best gets it.
 
 One matrix product per candidate, on all cores: at a thousand keypoints that stays in the processor's cache, and is
 quicker on a CPU than one product with all candidates together, or than half precision. With many keypoints it is done
-in pieces (`matching.find_neighbors`).
+in pieces (`matching.find_neighbors`). Differing bits of binary descriptors are counted instead (`binary`).
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ from placeprint.core.options import (
 from placeprint.core.threads import map_cores
 from placeprint.errors import ShapeError
 from placeprint.types import Floats, LocalFeatures, Matches
-from placeprint.verification.matching import find_neighbors
+from placeprint.verification.binary import find_binary_neighbors, packed_bits
+from placeprint.verification.matching import Neighbors, find_neighbors
 from placeprint.verification.transforms import SIDE
 
 
@@ -77,7 +78,7 @@ class NearestNeighbors:
             return Matches(np.zeros((0, 2), np.int64), np.zeros(0, np.float32))
         points = candidate.keypoints * (SIDE / max(candidate.image_size))
         far = None if self.ratio is None else self.far
-        found = find_neighbors(query.descriptors, candidate.descriptors, points, far)
+        found = self._neighbors(query.descriptors, candidate.descriptors, points, far)
         nearest, best = found.nearest, found.best
         kept = best >= self.min_similarity
         if self.mutual:
@@ -91,6 +92,14 @@ class NearestNeighbors:
         chosen = chosen[np.argsort(-scores[chosen], kind="stable")]
         chosen = np.sort(chosen[np.unique(nearest[chosen], return_index=True)[1]])
         return Matches(np.stack([chosen, nearest[chosen]], axis=1).astype(np.int64), scores[chosen])
+
+    def _neighbors(self, query: Floats, candidate: Floats, points: Floats, far: float | None) -> Neighbors:
+        """Return the nearest neighbors; bits are counted where no point is too near to be the second one."""
+        if self.distance == "hamming" and not far:
+            first, second = packed_bits(query), packed_bits(candidate)
+            if first is not None and second is not None:
+                return find_binary_neighbors(first, second)
+        return find_neighbors(query, candidate, points, far)
 
     def _ratios(self, best: Floats, second: Floats) -> NDArray[np.float32]:
         """Return ``(n,)`` ratios; 1, which no test passes, where there is no second neighbor or both are equal."""
