@@ -183,7 +183,7 @@ def _unpack(packed: Bytes, bits: int) -> Bytes:
     if bits == 8:
         return packed
     if bits == 4:
-        return np.stack([packed & 15, packed >> 4], axis=2).reshape(len(packed), -1)
+        return np.stack([packed & 15, packed >> 4], axis=2).reshape(len(packed), 2 * packed.shape[1])
     x, y, z = (packed[:, i::3] for i in range(3))
     codes = np.stack([x & 63, (x >> 6 | y << 2) & 63, (y >> 4 | z << 4) & 63, z >> 2], axis=2)
     return codes.reshape(len(packed), -1)
