@@ -62,7 +62,9 @@ def test_points_on_a_line_have_no_spread():
 
 def test_what_was_not_checked_is_missing():
     first = features([[1, 1]])
-    unchecked = Verification(np.zeros((0, 2), np.int64), np.zeros((0, 2, 2), np.float32), np.zeros(0, bool), support=2.0)
+    unchecked = Verification(
+        np.zeros((0, 2), np.int64), np.zeros((0, 2, 2), np.float32), np.zeros(0, bool), support=2.0
+    )
     found = dict(zip(NAMES, geometry(first, first, unchecked, 8.0), strict=True))
     assert found["support"] == 2
     assert all(np.isnan(value) for name, value in found.items() if name != "support")

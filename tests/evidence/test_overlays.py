@@ -52,5 +52,7 @@ def test_photos_of_another_shape_do_not_have_it():
 def test_it_is_found_in_photos_of_another_size(factor):
     found = find_overlays([photo(seed, 30) for seed in range(20)])
     same = photo(100, 30)
-    other = LocalFeatures(same.keypoints * factor, same.descriptors, same.scores, (int(640 * factor), int(480 * factor)))
+    other = LocalFeatures(
+        same.keypoints * factor, same.descriptors, same.scores, (int(640 * factor), int(480 * factor))
+    )
     assert found.on(other).sum() == found.on(same).sum()
