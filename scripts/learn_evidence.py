@@ -53,13 +53,23 @@ def measure(tables: Tables, features: Features, kinds: Sequence[str]) -> None:
             print(f"{scene.name} {name}: {count} pairs, {seconds:.0f} s", flush=True)
 
 
+def assembled(tables: Tables, policy: Policy) -> LeaveOut:
+    """Return all scenes of which everything was measured that a policy needs."""
+    assemblers = []
+    for scene in scenes():
+        try:
+            assemblers.append(Assembler(scene, tables, [*policy.descriptors], [*policy.geometry]))
+        except FileNotFoundError:
+            print(f"{policy.name}: {scene.name} was not measured, and is left out", flush=True)
+    return LeaveOut(assemblers, policy)
+
+
 def report(tables: Tables, policies: Sequence[str]) -> None:
     for policy in (POLICIES[name] for name in policies):
-        assemblers = [Assembler(scene, tables, [*policy.descriptors], [*policy.geometry]) for scene in scenes()]
-        split = LeaveOut(assemblers, policy)
+        split = assembled(tables, policy)
         print(f"== {policy.name}: similarity alone, then all evidence")
         models = split.all_models(split.names(), Settings())
-        found = recall_table(split, {group: each.pair for group, each in models.items()})
+        found = recall_table(split, models)
         for name, (right, count) in found.items():
             alone, _ = order_recall(split.asked[name], [f"{each}.standard" for each in policy.descriptors])
             print(f"{name:16} R@1 {100 * alone / count:5.1f} -> {100 * right / count:5.1f} of {count}")
@@ -70,8 +80,7 @@ def report(tables: Tables, policies: Sequence[str]) -> None:
 
 def write(tables: Tables, policies: Sequence[str]) -> None:
     for policy in (POLICIES[name] for name in policies):
-        assemblers = [Assembler(scene, tables, [*policy.descriptors], [*policy.geometry]) for scene in scenes()]
-        split = LeaveOut(assemblers, policy)
+        split = assembled(tables, policy)
         models = split.models(None, split.names(), Settings())
         data = {"usual": USUAL, "pair": models.pair.as_data(), "first": models.first.as_data()}
         OUTPUT.mkdir(exist_ok=True)

@@ -81,7 +81,7 @@ class Assembler:
         scene: it.
         tables: what was measured.
         descriptors: those there are.
-        geometry: those there are.
+        geometry: those that are used where they were measured.
     """
 
     def __init__(self, scene: Scene, tables: Tables, descriptors: Sequence[str], geometry: Sequence[str]) -> None:
@@ -90,7 +90,9 @@ class Assembler:
         self._similar = {name: queries @ database.T for name, (database, queries) in pairs.items()}
         self._among = {name: database @ database.T for name, (database, _) in pairs.items()}
         self._candidates = tables.candidates(scene, most_of(scene))
-        self._geometry = {name: tables.checks(scene, name, self._candidates) for name in geometry}
+        self._geometry = {
+            name: tables.checks(scene, name, self._candidates) for name in geometry if tables.is_measured(scene, name)
+        }
 
     def asked(self, row: int, policy: Policy, part: NDArray[np.bool_] | None = None) -> Asked | None:
         """Return what a search of one query would know, None where the part of the atlas has no candidate.
@@ -129,7 +131,8 @@ class Assembler:
         for name in policy.geometry:
             source = name.partition("-")[0]
             own = [PLACES[f"{source}.{kind}"] for kind, *_ in OF_VERIFICATIONS]
-            table[:, own] = self._geometry[name][row][slots]
+            if name in self._geometry:
+                table[:, own] = self._geometry[name][row][slots]
         positions = None if scene.positions is None else scene.positions[places]
         findable = bool((scene.labels[row, there] == SAME).any())
         labels, group = scene.labels[row, places], scene.query_groups[row]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -12,7 +13,7 @@ from evidence.fitting import Pairs, Settings, fit
 from evidence.scenes import SAME, UNKNOWN
 from placeprint.evidence.absent import SUMMARY, summary
 from placeprint.evidence.model import AdditiveModel
-from placeprint.evidence.record import FIELDS, PLACES
+from placeprint.evidence.record import FIELDS, PLACES, Values
 
 HALVES = 20
 """Random halves of an atlas in which some queries' places are missing."""
@@ -46,73 +47,91 @@ def groups_of(assemblers: Sequence[Assembler]) -> list[str]:
     return list(dict.fromkeys(each.scene.group for each in assemblers))
 
 
-def pairs_of(asked: Sequence[Asked]) -> Pairs:
-    """Return the rows of queries; groups count alike, in them queries, in them candidates."""
-    kept = [(each, known(each)) for each in asked if known(each).any()]
-    per_group = {group: sum(each.group == group for each, _ in kept) for group in {each.group for each, _ in kept}}
-    columns = [(evidence_of(each), mask) for each, mask in kept]
+@dataclass(frozen=True, eq=False)
+class Levels:
+    """A query with what is known of it after each level of a cascade.
+
+    Args:
+        asked: all that is known.
+        parts: the columns that are weighed after no level, after one, and so on.
+    """
+
+    asked: Asked
+    parts: tuple[Mapping[str, Values], ...]
+
+
+def levels_of(asked: Asked, policy: Policy) -> Levels:
+    """Return a query after each level: the first looks at all candidates, others at those that it confirms best."""
+    levels, by_similarity = policy.levels(), np.arange(len(asked.table))
+    none = limited(asked, by_similarity, {source: 0 for source, _ in levels})
+    parts, order = [evidence_of(none)], by_similarity
+    for depth in range(1, len(levels) + 1):
+        closed = limited(asked, by_similarity, {source: 0 for source, _ in levels[depth:]})
+        parts.append(evidence_of(limited(closed, order, dict(levels[1:depth]))))
+        if depth == 1:
+            order = np.argsort(-np.nan_to_num(parts[1][f"{levels[0][0]}.score"]), kind="stable")
+    return Levels(asked, tuple(parts))
+
+
+def pairs_of(asked: Sequence[Levels]) -> Pairs:
+    """Return the rows of queries at every level; groups count alike, in them queries, in them candidates."""
+    kept = [
+        (each.asked, columns, known(each.asked)) for each in asked if known(each.asked).any() for columns in each.parts
+    ]
+    per_group = Counter(each.group for each, _, _ in kept)
     return Pairs(
-        {name: np.concatenate([each[name][mask] for each, mask in columns]) for name in PLACES},
+        {name: np.concatenate([columns[name][mask] for _, columns, mask in kept]) for name in PLACES},
         {field.name: field.rises for field in FIELDS},
-        np.concatenate([each.labels[mask] == SAME for each, mask in kept]),
-        np.repeat(np.arange(len(kept)), [mask.sum() for _, mask in kept]),
-        np.concatenate([np.full(mask.sum(), 1 / per_group[each.group] / mask.sum()) for each, mask in kept]),
+        np.concatenate([each.labels[mask] == SAME for each, _, mask in kept]),
+        np.repeat(np.arange(len(kept)), [mask.sum() for _, _, mask in kept]),
+        np.concatenate([np.full(mask.sum(), 1 / per_group[each.group] / mask.sum()) for each, _, mask in kept]),
     )
 
 
-def learn(
-    learned: Sequence[Asked], halved: Sequence[Asked], policy: Policy, names: Sequence[str], settings: Settings
-) -> Models:
+@dataclass(frozen=True, eq=False)
+class End:
+    """What a cascade comes to.
+
+    Args:
+        row: values of `absent.SUMMARY`.
+        label: of the first candidate.
+    """
+
+    row: Mapping[str, float]
+    label: int
+
+
+def learn(learned: Sequence[Levels], halved: Sequence[Levels], names: Sequence[str], settings: Settings) -> Models:
     """Return both stages, learned from queries, the second also from halves of the atlases.
 
     The first is learned from what is known at every level of the cascade, so that what is missing has its price.
     """
-    begin = fit(pairs_of([closed(each, policy, None, 1) for each in learned]), names, settings)
-    variants = [closed(each, policy, begin, depth) for depth in range(len(policy.levels()) + 1) for each in learned]
-    pair = fit(pairs_of(variants), names, settings) if len(policy.levels()) else begin
-    ends = [cascaded(pair, None, each, policy) for each in (*learned, *halved)]
-    every = [each for each in ends if first_label(pair, each) != UNKNOWN]
-    per_group = {group: sum(each.group == group for each in every) for group in {each.group for each in every}}
-    rows = [summary(pair.log_odds(evidence_of(each)), each.other, each.positions) for each in every]
-    columns = {name: np.array([row[name] for row in rows]) for name in SUMMARY}
-    right = np.array([first_label(pair, each) == SAME for each in every])
-    weight = np.array([1 / per_group[each.group] for each in every])
-    first = fit(Pairs(columns, SUMMARY, right, np.arange(len(every)), weight), list(SUMMARY), Settings(0.001, 0.0))
+    pair = fit(pairs_of(learned), names, settings)
+    ends = [(each.asked.group, ended(pair, None, each)) for each in (*learned, *halved)]
+    kept = [(group, end) for group, end in ends if end.label != UNKNOWN]
+    per_group = Counter(group for group, _ in kept)
+    columns = {name: np.array([end.row[name] for _, end in kept]) for name in SUMMARY}
+    right = np.array([end.label == SAME for _, end in kept])
+    weight = np.array([1 / per_group[group] for group, _ in kept])
+    first = fit(Pairs(columns, SUMMARY, right, np.arange(len(kept)), weight), list(SUMMARY), Settings(0.001, 0.0))
     return Models(pair, first)
 
 
-def closed(asked: Asked, policy: Policy, begin: AdditiveModel | None, depth: int) -> Asked:
-    """Return what is known after so many levels of a cascade; the first looks at all candidates.
+def ended(pair: AdditiveModel, first: AdditiveModel | None, query: Levels) -> End:
+    """Return what is known when a cascade ends: where the first candidate is certain, or all levels were measured.
 
     Args:
-        asked: all that is known.
-        policy: which levels there are.
-        begin: what orders the candidates after the first level; None for similarity.
-        depth: levels that were measured.
+        pair: of the candidates.
+        first: of the first candidate; None to take the log odds of the candidate itself.
+        query: with all levels.
     """
-    levels = policy.levels()
-    order = np.arange(len(asked.table))
-    result = limited(
-        asked, order, {source: most if n < min(depth, 1) else 0 for n, (source, most) in enumerate(levels)}
-    )
-    if depth < 2 or begin is None:
-        return result
-    order = np.argsort(-begin.log_odds(evidence_of(result)), kind="stable")
-    first = levels[0]
-    opened = {source: most if n < depth else 0 for n, (source, most) in enumerate(levels) if (source, most) != first}
-    return limited(limited(asked, np.arange(len(order)), {first[0]: first[1]}), order, opened)
-
-
-def cascaded(pair: AdditiveModel, first: AdditiveModel | None, asked: Asked, policy: Policy) -> Asked:
-    """Return what is known when a cascade ends: where the first candidate is certain, or all levels were measured."""
-    for depth in range(1, len(policy.levels()) + 1):
-        result = closed(asked, policy, pair, depth)
-        log_odds = pair.log_odds(evidence_of(result))
-        row = summary(log_odds, result.other, result.positions)
+    for columns in query.parts[1:]:
+        log_odds = pair.log_odds(columns)
+        row = summary(log_odds, query.asked.other, query.asked.positions)
         certain = row["first"] if first is None else first_odds(first, row)
         if certain > DECIDED and not row["lead"] < LEAD:
             break
-    return result
+    return End(row, int(query.asked.labels[np.argmax(log_odds)]))
 
 
 def first_odds(first: AdditiveModel, row: Mapping[str, float]) -> float:
@@ -120,31 +139,14 @@ def first_odds(first: AdditiveModel, row: Mapping[str, float]) -> float:
     return float(first.log_odds({name: np.array([value]) for name, value in row.items()})[0])
 
 
-def first_label(pair: AdditiveModel, asked: Asked) -> int:
-    """Return the label of the candidate that comes first."""
-    return int(asked.labels[np.argmax(pair.log_odds(evidence_of(asked)))])
-
-
-def confidence(models: Models, asked: Asked) -> float:
-    """Return the log odds that the first candidate is right."""
-    return first_odds(models.first, summary(models.pair.log_odds(evidence_of(asked)), asked.other, asked.positions))
-
-
-def halves(assembler: Assembler, policy: Policy, count: int) -> Iterator[list[Asked]]:
+def halves(assembler: Assembler, policy: Policy, count: int) -> Iterator[list[Levels]]:
     """Yield what is known in random halves of an atlas."""
     scene = assembler.scene
     for seed in range(count):
         part = np.zeros(len(scene.database), bool)
         part[np.random.default_rng(seed).permutation(len(part))[: len(part) // 2]] = True
         found = [assembler.asked(row, policy, part) for row in range(len(scene.queries))]
-        yield [each for each in found if each is not None]
-
-
-def recall(pair: AdditiveModel, asked: Sequence[Asked]) -> tuple[int, int]:
-    """Return how many queries have a right candidate first, and how many could have."""
-    able = [each for each in asked if each.findable and each.group == each.query_group]
-    labels = [first_label(pair, each) for each in able]
-    return sum(label == SAME for label in labels), sum(label != UNKNOWN for label in labels)
+        yield [levels_of(each, policy) for each in found if each is not None]
 
 
 Split = Mapping[str, Models]
@@ -161,7 +163,9 @@ class LeaveOut:
 
     def __init__(self, assemblers: Sequence[Assembler], policy: Policy) -> None:
         self.assemblers, self.policy = assemblers, policy
-        self.asked = {each.scene.name: each.all_asked(policy) for each in assemblers}
+        self.asked = {
+            each.scene.name: [levels_of(asked, policy) for asked in each.all_asked(policy)] for each in assemblers
+        }
         self._halves = [
             asked
             for each in assemblers
@@ -186,10 +190,10 @@ class LeaveOut:
             for assembler in self.assemblers
             if assembler.scene.learned
             for each in self.asked[assembler.scene.name]
-            if group not in (each.group, each.query_group)
+            if group not in (each.asked.group, each.asked.query_group)
         ]
-        halved = [each for each in self._halves if group not in (each.group, each.query_group)]
-        return learn(learned, halved, self.policy, names, settings)
+        halved = [each for each in self._halves if group not in (each.asked.group, each.asked.query_group)]
+        return learn(learned, halved, names, settings)
 
     def all_models(self, names: Sequence[str], settings: Settings) -> Split:
         """Return the models of every left-out group."""

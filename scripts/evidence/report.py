@@ -2,38 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from evidence.assembly import Asked
-from evidence.leave_out import HALVES, LeaveOut, Split, cascaded, confidence, first_label, halves, recall
+from evidence.leave_out import HALVES, LeaveOut, Levels, Split, ended, first_odds, halves
 from evidence.scenes import SAME, UNKNOWN
-from placeprint.evidence.model import AdditiveModel, to_probability
-from placeprint.evidence.record import PLACES, Values
+from placeprint.evidence.model import to_probability
+from placeprint.evidence.record import Values
 
 FALSE_ACCEPTS = 0.01
 BINS = 10
 
 
-def order_recall(asked: Sequence[Asked], names: Sequence[str]) -> tuple[int, int]:
+def order_recall(asked: Sequence[Levels], names: Sequence[str]) -> tuple[int, int]:
     """Return how many queries have a right candidate first by the sum of some fields, and how many could have."""
-    able = [each for each in asked if each.findable and each.group == each.query_group]
-    totals = [np.nan_to_num(each.table[:, [PLACES[name] for name in names]], nan=-1e3).sum(axis=1) for each in able]
-    labels = [each.labels[np.argmax(total)] for each, total in zip(able, totals, strict=True)]
+    labels = [
+        each.asked.labels[np.argmax(np.sum([np.nan_to_num(each.parts[0][name]) for name in names], axis=0))]
+        for each in _able(asked)
+    ]
     return sum(label == SAME for label in labels), sum(label != UNKNOWN for label in labels)
 
 
-def recall_table(split: LeaveOut, pairs: Mapping[str, AdditiveModel]) -> dict[str, tuple[int, int]]:
-    """Return recall at 1 of each ranked scene by the model that did not see its group."""
-    return {
-        name: recall(
-            pairs[asked[0].group], [cascaded(pairs[asked[0].group], None, each, split.policy) for each in asked]
-        )
-        for name, asked in split.asked.items()
-        if any(assembler.scene.name == name and assembler.scene.ranked for assembler in split.assemblers)
-    }
+def recall_table(split: LeaveOut, models: Split) -> dict[str, tuple[int, int]]:
+    """Return for each scene how many queries have a right candidate first, by the models that did not see its group."""
+    found = {}
+    for assembler in split.assemblers:
+        own = models[assembler.scene.group]
+        labels = [ended(own.pair, own.first, each).label for each in _able(split.asked[assembler.scene.name])]
+        found[assembler.scene.name] = sum(x == SAME for x in labels), sum(x != UNKNOWN for x in labels)
+    return found
+
+
+def _able(asked: Sequence[Levels]) -> list[Levels]:
+    return [each for each in asked if each.asked.findable and each.asked.group == each.asked.query_group]
 
 
 def area(scores: Values, positive: NDArray[np.bool_]) -> float:
@@ -66,11 +69,11 @@ def unknown_places(split: LeaveOut, models: Split, scene: str) -> dict[str, floa
     assembler = next(each for each in split.assemblers if each.scene.name == scene)
     own = models[assembler.scene.group]
     areas, accepted, everyone, rights = [], [], [], []
-    for whole in halves(assembler, split.policy, HALVES):
-        asked = [cascaded(own.pair, own.first, each, split.policy) for each in whole]
-        sure = np.array([confidence(own, each) for each in asked])
-        findable = np.array([each.findable for each in asked])
-        labels = np.array([first_label(own.pair, each) for each in asked])
+    for asked in halves(assembler, split.policy, HALVES):
+        ends = [ended(own.pair, own.first, each) for each in asked]
+        sure = np.array([first_odds(own.first, end.row) for end in ends])
+        findable = np.array([each.asked.findable for each in asked])
+        labels = np.array([end.label for end in ends])
         usable = findable | (labels != UNKNOWN)
         sure, findable, labels = sure[usable], findable[usable], labels[usable]
         threshold = np.quantile(sure[~findable], 1 - FALSE_ACCEPTS)
@@ -90,9 +93,9 @@ def all_errors(split: LeaveOut, models: Split) -> dict[str, float]:
     found = {}
     for assembler in split.assemblers:
         own = models[assembler.scene.group]
-        asked = [cascaded(own.pair, own.first, each, split.policy) for each in split.asked[assembler.scene.name]]
-        labels = np.array([first_label(own.pair, each) for each in asked])
-        kept = labels != UNKNOWN
-        sure = to_probability(np.array([confidence(own, each) for each in asked]))[kept]
-        found[assembler.scene.name] = calibration_error(sure, labels[kept] == SAME)
+        ends = [ended(own.pair, own.first, each) for each in split.asked[assembler.scene.name]]
+        ends = [end for end in ends if end.label != UNKNOWN]
+        sure = to_probability(np.array([first_odds(own.first, end.row) for end in ends]))
+        labels = np.array([end.label for end in ends])
+        found[assembler.scene.name] = calibration_error(sure, labels == SAME)
     return found

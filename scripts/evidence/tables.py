@@ -161,6 +161,10 @@ class Tables:
         with np.load(path) as arrays:
             return np.split(arrays["values"], np.cumsum(arrays["counts"])[:-1])
 
+    def is_measured(self, scene: Scene, name: str) -> bool:
+        """Return whether one kind of geometry was measured of a scene."""
+        return (self._folder / "checks" / f"{scene.name}-{name}.npz").exists()
+
     def _read(self, name: str, check: Check) -> LocalFeatures:
         return self._features.read(name, check.kind, BITS, check.keypoints)
 

@@ -33,7 +33,7 @@ LEAD = 2.0
 EARTH = 6_371_000.0
 """Meters: its mean radius."""
 PIXELS = 8.0
-"""Residual of an inlier that opinions count, in pixels of a photo whose longest side has 640."""
+"""Residual of an inlier of the first verification, in pixels of a photo whose longest side has 640."""
 
 Describe = Callable[[int], LocalFeatures]
 """Gives the query's features by one of the extractors."""
@@ -58,6 +58,23 @@ class _Open:
     positions: Values
     checks: dict[int, Verification]
     weighed: Weighed
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """One kind of verification.
+
+    Args:
+        source: what evidence calls it.
+        number: of the extractor whose features it verifies.
+        verifier: of the candidates.
+        pixels: residual of its inliers.
+    """
+
+    source: str
+    number: int
+    verifier: Verifier
+    pixels: float
 
 
 class Weigher:
@@ -90,13 +107,14 @@ class Weigher:
         state = self._similar(ranking.ids[:count], descriptor)
         if verify:
             asked, preset = min(count, verify), self._now.preset
-            self._check(state, FIRST, 0, self._memory.verifier, np.arange(asked), describe)
+            self._check(state, Look(FIRST, 0, self._memory.verifier, PIXELS), np.arange(asked), describe)
             for opinion in preset.opinion:
                 if state.weighed.confidence >= DECIDED and not state.weighed.lead < LEAD:
                     break
                 chosen = np.argsort(-state.weighed.log_odds, kind="stable")[: min(opinion.candidates, asked)]
                 number = 0 if opinion.extractor is None else preset.extractors.index(opinion.extractor)
-                self._check(state, opinion.source, number, self._memory.opinion(opinion), chosen, describe)
+                look = Look(opinion.source, number, self._memory.opinion(opinion), opinion.pixels)
+                self._check(state, look, chosen, describe)
         return self._evidence(ranking, state), state.weighed.confidence
 
     def _similar(self, ids: Ids, descriptor: Floats) -> _Open:
@@ -116,22 +134,14 @@ class Weigher:
         other, positions = other_places(near, apart), self._positions(ids)
         return _Open(ids, table, other, positions, {}, self._model.weigh(table, other, positions))
 
-    def _check(
-        self,
-        state: _Open,
-        source: str,
-        number: int,
-        verifier: Verifier,
-        chosen: NDArray[np.intp],
-        describe: Describe,
-    ) -> None:
+    def _check(self, state: _Open, look: Look, chosen: NDArray[np.intp], describe: Describe) -> None:
         """Verify some candidates, and weigh anew."""
-        query = describe(number)
-        query = query[~self._memory.overlays(self._now, number).on(query)]
-        photos = self._memory.read(self._now, [int(state.ids[place]) for place in chosen], number)
-        columns = [PLACES[f"{source}.{name}"] for name, *_ in OF_VERIFICATIONS]
-        for place, photo, check in zip(chosen, photos, verifier.verify(query, photos), strict=True):
-            state.table[int(place), columns] = geometry(query, photo, check, PIXELS)
+        query = describe(look.number)
+        query = query[~self._memory.overlays(self._now, look.number).on(query)]
+        photos = self._memory.read(self._now, [int(state.ids[place]) for place in chosen], look.number)
+        columns = [PLACES[f"{look.source}.{name}"] for name, *_ in OF_VERIFICATIONS]
+        for place, photo, check in zip(chosen, photos, look.verifier.verify(query, photos), strict=True):
+            state.table[int(place), columns] = geometry(query, photo, check, look.pixels)
             state.checks.setdefault(int(place), check)
         state.weighed = self._model.weigh(state.table, state.other, state.positions)
 

@@ -106,6 +106,8 @@ def compared(table: Values, other: NDArray[np.bool_]) -> Values:
     result = table.copy()
     for source in VERIFICATIONS:
         own = [PLACES[f"{source}.{name}"] for name, *_ in OF_VERIFICATIONS]
+        if np.isnan(table[:, own]).all():
+            continue
         scores = np.nan_to_num(table[:, PLACES[f"{source}.score"]], nan=-1.0)
         supports = np.nan_to_num(table[:, PLACES[f"{source}.support"]], nan=-1.0)
         ranks = np.lexsort((supports, scores)).argsort()

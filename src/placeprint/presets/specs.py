@@ -202,9 +202,11 @@ class OpinionSpec:
         extractor: of its features, which are stored, too; None for those of the preset's first extractor.
         verifier: of candidates.
         candidates: so many of a query, the most probable ones.
+        pixels: residual of its inliers, in pixels of a photo whose longest side has 640.
     """
 
     source: str
     extractor: ExtractorSpec | None = None
     verifier: VerifierSpec
     candidates: Annotated[int, Range(1, 1000)] = 5
+    pixels: Annotated[float, Range(0.01, 640)] = 8.0

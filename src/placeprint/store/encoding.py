@@ -176,14 +176,14 @@ def _pack(codes: Bytes, bits: int) -> Bytes:
         return np.asarray(codes[:, 0::2] | codes[:, 1::2] << 4, np.uint8)
     a, b, c, d = (codes[:, i::4] for i in range(4))
     packed = np.stack([a | b << 6, b >> 2 | c << 4, c >> 4 | d << 2], axis=2)
-    return packed.reshape(len(codes), -1)
+    return packed.reshape(len(codes), 3 * a.shape[1])
 
 
 def _unpack(packed: Bytes, bits: int) -> Bytes:
     if bits == 8:
         return packed
     if bits == 4:
-        return np.stack([packed & 15, packed >> 4], axis=2).reshape(len(packed), -1)
+        return np.stack([packed & 15, packed >> 4], axis=2).reshape(len(packed), 2 * packed.shape[1])
     x, y, z = (packed[:, i::3] for i in range(3))
     codes = np.stack([x & 63, (x >> 6 | y << 2) & 63, (y >> 4 | z << 4) & 63, z >> 2], axis=2)
-    return codes.reshape(len(packed), -1)
+    return codes.reshape(len(packed), 4 * x.shape[1])
