@@ -146,13 +146,18 @@ def find_weights(name: str) -> Weights:
 
 
 def weights_sha256(name: str) -> str:
-    """Return the sha256 that weights must have: of the table's row, or of the file where the name is a file's path.
+    """Return the sha256 of weights: of the table's row, a published network's file, or a file whose path it is.
 
     Raises:
-        OptionError: there is neither.
+        OptionError: there is none of them.
+        WeightsError: the published network's file is not here.
     """
+    from placeprint.networks.published import checkpoints, find_network, is_published
+
     if Path(name).is_file():
         return _sha256(Path(name))
+    if is_published(name):
+        return checkpoints.sha256(find_network(name))
     return find_weights(name).sha256
 
 

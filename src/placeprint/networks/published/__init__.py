@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from placeprint.networks.published.rows import License, Network, PublishedFile, Sight
-from placeprint.networks.published.table import TABLE, find_network, published_networks
+from placeprint.networks.published.table import TABLE, find_network, is_published, published_networks
 
 if TYPE_CHECKING:
     import torch
@@ -17,7 +17,17 @@ if TYPE_CHECKING:
 
     from placeprint.networks.published.building import PlaceNetwork
 
-__all__ = ["TABLE", "License", "Network", "PublishedFile", "Sight", "build", "find_network", "published_networks"]
+__all__ = [
+    "TABLE",
+    "License",
+    "Network",
+    "PublishedFile",
+    "Sight",
+    "build",
+    "find_network",
+    "is_published",
+    "published_networks",
+]
 
 
 def build(name: str, state: Mapping[str, NDArray[Any] | torch.Tensor]) -> PlaceNetwork:

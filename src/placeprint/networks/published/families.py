@@ -116,7 +116,9 @@ def boq(
         head=head,
         names=((prefix, "trunk."), ("aggregator.", "head.")),
         sight=Sight(stretch=(side, side), multiple=14 if isinstance(trunk, DINOv2Trunk) else 1),
-        files=(PublishedFile(file, f"https://github.com/amaralibey/Bag-of-Queries/releases/download/v1.0/{file}"),),
+        files=(
+            PublishedFile(f"boq_{file}", f"https://github.com/amaralibey/Bag-of-Queries/releases/download/v1.0/{file}"),
+        ),
         license=License("MIT", MIT_ASSETS),
         bytes=size,
     )
@@ -191,7 +193,9 @@ def hloc_netvlad(name: str, full_name: str, whiten: int, file: str, size: int) -
         head=NetVLADHead("hloc", whiten),
         names=(("backbone.", "trunk.layers."), ("mean", "trunk.mean"), ("", "head.")),
         sight=Sight(longest=1024, mean=(0.0, 0.0, 0.0), deviation=(1.0, 1.0, 1.0)),
-        files=(PublishedFile(file, f"https://cvg-data.inf.ethz.ch/hloc/netvlad/{file}", names="hloc-mat"),),
+        files=(
+            PublishedFile(f"netvlad_{file}", f"https://cvg-data.inf.ethz.ch/hloc/netvlad/{file}", names="hloc-mat"),
+        ),
         license=License("MIT (the authors' own), Apache-2.0 (the port)", "not stated"),
         bytes=size,
     )
@@ -210,7 +214,7 @@ def nanne_netvlad() -> Network:
         head=NetVLADHead("nanne"),
         names=(("encoder.", "trunk."), ("pool.", "head.")),
         sight=Sight(longest=640),
-        files=(PublishedFile("model_best.pth.tar", page=page),),
+        files=(PublishedFile("netvlad_nanne_model_best.pth.tar", page=page),),
         license=License("none: the repository has no license", "none stated"),
         bytes=59_120_896,
     )

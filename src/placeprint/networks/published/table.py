@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 
+from placeprint.core.options import suggest
 from placeprint.errors import OptionError
 from placeprint.networks.published.families import (
     adapted,
@@ -35,7 +36,6 @@ from placeprint.networks.published.specs import (
     SelaVPRHead,
     VGGTrunk,
 )
-from placeprint.options import suggest
 
 SMALL = (32, 64, 128, 256, 512)
 LARGE = (*SMALL, 1024, 2048)
@@ -53,7 +53,7 @@ SALAD_FILES = (
 )
 CLIQUEMINING_FILES = (on_drive("cliquemining.ckpt", "1B06ysb-Wjb4KDcNrl-7pyj1mJve1jqdk"),)
 MEGALOC_FILES = (
-    PublishedFile("model.safetensors", "https://huggingface.co/gberton/MegaLoc/resolve/main/model.safetensors"),
+    PublishedFile("megaloc.safetensors", "https://huggingface.co/gberton/MegaLoc/resolve/main/model.safetensors"),
 )
 MEGALOC_V1_FILES = (
     PublishedFile("megaloc.torch", "https://github.com/gmberton/MegaLoc/releases/download/v1.0/megaloc.torch"),
@@ -170,6 +170,11 @@ TABLE: tuple[Network, ...] = (
 def published_networks() -> tuple[Network, ...]:
     """Return the rows whose weights were published."""
     return tuple(row for row in TABLE if row.files)
+
+
+def is_published(name: str) -> bool:
+    """Say whether there is a row of this short or full name."""
+    return any(name in {row.name, row.full_name} for row in TABLE)
 
 
 def find_network(name: str) -> Network:

@@ -18,7 +18,16 @@ from placeprint.networks.published.building import (
 from placeprint.networks.published.dinov2 import DINOv2
 from placeprint.networks.published.salad import transport
 from placeprint.networks.published.selavpr import SelaVPR
-from tests.published_goldens import GOLDENS, batch, filled, filled_state, golden_folder, goldens, picture, shapes
+from tests.networks.published_goldens import (
+    GOLDENS,
+    batch,
+    filled,
+    filled_state,
+    golden_folder,
+    goldens,
+    picture,
+    shapes,
+)
 
 QUICK = (
     "anyloc_vits14_l9_value_c32",

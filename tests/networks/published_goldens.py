@@ -25,7 +25,7 @@ from tests.conftest import data_folder
 
 Arrays = dict[str, NDArray[Any]]
 
-KEPT = Path(__file__).parent / "golden" / "published.json"
+KEPT = Path(__file__).parents[1] / "golden" / "published.json"
 GOLDENS = tuple(json.loads(KEPT.read_text(encoding="utf-8")))
 """Full names of the networks that the folder has numbers of."""
 EXPONENTS = {"p": 3.0, "dust_bin": 1.0}
