@@ -18,8 +18,8 @@ from placeprint.onnx import exporting
 from placeprint.onnx.describer_graph import descriptor_graph
 from placeprint.onnx.exporting import check_picture, export_onnx, largest_difference, load_describer
 from placeprint.photos import read_image
-from placeprint.presets import load_preset, preset_from, preset_names
-from tests.conftest import make_scene, write_photo
+from placeprint.presets import load_preset, preset_from
+from tests.conftest import make_scene, presets_at_hand, write_photo
 
 onnxruntime = pytest.importorskip("onnxruntime")
 pytest.importorskip("onnx")
@@ -124,7 +124,7 @@ SHAPES = ((90, 120), (120, 80), (96, 96))
 HAVE_NO_GRAPH = ("delf-votes", "fusion", "sift-bow", "sift-vlad")
 
 
-@pytest.mark.parametrize("name", preset_names())
+@pytest.mark.parametrize("name", presets_at_hand())
 def test_every_shipped_preset_exports_or_says_at_once_that_it_cannot(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -27,6 +27,9 @@ from placeprint.presets.specs import (
     WhitenerSpec,
 )
 
+LENGTH_ONLY = ("crow", "gem", "mac", "spoc", "weighted-gem")
+"""Aggregators that learn no more than the length of the descriptors."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Preset:
@@ -48,7 +51,7 @@ class Preset:
         store: how features are stored.
 
     Raises:
-        OptionError: there is neither an aggregator nor a fusion.
+        OptionError: there is neither an aggregator nor a fusion, or nothing is said of a codebook that is needed.
     """
 
     name: str
@@ -66,6 +69,9 @@ class Preset:
     def __post_init__(self) -> None:
         if self.aggregator is None and not self.fusion:
             raise OptionError("it has neither [aggregator] nor [[fusion]]; it needs one to search by")
+        aggregators = [self.aggregator, *(each.aggregator for each in self.fusion)]
+        if self.codebook.is_empty and any(each is not None and each.name not in LENGTH_ONLY for each in aggregators):
+            raise OptionError("[codebook]: it needs min_photos: nothing is shipped, so the atlas learns its own")
 
     @property
     def extractors(self) -> tuple[ComponentSpec, ...]:
