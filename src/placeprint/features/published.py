@@ -22,6 +22,7 @@ from placeprint.features.pyramid import Size
 from placeprint.features.resizing import InputRule
 from placeprint.features.selection import MIN_CONTRAST
 from placeprint.networks.published import Network, find_network
+from placeprint.networks.published.specs import ConvAPHead, DINOv2Trunk, MixHead
 from placeprint.types import Floats, Image, LocalFeatures, Mask
 
 TOGETHER = 16
@@ -60,6 +61,11 @@ class Published:
     def weights(self) -> str:
         """Name of the network, whose weights they are."""
         return self._row.name
+
+    @property
+    def fixed_size(self) -> bool:
+        """Whether what the network computes depends on the size of the picture, so that a graph is of one size."""
+        return isinstance(self._row.trunk, DINOv2Trunk) or isinstance(self._row.head, MixHead | ConvAPHead)
 
     def extract(self, image: Image, mask: Mask | None = None) -> LocalFeatures:
         """Return the one feature of an ``(H, W, 3)`` uint8 RGB image, none of a featureless one.

@@ -213,7 +213,8 @@ def _trace(graph: DescriptorGraph, inputs: Mapping[str, InputRule], path: Path) 
         torch.from_numpy(dataclasses.replace(rule, longest=0).tensor(check_picture(*TRACED)))
         for rule in inputs.values()
     )
-    axes = {name: {2: f"height_{name}", 3: f"width_{name}"} for name in inputs}
+    free = [name for name, rule in inputs.items() if rule.stretch == (0, 0)]
+    axes = {name: {2: f"height_{name}", 3: f"width_{name}"} for name in free}
     with warnings.catch_warnings():
         # the exporter that traces is told to be the older one, and warns of every size it keeps as a number
         warnings.simplefilter("ignore")

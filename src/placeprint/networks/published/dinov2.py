@@ -193,6 +193,7 @@ class DINOv2(nn.Module):
     ) -> None:
         super().__init__()
         self.normalize, self.facet, self.resize, self.side = normalize, facet, resize, side
+        self.table = (TABLE, TABLE)
         self.cls_token = nn.Parameter(torch.zeros(1, 1, width))
         self.pos_embed = nn.Parameter(torch.zeros(1, 1 + TABLE**2, width))
         self.mask_token = nn.Parameter(torch.zeros(1, width)) if mask_token else None
@@ -218,12 +219,20 @@ class DINOv2(nn.Module):
 
     def positions(self, rows: int, columns: int) -> torch.Tensor:
         """Return ``(1, 1 + rows x columns, C)``: the table for pictures of so many patches."""
-        if (rows, columns) == (TABLE, TABLE):
+        if (rows, columns) == self.table:
             return self.pos_embed
+        if self.table != (TABLE, TABLE):
+            raise ShapeError(f"the network was fixed to {_said(self.table)} patches, got {_said((rows, columns))}")
         table = as_map(self.pos_embed[:, 1:], TABLE, TABLE)
         scale = ((rows + OFFSET) / TABLE, (columns + OFFSET) / TABLE)
         resized = nn.functional.interpolate(table, scale_factor=scale, mode="bicubic", align_corners=False)
         return torch.cat([self.pos_embed[:, :1], resized.flatten(2).transpose(1, 2)], dim=1)
+
+    def fix_size(self, height: int, width: int) -> None:
+        """Keep the table of positions for pictures of one size only, as an exported graph does."""
+        sides = (height // PATCH, width // PATCH)
+        self.pos_embed = nn.Parameter(self.positions(*sides).detach().clone(), requires_grad=False)
+        self.table = sides
 
     def _through(self, x: torch.Tensor) -> torch.Tensor:
         """Return the last output of the blocks, or the facet of one of them."""
