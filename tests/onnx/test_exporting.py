@@ -92,7 +92,10 @@ def test_a_file_with_other_numbers_is_refused(tmp_path: Path, monkeypatch: pytes
 @pytest.mark.parametrize(
     ("tables", "message"),
     [
-        ({"extractor": {"name": "sift"}}, "extractor SIFT cannot be exported to ONNX; those that can: Grid, XFeat"),
+        (
+            {"extractor": {"name": "sift"}},
+            "extractor SIFT cannot be exported to ONNX; those that can: Grid, Published, XFeat",
+        ),
         ({"extractor": XFEAT | {"scales": (1.0, 0.5)}}, "one scale"),
         ({"extractor": XFEAT | {"semi_dense": True}}, "keypoints only"),
         ({"aggregator": {"name": "regional-vlad"}}, "aggregator RegionalVLAD cannot be exported"),
@@ -140,7 +143,7 @@ def test_every_shipped_preset_exports_or_says_at_once_that_it_cannot(
             branch.aggregator.fit([photo[branch.source] for photo in photos])
     if name in HAVE_NO_GRAPH:
         monkeypatch.setattr(exporting, "descriptor_graph", lambda _: pytest.fail("work was done"))
-        with pytest.raises(OptionError, match="cannot be exported to ONNX; those that can: Grid, XFeat"):
+        with pytest.raises(OptionError, match="cannot be exported to ONNX; those that can: Grid, Published, XFeat"):
             export_onnx(describer, tmp_path / "model.onnx")
         return
     monkeypatch.setattr(exporting, "CHECKED", SHAPES)

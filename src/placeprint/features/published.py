@@ -63,6 +63,11 @@ class Published:
         return self._row.name
 
     @property
+    def num_bytes(self) -> int:
+        """Of the weights."""
+        return self._row.bytes
+
+    @property
     def fixed_size(self) -> bool:
         """Whether what the network computes depends on the size of the picture, so that a graph is of one size."""
         return isinstance(self._row.trunk, DINOv2Trunk) or isinstance(self._row.head, MixHead | ConvAPHead)

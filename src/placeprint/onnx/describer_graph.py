@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
     from placeprint.onnx.picture_graph import DescriptorGraph
 
+LARGEST_FILE = 2_000_000_000
+"""Bytes that one file of ONNX's format may have, nearly."""
+
 
 def descriptor_graph(describer: Describer) -> tuple[DescriptorGraph, Mapping[str, InputRule]]:
     """Return the torch module of a describer, and what its inputs are, by name.
@@ -73,10 +76,8 @@ def check_exportable(describer: Describer) -> None:
         _check(AGGREGATORS, aggregator, "aggregator")
         if isinstance(extractor, (Grid, XFeat)) and tuple(extractor.scales) != (1.0,):
             raise OptionError(f"an extractor can be exported with one scale, 1, got scales {list(extractor.scales)}")
-        if isinstance(extractor, Published) and extractor.fixed_size and extractor.input_rule().stretch == (0, 0):
-            raise OptionError(
-                f"{extractor.network} can be exported for one size of pictures only: set stretch = [width, height]"
-            )
+        if isinstance(extractor, Published):
+            _check_published(extractor)
         if isinstance(extractor, XFeat) and extractor.semi_dense:
             raise OptionError("XFeat can be exported with keypoints only, got semi_dense = true")
         if isinstance(aggregator, SPoC) and aggregator.center_prior:
@@ -89,6 +90,18 @@ def check_exportable(describer: Describer) -> None:
         _check(WHITENERS, describer.whitener, "whitener")
     for branch in describer.branches:
         state_of(branch.aggregator)  # says what has not been learnt
+
+
+def _check_published(extractor: Published) -> None:
+    if extractor.num_bytes > LARGEST_FILE:
+        raise OptionError(
+            f"{extractor.network} has {extractor.num_bytes / 1e6:,.0f} MB of weights, and an ONNX file holds "
+            f"{LARGEST_FILE / 1e6:,.0f} MB"
+        )
+    if extractor.fixed_size and extractor.input_rule().stretch == (0, 0):
+        raise OptionError(
+            f"{extractor.network} can be exported for one size of pictures only: set stretch = [width, height]"
+        )
 
 
 def _check(table: Mapping[type[Any], Callable[[Any], Any]], component: object, kind: str) -> None:
