@@ -118,10 +118,11 @@ def _trunk(spec: specs.Trunk) -> nn.Module:
             layers = trunks.vgg16(last_relu=spec.last_relu)
             return layers if spec.color_mean is None else trunks.LessMean(layers, spec.color_mean)
         case specs.DINOv2Trunk():
-            return _dinov2(spec)
+            return dinov2(spec)
 
 
-def _dinov2(spec: specs.DINOv2Trunk) -> DINOv2:
+def dinov2(spec: specs.DINOv2Trunk) -> DINOv2:
+    """Return a vision transformer with random weights."""
     adapters = {
         "none": (None, None),
         "multi-scale": (None, MultiScaleAdapter),

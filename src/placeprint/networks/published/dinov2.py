@@ -201,7 +201,7 @@ class DINOv2(nn.Module):
         self.blocks = nn.ModuleList(
             Block(width, swiglu=swiglu, adapter1=adapter1, adapter2=adapter2) for _ in range(depth)
         )
-        self.norm = nn.LayerNorm(width, eps=EPS)
+        self.norm: nn.Module = nn.LayerNorm(width, eps=EPS)
 
     def forward(self, pictures: torch.Tensor) -> Tokens:
         """Return the tokens of normalized ``(B, 3, H, W)``.
@@ -211,11 +211,22 @@ class DINOv2(nn.Module):
         """
         pictures = self._fitting(pictures)
         rows, columns = pictures.shape[2] // PATCH, pictures.shape[3] // PATCH
+        x = self._through(self.embed(pictures))
+        return Tokens(x[:, 0], as_map(x[:, 1:], rows, columns))
+
+    def embed(self, pictures: torch.Tensor) -> torch.Tensor:
+        """Return ``(B, 1 + rows x columns, C)``: class token and patches, with positions, of normalized pictures.
+
+        Raises:
+            ShapeError: their sides are no multiples of 14.
+        """
+        rows, columns = pictures.shape[2] // PATCH, pictures.shape[3] // PATCH
+        if pictures.shape[2:] != (rows * PATCH, columns * PATCH):
+            sides = (int(pictures.shape[2]), int(pictures.shape[3]))
+            raise ShapeError(f"the sides of pictures must be multiples of {PATCH}, got {_said(sides)}")
         patches = self.patch_embed(pictures)
         token = self.cls_token.expand(len(pictures), -1, -1)
-        x = torch.cat([token, patches], dim=1) + self.positions(rows, columns)
-        x = self._through(x)
-        return Tokens(x[:, 0], as_map(x[:, 1:], rows, columns))
+        return torch.cat([token, patches], dim=1) + self.positions(rows, columns)
 
     def positions(self, rows: int, columns: int) -> torch.Tensor:
         """Return ``(1, 1 + rows x columns, C)``: the table for pictures of so many patches."""
