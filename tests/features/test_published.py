@@ -53,6 +53,13 @@ def test_the_one_feature_is_the_networks_descriptor(here: Path) -> None:
     np.testing.assert_allclose(SPoC().fit([found]).aggregate(found), expected, atol=1e-5)
 
 
+def test_products_in_16_bits_give_nearly_the_same(here: Path) -> None:
+    image = make_scene(0, 320, 240)
+    whole, short = (Published(size=160, bfloat16=value).extract(image).descriptors[0] for value in (False, True))
+    assert 0.99 < whole @ short < 1 - 1e-6
+    assert short.dtype == np.float32
+
+
 def test_photos_together_are_as_each_alone(here: Path) -> None:
     images = [make_scene(0), make_scene(1, 200, 300), np.full((50, 60, 3), 90, np.uint8), make_scene(2)]
     extractor = Published(size=128)

@@ -15,7 +15,7 @@ from placeprint.networks.published.dinov2 import DINOv2
 from placeprint.networks.published.running import FromColors
 from placeprint.onnx import exporting
 from placeprint.onnx.exporting import check_picture, export_onnx, largest_difference, least_cosine
-from placeprint.presets import load_preset
+from placeprint.presets import load_preset, preset_from
 from tests.networks.published_goldens import filled_state
 
 pytest.importorskip("onnxruntime")
@@ -41,7 +41,7 @@ def _describer(network: str, **options: object) -> Describer:
     tables: dict[str, Any] = dict(load_preset("cosplace").components)
     extractor = {"name": "published", "network": network, **options}
     tables["fusion"] = [{"extractor": extractor, "aggregator": {"name": "spoc"}}]
-    describer = Describer(tables)
+    describer = Describer(preset_from(tables, name=network))
     describer.know_lengths()
     return describer
 

@@ -41,12 +41,14 @@ class Published:
         size: longest side in pixels the network sees; 0 for what it was published with.
         stretch: ``(width, height)`` in pixels every photo is stretched to; ``(0, 0)`` for what was published.
         min_contrast: standard deviation in grey levels the photo must have.
+        bfloat16: compute products in 16 bits, which is quicker on processors that can, and a little less exact.
     """
 
     network: str = "cosplace-r18"
     size: Size = 0
     stretch: tuple[Size, Size] = (0, 0)
     min_contrast: Annotated[float, Range(0, 255)] = MIN_CONTRAST
+    bfloat16: bool = False
 
     @property
     def dim(self) -> int:
@@ -128,7 +130,8 @@ class Published:
         ]
         found = [_no_feature(image, self.dim) for image in images]
         if seen:
-            vectors = network.describe([self._covered(images[place], masks[place]) for place in seen])
+            pictures = [self._covered(images[place], masks[place]) for place in seen]
+            vectors = network.describe(pictures, bfloat16=self.bfloat16)
             for place, vector in zip(seen, vectors, strict=True):
                 found[place] = _one_feature(images[place], masks[place], vector)
         return found

@@ -33,8 +33,8 @@ from placeprint.core.outputs import ONNX, check_output
 from placeprint.describing.describer import Describer
 from placeprint.errors import OptionError, PackageError, PlaceprintError, WeightsError
 from placeprint.features.resizing import InputRule
-from placeprint.onnx.eight_bits import shorten
 from placeprint.onnx.describer_graph import check_exportable, descriptor_graph
+from placeprint.onnx.eight_bits import shorten
 from placeprint.presets import load_preset
 from placeprint.store import FILE_NAME
 from placeprint.types import Aggregator, Image, LocalFeatures

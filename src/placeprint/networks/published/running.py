@@ -43,9 +43,14 @@ class FromColors(nn.Module):
         found: torch.Tensor = self.network((pictures - self.mean) / self.deviation)
         return found
 
-    def describe(self, pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
-        """Return ``(B, dim)`` unit descriptors of ``(H, W, 3)`` uint8 RGB pictures of one size."""
-        with torch.inference_mode():
+    def describe(self, pictures: Sequence[NDArray[np.uint8]], *, bfloat16: bool = False) -> NDArray[np.float32]:
+        """Return ``(B, dim)`` unit descriptors of ``(H, W, 3)`` uint8 RGB pictures of one size.
+
+        Args:
+            pictures: B of them.
+            bfloat16: compute products in 16 bits.
+        """
+        with torch.inference_mode(), torch.autocast(self.mean.device.type, torch.bfloat16, enabled=bfloat16):
             batch = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2)
             batch = batch.to(self.mean.device).float().contiguous(memory_format=torch.channels_last)
             return np.asarray(self(batch).float().cpu().numpy(), np.float32)
