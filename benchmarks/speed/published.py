@@ -17,6 +17,9 @@ runs in a process of its own. Given are:
 
 from __future__ import annotations
 
+import contextlib
+import copy
+import io
 import json
 import multiprocessing
 import os
@@ -24,6 +27,7 @@ import resource
 import sys
 import tempfile
 import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
@@ -57,7 +61,7 @@ NETWORKS = (
     "selavpr",
     "anyloc",
 )
-ROUNDS = 5
+ROUNDS = 3
 LARGEST_ONNX = 1_000_000_000
 
 Way = Callable[[], Floats]
@@ -119,9 +123,9 @@ def compare(network: Network, plain: PlaceNetwork, pictures: torch.Tensor) -> di
         with torch.inference_mode():
             return np.asarray(plain(last).float())
 
-    def brain() -> Floats:
+    def half() -> Floats:
         with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
-            return np.asarray(plain(last).float())
+            return np.asarray(torch.nn.functional.normalize(plain(last).float()))
 
     def first() -> Floats:
         with torch.inference_mode():
@@ -132,7 +136,7 @@ def compare(network: Network, plain: PlaceNetwork, pictures: torch.Tensor) -> di
     moved.to(memory_format=torch.channels_last)
     own()
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    ways: dict[str, Way] = {"own": own, "bfloat16": brain}
+    ways: dict[str, Way] = {"own": own, "bfloat16": half}
     with tempfile.TemporaryDirectory() as folder:
         if network.bytes < LARGEST_ONNX:
             ways["onnx"] = exported(plain, pictures, Path(folder))
@@ -152,9 +156,6 @@ def compare(network: Network, plain: PlaceNetwork, pictures: torch.Tensor) -> di
 
 def exported(network: PlaceNetwork, pictures: torch.Tensor, folder: Path) -> Way:
     """Return the exported graph of a network as a way to describe."""
-    import copy
-    import warnings
-
     import onnxruntime
 
     from placeprint.networks.published.dinov2 import DINOv2
@@ -162,7 +163,7 @@ def exported(network: PlaceNetwork, pictures: torch.Tensor, folder: Path) -> Way
     fixed = copy.deepcopy(network)
     if isinstance(fixed.trunk, DINOv2):
         fixed.trunk.fix_size(pictures.shape[2], pictures.shape[3])
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
         torch.onnx.export(fixed, (pictures,), str(folder / "m.onnx"), input_names=["x"], opset_version=17, dynamo=False)
     options = onnxruntime.SessionOptions()

@@ -53,7 +53,8 @@ class FromColors(nn.Module):
         with torch.inference_mode(), torch.autocast(self.mean.device.type, torch.bfloat16, enabled=bfloat16):
             batch = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2)
             batch = batch.to(self.mean.device).float().contiguous(memory_format=torch.channels_last)
-            return np.asarray(self(batch).float().cpu().numpy(), np.float32)
+            found = self(batch).float()
+            return np.asarray((nn.functional.normalize(found) if bfloat16 else found).cpu().numpy(), np.float32)
 
 
 def load_published(name: str) -> FromColors:
