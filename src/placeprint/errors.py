@@ -8,6 +8,7 @@
     ├── PhotoError (ValueError)         one photo cannot be used; the others can
     ├── PackageError (ImportError)      an optional package is not installed
     ├── WeightsError (RuntimeError)     a network's weights are missing or are not the expected ones
+    ├── DownloadError (OSError)         a file cannot be fetched: no network, no such file, a connection that ended
     ├── DatasetError (ValueError)       a benchmark folder does not have the documented form
     ├── TrainingError (RuntimeError)    training cannot go on, as when its loss is not a number
     ├── WriteError (OSError)            a file cannot be written: the disk is full, or something else is in its place
@@ -54,6 +55,10 @@ class PackageError(PlaceprintError, ImportError):
 
 class WeightsError(PlaceprintError, RuntimeError):
     """A network's weights are missing or are not the expected ones."""
+
+
+class DownloadError(PlaceprintError, OSError):
+    """A file cannot be fetched from the network."""
 
 
 class DatasetError(PlaceprintError, ValueError):

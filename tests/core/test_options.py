@@ -318,7 +318,6 @@ descriptor_bits = 8
         ('name = "two-view"', 'name = "two-view"\npixels = nan', r"\[verifier\]: pixels must be a number from 0.01"),
         ("min_photos = 50", 'min_photos = "50"', r"codebook\.min_photos must be a whole number .*, got '50'"),
         ("min_photos = 50", "file = 3", r"codebook\.file must be text, got 3"),
-        ("min_photos = 50", "", r"\[codebook\]: it needs min_photos"),
         ("min_photos = 50", "min_photo = 50", r"\[codebook\] has no parameter 'min_photo'; did you mean 'min_photos'"),
         ("local_bits = 6", "local_bits = 5", r"store\.local_bits must be one of 4, 6, 8, got 5"),
         ('summary = "own"', "summary = 3", "the preset '.*own.toml': summary must be text, got 3"),
@@ -347,6 +346,15 @@ def test_a_wrong_preset_is_one_line_that_names_the_key_and_leaves_no_atlas(
         Atlas.create(tmp_path / "atlas", str(path))
     assert "\n" not in str(caught.value) and "own" in str(caught.value)
     assert sorted(tmp_path.iterdir()) == [path]
+
+
+def test_only_a_preset_that_learns_nothing_has_an_empty_codebook(tmp_path: Path) -> None:
+    path = tmp_path / "own.toml"
+    path.write_text(PRESET.replace("min_photos = 50", ""))
+    assert Atlas.create(tmp_path / "atlas", str(path)).info().num_photos == 0
+    path.write_text(PRESET.replace("min_photos = 50", "").replace('"gem"', '"vlad"'))
+    with pytest.raises(OptionError, match=r"\[codebook\]: it needs min_photos"):
+        Atlas.create(tmp_path / "other", str(path))
 
 
 def test_a_preset_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ from placeprint import Atlas
 from placeprint.datasets.photos.sample_photos import rephotograph
 from placeprint.describing.describer import Describer
 from placeprint.errors import OptionError
-from placeprint.presets import load_preset, preset_names
-from tests.conftest import PRESET, make_scene, write_photo
+from placeprint.presets import load_preset
+from tests.conftest import PRESET, make_scene, presets_at_hand, write_photo
 
 VLAD_AND_GEM = """
 [aggregator]
@@ -112,7 +112,7 @@ def test_a_codebook_file_is_used_unchanged(photos: Path, tmp_path: Path) -> None
         ('[fusion]\naggregator = { name = "gem" }', "min_photos = 9", r"under \[\[fusion\]\], got"),
         ("[[fusion]]\nweight = 1.0", "min_photos = 9", r"\[\[fusion\]\] lacks aggregator"),
         ('[[fusion]]\naggregator = { name = "gem" }\nwait = 1', "min_photos = 9", "'wait'"),
-        ('[aggregator]\nname = "gem"', "", "needs min_photos"),
+        ('[aggregator]\nname = "vlad"', "", "needs min_photos"),
         ('[aggregator]\nname = "gem"', 'shipped = "a"\nfile = "b"', "shipped or file"),
     ],
 )
@@ -133,7 +133,7 @@ def test_a_missing_codebook_file_is_named(photos: Path, tmp_path: Path) -> None:
         Atlas.create(tmp_path / "atlas", preset).add([photos])
 
 
-@pytest.mark.parametrize("preset", [name for name in preset_names() if name not in {"xfeat-vlad", "sift-vlad"}])
+@pytest.mark.parametrize("preset", [name for name in presets_at_hand() if name not in {"xfeat-vlad", "sift-vlad"}])
 def test_every_preset_finds_a_photo_among_three(preset: str, tmp_path: Path) -> None:
     for number in range(3):
         write_photo(tmp_path / "photos" / f"{number}.png", make_scene(number, 480, 360))

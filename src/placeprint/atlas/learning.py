@@ -33,7 +33,7 @@ READ_PHOTOS = 64
 
 
 def first_state(preset: Preset) -> State | None:
-    """Return the codebook that comes with a preset, None when none does.
+    """Return the codebook that comes with a preset, or that none is needed; None when one has to be learned.
 
     Raises:
         OptionError: the preset names one that is not there.
@@ -41,7 +41,9 @@ def first_state(preset: Preset) -> State | None:
     codebook = preset.codebook
     if codebook.file is not None:
         return load_codebook_file(codebook.file)
-    return None if codebook.shipped is None else load_codebook(codebook.shipped)
+    if codebook.shipped is not None:
+        return load_codebook(codebook.shipped)
+    return Describer(preset).know_lengths() if codebook.is_empty else None
 
 
 def learn_first(describer: Describer, features: Sequence[PhotoFeatures]) -> State:

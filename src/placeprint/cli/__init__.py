@@ -41,12 +41,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for verb in (index, search, match, inspect, info, remove, refit, learn, train, evaluate, export, models, demo):
+for verb in (index, search, match, inspect, info, remove, refit, learn, train, evaluate, export, demo):
     app.command(cls=Command)(getattr(verb, verb.__name__.rpartition(".")[2]))
 app.command("import", cls=Command)(import_.import_)
 
 app.add_typer(benchmark.app, name="benchmark")
 app.add_typer(datasets.app, name="datasets")
+app.add_typer(models.app, name="models")
 
 
 def _print_version(value: bool) -> None:

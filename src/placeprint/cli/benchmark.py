@@ -221,7 +221,8 @@ def _methods(
 
     methods, left_out = [], {}
     blank = np.zeros((64, 64, 3), np.uint8)
-    for name in features or registry.names("extractors"):
+    matched = [name for name in registry.names("extractors") if name not in registry.WHOLE_PHOTO]
+    for name in features or matched:
         extractor = registry.create("extractors", name, {"size": size, "max_keypoints": keypoints})
         try:
             extractor.extract(blank)

@@ -33,6 +33,7 @@ COMPONENTS: dict[str, dict[str, str]] = {
         "harris": "placeprint.features.harris:Harris",
         "hog": "placeprint.features.hog:HOG",
         "orb": "placeprint.features.orb:ORB",
+        "published": "placeprint.features.published:Published",
         "sift": "placeprint.features.sift:SIFT",
         "surf": "placeprint.features.surf:SURF",
         "xfeat": "placeprint.features.xfeat:XFeat",
@@ -73,6 +74,9 @@ COMPONENTS: dict[str, dict[str, str]] = {
         "votes": "placeprint.index.votes:Votes",
     },
 }
+
+WHOLE_PHOTO = frozenset({"published"})
+"""Extractors whose one feature stands for the whole photo: there is nothing to match."""
 
 
 def names(kind: str) -> list[str]:

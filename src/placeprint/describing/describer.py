@@ -223,6 +223,15 @@ class Describer:
         self._restore(state)  # what is stored as float16 is what makes the descriptors
         return state
 
+    def know_lengths(self) -> State:
+        """Tell aggregators that learn nothing else how long the descriptors are; return it as what was learned."""
+        state: State = {}
+        for branch in self.branches:
+            dim, none = self.extractors[branch.source].dim, np.zeros((0, 2), np.float32)
+            branch.aggregator.fit([LocalFeatures(none, np.zeros((0, dim), np.float32), none[:, 0], (1, 1))])
+            state |= _prefixed(branch.name, registry.state_of(branch.aggregator))
+        return state
+
     def weights(self) -> dict[str, str]:
         """Return the sha256 of the pretrained weights in use, by name."""
         names = [getattr(extractor, "weights", None) for extractor in self.extractors]

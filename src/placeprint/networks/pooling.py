@@ -247,7 +247,7 @@ def _check_maps(maps: torch.Tensor) -> None:
 
 def _cells(maps: torch.Tensor) -> torch.Tensor:
     """Return the cells ``(B, H W, C)`` of maps ``(B, C, H, W)``."""
-    return maps.flatten(2).mT
+    return maps.flatten(2).transpose(1, 2)
 
 
 def _center_prior(maps: torch.Tensor) -> torch.Tensor:

@@ -6,11 +6,13 @@ What the stages before the first trained one make of a photo never changes, so i
   or 5 the network ends there, with a map of stride 16; with 7, its last map has stride 32, or 16 without the last
   down-sampling.
 - ResNet: `networks.resnet`; those that transformers loads are taken apart into its stages.
+- The trunks of published networks: `networks.published_stages`.
 - VGG16 (`networks.vgg`), XFeat's map and other networks of transformers: one stage, all of the network.
 
 A network is kept in a file of safetensors, whose header says how it is built: ``variant`` and what that needs.
 
 - ``lite0`` to ``lite4``: ``last_downsampling`` and ``last_stage``; batch normalization is folded.
+- ``dinov2``: ``spec``, JSON of `published.specs.DINOv2Trunk`.
 - ``resnet``: ``shape``, JSON of `resnet.ResNetShape`.
 - ``transformers``: ``config``, JSON of the configuration of the network.
 - ``vgg16`` and ``xfeat``: nothing more.
@@ -65,6 +67,8 @@ from placeprint.networks.weights import fit_into, load_weights
 STRIDES = (2, 2, 4, 8, 16, 16, 32, 32)
 """Of the map after the stem and after each stage of EfficientNet."""
 FORMAT = "placeprint-backbone-1"
+PUBLISHED = "published:"
+"""Begins the names of published networks, whose trunks are trained."""
 
 
 class StagedBackbone(nn.Module):
@@ -164,8 +168,9 @@ def load_stages(
     """Return a pretrained network in stages, in eval mode.
 
     Args:
-        name: ``"efficientnet-lite0"``, ``"efficientnet-lite2"``, ``"xfeat"``, ``"transformers:<name or folder>"``, or
-            the path of a file that holds what `stages_as_bytes` returned, to which the other arguments do not apply.
+        name: ``"efficientnet-lite0"``, ``"efficientnet-lite2"``, ``"xfeat"``, ``"transformers:<name or folder>"``,
+            ``"published:<name>"`` of `networks.published`, or the path of a file that holds what `stages_as_bytes`
+            returned, to which the other arguments do not apply.
         last_downsampling: of EfficientNet, whether the sixth stage goes to stride 32; of ResNet, whether the last one.
         last_stage: of EfficientNet: 4, 5 or 7, see the module.
         batch_norm: whether batch normalization stays a layer of its own, to be trained; otherwise it is folded into
@@ -189,9 +194,14 @@ def load_stages(
         raise OptionError(f"{name!r} cannot leave out its last down-sampling; set model.last_downsampling = true")
     if name == "xfeat":
         return _xfeat_stages()
+    if name.startswith(PUBLISHED):
+        from placeprint.networks.published_stages import published_stages
+
+        return published_stages(name.removeprefix(PUBLISHED))
     raise OptionError(
         f"no backbone called {name!r} that can be trained; known: {', '.join(EFFICIENTNET_DIMS)}, xfeat, "
-        f"{PREFIX}<name on the Hugging Face hub, or the path of a folder>, or the path of a {TRAINED} file"
+        f"{PREFIX}<name on the Hugging Face hub, or the path of a folder>, {PUBLISHED}<name of a "
+        f"published network>, or the path of a {TRAINED} file"
     )
 
 
@@ -339,7 +349,14 @@ def _transformer_from(said: Mapping[str, str]) -> StagedBackbone:
     return transformer_stages(transformer_from(said.get("config", "")), IMAGENET)
 
 
+def _dinov2_from(said: Mapping[str, str]) -> StagedBackbone:
+    from placeprint.networks.published_stages import dinov2_from
+
+    return dinov2_from(said)
+
+
 BUILDERS: Mapping[str, Callable[[Mapping[str, str]], StagedBackbone]] = {
+    "dinov2": _dinov2_from,
     "resnet": _resnet_from,
     "vgg16": lambda _: vgg16_backbone(),
     "transformers": _transformer_from,

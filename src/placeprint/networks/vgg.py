@@ -31,17 +31,22 @@ class VGG16(nn.Module):
         super().__init__()
         self.register_buffer("mean", torch.tensor(mean)[:, None, None] * 255)
         self.register_buffer("deviation", torch.tensor(deviation)[:, None, None] * 255)
-        layers: list[nn.Module] = []
-        before = 3
-        for channels in LAYERS:
-            if channels:
-                layers += [nn.Conv2d(before, channels, 3, padding=1), nn.ReLU()]
-                before = channels
-            else:
-                layers.append(nn.MaxPool2d(2, 2))
-        self.layers = nn.Sequential(*layers[:-1])
+        self.layers = nn.Sequential(*vgg16_layers())
 
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:
         """Return ``(B, 512, H / 16, W / 16)`` of ``(B, 3, H, W)`` RGB in [0, 255]."""
         found: torch.Tensor = self.layers((pictures - self.mean) / self.deviation)
         return found
+
+
+def vgg16_layers() -> list[nn.Module]:
+    """Return the layers, 0 to 28, with random weights; there is no ReLU after the last convolution."""
+    layers: list[nn.Module] = []
+    before = 3
+    for channels in LAYERS:
+        if channels:
+            layers += [nn.Conv2d(before, channels, 3, padding=1), nn.ReLU()]
+            before = channels
+        else:
+            layers.append(nn.MaxPool2d(2, 2))
+    return layers[:-1]

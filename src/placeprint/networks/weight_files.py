@@ -107,6 +107,18 @@ def read_state_dict(path: Path | str) -> Tensors:
     return {name: _plain(name, value, path) for name, value in tensors.items()}
 
 
+def read_tensor(path: Path) -> torch.Tensor:
+    """Return the tensor that is all ``torch.save`` wrote to a file, on the CPU, float32.
+
+    Raises:
+        WeightsError: the file cannot be read, or holds something else.
+    """
+    found = read_torch(path)
+    if not isinstance(found, torch.Tensor):
+        raise WeightsError(f"{str(path)!r} holds {type(found).__name__}, expected one tensor")
+    return _plain("the tensor", found, path)
+
+
 def _plain(name: str, value: torch.Tensor, path: Path) -> torch.Tensor:
     """Return a tensor without gradient, dense, float32 where it is real."""
     if value.is_sparse or value.is_quantized or value.is_meta:

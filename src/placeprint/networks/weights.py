@@ -146,13 +146,18 @@ def find_weights(name: str) -> Weights:
 
 
 def weights_sha256(name: str) -> str:
-    """Return the sha256 that weights must have: of the table's row, or of the file where the name is a file's path.
+    """Return the sha256 of weights: of the table's row, a published network's file, or a file whose path it is.
 
     Raises:
-        OptionError: there is neither.
+        OptionError: there is none of them.
+        WeightsError: the published network's file is not here.
     """
+    from placeprint.networks.published import checkpoints, find_network, is_published
+
     if Path(name).is_file():
         return _sha256(Path(name))
+    if is_published(name):
+        return checkpoints.sha256(find_network(name))
     return find_weights(name).sha256
 
 
@@ -209,6 +214,8 @@ def fit_into(
     state: Mapping[str, Any],
     derived: Collection[str] = (),
     called: Callable[[str], str] = str,
+    *,
+    assign: bool = False,
 ) -> None:
     """Load a state dict into a module, exactly.
 
@@ -219,13 +226,14 @@ def fit_into(
         state: tensors by name.
         derived: buffers the module works out itself, which the state may lack.
         called: what a tensor is called in the user's file, for messages.
+        assign: take the tensors themselves and not copies, which large networks have no memory for.
 
     Raises:
         WeightsError: keys are missing or unexpected, or of another shape; the message names them.
     """
     kept = {key: value for key, value in state.items() if key.rpartition(".")[2] not in PROFILER_KEYS}
     own = module.state_dict()
-    free = {name for name in own if name.endswith(COUNTER)} | set(derived)
+    free = {name for name in own if name.endswith(COUNTER)} | (set(derived) & own.keys())
     missing, unexpected = sorted(own.keys() - kept.keys() - free), sorted(kept.keys() - own.keys())
     if missing or unexpected:
         raise WeightsError(
@@ -236,7 +244,7 @@ def fit_into(
     wrong = [f"{called(name)} has {got}, expected {due}" for name, (got, due) in sorted(shapes.items()) if got != due]
     if wrong:
         raise WeightsError(f"the weights do not fit {type(module).__name__}: wrong shapes: {_listed(wrong)}")
-    module.load_state_dict({name: own[name] for name in free} | kept)
+    module.load_state_dict({name: own[name] for name in free} | kept, assign=assign)
 
 
 def _listed(names: list[str]) -> str:

@@ -22,6 +22,7 @@ from placeprint.core.registry import state_of
 from placeprint.describing.describer import Describer
 from placeprint.errors import OptionError
 from placeprint.features.grid import Grid
+from placeprint.features.published import Published
 from placeprint.features.resizing import InputRule
 from placeprint.features.xfeat import STRIDE, XFeat
 
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
     from torch import nn
 
     from placeprint.onnx.picture_graph import DescriptorGraph
+
+LARGEST_FILE = 2_000_000_000
+"""Bytes that one file of ONNX's format may have, nearly."""
 
 
 def descriptor_graph(describer: Describer) -> tuple[DescriptorGraph, Mapping[str, InputRule]]:
@@ -72,6 +76,8 @@ def check_exportable(describer: Describer) -> None:
         _check(AGGREGATORS, aggregator, "aggregator")
         if isinstance(extractor, (Grid, XFeat)) and tuple(extractor.scales) != (1.0,):
             raise OptionError(f"an extractor can be exported with one scale, 1, got scales {list(extractor.scales)}")
+        if isinstance(extractor, Published):
+            _check_published(extractor)
         if isinstance(extractor, XFeat) and extractor.semi_dense:
             raise OptionError("XFeat can be exported with keypoints only, got semi_dense = true")
         if isinstance(aggregator, SPoC) and aggregator.center_prior:
@@ -84,6 +90,18 @@ def check_exportable(describer: Describer) -> None:
         _check(WHITENERS, describer.whitener, "whitener")
     for branch in describer.branches:
         state_of(branch.aggregator)  # says what has not been learnt
+
+
+def _check_published(extractor: Published) -> None:
+    if extractor.num_bytes > LARGEST_FILE:
+        raise OptionError(
+            f"{extractor.network} has {extractor.num_bytes / 1e6:,.0f} MB of weights, and an ONNX file holds "
+            f"{LARGEST_FILE / 1e6:,.0f} MB"
+        )
+    if extractor.fixed_size and extractor.input_rule().stretch == (0, 0):
+        raise OptionError(
+            f"{extractor.network} can be exported for one size of pictures only: set stretch = [width, height]"
+        )
 
 
 def _check(table: Mapping[type[Any], Callable[[Any], Any]], component: object, kind: str) -> None:
@@ -106,7 +124,7 @@ def _input_name(rule: InputRule) -> str:
 def _resizing(extractor: object) -> InputRule:
     if isinstance(extractor, XFeat):
         return InputRule(extractor.size, STRIDE)
-    assert isinstance(extractor, Grid)  # `check_exportable` has seen to it
+    assert isinstance(extractor, (Grid, Published))  # `check_exportable` has seen to it
     return extractor.input_rule()
 
 
@@ -131,6 +149,14 @@ def _xfeat(extractor: XFeat) -> nn.Module:
     return XFeatPlaces(load_xfeat(), max_keypoints=extractor.max_keypoints, threshold=extractor.detection_threshold)
 
 
+def _published(extractor: Published) -> nn.Module:
+    from placeprint.networks.published.running import load_published
+    from placeprint.onnx.whole_photo import WholePhoto
+
+    network, size = load_published(extractor.network), extractor.input_rule().stretch
+    return WholePhoto(network, min_contrast=extractor.min_contrast, size=size)
+
+
 def _graph(name: str) -> Callable[[Any], nn.Module]:
     """Return what makes the module of an aggregator, by the name of its class in `onnx.aggregators`."""
 
@@ -149,7 +175,11 @@ def _whitening(whitener: PCAWhitening | SupervisedWhitening) -> tuple[torch.Tens
     return tensor_of(whitener.mean_), tensor_of(whitener.projection_)
 
 
-EXTRACTORS: Mapping[type[Any], Callable[[Any], nn.Module]] = {Grid: _grid, XFeat: _xfeat}
+EXTRACTORS: Mapping[type[Any], Callable[[Any], nn.Module]] = {
+    Grid: _grid,
+    Published: _published,
+    XFeat: _xfeat,
+}
 AGGREGATORS: Mapping[type[Any], Callable[[Any], nn.Module]] = {
     BoW: _graph("BoWGraph"),
     CGD: _graph("CGDGraph"),

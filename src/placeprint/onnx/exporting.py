@@ -34,6 +34,7 @@ from placeprint.describing.describer import Describer
 from placeprint.errors import OptionError, PackageError, PlaceprintError, WeightsError
 from placeprint.features.resizing import InputRule
 from placeprint.onnx.describer_graph import check_exportable, descriptor_graph
+from placeprint.onnx.eight_bits import shorten
 from placeprint.presets import load_preset
 from placeprint.store import FILE_NAME
 from placeprint.types import Aggregator, Image, LocalFeatures
@@ -55,13 +56,14 @@ UNLEARNED = (SPoC, MAC, GeM, WeightedGeM, CroW)
 """Aggregators that learn no more than the length of the descriptors."""
 
 
-def export_onnx(describer: Describer, path: Path | str, *, name: str = "") -> Path:
+def export_onnx(describer: Describer, path: Path | str, *, name: str = "", int8: bool = False) -> Path:
     """Write the model that makes a describer's global descriptors, and try it.
 
     Args:
         describer: with everything learnt.
         path: of the file; a model that placeprint wrote there before is replaced, nothing else.
         name: of the preset, for the metadata.
+        int8: keep the weights of linear layers in 8 bits (`eight_bits`), after the whole file was compared.
 
     Returns:
         The path.
@@ -96,6 +98,9 @@ def export_onnx(describer: Describer, path: Path | str, *, name: str = "") -> Pa
                 f"onnxruntime's descriptor of a test picture differs from placeprint's by {found:.2g}, expected at "
                 f"most {TOLERANCE:g}; {str(path)!r} was not written. Try another version of onnxruntime or torch"
             )
+        if int8:
+            with _onnx("the preset cannot be written in 8 bits"):
+                shorten(written)
     return path
 
 
@@ -161,6 +166,17 @@ def largest_difference(describer: Describer, model: Path | str, images: Sequence
     return max(differences)
 
 
+def least_cosine(describer: Describer, model: Path | str, images: Sequence[Image]) -> float:
+    """Return the least cosine of the descriptors of any image by a file and by placeprint; raises as above."""
+    session, inputs = _open_model(Path(model))
+    cosines = []
+    for image in images:
+        with _onnx(f"onnxruntime cannot describe a picture of {image.shape[1]} x {image.shape[0]} pixels"):
+            (found,) = session.run(None, {name: rule.tensor(image) for name, rule in inputs.items()})
+        cosines.append(float(found[0] @ describer.descriptor(describer.features(image))))
+    return min(cosines)
+
+
 def check_picture(height: int, width: int, seed: int = 0) -> Image:
     """Return an ``(H, W, 3)`` picture of random blocks of several sizes, with edges, corners and something even."""
     generator = np.random.default_rng(seed)
@@ -213,7 +229,8 @@ def _trace(graph: DescriptorGraph, inputs: Mapping[str, InputRule], path: Path) 
         torch.from_numpy(dataclasses.replace(rule, longest=0).tensor(check_picture(*TRACED)))
         for rule in inputs.values()
     )
-    axes = {name: {2: f"height_{name}", 3: f"width_{name}"} for name in inputs}
+    free = [name for name, rule in inputs.items() if rule.stretch == (0, 0)]
+    axes = {name: {2: f"height_{name}", 3: f"width_{name}"} for name in free}
     with warnings.catch_warnings():
         # the exporter that traces is told to be the older one, and warns of every size it keeps as a number
         warnings.simplefilter("ignore")

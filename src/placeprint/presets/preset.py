@@ -29,6 +29,9 @@ from placeprint.presets.specs import (
     WhitenerSpec,
 )
 
+LENGTH_ONLY = ("crow", "gem", "mac", "spoc", "weighted-gem")
+"""Aggregators that learn no more than the length of the descriptors."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Preset:
@@ -52,7 +55,8 @@ class Preset:
         opinion: further verifications, for queries whose answer is open.
 
     Raises:
-        OptionError: there is neither an aggregator nor a fusion, or evidence does not fit them.
+        OptionError: there is neither an aggregator nor a fusion, evidence does not fit them, or nothing is said of a
+            codebook that is needed.
     """
 
     name: str
@@ -81,6 +85,9 @@ class Preset:
             raise OptionError("evidence needs each descriptor by itself: an index 'flat', and no whitener")
         if self.opinion and self.evidence is None:
             raise OptionError("an [[opinion]] needs [evidence] to weigh it")
+        aggregators = [self.aggregator, *(each.aggregator for each in self.fusion)]
+        if self.codebook.is_empty and any(each is not None and each.name not in LENGTH_ONLY for each in aggregators):
+            raise OptionError("[codebook]: it needs min_photos: nothing is shipped, so the atlas learns its own")
 
     @property
     def extractors(self) -> tuple[ComponentSpec, ...]:

@@ -135,7 +135,7 @@ class FusionSpec:
 @checked
 @dataclass(frozen=True, kw_only=True)
 class CodebookSpec:
-    """Which codebook comes with a preset, and when an atlas learns its own.
+    """Which codebook comes with a preset, and when an atlas learns its own; empty where there is nothing to learn.
 
     Args:
         shipped: name of one that ships with the package.
@@ -143,7 +143,7 @@ class CodebookSpec:
         min_photos: an atlas learns its own from so many photos on; None for never.
 
     Raises:
-        OptionError: two come with it, or nothing is said.
+        OptionError: two come with it.
     """
 
     shipped: str | None = None
@@ -153,13 +153,16 @@ class CodebookSpec:
     def __post_init__(self) -> None:
         if self.shipped is not None and self.file is not None:
             raise OptionError("it has shipped or file, not both")
-        if not self.is_included and self.min_photos is None:
-            raise OptionError("it needs min_photos: nothing is shipped, so the atlas learns its own")
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is said: the aggregators learn no more than the length of the descriptors."""
+        return self == CodebookSpec()
 
     @property
     def is_included(self) -> bool:
-        """Whether a codebook comes with the preset, so that none has to be learned first."""
-        return self.shipped is not None or self.file is not None
+        """Whether a codebook comes with the preset, or none is needed, so that none has to be learned first."""
+        return self.shipped is not None or self.file is not None or self.is_empty
 
 
 @checked
