@@ -53,7 +53,7 @@ from placeprint.training.run.objectives import Objective
 from placeprint.training.run.optimizer import make_optimizer
 from placeprint.training.run.scoring import blended_score, descriptors_of, score_of
 from placeprint.training.run.sources import Sources, sources_of
-from placeprint.training.run.validation import Relevance, relevance
+from placeprint.training.run.validation import relevance
 from placeprint.types import Floats, Ids
 
 RECIPE = "recipe.toml"
