@@ -145,7 +145,7 @@ def test_the_metrics_of_an_evaluation(tmp_path: Path) -> None:
     metrics = result.metrics
     # x is right; y's positive is the third; z and n are not to be found
     assert (metrics["recall@1"], metrics["mP@2"], metrics["N-S score"]) == (0.5, 0.5, 1)
-    assert result.per_query["recall@1"] == (1, 0, None)
+    assert list(result.per_query["recall@1"]) == [1, 0, None]
     # four answers of the same score, one of them right, of two that could be
     assert metrics["auc_pr"] == pytest.approx(0.5 * 0.25)
     assert metrics["recall_at_100_precision"] == 0
@@ -162,7 +162,7 @@ def test_an_answer_may_be_expected_that_the_database_cannot_give(tmp_path: Path)
     dataset, _, atlas = make(tmp_path, "abc", "xyz", positives=wanted, answerable=(True, True, False), metrics=metrics)
     result = evaluated(atlas, dataset)
     assert [result.metrics[name] for name in metrics] == [0.5, 0.5, 0.5 / 3]
-    assert result.per_query["mAP"] == (1, 0, None)
+    assert list(result.per_query["mAP"]) == [1, 0, None]
     assert [query.expected for query in result.queries] == [True, True, False]
 
 

@@ -121,13 +121,7 @@ def rank_queries(
 ) -> Iterator[QueryResult]:
     """Yield every search: each query at each level of judgment in turn, then the queries that are not in the database.
 
-    Args:
-        atlas: of the database photos.
-        dataset: what is searched.
-        verify: candidates verified a query; 0 for search only.
-        turn: degrees counter-clockwise the queries are turned by first.
-        by: as of `Atlas.search`.
-        first: searches left out, as those that are done already.
+    Arguments are those of `QueryRanker`; the `first` searches, which are done already, are left out.
 
     Raises:
         DatasetError: the atlas holds a photo that is not of the database.
