@@ -70,13 +70,18 @@ def evaluate(
             dataset, preset, verify=verify, codebook=codebook, turn=turn, by=by, progress=progress
         )
     _print_result(result)
-    unread = [(each.query, each.error) for each in (*result.queries, *result.not_in_database) if each.error]
-    Skips().tell_all([*result.skipped, *unread])
+    Skips().tell_all(_unread(result))
     if earlier is not None:
         result = _compared(result, earlier, str(against))
     if json is not None:
         write_result(json, result)
         say(f"wrote {json}")
+
+
+def _unread(result: Result) -> list[tuple[str, str]]:
+    """Return path and reason of the photos and queries that could not be used."""
+    queries = (*result.queries, *result.not_in_database)
+    return [*result.skipped, *((query.query, query.error) for query in queries if query.error is not None)]
 
 
 def _compared(result: Result, earlier: Result, file: str) -> Result:
