@@ -49,7 +49,7 @@ from placeprint.evaluation.result_files import (
     write_result,
 )
 from placeprint.evaluation.results import Memory, Result, Settings
-from placeprint.evaluation.retrieval import check_photos, measure, skipped_in
+from placeprint.evaluation.retrieval import check_photos, measure, method_of, skipped_in
 from placeprint.presets import load_preset
 
 Progress = Callable[[int, int], None]
@@ -95,8 +95,7 @@ class Pair:
     @property
     def method(self) -> str:
         """What the pair is called beside others on the same photos."""
-        name = load_preset(self.preset).name
-        return f"{name}, {self.verify} verified" if self.verify else name
+        return method_of(self.preset, self.verify)
 
     @property
     def name(self) -> str:

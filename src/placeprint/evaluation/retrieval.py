@@ -96,7 +96,7 @@ def evaluate_retrieval(
     result, peak = measure(dataset, queries), peak_memory()
     return replace(
         result,
-        method=load_preset(preset).name,
+        method=method_of(preset, verify),
         preset=preset,
         options=Settings(verify=verify, codebook=codebook, turn=turn, by=way),
         timing=replace(result.timing, ms_per_photo=1000 * report.seconds / max(report.added, 1)),
@@ -118,6 +118,12 @@ def _fill(atlas: Atlas, dataset: RetrievalSet, codebook: str, progress: Progress
     if codebook == "adapted":
         atlas.refit(adapt=True)
     return report
+
+
+def method_of(preset: str, verify: int) -> str:
+    """Return what a preset is called beside others on the same photos."""
+    name = load_preset(preset).name
+    return f"{name}, {verify} verified" if verify else name
 
 
 def check_photos(atlas: Atlas, report: AddReport) -> None:
