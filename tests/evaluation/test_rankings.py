@@ -150,7 +150,7 @@ def test_the_metrics_of_an_evaluation(tmp_path: Path) -> None:
     assert metrics["auc_pr"] == pytest.approx(0.5 * 0.25)
     assert metrics["recall_at_100_precision"] == 0
     assert (metrics["median_error_m"], metrics["within_5_m"], metrics["within_25_m"]) == (5, 2 / 3, 1)
-    assert result.per_query["within_5_m"] == (1, 0, 1) and list(metrics)[:3] == list(dataset.metrics)
+    assert list(result.per_query["within_5_m"]) == [1, 0, 1] and list(metrics)[:3] == list(dataset.metrics)
     assert [query.right for query in result.queries] == [True, False, False]
     assert result.not_in_database[0].query == "n.png"
     assert result.queries_without_positives == 1 and result.ms_per_query == pytest.approx(2)
