@@ -18,6 +18,7 @@ from PIL import Image as Pictures
 from placeprint import Atlas
 from placeprint.datasets.photos.sample_photos import PLACES, read_samples, rephotograph
 from placeprint.datasets.protocols import read_retrieval_set
+from placeprint.evaluation.result_files import write_result
 from placeprint.evaluation.retrieval import evaluate_retrieval
 from placeprint.training.model.preset_export import export_preset
 from placeprint.training.recipe import load_recipe
@@ -101,7 +102,7 @@ def make_atlas() -> None:
 
 def make_result() -> None:
     result = evaluate_retrieval(read_retrieval_set(None, PHOTOS), str(PHOTOS / "preset.toml"))
-    (GOLDEN / "result.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    write_result(GOLDEN / "result.json", result)
 
 
 def make_run() -> None:

@@ -16,7 +16,8 @@ from PIL import Image as Pictures
 from placeprint import Atlas
 from placeprint.datasets.photos.sample_photos import PLACES, read_samples, rephotograph
 from placeprint.describing.describer import Describer
-from placeprint.evaluation.comparison import compare, read_result
+from placeprint.evaluation.comparison import compare
+from placeprint.evaluation.result_files import read_result
 from placeprint.presets import load_preset
 from placeprint.types import Image
 
@@ -70,5 +71,5 @@ def test_a_preset_describes_a_photo(golden: Path, name: str, tmp_path: Path) -> 
 def test_a_result_can_be_compared_with(golden: Path) -> None:
     result = read_result(golden / "result.json")
     differences = compare(result, result)
-    assert result["metrics"]["recall@1"] == 1
+    assert result.metrics["recall@1"] == 1
     assert differences["recall@1"].difference == 0

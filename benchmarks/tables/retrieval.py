@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-from benchmarks.tables.results import RESULTS, read, with_interval
+from benchmarks.tables.results import read, with_interval
 
 PRESETS = ("xfeat-vlad", "fusion", "sift-vlad")
 """Of the short table of the README."""
@@ -20,8 +18,9 @@ def accuracy() -> list[str]:
         "| KB a photo |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
-    for path in sorted((RESULTS / "accuracy").glob("*.json"), key=_order):
-        result = json.loads(path.read_text())
+    runs = read("accuracy")["runs"]
+    for name in sorted(runs, key=_order):
+        result = runs[name]
         metrics, options = result["metrics"], result["options"]
         low, high = result["intervals"]["recall@1"]
         cells = [
@@ -160,46 +159,34 @@ def protocols() -> list[str]:
 
 def headline() -> list[str]:
     """Return the lines of the short table of the README."""
-    made = read("speed")
+    made, runs = read("speed"), read("accuracy")["runs"]
+
+    def recalls(dataset: str, run: str) -> str:
+        found = (runs.get(f"{dataset}-{preset}-{run}") for preset in PRESETS)
+        return " | ".join(
+            "not measured" if each is None else f"{100 * each['metrics']['recall@1']:.1f}" for each in found
+        )
+
     lines = [
         "| | " + " | ".join(f"`{preset}`" for preset in PRESETS) + " |",
         "|---" * (len(PRESETS) + 1) + "|",
-        "| recall@1 on sf_landmarks, search only | " + _cells("sf_landmarks", "own-0-0") + " |",
-        "| the same, 50 verified | " + _cells("sf_landmarks", "own-50-0") + " |",
-        "| recall@1 on corridor, search only (best published: 90.1) | " + _cells("corridor", "own-0-0") + " |",
-        "| the same, 50 verified | " + _cells("corridor", "own-50-0") + " |",
+        "| recall@1 on sf_landmarks, search only | " + recalls("sf_landmarks", "own-0-0") + " |",
+        "| the same, 50 verified | " + recalls("sf_landmarks", "own-50-0") + " |",
+        "| recall@1 on corridor, search only (best published: 90.1) | " + recalls("corridor", "own-0-0") + " |",
+        "| the same, 50 verified | " + recalls("corridor", "own-50-0") + " |",
     ]
     times = " | ".join(
         f"{made['query'][preset]['ms']:.0f} ms" if preset in made["query"] else "not measured" for preset in PRESETS
     )
     sizes = " | ".join(
-        f"{_accuracy('sf_landmarks', preset, 'own-0-0')['bytes_per_photo'] / 1000:.0f} KB" for preset in PRESETS
+        f"{runs[f'sf_landmarks-{preset}-own-0-0']['bytes_per_photo'] / 1000:.0f} KB" for preset in PRESETS
     )
     return [*lines, f"| one query against 101 photos, 50 verified | {times} |", f"| disk a photo | {sizes} |"]
 
 
-def _cells(dataset: str, run: str) -> str:
-    found = (RESULTS / "accuracy" / f"{dataset}-{preset}-{run}.json" for preset in PRESETS)
-    return " | ".join(
-        f"{100 * json.loads(path.read_text())['metrics']['recall@1']:.1f}" if path.is_file() else "not measured"
-        for path in found
-    )
-
-
-def _accuracy(dataset: str, preset: str, run: str) -> dict[str, Any]:
-    path = RESULTS / "accuracy" / f"{dataset}-{preset}-{run}.json"
-    result: dict[str, Any] = json.loads(path.read_text())
-    return result
-
-
-def _order(path: Path) -> tuple[object, ...]:
-    dataset, preset, codebook, verify, turn = _parts(path)
+def _order(name: str) -> tuple[object, ...]:
+    """Return where a run stands in the table, by its name."""
+    start, codebook, verify, turn = name.rsplit("-", 3)
+    dataset, preset = start.split("-", 1)
     first = PRESETS.index(preset) if preset in PRESETS else len(PRESETS)
     return dataset != "sf_landmarks", first, preset, int(turn), int(verify), codebook != "own", codebook
-
-
-def _parts(path: Path) -> tuple[str, str, str, str, str]:
-    """Return dataset, preset, codebook, verified and turn of a result's name."""
-    start, codebook, verify, turn = path.stem.rsplit("-", 3)
-    dataset, preset = start.split("-", 1)
-    return dataset, preset, codebook, verify, turn

@@ -34,7 +34,7 @@ from placeprint.features.turning import (
 )
 from placeprint.photos import Photo, Picture, read_photo
 from placeprint.photos.masks import Masks, as_mask
-from placeprint.types import NO_KEYPOINTS, Extractor, LocalFeatures, Mask, Verification
+from placeprint.types import NO_KEYPOINTS, Extractor, Image, LocalFeatures, Mask, Verification
 from placeprint.verification.opencv_ransac import relative_pose
 from placeprint.verification.transforms import Cameras, Pixels
 from placeprint.verification.two_view import TwoView, errors_of
@@ -152,26 +152,57 @@ def match(
     began = time.perf_counter()
     with one_core_for_products(), enough_memory():
         second = extractor.extract(photos[1].image, allowed[1])
+        best = _best_look(extractor, verifier, photos[0].image, allowed[0], second, cameras, turns=turns)
+    return _answer(best, second, verifier, cameras, time.perf_counter() - began)
 
-        def look(degrees: float) -> _Look:
-            first = turned_features(extractor, photos[0].image, degrees, allowed[0])
-            return _Look(degrees % 360, first, verifier.verify(first, [second], cameras=[cameras])[0])
 
-        start = -tilt_of(photos[0].image) if turns else 0.0
-        best = look(start)
+@dataclass(frozen=True, eq=False)
+class _Look:
+    """The first photo in one turn."""
 
-        def stages() -> Sequence[tuple[int, ...]]:
-            name = steerer_name(extractor)
-            return TURNS if name is None else _promising(best.features, second, name, verifier)
+    degrees: float
+    features: LocalFeatures
+    check: Verification
 
-        if turns and len(best.features) and len(second) and not bears_turns(best.features):
-            best = best_turn(
-                best,
-                lambda further: look(start + further),
-                lambda found: verifier.verdict(found.check) == "same place",
-                lambda found: found.check.strength,
-                stages,
-            )
+
+def _best_look(
+    extractor: Extractor,
+    verifier: TwoView,
+    image: Image,
+    allowed: Mask | None,
+    second: LocalFeatures,
+    cameras: Cameras | None,
+    *,
+    turns: bool,
+) -> _Look:
+    """Return the first photo in the rotation that fits best; rotations are tried where it is not confirmed upright."""
+
+    def look(degrees: float) -> _Look:
+        first = turned_features(extractor, image, degrees, allowed)
+        return _Look(degrees % 360, first, verifier.verify(first, [second], cameras=[cameras])[0])
+
+    start = -tilt_of(image) if turns else 0.0
+    best = look(start)
+
+    def stages() -> Sequence[tuple[int, ...]]:
+        name = steerer_name(extractor)
+        return TURNS if name is None else _promising(best.features, second, name, verifier)
+
+    if turns and len(best.features) and len(second) and not bears_turns(best.features):
+        best = best_turn(
+            best,
+            lambda further: look(start + further),
+            lambda found: verifier.verdict(found.check) == "same place",
+            lambda found: found.check.strength,
+            stages,
+        )
+    return best
+
+
+def _answer(
+    best: _Look, second: LocalFeatures, verifier: TwoView, cameras: Cameras | None, seconds: float
+) -> PairAnswer:
+    """Return the answer of a look, which took so many seconds with all before it."""
     check = best.check
     return PairAnswer(
         query=best.features,
@@ -182,18 +213,9 @@ def match(
         cameras=cameras,
         pose=_pose(check, cameras),
         errors=errors_of(check, (best.features.image_size, second.image_size), cameras),
-        tolerance=pixels,
-        seconds={"describe": time.perf_counter() - began - check.seconds, "match": check.seconds},
+        tolerance=verifier.pixels,
+        seconds={"describe": seconds - check.seconds, "match": check.seconds},
     )
-
-
-@dataclass(frozen=True, eq=False)
-class _Look:
-    """The first photo in one turn."""
-
-    degrees: float
-    features: LocalFeatures
-    check: Verification
 
 
 def _promising(

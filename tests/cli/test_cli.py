@@ -115,7 +115,7 @@ def test_evaluate_writes_the_documented_json(folder: Path, tmp_path: Path) -> No
     done = run("evaluate", tmp_path / "places", "--preset", "sift-vlad", "--verify", 5, "--json", path)
     assert done.returncode == 0, done.stderr
     result = json.loads(path.read_text())
-    assert (result["format"], result["preset"], result["dataset"]) == (1, "sift-vlad", "places")
+    assert (result["format"], result["preset"], result["dataset"]) == (2, "sift-vlad", "places")
     assert result["protocol"] == "place-folder-1"
     ranked = {"recall@1": 1, "recall@5": 1, "recall@10": 1, "recall@20": 1, "mAP": 1}
     assert {name: result["metrics"][name] for name in ranked} == ranked

@@ -78,7 +78,7 @@ def test_own_output_may_be_written_again(tmp_path: Path) -> None:
     for suffix in ("png", "jpg", "webp"):
         for number in range(2):
             write_picture(tmp_path / f"a.{suffix}", make_scene(number))
-    (tmp_path / "a.json").write_text(json.dumps({"format": 1, "protocol": "p"}, indent=1))
+    (tmp_path / "a.json").write_text(json.dumps({"format": 2, "protocol": "p"}, indent=1))
     check_output(tmp_path / "a.json", RESULT)
     (tmp_path / "b.json").write_text(json.dumps({"format": 1, "key": "k"}))
     check_output(tmp_path / "b.json", RESULT)

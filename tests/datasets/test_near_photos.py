@@ -110,7 +110,7 @@ def test_positions_in_exif(data: Path, tmp_path: Path) -> None:
         part.mkdir(exist_ok=True)
         (part / photo.name).symlink_to(photo)
     dataset = read_retrieval_set("near-25m", tmp_path)
-    assert len(dataset.database) == 5 and dataset.located
+    assert len(dataset.database) == 5 and dataset.query_positions is not None
     assert f"database/{photos[2].name}" in dataset.positives[0] or f"database/{photos[4].name}" in dataset.positives[0]
 
 

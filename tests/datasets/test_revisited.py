@@ -13,6 +13,7 @@ import pytest
 from placeprint.datasets.protocols import read_retrieval_set
 from placeprint.datasets.tables.plain_pickle import read_plain_npy, read_plain_pickle
 from placeprint.errors import DatasetError
+from placeprint.evaluation.metrics import Hits
 from placeprint.evaluation.revisited import trapezoidal_average_precisions
 from tests.datasets.tiny import put
 
@@ -66,7 +67,9 @@ def test_the_measures_of_a_ranking_at_each_level(folder: Path) -> None:
     }
     for level in dataset.judgments:
         kept = [path for path in ranking if path not in level.junk[0]]
-        assert trapezoidal_average_precisions([kept], [level.positives[0]])[0] == pytest.approx(expected[level.name])
+        assert trapezoidal_average_precisions(Hits.of([kept], [level.positives[0]]))[0] == pytest.approx(
+            expected[level.name]
+        )
 
 
 def test_the_matlab_file_counts_from_one(folder: Path) -> None:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from placeprint.datasets.photos.image_pairs import ImagePair
     from placeprint.evaluation.pair_benchmark import Method, Row
+    from placeprint.evaluation.results import Result
     from placeprint.types import Floats
 
 app = typer.Typer(help="Measure methods on benchmark pictures.", no_args_is_help=True)
@@ -142,7 +143,7 @@ def retrieval(
         say(f"{pair.name}: {_outcome(result)}{', measured before' if before else ''}")
     for path in write_reports(results, output, title=title):
         say(f"wrote {path}")
-    failed = [result for result in results if "error" in result]
+    failed = [result for result in results if result.error is not None]
     if failed:
         warn(f"{len(failed)} of {len(results)} could not be measured, see above")
         raise typer.Exit(1)
@@ -159,15 +160,15 @@ def _protocol_and_folder(text: str) -> tuple[str | None, Path]:
     return (None, Path(text)) if not sign or Path(text).is_dir() else (protocol, Path(folder))
 
 
-def _outcome(result: dict[str, Any]) -> str:
+def _outcome(result: Result) -> str:
     """Return one line on a result: its first metric, or its error."""
-    if "error" in result:
-        return str(result["error"])
+    if result.error is not None:
+        return result.error
     from placeprint.evaluation.measures import in_words
     from placeprint.evaluation.report.markdown import unread_in_words
 
-    name, value = next(iter(result["metrics"].items()))
-    low, high = (in_words(name, end) for end in result["intervals"][name])
+    name, value = next(iter(result.metrics.items()))
+    low, high = (in_words(name, end) for end in result.intervals[name])
     unread = unread_in_words([result])
     return f"{name} {in_words(name, value, unit=True)} ({low} to {high})" + (f"; not read: {unread}" if unread else "")
 

@@ -64,7 +64,6 @@ def train(
     from placeprint.training.recipe import load_recipe
     from placeprint.training.run.run import RECIPE
     from placeprint.training.run.run import train as train_by
-    from placeprint.training.run.testing import measure_run
 
     chosen = load_recipe(recipe, changes or ())
     check_output_folder(output, [data], only=RUN_FILES, mark=RECIPE)
@@ -83,18 +82,25 @@ def train(
     if outcome.steps and not outcome.best_step:
         say("note: no step did better than the state before training, which the preset holds")
     if chosen.data.test or chosen.data.test_share:
-        with _bars() as tell:
-            found = measure_run(output, data, maps_folder=maps, progress=partial(tell, "testing"))
-        figures = {
-            "recall@1": "recall_at_1",
-            "mAP": "mean_average_precision",
-            "recall@1 of areas": "area_recall_at_1",
-            "recall@1 of places": "place_recall_at_1",
-        }
-        said = [f"{name} {100 * found[key]:.1f} %" for name, key in figures.items() if key in found]
-        say(f"test {', '.join(said)}, {found['queries']:.0f} photos")
+        _test(output, data, maps)
     preset = export_preset(output)
     say(f"wrote {preset}; use it with --preset {preset}")
+
+
+def _test(run: Path, data: Path, maps: Path | None) -> None:
+    """Measure a run on its test photos, and print the results."""
+    from placeprint.training.run.testing import measure_run
+
+    with _bars() as tell:
+        found = measure_run(run, data, maps_folder=maps, progress=partial(tell, "testing"))
+    figures = {
+        "recall@1": "recall_at_1",
+        "mAP": "mean_average_precision",
+        "recall@1 of areas": "area_recall_at_1",
+        "recall@1 of places": "place_recall_at_1",
+    }
+    shares = [f"{name} {100 * found[key]:.1f} %" for name, key in figures.items() if key in found]
+    say(f"test {', '.join(shares)}, {found['queries']:.0f} photos")
 
 
 @contextlib.contextmanager

@@ -50,7 +50,9 @@ class Kind:
 
 
 PICTURE = Kind("picture", (b"\x89PNG\r\n", b"\xff\xd8\xff", b"RIFF"), (MADE_BY.encode(),))
-RESULT = Kind("result (JSON)", (b'{\n "format": 1,', b'{"format": 1,'))
+RESULT = Kind(
+    "result (JSON)", tuple(f'{start}"format": {version},'.encode() for start in ("{\n ", "{") for version in (1, 2))
+)
 ONNX = Kind("model (ONNX)", (b"\x08",), (b"placeprint.version",))
 ARRAYS = Kind("file of arrays (.npz)", (b"PK\x03\x04",), (b".npy",))
 PRESET = Kind("preset (TOML)", (f"# {MADE_BY}".encode(),))

@@ -159,8 +159,3 @@ class RetrievalSet:
     def expected(self) -> tuple[bool, ...]:
         """Whether an answer is expected, of each query; one without a positive is then never answered rightly."""
         return self.answerable or tuple(map(bool, self.positives))
-
-    @property
-    def located(self) -> bool:
-        """Whether it is known where all photos were taken."""
-        return self.database_positions is not None and self.query_positions is not None

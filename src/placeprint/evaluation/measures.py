@@ -18,7 +18,7 @@ Of the best candidates of all queries together: `auc_pr`, `recall_at_100_precisi
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -26,23 +26,21 @@ from numpy.typing import NDArray
 
 from placeprint.errors import OptionError
 from placeprint.evaluation.class_retrieval import average_precisions_at_r, ns_scores, r_precisions
-from placeprint.evaluation.metrics import average_precisions, bootstrap_interval, first_hits
+from placeprint.evaluation.metrics import Hits, average_precisions, bootstrap_interval
 from placeprint.evaluation.precision_recall import precision_recall
 from placeprint.evaluation.revisited import revisited_precisions, trapezoidal_average_precisions
 
 Values = NDArray[np.float64]
-Rankings = Sequence[Sequence[str]]
-Positives = Sequence[Set[str]]
 
-RANKING: dict[str, Callable[[Rankings, Positives], Values]] = {
+RANKING: dict[str, Callable[[Hits], Values]] = {
     "mAP": average_precisions,
     "mAP trapezoidal": trapezoidal_average_precisions,
     "MAP@R": average_precisions_at_r,
     "R-precision": r_precisions,
     "N-S score": ns_scores,
 }
-AT_K: dict[str, Callable[[Rankings, Positives, int], Values]] = {
-    "recall": lambda rankings, positives, k: (first_hits(rankings, positives) < k).astype(np.float64),
+AT_K: dict[str, Callable[[Hits, int], Values]] = {
+    "recall": lambda hits, k: (hits.first < k).astype(np.float64),
     "mAP": average_precisions,
     "mP": revisited_precisions,
 }
@@ -92,14 +90,14 @@ def unit_of(name: str) -> str:
     return SCALES.get(name, PERCENT)[1]
 
 
-def ranking_metric(name: str) -> Callable[[Rankings, Positives], Values]:
+def ranking_metric(name: str) -> Callable[[Hits], Values]:
     """Return what gives the values of a metric of rankings, query by query.
 
     Raises:
         OptionError: there is no such metric.
 
     Example:
-        >>> ranking_metric("recall@1")([["a", "b"], ["c"]], [{"b"}, {"c"}]).tolist()
+        >>> ranking_metric("recall@1")(Hits.of([["a", "b"], ["c"]], [{"b"}, {"c"}])).tolist()
         [0.0, 1.0]
     """
     if name in RANKING:
@@ -107,21 +105,21 @@ def ranking_metric(name: str) -> Callable[[Rankings, Positives], Values]:
     found = re.fullmatch(r"(\w+)@([1-9]\d*)", name)
     if found and found[1] in AT_K:
         at, k = AT_K[found[1]], int(found[2])
-        return lambda rankings, positives: at(rankings, positives, k)
+        return lambda hits: at(hits, k)
     raise OptionError(
         f"no metric called {name!r}; known: {', '.join((*RANKING, *(f'{each}@K' for each in AT_K), *BEST, *LOCATED))}"
     )
 
 
-def measure_rankings(name: str, rankings: Rankings, positives: Positives) -> Measured:
+def measure_rankings(name: str, hits: Hits) -> Measured:
     """Measure rankings of queries that an answer is expected of; without a positive, a query has 0.
 
     Raises:
         OptionError: there is no such metric.
     """
-    some = [place for place, wanted in enumerate(positives) if wanted]
-    values = np.zeros(len(positives))
-    values[some] = ranking_metric(name)([rankings[place] for place in some], [positives[place] for place in some])
+    some = np.flatnonzero(hits.counts)
+    values = np.zeros(len(hits))
+    values[some] = ranking_metric(name)(hits.rows(some))
     return _mean(values)
 
 

@@ -84,15 +84,3 @@ def precision_recall(
     accepted = np.cumsum(right[order])[last]
     recall = accepted / num_positives if num_positives else np.zeros(len(last))
     return PrecisionRecall(accepted / (last + 1), recall, ordered[last])
-
-
-def micro_average_precision(
-    scores: Sequence[float] | Values, right: Sequence[bool] | NDArray[np.bool_], num_positives: int
-) -> float:
-    """Return the micro-AP of one prediction a query; arguments and errors as `precision_recall`.
-
-    Example:
-        >>> round(micro_average_precision([0.9, 0.8, 0.7], [True, False, True], 2), 4)
-        0.8333
-    """
-    return precision_recall(scores, right, num_positives).area

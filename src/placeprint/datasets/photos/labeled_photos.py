@@ -88,11 +88,15 @@ class LabeledPhotos:
         """Return the classes of one photo: they have no positive pair."""
         return tuple(self.classes[label] for label in np.flatnonzero(self.counts() == 1))
 
-    def labels_among(self, classes: Sequence[str]) -> Ids:
+    def labels_among(self, classes: Sequence[str], *, unknown: int | None = None) -> Ids:
         """Return ``(n,)`` int64, the labels as indices in other classes, as of the set that was trained on.
 
+        Args:
+            classes: names.
+            unknown: label of photos whose class is not among them; None when there must be no such photo.
+
         Raises:
-            DatasetError: a class is not among them.
+            DatasetError: a class is not among them, and `unknown` is None.
 
         Example:
             >>> photos = LabeledPhotos(Path("."), ("a.jpg", "b.jpg"), np.array([1, 0]), ("oak", "pine"))
@@ -100,13 +104,13 @@ class LabeledPhotos:
             [2, 1]
         """
         places = {name: place for place, name in enumerate(classes)}
-        unknown = [name for name in self.classes if name not in places]
-        if unknown:
+        others = [name for name in self.classes if name not in places]
+        if others and unknown is None:
             raise DatasetError(
-                f"{len(unknown)} of {len(self.classes)} classes are not among the other set's {len(places)}: "
-                f"{first_few(unknown)}; the labels of the two do not match"
+                f"{len(others)} of {len(self.classes)} classes are not among the other set's {len(places)}: "
+                f"{first_few(others)}; the labels of the two do not match"
             )
-        return np.array([places[name] for name in self.classes], np.int64)[self.labels]
+        return np.array([places.get(name, unknown) for name in self.classes], np.int64)[self.labels]
 
 
 def read_image_folder(folder: Path | str, *, leaf: bool = False, skip_loose: bool = False) -> LabeledPhotos:

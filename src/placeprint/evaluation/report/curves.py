@@ -35,8 +35,7 @@ def recall_figure(comparison: Comparison) -> str:
     def draw(axes: Any) -> None:
         ks = np.arange(1, MAX_RANK + 1)
         for row in comparison.measured:
-            queries = [query for query in row.result["queries"] if query["expected"]]
-            ranks = (query["first_hit"] for query in queries)
+            ranks = (query.first_hit for query in row.result.queries if query.expected)
             hits = np.array([np.inf if rank is None else rank for rank in ranks], np.float64)
             axes.plot(ks, [100 * recall_at(hits, int(k)) for k in ks], label=_label(row), **_style(row))
         axes.set(xlabel="k", ylabel="recall@k, %", xlim=(1, MAX_RANK), xticks=[1, 5, 10, 15, 20])
@@ -65,7 +64,7 @@ def trade_figure(comparison: Comparison, cost: str, label: str, factor: float = 
 
     Args:
         comparison: of the methods.
-        cost: a name that `Row.value` knows.
+        cost: one of `differences.COSTS`.
         label: of the axis.
         factor: what costs are multiplied by.
     """

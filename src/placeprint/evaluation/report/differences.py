@@ -10,40 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from placeprint.evaluation.comparison import difference_in
 from placeprint.evaluation.measures import in_words
 from placeprint.evaluation.pareto import pareto_front
 from placeprint.evaluation.precision_recall import PrecisionRecall, precision_recall
+from placeprint.evaluation.results import Difference, Result
 
-Result = Mapping[str, Any]
-
-SIGNIFICANT = 0.05
-
-
-@dataclass(frozen=True)
-class Against:
-    """One method against the first.
-
-    Args:
-        difference: of the metric, this one minus the first.
-        interval: 95 % of the difference.
-        p_value: of the paired test.
-        queries: compared.
-    """
-
-    difference: float
-    interval: tuple[float, float]
-    p_value: float
-    queries: int
-
-    @property
-    def words(self) -> str:
-        """Which of the two is better, as far as the test can tell."""
-        if self.p_value >= SIGNIFICANT:
-            return "no difference shown"
-        return "better" if self.difference > 0 else "worse"
+COSTS = ("ms_per_photo", "ms_per_query", "bytes_per_photo", "peak_bytes")
 
 
 @dataclass(frozen=True)
@@ -67,23 +41,18 @@ class Row:
     method: str
     result: Result
     error: str | None = None
-    against: Against | None = None
+    against: Difference | None = None
     precision_recall: PrecisionRecall | None = None
     on_time_front: bool | None = None
     on_size_front: bool | None = None
     note: str = ""
 
     def value(self, name: str) -> float | None:
-        """Return a number by name: of ``metrics``, ``timing``, or ``bytes_per_photo`` and ``peak_bytes``."""
-        if self.error is not None:
-            return None
-        if name == "peak_bytes":
-            peaks = list(self.result.get("memory", {}).values())
-            return max(peaks) if peaks and None not in peaks else None
-        for part in (self.result["metrics"], self.result["timing"], self.result):
-            if part.get(name) is not None:
-                return float(part[name])
-        return None
+        """Return a metric, or one of `COSTS`, by name; None where it is not known."""
+        if name in self.result.metrics:
+            return self.result.metrics[name]
+        cost: float | None = getattr(self.result, name) if name in COSTS else None
+        return cost
 
 
 @dataclass(frozen=True)
@@ -117,7 +86,7 @@ class Comparison:
             near = [row for row in self.measured[1:] if row.against and row.against.words == "no difference shown"]
             rest = f"; for {len(near)} of the {len(self.measured) - 1} others the test shows no difference"
             return f"{first.method} has the best {self.metric}, {score}{rest if len(self.measured) > 1 else ''}."
-        tested = f" (p = {best.against.p_value:.2g}: {best.against.words})" if best.against else ""
+        tested = f" (p = {best.against.p:.2g}: {best.against.words})" if best.against else ""
         return f"{best.method} has the best {self.metric}, {score}{tested}; {first.method} has {own}."
 
 
@@ -128,21 +97,20 @@ def compare(results: Sequence[Result], notes: Mapping[tuple[str, str], str] | No
         results: of methods on photos; the first of each set that has no error is what others are compared with.
         notes: explanations by ``(dataset, method)``.
     """
-    datasets = list(dict.fromkeys(str(result["dataset"]) for result in results))
-    return [_comparison(name, [each for each in results if each["dataset"] == name], notes or {}) for name in datasets]
+    datasets = list(dict.fromkeys(result.dataset for result in results))
+    return [_comparison(name, [each for each in results if each.dataset == name], notes or {}) for name in datasets]
 
 
 def _comparison(dataset: str, results: Sequence[Result], notes: Mapping[tuple[str, str], str]) -> Comparison:
-    first = next((result for result in results if "error" not in result), None)
+    first = next((result for result in results if result.error is None), None)
     metric = "" if first is None else _metric_of(first)
     rows = []
     for number, result in enumerate(results, start=1):
-        method = str(result["method"])
-        row = Row(number, method, result, result.get("error"), note=notes.get((dataset, method), ""))
+        row = Row(number, result.method, result, result.error, note=notes.get((dataset, result.method), ""))
         if row.error is None:
             row = replace(
                 row,
-                against=None if first is None or result is first else _against(first, result, metric),
+                against=None if first is None or result is first else difference_in(metric, result, first),
                 precision_recall=_curve(result),
             )
         rows.append(row)
@@ -153,20 +121,15 @@ def _comparison(dataset: str, results: Sequence[Result], notes: Mapping[tuple[st
 
 def _metric_of(result: Result) -> str:
     """Return the first metric that is a mean over queries, or the first, as micro-AP alone, where none is."""
-    names: list[str] = list(result["metrics"])
-    return next((name for name in names if name in result["per_query"]), names[0])
-
-
-def _against(first: Result, other: Result, metric: str) -> Against | None:
-    found = difference_in(metric, other, first)
-    return None if found is None else Against(found.difference, (found.low, found.high), found.p, found.queries)
+    names = list(result.metrics)
+    return next((name for name in names if name in result.per_query), names[0])
 
 
 def _curve(result: Result) -> PrecisionRecall:
-    rows = [*result["queries"], *result.get("not_in_database", ())]
-    answered = [row for row in rows if row["confidence"] is not None]
-    positives = sum(row["expected"] for row in result["queries"])
-    return precision_recall([row["confidence"] for row in answered], [row["right"] for row in answered], positives)
+    answered = [query for query in (*result.queries, *result.not_in_database) if query.confidence is not None]
+    confidences = [query.confidence for query in answered if query.confidence is not None]
+    positives = sum(query.expected for query in result.queries)
+    return precision_recall(confidences, [query.right for query in answered], positives)
 
 
 def _front(rows: Sequence[Row], cost: str, metric: str) -> dict[int, bool]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from placeprint.evaluation.measures import LOCATED, in_words
 from placeprint.evaluation.report.differences import Comparison, Row, compare
+from placeprint.evaluation.results import Result
 
 OTHERS = {
     "auc_pr": "PR area",
@@ -26,7 +26,7 @@ FRONT = "★"
 def columns_of(comparison: Comparison) -> dict[str, str]:
     """Return the columns of a table by the keys of `headline_cells`: the metric, its levels, others of the protocol."""
     metric = comparison.metric
-    known = list(comparison.measured[0].result["metrics"]) if comparison.measured else []
+    known = list(comparison.measured[0].result.metrics) if comparison.measured else []
     names = [name for name in known if name == metric or name not in (*OTHERS, *LOCATED, "recall_at_100_precision")]
     names.sort(key=lambda name: (name != metric, not name.startswith(f"{metric} ")))
     words = {name: name.replace("recall@", "R@") for name in names[:METRICS]}
@@ -43,16 +43,16 @@ def headline_cells(row: Row, comparison: Comparison) -> dict[str, str]:
     for name in columns:
         if name not in OTHERS and row.value(name) is not None:
             cells[name] = in_words(name, row.value(name))
-    low, high = (in_words(metric, end) for end in row.result["intervals"][metric])
+    low, high = (in_words(metric, end) for end in row.result.intervals[metric])
     cells[metric] += f" ({low}-{high})"
     if row.precision_recall is not None:
         cells["auc_pr"] = in_words("auc_pr", row.precision_recall.area)
     against = row.against
     if against is not None:
-        ends = (against.difference, *against.interval)
+        ends = (against.difference, against.low, against.high)
         difference, lower, upper = (f"{'+' if end >= 0 else ''}{in_words(metric, end)}" for end in ends)
         cells["against"] = f"{difference} ({lower} to {upper})"
-        cells["p_value"] = "< 0.001" if against.p_value < 0.001 else f"{against.p_value:.3f}"
+        cells["p_value"] = "< 0.001" if against.p < 0.001 else f"{against.p:.3f}"
     for name, factor in (("ms_per_photo", 1.0), ("ms_per_query", 1.0), ("bytes_per_photo", 1e-3), ("peak_bytes", 1e-6)):
         value = row.value(name)
         cells[name] = "-" if value is None else _amount(factor * value)
@@ -61,11 +61,13 @@ def headline_cells(row: Row, comparison: Comparison) -> dict[str, str]:
     return cells
 
 
-def unread_in_words(results: Sequence[Mapping[str, Any]]) -> str:
+def unread_in_words(results: Sequence[Result]) -> str:
     """Return of how many photos and queries results do without at most, as they cannot be read; empty for none."""
-    kinds = (("photos", "skipped_photos"), ("queries", "failed_queries"))
-    counts = ((what, max(result.get(key, 0) for result in results)) for what, key in kinds)
-    return " and ".join(f"{count} of the {what}" for what, count in counts if count)
+    counts = {
+        "photos": max(result.skipped_photos for result in results),
+        "queries": max(result.failed_queries for result in results),
+    }
+    return " and ".join(f"{count} of the {what}" for what, count in counts.items() if count)
 
 
 def counts_in_words(comparison: Comparison) -> str:
@@ -73,16 +75,16 @@ def counts_in_words(comparison: Comparison) -> str:
     if not comparison.measured:
         return ""
     one = comparison.measured[0].result
-    absent = len(one.get("not_in_database", ()))
-    words = f"{one['counts']['database']} photos searched, {len(one['queries'])} queries"
+    absent = len(one.not_in_database)
+    words = f"{one.database_photos} photos searched, {len(one.queries)} queries"
     words += f" and {absent} that are not in the database" if absent else ""
-    words += f", {one['queries_without_positives']} without a right photo; protocol {one['protocol']}"
+    words += f", {one.queries_without_positives} without a right photo; protocol {one.protocol}"
     unread = unread_in_words([row.result for row in comparison.measured])
     return words + (f". Could not be read: {unread}" if unread else "") + "."
 
 
 def markdown_report(
-    results: Sequence[Mapping[str, Any]], notes: Mapping[tuple[str, str], str] | None = None, *, level: int = 2
+    results: Sequence[Result], notes: Mapping[tuple[str, str], str] | None = None, *, level: int = 2
 ) -> str:
     """Return a table for each set of photos, with a sentence above and the explanations below.
 

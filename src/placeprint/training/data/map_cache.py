@@ -45,11 +45,6 @@ class CachedMaps:
     path: Path
     array: NDArray[np.float16]
 
-    @property
-    def num_copies(self) -> int:
-        """Augmented copies of each photo."""
-        return len(self.array) - 1
-
     def maps(self, rows: Ids, copies: Ids) -> torch.Tensor:
         """Return ``(B, C, H, W)`` float32, see `photos.Maps`."""
         return torch.from_numpy(self.array[copies, rows].astype(np.float32))

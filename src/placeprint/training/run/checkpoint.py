@@ -17,7 +17,6 @@ import hashlib
 import logging
 import os
 import shutil
-import subprocess
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -203,18 +202,6 @@ def data_fingerprint(root: Path, paths: tuple[str, ...], *about: NDArray[Any]) -
     for values in about:
         seen.update(values.tobytes())
     return seen.hexdigest()[:32]
-
-
-def commit() -> str:
-    """Return the git commit of placeprint's own source, empty where there is none."""
-    here = Path(__file__)
-    git = ["git", "-C", str(here.parent)]
-    try:
-        subprocess.run([*git, "ls-files", "--error-unmatch", here.name], check=True, capture_output=True, timeout=5)
-        found = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True, timeout=5)
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return found.stdout.strip()
 
 
 def _all(run: Path) -> list[Path]:

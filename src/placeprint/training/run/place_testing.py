@@ -18,11 +18,11 @@ import numpy as np
 
 from placeprint.datasets.photos.placed_photos import PlacedPhotos
 from placeprint.errors import ShapeError
+from placeprint.evaluation.metrics import recall_at
+from placeprint.evaluation.relevance import Relevance
 from placeprint.types import Floats, Mask
 
 NEAREST, RADIUS = 3.0, 10.0
-ROWS = 1024
-"""Queries compared with the database at once."""
 
 
 def place_recalls(
@@ -50,26 +50,15 @@ def place_recalls(
             f"descriptors must have shape ({count}, d) and held ({count},) with a photo in it, got "
             f"{descriptors.shape} and {held.shape} with {int(held.sum())}"
         )
-    names = ("place",) if photos.areas is None else ("area", "place")
-    hits, answered = dict.fromkeys(names, 0), dict.fromkeys(names, 0)
-    every = np.flatnonzero(held)
-    for start in range(0, len(every), ROWS):
-        rows = every[start : start + ROWS]
-        similarities = descriptors[rows] @ descriptors.T
-        same = photos.sequences[rows, None] == photos.sequences
-        apart = np.linalg.norm(photos.positions[rows, None] - photos.positions, axis=2)
-        asked = {"place": (~(same & (apart <= nearest)), apart <= radius)}
-        if photos.areas is not None:
-            asked["area"] = (~same, photos.areas[rows, None] == photos.areas)
-        for name in names:
-            allowed, right = asked[name]
-            found = np.where(allowed, similarities, -np.inf).argmax(axis=1)
-            answerable = (allowed & right).any(axis=1)
-            hits[name] += int((right[np.arange(len(rows)), found] & answerable).sum())
-            answered[name] += int(answerable.sum())
+    queries, groups = descriptors[held], (photos.sequences[held], photos.sequences)
+    asked = {"place": Relevance(photos.positions[held], photos.positions, groups, radius, nearest)}
+    if photos.areas is not None:
+        asked = {"area": Relevance(photos.areas[held], photos.areas, groups)} | asked
     measures: dict[str, float] = {}
-    for name in names:
-        measures[f"{name}_recall_at_1"] = hits[name] / max(answered[name], 1)
-        measures[f"{name}_queries"] = answered[name]
-        measures[f"{name}_unanswerable"] = len(every) - answered[name]
-    return measures | {"queries": len(every), "database": count}
+    for name, relevant in asked.items():
+        first = relevant.first_hits(queries, descriptors)
+        answered = first[np.isfinite(first)]
+        measures[f"{name}_recall_at_1"] = recall_at(answered, 1) if len(answered) else 0.0
+        measures[f"{name}_queries"] = len(answered)
+        measures[f"{name}_unanswerable"] = len(first) - len(answered)
+    return measures | {"queries": len(queries), "database": count}

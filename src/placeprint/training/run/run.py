@@ -25,6 +25,8 @@ from placeprint.core.files import write_atomically
 from placeprint.core.threads import num_cores
 from placeprint.datasets.photos.labeled_photos import LabeledPhotos
 from placeprint.errors import DatasetError, OptionError, PackageError, PlaceprintError, TrainingError, WeightsError
+from placeprint.evaluation.provenance import commit
+from placeprint.evaluation.relevance import Relevance
 from placeprint.networks.stages import StagedBackbone
 from placeprint.networks.weights import fit_into
 from placeprint.training.data.loading import Maps
@@ -39,7 +41,6 @@ from placeprint.training.model.trained_network import DescriptorModel, build_mod
 from placeprint.training.recipe import Recipe, as_tables, check_parts, recipe_from
 from placeprint.training.run.checkpoint import (
     best_checkpoint,
-    commit,
     data_fingerprint,
     latest_checkpoint,
     load_into,
@@ -53,7 +54,7 @@ from placeprint.training.run.objectives import Objective
 from placeprint.training.run.optimizer import make_optimizer
 from placeprint.training.run.scoring import blended_score, descriptors_of, score_of
 from placeprint.training.run.sources import Sources, sources_of
-from placeprint.training.run.validation import Relevance, relevance
+from placeprint.training.run.validation import relevance
 from placeprint.types import Floats, Ids
 
 RECIPE = "recipe.toml"
@@ -304,7 +305,7 @@ def _facts(recipe: Recipe, data: TrainingData) -> dict[str, Any]:
         "classes": list(data.train.classes) if isinstance(data.train, LabeledPhotos) else [],
         "data": {"train": _fingerprint(data.train), "validation": _fingerprint(data.validation)},
         "photos": {"train": len(data.train), "validation": len(data.validation)},
-        "commit": commit(),
+        "commit": commit() or "",
     }
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from placeprint.evaluation.relevance import Relevance
 from placeprint.training.data.loading import Maps, describe
 from placeprint.training.data.prepare import TrainingData
 from placeprint.training.model.blending import Blend
@@ -13,7 +14,7 @@ from placeprint.training.model.trained_network import DescriptorModel
 from placeprint.training.recipe import Recipe
 from placeprint.training.run.loop import Setup
 from placeprint.training.run.sources import Sources
-from placeprint.training.run.validation import Relevance, score
+from placeprint.training.run.validation import score
 from placeprint.types import Floats, Ids
 
 

@@ -1,7 +1,7 @@
 """The last word on a run: photos that had no part in it search the photos it learned from, once, at the end.
 
 Labeled photos of ``data.test`` are searched among all photos of ``data.train``, those that validated included. Written
-into ``RUN/test.toml``. The measures are those of `evaluation.metrics`, classes are what is right. Photos with places
+into ``RUN/test.toml``. The measures are those of `evaluation.relevance`, classes are what is right. Photos with places
 that ``data.test_share`` held out are measured by `training.place_testing`.
 """
 
@@ -19,7 +19,8 @@ from placeprint.datasets.photos.labeled_photos import LabeledPhotos
 from placeprint.datasets.photos.placed_photos import PlacedPhotos
 from placeprint.datasets.photos.splits import check_leak
 from placeprint.errors import OptionError
-from placeprint.evaluation.metrics import average_precisions, first_hits, recall_at
+from placeprint.evaluation.metrics import average_precisions, recall_at
+from placeprint.evaluation.relevance import Relevance
 from placeprint.networks.stages import StagedBackbone
 from placeprint.training.data.loading import PhotoMaps, Photos, Progress, describe
 from placeprint.training.data.map_cache import cached_maps
@@ -94,14 +95,11 @@ def measure(
         raise OptionError("test photos must have labels; hold out photos with places by data.test_share")
     labels = queries.labels_among(database.classes)
     first, second = (_described(recipe, model, photos, maps_folder, progress) for photos in (database, queries))
-    order = np.argsort(-(second @ first.T), axis=1, kind="stable").tolist()
-    members = [frozenset(np.flatnonzero(database.labels == label).tolist()) for label in range(len(database.classes))]
-    positives = [members[label] for label in labels]
-    hits = first_hits(order, positives)
+    hits = Relevance(labels, database.labels).hits(second, first)
     return {
-        "recall_at_1": recall_at(hits, 1),
-        "recall_at_5": recall_at(hits, 5),
-        "mean_average_precision": float(average_precisions(order, positives).mean()),
+        "recall_at_1": recall_at(hits.first, 1),
+        "recall_at_5": recall_at(hits.first, 5),
+        "mean_average_precision": float(average_precisions(hits).mean()),
         "queries": len(queries),
         "database": len(database),
     }
