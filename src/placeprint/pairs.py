@@ -229,7 +229,7 @@ def matcher_params(features: str, matcher: str | Mapping[str, Any] | None) -> di
 
 def _masks(masks: Masks, photos: tuple[Photo, Photo]) -> tuple[Mask | None, Mask | None]:
     if not isinstance(masks, Sequence) or isinstance(masks, str | bytes) or len(masks) != 2:
-        raise OptionError("masks must be two, one of each photo, None for no mask: masks=(mask, None)")
+        raise OptionError("masks must be a pair, one per photo, with None for no mask: masks=(mask, None)")
     first, second = (
         as_mask(mask, (photo.image.shape[1], photo.image.shape[0])) for mask, photo in zip(masks, photos, strict=True)
     )
@@ -242,7 +242,7 @@ def _cameras(photos: tuple[Photo, Photo], focal: float | None) -> Cameras:
         length = focal or photo.focal
         if length is None:
             raise OptionError(
-                f"the {place} photo's EXIF says no focal length, which an essential matrix needs; give it in pixels, "
+                f"the {place} photo's EXIF has no focal length, which an essential matrix needs; give it in pixels, "
                 "or use the model 'fundamental'"
             )
         height, width = photo.image.shape[:2]

@@ -310,7 +310,7 @@ def test_photos_without_their_manifest_are_not_overwritten(path: Path) -> None:
     (path / "atlas.toml").unlink()
     for name in ("state", "cache"):
         shutil.rmtree(path / name)
-    with pytest.raises(AtlasError, match=r"holds the photos of an atlas, but its atlas\.toml is gone"):
+    with pytest.raises(AtlasError, match=r"has the photos of an atlas, but its atlas\.toml is gone"):
         Atlas.create(path, "sift-vlad")
     assert (path / "images.lance").is_dir()
 

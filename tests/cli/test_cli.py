@@ -150,7 +150,7 @@ def test_help_tells_defaults_that_are_words() -> None:
     [
         (["search", "q.jpg", "--in", "nowhere"], "there is no atlas at 'nowhere'"),
         (["info", "nowhere"], "there is no atlas at 'nowhere'"),
-        (["index", "nothing", "--into", "a", "--preset", "sift-vlad"], "there is no file or folder 'nothing'"),
+        (["index", "nothing", "--into", "a", "--preset", "sift-vlad"], "no such file or folder 'nothing'"),
         (
             ["index", ".", "--into", "a", "--preset", "sift"],
             "no preset called 'sift'; known: cgd, delf-votes, fusion, ",

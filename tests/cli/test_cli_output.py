@@ -215,7 +215,7 @@ def test_a_bad_photo_that_is_named_makes_the_status_one(tmp_path: Path, monkeypa
     skips.tell(tmp_path / "photos" / "a.png", "damaged")
     with pytest.raises(typer.Exit):
         skips.leave()
-    with pytest.raises(PhotoError, match=r"there is no file or folder 'none.jpg'"):
+    with pytest.raises(PhotoError, match=r"no such file or folder 'none.jpg'"):
         list_named([Path("none.jpg")])
     with pytest.raises(PhotoError, match="none of the 2 photos can be used"):
         check_some(0, 2)

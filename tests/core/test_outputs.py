@@ -118,7 +118,7 @@ def test_folders_that_are_read_are_no_place_for_output(photo: Path, tmp_path: Pa
             check_output_folder(Path(name))
     check_output_folder(tmp_path, [photo])
     check_output_folder(Path("new"), ["photos"])
-    with pytest.raises(WriteError, match=r"it holds 'a.jpg' and no earlier output"):
+    with pytest.raises(WriteError, match=r"it contains 'a.jpg' and no earlier output"):
         check_output_folder(Path("photos"), only=["maps"], mark="recipe.toml")
     (tmp_path / "run" / "maps").mkdir(parents=True)
     check_output_folder(Path("run"), only=["maps"], mark="recipe.toml")

@@ -115,7 +115,7 @@ def test_tables_of_another_form_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"has no columns of positions .* it has path, x, y"):
         read_position_csv(file)
     file.write_text("path,east,north\na.jpg,1,far\n")
-    with pytest.raises(DatasetError, match="must hold finite numbers in the column 'north', got 'far'"):
+    with pytest.raises(DatasetError, match="must have finite numbers in the column 'north', got 'far'"):
         read_position_csv(file)
     file.write_text("path,east,north\nb.jpg,1,2\n")
     with pytest.raises(DatasetError, match=r"1 of 1 photos are not in .*: 'b.jpg'"):

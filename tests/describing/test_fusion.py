@@ -65,7 +65,7 @@ def test_an_atlas_of_several_descriptors_keeps_the_features_of_each(photos: Path
     atlas = Atlas.create(tmp_path / "atlas", _preset(tmp_path / "p.toml", VLAD_AND_GEM))
     atlas.add([photos])
     before = atlas.info()
-    assert before.dim == 8 * 128 + 128 + 4 * 128 and before.codebook == "own, learnt from 10 photos"
+    assert before.dim == 8 * 128 + 128 + 4 * 128 and before.codebook == "own, learned from 10 photos"
     again = Atlas.open(tmp_path / "atlas")
     assert again.refit() == 10
     answer = again.search(rephotograph(make_scene(7), corners=0.05)[0])

@@ -390,7 +390,7 @@ def test_an_imported_cgd_indexes_searches_and_moves(tmp_path: Path) -> None:
     arguments = ["import", str(tmp_path / "cgd.pth"), "--as", "cgd", "--output", str(tmp_path / "made"), "--size", "64"]
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0, result.output
-    with pytest.raises(OptionError, match="holds files already"):
+    with pytest.raises(OptionError, match="already has files"):
         import_checkpoint(tmp_path / "cgd.pth", "cgd", tmp_path / "made")
     (tmp_path / "made").rename(tmp_path / "moved")
     preset = tmp_path / "moved" / "preset.toml"

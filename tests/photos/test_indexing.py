@@ -44,7 +44,7 @@ def test_one_bad_thing_in_a_folder_is_one_skip_and_the_rest_is_stored(tmp_path: 
             ("empty.jpg", "the file is empty"),
             ("pipe.jpg", "a pipe, not a file"),
             ("to-itself", "a link to a folder that is listed already"),
-            ("zeros.jpg", "not a picture, or of a format that is not supported"),
+            ("zeros.jpg", "not a picture, or in an unsupported format"),
         ]
         assert report.left_out == {".mp4": 1}
     best = {evidence.path for evidence in Atlas.open(tmp_path / "atlas").search(photos / name).evidence}

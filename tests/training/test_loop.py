@@ -362,7 +362,7 @@ def test_one_photo_classes_are_told_or_left_out(tmp_path: Path) -> None:
     write_classes(tmp_path / "photos", classes=2)
     lonely = write_classes(tmp_path / "more", classes=3, photos=1) / "class2"
     lonely.rename(tmp_path / "photos" / "lonely")
-    with pytest.raises(DatasetError, match="1 of 3 classes have one photo to train on and make no pair: 'lonely'"):
+    with pytest.raises(DatasetError, match="1 of 3 classes have one training photo and make no pair: 'lonely'"):
         train(tiny_recipe(batches={"classes": 2}), tmp_path / "photos", tmp_path / "run", backbone=tiny_backbone())
     recipe = tiny_recipe(batches={"classes": 2, "leave_out_lonely": True}, schedule={"epochs": 1})
     assert train(recipe, tmp_path / "photos", tmp_path / "run", backbone=tiny_backbone()).epochs == 1

@@ -56,7 +56,7 @@ def test_junk_broken_photos_and_copies_are_skipped_counted_and_explained(tmp_pat
     (photos / "linked").symlink_to(tmp_path / "more" / "class4")
     outcome = train_tiny(photos, tmp_path / "run")
     assert read_skipped(tmp_path / "run") == {
-        "class1/2.png": "not a picture, or of a format that is not supported",
+        "class1/2.png": "not a picture, or in an unsupported format",
         "class2/9.png": "a copy of class2/0.png",
         "cover.png": "it is in no folder of a class",
         "loose.png": "it is in no folder of a class",
@@ -134,7 +134,7 @@ def test_photos_with_gps_in_one_folder_are_divided_by_photo(tmp_path: Path) -> N
     (tmp_path / "bad.jpg").write_bytes(b"bad")
     recipe = load_recipe("places-from-gps")
     assert sift(recipe.data, tmp_path) == {
-        "bad.jpg": "not a picture, or of a format that is not supported",
+        "bad.jpg": "not a picture, or in an unsupported format",
         "no_gps.jpg": "it has no GPS",
     }
     data = read_data(recipe.data, tmp_path)

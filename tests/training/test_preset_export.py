@@ -134,7 +134,7 @@ def test_what_no_preset_can_hold_is_refused(tmp_path: Path) -> None:
     train(tiny_recipe(schedule={"epochs": 1}), photos, tmp_path / "run", backbone=tiny_backbone())
     with pytest.raises(OptionError, match="network of one's own"):
         export_preset(tmp_path / "run", backbone=tiny_backbone())
-    with pytest.raises(OptionError, match="holds no run"):
+    with pytest.raises(OptionError, match="has no run"):
         export_preset(tmp_path)
 
 

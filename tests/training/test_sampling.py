@@ -72,7 +72,7 @@ def test_classes_of_one_photo_are_refused_or_left_out_and_counted() -> None:
     labels = np.array([0, 0, 1, 1, 2, 3, 3])
     with pytest.raises(
         DatasetError,
-        match="1 of 4 classes have one photo to train on and make no pair: '2'; add photos, or set batches",
+        match="1 of 4 classes have one training photo and make no pair: '2'; add photos, or set batches",
     ):
         ClassBatches(labels, 2, 2)
     with pytest.raises(DatasetError, match="make no pair: 'café'"):

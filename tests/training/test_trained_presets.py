@@ -62,7 +62,7 @@ def test_a_resnet_leaves_out_its_last_down_sampling_and_others_say_that_they_can
     transformers.ConvNextBackbone(config).save_pretrained(tmp_path / "other")
     with pytest.raises(OptionError, match="take a ResNet"):
         load_stages(f"transformers:{tmp_path / 'other'}", last_downsampling=False)
-    with pytest.raises(OptionError, match="last_stage is of EfficientNet only"):
+    with pytest.raises(OptionError, match="last_stage works with EfficientNet only"):
         load_stages(f"transformers:{tmp_path / 'other'}", last_stage=5)
 
 

@@ -131,7 +131,7 @@ class CGD:
 
     def _learned(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         if self.means_ is None or self.projections_ is None or self.p_ is None:
-            raise NotFittedError("CGD has no projections; call fit first, or take those of a network by from_network")
+            raise NotFittedError("CGD has no projections; call fit first, or use those of a network by from_network")
         return self.means_, self.projections_
 
 

@@ -87,7 +87,7 @@ class Fisher:
         try:
             from sklearn.mixture import GaussianMixture
         except ImportError as error:
-            raise PackageError("a Fisher vector is learnt by scikit-learn; run: pip install scikit-learn") from error
+            raise PackageError("Fisher vectors need scikit-learn to learn; run: pip install scikit-learn") from error
         most = SAMPLE * self.num_gaussians
         if len(rows) > most:
             rows = rows[np.sort(np.random.default_rng(self.seed).choice(len(rows), most, replace=False))]
@@ -135,11 +135,11 @@ class Fisher:
 
     def _projected(self, descriptors: Floats) -> Floats:
         if self.mean_ is None or self.projection_ is None:
-            raise NotFittedError("Fisher has not learnt a mixture; call fit first")
+            raise NotFittedError("Fisher has not learned a mixture; call fit first")
         expected = len(self.mean_) if self.projection_.size else self._mixture()[1].shape[1]
         return project(rows_of(descriptors, dim=expected), self.mean_, self.projection_)
 
     def _mixture(self) -> tuple[Floats, Floats, Floats]:
         if self.weights_ is None or self.means_ is None or self.variances_ is None:
-            raise NotFittedError("Fisher has not learnt a mixture; call fit first")
+            raise NotFittedError("Fisher has not learned a mixture; call fit first")
         return self.weights_, self.means_, self.variances_

@@ -93,7 +93,7 @@ class NetVLADLayer:
             NotFittedError: there are none.
         """
         if self.weights_ is None or self.biases_ is None or self.centers_ is None:
-            raise NotFittedError("NetVLADLayer has no centers; call fit first, or take those of a layer by from_layer")
+            raise NotFittedError("NetVLADLayer has no centers; call fit first, or use those of a layer by from_layer")
         return self.weights_, self.biases_, self.centers_
 
 

@@ -284,7 +284,7 @@ class VLAD:
             raise NotFittedError("VLAD has no codebook; call fit first")
         if len(self.codebook_) != self.num_words * self.vocabularies:
             raise ShapeError(
-                f"{self.vocabularies} x {self.num_words} words were asked for, the codebook has {len(self.codebook_)}; "
-                "learn it anew by fit or refit, or set num_words and vocabularies to what it was learnt with"
+                f"{self.vocabularies} x {self.num_words} words were requested, the codebook has {len(self.codebook_)}; "
+                "learn it again by fit or refit, or set num_words and vocabularies to those it was learned with"
             )
         return np.asarray(self.codebook_, np.float32)  # products of float16, as codebooks are shipped, are not exact

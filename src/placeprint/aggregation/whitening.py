@@ -201,7 +201,7 @@ def _randomized(centered: Floats, count: int, seed: int) -> tuple[NDArray[np.flo
 
 def _transformed(mean: Floats | None, projection: Floats | None, descriptors: Floats) -> Floats:
     if mean is None or projection is None:
-        raise NotFittedError("whitening has not learnt a projection; call fit first")
+        raise NotFittedError("whitening has not learned a projection; call fit first")
     rows = rows_of(descriptors, dim=len(mean))
     result = normalize((rows - mean) @ projection.astype(np.float32))
     result[~rows.any(axis=1)] = 0

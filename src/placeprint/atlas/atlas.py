@@ -63,7 +63,7 @@ class Atlas:
         if known != self._snapshots.weights:
             raise AtlasMismatchError(
                 f"the atlas {str(store.folder)!r} was made with other network weights than those installed; "
-                "install the matching version, or make the atlas anew"
+                "install the matching version, or make the atlas again"
             )
 
     @classmethod
@@ -105,7 +105,7 @@ class Atlas:
         if preset is not None and load_preset(preset).name != atlas.preset:
             raise AtlasMismatchError(
                 f"the atlas {str(path)!r} was made with the preset {atlas.preset!r}, not {preset!r}; "
-                "leave the preset out, or make another atlas"
+                "omit the preset, or make another atlas"
             )
         return atlas
 

@@ -109,7 +109,7 @@ def learn(
 
     start = first_state(preset)
     if adapt and start is None:
-        raise OptionError("the preset ships no codebook that could be adapted; learn one of the atlas's own")
+        raise OptionError("the preset ships no codebook to adapt; learn the atlas's own codebook")
     adapt = len(ids) < (needed or 0) if adapt is None else adapt
     state = describer.learn(photos, len(sample), start, adapt=adapt)
     name = store.save_state(state | {"learned_from": np.array(len(ids))})

@@ -5,12 +5,12 @@
       ...            what the voter writes
 
 The cache is made of the atlas alone and may be deleted at any time. It is written beside, flushed and renamed, so a
-crash leaves the old one or none; one that is damaged, or of other photos, is made anew. When photos have come or gone
+crash leaves the old one or none; one that is damaged, or of other photos, is made again. When photos have come or gone
 only they are added or removed; when there are twice as many as it was learned from, it is learned anew. Where the
 folder cannot be written, it is kept in memory. FAISS may crash on a damaged file, so files are compared with their
 sha256 before they are read.
 
-This is where the errors of FAISS end: a voter that fails while it is read or brought up to date is made anew.
+This is where the errors of FAISS end: a voter that fails while it is read or brought up to date is made again.
 """
 
 from __future__ import annotations
@@ -167,13 +167,13 @@ class StoredVoters:
                     ids, sums = arrays["ids"].tolist(), arrays["sums"].tolist()
                     learned_from, digests = int(arrays["learned_from"]), arrays["digests"].tolist()
                 if digests != _digests(folder):
-                    raise ValueError("its files are not those that were written")
+                    raise ValueError("its files are not the ones that were written")
                 voter = self._made(name)
                 voter.read(folder)
                 if len(voter) != len(ids):
-                    raise ValueError(f"it holds {len(voter)} photos, not {len(ids)}")
+                    raise ValueError(f"it has {len(voter)} photos, not {len(ids)}")
             except Exception as error:  # damaged archives and FAISS raise nearly anything
-                logger.warning("the cache %s is made anew: %s", folder, error)
+                logger.warning("the cache %s is made again: %s", folder, error)
                 continue
             return _Current(voter, -1, dict(zip(ids, sums, strict=True)), learned_from)
         return None
@@ -199,7 +199,7 @@ class StoredVoters:
             temporary.rename(final)
             flush(cache)
         except (PlaceprintError, OSError, RuntimeError) as error:  # FAISS tells of a full disk in its own words
-            logger.warning("the index of local features is kept in memory only: %s", error)
+            logger.warning("the index of local features is in memory only: %s", error)
             if temporary is not None:
                 shutil.rmtree(temporary, ignore_errors=True)
             return

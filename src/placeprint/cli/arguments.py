@@ -20,7 +20,7 @@ class Group(typer.core.TyperGroup):
         """Parse, after a look for what is empty."""
         empty = next((each for each in args if not each or EMPTY_OPTION.fullmatch(each)), None)
         if empty is not None:
-            raise typer.BadParameter(f"an argument is empty: {empty or repr('')}; is a variable of the shell not set?")
+            raise typer.BadParameter(f"an argument is empty: {empty or repr('')}; is a shell variable not set?")
         return super().parse_args(ctx, args)
 
 

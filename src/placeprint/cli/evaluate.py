@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 def evaluate(
     folder: Annotated[
         Path,
-        typer.Argument(help="Folder of the benchmark, in the form its protocol says.", show_default=False),
+        typer.Argument(help="Folder of the benchmark, in the form of its protocol.", show_default=False),
     ],
     preset: Annotated[str, typer.Option(help="Preset, or the path of a preset's TOML file.")] = "xfeat-vlad",
     protocol: Annotated[
         str | None,
         typer.Option(
-            help="Name of a protocol, see placeprint datasets, or the path of a TOML file, by default place-folder.",
+            help="Name of a protocol (see placeprint datasets), or the path of a TOML file; by default place-folder.",
             show_default=False,
         ),
     ] = None,
@@ -34,14 +34,14 @@ def evaluate(
     ] = 0,
     codebook: Annotated[
         str,
-        typer.Option(help="own: learnt from the database photos; adapted: the package's, adapted to them; shipped."),
+        typer.Option(help="own: learned from the database photos; adapted: the shipped one, adapted to them; shipped."),
     ] = "own",
     by: Annotated[
         str | None,
-        typer.Option(help="descriptor, votes or asmk, by default what the preset says.", show_default=False),
+        typer.Option(help="Search mode: descriptor, votes or asmk; by default that of the preset.", show_default=False),
     ] = None,
     turn: Annotated[
-        float, typer.Option(min=-360, max=360, help="Turn the queries by so many degrees, counter-clockwise.")
+        float, typer.Option(min=-360, max=360, help="Rotate the queries by this many degrees, counter-clockwise.")
     ] = 0.0,
     json: Annotated[
         Path | None,
@@ -52,7 +52,7 @@ def evaluate(
         typer.Option(help="JSON of an earlier result on the same queries: test the difference.", show_default=False),
     ] = None,
 ) -> None:
-    """Measure a preset by a protocol: recall, precision, times, bytes a photo, with 95 % intervals."""
+    """Measure a preset by a protocol: recall, precision, times, bytes per photo, with 95 % intervals."""
     from placeprint.core.files import write_atomically
     from placeprint.core.outputs import RESULT, check_output
     from placeprint.datasets.protocols import read_retrieval_set
@@ -106,10 +106,10 @@ def _print_result(result: Mapping[str, Any]) -> None:
         low, high = (in_words(name, each) for each in result["intervals"][name])
         table.add_row(name, in_words(name, value, unit=True), f"{low} to {high}")
     timing = result["timing"]
-    table.add_row("index", f"{timing['ms_per_photo']:.0f} ms a photo", "")
+    table.add_row("index", f"{timing['ms_per_photo']:.0f} ms per photo", "")
     if timing["ms_per_query"] is not None:
         table.add_row("query", f"{timing['ms_per_query']:.0f} ms (median)", "")
-    table.add_row("disk", f"{size_in_words(result['bytes_per_photo'])} a photo", "")
+    table.add_row("disk", f"{size_in_words(result['bytes_per_photo'])} per photo", "")
     if result["peak_memory_mb"] is not None:
         table.add_row("memory", f"{size_in_words(1e6 * result['peak_memory_mb'])} at most", "")
     table.add_row("queries", f"{len(result['queries'])}, {result['queries_without_positives']} without positives", "")

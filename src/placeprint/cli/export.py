@@ -15,7 +15,7 @@ def export(
         str,
         typer.Argument(
             metavar="PRESET_OR_ATLAS",
-            help="Folder of an atlas, whose codebook is taken; or a preset that comes with one.",
+            help="Folder of an atlas, to use its codebook; or a preset with a codebook.",
             show_default=False,
         ),
     ],
@@ -28,4 +28,7 @@ def export(
     check_output(output, ONNX, [place])
     name, describer = load_describer(place)
     path = export_onnx(describer, output, name=name)
-    say(f"wrote {path}: {describer.dim} values a photo, {size_in_words(path.stat().st_size)}, compared with placeprint")
+    say(
+        f"wrote {path}: {describer.dim} values per photo, {size_in_words(path.stat().st_size)}, "
+        "compared with placeprint"
+    )

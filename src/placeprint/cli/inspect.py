@@ -36,14 +36,17 @@ def inspect(
     strongest: Annotated[
         int | None,
         typer.Option(
-            min=1, max=1000, help="Show so many units, those that answer most; 9 by default.", show_default=False
+            min=1,
+            max=1000,
+            help="Show up to this many units, those with the strongest response; 9 by default.",
+            show_default=False,
         ),
     ] = None,
-    per_unit: Annotated[int, typer.Option("--photos", min=1, max=1000, help="Photos of each unit.")] = 9,
+    per_unit: Annotated[int, typer.Option("--photos", min=1, max=1000, help="Photos per unit.")] = 9,
     backbone: Annotated[
         str,
         typer.Option(
-            help="efficientnet-lite2, efficientnet-lite0, transformers:<hub name>, a folder; or what was trained or "
+            help="efficientnet-lite2, efficientnet-lite0, transformers:<hub name>, a folder; or something trained or "
             "imported: a run, a preset, or its backbone.safetensors."
         ),
     ] = "efficientnet-lite2",
@@ -53,9 +56,11 @@ def inspect(
             help="guided (Springenberg et al.), or deconvnet (Zeiler and Fergus), for networks that max-pool."
         ),
     ] = "guided",
-    size: Annotated[int, typer.Option(min=MULTIPLE, max=4096, help="Longest side in pixels the network sees.")] = 320,
+    size: Annotated[
+        int, typer.Option(min=MULTIPLE, max=4096, help="Longest side of the network's input, in pixels.")
+    ] = 320,
     output: Annotated[Path | None, typer.Option(help="Picture to write, PNG or JPEG.", show_default=False)] = None,
-    layers: Annotated[bool, typer.Option("--layers", help="List the layers and leave.")] = False,
+    layers: Annotated[bool, typer.Option("--layers", help="List the layers and stop.")] = False,
 ) -> None:
     """Show what units of a network answer to: pieces of photos, and what is traced back to their pixels."""
     import numpy as np
@@ -72,9 +77,9 @@ def inspect(
         raise OptionError("say --layer NAME and --output FILE; --layers lists the layers")
     check_name("rule", rule, RULES)
     if unit and strongest:
-        raise OptionError("say --unit or --strongest, not both")
+        raise OptionError("give --unit or --strongest, not both")
     if not photos:
-        raise OptionError("name the photos to look at, or folders that hold photos")
+        raise OptionError("name the photos to inspect, or folders of photos")
     check_picture(output, photos)
     paths, skips = list_named(photos)
     network = load_network(backbone)
@@ -105,7 +110,7 @@ def _network_of(place: str) -> str:
     if (path / PRESET).is_file():
         path = path / PRESET
     elif (path / RUN).is_file():
-        raise OptionError(f"the run {place!r} has no preset yet; let it train to its end")
+        raise OptionError(f"the run {place!r} has no preset yet; let the training finish")
     if path.suffix != ".toml":
         return place
     preset = load_preset(str(path))
@@ -183,4 +188,4 @@ def _pieces(
     areas = [area_of(signal) for signal in signals]
     side = common_side(areas)
     drawn = [pieces(*each, side) for each in zip(pictures, signals, areas, strict=True)]
-    return f"{title}, pieces of {side} pixels", drawn
+    return f"{title}, crops of {side} pixels", drawn

@@ -100,7 +100,7 @@ def _described(error: BaseException) -> tuple[int, str]:
         where = f"; see {context.command_path} --help" if context is not None else ""
         return WRONG_USAGE, words and words.rstrip(".") + where
     if isinstance(error, KeyboardInterrupt | typer.Abort):
-        return INTERRUPTED, "interrupted; what was stored is kept, run the same command again to go on"
+        return INTERRUPTED, "interrupted; what was stored is kept, run the same command again to continue"
     if isinstance(error, PlaceprintError):
         return FAILED, str(error)
     return _described_foreign(error)
@@ -114,8 +114,7 @@ def _described_foreign(error: BaseException) -> tuple[int, str]:
         return FAILED, "not enough memory; use fewer --workers, a smaller --size or fewer --keypoints"
     told = " ".join(str(error).split())[:300]
     return BUG, (
-        f"this is a bug in placeprint: {type(error).__name__}: {told}; please report it, with what "
-        f"{DEBUG}=1 in the environment shows"
+        f"this is a bug in placeprint: {type(error).__name__}: {told}; please report it, with the output of {DEBUG}=1"
     )
 
 

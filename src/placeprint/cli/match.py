@@ -27,7 +27,7 @@ def match(
     matcher: Annotated[
         str | None,
         typer.Option(
-            help="mutual, ratio, mutual-ratio, lighterglue, lightglue, semi-dense; by default what suits the features.",
+            help="mutual, ratio, mutual-ratio, lighterglue, lightglue, semi-dense; by default depends on --features.",
             show_default=False,
         ),
     ] = None,
@@ -38,18 +38,18 @@ def match(
         ),
     ] = "auto",
     method: Annotated[
-        str, typer.Option(help="Estimator: opencv (MAGSAC++, quicker), poselib (LO-RANSAC, more exact), auto.")
+        str, typer.Option(help="Estimator: opencv (MAGSAC++, faster), poselib (LO-RANSAC, more accurate), auto.")
     ] = "auto",
     keypoints: Annotated[
         int | None,
-        typer.Option(min=1, max=1_000_000, help="Keypoints of each photo at most.", show_default=False),
+        typer.Option(min=1, max=1_000_000, help="Most keypoints per photo.", show_default=False),
     ] = None,
     size: Annotated[
         int | None,
         typer.Option(
             min=0,
             max=4096,
-            help="Longest side in pixels that is searched; 0 for the photo as it is.",
+            help="Longest side of the working copy in pixels; 0 for full size.",
             show_default=False,
         ),
     ] = None,
@@ -58,13 +58,18 @@ def match(
         typer.Option("--set", help="NAME=VALUE: any parameter of the extractor; may be repeated.", show_default=False),
     ] = None,
     pixels: Annotated[
-        float, typer.Option(min=0.01, max=640, help="Residual of an inlier, at 640 pixels on the longest side.")
+        float,
+        typer.Option(
+            min=0.01, max=640, help="Largest residual of an inlier, in pixels of a photo whose longest side is 640."
+        ),
     ] = 2.0,
-    seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Of the estimator.")] = 0,
-    turns: Annotated[bool, typer.Option(help="Try other turns when the photo is not confirmed as it is.")] = True,
+    seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Seed of the estimator.")] = 0,
+    turns: Annotated[
+        bool, typer.Option(help="Try rotations of the first photo when it is not confirmed upright.")
+    ] = True,
     masks: Annotated[
         tuple[Path, Path] | None,
-        typer.Option(help="Two pictures, white where keypoints of each photo may be.", show_default=False),
+        typer.Option(help="Two pictures, white where keypoints are allowed, one per photo.", show_default=False),
     ] = None,
     focal: Annotated[
         float | None,
@@ -86,7 +91,7 @@ def match(
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Match two photos and say whether they show the same place."""
+    """Match two photos and report whether they show the same place."""
     from placeprint.core.outputs import check_output_folder
     from placeprint.pairs import match as match_photos
     from placeprint.photos import read_image

@@ -11,7 +11,7 @@ from placeprint.cli.output import print_json, show
 
 
 def models(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """List the presets, the components, and the network weights with source and licence."""
+    """List the presets, the components, and the network weights with source and license."""
     from rich.table import Table
 
     from placeprint.core import registry

@@ -15,8 +15,10 @@ def command_reference() -> str:
     lines = [
         "# Command line",
         "",
-        "Made by `scripts/write_cli_docs.py` from the command line's own help; a test compares the two.",
-        "Exit status: 0 done, 1 an error told in one line or something named that cannot be used, 2 wrong usage,",
+        "This page is for users of the command line. `scripts/write_cli_docs.py` makes it from the help texts, and a",
+        "test compares the two.",
+        "",
+        "Exit status: 0 done, 1 an error (one line) or something you named cannot be used, 2 wrong usage,",
         "70 a bug in placeprint (`PLACEPRINT_DEBUG=1` shows the traceback), 130 interrupted.",
     ]
     for name, command in _commands(group, "placeprint"):
@@ -49,7 +51,7 @@ def protocol_reference() -> str:
     from placeprint.datasets.protocols import load_protocol, protocol_names
 
     protocols = [load_protocol(name) for name in protocol_names()]
-    lines = ["| protocol | what it is | queries | database | right, left out | metrics |", "|---|---|---|---|---|---|"]
+    lines = ["| protocol | what it is | queries | database | right, excluded | metrics |", "|---|---|---|---|---|---|"]
     for each in protocols:
         counts = " | ".join("open" if count is None else f"{count:,}" for count in (each.queries, each.database))
         metrics = ", ".join(each.metrics)

@@ -73,7 +73,7 @@ class Skips:
         """Leave with exit status 1 when something that was named cannot be used; call it last."""
         if self._failed:
             if self._listed:
-                warn("some of what was named cannot be used, see above")
+                warn("some of the named photos cannot be used, see above")
             raise typer.Exit(1)
 
     def _add(self, path: Path | str, reason: object) -> None:
@@ -101,7 +101,7 @@ def list_named(places: Iterable[Path], *, later: bool = False) -> tuple[list[Pat
     if not later:
         skips.tell_all([], err=True)
     if found.left_out:
-        warn(f"left out files that are not read as photos: {in_words(found.left_out)}")
+        warn(f"skipped files that are not read as photos: {in_words(found.left_out)}")
     return found.paths, skips
 
 

@@ -42,7 +42,7 @@ def read_numbered_csv(path: Path) -> list[tuple[int, dict[str, str]]]:
         raise DatasetError(f"cannot read {str(path)!r}: line {reader.line_num}: {error}") from error
     lines = [(number, fields) for number, fields in lines if any(fields)]
     if len(lines) < 2:
-        raise DatasetError(f"{str(path)!r} must hold a header and rows")
+        raise DatasetError(f"{str(path)!r} must have a header and rows")
     (_, header), *rows = lines
     _check_header(header, path)
     for place, (number, fields) in enumerate(rows, start=1):

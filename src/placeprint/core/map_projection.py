@@ -121,9 +121,7 @@ def utm_degrees(meters: NDArray[np.floating], zone: int) -> NDArray[np.float64]:
     east, north = (np.asarray(meters, np.float64) - [FALSE_EAST, FALSE_NORTH if zone < 0 else 0]).T
     reached = np.abs(east) < EQUATOR * np.radians(REACH) * 1.02
     if not (reached & (np.abs(north) < EQUATOR * np.pi / 2)).all():
-        raise DatasetError(
-            f"meters must be those of places in UTM zone {abs(zone)} or up to {REACH:.0f} degrees beside"
-        )
+        raise DatasetError(f"meters must be of places in UTM zone {abs(zone)} or up to {REACH:.0f} degrees beside")
     latitude, longitude = np.zeros_like(north), np.zeros_like(east)
     for _ in range(STEPS):
         found_east, found_north = _transverse_mercator(latitude, longitude)

@@ -77,7 +77,7 @@ def check_output(path: Path, kind: Kind, inputs: Iterable[Path | str | None] = (
             raise _refused(path, "it is one of the inputs; choose another name")
         if path.exists() and not is_special(path) and not kind.is_of(path):
             raise _refused(
-                path, f"it exists and is no {kind.name} written by placeprint; move it away, or choose another name"
+                path, f"it exists and is not a {kind.name} written by placeprint; move it away, or choose another name"
             )
     except (OSError, ValueError) as error:
         raise error if isinstance(error, WriteError) else _refused(path, reason_of(error)) from error
@@ -113,7 +113,7 @@ def check_output_folder(
         if only is not None and path.is_dir() and not (path / mark).is_file():
             other = sorted({each.name for each in path.iterdir()} - set(only))
             if other:
-                raise _refused(path, f"it holds {other[0]!r} and no earlier output; choose a new or empty folder")
+                raise _refused(path, f"it contains {other[0]!r} and no earlier output; choose a new or empty folder")
     except (OSError, ValueError) as error:
         raise error if isinstance(error, WriteError) else _refused(path, reason_of(error)) from error
 

@@ -139,7 +139,7 @@ def state_of(component: Any) -> State:
     state = {field.name: getattr(component, field.name) for field in _learned(type(component))}
     missing = [name for name, value in state.items() if value is None]
     if missing:
-        raise NotFittedError(f"{type(component).__name__} has not learnt {', '.join(missing)}; call fit first")
+        raise NotFittedError(f"{type(component).__name__} has not learned {', '.join(missing)}; call fit first")
     return state
 
 
@@ -152,7 +152,7 @@ def restore(component: Any, state: Mapping[str, NDArray[Any]]) -> Any:
     wanted = {field.name for field in _learned(type(component))}
     if wanted != set(state):
         raise OptionError(
-            f"{type(component).__name__} learns {sorted(wanted)}, the saved state holds {sorted(state)}; "
+            f"{type(component).__name__} learns {sorted(wanted)}, the saved state has {sorted(state)}; "
             "it was saved by another component or version"
         )
     for name, value in state.items():

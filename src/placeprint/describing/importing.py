@@ -51,7 +51,7 @@ def import_checkpoint(
     folder, kind = Path(output), str(kind)
     _check_free(folder)
     if size and not SMALLEST <= size <= LARGEST:
-        raise OptionError(f"size must be from {SMALLEST} to {LARGEST} pixels, or 0 for the usual one, got {size}")
+        raise OptionError(f"size must be from {SMALLEST} to {LARGEST} pixels, or 0 for the default, got {size}")
     network = load_checkpoint(checkpoint, kind, options)
     backbone: Any = network.backbone
     side = size or SIZES[kind]
@@ -75,9 +75,9 @@ def _check_free(folder: Path) -> None:
     try:
         taken = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
     except OSError as error:
-        raise OptionError(f"cannot look into {str(folder)!r}: {error.strerror}") from error
+        raise OptionError(f"cannot read the folder {str(folder)!r}: {error.strerror}") from error
     if taken:
-        what = "holds files already" if folder.is_dir() else "is a file"
+        what = "already has files" if folder.is_dir() else "is a file"
         raise OptionError(f"{str(folder)!r} {what}; name a new folder with --output")
 
 

@@ -132,7 +132,7 @@ def learn_preset(sample: Sample, preset: str, output: Path | str, *, whiten: Whi
     needed = 0 if whitener is None else int(whitener.options.get("dim", 0))
     if count <= needed:
         what = f"whitening to {needed} values" if needed else "a codebook"
-        raise OptionError(f"{count} photos can be used; to learn {what} takes more than {needed}")
+        raise OptionError(f"{count} photos can be used; learning {what} takes more than {needed}")
 
     def photos() -> Iterator[PhotoFeatures]:
         for columns, size in sample.features:

@@ -41,9 +41,11 @@ def read_result(path: Path | str) -> dict[str, Any]:
     """
     held = read_json(Path(path), "a result")
     if not isinstance(held, dict) or held.get("format") != 1 or "queries" not in held:
-        raise OptionError(f"{str(path)!r} is no result of placeprint evaluate")
+        raise OptionError(f"{str(path)!r} is not a result of placeprint evaluate")
     if "per_query" not in held:
-        raise OptionError(f"{str(path)!r} has no values by query, it is of an older placeprint; measure it again")
+        raise OptionError(
+            f"{str(path)!r} has no values per query, because an older placeprint wrote it; measure it again"
+        )
     if not _is_whole(held):
         raise OptionError(f"{str(path)!r} is damaged: it lacks parts of a result; measure it again")
     return held
@@ -77,13 +79,17 @@ def check_comparable(
         DatasetError: it is not.
     """
     if protocol != earlier["protocol"]:
-        raise DatasetError(f"results of the same protocol can be compared, got {protocol} and {earlier['protocol']}")
+        raise DatasetError(
+            f"only results of the same protocol can be compared, got {protocol} and {earlier['protocol']}"
+        )
     before = earlier.get("database_photos")
     if None not in (database, before) and database != before:
-        raise DatasetError(f"results in the same database can be compared, got {database} and {before} photos")
+        raise DatasetError(f"only results with the same database can be compared, got {database} and {before} photos")
     different = set(queries) ^ {query["query"] for query in earlier["queries"]}
     if different:
-        raise DatasetError(f"results on the same queries can be compared; {len(different)} are in one of them only")
+        raise DatasetError(
+            f"only results on the same queries can be compared; {len(different)} are in one of them only"
+        )
 
 
 def compare(result: Mapping[str, Any], earlier: Mapping[str, Any]) -> dict[str, Difference]:
@@ -101,7 +107,7 @@ def compare(result: Mapping[str, Any], earlier: Mapping[str, Any]) -> dict[str, 
     differences = {name: difference_in(name, result, earlier) for name in result["per_query"]}
     found = {name: each for name, each in differences.items() if each is not None}
     if not found:
-        raise DatasetError("the two results have no metric by query in common")
+        raise DatasetError("the two results have no per-query metric in common")
     return found
 
 

@@ -72,7 +72,7 @@ def positive_ranks(
     """
     _check(rankings, positives)
     if any(not wanted for wanted in positives):
-        raise ShapeError("each query needs at least one positive; leave out those without")
+        raise ShapeError("each query needs at least one positive; exclude those without")
     return [
         np.flatnonzero(np.array([photo in wanted for photo in ranking], bool))
         for ranking, wanted in zip(rankings, positives, strict=True)

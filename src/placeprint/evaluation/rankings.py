@@ -143,7 +143,7 @@ class QueryRanker:
         seen: set[str] = set()
         for item in evidence:
             if item.path not in self._names:
-                raise DatasetError(f"the atlas holds {item.path!r}, which is no database photo of the set")
+                raise DatasetError(f"the atlas has {item.path!r}, which is no database photo of the set")
             group = self._groups.get(self._names[item.path])
             if group is None:
                 yield item

@@ -158,7 +158,7 @@ def without_overlaps(features: LocalFeatures, most: float, count: int) -> NDArra
         count: so many are returned at most.
     """
     if features.scales is None:
-        raise OptionError("overlaps of keypoints can only be told where they have scales")
+        raise OptionError("overlaps of keypoints need their scales")
     waiting = np.argsort(-features.scores, kind="stable")
     half = features.scales * np.float32(BOX / 2)
     low, high = features.keypoints - half[:, None], features.keypoints + half[:, None]

@@ -72,10 +72,10 @@ def _check_pixels(photo: tuple[int, int], size: int, longest: int, scales: list[
     pixels = longest * longest * min(photo) / max(photo)
     if pixels <= most:
         return
-    told = f"{pixels / 1e6:,.0f} megapixels would be searched, the most is {most // 1_000_000}"
+    told = f"{pixels / 1e6:,.0f} megapixels would be processed, the most is {most // 1_000_000}"
     if size:
         raise OptionError(f"{told}; lower size or scales, got {size} and {scales}")
-    raise PhotoError(f"{told}: the photo has {photo[0]} x {photo[1]} pixels; set size to search a smaller copy")
+    raise PhotoError(f"{told}: the photo has {photo[0]} x {photo[1]} pixels; set size to use a smaller copy")
 
 
 def levels(

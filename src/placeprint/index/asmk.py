@@ -171,13 +171,13 @@ class ASMK:
         """
         arrays = [np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in ARRAYS]
         if len({len(each) for each in arrays[2:]}) > 1:
-            raise ValueError(f"{str(folder)!r} holds arrays that do not fit together")
+            raise ValueError(f"{str(folder)!r} has arrays that do not fit together")
         self._hold(*arrays)
         return self
 
     def _codebook(self) -> Floats:
         if not self._held:
-            raise NotFittedError("ASMK has not learnt its words; call fit first")
+            raise NotFittedError("ASMK has not learned its words; call fit first")
         return self._held["codebook"]
 
     def _nothing(self, dim: int) -> tuple[NDArray[np.int32], NDArray[np.int32], Signs]:

@@ -170,7 +170,7 @@ class Votes:
             lists.prefetch_nthread = 0  # its threads are missing in a forked process, which would crash
         self._mapped = True
         if self._index.ntotal != self._counts.sum():
-            raise ValueError(f"{str(folder)!r} holds {self._index.ntotal} features, not {self._counts.sum()}")
+            raise ValueError(f"{str(folder)!r} has {self._index.ntotal} features, not {self._counts.sum()}")
         return self
 
     def _empty(self, rows: Floats) -> Any:
@@ -196,7 +196,7 @@ class Votes:
 
     def _held(self) -> Any:
         if self._index is None:
-            raise NotFittedError("Votes has not learnt its lists; call fit first")
+            raise NotFittedError("Votes has not learned its lists; call fit first")
         return self._index
 
     def _changeable(self) -> Any:

@@ -177,7 +177,7 @@ def delf_as_bytes(network: DELFNetwork, backbone: str) -> bytes:
 
     described = network.backbone.description
     if described is None or backbone not in EFFICIENTNET_DIMS:
-        raise OptionError(f"DELF is written with {' or '.join(EFFICIENTNET_DIMS)} as its backbone, got {backbone!r}")
+        raise OptionError(f"DELF can be saved with {' or '.join(EFFICIENTNET_DIMS)} as its backbone, got {backbone!r}")
     folded = fold_batch_norm(copy.deepcopy(network).cpu().eval())
     usual = _pretrained(backbone, described).state_dict()
     kept: Tensors = {}
@@ -198,7 +198,7 @@ def network_from(state: Tensors, header: dict[str, str], place: str) -> DELFNetw
         WeightsError: it is of another kind, or does not fit.
     """
     if header.get("format") != FORMAT or header.get("backbone") not in EFFICIENTNET_DIMS or "axes" not in state:
-        raise WeightsError(f"{place!r} is no trained DELF of placeprint; its header says {header}")
+        raise WeightsError(f"{place!r} is not a trained DELF of placeprint; its header says {header}")
     values = {name: value.float() for name, value in state.items()}
     backbone = _pretrained(header["backbone"], header)
     trained = {name: value for name, value in values.items() if name.startswith("stages.")}

@@ -90,7 +90,7 @@ def match(
     most = max(len(query), len(candidate))
     if most > MAX_KEYPOINTS:
         raise OptionError(
-            f"LightGlue takes at most {MAX_KEYPOINTS} keypoints of a photo, got {most}: its memory grows with their "
+            f"LightGlue takes at most {MAX_KEYPOINTS} keypoints per photo, got {most}: its memory grows with their "
             "square; lower max_keypoints, or match by nearest neighbors"
         )
     if not len(query) or not len(candidate):

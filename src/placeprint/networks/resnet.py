@@ -84,7 +84,7 @@ def shape_from_text(text: str) -> ResNetShape:
         if len(stages) > 1 or not all(isinstance(value, int) and 0 < value <= LARGEST for value in numbers):
             raise ValueError("numbers out of range")
     except (TypeError, ValueError, AttributeError) as error:
-        raise WeightsError(f"the header says of a ResNet {text[:80]!r}, which is none") from error
+        raise WeightsError(f"the header describes a ResNet {text[:80]!r}, which does not exist") from error
     return made
 
 
@@ -180,13 +180,13 @@ def shape_of(
             blocks.setdefault(int(match[1]), set()).add(int(match[2]))
     stages = sorted(blocks)
     if not stages or stages != list(range(1, len(stages) + 1)):
-        raise WeightsError("the weights are no ResNet's: missing layer1 and those after it")
+        raise WeightsError("the weights are not those of a ResNet: missing layer1 and those after it")
     bottleneck = "layer1.0.conv3.weight" in state
     last = "conv3" if bottleneck else "conv2"
 
     def sizes(name: str) -> torch.Size:
         if name not in state or state[name].ndim != 4:
-            raise WeightsError(f"the weights are no ResNet's: missing {name} with 4 axes")
+            raise WeightsError(f"the weights are not those of a ResNet: missing {name} with 4 axes")
         return state[name].shape
 
     inner = [sizes(f"layer{stage}.0.conv2.weight") for stage in stages]

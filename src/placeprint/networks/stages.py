@@ -182,11 +182,11 @@ def load_stages(
     if name.endswith(TRAINED):
         return read_stages(Path(name))
     if last_stage != len(STRIDES) - 1:
-        raise OptionError(f"model.last_stage is of EfficientNet only; remove it for {name!r}")
+        raise OptionError(f"model.last_stage works with EfficientNet only; remove it for {name!r}")
     if name.startswith(PREFIX):
         return transformer_stages(*read_transformer(name.removeprefix(PREFIX)), last_downsampling=last_downsampling)
     if not last_downsampling:
-        raise OptionError(f"{name!r} cannot leave out its last down-sampling; set model.last_downsampling = true")
+        raise OptionError(f"{name!r} cannot skip its last down-sampling; set model.last_downsampling = true")
     if name == "xfeat":
         return _xfeat_stages()
     raise OptionError(
@@ -224,7 +224,7 @@ def transformer_stages(network: Any, settings: Mapping[str, Any], *, last_downsa
         last_downsampling: of a ResNet, whether the first block of the last stage halves the sides of the map.
 
     Raises:
-        OptionError: it is no ResNet and cannot leave out its last down-sampling, or it gives no maps.
+        OptionError: it is no ResNet and cannot skip its last down-sampling, or it gives no maps.
     """
     config = network.config
     if config.model_type == "resnet" and config.hidden_act == "relu":
@@ -239,8 +239,8 @@ def transformer_stages(network: Any, settings: Mapping[str, Any], *, last_downsa
         return found
     if not last_downsampling:
         raise OptionError(
-            f"a network of the kind {config.model_type!r} cannot leave out its last down-sampling; set "
-            "model.last_downsampling = true, or take a ResNet"
+            f"a network of the kind {config.model_type!r} cannot skip its last down-sampling; set "
+            "model.last_downsampling = true, or use a ResNet"
         )
     stage = TransformerMap(network, settings).eval()
     shapes = map_shapes(network)
@@ -311,7 +311,7 @@ def read_stages(path: Path) -> StagedBackbone:
     variant = said.get("variant", "")
     build = BUILDERS.get(variant, _efficientnet_from if variant in MULTIPLIERS else None)
     if said.get("format") != FORMAT or build is None:
-        raise WeightsError(f"{str(path)!r} is no trained backbone of placeprint; its header says {str(said)[:200]}")
+        raise WeightsError(f"{str(path)!r} is not a trained backbone of placeprint; its header says {str(said)[:200]}")
     found = build(said)
     fit_into(found, state)
     return found.eval()

@@ -38,7 +38,7 @@ def read_safetensors(path: Path) -> tuple[Tensors, dict[str, str]]:
     """Return the tensors of a file of safetensors, and the texts of its header.
 
     Raises:
-        WeightsError: the file is missing, damaged, or of another kind.
+        WeightsError: the file is missing, damaged, or of another format.
     """
     from safetensors import safe_open
 
@@ -72,8 +72,8 @@ def read_torch(path: Path) -> Any:
         if "GLOBAL" in text and "nsupported" in text:
             name = text.partition("GLOBAL ")[2].split(" ")[0].rstrip(".,:") or "unknown"
             raise WeightsError(
-                f"{str(path)!r} holds Python objects ({name}), and loading them would run code; save the weights "
-                "alone where the file was made: torch.save(model.state_dict(), 'weights.pth')"
+                f"{str(path)!r} contains Python objects ({name}), and loading them would run code; save only the "
+                "weights on the machine that made the file: torch.save(model.state_dict(), 'weights.pth')"
             ) from error
         raise WeightsError(f"cannot read the weights {str(path)!r}: {_line(error)}") from error
 
@@ -87,7 +87,7 @@ def read_state_dict(path: Path | str) -> Tensors:
         path: of the file, safetensors or what ``torch.save`` wrote.
 
     Raises:
-        WeightsError: the file cannot be read, or holds no tensors by name.
+        WeightsError: the file cannot be read, or has no tensors by name.
     """
     path = Path(path)
     head = _look_at(path)
@@ -101,9 +101,7 @@ def read_state_dict(path: Path | str) -> Tensors:
         raise WeightsError(f"{str(path)!r} holds {type(found).__name__}, expected tensors by name (a state dict)")
     tensors = {str(name): value for name, value in found.items() if isinstance(value, torch.Tensor)}
     if not tensors:
-        raise WeightsError(
-            f"{str(path)!r} holds no tensors; its keys: {', '.join(map(str, list(found)[:8])) or 'none'}"
-        )
+        raise WeightsError(f"{str(path)!r} has no tensors; its keys: {', '.join(map(str, list(found)[:8])) or 'none'}")
     return {name: _plain(name, value, path) for name, value in tensors.items()}
 
 
@@ -116,7 +114,7 @@ def _plain(name: str, value: torch.Tensor, path: Path) -> torch.Tensor:
         return value
     value = value.float()
     if not bool(torch.isfinite(value).all()):
-        raise WeightsError(f"{str(path)!r}: {name} holds values that are no finite numbers; the file is damaged")
+        raise WeightsError(f"{str(path)!r}: {name} has values that are not finite; the file is damaged")
     return value
 
 
@@ -128,11 +126,11 @@ def _look_at(path: Path) -> bytes:
     """
     try:
         if path.is_dir():
-            raise WeightsError(f"{str(path)!r} is a folder; name the file of the weights in it")
+            raise WeightsError(f"{str(path)!r} is a folder; name the weight file in it")
         if not path.exists():
             raise WeightsError(f"there is no file {str(path)!r}")
         if not path.is_file():
-            raise WeightsError(f"{str(path)!r} is no ordinary file")
+            raise WeightsError(f"{str(path)!r} is not a regular file")
         with path.open("rb") as file:
             head = file.read(HEAD)
     except (OSError, ValueError) as error:
@@ -140,7 +138,7 @@ def _look_at(path: Path) -> bytes:
     if not head:
         raise WeightsError(f"{str(path)!r} is empty; download it again")
     if head.startswith(b"version https://git-lfs"):
-        raise WeightsError(f"{str(path)!r} is a pointer of Git LFS, not the file itself; run: git lfs pull")
+        raise WeightsError(f"{str(path)!r} is a Git LFS pointer, not the file itself; run: git lfs pull")
     if head.lstrip()[:14].lower().startswith((b"<!doctype", b"<html", b"<?xml", b"<head")):
         raise WeightsError(f"{str(path)!r} is a web page, not weights; download the file itself")
     return head
@@ -165,4 +163,4 @@ def _harmless() -> list[Any]:
 def _line(error: Exception) -> str:
     """Return a foreign message in one line, short."""
     text = " ".join(str(error).split())
-    return (text.split(". ")[0][:SAID] or type(error).__name__) + "; it is damaged or of another kind"
+    return (text.split(". ")[0][:SAID] or type(error).__name__) + "; it is damaged or of another format"

@@ -128,7 +128,7 @@ WEIGHTS = (
         licence="Apache-2.0",
         sha256="e7edf963b337861e64d681b71955885998b12d9820961331aa42e39422edb36f",
         source="Noh et al., Large-Scale Image Retrieval with Attentive Deep Local Features, ICCV 2017, trained here",
-        install="install placeprint anew",
+        install="reinstall placeprint",
     ),
 )
 
@@ -181,7 +181,7 @@ def load_weights(name: str) -> dict[str, torch.Tensor]:
     if found != weights.sha256:
         raise WeightsError(
             f"the weights {str(path)!r} have sha256 {found[:12]}..., expected {weights.sha256[:12]}...; "
-            f"install them anew: {weights.install}"
+            f"reinstall them: {weights.install}"
         )
     if path.suffix == SAFETENSORS:
         return read_safetensors(path)[0]

@@ -124,7 +124,7 @@ def load_describer(place: Path | str) -> tuple[str, Describer]:
         for branch in describer.branches:
             if not _learns_nothing(branch.aggregator):
                 raise OptionError(
-                    f"the preset {preset.name!r} comes without a codebook for {type(branch.aggregator).__name__}; make "
+                    f"the preset {preset.name!r} has no codebook for {type(branch.aggregator).__name__}; make "
                     "an atlas, which learns one, and export that: placeprint index PHOTOS --into ATLAS --preset "
                     f"{place}; placeprint export ATLAS"
                 )
@@ -203,7 +203,7 @@ def _open_model(path: Path) -> tuple[Any, dict[str, InputRule]]:
         return session, _inputs_of(session.get_modelmeta().custom_metadata_map)
     except Exception as error:
         reason = " ".join(str(error).split())[:120] or type(error).__name__
-        raise WeightsError(f"{str(path)!r} is no whole file that placeprint exported: {reason}") from error
+        raise WeightsError(f"{str(path)!r} is not a complete file exported by placeprint: {reason}") from error
 
 
 def _trace(graph: DescriptorGraph, inputs: Mapping[str, InputRule], path: Path) -> None:

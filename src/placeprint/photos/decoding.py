@@ -120,7 +120,7 @@ def _kind(file: IO[bytes]) -> str:
         raise PhotoError("the file is empty")
     kind = format_of(head)
     if kind is None:
-        raise PhotoError("not a picture, or of a format that is not supported")
+        raise PhotoError("not a picture, or in an unsupported format")
     return kind
 
 
@@ -132,9 +132,7 @@ def _open(file: IO[bytes], kind: str) -> ImageFile:
     metered = MeteredFile(file, MAX_WHOLE_BYTES if kind in READ_WHOLE else MAX_HEADER_BYTES)
     picture = OPENERS[kind](metered)
     if kind == "TIFF" and _is_small_copy(picture):
-        raise PhotoError(
-            "the file begins with a small copy of its picture, as raw files of cameras do; convert it to JPEG"
-        )
+        raise PhotoError("the file begins with a small preview, as raw camera files do; convert it to JPEG")
     metered.allow(_budget(*picture.size))
     return picture
 

@@ -105,7 +105,7 @@ class MeteredFile:
 
     def _check(self, more: int) -> None:
         if self._bytes_left < more or self._reads_left < 0:
-            raise PhotoError("not a photo: its file holds far more than a picture of its size needs")
+            raise PhotoError("not a photo: the file is far larger than a picture of its size needs")
 
     def _rest(self) -> int:
         place = self._file.tell()

@@ -27,7 +27,7 @@ from placeprint.photos.opening import check_regular, reason_of
 
 SHOWN = 5
 """Suffixes that a message counts."""
-NOT_THERE = "there is no file or folder"
+NOT_THERE = "no such file or folder"
 
 
 class Skipped(NamedTuple):
@@ -70,7 +70,7 @@ class PhotoList:
             return self
         where = ", ".join(map(repr, self.places)) or "nothing"
         instead = [f"{len(self.skipped)} skipped, the first: {self.skipped[0].reason}"] if self.skipped else []
-        instead += [f"left out: {in_words(self.left_out)}"] if self.left_out else []
+        instead += [f"not read as photos: {in_words(self.left_out)}"] if self.left_out else []
         raise PhotoError(f"there are no photos in {where}" + (f" ({'; '.join(instead)})" if instead else ""))
 
 
@@ -155,9 +155,9 @@ def as_places(places: Iterable[Path | str] | Path | str) -> list[str]:
         paths = [os.fsdecode(place) for place in each]
     except TypeError as error:
         got = f"{type(places).__name__} {str(places)[:40]!r}"
-        raise PhotoError(f"places must be paths of files and folders, got {got}") from error
+        raise PhotoError(f"photos must be paths of files and folders, got {got}") from error
     if "" in paths:
-        raise PhotoError("the path of a place is empty; say '.' for the current folder")
+        raise PhotoError("a path is empty; use '.' for the current folder")
     return paths
 
 

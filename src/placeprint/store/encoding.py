@@ -87,7 +87,7 @@ def stored_bytes(what: str) -> Iterator[None]:
         yield
     except (ValueError, TypeError, KeyError, IndexError, zlib.error) as error:
         raise AtlasFormatError(
-            f"{what} are damaged ({' '.join(str(error).split())[:120]}); restore it, or make the atlas anew"
+            f"{what} are damaged ({' '.join(str(error).split())[:120]}); restore it, or make the atlas again"
         ) from error
 
 

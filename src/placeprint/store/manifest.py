@@ -92,7 +92,7 @@ class Manifest:
             raise AtlasFormatError(damaged(folder, error)) from error
         except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError, RecursionError) as error:
             raise AtlasFormatError(
-                f"{os.fspath(path)!r} is damaged ({error!r}); restore it, or make the atlas anew"
+                f"{os.fspath(path)!r} is damaged ({error!r}); restore it, or make the atlas again"
             ) from error
 
 

@@ -72,7 +72,7 @@ class Store:
         self._local = Table(self.folder / "local.lance", local_schema(self.manifest.num_extractors))
         for table in (self._images, self._local):
             if not table.is_there():
-                raise AtlasFormatError(f"the atlas {str(folder)!r} lacks {table.path.name}; make it anew")
+                raise AtlasFormatError(f"the atlas {str(folder)!r} lacks {table.path.name}; make it again")
         self._lock = threading.Lock()
         self._now: StoreSnapshot | None = None
         self._next_id = 0
@@ -123,7 +123,7 @@ class Store:
         """Hold the right to write; the system gives it back when the process dies.
 
         Raises:
-            AtlasMissingError: the atlas is not there any more.
+            AtlasMissingError: the atlas no longer exists.
             AtlasBusyError: another process or thread holds it.
             AtlasWriteError: the folder is read-only.
         """
@@ -139,7 +139,7 @@ class Store:
         """Return what the atlas holds now; threads may share it. The last one is returned while nothing has changed.
 
         Raises:
-            AtlasMissingError: the atlas is not there any more.
+            AtlasMissingError: the atlas no longer exists.
             AtlasFormatError: a table is damaged.
         """
         self._check_there()
@@ -280,7 +280,7 @@ class Store:
         try:
             same = self._made_at() == self._made
         except FileNotFoundError as error:
-            raise AtlasMissingError(f"the atlas {str(self.folder)!r} is not there any more") from error
+            raise AtlasMissingError(f"the atlas {str(self.folder)!r} no longer exists") from error
         except OSError as error:
             raise AtlasFormatError(f"the atlas {str(self.folder)!r} cannot be read: {error.strerror}") from error
         if not same:
@@ -333,7 +333,7 @@ def _check_free(folder: Path, tables: Sequence[Table]) -> bool:
     for table in tables:
         if table.is_there() and _holds_rows(table):
             raise AtlasExistsError(
-                f"{str(folder)!r} holds the photos of an atlas, but its {FILE_NAME} is gone; restore that, or choose "
+                f"{str(folder)!r} has the photos of an atlas, but its {FILE_NAME} is gone; restore that, or choose "
                 "another folder"
             )
     return True

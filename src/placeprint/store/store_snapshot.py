@@ -67,7 +67,7 @@ class StoreSnapshot:
         for batch in self.images.batches(["id", "descriptor"], size):
             rows = [row for row in batch if row["id"] in current]
             if any(row["descriptor"] is None for row in rows):
-                raise AtlasFormatError(f"the atlas {str(self.folder)!r} lacks descriptors of photos; make it anew")
+                raise AtlasFormatError(f"the atlas {str(self.folder)!r} lacks descriptors of photos; make it again")
             if rows:
                 yield np.array([row["id"] for row in rows], np.int64), [row["descriptor"] for row in rows]
 
@@ -90,7 +90,7 @@ class StoreSnapshot:
                 raise ValueError("its content does not fit its name")
         except Exception as error:  # damaged archives raise nearly anything
             raise AtlasFormatError(
-                f"the atlas lacks its learned state {str(path)!r}, or it is damaged; restore it or make the atlas anew"
+                f"the atlas lacks its learned state {str(path)!r}, or it is damaged; restore it or make the atlas again"
             ) from error
         return state
 
@@ -102,11 +102,11 @@ class StoreSnapshot:
     def _loaded(self) -> tuple[dict[int, PhotoRecord], str | None]:
         rows = self.images.scan([*PHOTO_COLUMNS, "num_keypoints", "error", "state"])
         if any(row["id"] is None or row["path"] is None for row in rows):
-            raise AtlasFormatError(f"the atlas {str(self.folder)!r} has photos without a path; make it anew")
+            raise AtlasFormatError(f"the atlas {str(self.folder)!r} has photos without a path; make it again")
         newest = {row["path"]: row for row in sorted(rows, key=lambda row: int(row["id"]))}
         states = {row["state"] for row in newest.values() if row["error"] is None}
         if len(states) > 1:
-            raise AtlasFormatError(f"the atlas mixes descriptors of {len(states)} codebooks; make it anew")
+            raise AtlasFormatError(f"the atlas mixes descriptors of {len(states)} codebooks; make it again")
         photos = {row["id"]: to_record(row) for row in newest.values()}
         return dict(sorted(photos.items())), next(iter(states), None)
 

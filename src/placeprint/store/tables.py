@@ -213,7 +213,7 @@ def _reading(path: Path) -> Iterator[None]:
             raise
         raise AtlasFormatError(
             f"the table {str(path)!r} is damaged or cannot be read ({_one_line(error)}); "
-            "restore it, or make the atlas anew"
+            "restore it, or make the atlas again"
         ) from error
 
 

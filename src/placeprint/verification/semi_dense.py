@@ -58,7 +58,7 @@ class SemiDense:
                 raise ShapeError(
                     f"semi-dense features have descriptors of shape (any, {DIM}) and scales, got "
                     f"{features.descriptors.shape} {'without' if features.scales is None else 'and'} scales; "
-                    "extract them by XFeat(semi_dense=True)"
+                    "extract them with XFeat(semi_dense=True)"
                 )
         found, _ = match_candidates(query.descriptors, [each.descriptors for each in candidates], self.min_similarity)
         return [self._refined(query, candidate, each) for candidate, each in zip(candidates, found, strict=True)]

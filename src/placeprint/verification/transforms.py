@@ -95,7 +95,7 @@ def residuals(
 def to_fundamental(essential: Transform, cameras: Cameras | None) -> Transform:
     """Return the fundamental matrix ``K2^-T E K1^-1`` of an essential one."""
     if cameras is None:
-        raise OptionError("an essential matrix has no pixels without the intrinsics of both cameras")
+        raise OptionError("an essential matrix has no pixel form without the intrinsics of both cameras")
     return np.asarray(np.linalg.inv(cameras[1]).T @ essential @ np.linalg.inv(cameras[0]), np.float64)
 
 

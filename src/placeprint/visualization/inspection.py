@@ -140,7 +140,7 @@ def draw_units(units: Sequence[tuple[str, Sequence[tuple[Image, Image]]]]) -> Im
         ShapeError: there are no units, or one has no pieces.
     """
     if not units or not all(pairs for _, pairs in units):
-        raise ShapeError("there must be at least one unit, and one piece of each")
+        raise ShapeError("there must be at least one unit, and one crop of each")
     most = max(len(pairs) for _, pairs in units)
     white = np.full((TILE, TILE, 3), 255, np.uint8)
     drawn = []

@@ -43,7 +43,7 @@ def draw_pair(
     photos = query, database
     proof = check.points[check.inliers]
     title = f"{verdict}: {check.num_inliers} of {len(check.matches)} matches, {check.model}"
-    legend = f"{title}   (green: exact, red: as far off as an inlier may be)"
+    legend = f"{title}   (green: exact, red: at the tolerance)"
     close = errors[check.inliers]
     drawn = {
         "matches": draw_matches(query, database, proof, legend, errors=close, tolerance=tolerance),

@@ -150,7 +150,7 @@ def read_oxford_affine(
     folder = Path(folder)
     scenes = sorted(path for path in folder.iterdir() if list(path.glob("H1to*p"))) if folder.is_dir() else []
     if not scenes:
-        raise DatasetError(f"{str(folder)!r} holds no scenes: folders with img1, img2, ... and H1to2p, ...")
+        raise DatasetError(f"{str(folder)!r} has no scenes: folders with img1, img2, ... and H1to2p, ...")
     pairs = []
     for scene in scenes:
         first = _picture(scene, "img1")
@@ -178,18 +178,18 @@ def read_hand_made(folder: Path | str, *, skip: Skip | None = None) -> list[Imag
     """
     files = sorted(Path(folder).glob("*/*Eval.mat"))
     if not files:
-        raise DatasetError(f"{str(folder)!r} holds no pairs: folders with two pictures and a file ...Eval.mat")
+        raise DatasetError(f"{str(folder)!r} has no pairs: folders with two pictures and a file ...Eval.mat")
     pairs = []
     for file in files:
         pictures = sorted(path for path in file.parent.iterdir() if path.suffix.lower() in {".jpg", ".png"})
         if len(pictures) != 2:
-            raise DatasetError(f"{str(file.parent)!r} must hold two pictures, it holds {len(pictures)}")
+            raise DatasetError(f"{str(file.parent)!r} must have two pictures, it has {len(pictures)}")
         points = _read_eval(file)
         sizes = _sizes(pictures, skip)
         if sizes is None:
             continue
         if (points < -0.5).any() or (points > np.array(sizes) - 0.5).any():
-            raise DatasetError(f"{str(file)!r} has points outside of its pictures, of {sizes[0]} and {sizes[1]} pixels")
+            raise DatasetError(f"{str(file)!r} has points outside its pictures, of {sizes[0]} and {sizes[1]} pixels")
         pairs.append(ImagePair(file.parent.name, pictures[0], pictures[1], sizes[0], correspondences=points))
     return pairs
 
@@ -225,7 +225,7 @@ def read_opencv_doc(folder: Path | str = OPENCV_DOC) -> list[ImagePair]:
             found = storage.getFirstTopLevelNode().mat()
             storage.release()
             if found is None or found.shape != (3, 3):
-                raise DatasetError(f"{str(file)!r} must hold a 3 x 3 matrix")
+                raise DatasetError(f"{str(file)!r} must have a 3 x 3 matrix")
             return [ImagePair("opencv graf 1-3", first, second, _size(first), np.asarray(found, np.float64))]
     return []
 
@@ -261,13 +261,13 @@ def _read_matrix(path: Path) -> Values:
         raise DatasetError(f"{str(path.parent)!r} has no homography {path.name}")
     text = read_text(path, error=DatasetError)
     if not text.strip():
-        raise DatasetError(f"{str(path)!r} must hold a 3 x 3 matrix, it is empty")
+        raise DatasetError(f"{str(path)!r} must have a 3 x 3 matrix, it is empty")
     try:
         matrix = np.loadtxt(io.StringIO(text), dtype=np.float64)
     except ValueError as error:
-        raise DatasetError(f"{str(path)!r} must hold a 3 x 3 matrix ({error})") from error
+        raise DatasetError(f"{str(path)!r} must have a 3 x 3 matrix ({error})") from error
     if matrix.shape != (3, 3) or not np.isfinite(matrix).all():
-        raise DatasetError(f"{str(path)!r} must hold a 3 x 3 matrix of finite numbers, it holds {matrix.shape}")
+        raise DatasetError(f"{str(path)!r} must have a 3 x 3 matrix of finite numbers, it has {matrix.shape}")
     return matrix
 
 
@@ -278,4 +278,4 @@ def _read_eval(path: Path) -> Values:
         columns = [np.asarray(held[name], np.float64).ravel() for name in ("x1", "y1", "x2", "y2")]
         return np.stack(columns, axis=1).reshape(-1, 2, 2) - 1
     except (KeyError, ValueError, TypeError) as error:
-        raise DatasetError(f"{str(path)!r} must hold x1, y1, x2 and y2 of equal length ({error})") from error
+        raise DatasetError(f"{str(path)!r} must have x1, y1, x2 and y2 of equal length ({error})") from error

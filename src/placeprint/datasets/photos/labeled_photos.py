@@ -59,16 +59,14 @@ class LabeledPhotos:
         if self.labels.shape != (len(self.paths),):
             raise ShapeError(f"labels must have shape ({len(self.paths)},), got {self.labels.shape}")
         if len(set(self.classes)) < len(self.classes):
-            raise DatasetError(
-                f"classes must have a name of their own each, {first_few(repeated(self.classes))} repeat"
-            )
+            raise DatasetError(f"classes must have distinct names, {first_few(repeated(self.classes))} repeat")
         if self.labels.min() < 0 or self.labels.max() >= len(self.classes):
             raise DatasetError(
                 f"labels must be from 0 to {len(self.classes) - 1}, got {self.labels.min()} to {self.labels.max()}"
             )
         empty = [name for name, count in zip(self.classes, self.counts(), strict=True) if count == 0]
         if empty:
-            raise DatasetError(f"{len(empty)} classes have no photo: {first_few(empty)}; leave them out")
+            raise DatasetError(f"{len(empty)} classes have no photo: {first_few(empty)}; exclude them")
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -132,14 +130,14 @@ def read_image_folder(folder: Path | str, *, leaf: bool = False, skip_loose: boo
     elif loose:
         raise DatasetError(
             f"{len(loose)} photos are in no folder of {str(folder)!r} and so of no class: {first_few(loose)}; "
-            "put the photos of each class into a folder of their own"
+            "put the photos of each class into a separate folder"
         )
     names = [path.rpartition("/")[0] if leaf else path.partition("/")[0] for path in paths]
     folders = sorted(each.name for each in folder.iterdir() if each.is_dir() and not each.name.startswith("."))
     tops = {name.partition("/")[0] for name in names}
     empty = [name for name in folders if name not in tops]
     if empty and not skip_loose:
-        raise DatasetError(f"{len(empty)} folders of {str(folder)!r} hold no photos: {first_few(empty)}")
+        raise DatasetError(f"{len(empty)} folders of {str(folder)!r} have no photos: {first_few(empty)}")
     return _labeled(folder, paths, names)
 
 
@@ -203,7 +201,7 @@ def photos_below(folder: Path) -> list[str]:
     """
     paths = photos_relative_to(folder, folder)
     if not paths:
-        raise DatasetError(f"{str(folder)!r} holds no photos")
+        raise DatasetError(f"{str(folder)!r} has no photos")
     return paths
 
 
@@ -229,10 +227,10 @@ def photos_relative_to(base: Path, folder: Path) -> list[str]:
 def check_paths(paths: Sequence[str]) -> None:
     """Refuse an empty list of photos and one that names a photo twice, by a DatasetError."""
     if not paths:
-        raise DatasetError("a set of photos must hold at least one")
+        raise DatasetError("a set of photos must have at least one")
     twice = repeated(paths)
     if twice:
-        raise DatasetError(f"{len(twice)} photos are there twice: {first_few(twice)}")
+        raise DatasetError(f"{len(twice)} photos are listed twice: {first_few(twice)}")
 
 
 def check_files(root: Path, paths: Sequence[str]) -> None:
@@ -282,5 +280,5 @@ def _class_names(path: Path, coarse: bool) -> dict[int, str]:
     kind = "Coarse Class" if coarse else "Class"
     ids, names = column_of(rows, f"{kind} ID", path), column_of(rows, f"{kind} Name", path)
     if not all(each.isdecimal() for each in ids):
-        raise DatasetError(f"{str(path)!r} must hold whole numbers in the column '{kind} ID'")
+        raise DatasetError(f"{str(path)!r} must have whole numbers in the column '{kind} ID'")
     return {int(each): name for each, name in zip(ids, names, strict=True)}

@@ -140,7 +140,7 @@ def read_gps_folder(folder: Path | str, paths: Sequence[str] | None = None) -> P
         )
     if unplaced:
         logger.warning(
-            "%d photos in %s have no position and are left out: %s", len(unplaced), folder, first_few(unplaced)
+            "%d photos in %s have no position and are skipped: %s", len(unplaced), folder, first_few(unplaced)
         )
     known = [time for time in times if time is not None]
     return PlacedPhotos(
@@ -263,7 +263,7 @@ def read_clips(
         split: only the rows of this split; None for all.
         step: meters between frames, as one estimates them.
         every: only frames whose number it divides.
-        without: names of clips to leave out, as those that are copies of others.
+        without: names of clips to exclude, as those that are copies of others.
         path_column: None for the first of `PATH_COLUMNS` that is there.
         area_column: of the areas' names.
         split_column: of the splits' names, read when one is asked for.
@@ -271,7 +271,7 @@ def read_clips(
     Raises:
         DatasetError: a column is missing, a name has no clip and frame, there is no such split, photos are missing, or
             a clip is longer than the distance between clips.
-        OptionError: `every` is less than 1, or there is no clip to leave out.
+        OptionError: `every` is less than 1, or there is no clip to exclude.
     """
     csv_path = Path(csv_path)
     rows = read_csv(csv_path)
@@ -286,7 +286,7 @@ def read_clips(
     if unknown := sorted(set(without) - set(names)):
         raise OptionError(f"{str(csv_path)!r} has no clip {unknown[0]!r} to leave out")
     if not chosen.any():
-        raise DatasetError(f"no frame in {str(csv_path)!r} has a number that {every} divides, or all are left out")
+        raise DatasetError(f"no frame in {str(csv_path)!r} has a number that {every} divides, or all are excluded")
     photos = PlacedPhotos(
         csv_path.parent,
         tuple(paths),
@@ -336,7 +336,7 @@ def _numbered(names: Sequence[str]) -> Ids:
 def _numbers(fields: Sequence[str], name: str, path: Path) -> Values:
     odd = [field for field in fields if not _is_number(field)]
     if odd:
-        raise DatasetError(f"{str(path)!r} must hold finite numbers in the column {name!r}, got {first_few(odd)}")
+        raise DatasetError(f"{str(path)!r} must have finite numbers in the column {name!r}, got {first_few(odd)}")
     return np.array([float(field) for field in fields], np.float64)
 
 

@@ -115,7 +115,7 @@ def _check_places(train: PlacedPhotos, validation: PlacedPhotos, distance: float
         if len(sequences):
             which = validation.paths[int(np.isin(validation.sequences, sequences).argmax())]
             raise DatasetError(
-                f"{len(sequences)} sequences are in training and in validation, as that of {which!r}; use "
+                f"{len(sequences)} sequences are in training and in validation, such as that of {which!r}; use "
                 "split_sequences"
             )
     if distance is None:
@@ -124,7 +124,8 @@ def _check_places(train: PlacedPhotos, validation: PlacedPhotos, distance: float
     if close.any():
         which = validation.paths[int(close.argmax())]
         raise DatasetError(
-            f"{int(close.sum())} photos of validation are closer than {distance:g} m to one to train on, as {which!r}"
+            f"{int(close.sum())} photos of validation are closer than {distance:g} m to a training photo, "
+            f"such as {which!r}"
         )
 
 

@@ -175,7 +175,7 @@ def read_retrieval_set(protocol: str | None, folder: Path | str) -> RetrievalSet
         dataset = chosen.read(folder)
     except DatasetError as error:
         if protocol is None:
-            raise DatasetError(f"{error}; for another form name its protocol, see: placeprint datasets") from error
+            raise DatasetError(f"{error}; for another form, name its protocol; see: placeprint datasets") from error
         raise
     for difference in chosen.differences(dataset):
         logger.warning("%s in %s has %s", chosen.full_name, folder, difference)

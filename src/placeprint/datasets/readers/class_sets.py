@@ -72,7 +72,7 @@ def read_cub(folder: Path, *, first: CountOrNone = 101) -> RetrievalSet:
     try:
         chosen = [(f"images/{names[key]}", int(classes[key])) for key in names if int(classes[key]) >= first]
     except ValueError as error:
-        raise DatasetError(f"{str(folder / 'image_class_labels.txt')!r} must hold numbers of classes") from error
+        raise DatasetError(f"{str(folder / 'image_class_labels.txt')!r} must have numbers of classes") from error
     return _checked(folder, chosen)
 
 
@@ -90,7 +90,7 @@ def read_cars(folder: Path, *, first: CountOrNone = 99) -> RetrievalSet:
     try:
         rows = [(str(row["relative_im_path"]), int(row["class"])) for row in read_mat(path)["annotations"]]
     except (KeyError, TypeError, ValueError) as error:
-        raise DatasetError(f"{str(path)!r} must hold annotations with relative_im_path and class ({error})") from error
+        raise DatasetError(f"{str(path)!r} must have annotations with relative_im_path and class ({error})") from error
     return _checked(folder, [row for row in rows if row[1] >= first])
 
 
@@ -102,7 +102,7 @@ def read_online_products(folder: Path, *, name: str = "Ebay_test.txt") -> Retrie
     """
     rows = _table(folder / name, ("image_id", "class_id", "super_class_id", "path"), skip=0)
     if not all(row["class_id"].isdecimal() for row in rows):
-        raise DatasetError(f"{str(folder / name)!r} must hold numbers of classes in the column 'class_id'")
+        raise DatasetError(f"{str(folder / name)!r} must have numbers of classes in the column 'class_id'")
     return _checked(folder, [(row["path"], int(row["class_id"])) for row in rows])
 
 
@@ -170,7 +170,7 @@ def _lines(path: Path) -> list[list[str]]:
 def _pairs(path: Path) -> dict[str, str]:
     lines = _lines(path)
     if any(len(line) != 2 for line in lines):
-        raise DatasetError(f"{str(path)!r} must hold two fields a line")
+        raise DatasetError(f"{str(path)!r} must have two fields per line")
     return {line[0]: line[1] for line in lines}
 
 
@@ -178,5 +178,5 @@ def _table(path: Path, header: tuple[str, ...], *, skip: int) -> list[dict[str, 
     """Return the rows below a header, which is preceded by so many lines."""
     lines = _lines(path)[skip:]
     if not lines or tuple(lines[0]) != header or any(len(line) != len(header) for line in lines):
-        raise DatasetError(f"{str(path)!r} must hold rows below the header {' '.join(header)!r}")
+        raise DatasetError(f"{str(path)!r} must have rows below the header {' '.join(header)!r}")
     return [dict(zip(header, line, strict=True)) for line in lines[1:]]

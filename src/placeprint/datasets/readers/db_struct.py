@@ -80,10 +80,10 @@ def _read(path: Path) -> tuple[list[list[str]], list[Any]]:
         names = [[str(name) for name in np.atleast_1d(struct[field])] for field in FIELDS[::2]]
         positions = [np.asarray(struct[field], np.float64).reshape(2, -1).T for field in FIELDS[1::2]]
     except (KeyError, ValueError, TypeError) as error:
-        raise DatasetError(f"{str(path)!r} must hold a dbStruct with {', '.join(FIELDS)} ({error})") from error
+        raise DatasetError(f"{str(path)!r} must have a dbStruct with {', '.join(FIELDS)} ({error})") from error
     for held, places in zip(names, positions, strict=True):
         if not held or len(held) != len(places):
-            raise DatasetError(f"{str(path)!r} must hold a position for each photo, got {len(places)} for {len(held)}")
+            raise DatasetError(f"{str(path)!r} must have a position for each photo, got {len(places)} for {len(held)}")
     return names, positions
 
 

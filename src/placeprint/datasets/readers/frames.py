@@ -94,7 +94,7 @@ def read_vpr_bench(folder: Path, *, tolerance: CountOrNone | None = None) -> Ret
             rows[int(query)] += [int(each) for each in np.atleast_1d(right)]
     except (IndexError, TypeError, ValueError) as error:
         raise DatasetError(
-            f"{str(folder / TRUTH)!r} must hold rows (query, photos of ref) for {len(queries)} queries ({error})"
+            f"{str(folder / TRUTH)!r} must have rows (query, photos of ref) for {len(queries)} queries ({error})"
         ) from error
     if any(not 0 <= each < len(database) for row in rows for each in row):
         raise DatasetError(f"{str(folder / TRUTH)!r} names photos beyond the {len(database)} of ref/")

@@ -94,7 +94,8 @@ def _read(folder: Path, part: str, subtask: str | None) -> tuple[tuple[str, ...]
     index = raw if subtask is None else read_csv(base / "subtask_index.csv")
     if not len(placed) == len(raw) == len(index):
         raise DatasetError(
-            f"{str(base)!r} must have a row a photo in its CSV files, got {len(placed)}, {len(raw)} and {len(index)}"
+            f"{str(base)!r} must have one row per photo in its CSV files, "
+            f"got {len(placed)}, {len(raw)} and {len(index)}"
         )
     chosen = [_is(row, "pano", base / "raw.csv") for row in raw]
     chosen = [
@@ -109,7 +110,7 @@ def _read(folder: Path, part: str, subtask: str | None) -> tuple[tuple[str, ...]
         positions = np.array([[float(row["easting"]), float(row["northing"])] for row in rows])
     except (KeyError, ValueError) as error:
         raise DatasetError(
-            f"{str(base / 'postprocessed.csv')!r} must hold key, easting and northing ({error})"
+            f"{str(base / 'postprocessed.csv')!r} must have key, easting and northing ({error})"
         ) from error
     check_files(folder, paths)
     return tuple(paths), positions

@@ -117,7 +117,7 @@ def _placed(base: Path, paths: Sequence[str]) -> PlacedPhotos:
         missing = [path for path in paths if path not in known]
         if missing:
             raise DatasetError(
-                f"{str(base / POSITIONS)!r} has no position of {len(missing)} photos, as of {missing[0]!r}"
+                f"{str(base / POSITIONS)!r} has no position for {len(missing)} photos, such as {missing[0]!r}"
             )
         return placed[np.isin(placed.paths, paths)]
     return read_gps_folder(base, paths)

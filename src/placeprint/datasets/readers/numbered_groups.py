@@ -42,7 +42,7 @@ def read_ukbench(folder: Path) -> RetrievalSet:
     objects, counts = np.unique(numbers // 4, return_counts=True)
     if (counts != 4).any():
         raise DatasetError(
-            f"{str(folder)!r} must hold four photos of each object, it holds {counts[counts != 4][0]} from number "
+            f"{str(folder)!r} must have four photos of each object, it has {counts[counts != 4][0]} from number "
             f"{4 * objects[counts != 4][0]:05d} on"
         )
     members = {number: np.flatnonzero(numbers // 4 == number) for number in objects}

@@ -34,7 +34,7 @@ def read_place_folder(root: Path | str) -> RetrievalSet:
     database, queries = _photos(root, "database"), _photos(root, "queries")
     for part, photos in (("database", database), ("queries", queries)):
         if not photos:
-            raise DatasetError(f"{str(root / part)!r} holds no photos")
+            raise DatasetError(f"{str(root / part)!r} has no photos")
     positives = _read_positives(root / "positives.csv", set(queries), set(database))
     absent = _photos(root, "not_in_database") if (root / "not_in_database").is_dir() else ()
     right = tuple(frozenset(positives.get(query, ())) for query in queries)

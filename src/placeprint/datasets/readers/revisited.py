@@ -52,7 +52,7 @@ def read_revisited(folder: Path, *, name: str, crop: bool = True) -> RetrievalSe
     )
     if place is None:
         raise DatasetError(
-            f"{str(folder)!r} has no gnd_{name}.pkl, nor gnd_{name}.mat; both are to be had with revisitop"
+            f"{str(folder)!r} has no gnd_{name}.pkl, nor gnd_{name}.mat; get either from the revisitop repository"
         )
     path = folder / f"{place}gnd_{name}.pkl"
     held, first = (read_plain_pickle(path), 0) if path.is_file() else (read_mat(path.with_suffix(".mat")), 1)
@@ -63,7 +63,7 @@ def read_revisited(folder: Path, *, name: str, crop: bool = True) -> RetrievalSe
         boxes = tuple(_box(each["bbx"]) for each in held["gnd"])
     except (KeyError, TypeError, ValueError) as error:
         raise DatasetError(
-            f"{str(path)!r} must hold imlist, qimlist and gnd with bbx, easy, hard and junk ({error})"
+            f"{str(path)!r} must have imlist, qimlist and gnd with bbx, easy, hard and junk ({error})"
         ) from error
     check_files(folder, [*queries, *database])
     levels = [

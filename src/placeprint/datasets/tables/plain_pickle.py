@@ -32,7 +32,7 @@ PLAIN = frozenset(
 class _PlainUnpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in PLAIN:
-            raise pickle.UnpicklingError(f"it names {module}.{name}, which is no plain data")
+            raise pickle.UnpicklingError(f"it names {module}.{name}, which is not plain data")
         return super().find_class(module, name)
 
 

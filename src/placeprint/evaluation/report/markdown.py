@@ -12,9 +12,9 @@ OTHERS = {
     "auc_pr": "PR area",
     "against": "against the first",
     "p_value": "p",
-    "ms_per_photo": "ms a photo",
-    "ms_per_query": "ms a query",
-    "bytes_per_photo": "KB a photo",
+    "ms_per_photo": "ms per photo",
+    "ms_per_query": "ms per query",
+    "bytes_per_photo": "KB per photo",
     "peak_bytes": "peak MB",
 }
 """Columns after those of the protocol's metrics."""
@@ -102,7 +102,7 @@ def table_lines(comparison: Comparison) -> list[str]:
     columns = columns_of(comparison)
     lines = [
         f"{comparison.summary} {counts_in_words(comparison)}".rstrip(),
-        f"{FRONT}: no other method is at least as cheap and as good, and better in one of both.",
+        f"{FRONT}: no other method is at least as cheap and as accurate, and better in one of the two.",
         "",
         "| method | " + " | ".join(columns.values()) + " |",
         "|---" * (len(columns) + 1) + "|",

@@ -143,11 +143,14 @@ def _figures(comparison: Comparison) -> list[tuple[str, str]]:
         return []
     return [
         ("Recall@k: queries with a right photo among the first k", recall_figure(comparison)),
-        ("Precision against recall, accepting first answers by falling score", precision_recall_figure(comparison)),
-        ("Time against accuracy: the line joins the front", trade_figure(comparison, "ms_per_query", "ms a query")),
+        ("Precision against recall, accepting first answers by decreasing score", precision_recall_figure(comparison)),
         (
-            "Disk against accuracy: the line joins the front",
-            trade_figure(comparison, "bytes_per_photo", "KB a photo", 1e-3),
+            "Time against accuracy: the line joins the Pareto front",
+            trade_figure(comparison, "ms_per_query", "ms per query"),
+        ),
+        (
+            "Disk against accuracy: the line joins the Pareto front",
+            trade_figure(comparison, "bytes_per_photo", "KB per photo", 1e-3),
         ),
         ("Peak memory against accuracy", trade_figure(comparison, "peak_bytes", "peak memory, MB", 1e-6)),
     ]

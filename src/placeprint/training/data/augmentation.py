@@ -87,7 +87,7 @@ class Augmentation:
         for name in ("area", "ratio"):
             least, most = getattr(self, name)
             if least > most:
-                raise OptionError(f"{name} must rise from least to most, got {least:g} and {most:g}")
+                raise OptionError(f"{name} must be in increasing order, got {least:g} and {most:g}")
 
     @classmethod
     def from_table(cls, table: Mapping[str, object]) -> Self:

@@ -47,7 +47,7 @@ class Clutter:
 
     def __post_init__(self) -> None:
         if self.sides[0] > self.sides[1]:
-            raise OptionError(f"sides must rise from least to most, got {list(self.sides)}")
+            raise OptionError(f"sides must be in increasing order, got {list(self.sides)}")
 
     @classmethod
     def from_table(cls, table: Mapping[str, object]) -> Self | None:

@@ -53,15 +53,15 @@ class DescriptorCache:
                 shape, by_columns, dtype = read(file)
                 start = file.tell()
                 if len(shape) != 2 or by_columns or dtype not in TYPES.values():
-                    raise DatasetError(f"{str(path)!r} must hold (n, D) float16 or float32, it holds {shape} {dtype}")
+                    raise DatasetError(f"{str(path)!r} must have (n, D) float16 or float32, it has {shape} {dtype}")
                 needed, length = start + math.prod(shape) * dtype.itemsize, self.path.stat().st_size
                 if length < needed:
-                    raise DatasetError(f"{str(path)!r} must have {needed} bytes, it has {length}; make it anew")
+                    raise DatasetError(f"{str(path)!r} must have {needed} bytes, it has {length}; make it again")
                 cleanup.pop_all()
         except (OSError, ValueError) as error:
             if isinstance(error, DatasetError):
                 raise
-            raise DatasetError(f"{str(path)!r} is no cache of descriptors ({error})") from error
+            raise DatasetError(f"{str(path)!r} is not a cache of descriptors ({error})") from error
         self.num_rows, self.dim = int(shape[0]), int(shape[1])
         self._file, self._start, self._dtype = file, start, dtype
         weakref.finalize(self, file.close)
@@ -161,7 +161,7 @@ class DescriptorCache:
         while len(data):  # a call may read a part
             count = self._file.readinto(data)
             if not count:
-                raise DatasetError(f"{str(self.path)!r} has become shorter; make it anew")
+                raise DatasetError(f"{str(self.path)!r} has become shorter; make it again")
             data = data[count:]
 
     def _offset(self, row: int) -> int:

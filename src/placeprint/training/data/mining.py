@@ -161,7 +161,7 @@ class TupleMiner:
                 raise DatasetError("no area is seen by two sequences, so there are no positives to learn from")
             raise DatasetError(
                 f"none of {len(wanted)} queries has a photo from {self.options.nearest} to {self.options.positive} m "
-                "away to learn from; are positions in meters, and are distances right for them?"
+                "away to learn from; are positions in meters, and do the distances fit them?"
             )
         self.hardest_: NDArray[np.int32] = np.full((len(photos), self.options.remembered), -1, np.int32)
 
@@ -214,7 +214,7 @@ class TupleMiner:
             NotFittedError: the cache lacks a descriptor that is needed.
         """
         if len(cache) != len(self.photos):
-            raise ShapeError(f"the cache must have {len(self.photos)} rows, one a photo, it has {len(cache)}")
+            raise ShapeError(f"the cache must have {len(self.photos)} rows, one per photo, it has {len(cache)}")
         asked = self.queries if queries is None else np.asarray(queries, np.int64)
         if not np.isin(asked, self.queries).all():
             raise ShapeError("a query must be one of the miner's queries, which have a potential positive")

@@ -209,7 +209,7 @@ def make_plan(recipe: Recipe, photos: LabeledPhotos | PlacedPhotos, describe: Ca
     if len(photos.classes) < 2:
         raise DatasetError(
             f"training needs at least 2 classes, got {', '.join(map(repr, photos.classes))} only; put the photos of "
-            "each class into a folder of their own, below the data folder"
+            "each class into a separate folder, below the data folder"
         )
     drawn = ClassBatches(
         photos.labels,
@@ -229,7 +229,7 @@ def _check_far(miner: TupleMiner) -> None:
     if not any(miner.definite_negatives(block, every).any() for block in blocks):
         raise DatasetError(
             f"no two of the {len(every)} training photos are more than mining.negative = {miner.options.negative:g} m "
-            "apart, so there is nothing to tell apart; add photos of other places, or set mining.negative lower"
+            "apart, so there are no negatives; add photos of other places, or set mining.negative lower"
         )
 
 
@@ -238,8 +238,8 @@ def _with_margin(mining: Mapping[str, Any], loss: Mapping[str, Any]) -> dict[str
     margin = loss.get("margin", inspect.signature(LOSSES["weak-ranking"]).parameters["margin"].default)
     if mining.get("margin", margin) != margin:  # recipes of earlier versions say it twice
         raise OptionError(
-            f"mining.margin {mining['margin']} differs from loss.margin {margin}; set loss.margin alone, mining takes "
-            "it"
+            f"mining.margin {mining['margin']} differs from loss.margin {margin}; set only loss.margin, which "
+            "mining uses too"
         )
     return {**mining, "margin": margin}
 

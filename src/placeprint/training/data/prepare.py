@@ -99,7 +99,7 @@ def _divided(data: Data, photos: PhotoSet, seed: int) -> tuple[PhotoSet, PhotoSe
     if isinstance(photos, LabeledPhotos) and data.split_by in {"photo", "block"}:
         return _split_photos(photos, data.share, seed if data.split_by == "photo" else None)
     fitting = "photo, block or class" if isinstance(photos, LabeledPhotos) else "photo, sequence or area"
-    raise OptionError(f"photos of the form {data.form!r} are divided by {fitting}, got data.split_by {data.split_by!r}")
+    raise OptionError(f"photos of the form {data.form!r} are split by {fitting}, got data.split_by {data.split_by!r}")
 
 
 def _split_photos(photos: LabeledPhotos, share: float, seed: int | None) -> tuple[LabeledPhotos, LabeledPhotos]:
@@ -120,8 +120,8 @@ def _split_photos(photos: LabeledPhotos, share: float, seed: int | None) -> tupl
         held[rows[: min(max(round(share * len(rows)), 1), max(len(rows) - 2, 1))]] = True
     if not held.any():
         raise DatasetError(
-            f"the {len(photos)} photos of {len(photos.classes)} classes are too few to hold some back that validate; "
-            "training needs 3 photos of a class or more"
+            f"the {len(photos)} photos of {len(photos.classes)} classes are too few to hold some back for validation; "
+            "training needs 3 or more photos of a class"
         )
     return photos[~held], photos[held]
 
@@ -133,7 +133,7 @@ def _split_places(photos: PlacedPhotos, share: float, seed: int) -> tuple[Placed
     later walk would get; divide by sequence where there are several.
     """
     if len(photos) < 3:
-        raise DatasetError(f"training needs 3 photos with places or more, got {len(photos)}")
+        raise DatasetError(f"training needs 3 or more photos with places, got {len(photos)}")
     count = min(max(round(share * len(photos)), 1), len(photos) - 2)
     held = np.zeros(len(photos), bool)
     held[np.random.default_rng(seed).choice(len(photos), count, replace=False)] = True

@@ -70,15 +70,15 @@ class ClassBatches:
         lonely = tuple(name for name, group in zip(called, groups, strict=True) if len(group) < 2)
         if lonely and not leave_out_lonely:
             raise DatasetError(
-                f"{len(lonely)} of {len(known)} classes have one photo to train on and make no pair: "
+                f"{len(lonely)} of {len(known)} classes have one training photo and make no pair: "
                 f"{first_few(lonely)}; add photos, or set batches.leave_out_lonely = true"
             )
         self.left_out = lonely
         self._groups = [group.astype(np.int64) for group in groups if len(group) > 1]
         if len(self._groups) < 2:
             raise DatasetError(
-                f"training needs 2 classes with 2 photos each or more, beside those that validate, there are "
-                f"{len(self._groups)} of {len(known)}: {first_few(called)}; add photos of these classes, or classes"
+                f"training needs 2 or more classes with 2 or more photos each, besides the validation photos, there "
+                f"are {len(self._groups)} of {len(known)}: {first_few(called)}; add photos of these classes, or classes"
             )
         self.classes, self.instances, self.seed = min(classes, len(self._groups)), instances, seed
 

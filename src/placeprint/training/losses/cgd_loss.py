@@ -60,7 +60,7 @@ class CGDLoss(nn.Module):
             shape = None if logits is None else tuple(logits.shape)
             raise ShapeError(
                 f"CGD's loss needs logits of shape ({len(labels)}, classes), got {shape}; make the network with "
-                "num_classes and put it into training mode"
+                "num_classes and set it to training mode"
             )
         ranking: torch.Tensor = self.triplets(descriptors, labels)
         if labels.min() < 0 or labels.max() >= logits.shape[1]:

@@ -107,7 +107,7 @@ def first_proxies(num_classes: int, dim: int, seed: int) -> nn.Parameter:
         OptionError: there are fewer than 2 classes, or no dimension.
     """
     if num_classes < 2 or dim < 1:
-        raise OptionError(f"proxies need 2 classes and 1 dimension at least, got {num_classes} and {dim}")
+        raise OptionError(f"proxies need at least 2 classes and 1 dimension, got {num_classes} and {dim}")
     generator = torch.Generator().manual_seed(seed)
     return nn.Parameter(normalize(torch.randn(num_classes, dim, generator=generator), dim=1))
 

@@ -196,7 +196,7 @@ class NetVLADHead(nn.Module):
             raise OptionError(f"head.dim must be from 0 to {whole}, clusters x channels, got {dim}")
         self.layer = NetVLAD(num_clusters, channels, version)
         if begin == "random":
-            raise OptionError("the layer after NetVLAD begins from 'pairs' or 'photos', got 'random'")
+            raise OptionError("the layer after NetVLAD is initialized from 'pairs' or 'photos', got 'random'")
         self.dim, self.tied, self.beginning = dim or whole, tied, begin
         self.projection = nn.Linear(whole, dim) if dim else None
         if tied:
@@ -267,7 +267,7 @@ def _spoc(
     signal: NotNegative = PAIRS_SIGNAL,
 ) -> PooledHead:
     if center_prior and dim:
-        raise OptionError("a preset holds no projection after SPoC with a center prior; set head.dim = 0")
+        raise OptionError("a preset cannot have a projection after SPoC with a center prior; set head.dim = 0")
     pooling = SPoC(center_prior=center_prior)
     return PooledHead(pooling, channels, dim=dim, begin=begin, shrinkage=shrinkage, signal=signal)
 

@@ -115,7 +115,7 @@ def build_model(
     made = build_head(head, backbone.channels, num_classes, **(head_options or {}))
     if isinstance(made, DELFAttentionHead) and trainable_from < len(backbone.stages):
         raise OptionError(
-            f"the head 'delf-attention' learns from descriptors that stay as they are; set model.trainable_from = "
+            f"the head 'delf-attention' learns from frozen descriptors; set model.trainable_from = "
             f"{len(backbone.stages)}, and model.start to the run that trained them"
         )
     return DescriptorModel(backbone, made, trainable_from=trainable_from, train_batch_norm=train_batch_norm)

@@ -146,7 +146,7 @@ def readable_checkpoint(run: Path) -> Checkpoint | None:
         except WeightsError:
             if path == found[0]:
                 raise
-            logger.warning("the checkpoint %s is damaged; going on from the one before", path)
+            logger.warning("the checkpoint %s is damaged; continuing from the one before", path)
     return None
 
 

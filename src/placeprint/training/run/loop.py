@@ -356,7 +356,7 @@ def _shared_out(setup: Setup, batches: list[Batch]) -> list[Batch]:
     count = setup.accelerator.num_processes
     kept = batches[: len(batches) // count * count]
     if batches and not kept:
-        raise TrainingError(f"an epoch has {len(batches)} batches, too few for {count} processes; make batches smaller")
+        raise TrainingError(f"an epoch has {len(batches)} batches, too few for {count} processes; use smaller batches")
     return kept
 
 
@@ -364,8 +364,8 @@ def _not_a_number(setup: Setup, what: str, group: Sequence[Batch]) -> TrainingEr
     names = list(dict.fromkeys(setup.paths[row] for batch in group for row in batch.rows))
     listed = ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
     return TrainingError(
-        f"the {what} is not a number for the batch of {listed}; the last checkpoint is kept. Look at these photos, or "
-        "go on with a lower optimizer.learning_rate or with optimizer.clip"
+        f"the {what} is not a number for the batch of {listed}; the last checkpoint is kept. Check these photos, or "
+        "continue with a lower optimizer.learning_rate or with optimizer.clip"
     )
 
 

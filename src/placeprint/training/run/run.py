@@ -213,7 +213,7 @@ def read_run_recipe(run: Path) -> Recipe:
     try:
         return recipe_from(tomllib.loads((run / RECIPE).read_text(encoding="utf-8")))
     except (OSError, tomllib.TOMLDecodeError) as error:
-        raise OptionError(f"{str(run)!r} holds no run: its {RECIPE} cannot be read") from error
+        raise OptionError(f"{str(run)!r} has no run: its {RECIPE} cannot be read") from error
 
 
 def _last(run: Path, recipe: Recipe, resume: bool) -> Path | None:
@@ -222,12 +222,12 @@ def _last(run: Path, recipe: Recipe, resume: bool) -> Path | None:
     if last is None:
         return None
     if not resume:
-        raise OptionError(f"{str(run)!r} holds a run already; go on with --resume, or name another folder")
+        raise OptionError(f"{str(run)!r} already has a run; continue with --resume, or name another folder")
     kept, given = as_tables(read_run_recipe(run)), as_tables(recipe)
     differ = [name for name in given if name not in MAY_CHANGE and not _same(kept[name], given[name])]
     if differ:
         raise OptionError(
-            f"the run {str(run)!r} was begun with another recipe: {', '.join(differ)} differ; "
+            f"the run {str(run)!r} was started with another recipe: {', '.join(differ)} differ; "
             f"give it {str(run / RECIPE)!r}, or name another folder"
         )
     return last
@@ -293,7 +293,7 @@ def _begin_from(earlier: Path, model: DescriptorModel, backbone: StagedBackbone 
     """Give a model the backbone of the best weights of an earlier run."""
     begun = load_run(earlier, backbone=copy.deepcopy(backbone))[1].backbone
     if (begun.description, str(begun)) != (model.backbone.description, str(model.backbone)):
-        raise OptionError(f"the run {str(earlier)!r} of model.start trained another backbone; let [model] be the same")
+        raise OptionError(f"the run {str(earlier)!r} of model.start trained another backbone; use the same [model]")
     fit_into(model.backbone, begun.state_dict())
 
 
@@ -326,12 +326,12 @@ def _dry_run(setup: Setup) -> None:
         width, height = setup.recipe.model.size
         raise TrainingError(
             f"the network cannot learn from a batch of {len(batch)} pictures of {width} x {height}: "
-            f"{' '.join(str(error).split())[:160]}; look at model.size and [batches]"
+            f"{' '.join(str(error).split())[:160]}; check model.size and [batches]"
         ) from error
     setup.optimizer.zero_grad()
     load_into(before, model=setup.model, loss=setup.objective.loss)
     if not math.isfinite(loss):
-        raise TrainingError("the loss of the first batch is not a number; look at the recipe's [loss] and [head]")
+        raise TrainingError("the loss of the first batch is not a number; check the recipe's [loss] and [head]")
 
 
 def _begun(setup: Setup, count: int) -> Position:
@@ -366,7 +366,7 @@ def _restore(setup: Setup) -> Position:
     assert checkpoint is not None  # `_last` found one
     for name, kept in dict(checkpoint.facts["data"]).items():
         if kept != setup.facts["data"][name]:
-            raise OptionError(f"the {name} photos are not those that {str(setup.run)!r} was begun with")
+            raise OptionError(f"the {name} photos differ from those that {str(setup.run)!r} was started with")
     load_into(checkpoint.weights, model=setup.model, loss=setup.objective.loss)
     setup.facts["first_score"] = float(checkpoint.facts["first_score"])
     return restore_position(setup, checkpoint)

@@ -91,7 +91,7 @@ def measure(
 ) -> dict[str, float]:
     """Return the measures of a model, trained or not, whose other settings are the recipe's; see `measure_run`."""
     if not isinstance(database, LabeledPhotos) or not isinstance(queries, LabeledPhotos):
-        raise OptionError("test photos must have labels; hold out photos with places by data.test_share")
+        raise OptionError("test photos must have labels; hold out photos with places with data.test_share")
     labels = queries.labels_among(database.classes)
     first, second = (_described(recipe, model, photos, maps_folder, progress) for photos in (database, queries))
     order = np.argsort(-(second @ first.T), axis=1, kind="stable").tolist()

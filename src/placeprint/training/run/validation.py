@@ -88,8 +88,8 @@ def relevance(data: TrainingData, validation: Validation) -> Relevance:
         raise DatasetError("training and validation must both have labels, or both places")
     if not any((found.right(rows) & found.allowed(rows)).any() for rows in _parts(len(queries))):
         raise DatasetError(
-            f"none of {len(queries)} validation photos shows what another of {validation.against} shows; "
-            "set validation.against, or divide the photos in another way"
+            f"none of {len(queries)} validation photos shows the same thing as another of {validation.against} shows; "
+            "set validation.against, or split the photos in another way"
         )
     return found
 
