@@ -1,7 +1,7 @@
-"""``atlas.toml``: what made an atlas, readable by people and checked on opening.
+"""Read and write ``atlas.toml``: how an atlas was made, readable by people and checked on opening.
 
 It is written once, when the atlas is made: the format's version, the preset's name, every component with
-its parameters, and the sha256 of the weights. What is learnt lives beside it in ``state/``.
+its parameters, and the sha256 of the weights. What is learned is beside it in ``state/``.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ MOST_EXTRACTORS = 64
 
 @dataclass(frozen=True)
 class Manifest:
-    """What made an atlas.
+    """How an atlas was made.
 
     Args:
         preset: that it was made by; files in the atlas are named from its folder.
@@ -40,7 +40,7 @@ class Manifest:
     format: int = FORMAT
 
     def write(self, folder: Path) -> None:
-        """Write ``atlas.toml`` so that it is there whole or not at all."""
+        """Write ``atlas.toml`` whole or not at all."""
         import tomli_w
 
         content = {
