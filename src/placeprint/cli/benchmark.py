@@ -29,10 +29,10 @@ app = typer.Typer(help="Measure methods on benchmark pictures.", no_args_is_help
 
 NEAREST = ("mutual", "mutual-ratio")
 TOLERANCE = 2.5
-"""Pixels within which a match follows a homography: as of `match`, for pictures of 800 pixels."""
+"""Largest residual of a match in pixels: that of `match`, for pictures of 800 pixels."""
 ESTIMATORS = {"auto": "PoseLib", "poselib": "PoseLib", "opencv": "MAGSAC++"}
 SPECIAL = {"xfeat": ("default", "lighterglue", "semi-dense"), "aliked": ("lightglue",)}
-"""Matchers that are right for one extractor only, beside the nearest neighbors."""
+"""Additional matchers that fit one extractor only."""
 
 
 @app.callback()
@@ -145,7 +145,7 @@ def retrieval(
 
 
 def _protocol_and_folder(text: str) -> tuple[str | None, Path]:
-    """Return what `--data` says; a folder whose own name has an equals sign is one.
+    """Return the protocol and the folder of `--data`; a folder whose name has an equals sign is recognized.
 
     Example:
         >>> _protocol_and_folder("clips-area=photos")[0], _protocol_and_folder("photos")[0]
@@ -156,7 +156,7 @@ def _protocol_and_folder(text: str) -> tuple[str | None, Path]:
 
 
 def _outcome(result: dict[str, Any]) -> str:
-    """Return one line on a result: its first metric, or its error."""
+    """Return one line about a result: its first metric, or its error."""
     if "error" in result:
         return str(result["error"])
     from placeprint.evaluation.measures import in_words
@@ -207,7 +207,7 @@ def _pairs(folder: Path, skips: Skips) -> list[ImagePair]:
 def _methods(
     features: list[str] | None, matchers: list[str] | None, size: int, keypoints: int
 ) -> tuple[list[Method], dict[str, str]]:
-    """Return the methods to measure, and why others are left out."""
+    """Return the methods to measure, and why others are skipped."""
     import numpy as np
 
     from placeprint.core import registry
@@ -243,7 +243,7 @@ def _homography(points: Floats, method: str) -> NDArray[np.float64] | None:
 
 
 def _cell(names: Sequence[str], row: Row) -> str:
-    """Return the values of a column: shares in percent, counts and times as they are."""
+    """Return the values of a column: shares in percent, counts and times unchanged."""
     words = []
     for name in names:
         value = row[name]

@@ -1,4 +1,4 @@
-"""``placeprint datasets``: the protocols, where their photos are to be had, and whether a copy is whole."""
+"""``placeprint datasets``: list the protocols, say where to get their photos, and check copies."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from placeprint.cli.arguments import Command
 from placeprint.cli.output import print_json, printable, say, show
 
 SHOWN = 5
-"""Photos that are named of many that are missing or broken."""
+"""Most missing or broken photos to name."""
 
 app = typer.Typer(
     help="List the protocols of `evaluate`; `show` says where to get the photos and which files are expected.",
@@ -33,7 +33,7 @@ def datasets(context: typer.Context, json: Annotated[bool, typer.Option("--json"
         print_json([_as_data(protocol.name) for protocol in protocols])
         return
     table = Table(title="Protocols", title_justify="left")
-    table.add_column("protocol", no_wrap=True)  # whole, since it is what `evaluate` is given
+    table.add_column("protocol", no_wrap=True)  # never wrapped, because users copy it
     for column in ("what it is", "queries", "database"):
         table.add_column(column)
     for each in protocols:

@@ -1,4 +1,4 @@
-"""``placeprint demo``: the main job on photos that are already on this machine."""
+"""``placeprint demo``: index and search photos that are already on this machine."""
 
 from __future__ import annotations
 

@@ -138,7 +138,7 @@ def _print_differences(differences: Mapping[str, Difference], earlier: Mapping[s
 
 
 def _in_words(result: Mapping[str, Any]) -> str:
-    """Return what a result was measured with, as far as it says so."""
+    """Return the settings of a result, as far as it has them."""
     options = result.get("options")
     verify = options.get("verify", "unknown") if isinstance(options, dict) else "unknown"
     return f"{result.get('preset', 'an unknown preset')}, verify {verify}"

@@ -1,4 +1,4 @@
-"""``placeprint export``: what makes the global descriptors, as an ONNX file."""
+"""``placeprint export``: write an ONNX file that computes global descriptors."""
 
 from __future__ import annotations
 

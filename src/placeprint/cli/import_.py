@@ -1,4 +1,4 @@
-"""``placeprint import``: make a preset of a checkpoint of other code."""
+"""``placeprint import``: make a preset from a checkpoint of other code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``placeprint info``: what an atlas holds."""
+"""``placeprint info``: show what is in an atlas."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``placeprint inspect``: what do the units of a network answer to?"""
+"""``placeprint inspect``: show what the units of a network respond to."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 PRESET, RUN = "preset.toml", "recipe.toml"
 MULTIPLE = 32
-"""The sides of what the network sees are multiples of this."""
+"""The sides of the network's input are multiples of this."""
 
 
 def inspect(
@@ -62,7 +62,7 @@ def inspect(
     output: Annotated[Path | None, typer.Option(help="Picture to write, PNG or JPEG.", show_default=False)] = None,
     layers: Annotated[bool, typer.Option("--layers", help="List the layers and stop.")] = False,
 ) -> None:
-    """Show what units of a network answer to: pieces of photos, and what is traced back to their pixels."""
+    """Show what units of a network respond to: crops of photos, and the signals traced back to their pixels."""
     import numpy as np
 
     from placeprint.networks.deconvnet import RULES, load_network
@@ -99,10 +99,10 @@ def inspect(
 
 
 def _network_of(place: str) -> str:
-    """Return the name of the network in a preset or in the folder of a run, anything else as it is.
+    """Return the network of a preset or of a run's folder; return any other name unchanged.
 
     Raises:
-        OptionError: the preset describes photos without a network of its own.
+        OptionError: the preset has no network to show.
     """
     from placeprint.presets import load_preset
 
@@ -140,7 +140,7 @@ def _read(path: Path, size: int) -> Image:
 
 
 def _answers(network: nn.Module, paths: list[Path], layer: str, size: int, skips: Skips) -> tuple[list[Path], Floats]:
-    """Return the photos that can be used, and their ``(photos, units)`` highest activations; count the others.
+    """Return the usable photos and their ``(photos, units)`` highest activations; count the others.
 
     Raises:
         PhotoError: none can be used.
@@ -166,7 +166,7 @@ def _answers(network: nn.Module, paths: list[Path], layer: str, size: int, skips
 
 
 def _chosen_units(answers: Floats, layer: str, wanted: list[int] | None, count: int, per_unit: int) -> list[int]:
-    """Return the wanted units, or those whose best photos answer most on average."""
+    """Return the requested units, or those with the highest mean activation over their best photos."""
     import numpy as np
 
     if wanted:
@@ -180,7 +180,7 @@ def _chosen_units(answers: Floats, layer: str, wanted: list[int] | None, count: 
 def _pieces(
     network: nn.Module, pictures: list[Image], layer: str, unit: int, rule: str, title: str
 ) -> tuple[str, list[tuple[Image, Image]]]:
-    """Return the title, with the size of the pieces in it, and the pieces of one unit."""
+    """Return the title, with the crop size, and the crops of one unit."""
     from placeprint.networks.deconvnet import reconstruct
     from placeprint.visualization.inspection import area_of, common_side, pieces
 

@@ -1,4 +1,4 @@
-"""``placeprint learn``: codebooks and whitening from photos of one's own, as a preset."""
+"""``placeprint learn``: make a preset with a codebook and whitening learned from your photos."""
 
 from __future__ import annotations
 

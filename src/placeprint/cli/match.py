@@ -1,4 +1,4 @@
-"""``placeprint match``: do two photos show the same thing, and where?"""
+"""``placeprint match``: report whether two photos show the same place, and which points match."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 COLORS = {"same place": "green", "possible": "yellow", "not confirmed": "red"}
 PICTURES = ("matches", "outliers", "keypoints", "selected", "descriptors", "overlay", "attention", "attended")
-"""Names of all that `--pictures` may write."""
+"""Names of the pictures that `--pictures` may write."""
 
 
 def match(
@@ -208,7 +208,7 @@ def _as_data(first: Path, second: Path, answer: PairAnswer) -> dict[str, Any]:
 def _attention(
     photos: tuple[Image, Image], answer: PairAnswer, features: str, options: dict[str, Any]
 ) -> dict[str, Image]:
-    """Return pictures of what the extractor attends to, none where it has no attention."""
+    """Return pictures of the extractor's attention, none if it has no attention."""
     from dataclasses import replace
 
     from placeprint.core import registry

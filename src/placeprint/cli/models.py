@@ -1,4 +1,4 @@
-"""``placeprint models``: presets, components and network weights."""
+"""``placeprint models``: list presets, components and network weights."""
 
 from __future__ import annotations
 

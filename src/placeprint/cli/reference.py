@@ -1,4 +1,4 @@
-"""The command line and the protocols as Markdown, for the documentation."""
+"""Write the command line and the protocols as Markdown, for the documentation."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def command_reference() -> str:
-    """Return Markdown with every verb, its arguments and options."""
+    """Return Markdown with every command, its arguments and options."""
     import typer.main
 
     from placeprint.cli import app
@@ -28,7 +28,7 @@ def command_reference() -> str:
 
 
 def _commands(group: Any, path: str) -> list[tuple[str, Any]]:
-    """Return every command of a group and of the groups in it, by its whole name."""
+    """Return every command of a group and its subgroups, with its full name."""
     found = []
     for name, command in group.commands.items():
         whole = f"{path} {name}"

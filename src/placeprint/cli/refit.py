@@ -1,4 +1,4 @@
-"""``placeprint refit``: learn the codebook of an atlas anew."""
+"""``placeprint refit``: learn a new codebook for an atlas."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``placeprint search``: which places do photos show?"""
+"""``placeprint search``: find the places that photos show."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def _print(path: Path, answer: Answer) -> None:
 
 
 def _short(path: Path) -> str:
-    """Return a path as seen from here, when it is below here."""
+    """Return a path relative to the current folder, if it is inside."""
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
@@ -121,7 +121,7 @@ def _as_data(path: Path, answer: Answer) -> dict[str, Any]:
 
 
 def _save_matches(folder: Path, path: Path, answer: Answer) -> None:
-    """Write the query beside its answer, under a name that no other query has."""
+    """Write the picture of a query and its answer, under a name that no other query has."""
     from placeprint.cli.picture_names import picture_name
     from placeprint.core.outputs import check_output_folder
     from placeprint.photos import read_image

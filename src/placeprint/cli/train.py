@@ -14,7 +14,7 @@ import typer
 from placeprint.cli.output import console, say
 
 RUN_FILES = ("maps", "checkpoints", "recipe.toml", "skipped.csv", "start.safetensors", "steps.csv", "epochs.csv")
-"""What an interrupted run may leave before its recipe is written."""
+"""Names that an interrupted run may leave before its recipe is written."""
 
 
 def _list_recipes(wanted: bool) -> None:
@@ -99,7 +99,7 @@ def train(
 
 @contextlib.contextmanager
 def _bars() -> Iterator[Callable[[str, int, int], None]]:
-    """Show a bar for what is being done, with the time left; yields ``tell(what, done, total)``."""
+    """Show a progress bar for the current step, with the time left; yield ``tell(what, done, total)``."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
     columns = (
