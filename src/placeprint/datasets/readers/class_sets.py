@@ -1,9 +1,10 @@
-"""Retrieval by class: right are the photos of the query's class.
+"""Retrieval by class: the photos of the query's class are right.
 
-Where one set is both, each photo is a query and is taken out of its own ranking. The benchmarks of metric learning test
-on classes that did not train, by the splits of Oh Song et al. (CVPR 2016): CUB-200-2011 on the classes 101 to 200,
-Cars196 on 99 to 196, Stanford Online Products on the products of ``Ebay_test.txt``. In-shop (Liu et al., CVPR 2016) has
-queries and a gallery. Pictures are whole: numbers on cropped cars and birds are another protocol.
+If one set is both database and queries, each photo is a query and is removed from its own ranking. Benchmarks of metric
+learning test on classes outside the training set, by the splits of Oh Song et al. (CVPR 2016): CUB-200-2011 on the
+classes 101 to 200, Cars196 on 99 to 196, Stanford Online Products on the products of ``Ebay_test.txt``. In-shop (Liu et
+al., CVPR 2016) has queries and a gallery. Pictures are not cropped; numbers on cropped cars and birds belong to another
+protocol.
 """
 
 from __future__ import annotations
@@ -29,10 +30,10 @@ from placeprint.types import Ids
 
 
 def read_class_folder(folder: Path) -> RetrievalSet:
-    """Read a folder a class; or such folders in ``database/`` and ``queries/``.
+    """Read one folder per class, or such folders in ``database/`` and ``queries/``.
 
     Raises:
-        DatasetError: there is no photo, a photo is of no class, or a class of queries is not in the database.
+        DatasetError: there is no photo, a photo has no class, or a class of the queries is not in the database.
     """
     if not ((folder / "database").is_dir() and (folder / "queries").is_dir()):
         photos = read_image_folder(folder)
@@ -44,16 +45,16 @@ def read_class_folder(folder: Path) -> RetrievalSet:
 def read_class_list(
     folder: Path, *, database: str = "train.txt", queries: str = "val.txt", coarse: bool = False
 ) -> RetrievalSet:
-    """Read lists of lines ``path, id`` or ``path, id, coarse id``, one of the database and one of queries.
+    """Read lists of lines ``path, id`` or ``path, id, coarse id``, one for the database and one for the queries.
 
     Args:
-        folder: of the lists and the photos.
-        database: name of the list that is searched in.
-        queries: name of the list of queries.
+        folder: the folder of the lists and the photos.
+        database: the name of the database list.
+        queries: the name of the query list.
         coarse: whether the coarse ids are the classes.
 
     Raises:
-        DatasetError: a list is missing or has another form, or a class of queries is not in the database.
+        DatasetError: a list is missing or has another form, or a class of the queries is not in the database.
     """
     parts = [read_label_list(folder / name, coarse=coarse) for name in (database, queries)]
     return _of_classes(folder, parts[0], parts[1])
@@ -133,7 +134,7 @@ def read_in_shop(folder: Path) -> RetrievalSet:
 def _of_classes(
     folder: Path, database: LabeledPhotos, queries: LabeledPhotos, prefix: str = "", query_prefix: str = ""
 ) -> RetrievalSet:
-    """Return the queries searched in the database, both named from the folder."""
+    """Return the set of queries and database, with paths relative to the folder."""
     members = _members(database.labels.tolist())
     labels = queries.labels_among(database.classes).tolist()
     paths = tuple(prefix + path for path in database.paths)
@@ -149,7 +150,7 @@ def _checked(folder: Path, photos: Sequence[tuple[str, int]]) -> RetrievalSet:
 
 
 def _each_other(folder: Path, paths: tuple[str, ...], labels: Ids) -> RetrievalSet:
-    """Return a set whose photos search each other; those that are alone in their class have no positive."""
+    """Return a set whose photos search each other; photos alone in their class have no positive."""
     members = _members(labels.tolist())
     rows = [members[label][members[label] != row] for row, label in enumerate(labels.tolist())]
     return RetrievalSet(folder, "", paths, paths, PathSets(paths, rows))
@@ -175,7 +176,7 @@ def _pairs(path: Path) -> dict[str, str]:
 
 
 def _table(path: Path, header: tuple[str, ...], *, skip: int) -> list[dict[str, str]]:
-    """Return the rows below a header, which is preceded by so many lines."""
+    """Return the rows below a header, after a number of lines to skip."""
     lines = _lines(path)[skip:]
     if not lines or tuple(lines[0]) != header or any(len(line) != len(header) for line in lines):
         raise DatasetError(f"{str(path)!r} must have rows below the header {' '.join(header)!r}")
