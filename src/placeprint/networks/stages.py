@@ -1,14 +1,14 @@
-"""Backbones in stages, so that training can begin at any of them.
+"""Backbones in stages, so that training can start at any of them.
 
-What the stages before the first trained one make of a photo never changes, so it can be computed once and kept.
+The output of the stages before the first trained one never changes, so it can be computed once and cached.
 
 - EfficientNet-Lite: stage 0 is the stem, 1 to 7 are the stages of `networks.efficientnet`. With `last_stage = 4`
   or 5 the network ends there, with a map of stride 16; with 7, its last map has stride 32, or 16 without the last
   down-sampling.
-- ResNet: `networks.resnet`; those that transformers loads are taken apart into its stages.
-- VGG16 (`networks.vgg`), XFeat's map and other networks of transformers: one stage, all of the network.
+- ResNet: `networks.resnet`; those loaded by transformers are split into its stages.
+- VGG16 (`networks.vgg`), XFeat's map and other transformers networks: one stage for the whole network.
 
-A network is kept in a file of safetensors, whose header says how it is built: ``variant`` and what that needs.
+A network is stored as a safetensors file, whose header describes its structure: ``variant`` and what that needs.
 
 - ``lite0`` to ``lite4``: ``last_downsampling`` and ``last_stage``; batch normalization is folded.
 - ``resnet``: ``shape``, JSON of `resnet.ResNetShape`.
@@ -63,7 +63,7 @@ from placeprint.networks.weight_files import read_safetensors
 from placeprint.networks.weights import fit_into, load_weights
 
 STRIDES = (2, 2, 4, 8, 16, 16, 32, 32)
-"""Of the map after the stem and after each stage of EfficientNet."""
+"""Strides of the map after the stem and after each stage of EfficientNet."""
 FORMAT = "placeprint-backbone-1"
 
 
@@ -71,12 +71,12 @@ class StagedBackbone(nn.Module):
     """A network cut into stages.
 
     Args:
-        stages: one after the other; the first takes ``(B, 3, H, W)`` float32 RGB in [0, 255].
-        channels: of the last map.
-        stride: pixels of the picture from cell to cell of the last map.
-        center: pixel, in x and in y, the first cell looks at.
+        stages: the stages in order; the first takes ``(B, 3, H, W)`` float32 RGB in [0, 255].
+        channels: the channels of the last map.
+        stride: the pixels of the picture from cell to cell of the last map.
+        center: the pixel, in x and in y, that the first cell looks at.
         multiple: the sides of pictures are multiples of this.
-        description: how the network is built, for the header of its file; None for a network of one's own.
+        description: the structure of the network, for the header of its file; None for a custom network.
     """
 
     def __init__(
@@ -96,14 +96,14 @@ class StagedBackbone(nn.Module):
         self.description = None if description is None else dict(description)
 
     def forward(self, maps: torch.Tensor, begin: int = 0, end: int | None = None) -> torch.Tensor:
-        """Return what the stages from `begin` up to `end` make of what the one before `begin` gave."""
+        """Run the stages from `begin` up to `end` on the output of the one before `begin`."""
         for stage in self.stages[begin:end]:
             maps = stage(maps)
         return maps
 
 
 class Stem(nn.Module):
-    """Stage 0 of EfficientNet: brings the colors to the network's range, and filters."""
+    """Stage 0 of EfficientNet: normalize the colors and filter."""
 
     def __init__(self, filters: nn.Module) -> None:
         super().__init__()
@@ -127,7 +127,7 @@ class XFeatMap(nn.Module):
         del self.network.keypoint_head, self.network.heatmap_head, self.network.fine_matcher
 
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:
-        """Return ``(B, 64, H / 8, W / 8)`` of ``(B, 3, H, W)`` RGB in [0, 255]; sides are multiples of 32."""
+        """Return ``(B, 64, H / 8, W / 8)`` from ``(B, 3, H, W)`` RGB in [0, 255]; sides are multiples of 32."""
         network = self.network
         grey = network.norm(pictures.mean(dim=1, keepdim=True) / 255)
         third = network.block3(network.block2(network.block1(grey) + network.skip1(grey)))
@@ -141,7 +141,7 @@ class XFeatMap(nn.Module):
 
 
 class TransformerMap(nn.Module):
-    """The last map of a network that transformers loads."""
+    """The last map of a transformers network."""
 
     mean: torch.Tensor
     deviation: torch.Tensor
@@ -165,14 +165,15 @@ def load_stages(
 
     Args:
         name: ``"efficientnet-lite0"``, ``"efficientnet-lite2"``, ``"xfeat"``, ``"transformers:<name or folder>"``, or
-            the path of a file that holds what `stages_as_bytes` returned, to which the other arguments do not apply.
-        last_downsampling: of EfficientNet, whether the sixth stage goes to stride 32; of ResNet, whether the last one.
-        last_stage: of EfficientNet: 4, 5 or 7, see the module.
-        batch_norm: whether batch normalization stays a layer of its own, to be trained; otherwise it is folded into
-            the convolutions (EfficientNet), or frozen (the others).
+            the path of a file with the result of `stages_as_bytes`, to which the other arguments do not apply.
+        last_downsampling: for EfficientNet, whether the sixth stage goes to stride 32; for ResNet, whether the last
+            stage does.
+        last_stage: for EfficientNet, the last stage: 4, 5 or 7, see the module.
+        batch_norm: whether batch normalization stays a trainable layer; otherwise it is folded into the convolutions
+            (EfficientNet), or frozen (the others).
 
     Raises:
-        OptionError: there is no such network or stage, or the network cannot keep its last resolution.
+        OptionError: the network or stage is unknown, or the network cannot keep its last resolution.
         WeightsError: its weights are not installed.
         PackageError: transformers is not installed.
     """
@@ -216,15 +217,15 @@ def vgg16_backbone(
 
 
 def transformer_stages(network: Any, settings: Mapping[str, Any], *, last_downsampling: bool = True) -> StagedBackbone:
-    """Return a network of transformers in stages, in eval mode: a ResNet in its own, others in one.
+    """Return a transformers network in stages, in eval mode: a ResNet in its stages, others in one.
 
     Args:
-        network: what `read_transformer` returned first.
-        settings: what it returned second.
-        last_downsampling: of a ResNet, whether the first block of the last stage halves the sides of the map.
+        network: the first result of `read_transformer`.
+        settings: its second result.
+        last_downsampling: for a ResNet, whether the first block of the last stage halves the sides of the map.
 
     Raises:
-        OptionError: it is no ResNet and cannot skip its last down-sampling, or it gives no maps.
+        OptionError: the network is not a ResNet and cannot skip its last down-sampling, or it gives no maps.
     """
     config = network.config
     if config.model_type == "resnet" and config.hidden_act == "relu":
@@ -262,7 +263,7 @@ def efficientnet_stages(
     """Return the stages of an EfficientNet, which share its weights.
 
     Raises:
-        OptionError: `last_stage` is none of 4, 5 and 7.
+        OptionError: `last_stage` is not 4, 5 or 7.
     """
     if last_stage not in {4, 5, 7}:
         raise OptionError(f"last_stage must be 4, 5 or 7, got {last_stage}")
@@ -286,10 +287,10 @@ def efficientnet_stages(
 
 
 def stages_as_bytes(backbone: StagedBackbone) -> bytes:
-    """Return the file of a network, see the module; the network itself is left as it is.
+    """Return the content of a network's file, see the module; the network is not changed.
 
     Raises:
-        OptionError: it is one of one's own, so no header could say how it is built.
+        OptionError: the network is custom, so no header can describe it.
     """
     from safetensors.torch import save
 
@@ -301,11 +302,11 @@ def stages_as_bytes(backbone: StagedBackbone) -> bytes:
 
 
 def read_stages(path: Path) -> StagedBackbone:
-    """Return the network of a file that holds what `stages_as_bytes` returned, in eval mode.
+    """Return the network of a file with the result of `stages_as_bytes`, in eval mode.
 
     Raises:
         WeightsError: the file is missing, damaged, or of another kind.
-        PackageError: the network is one of transformers, which is not installed.
+        PackageError: the network needs transformers, which is not installed.
     """
     state, said = read_safetensors(path)
     variant = said.get("variant", "")
@@ -345,4 +346,4 @@ BUILDERS: Mapping[str, Callable[[Mapping[str, str]], StagedBackbone]] = {
     "transformers": _transformer_from,
     "xfeat": lambda _: _xfeat_stages(),
 }
-"""What builds the network of a file from its header, by the header's ``variant``."""
+"""Functions that build the network of a file from its header, by the header's ``variant``."""

