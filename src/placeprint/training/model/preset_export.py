@@ -1,4 +1,4 @@
-"""A run becomes a preset: the network's map as features, the trained head as their aggregator.
+"""Turn a run into a preset: the network's map becomes features, the trained head their aggregator.
 
 `presets.trained_descriptor` says which files it has. A pooling with a linear layer is CGD with one branch; the linear
 layer after NetVLAD is the whitener of the preset, whose mean m solves ``W m = -b``.
@@ -42,11 +42,11 @@ def export_preset(run: Path, *, backbone: StagedBackbone | None = None) -> Path:
     """Write the preset of a run's best weights; return the path of its TOML.
 
     Args:
-        run: folder of the run.
-        backbone: the network that was trained in place of the recipe's, as `run.train` got it.
+        run: the folder of the run.
+        backbone: the network that was trained instead of the recipe's, as given to `run.train`.
 
     Raises:
-        OptionError: the folder holds no run, or no preset can hold such a network; the message says why.
+        OptionError: the folder has no run, or a preset cannot have such a network; the message says why.
         WeightsError: there is no validated checkpoint, or it does not fit.
         WriteError: the disk is full or the folder cannot be written.
     """
@@ -65,7 +65,7 @@ def delf_of(model: DescriptorModel) -> DELFNetwork:
     """Return the network of local features of the second step of DELF.
 
     Raises:
-        OptionError: the model is another.
+        OptionError: the model has another head.
     """
     head: object = model.head
     if not isinstance(head, DELFAttentionHead):
@@ -97,7 +97,7 @@ def _export_delf(recipe: Recipe, model: DescriptorModel, facts: dict[str, Any], 
 def _summary(recipe: Recipe, facts: dict[str, Any]) -> str:
     metrics = facts["metrics"]
     share = 100 * float(metrics["score"])
-    # from what was trained: a recipe's own summary may speak of a backbone or a head that was changed
+    # from the trained parts: the recipe's summary may name a backbone or head that was changed
     made = f"{recipe.head['name']} on {Path(recipe.model.backbone).name}, trained by the recipe {recipe.name}"
     return f"{made}; {metrics['name']} {share:.1f} % of its validation photos"
 
@@ -137,7 +137,7 @@ def aggregator_of(model: DescriptorModel) -> tuple[ComponentSpec, State]:
 
 
 def whitening_of(model: DescriptorModel) -> State:
-    """Return what the whitener learned that does what the layer after NetVLAD does; empty where there is none."""
+    """Return the learned fields of the whitener equal to the layer after NetVLAD; empty if there is none."""
     layer = model.head.projection if isinstance(model.head, NetVLADHead) else None
     return {} if layer is None else state_of(from_linear(_array(layer.weight), _array(layer.bias)))
 

@@ -1,10 +1,10 @@
-"""Which weights are best: recall@1 or mAP of the validation photos, never of photos that tests are made of.
+"""Choose the best weights by recall@1 or mAP of the validation photos, never of test photos.
 
-A validation photo is searched among the training photos, or among the other validation photos. What it should find is
-what shows the same: photos of the same class; of photos with places those of the same area where areas are known, else
-those within the radius. Photos with places are searched in other sequences only: the frame before is always found.
-With ``nearest`` they are searched in their own, too, without the photos at most so far away, and what is within the
-radius is right. Photos that have nothing to be found are left out.
+A validation photo is searched among the training photos, or among the other validation photos. The right photos are
+those of the same class or, for photos with places, those of the same area if areas are known, else those within the
+radius. Photos with places are searched only in other sequences, because the previous frame is always found. With
+``nearest`` they are also searched in their own sequence, excluding photos within that distance, and photos within the
+radius are right. Photos without a right photo are excluded.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ from placeprint.training.recipe import Validation
 from placeprint.types import Floats
 
 ROWS = 1024
-"""Queries compared with the database at once."""
+"""Most queries compared with the database at once."""
 Values = NDArray[np.float64] | NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
 class Relevance:
-    """Who may be found, and who should.
+    """Which photos are searched, and which are right.
 
     Args:
-        queries: of each query its label ``(n,)``, or its position ``(n, 2)``.
-        database: likewise.
-        query_groups: ``(n,)`` a query is not searched in its own group.
-        database_groups: likewise.
-        radius: of positions; None for labels.
-        nearest: meters; when above 0 only photos of the query's group that are at most so far are left out.
+        queries: the label ``(n,)`` or the position ``(n, 2)`` of each query.
+        database: likewise for the database photos.
+        query_groups: ``(n,)`` groups; a query is not searched in its own group.
+        database_groups: likewise for the database photos.
+        radius: the radius for positions; None for labels.
+        nearest: the distance in meters; if above 0, only photos of the query's group within it are excluded.
     """
 
     queries: Values
@@ -52,7 +52,7 @@ class Relevance:
         return other | (self._apart(rows) > self.nearest) if self.nearest else other
 
     def right(self, rows: slice) -> NDArray[np.bool_]:
-        """Return ``(rows, database)``: whether a photo answers a query."""
+        """Return ``(rows, database)``: whether a photo is right for a query."""
         if self.radius is None:
             return np.asarray(self.queries[rows, None] == self.database, np.bool_)
         return np.asarray(self._apart(rows) <= self.radius, np.bool_)
@@ -62,10 +62,10 @@ class Relevance:
 
 
 def relevance(data: TrainingData, validation: Validation) -> Relevance:
-    """Return who should be found.
+    """Return which photos are searched, and which are right.
 
     Raises:
-        DatasetError: no validation photo has anything to be found.
+        DatasetError: no validation photo has a right photo.
     """
     queries = data.validation
     database = data.train if validation.against == "train" else queries
@@ -95,12 +95,12 @@ def relevance(data: TrainingData, validation: Validation) -> Relevance:
 
 
 def score(queries: Floats, database: Floats, relevant: Relevance, metric: str = "recall@1") -> float:
-    """Return what validation measures, in [0, 1].
+    """Return the validation metric, in [0, 1].
 
     Args:
         queries: ``(n, d)`` unit rows.
         database: ``(m, d)`` unit rows.
-        relevant: who may and should be found.
+        relevant: which photos are searched, and which are right.
         metric: ``"recall@1"``, the share of queries whose nearest photo is right, or ``"mAP"``, the mean over queries
             of the mean precision at the ranks of the right photos.
     """
