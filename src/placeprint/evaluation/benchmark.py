@@ -1,16 +1,16 @@
-"""Measure presets on photos, each pair once, and keep what was measured.
+"""Measure presets on photos, each pair once, and keep the results.
 
     output/
-      DATASET-PRESET-VERIFIED.json   one result a pair, with its key
+      DATASET-PRESET-VERIFIED.json   one result per pair, with its key
       report.html, report.md         made of all results (`placeprint.evaluation.report`)
       pictures/                      failures with their matches drawn
       cache/                         atlases and the rows of unfinished pairs; may be deleted
 
-A pair is known by the fingerprints of preset, code, photos and rules. Its atlas is made once and serves every number of
-candidates verified; an interrupted run goes on where it was, a finished pair is not repeated, and one whose preset,
-code or photos have changed is measured anew. Indexing and searching each run in a process of their own, so that the
-peak memory is theirs alone; of an indexing that was interrupted time and memory are not known. A pair that fails
-becomes a result with its error, and is tried again by the next run.
+A pair is identified by the fingerprints of preset, code, photos and rules. Its atlas is made once and serves every
+number of verified candidates. An interrupted run continues where it was, a finished pair is not repeated, and a pair
+whose preset, code or photos have changed is measured again. Indexing and searching each run in their own process, so
+the peak memory is theirs alone; if indexing was interrupted, its time and memory are unknown. A pair that fails becomes
+a result with its error, and the next run tries it again.
 """
 
 from __future__ import annotations
@@ -50,18 +50,18 @@ Progress = Callable[[int, int], None]
 
 VERIFY = (0, 50)
 KEPT = 50
-"""Of each ranking so many are written to the result; the metrics are those of all."""
+"""Most candidates of each ranking in the result; the metrics use all."""
 LISTS = ("ranking", "similarities", "scores", "inliers")
 
 
 @dataclass(frozen=True)
 class Pair:
-    """What is measured at once.
+    """One pair to measure: a preset on a data set.
 
     Args:
-        preset: name, or path of a TOML file.
-        dataset: photos and what is right.
-        verify: candidates verified a query; 0 for search only.
+        preset: the name of a preset, or the path of a TOML file.
+        dataset: the photos and the ground truth.
+        verify: the number of candidates verified per query; 0 for search only.
     """
 
     preset: str
@@ -70,33 +70,33 @@ class Pair:
 
     @property
     def method(self) -> str:
-        """What the pair is called beside others on the same photos."""
+        """The name of the method among others on the same photos."""
         name = load_preset(self.preset).name
         return f"{name}, {self.verify} verified" if self.verify else name
 
     @property
     def name(self) -> str:
-        """Name of the result's file, without suffix."""
+        """The name of the result's file, without suffix."""
         return f"{self.dataset.name}-{load_preset(self.preset).name}-{self.verify}"
 
     @cached_property
     def atlas_key(self) -> str:
-        """Fingerprint of the atlas."""
+        """The fingerprint of the atlas."""
         photos = photos_fingerprint(self.dataset.root, self.dataset.database)
         return digest(preset_fingerprint(self.preset), code_fingerprint(SEARCHING), photos)
 
     @cached_property
     def key(self) -> str:
-        """Fingerprint of the result."""
+        """The fingerprint of the result."""
         data = self.dataset
-        # all that is said of what is right; sets have no order, and the photos stand by their fingerprints
+        # all of the ground truth; sets have no order, and fingerprints stand for the photos
         rules = {name: value for name, value in vars(data).items() if name not in {"root", "database"}}
         photos = photos_fingerprint(data.root, (*data.queries, *data.not_in_database))
         return digest(self.atlas_key, self.verify, code_fingerprint(OUTSIDE), photos, _ordered(rules))
 
 
 def pairs_of(presets: Iterable[str], datasets: Iterable[RetrievalSet], verify: Iterable[int] = VERIFY) -> list[Pair]:
-    """Return every preset with every dataset and count of verified candidates.
+    """Return every combination of preset, data set and number of verified candidates.
 
     Raises:
         OptionError: a preset is unknown or cannot be made, or two pairs have the same name.
@@ -106,7 +106,7 @@ def pairs_of(presets: Iterable[str], datasets: Iterable[RetrievalSet], verify: I
         checked_describer(load_preset(preset))
     pairs = [Pair(preset, data, number) for data in datasets for preset in presets for number in numbers]
     names = [pair.name for pair in pairs]
-    folded = [name.casefold() for name in names]  # as some systems compare names of files
+    folded = [name.casefold() for name in names]  # as some systems compare file names
     twice = sorted({name for name, known in zip(names, folded, strict=True) if folded.count(known) > 1})
     if twice:
         raise OptionError(f"two pairs are called {twice[0]!r}; give each preset and folder once, by different names")
@@ -121,14 +121,14 @@ def run_benchmark(
     verify: Iterable[int] = VERIFY,
     progress: Progress | None = None,
 ) -> list[Result]:
-    """Measure every pair that is not measured yet; return all results in order, ready for a report.
+    """Measure every unfinished pair; return all results in order, ready for a report.
 
     Args:
-        presets: names, or paths of TOML files.
-        datasets: what to search; each folder has another name.
-        output: folder of the results.
-        verify: counts of candidates verified a query; 0 for search only.
-        progress: called with photos done and their count, pair by pair.
+        presets: the names of presets, or paths of TOML files.
+        datasets: the data sets; their folders need distinct names.
+        output: the folder of the results.
+        verify: the numbers of candidates verified per query; 0 for search only.
+        progress: called with the number of photos done and the total, pair by pair.
 
     Raises:
         OptionError: a preset is unknown, or two pairs have the same name.
@@ -138,7 +138,7 @@ def run_benchmark(
 
 
 def finished(pair: Pair, output: Path) -> Result | None:
-    """Return the result of a pair that is measured already and still holds, else None."""
+    """Return the finished and still valid result of a pair, or None."""
     try:
         result: Result = json.loads((output / f"{pair.name}.json").read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
@@ -147,7 +147,7 @@ def finished(pair: Pair, output: Path) -> Result | None:
 
 
 def run_pair(pair: Pair, output: Path, *, progress: Progress | None = None) -> Result:
-    """Return the result of a pair, measured now if it is not measured yet; arguments as `run_benchmark`."""
+    """Return the result of a pair, measuring it if needed; arguments as for `run_benchmark`."""
     before = finished(pair, output)
     if before is not None:
         return before
@@ -166,7 +166,7 @@ def run_pair(pair: Pair, output: Path, *, progress: Progress | None = None) -> R
 
 
 def _indexed(pair: Pair, cache: Path, progress: Progress) -> Outcome[Result]:
-    """Return what indexing took, now or when it was done."""
+    """Return the cost of indexing, now or when it was done."""
     notes = cache / "indexing.json"
     try:
         known: Result = json.loads(notes.read_text(encoding="utf-8"))
@@ -181,11 +181,11 @@ def _indexed(pair: Pair, cache: Path, progress: Progress) -> Outcome[Result]:
 
 
 def index_pair(pair: Pair, cache: Path, progress: Progress | None = None) -> Result:
-    """Make the atlas of a pair, or go on with it; runs in a process of its own.
+    """Make the atlas of a pair, or continue with it; runs in a process of its own.
 
     Returns:
-        Milliseconds a photo (None where an interrupted run had begun), bytes a photo, values of a descriptor, and the
-        count of photos skipped.
+        Milliseconds per photo (None if an interrupted run had started it), bytes per photo, the length of a descriptor,
+        and the number of skipped photos.
 
     Raises:
         DatasetError: no photo can be read.
@@ -205,7 +205,7 @@ def index_pair(pair: Pair, cache: Path, progress: Progress | None = None) -> Res
 
 
 def search_pair(pair: Pair, cache: Path, output: Path, progress: Progress | None = None) -> Result:
-    """Search every query of a pair and measure; goes on after the rows that are there; runs in a process of its own."""
+    """Search every query of a pair and measure; continues after existing rows; runs in its own process."""
     data, kept = pair.dataset, cache / f"queries-{pair.key}.jsonl"
     rows = _whole_lines(kept)
     write_atomically(kept, "".join(json.dumps(row) + "\n" for row in rows).encode())
@@ -217,7 +217,7 @@ def search_pair(pair: Pair, cache: Path, output: Path, progress: Progress | None
             file.flush()
             if progress is not None:
                 progress(len(rows), num_searches(data))
-    peak = peak_memory()  # before pictures are drawn
+    peak = peak_memory()  # before drawing pictures
     measured = measure(data, rows)
     details = details_of(data, rows)
     failures = draw_failures(atlas, data, details, output, pair.name)
@@ -226,16 +226,16 @@ def search_pair(pair: Pair, cache: Path, output: Path, progress: Progress | None
 
 
 def details_of(data: RetrievalSet, rows: Sequence[Row]) -> list[Result]:
-    """Return the rows of the queries with what is right, by the set's own judgment, rankings cut to `KEPT`.
+    """Return the rows of the queries with ground truth, by the set's default judgment, with rankings cut to `KEPT`.
 
     Args:
-        data: what is right.
-        rows: `as_data` of all that `rank_queries` yields, in order.
+        data: the ground truth.
+        rows: `as_data` of all results of `rank_queries`, in order.
 
     Returns:
         Each row with ``num_positives``, ``expected`` (see `RetrievalSet.expected`), ``right`` (whether the first
-        candidate is), ``ranked_right`` (the same of each kept), ``first_hit`` (rank of the first right one from 0,
-        None when none is ranked) and ``first_right`` (its path, or that of one that is not ranked).
+        candidate is right), ``ranked_right`` (the same for each kept one), ``first_hit`` (rank of the first right one
+        from 0, None if none is ranked) and ``first_right`` (its path, or that of one that is not ranked).
     """
     levels = len(data.judgments)
     details = []
@@ -260,7 +260,7 @@ def details_of(data: RetrievalSet, rows: Sequence[Row]) -> list[Result]:
 
 
 def _result(pair: Pair, indexed: Outcome[Result], found: Outcome[Result]) -> Result:
-    """Return the result as it is written."""
+    """Return the result as written."""
     data = pair.dataset
     head = {
         "format": 1,
@@ -283,7 +283,7 @@ def _result(pair: Pair, indexed: Outcome[Result], found: Outcome[Result]) -> Res
 
 
 def _whole_lines(path: Path) -> list[Result]:
-    """Return the rows of a file whose last line may be cut off; none where there is no file."""
+    """Return the rows of a file whose last line may be incomplete; none if there is no file."""
     rows: list[Result] = []
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -298,9 +298,10 @@ def _whole_lines(path: Path) -> list[Result]:
 
 
 def _ordered(value: object) -> object:
-    """Return a value that JSON can say: sets as sorted lists, arrays as lists, judgments by their fields.
+    """Return a value for JSON: sets as sorted lists, arrays as lists, judgments by their fields.
 
-    Sets of photos of the database are their numbers' digest: there may be millions, and the photos are known beside.
+    Sets of database photos become the digest of their numbers: there may be millions, and the photos are fingerprinted
+    separately.
     """
     if isinstance(value, PathSets):
         return value.fingerprint()

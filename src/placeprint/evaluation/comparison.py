@@ -1,4 +1,4 @@
-"""Two results on the same queries: by how much does one differ, and could it be chance?"""
+"""Compare two results on the same queries: the difference, and whether it could be chance."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from placeprint.evaluation.paired import mcnemar, paired_bootstrap, permutation_
 
 
 class Difference(NamedTuple):
-    """How a result differs from an earlier one in a metric.
+    """The difference of a result from an earlier one in a metric.
 
     Args:
-        queries: that both have a value for.
-        difference: mean of this less the earlier one.
-        low: end of its 95 % paired bootstrap interval.
-        high: other end.
-        p: two-sided p-value that the two are equally good.
-        test: ``"McNemar, exact"`` for metrics that are hit or miss, else ``"permutation"``.
+        queries: the number of queries with both values.
+        difference: the mean of this result minus the earlier one.
+        low: the lower end of its 95 % paired bootstrap interval.
+        high: the upper end.
+        p: the two-sided p-value under the hypothesis that the two are equal.
+        test: ``"McNemar, exact"`` for hit-or-miss metrics, else ``"permutation"``.
     """
 
     queries: int
@@ -37,7 +37,7 @@ def read_result(path: Path | str) -> dict[str, Any]:
     """Read the JSON that an evaluation wrote.
 
     Raises:
-        OptionError: there is no such file, or it holds something else.
+        OptionError: the file does not exist, or is something else.
     """
     held = read_json(Path(path), "a result")
     if not isinstance(held, dict) or held.get("format") != 1 or "queries" not in held:
@@ -52,7 +52,7 @@ def read_result(path: Path | str) -> dict[str, Any]:
 
 
 def _is_whole(held: dict[str, Any]) -> bool:
-    """Say whether a result has all that it is compared by."""
+    """Return whether a result has everything needed for comparison."""
     try:
         names = [held["protocol"], *(query["query"] for query in held["queries"])]
         columns = list(held["per_query"].values())
@@ -67,16 +67,16 @@ def _is_whole(held: dict[str, Any]) -> bool:
 def check_comparable(
     protocol: str, queries: Sequence[str], earlier: Mapping[str, Any], database: int | None = None
 ) -> None:
-    """Check that an earlier result is of the same protocol and queries, before they are measured again.
+    """Check that an earlier result has the same protocol and queries, before measuring again.
 
     Args:
-        protocol: name and version.
-        queries: paths.
-        earlier: the result.
-        database: count of the photos that are searched in, None where it is not known.
+        protocol: the name and version of the protocol.
+        queries: the paths of the queries.
+        earlier: the earlier result.
+        database: the number of database photos, or None if unknown.
 
     Raises:
-        DatasetError: it is not.
+        DatasetError: the result cannot be compared.
     """
     if protocol != earlier["protocol"]:
         raise DatasetError(
@@ -93,11 +93,11 @@ def check_comparable(
 
 
 def compare(result: Mapping[str, Any], earlier: Mapping[str, Any]) -> dict[str, Difference]:
-    """Return how a result differs from an earlier one, in each metric that both have by query.
+    """Return how a result differs from an earlier one, in each metric that both have per query.
 
     Args:
-        result: of `retrieval.evaluate_retrieval`.
-        earlier: another, of the same protocol and queries.
+        result: a result of `retrieval.evaluate_retrieval`.
+        earlier: another result, with the same protocol and queries.
 
     Raises:
         DatasetError: the protocols or the queries differ, or no metric is common.
@@ -112,7 +112,7 @@ def compare(result: Mapping[str, Any], earlier: Mapping[str, Any]) -> dict[str, 
 
 
 def difference_in(metric: str, result: Mapping[str, Any], earlier: Mapping[str, Any]) -> Difference | None:
-    """Return how a result differs from an earlier one in a metric, None where no query has a value of both."""
+    """Return how a result differs from an earlier one in a metric, or None if no query has both values."""
     ours, theirs = (_by_query(metric, each) for each in (result, earlier))
     known = [(ours[query], theirs[query]) for query in ours if query in theirs]
     if not known:
@@ -127,7 +127,7 @@ def difference_in(metric: str, result: Mapping[str, Any], earlier: Mapping[str, 
 
 
 def _by_query(metric: str, result: Mapping[str, Any]) -> dict[str, float]:
-    """Return the values of a metric by query, of those that have one."""
+    """Return the values of a metric by query, for queries that have one."""
     values = result["per_query"].get(metric, [None] * len(result["queries"]))
     pairs = zip((query["query"] for query in result["queries"]), values, strict=True)
     return {query: value for query, value in pairs if value is not None}

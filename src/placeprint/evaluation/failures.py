@@ -1,8 +1,8 @@
-"""The worst failures of a method, with the matches that led it astray drawn, and those it should have found.
+"""Draw the worst failures of a method, with the matches that misled it and those it should have found.
 
-A query fails when another photo than a right one comes first. The worse, the later the first right one comes; among
-equals, the surer the wrong answer. Of each, two pictures are drawn: the query beside the wrong photo, and beside the
-right one, both with the matches that geometry verifies by the preset's own verifier.
+A query fails if a wrong photo comes first. The later the first right one comes, the worse; among equals, the more
+confident the wrong answer, the worse. Two pictures are drawn for each: the query beside the wrong photo, and beside the
+right one, both with the matches verified by the preset's verifier.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from placeprint.visualization.matches import draw_matches
 Row = Mapping[str, Any]
 
 DRAWN = 12
-"""Failures drawn a pair."""
+"""Most failures drawn per pair."""
 
 
 def worst_failures(rows: Sequence[Row]) -> list[Row]:
     """Return the rows of the queries that fail, the worst first.
 
     Args:
-        rows: with ``num_positives``, ``first_hit`` (from 0, None when no right photo is ranked) and ``scores``.
+        rows: rows with ``num_positives``, ``first_hit`` (from 0, None if no right photo is ranked) and ``scores``.
     """
 
     def badness(row: Row) -> tuple[float, float]:
@@ -44,7 +44,7 @@ def worst_failures(rows: Sequence[Row]) -> list[Row]:
 def draw_failures(
     atlas: Atlas, dataset: RetrievalSet, rows: Sequence[Row], output: Path, name: str
 ) -> list[dict[str, Any]]:
-    """Write pictures of the worst failures into ``output/pictures/name``; return what they show, ready for JSON.
+    """Write pictures of the worst failures to ``output/pictures/name``; return their descriptions, ready for JSON.
 
     Photos that cannot be used have no picture.
 

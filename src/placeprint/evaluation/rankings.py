@@ -1,10 +1,10 @@
-"""Queries of a retrieval set, searched in an atlas of its database by the rules of its protocol.
+"""Search the queries of a retrieval set in an atlas of its database, by the rules of its protocol.
 
-A query that the protocol crops is cropped before it is described. What is junk for a query, and the query itself where
-the database holds it, is no candidate: it is neither verified nor ranked. Of a group, as the cut-outs of a panorama,
-the best candidate stays; those verified are counted before, as re-ranking is measured elsewhere. Where a set is judged
-at several levels, each level searches anew: what is junk at one is a candidate at another, and geometry checks the best
-candidates only.
+A query that the protocol crops is cropped before it is described. Junk for a query, and the query itself if it is in
+the database, is never a candidate: it is neither verified nor ranked. A group, such as the cut-outs of a panorama,
+keeps its best candidate; verified candidates are counted before that, as others measure re-ranking. If a set has
+several levels of judgment, each level searches separately: junk at one level is a candidate at another, and geometry
+checks only the best candidates.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ from placeprint.photos import crop_image, normalized, read_image, turn_image
 from placeprint.types import Evidence, Image
 
 KEPT = 100
-"""Candidates of a query of which more is kept than their rank."""
+"""Most candidates per query with more than their rank."""
 
 
 @dataclass(frozen=True, eq=False)
 class RankedQuery:
-    """What the atlas said of one query, at one level of judgment.
+    """The answer of the atlas to one query, at one level of judgment.
 
     Args:
-        query: path in the set.
-        level: name of the level, empty for the set's own.
-        ranking: paths of the candidates, best first; empty where the query could not be used.
-        similarities: cosines of the first `KEPT`.
-        scores: what they are ranked by.
-        inliers: verified matches, None of those that were not verified.
-        confidence: how sure the first candidate is, see `confidence_of`; None without one.
-        turn: degrees the query was turned by to be found, None where it could not be used.
-        seconds: time of the parts, as of `Answer`; None where it could not be used.
-        error: why it could not be used, or None.
+        query: the path of the query in the set.
+        level: the name of the level, empty for the set's default.
+        ranking: the paths of the candidates, best first; empty if the query could not be used.
+        similarities: the cosines of the first `KEPT`.
+        scores: the values that rank them.
+        inliers: the numbers of verified matches, None for those not verified.
+        confidence: the confidence of the first candidate, see `confidence_of`; None without one.
+        turn: the degrees by which the query was rotated; None if it could not be used.
+        seconds: the time of each part, as in `Answer`; None if it could not be used.
+        error: why the query could not be used, or None.
     """
 
     query: str
@@ -60,7 +60,7 @@ class RankedQuery:
             "turn": self.turn,
             "ms": None if parts is None else round(sum(parts.values()), 3),
             "ms_parts": parts,
-            "confidence": self.confidence,  # whole, as equal ones are accepted together
+            "confidence": self.confidence,  # not rounded, because equal ones are accepted together
             "ranking": list(self.ranking),
             "similarities": [round(each, 5) for each in self.similarities],
             "scores": [round(each, 5) for each in self.scores],
@@ -70,10 +70,10 @@ class RankedQuery:
 
 
 def confidence_of(first: Evidence) -> float:
-    """Return how sure a first candidate is, comparable between queries, which scores need not be.
+    """Return the confidence of a first candidate, which unlike scores is comparable between queries.
 
-    It is its similarity where nothing was verified. Else it is the strength of its verification; where geometry found
-    nothing, its similarity less one, so that all of these are below those that geometry supports.
+    It is the similarity if nothing was verified. Otherwise it is the strength of the verification or, if geometry found
+    nothing, the similarity minus one, so that these are below all that geometry supports.
     """
     if first.verification is None:
         return first.similarity
@@ -81,14 +81,14 @@ def confidence_of(first: Evidence) -> float:
 
 
 class QueryRanker:
-    """Ranks the database of a set for its queries.
+    """Rank the database of a set for its queries.
 
     Args:
-        atlas: of the database photos.
-        dataset: what is searched.
+        atlas: the atlas of the database photos.
+        dataset: the data set.
         verify: candidates verified a query; 0 for search only.
-        turn: degrees counter-clockwise the queries are turned by first.
-        by: as of `Atlas.search`.
+        turn: degrees counter-clockwise by which queries are rotated first.
+        by: the search mode, see `Atlas.search`.
     """
 
     def __init__(
@@ -105,13 +105,13 @@ class QueryRanker:
         """Search one query.
 
         Args:
-            query: path in the set.
-            box: part of the photo that is searched; None for all of it.
-            junk: database photos that are no candidates.
-            level: whose junk it is.
+            query: the path of the query in the set.
+            box: the part of the photo to use; None for all of it.
+            junk: database photos to exclude.
+            level: the level of judgment of the junk.
 
         Raises:
-            DatasetError: the atlas holds a photo that is not of the database.
+            DatasetError: the atlas has a photo that is not in the database.
         """
         left_out = [self._paths[path] for path in junk if path in self._paths]
         if query in self._paths and not self._dataset.finds_itself:
@@ -165,15 +165,15 @@ def rank_queries(
     """Yield every search: each query at each level of judgment in turn, then the queries that are not in the database.
 
     Args:
-        atlas: of the database photos.
-        dataset: what is searched.
+        atlas: the atlas of the database photos.
+        dataset: the data set.
         verify: candidates verified a query; 0 for search only.
-        turn: degrees counter-clockwise the queries are turned by first.
-        by: as of `Atlas.search`.
-        first: searches left out, as those that are done already.
+        turn: degrees counter-clockwise by which queries are rotated first.
+        by: the search mode, see `Atlas.search`.
+        first: the number of finished searches to skip.
 
     Raises:
-        DatasetError: the atlas holds a photo that is not of the database.
+        DatasetError: the atlas has a photo that is not in the database.
     """
     ranker, levels = QueryRanker(atlas, dataset, verify=verify, turn=turn, by=by), dataset.judgments
     for number in range(first, num_searches(dataset)):

@@ -1,16 +1,14 @@
-"""Evaluate a preset on a benchmark: every query searched in an atlas of the database photos.
+"""Evaluate a preset on a benchmark: search every query in an atlas of the database photos.
 
-The atlas holds the database photos only. Its codebook is, by name, ``"own"``: learnt
-from the database photos, as any atlas of enough photos does; ``"adapted"``: the package's, adapted to them, as a
-small atlas does; ``"shipped"``: what comes with the preset, unchanged, which is all there is for presets that never
-learn. Queries are never learnt from. Each query ranks the database, as deep as the protocol's metrics look, less its
-junk; with ``verify`` the first so many are re-ranked by geometry. Metrics of rankings leave out queries without
-positives, whose count is reported. Database photos that cannot be used are missing from every ranking; queries that
-cannot be used count as failed.
+The atlas has only the database photos. Its codebook is ``"own"``: learned from the database photos, as in any atlas
+with enough photos; ``"adapted"``: the shipped one adapted to them, as in a small atlas; or ``"shipped"``: the preset's,
+unchanged, which is the only choice for presets that never learn. Nothing is learned from queries. Each query ranks the
+database without its junk, as deep as the protocol's metrics need; with ``verify``, geometry re-ranks the best
+candidates. Ranking metrics exclude queries without positives, whose number is reported. Database photos that cannot be
+used are missing from every ranking; queries that cannot be used count as failed.
 
-Beside the protocol's metrics stand those of the best candidates: precision against recall, where queries without
-positives and those that are not in the database count as places that should not be found; and the error in meters where
-it is known where the photos were taken.
+In addition to the protocol's metrics, there are those of the best candidates: precision against recall, where queries
+without positives and those not in the database should not be answered; and the error in meters, if positions are known.
 """
 
 from __future__ import annotations
@@ -49,7 +47,7 @@ from placeprint.presets import load_preset
 CODEBOOKS = ("own", "adapted", "shipped")
 Progress = Callable[[int, int], None]
 Row = Mapping[str, Any]
-"""What JSON says of one search: see `RankedQuery.as_data`."""
+"""The JSON of one search: see `RankedQuery.as_data`."""
 
 
 @checked
@@ -66,17 +64,17 @@ def evaluate_retrieval(
     """Return metrics, intervals, times and rankings, ready for JSON.
 
     Args:
-        dataset: what to search.
+        dataset: the data set to search.
         preset: name, or path of a TOML file.
         verify: candidates verified a query; 0 for search only.
         codebook: ``"own"``, ``"adapted"`` or ``"shipped"``.
-        turn: degrees counter-clockwise the queries are turned by first.
-        by: as of `Atlas.search`.
-        progress: called with photos done, database and queries, and their count.
+        turn: degrees counter-clockwise the queries are rotated by first.
+        by: see `Atlas.search`.
+        progress: called with the number of photos done (database and queries) and the total.
 
     Raises:
-        OptionError: ``codebook`` is none of them, the preset ships none, the turn is not finite, or a metric of the set
-            is unknown.
+        OptionError: ``codebook`` has another value, the preset ships none, the rotation is not finite, or a metric is
+            unknown.
         DatasetError: no query has a positive, or no photo of the database can be read.
     """
     _check(dataset)
@@ -119,7 +117,7 @@ def evaluate_retrieval(
 
 
 def check_photos(atlas: Atlas, report: AddReport) -> None:
-    """Check that there is something to search in, after photos were added.
+    """Check that there is something to search, after adding photos.
 
     Raises:
         DatasetError: no photo of the database can be read.
@@ -130,16 +128,16 @@ def check_photos(atlas: Atlas, report: AddReport) -> None:
 
 
 def measure(dataset: RetrievalSet, rows: Sequence[Row]) -> dict[str, Any]:
-    """Return metrics, intervals, times, counts and the rows of all searches, of which the first candidates are kept.
+    """Return metrics, intervals, times, counts and the rows of all searches with their first candidates.
 
     Args:
-        dataset: what is right.
+        dataset: the ground truth.
         rows: `as_data` of all that `rank_queries` yields, in order.
 
     Raises:
         OptionError: a metric of the set is unknown.
         DatasetError: no query has a positive.
-        ShapeError: there are not as many rows as searches.
+        ShapeError: the numbers of rows and searches differ.
     """
     _check(dataset)
     if len(rows) != num_searches(dataset):
@@ -187,7 +185,7 @@ def _codebook(preset: str, codebook: str) -> str:
 def _measure(
     dataset: RetrievalSet, ranked: Sequence[Sequence[Row]], absent: Sequence[Row]
 ) -> tuple[dict[str, Measured], dict[str, list[float | None]]]:
-    """Return the metrics by name, the protocol's first, and the values of each query where a metric is their mean."""
+    """Return the metrics by name, the protocol's first, and the values per query if a metric is their mean."""
     measured: dict[str, Measured] = {}
     per_query: dict[str, list[float | None]] = {}
     answerable = dataset.expected
@@ -249,11 +247,11 @@ def _timing(rows: Sequence[Row]) -> dict[str, float | None]:
 
 
 def _below(root: Path, path: str) -> str:
-    """Return a path as the set names it."""
+    """Return a path as named in the set."""
     base = normalized(root)
     return Path(path).relative_to(base).as_posix() if Path(path).is_relative_to(base) else path
 
 
 def _number(value: float) -> float | None:
-    """Return a value as JSON can hold it."""
+    """Return a value for JSON."""
     return value if np.isfinite(value) else None

@@ -1,9 +1,9 @@
-"""Methods beside each other on the same queries: what a table says of each, and which are not beaten.
+"""Compare methods on the same queries: the values of a table, and the Pareto front.
 
-Every method is compared with the first one of its photos, query by query, in one metric: the protocol's first that is
-a mean over queries, mostly recall@1. Its difference has the interval of a paired bootstrap and the p-value of a paired
-test (`placeprint.evaluation.comparison`). Queries that only one of the two has measured are left out. The Pareto front
-is over milliseconds a query, and over bytes a photo.
+Every method is compared with the first one of its photos, query by query, in one metric: the protocol's first that is a
+mean over queries, usually recall@1. Its difference has the interval of a paired bootstrap and the p-value of a paired
+test (`placeprint.evaluation.comparison`). Queries measured by only one of the two are excluded. The Pareto fronts are
+over milliseconds per query and over bytes per photo.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ SIGNIFICANT = 0.05
 
 @dataclass(frozen=True)
 class Against:
-    """One method against the first.
+    """The comparison of one method with the first.
 
     Args:
-        difference: of the metric, this one minus the first.
-        interval: 95 % of the difference.
-        p_value: of the paired test.
-        queries: compared.
+        difference: the difference of the metric, this one minus the first.
+        interval: the 95 % interval of the difference.
+        p_value: the p-value of the paired test.
+        queries: the number of compared queries.
     """
 
     difference: float
@@ -40,7 +40,7 @@ class Against:
 
     @property
     def words(self) -> str:
-        """Which of the two is better, as far as the test can tell."""
+        """The better of the two, if the test shows a difference."""
         if self.p_value >= SIGNIFICANT:
             return "no difference shown"
         return "better" if self.difference > 0 else "worse"
@@ -51,16 +51,16 @@ class Row:
     """One method on one set of photos.
 
     Args:
-        number: of the row, from 1.
-        method: name.
-        result: all that was measured, or the error.
+        number: the number of the row, from 1.
+        method: the name of the method.
+        result: the measured result, or the error.
         error: why there are no numbers, or None.
-        against: comparison with the first method; None for the first itself and where no query is common.
+        against: the comparison with the first method; None for the first itself, or if no query is common.
         precision_recall: over the queries' first answers; None with an error.
-        on_time_front: no other method is at least as quick a query and as good, and better in one of both; None where
-            the time is not known.
-        on_size_front: the same of bytes a photo.
-        note: an explanation that stands beside the row.
+        on_time_front: whether no other method is at least as fast per query and as accurate, and better in one of the
+            two; None if the time is unknown.
+        on_size_front: the same for bytes per photo.
+        note: an explanation for the row.
     """
 
     number: int
@@ -74,7 +74,7 @@ class Row:
     note: str = ""
 
     def value(self, name: str) -> float | None:
-        """Return a number by name: of ``metrics``, ``timing``, or ``bytes_per_photo`` and ``peak_bytes``."""
+        """Return a number by name, from ``metrics``, ``timing``, or ``bytes_per_photo`` and ``peak_bytes``."""
         if self.error is not None:
             return None
         if name == "peak_bytes":
@@ -91,9 +91,9 @@ class Comparison:
     """All methods on one set of photos.
 
     Args:
-        dataset: name.
-        rows: in the order of the results.
-        metric: that they are compared in; empty where none could be measured.
+        dataset: the name of the data set.
+        rows: the rows in the order of the results.
+        metric: the metric of the comparison; empty if none could be measured.
     """
 
     dataset: str
@@ -102,12 +102,12 @@ class Comparison:
 
     @property
     def measured(self) -> tuple[Row, ...]:
-        """The rows without error."""
+        """The rows without an error."""
         return tuple(row for row in self.rows if row.error is None)
 
     @property
     def summary(self) -> str:
-        """One sentence or two: what is best, and what the first method's place is."""
+        """One or two sentences: which method is best, and how the first one compares."""
         if not self.measured:
             return "No method could be measured."
         first = self.measured[0]
@@ -122,10 +122,10 @@ class Comparison:
 
 
 def compare(results: Sequence[Result], notes: Mapping[tuple[str, str], str] | None = None) -> list[Comparison]:
-    """Return a comparison for each set of photos, in the order they first come.
+    """Return one comparison per set of photos, in order of appearance.
 
     Args:
-        results: of methods on photos; the first of each set that has no error is what others are compared with.
+        results: the results of methods on photos; others are compared with the first of each set without an error.
         notes: explanations by ``(dataset, method)``.
     """
     datasets = list(dict.fromkeys(str(result["dataset"]) for result in results))
@@ -152,7 +152,7 @@ def _comparison(dataset: str, results: Sequence[Result], notes: Mapping[tuple[st
 
 
 def _metric_of(result: Result) -> str:
-    """Return the first metric that is a mean over queries, or the first, as micro-AP alone, where none is."""
+    """Return the first metric that is a mean over queries, or the first metric if none is, such as micro-AP."""
     names: list[str] = list(result["metrics"])
     return next((name for name in names if name in result["per_query"]), names[0])
 
@@ -170,7 +170,7 @@ def _curve(result: Result) -> PrecisionRecall:
 
 
 def _front(rows: Sequence[Row], cost: str, metric: str) -> dict[int, bool]:
-    """Return by number whether a row is on the front, for those whose cost is known."""
+    """Return by number whether a row is on the front, for rows with a known cost."""
     known = [(row.number, row.value(cost), row.value(metric)) for row in rows]
     kept = [(number, price, value) for number, price, value in known if price is not None and value is not None]
     front = pareto_front([price for _, price, _ in kept], [value for _, _, value in kept])

@@ -19,7 +19,7 @@ OTHERS = {
 }
 """Columns after those of the protocol's metrics."""
 METRICS = 5
-"""Of the protocol, so many at most."""
+"""Most metrics of the protocol."""
 FRONT = "★"
 
 
@@ -35,7 +35,7 @@ def columns_of(comparison: Comparison) -> dict[str, str]:
 
 
 def headline_cells(row: Row, comparison: Comparison) -> dict[str, str]:
-    """Return the cells of one method by the keys of `columns_of`: shares in percent, ``-`` where nothing is known."""
+    """Return the cells of one method by the keys of `columns_of`: shares in percent, ``-`` if unknown."""
     columns, metric = columns_of(comparison), comparison.metric
     cells = dict.fromkeys(columns, "-")
     if row.error is not None:
@@ -62,14 +62,14 @@ def headline_cells(row: Row, comparison: Comparison) -> dict[str, str]:
 
 
 def unread_in_words(results: Sequence[Mapping[str, Any]]) -> str:
-    """Return of how many photos and queries results do without at most, as they cannot be read; empty for none."""
+    """Return how many photos and queries could not be read, at most over the results; empty for none."""
     kinds = (("photos", "skipped_photos"), ("queries", "failed_queries"))
     counts = ((what, max(result.get(key, 0) for result in results)) for what, key in kinds)
     return " and ".join(f"{count} of the {what}" for what, count in counts if count)
 
 
 def counts_in_words(comparison: Comparison) -> str:
-    """Return what was searched, and what of it could not be; empty where nothing could be measured."""
+    """Return what was searched, and what could not be read; empty if nothing could be measured."""
     if not comparison.measured:
         return ""
     one = comparison.measured[0].result
@@ -87,9 +87,9 @@ def markdown_report(
     """Return a table for each set of photos, with a sentence above and the explanations below.
 
     Args:
-        results: as of `html_report`.
+        results: see `html_report`.
         notes: explanations by ``(dataset, method)``.
-        level: of the headings.
+        level: the level of the headings.
     """
     lines: list[str] = []
     for comparison in compare(results, notes):
@@ -118,5 +118,5 @@ def table_lines(comparison: Comparison) -> list[str]:
 
 
 def _amount(value: float) -> str:
-    """Return an amount to about three digits."""
+    """Return an amount with about three digits."""
     return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
