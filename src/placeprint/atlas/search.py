@@ -1,8 +1,8 @@
-"""One query: described, searched, verified; and, when nothing is confirmed, again in the rotations that look promising.
+"""Search one query: describe, search, verify; and if nothing is confirmed, again in the promising rotations.
 
-Which do is said by steered features (`features.steering`): a matrix product in place of a pass of a network. Their
-global descriptors give a few candidates for each rotation, and geometry looks at the best of those. Without steerers
-for the preset's extractors, all rotations are looked at.
+Steered features (`features.steering`) choose the promising rotations, by a matrix product instead of a network pass.
+Their global descriptors give a few candidates per rotation, and geometry checks the best of those. Without steerers for
+the preset's extractors, all rotations are tried.
 """
 
 from __future__ import annotations
@@ -42,22 +42,22 @@ from placeprint.verification.matching import match_candidates
 from placeprint.verification.rerank import ranking_scores
 
 CACHE_PHOTOS = 500
-"""Photos whose decoded local features are kept in memory, the latest used (about 260 KB each)."""
+"""Most photos whose decoded local features are kept in memory, the latest used (about 260 KB each)."""
 STEERED_CANDIDATES = 5
-"""Candidates of each rotation that steered features are matched with."""
+"""Candidates per rotation to match with steered features."""
 STEERED_CHECKS = 6
-"""Those of all rotations that geometry looks at, the best matched."""
+"""Candidates over all rotations that geometry checks, the best matched."""
 STEERED_SHARE = 0.45
-"""Steered features give about 0.6 of the strength that real ones do, and more than this for nine photos in ten."""
+"""Steered features give about 0.6 of the strength of real ones, and more than this share for nine photos in ten."""
 STEERED_KEYPOINTS = 300
-"""Strongest keypoints that are matched to say which those are."""
+"""Number of strongest keypoints matched to choose those."""
 UPRIGHT = 1.1
-"""Where no turn is confirmed, the photo as it is counts so many times: most are upright, and eleven turns have more
-chances to look like something."""
+"""If no rotation is confirmed, the upright photo counts this many times: most photos are upright, and eleven rotations
+have more chances to look like something."""
 
 
 class Memory:
-    """What searches of an atlas keep for the next ones: the index, and local features; threads may share it.
+    """The memory that searches of an atlas share: the index and local features; threads may share it.
 
     Args:
         folder: of the atlas.
@@ -110,7 +110,7 @@ class Memory:
 
 
 class Searcher:
-    """Searches the photos of an atlas as they are at one moment.
+    """Search the photos of an atlas at one moment.
 
     Args:
         now: the atlas.
@@ -133,15 +133,15 @@ class Searcher:
         without: Collection[str] = (),
         by: str | None = None,
     ) -> Answer:
-        """Say which place an image shows; arguments as `Atlas.search`.
+        """Find the place that an image shows; arguments as for `Atlas.search`.
 
         Args:
             image: ``(H, W, 3)`` uint8 RGB.
             top: candidates returned.
-            verify: candidates checked by geometry.
-            turns: whether to try other turns when nothing is confirmed.
-            without: paths of photos that are no candidates.
-            by: what the photos are searched by.
+            verify: the number of candidates checked by geometry.
+            turns: whether to try rotations if nothing is confirmed.
+            without: paths of photos to exclude.
+            by: the search mode.
         """
         way = self._way(by)
         with one_core_for_products(), enough_memory():
@@ -237,7 +237,7 @@ class Searcher:
         return Answer(evidence, features[0], degrees, times)
 
     def _evidence(self, ranking: Ranking, checks: Sequence[Verification]) -> tuple[Evidence, ...]:
-        """Return all candidates in the order of geometry and similarity together."""
+        """Return all candidates ranked by geometry and similarity together."""
         photos = self._now.photos()
         scores = ranking_scores(ranking.scores, checks)
         evidence = []
@@ -258,7 +258,7 @@ class Searcher:
         return tuple(evidence)
 
     def _ids_of(self, paths: Collection[str]) -> Ids:
-        """Return the ids of the photos at some paths, of those that are in the atlas."""
+        """Return the ids of the photos at some paths, if they are in the atlas."""
         if not paths:
             return np.zeros(0, np.int64)
         wanted = set(map(str, paths))
@@ -266,7 +266,7 @@ class Searcher:
 
 
 def _key(record: PhotoRecord) -> tuple[int, str]:
-    """Return what features are kept in memory by: an id may be given again when its photo was removed."""
+    """Return the key of features in memory: an id may be reused after its photo was removed."""
     return record.id, record.sha256
 
 
@@ -277,7 +277,7 @@ Pair = tuple[int, LocalFeatures, LocalFeatures]
 def _best_matched(pairs: Sequence[Pair]) -> list[Pair]:
     """Return the `STEERED_CHECKS` pairs whose strongest keypoints match best.
 
-    What counts is by how much the cosines of the mutual neighbors are above the median one of all pairs.
+    The criterion is how much the cosines of the mutual neighbors exceed the median over all pairs.
     """
     scores: list[Floats] = []
     for _, same in itertools.groupby(pairs, key=lambda pair: pair[0]):
@@ -291,7 +291,7 @@ def _best_matched(pairs: Sequence[Pair]) -> list[Pair]:
 
 
 def _certainty(answer: Answer) -> tuple[bool, float]:
-    """What answers for several turns are compared by: how well geometry confirms the first candidate."""
+    """The value that compares answers for several rotations: how well geometry confirms the first candidate."""
     first = answer.evidence[0].verification if answer.evidence else None
     strength = 0.0 if first is None else first.strength
     return answer.best is not None, strength if answer.turn else UPRIGHT * strength

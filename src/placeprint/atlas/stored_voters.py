@@ -1,16 +1,16 @@
-"""The local features of a store, to be searched by votes: made once, brought up to date, kept in the atlas's cache.
+"""Voters over the local features of a store: made once, updated, and stored in the atlas's cache.
 
     atlas/cache/<name>-<digest of the parameters>-<digest of the photos>/
-      stamp.npz      ids and sha256 of the photos held, how many it was learned from, sha256 of the files below
+      stamp.npz      ids and sha256 of the photos, how many it was learned from, sha256 of the files below
       ...            what the voter writes
 
-The cache is made of the atlas alone and may be deleted at any time. It is written beside, flushed and renamed, so a
-crash leaves the old one or none; one that is damaged, or of other photos, is made again. When photos have come or gone
-only they are added or removed; when there are twice as many as it was learned from, it is learned anew. Where the
-folder cannot be written, it is kept in memory. FAISS may crash on a damaged file, so files are compared with their
-sha256 before they are read.
+The cache depends only on the atlas and may be deleted at any time. It is written to a temporary folder, flushed and
+renamed, so a crash leaves the old one or none. A damaged cache, or one of other photos, is made again. When photos are
+added or removed, only those change; when there are twice as many as it was learned from, it learns again. If the folder
+cannot be written, it stays in memory. FAISS may crash on a damaged file, so files are checked by their sha256 before
+reading.
 
-This is where the errors of FAISS end: a voter that fails while it is read or brought up to date is made again.
+Errors of FAISS end here: a voter that fails while it is read or updated is made again.
 """
 
 from __future__ import annotations
@@ -41,23 +41,23 @@ from placeprint.types import LocalFeatures, Ranking, Voter
 logger = logging.getLogger(__name__)
 
 DESCRIPTOR = "descriptor"
-"""What searches by the global descriptor are called."""
+"""The name of search by the global descriptor."""
 WORTH_WRITING = 0.01
-"""Share of the photos that must have changed for the cache to be written again."""
+"""Share of changed photos at which the cache is written again."""
 STAMP = "stamp.npz"
 LEFT_OVER = 3600.0
-"""Seconds after which a folder that a crash left half written is removed."""
+"""Seconds after which the incomplete folder of a crash is removed."""
 
 
 @dataclasses.dataclass(eq=False)
 class _Current:
-    """A voter and what it holds.
+    """A voter and its content.
 
     Args:
-        voter: itself.
-        version: of the photos it was compared with.
-        prints: by id of the photo, the beginning of the sha256 of its file.
-        learned_from: photos.
+        voter: the voter.
+        version: the version of the photos that it matches.
+        prints: the first bytes of the sha256 of each photo's file, by id.
+        learned_from: the number of photos it was learned from.
     """
 
     voter: Voter
@@ -88,7 +88,7 @@ class StoredVoters:
         """Return the ``top`` photos that the features vote for.
 
         Raises:
-            OptionError: there is no such voter, or a parameter is out of its range.
+            OptionError: the voter is unknown, or a parameter is out of its range.
         """
         with self._lock:
             voter = self._voter(now, name)
@@ -153,13 +153,13 @@ class StoredVoters:
         return _Current(voter, -1, {}, len(prints))
 
     def _folder(self, name: str) -> tuple[Path, str]:
-        """Return the cache, and what the folders of a voter's name begin with."""
+        """Return the cache folder, and the prefix of a voter's folders."""
         params = registry.params_of(self._made(name))
         digest = hashlib.sha256(repr(sorted(params.items())).encode()).hexdigest()[:8]
         return self._atlas / "cache", f"{name}-{digest}-"
 
     def _read(self, name: str) -> _Current | None:
-        """Return what the cache holds, None where that is nothing of use."""
+        """Return the content of the cache, or None if it is not usable."""
         cache, prefix = self._folder(name)
         for folder in _folders(cache, prefix):
             try:
@@ -198,7 +198,7 @@ class StoredVoters:
             shutil.rmtree(final, ignore_errors=True)
             temporary.rename(final)
             flush(cache)
-        except (PlaceprintError, OSError, RuntimeError) as error:  # FAISS tells of a full disk in its own words
+        except (PlaceprintError, OSError, RuntimeError) as error:  # FAISS reports a full disk in its own words
             logger.warning("the index of local features is in memory only: %s", error)
             if temporary is not None:
                 shutil.rmtree(temporary, ignore_errors=True)
@@ -208,14 +208,14 @@ class StoredVoters:
 
 
 def _folders(cache: Path, prefix: str) -> list[Path]:
-    """Return the folders of a voter; not by a pattern, as the path of the atlas may hold ``[``."""
+    """Return the folders of a voter, without a glob pattern, because the atlas's path may contain ``[``."""
     with contextlib.suppress(OSError):
         return sorted(path for path in cache.iterdir() if path.name.startswith(prefix))
     return []
 
 
 def _left_over(cache: Path) -> list[Path]:
-    """Return folders that a crash left half written."""
+    """Return incomplete folders of a crash."""
     found = []
     for path in _folders(cache, "."):
         with contextlib.suppress(OSError):
@@ -225,7 +225,7 @@ def _left_over(cache: Path) -> list[Path]:
 
 
 def _digests(folder: Path) -> list[str]:
-    """Return name and sha256 of each file of a cache, but for the stamp."""
+    """Return the name and sha256 of each file of a cache, except the stamp."""
     found = []
     for path in sorted(folder.iterdir()):
         if path.name != STAMP:
@@ -235,5 +235,5 @@ def _digests(folder: Path) -> list[str]:
 
 
 def known_ways() -> list[str]:
-    """List what photos can be searched by."""
+    """List the search modes."""
     return [DESCRIPTOR, *registry.names("voters")]

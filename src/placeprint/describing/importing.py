@@ -1,7 +1,7 @@
 """Checkpoints of other code become presets; `presets.trained_descriptor` says which files they have.
 
-The folder is whole in itself and can be moved. It is written beside its place and renamed, so it is there whole or not
-at all.
+The folder is self-contained and can be moved. It is written to a temporary folder and renamed, so it is complete or
+missing.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from placeprint.presets import ComponentSpec, write_preset
 from placeprint.presets.trained_descriptor import BACKBONE, PRESET, STATE, TrainedDescriptor, grid_spec
 
 SIZES = {"cgd": 224, "netvlad": 640}
-"""Pixels that networks see where nothing is said: CGD stretches to a square, NetVLAD keeps the shape of the photo."""
+"""Default input sizes in pixels: CGD stretches to a square, NetVLAD keeps the shape of the photo."""
 SMALLEST, LARGEST = 32, 4096
 
 
@@ -34,17 +34,17 @@ def import_checkpoint(
     size: int = 0,
     options: CheckpointOptions | None = None,
 ) -> Path:
-    """Make a preset of a checkpoint; return the path of its TOML.
+    """Make a preset from a checkpoint; return the path of its TOML file.
 
     Args:
-        checkpoint: file; see `networks.checkpoints`.
+        checkpoint: the file; see `networks.checkpoints`.
         kind: ``"cgd"`` or ``"netvlad"``.
-        output: folder to make; an empty one may be there.
-        size: pixels the network sees, see `SIZES`; 0 for what is there.
-        options: what the weights do not tell.
+        output: the folder to make; it may exist if empty.
+        size: the input size of the network in pixels; 0 for that of `SIZES`.
+        options: the options that the weights do not show.
 
     Raises:
-        OptionError: there is something at `output`, there is no such kind, or an option is out of its range.
+        OptionError: `output` is not empty, the kind is unknown, or an option is out of its range.
         WeightsError: the file cannot be read or does not fit.
         WriteError: the disk is full or the folder cannot be written.
     """
