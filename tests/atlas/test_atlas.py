@@ -227,7 +227,7 @@ def test_a_folder_without_photos_and_a_missing_one_are_refused(atlas: Atlas, tmp
     (tmp_path / "nothing").mkdir()
     with pytest.raises(PhotoError, match="no photos in"):
         atlas.add([tmp_path / "nothing"])
-    with pytest.raises(PhotoError, match="no file or folder"):
+    with pytest.raises(PhotoError, match="no such file or folder"):
         atlas.add([tmp_path / "nowhere"])
 
 

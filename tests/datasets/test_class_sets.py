@@ -132,7 +132,7 @@ def test_online_products(tmp_path: Path) -> None:
     dataset = read_retrieval_set("sop", tmp_path)
     assert right(dataset) == {names[0]: {names[1]}, names[1]: {names[0]}, names[2]: set()}
     write(tmp_path, "Ebay_test.txt", "image_id class_id super_class_id path", f"1 one 1 {names[0]}")
-    with pytest.raises(DatasetError, match="must hold numbers of classes"):
+    with pytest.raises(DatasetError, match="must have numbers of classes"):
         read_retrieval_set("sop", tmp_path)
     write(tmp_path, "Ebay_test.txt", "image_id path", "1 x")
     with pytest.raises(DatasetError, match="must have rows below the header 'image_id class_id super_class_id path'"):

@@ -123,7 +123,7 @@ def test_hand_made_pairs_count_from_zero(tmp_path: Path) -> None:
     assert pair.correspondences is not None
     assert pair.correspondences.tolist() == [[[0, 0], [0, 0]], [[52, 36], [52, 36]]]
     savemat(file, columns | {"x1": np.array([[1.0], [99.0]])})
-    with pytest.raises(DatasetError, match="points outside of its pictures"):
+    with pytest.raises(DatasetError, match="points outside its pictures"):
         read_hand_made(tmp_path)
     savemat(file, {"x1": columns["x1"]})
     with pytest.raises(DatasetError, match="must have x1, y1, x2 and y2"):

@@ -29,7 +29,7 @@ def _folder(root: Path, *names: str) -> Path:
 
 
 def test_sets_that_do_not_fit_together_are_refused() -> None:
-    with pytest.raises(DatasetError, match="must hold at least one"):
+    with pytest.raises(DatasetError, match="must have at least one"):
         _photos([], ())
     with pytest.raises(ShapeError, match=r"labels must have shape \(2,\), got \(3,\)"):
         LabeledPhotos(Path(), ("a", "b"), np.zeros(3, np.int64), ("x",))

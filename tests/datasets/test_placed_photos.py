@@ -47,7 +47,7 @@ def test_sets_that_do_not_fit_together_are_refused() -> None:
         PlacedPhotos(Path(), paths, np.full((2, 2), np.nan), sequences)
     with pytest.raises(ShapeError, match=r"areas must be finite and have shape \(2,\)"):
         PlacedPhotos(Path(), paths, positions, sequences, areas=np.zeros(3, np.int64))
-    with pytest.raises(DatasetError, match="there twice: 'a'"):
+    with pytest.raises(DatasetError, match="listed twice: 'a'"):
         PlacedPhotos(Path(), ("a", "a"), positions, sequences)
 
 

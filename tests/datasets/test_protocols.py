@@ -101,7 +101,7 @@ def test_photos_that_are_missing_or_broken_are_told(tmp_path: Path) -> None:
 
 
 def test_the_default_is_a_place_folder(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match=r"is not a place folder: .* name its protocol, see: placeprint datasets"):
+    with pytest.raises(DatasetError, match=r"is not a place folder: .* name its protocol; see: placeprint datasets"):
         read_retrieval_set(None, tmp_path)
 
 

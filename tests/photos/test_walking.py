@@ -206,7 +206,7 @@ def test_what_is_named_but_not_there_is_refused_and_can_be_listed(tmp_path: Path
 
 @pytest.mark.parametrize("places", ["", [""], None, [None], 3, [3], [object()]])
 def test_places_that_are_no_paths_are_refused(places: object) -> None:
-    with pytest.raises(PhotoError, match="place"):
+    with pytest.raises(PhotoError, match="path"):
         list(find_photos(places))  # type: ignore[arg-type]  # on purpose
 
 
