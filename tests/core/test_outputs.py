@@ -67,7 +67,7 @@ def test_what_placeprint_did_not_write_is_refused(photo: Path, tmp_path: Path, k
     ):
         (tmp_path / name).write_text(text)
     for path in (photo, *(each for each in tmp_path.iterdir() if each.is_file())):
-        with pytest.raises(WriteError, match=r"it exists and is not a .* written by placeprint; move it away, or choose"):
+        with pytest.raises(WriteError, match=r"it exists and is not a .* written by placeprint; move it away"):
             check_output(path, kind)
     (tmp_path / "empty").touch()
     check_output(tmp_path / "empty", kind)

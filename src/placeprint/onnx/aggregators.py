@@ -60,7 +60,7 @@ class LocalProjection(Graph):
 
     Args:
         mean: ``(d,)``, or empty.
-        projection: ``(d, dim)``, or empty to leave the rows as they are.
+        projection: ``(d, dim)``, or empty for no projection.
     """
 
     def __init__(self, mean: object, projection: object) -> None:
@@ -214,10 +214,10 @@ def inside(line: torch.Tensor, own: torch.Tensor, other: torch.Tensor, side: tor
 
     Args:
         line: the cells of this side, 0 and up.
-        own: their count.
-        other: of the other side.
-        side: of the squares.
-        level: of the squares.
+        own: their number.
+        other: the number of cells of the other side.
+        side: the side of the squares.
+        level: the level of the squares.
     """
     count = squares_along(own.double(), other.double(), level)
     index = torch.arange(level + MOST_MORE)
