@@ -32,7 +32,7 @@ class File:
     Args:
         size: the size in bytes.
         time: the modification time in nanoseconds.
-        sha256: of its content.
+        sha256: the hash of its content.
     """
 
     size: int

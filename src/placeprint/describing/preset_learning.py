@@ -29,7 +29,7 @@ PRESET_FILE, CODEBOOK_FILE = "preset.toml", "codebook.npz"
 
 
 Whiten = Annotated[int, Range(0, 65_536)]
-"""Length of shortened descriptors; 0 for no PCA."""
+"""The length of shortened descriptors; 0 for no PCA."""
 
 
 @dataclass(frozen=True, eq=False)

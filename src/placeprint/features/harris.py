@@ -9,7 +9,7 @@ through the nine responses gives the subpixel position.
 
 Departure from Harris-Laplace: the size is that of the highest Harris response, not of the highest Laplacian.
 
-``upright=True`` describes every keypoint unturned, as in `SIFT`.
+``upright=True`` describes every keypoint upright, as in `SIFT`.
 """
 
 from __future__ import annotations

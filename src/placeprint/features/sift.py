@@ -2,7 +2,7 @@
 
 The detector is OpenCV's, the descriptor OpenCV's or our own (`placeprint.features.descriptor`).
 
-``upright=True`` describes every keypoint unturned. Photos of places are taken upright, and upright descriptors find far
+``upright=True`` describes every keypoint upright. Photos of places are taken upright, and upright descriptors find far
 more of them. Rotated photos are found by describing the query in several rotations (`Atlas.search`).
 """
 

@@ -33,7 +33,7 @@ class Weights:
         package: the import name of its package.
         file: the path inside that package.
         licence: the SPDX name of the license.
-        sha256: of the file, hexadecimal.
+        sha256: the hash of the file, hexadecimal.
         source: the paper.
         install: how to install it.
     """

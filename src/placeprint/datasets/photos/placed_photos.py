@@ -57,7 +57,7 @@ class PlacedPhotos:
 
     Args:
         root: folder that the paths are relative to.
-        paths: of the photos, with forward slashes, each once.
+        paths: the paths of the photos, with forward slashes, each once.
         positions: ``(n, 2)`` float64 meters (east, north), finite.
         sequences: ``(n,)`` int64, equal for photos of one sequence.
         areas: ``(n,)`` int64, see the module, or None if all positions can be compared.

@@ -43,7 +43,7 @@ def read_frames(
     """Read two folders of frames, in the order of the numbers in their names.
 
     Args:
-        folder: of the benchmark.
+        folder: the folder of the benchmark.
         database: possible names of the database folder; the first that exists is used.
         queries: possible names of the query folder.
         tolerance: the number of frames within which a frame is right.

@@ -30,7 +30,7 @@ def read_landmark_retrieval(folder: Path, *, usage: str = "Private") -> Retrieva
     """Read ``retrieval_solution_v2.1.csv`` and, for the index set, ``index.csv`` or all photos in ``index/``.
 
     Args:
-        folder: of the benchmark.
+        folder: the folder of the benchmark.
         usage: the part: ``"Private"`` or ``"Public"``.
 
     Raises:
@@ -59,7 +59,7 @@ def read_landmark_recognition(folder: Path, *, usage: str = "Private") -> Retrie
     """Read ``recognition_solution_v2.1.csv`` and, for the training set, ``train_clean.csv`` or ``train.csv``.
 
     Args:
-        folder: of the benchmark.
+        folder: the folder of the benchmark.
         usage: the part: ``"Private"`` or ``"Public"``.
 
     Raises:

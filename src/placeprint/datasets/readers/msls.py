@@ -43,10 +43,10 @@ def read_msls(
     """Read cities as distributed: ``train_val/CITY/query`` and ``database``, each with CSV files and images.
 
     Args:
-        folder: of the benchmark.
+        folder: the folder of the benchmark.
         cities: the names of their folders.
         subtask: the column of ``subtask_index.csv`` that selects photos; ignored if merged.
-        radius: meters; a photo at most so far shows the query's place.
+        radius: the distance in meters within which a photo shows the query's place.
         merged: whether to use all photos except panoramas, and search all cities. A folder ``images/val`` with
             ``database`` and ``queries`` is read if it exists.
 

@@ -51,11 +51,11 @@ def read_near_photos(
     """Read a database folder and a query folder.
 
     Args:
-        folder: of the benchmark.
+        folder: the folder of the benchmark.
         under: possible places of the two inside it; the first with both is used.
         database: possible names of the database folder; the first that exists is used.
         queries: possible names of the query folder.
-        radius: meters; a photo at most so far shows the query's place.
+        radius: the distance in meters within which a photo shows the query's place.
         panoramas: whether the cut-outs of a panorama are a group that keeps only its best in a ranking.
 
     Raises:
