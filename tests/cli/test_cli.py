@@ -90,7 +90,7 @@ def test_remove(folder: Path, tmp_path: Path) -> None:
 
     atlas = shutil.copytree(folder / "atlas", tmp_path / "atlas")
     done = run("remove", atlas, folder / "photos" / "0.png")
-    assert done.stdout.startswith("removed 1 photos") and done.stdout.endswith("holds 3\n")
+    assert done.stdout.startswith("removed 1 photos") and done.stdout.endswith("has 3\n")
 
 
 def test_models_lists_everything() -> None:
@@ -138,7 +138,7 @@ def test_evaluate_writes_the_documented_json(folder: Path, tmp_path: Path) -> No
 def test_help_tells_defaults_that_are_words() -> None:
     told = {
         "evaluate": "by default place-folder",
-        "search": "by default what the preset says",
+        "search": "by default that of the preset",
         "index": "by default xfeat",
     }
     for verb, words in told.items():

@@ -39,7 +39,7 @@ def test_sets_that_do_not_fit_together_are_refused() -> None:
         _photos([0, 2], ("x", "y"))
     with pytest.raises(DatasetError, match="1 classes have no photo: 'y'"):
         _photos([0, 2], ("x", "y", "z"))
-    with pytest.raises(DatasetError, match="a name of their own each, 'x' repeat"):
+    with pytest.raises(DatasetError, match="distinct names, 'x' repeat"):
         _photos([0, 1], ("x", "x"))
 
 

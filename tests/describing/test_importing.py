@@ -194,7 +194,7 @@ def without(name: str) -> dict[str, torch.Tensor]:
             r"main_modules\.1\.0\.weight has \(6, 5\), expected \(6, 32\)",
         ),
         ({"a.weight": torch.zeros(2)}, "names in the file begin with a"),
-        (tiny_cgd() | {"features.1.bias": torch.full((8,), torch.nan)}, "no finite numbers"),
+        (tiny_cgd() | {"features.1.bias": torch.full((8,), torch.nan)}, "not finite"),
     ],
 )
 def test_a_checkpoint_that_does_not_fit_says_which_weights(
@@ -234,17 +234,17 @@ def bad_files(folder: Path) -> dict[str, str]:
     (folder / "folder.pth").mkdir()
     os.mkfifo(folder / "pipe.pth")
     return {
-        "whole.pth": "save the weights alone",
-        "trap.pth": "save the weights alone",
+        "whole.pth": "save only the weights",
+        "trap.pth": "save only the weights",
         "list.pth": "expected tensors",
-        "epoch.pth": "holds no tensors",
+        "epoch.pth": "has no tensors",
         "empty.pth": "is empty",
         "page.pth": "is a web page",
         "text.safetensors": "cannot read",
         "lfs.pth": "git lfs pull",
         "pickle.pth": "cannot read",
         "folder.pth": "is a folder",
-        "pipe.pth": "no ordinary file",
+        "pipe.pth": "not a regular file",
         "none.pth": "there is no file",
     }
 

@@ -42,13 +42,13 @@ def test_what_cannot_be_compared_is_refused(tmp_path: Path) -> None:
         check_comparable("place-folder-1", ["0.jpg"], ours)
     of_ten = ours | {"database_photos": 10}
     assert compare(of_ten, of_ten)
-    with pytest.raises(DatasetError, match="in the same database can be compared, got 10 and 11 photos"):
+    with pytest.raises(DatasetError, match="with the same database can be compared, got 10 and 11 photos"):
         compare(of_ten, ours | {"database_photos": 11})
     check_comparable("place-folder-1", ["1.jpg", "0.jpg"], of_ten, 10)
     with pytest.raises(DatasetError, match="got 9 and 10 photos"):
         check_comparable("place-folder-1", ["1.jpg", "0.jpg"], of_ten, 9)
     assert list(compare(result([1, 0], [None, None]), ours)) == ["recall@1"], "no query has a value of the other"
-    with pytest.raises(DatasetError, match="no metric by query in common"):
+    with pytest.raises(DatasetError, match="no per-query metric in common"):
         compare(ours, ours | {"per_query": {"other": [1, 0]}})
 
 

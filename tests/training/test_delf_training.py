@@ -178,7 +178,7 @@ def test_photos_come_cluttered_from_the_copy_one_says(tmp_path: Path) -> None:
     ("table", "said"),
     [
         ({"sides": [0.5]}, "sides must be a list of 2 values"),
-        ({"sides": [0.8, 0.5]}, "sides must rise"),
+        ({"sides": [0.8, 0.5]}, "sides must be in increasing order"),
         ({"others": 0}, "others must be a whole number from 1 to 1000, got 0"),
         ({"others": 1.5}, "others must be a whole number from 1 to 1000, got 1.5"),
         ({"chance": 2}, "chance must be a number from 0 to 1, got 2"),

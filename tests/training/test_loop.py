@@ -354,7 +354,7 @@ def test_what_cannot_work_is_told_before_the_first_epoch(
 def test_a_network_that_cannot_take_the_size_is_told_in_one_line(folder: Path, tmp_path: Path) -> None:
     network = tiny_backbone()
     network.stages.append(nn.Unflatten(1, (3, -1)))  # of 8 channels
-    with pytest.raises(TrainingError, match=r"of 32 x 32: .*; look at model.size and \[batches\]"):
+    with pytest.raises(TrainingError, match=r"of 32 x 32: .*; check model.size and \[batches\]"):
         train(tiny_recipe(), folder, tmp_path / "run", backbone=network)
 
 
@@ -405,7 +405,7 @@ def test_mining_takes_the_margin_of_the_loss(tmp_path: Path) -> None:
 
     assert margin() == 0.7
     assert margin(margin=0.7) == 0.7  # as recipes of earlier versions say it
-    with pytest.raises(OptionError, match=r"mining.margin 0.1 differs from loss.margin 0.7; set loss.margin alone"):
+    with pytest.raises(OptionError, match=r"mining.margin 0.1 differs from loss.margin 0.7; set only loss.margin"):
         margin(margin=0.1)
 
 

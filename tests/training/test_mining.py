@@ -311,7 +311,7 @@ def test_files_that_are_no_cache_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="is not a cache of descriptors"):
         DescriptorCache.open(path)
     np.save(path, np.zeros((3, 4)))
-    with pytest.raises(DatasetError, match=r"must hold .* float16 or float32, it has .* float64"):
+    with pytest.raises(DatasetError, match=r"must have .* float16 or float32, it has .* float64"):
         DescriptorCache.open(path)
     DescriptorCache.create(path, 100, 64)
     with path.open("r+b") as file:

@@ -110,10 +110,10 @@ def test_what_is_held_back_leaves_pairs_to_learn_from(tmp_path: Path, counts: li
 @pytest.mark.parametrize(
     ("counts", "share", "message"),
     [
-        ([1, 1, 1, 1], 0.2, "the 4 photos of 4 classes are too few .* needs 3 photos of a class or more"),
+        ([1, 1, 1, 1], 0.2, "the 4 photos of 4 classes are too few .* needs 3 or more photos of a class"),
         ([2, 2], 0.2, "too few to hold some back"),
-        ([5], 0.2, r"at least 2 classes, got 'class0' only; put the photos of each class into a folder"),
-        ([5, 1], 0.2, "2 classes with 2 photos each or more, .* there are 1 of 2"),
+        ([5], 0.2, r"at least 2 classes, got 'class0' only; put the photos of each class into a separate folder"),
+        ([5, 1], 0.2, "2 or more classes with 2 or more photos each, .* there are 1 of 2"),
         ([4, 4], 0.0, "data.share must be a number above 0 and below 1, got 0.0"),
     ],
 )
