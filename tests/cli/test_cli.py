@@ -82,7 +82,7 @@ def test_info(folder: Path) -> None:
     told = json.loads(run("info", folder / "atlas", "--json").stdout)
     assert (told["num_photos"], told["preset"], told["codebook"]) == (4, "sift-vlad", "shipped")
     shown = run("info", folder / "atlas").stdout
-    assert "sift-vlad" in shown and "a photo)" in shown
+    assert "sift-vlad" in shown and "per photo)" in shown
 
 
 def test_remove(folder: Path, tmp_path: Path) -> None:
