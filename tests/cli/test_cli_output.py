@@ -104,7 +104,7 @@ def test_terminals_of_a_few_columns_are_taken(monkeypatch: pytest.MonkeyPatch) -
         (
             KeyError("x"),
             70,
-            "placeprint: this is a bug in placeprint: KeyError: 'x'; please report it, with what PLACE",
+            "placeprint: this is a bug in placeprint: KeyError: 'x'; please report it, with the output of PLACE",
         ),
         (
             OSError(5, "Input/output error"),
