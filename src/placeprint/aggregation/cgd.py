@@ -1,6 +1,6 @@
 """CGD over the cells of a map: several poolings, each projected, then combined (Jun et al., arXiv 1903.10663).
 
-What `networks.cgd` makes of a map, in NumPy, from features that bring the map back (`aggregation.pooling` says how).
+This is `networks.cgd` in NumPy, from features that restore the map (see `aggregation.pooling`).
 The letters of the configuration name the poolings: S is SPoC, M is MAC, G is GeM. The unit vector of each is projected
 to ``projected_dim / n`` values; `kernels.cgd` has the equation. The projections are one of
 
@@ -126,7 +126,7 @@ class CGD:
         return [made[letter] for letter in self.config]
 
     def _pooled(self, features: LocalFeatures) -> Floats:
-        """Return what the poolings give, ``(n, C)`` unit rows."""
+        """Return the results of the poolings, ``(n, C)`` unit rows."""
         return np.stack([pooling.aggregate(features) for pooling in self.poolings()])
 
     def _learned(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

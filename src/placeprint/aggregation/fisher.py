@@ -1,6 +1,6 @@
 """Fisher vectors (Perronnin and Dance, CVPR 2007; improved: Perronnin et al., ECCV 2010; Sanchez et al., IJCV 2013).
 
-A mixture of K Gaussians with diagonal covariances is learnt from local descriptors. The descriptors of a photo are
+A mixture of K Gaussians with diagonal covariances is learned from local descriptors. The descriptors of a photo are
 described by how the mixture would have to change to fit them better: `kernels.fisher` has the equations. Then power law
 and L2 (the improved vector), 2 K D values.
 

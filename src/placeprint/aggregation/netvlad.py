@@ -32,12 +32,12 @@ class NetVLAD:
     """Aggregate local features of any kind by NetVLAD.
 
     Args:
-        num_clusters: K.
+        num_clusters: k, the number of clusters.
         version: ``"v2"`` or ``"v1"``, see `kernels.netvlad`.
-        iterations: of k-means.
-        adapt_rounds: of `adapt`.
-        adapt_strength: descriptors that the old position of a center counts for in `adapt`.
-        seed: of k-means.
+        iterations: the iterations of k-means.
+        adapt_rounds: the number of rounds of `adapt`.
+        adapt_strength: the number of descriptors that the old position of a center counts for in `adapt`.
+        seed: the seed of k-means.
     """
 
     num_clusters: Words = 64

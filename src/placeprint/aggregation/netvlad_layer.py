@@ -36,9 +36,9 @@ class NetVLADLayer:
     """Aggregate by NetVLAD with an assignment independent of its centers.
 
     Args:
-        num_clusters: K, of `fit`.
+        num_clusters: k, used by `fit`.
         version: ``"v2"`` or ``"v1"``, of `fit`; see `kernels.netvlad`.
-        seed: of k-means in `fit`.
+        seed: the seed of k-means in `fit`.
     """
 
     num_clusters: Words = 64

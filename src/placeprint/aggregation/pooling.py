@@ -41,7 +41,7 @@ from placeprint.types import LARGEST_SCORE, Floats, Ids, LocalFeatures
 
 @dataclass(kw_only=True, eq=False)
 class Pooling:
-    """What the poolings share: they learn the length of the descriptors, and give vectors as long.
+    """The base of the poolings: they learn the length of the descriptors, and return vectors of that length.
 
     Args:
         use_scores: see the module.
@@ -99,10 +99,10 @@ class CellPooling(Pooling, ABC):
     """A pooling for which it does not matter where cells are, but for their weights."""
 
     def aggregate(self, features: LocalFeatures) -> Floats:
-        """Return the ``(d,)`` unit vector of one photo, zeros without features or when all weights are 0.
+        """Return the ``(d,)`` unit vector of one photo, or zeros if it has no features or all weights are 0.
 
         Raises:
-            ShapeError: the descriptors have another length than those seen by `fit`, or than there are exponents.
+            ShapeError: the descriptors differ in length from those seen by `fit`, or from the number of exponents.
         """
         scores = floats_of(features.scores, "scores", most=LARGEST_SCORE)
         return self._pooled(features, self.weights(scores) if len(scores) else None)
@@ -112,7 +112,7 @@ class CellPooling(Pooling, ABC):
         """Return ``(d,)``, not normalized, of cells ``(n, d)`` of NumPy or Torch, n above 0.
 
         Args:
-            cells: of the map.
+            cells: the cells of the map.
             weights: ``(n,)``, 0 for cells that do not count; None where all count the same.
         """
 
@@ -128,7 +128,7 @@ class CellPooling(Pooling, ABC):
 @checked
 @dataclass(kw_only=True, eq=False)
 class SPoC(CellPooling):
-    """Sum pooling.
+    """Aggregate by sum pooling.
 
     Args:
         center_prior: whether features near the center of the photo count more.
@@ -156,7 +156,7 @@ class SPoC(CellPooling):
 @checked
 @dataclass(kw_only=True, eq=False)
 class MAC(CellPooling):
-    """Maximum of each channel.
+    """Aggregate by the maximum of each channel.
 
     Args:
         use_scores: see the module.
@@ -170,7 +170,7 @@ class MAC(CellPooling):
 @checked
 @dataclass(kw_only=True, eq=False)
 class GeM(CellPooling):
-    """Generalized mean.
+    """Aggregate by the generalized mean.
 
     Args:
         p: the exponent, above 0; or one per channel.
@@ -189,7 +189,7 @@ class GeM(CellPooling):
         p: Array = xp.asarray(self.p, dtype=cells.dtype)
         if p.ndim and p.shape[0] != cells.shape[1]:
             raise ShapeError(f"p must be a number or have shape ({cells.shape[1]},), got {tuple(p.shape)}")
-        # NumPy's mean along the first axis rounds more than a product of matrices
+        # NumPy's mean along the first axis rounds more than a matrix product
         equal: Array = xp.ones_like(cells[:, 0])
         return kernels.gem(cells, p, equal if weights is None else weights)
 
@@ -197,7 +197,7 @@ class GeM(CellPooling):
 @checked
 @dataclass(kw_only=True, eq=False)
 class WeightedGeM(GeM):
-    """Generalized mean of features that count differently.
+    """Aggregate by the generalized mean of weighted features.
 
     Args:
         p: the exponent, above 0; or one per channel.
@@ -215,8 +215,8 @@ class WeightedGeM(GeM):
             weights: ``(n,)`` weights instead of the scores; those below 0 count as 0.
 
         Raises:
-            ShapeError: the descriptors have another length than those seen by `fit`, or than there are exponents, or
-                there are not as many weights as features.
+            ShapeError: the descriptors differ in length from those seen by `fit`, or from the number of exponents, or
+                the number of weights differs from that of the features.
         """
         if weights is None:
             return super().aggregate(features)
@@ -232,7 +232,7 @@ class WeightedGeM(GeM):
 @checked
 @dataclass(kw_only=True, eq=False)
 class CroW(CellPooling):
-    """Sum pooling with weights for features and channels.
+    """Aggregate by sum pooling with weights for features and channels.
 
     Args:
         a: the exponent of the norm that divides the feature weights.

@@ -122,12 +122,12 @@ class Atlas:
 
     @property
     def preset(self) -> str:
-        """Name of the preset."""
+        """The name of the preset."""
         return self._preset.name
 
     @property
     def describer(self) -> Describer:
-        """What describes photos as those of the atlas are, with what has been learnt so far."""
+        """The describer of the atlas, with its current learned state."""
         return self._snapshots.reading(lambda now: now.describer)
 
     def snapshot(self) -> Snapshot:
@@ -228,7 +228,7 @@ class Atlas:
         return len(chosen)
 
     def info(self) -> AtlasInfo:
-        """Tell what the atlas holds, and how many of its photos are still at their paths."""
+        """Report what is in the atlas, and how many of its photos are still at their paths."""
         return self._snapshots.reading(self._info)
 
     def _info(self, now: Snapshot) -> AtlasInfo:

@@ -33,7 +33,7 @@ READ_PHOTOS = 64
 
 
 def first_state(preset: Preset) -> State | None:
-    """Return the codebook that comes with a preset, None when none does.
+    """Return the codebook of a preset, or None.
 
     Raises:
         OptionError: the preset names a codebook that does not exist.
@@ -55,13 +55,13 @@ def learn_first(describer: Describer, features: Sequence[PhotoFeatures]) -> Stat
 
 
 def learned_from(now: Snapshot) -> int:
-    """Return how many photos the codebook in use was learnt from; 0 for a shipped one."""
+    """Return how many photos the current codebook was learned from; 0 for a shipped one."""
     name = now.stored.state_name
     return 0 if name is None else int(now.stored.load_state(name).get("learned_from", 0))
 
 
 def should_learn(now: Snapshot) -> bool:
-    """Say whether the atlas has grown enough for a better codebook."""
+    """Return whether the atlas has grown enough for a better codebook."""
     count, before, needed = len(now.usable()), learned_from(now), now.preset.codebook.min_photos
     if needed is None:
         return False
@@ -87,8 +87,8 @@ def learn(
     """Learn from a sample of the stored features, then make all descriptors with the result, in one commit.
 
     Args:
-        store: of the atlas, held exclusively.
-        preset: of the atlas.
+        store: the store of the atlas, with exclusive access.
+        preset: the preset of the atlas.
         adapt: adapt the shipped codebook; False learns another; None chooses by the count of photos.
         progress: called with the number of photos done and the total.
 

@@ -60,8 +60,8 @@ class Memory:
     """The memory that searches of an atlas share: the index and local features; threads may share it.
 
     Args:
-        folder: of the atlas.
-        preset: of the atlas.
+        folder: the folder of the atlas.
+        preset: the preset of the atlas.
     """
 
     def __init__(self, folder: Path, preset: Preset) -> None:
@@ -83,7 +83,7 @@ class Memory:
             self._current_index(now)
 
     def read(self, now: Snapshot, ids: Sequence[int]) -> list[LocalFeatures]:
-        """Return the stored features of photos, from memory where they are."""
+        """Return the stored features of photos, from memory if possible."""
         photos = now.photos()
         keys = [_key(photos[i]) for i in ids]
         with self._features_lock:
@@ -100,7 +100,7 @@ class Memory:
         return [found[key] for key in keys]
 
     def _current_index(self, now: Snapshot) -> Index:
-        """Return the index over all stored descriptors; it is made anew when the photos have changed."""
+        """Return the index over all stored descriptors; make it again if the photos have changed."""
         if self._index is None or self._index[0] != now.version:
             index: Index = now.preset.index.make()
             for ids, rows in now.descriptors():
@@ -114,7 +114,7 @@ class Searcher:
 
     Args:
         now: the atlas.
-        memory: what earlier searches of the atlas kept.
+        memory: the memory of earlier searches.
     """
 
     def __init__(self, now: Snapshot, memory: Memory) -> None:
@@ -170,11 +170,11 @@ class Searcher:
         return replace(best, note=note, seconds=seconds | {"search": seconds["search"] + steering})
 
     def _promising(self, features: LocalFeatures, left_out: Ids) -> Sequence[tuple[int, ...]]:
-        """Return the rotations to look at, stage by stage, by what steered features find; all without steerers.
+        """Return the rotations to try, by stage, chosen by steered features; all rotations without steerers.
 
         Args:
-            features: of the image as it is.
-            left_out: ids that are no candidates.
+            features: the features of the image as it is.
+            left_out: ids to exclude.
         """
         rotated = {degrees: self._describer.steered_features(features, degrees) for degrees in all_turns()}
         steered = {degrees: found for degrees, found in rotated.items() if found is not None}
@@ -195,7 +195,7 @@ class Searcher:
         return promising_turns(checks, self._verifier.verdict, STEERED_SHARE)
 
     def prepare(self, by: str | None) -> None:
-        """Make the index that a search needs."""
+        """Make the index for a search."""
         way = self._way(by)
         if way == DESCRIPTOR:
             self._memory.prepare(self._now)
@@ -208,7 +208,7 @@ class Searcher:
         return way
 
     def _look(self, image: Image, degrees: float, top: int, verify: int, left_out: Ids, way: str) -> Answer:
-        """Search the image turned by so many degrees."""
+        """Search the image rotated by a number of degrees."""
         began = time.perf_counter()
         features = self._describer.turned_features(image, degrees)
         if not any(map(len, features)):

@@ -67,7 +67,7 @@ class _Current:
 
 
 def default_way(preset: Preset) -> str:
-    """Return what a preset's photos are searched by: the name of its voter, or ``"descriptor"``."""
+    """Return the search mode of a preset: the name of its voter, or ``"descriptor"``."""
     return DESCRIPTOR if preset.voter is None else preset.voter.name
 
 
@@ -75,8 +75,8 @@ class StoredVoters:
     """The voters of an atlas, by name; threads may share them, and search one after another.
 
     Args:
-        folder: of the atlas.
-        preset: of the atlas; a voter that it names has its parameters, others have their own defaults.
+        folder: the folder of the atlas.
+        preset: the preset of the atlas; a voter that it names has its parameters, others have their own defaults.
     """
 
     def __init__(self, folder: Path, preset: Preset) -> None:
@@ -96,13 +96,13 @@ class StoredVoters:
             return none if voter is None else voter.search(features, top)
 
     def prepare(self, now: Snapshot, name: str) -> None:
-        """Make a voter that holds the photos as they are; raises as `search`."""
+        """Make a voter of the current photos; raise as `search` does."""
         with self._lock:
             self._voter(now, name)
 
     def _voter(self, now: Snapshot, name: str) -> Voter | None:
-        """Return a voter that holds the photos as they are, None where none has a feature."""
-        current = self._current.pop(name, None) or self._read(name)  # one that fails while it changes is not kept
+        """Return a voter of the current photos, or None if none has features."""
+        current = self._current.pop(name, None) or self._read(name)  # a voter that fails while it changes is dropped
         if current is None or current.version != now.version:
             try:
                 current = self._refreshed(now, name, current)
@@ -123,7 +123,7 @@ class StoredVoters:
         return voter
 
     def _refreshed(self, now: Snapshot, name: str, current: _Current | None) -> _Current | None:
-        """Return a voter of the photos as they are; None where none of them has a feature."""
+        """Return a voter of the current photos, or None if none has features."""
         prints = {i: record.sha256[:16] for i, record in now.usable().items()}
         if current is None or len(prints) >= GROWTH * current.learned_from:
             current = self._learned(now, name, prints)

@@ -73,7 +73,7 @@ class Describer:
 
     Args:
         preset: its extractors, aggregators, whitener and bits.
-        state: what was learnt, ``"aggregator.<field>"``, ``"fusion.<number>.aggregator.<field>"`` and perhaps
+        state: the learned state, ``"aggregator.<field>"``, ``"fusion.<number>.aggregator.<field>"`` and perhaps
             ``"whitener.<field>"``; None to learn it.
 
     Attributes:
@@ -228,7 +228,7 @@ def _branches(preset: Preset) -> Iterator[Branch]:
 
 
 def checked_describer(preset: Preset) -> Describer:
-    """Make what describes photos by a preset, and see that its other components can be made, too.
+    """Make the describer of a preset, and check that its other components can be made.
 
     Raises:
         OptionError: options of a component do not go together.

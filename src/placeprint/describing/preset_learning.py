@@ -140,7 +140,7 @@ def learn_preset(sample: Sample, preset: str, output: Path | str, *, whiten: Whi
 
     state = describer.learn(photos, count, None, adapt=False)
     folder = Path(output)
-    # with its files, so that the preset outlives the folder of the one it is made of; what that ships is not used
+    # with its files, so that the preset outlives the folder it was made from; what that ships is not used
     kept = kept_files(replace(chosen, whitener=whitener, codebook=CodebookSpec(min_photos=1)))
     for name, data in kept.contents.items():
         write_atomically(folder / name, data)

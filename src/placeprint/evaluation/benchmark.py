@@ -102,7 +102,7 @@ def pairs_of(presets: Iterable[str], datasets: Iterable[RetrievalSet], verify: I
         OptionError: a preset is unknown or cannot be made, or two pairs have the same name.
     """
     numbers, presets = list(dict.fromkeys(verify)), list(presets)
-    for preset in presets:  # one that cannot be made is told now, not after hours of others
+    for preset in presets:  # report a preset that cannot be made now, not after hours of others
         checked_describer(load_preset(preset))
     pairs = [Pair(preset, data, number) for data in datasets for preset in presets for number in numbers]
     names = [pair.name for pair in pairs]

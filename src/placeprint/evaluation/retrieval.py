@@ -172,7 +172,7 @@ def _check(dataset: RetrievalSet) -> None:
 
 
 def _codebook(preset: str, codebook: str) -> str:
-    """Return the codebook that is used where one is asked for."""
+    """Return the codebook for a name."""
     check_name("codebook", codebook, CODEBOOKS)
     known = load_preset(preset).codebook
     if known.min_photos is None:

@@ -18,7 +18,7 @@ from placeprint.features.network_extractor import NetworkExtractor
 from placeprint.types import Image, LocalFeatures, Mask
 
 DIMS = {"aliked-n16": 128, "aliked-n16rot": 128, "aliked-n32": 128, "aliked-t16": 64}
-"""Length of the descriptors of each model."""
+"""The length of the descriptors of each model."""
 
 
 @checked
@@ -28,14 +28,14 @@ class ALIKED(NetworkExtractor):
 
     Args:
         model: one of `DIMS`.
-        detection_threshold: score a keypoint must exceed, in [0, 1].
+        detection_threshold: the score that a keypoint must exceed, in [0, 1].
 
     Raises:
         OptionError: the model is unknown.
     """
 
     TOGETHER = 8
-    """Pictures in one pass of the network, which takes about 120 MB for each of 640 x 480."""
+    """Most pictures in one pass of the network, which takes about 120 MB per picture of 640 x 480."""
 
     model: Annotated[str, OneOf(*DIMS)] = "aliked-n16"
     detection_threshold: Share = 0.2

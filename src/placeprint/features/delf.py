@@ -43,12 +43,13 @@ class DELF(NetworkExtractor):
     """Attentive local features; scales are the sides of the cells, the score is the attention.
 
     Args:
-        network: name of the trained network, or the path of one that `placeprint train` wrote.
-        max_keypoints: the cells of the highest attention are kept. `size` and `scales` are as of `NetworkExtractor`.
-        score_threshold: attention a cell must have.
-        max_overlap: of the squares of two keypoints, intersection over union, above which the weaker is dropped; 1 to
-            drop none.
-        min_contrast: standard deviation in grey levels a cell must have.
+        network: the name of the trained network, or the path of one that `placeprint train` wrote.
+        max_keypoints: the number of cells with the highest attention to keep. `size` and `scales` are as of
+            `NetworkExtractor`.
+        score_threshold: the smallest attention of a cell.
+        max_overlap: the intersection over union of two keypoints' squares above which the weaker is dropped; 1 to drop
+            none.
+        min_contrast: the smallest standard deviation of a cell, in gray levels.
     """
 
     TOGETHER = 16

@@ -38,12 +38,12 @@ class Grid(NetworkExtractor):
     Args:
         backbone: the name of the network: ``"efficientnet-lite2"``, ``"efficientnet-lite0"``,
             ``"transformers:<hub name>"`` or a folder.
-        stride: pixels of the picture from cell to cell: 16 or 32 for EfficientNet; 0 for the network's usual one.
+        stride: the pixels of the picture from cell to cell: 16 or 32 for EfficientNet; 0 for the network's default.
         max_keypoints: the cells of the longest vectors are kept. `size` and `scales` are as of `NetworkExtractor`,
             but `size` is not used with `stretch`.
-        stretch: ``(width, height)`` in pixels every photo is stretched to, as the network saw photos in training;
+        stretch: ``(width, height)`` in pixels to which every photo is stretched, as in training;
             ``(0, 0)`` keeps the shape of the photo.
-        min_contrast: standard deviation in grey levels a cell must have.
+        min_contrast: the smallest standard deviation of a cell, in gray levels.
     """
 
     TOGETHER = 16
@@ -62,7 +62,7 @@ class Grid(NetworkExtractor):
 
     @property
     def weights(self) -> str | None:
-        """Name of the weights in placeprint's table, or path of a trained network's; None for others."""
+        """The name of the weights in placeprint's table, or the path of a trained network's; None for others."""
         from placeprint.networks.pretrained import EFFICIENTNET_DIMS, TRAINED
 
         pinned = self.backbone in EFFICIENTNET_DIMS or self.backbone.endswith(TRAINED)

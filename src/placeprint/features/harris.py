@@ -40,10 +40,11 @@ class Harris(KeypointExtractor):
     Scales are twice the window's sigma.
 
     Args:
-        threshold: fourth root of the least response; a right angle of contrast c, from 0 to 1, gives about c / 6.
-        upright: describe all keypoints unturned.
-        root: RootSIFT, otherwise plain SIFT of unit length.
-        width: side of a descriptor's cell in sigmas of the window.
+        threshold: the fourth root of the smallest response; a right angle of contrast c, from 0 to 1, gives about c /
+            6.
+        upright: whether to describe all keypoints upright.
+        root: whether to use RootSIFT; otherwise plain SIFT of unit length.
+        width: the side of a descriptor's cell in sigmas of the window.
     """
 
     threshold: Share = 0.02

@@ -35,10 +35,10 @@ class HOG(KeypointExtractor):
     Keypoints are the centers of the blocks, scales the diameters of the circles inside them.
 
     Args:
-        orientations: directions of a histogram, over 180 degrees.
-        cell: side of a cell, which is also the step of the grid, in pixels of the copy.
-        block: cells along each side of a block.
-        min_contrast: mean gradient magnitude, in grey levels a pixel, that a block must exceed.
+        orientations: the number of orientations of a histogram, over 180 degrees.
+        cell: the side of a cell, which is also the step of the grid, in pixels of the copy.
+        block: the number of cells along each side of a block.
+        min_contrast: the mean gradient magnitude that a block must exceed, in gray levels per pixel.
     """
 
     orientations: Annotated[int, Range(1, 360)] = 9

@@ -37,9 +37,10 @@ class ORB(KeypointExtractor):
     Scales are diameters of the described patch.
 
     Args:
-        fast_threshold: grey levels by which the ring around a corner is brighter or darker; lower finds more.
-        scale_factor: ratio of the sizes of neighboring levels, above 1.
-        levels: sizes of the picture that are searched.
+        fast_threshold: the gray levels by which the ring around a corner must be brighter or darker; lower values find
+            more.
+        scale_factor: the ratio between the sizes of neighboring levels, above 1.
+        levels: the number of levels.
     """
 
     fast_threshold: Annotated[int, Range(1, 255)] = 20

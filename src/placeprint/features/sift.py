@@ -34,10 +34,10 @@ class SIFT(KeypointExtractor):
     """SIFT keypoints; see `KeypointExtractor` for the other parameters.
 
     Args:
-        contrast_threshold: lower finds more and weaker keypoints (Lowe's D(x), times OpenCV's layer factor).
-        edge_threshold: higher keeps more keypoints on edges.
-        upright: describe all keypoints unturned.
-        root: RootSIFT, otherwise plain SIFT of unit length.
+        contrast_threshold: lower values find more and weaker keypoints (Lowe's D(x), times OpenCV's layer factor).
+        edge_threshold: higher values keep more keypoints on edges.
+        upright: whether to describe all keypoints upright.
+        root: whether to use RootSIFT; otherwise plain SIFT of unit length.
         descriptor: ``"opencv"`` or ``"own"``; the keypoints are the same.
 
     Raises:

@@ -47,8 +47,8 @@ class SURF(KeypointExtractor):
     Scales are the sides of the filters, 7.5 s.
 
     Args:
-        hessian_threshold: determinant, in (grey levels a pixel squared) squared, a keypoint must exceed.
-        upright: describe all keypoints unturned (U-SURF).
+        hessian_threshold: the determinant that a keypoint must exceed, in (gray levels per pixel squared) squared.
+        upright: whether to describe all keypoints upright (U-SURF).
     """
 
     hessian_threshold: NotNegative = 10.0

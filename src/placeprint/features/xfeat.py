@@ -28,19 +28,19 @@ from placeprint.types import Image, LocalFeatures, Mask
 STRIDE = 32
 """The network halves the picture five times."""
 SEMI_DENSE_SCALES = (0.6, 1.3)
-"""Factors of the size a semi-dense photo is seen at."""
+"""Factors of the size for semi-dense features."""
 
 
 @checked
 @dataclass(kw_only=True, eq=False)
 class XFeat(NetworkExtractor):
-    """XFeat keypoints.
+    """Extract XFeat keypoints.
 
     Args:
         scales: semi-dense, two passes of the network each; the others are as of `NetworkExtractor`.
-        detection_threshold: probability a keypoint must exceed, in [0, 1]; semi-dense, it has no effect.
-        semi_dense: the cells of XFeat* instead of keypoints; their `scales` are the sides of the cells in pixels of
-            the photo, 8 pixels of what the network saw.
+        detection_threshold: the probability that a keypoint must exceed, in [0, 1]; no effect for semi-dense features.
+        semi_dense: whether to extract the cells of XFeat* instead of keypoints; their `scales` are the sides of the
+            cells in pixels of the photo, 8 pixels of the network's input.
     """
 
     TOGETHER = 32

@@ -57,12 +57,12 @@ class Held:
 
 @dataclass(kw_only=True, eq=False)
 class CodedIndex(ABC):
-    """Search rows by codes that are learned from the rows themselves.
+    """Search rows by codes learned from the rows themselves.
 
     Args:
         train_rows: the code is learned when there are this many rows, or at the first search if there are as many as
             the code needs.
-        seed: of the draw of the rows that are learned from, and of k-means.
+        seed: the seed of the draw of the rows that are learned from, and of k-means.
     """
 
     train_rows: Count = 20_000

@@ -1,4 +1,4 @@
-"""CGD: several global descriptors projected and put together (Jun et al., arXiv 1903.10663).
+"""CGD: several global descriptors projected and combined (Jun et al., arXiv 1903.10663).
 
 With u_i what pooling i gives and P_i a projection::
 
@@ -22,8 +22,8 @@ def cgd(pooled: Sequence[Array], projections: Sequence[Array], means: Sequence[A
 
     Args:
         pooled: what each pooling gives, ``(..., C)``; zeros make zeros.
-        projections: of each, ``(C, k)``.
-        means: of each, ``(C,)``; None for zeros, as of linear layers without bias.
+        projections: the projections of each, ``(C, k)``.
+        means: the means of each, ``(C,)``; None for zeros, as of linear layers without bias.
     """
     xp = namespace(pooled[0])
     blocks: list[Array] = []
@@ -41,7 +41,7 @@ def check_config(config: str, dim: int, name: str) -> None:
     Args:
         config: letters.
         dim: length of the descriptor.
-        name: of the length, in the message.
+        name: the name of the length, in the message.
 
     Raises:
         OptionError: a letter is not known or comes twice, or `dim` cannot be shared out evenly.

@@ -5,7 +5,7 @@ With a mixture of K Gaussians of weights w_k, means m_k and deviations s_k, and 
     U_k = sum_i g_ik (x_i - m_k) / s_k                       / (n sqrt(w_k))
     V_k = sum_i g_ik ((x_i - m_k)^2 / s_k^2 - 1)             / (n sqrt(2 w_k))
 
-Both sums come from three products of matrices, ``g^T 1``, ``g^T X`` and ``g^T X^2``; nothing of size n x K x D is ever
+Both sums come from three matrix product, ``g^T 1``, ``g^T X`` and ``g^T X^2``; nothing of size n x K x D is ever
 made.
 """
 

@@ -4,7 +4,7 @@ Each of n descriptors x_i of D values goes to all of K clusters, to some more th
 
     V_k = sum over i of a_k(x_i) (x_i - c_k),   a_k(x) = softmax over k of (w_k . x + b_k)
 
-Then each V_k is brought to unit length, and the whole of K x D values. w and b begin with the centers c_k of k-means,
+Then each V_k is scaled to unit length, and the whole of K x D values. w and b begin with the centers c_k of k-means,
 as one of
 
 - ``"v2"``, the paper's equations: ``a_k = softmax of -alpha |x - c_k|^2``, so ``w_k = 2 alpha c_k`` and

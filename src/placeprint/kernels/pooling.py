@@ -64,7 +64,7 @@ def gem(cells: Array, p: Array | float, weights: Array | None = None) -> Array:
     Args:
         cells: ``(..., n, d)``.
         p: exponents above 0: a number, or of shape ``(1,)`` or ``(d,)``.
-        weights: of the cells, ``(..., n)``; those below 0 count as 0. None for equal ones.
+        weights: the weights of the cells, ``(..., n)``; those below 0 count as 0. None for equal ones.
     """
     xp = namespace(cells)
     values = at_least(cells, SMALLEST)

@@ -2,7 +2,7 @@
 
 A map is a set of N descriptors x_i of D values; `kernels.netvlad` has the equations, and the versions that w, b and c
 begin with. They are learned independently. Ghost clusters (Zhong et al., ACCV 2018) take part in the softmax and are
-left out of V, so that descriptors that tell nothing have somewhere to go.
+excluded from V, so that uninformative descriptors have somewhere to go.
 
 How it is computed: the sum is one matrix product per batch, ``V = A X^T - (sum of A's columns) c``, without the
 ``(B, K, D, N)`` residuals, and the normalized input is never built: with u = 1 / |x|, the logits are
@@ -32,7 +32,7 @@ from placeprint.kernels.netvlad import SHORTEST, VERSIONS, assignment, sharpness
 from placeprint.networks.netvlad_checks import numpy_rows, require_finite
 
 START_ALPHA = 10.0
-"""Before `NetVLAD.init_params`."""
+"""The alpha before `NetVLAD.init_params`."""
 BLOCK = 2**20
 """Most logits processed at once on the CPU: 4 MB in float32."""
 PRODUCT_BLOCK = 2**18
@@ -40,7 +40,7 @@ PRODUCT_BLOCK = 2**18
 OTHER_DEVICES = 16
 """Factor of both on other devices."""
 LEAST = 0.8
-"""Of the logarithm of the smallest normal number: the least logit."""
+"""Factor of the logarithm of the smallest normal number that gives the smallest logit."""
 
 
 class NetVLAD(nn.Module):

@@ -1,8 +1,8 @@
 """Global pooling of a network's map, as torch modules that can be trained; the equations are in `kernels.pooling`.
 
-All take maps ``(B, C, H, W)`` and give ``(B, C)`` in the maps' dtype, by default of unit length. Maps in half precision
-are pooled in float32. The exponent of GeM is ``p = exp(log_p)`` with log_p learned, so p stays positive. A map without
-cells gives zeros.
+All take maps ``(B, C, H, W)`` and return ``(B, C)`` in the maps' dtype, by default with unit length. Maps in half
+precision are pooled in float32. The exponent of GeM is ``p = exp(log_p)`` with log_p learned, so p stays positive. A
+map without cells gives zeros.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Pooling(nn.Module, ABC):
     def _pooled(
         self, maps: torch.Tensor, pool: Callable[[torch.Tensor], torch.Tensor], dim: int | None = None
     ) -> torch.Tensor:
-        """Return what a pooling makes of the maps, in their dtype; zeros, `dim` a photo, of maps without cells."""
+        """Return the result of a pooling in the maps' dtype; `dim` zeros per photo for maps without cells."""
         _check_maps(maps)
         if 0 in maps.shape[2:]:
             return maps.new_zeros(len(maps), dim or maps.shape[1])
@@ -60,7 +60,7 @@ class SPoC(Pooling):
 
     Args:
         center_prior: cells in the middle count more, see `kernels.pooling.center_prior`.
-        normalize: bring the result to unit length.
+        normalize: whether to scale the result to unit length.
     """
 
     def __init__(self, *, center_prior: bool = False, normalize: bool = True) -> None:
@@ -76,7 +76,7 @@ class MAC(Pooling):
     """Maximum of each channel.
 
     Args:
-        normalize: bring the result to unit length.
+        normalize: whether to scale the result to unit length.
     """
 
     def pool(self, maps: torch.Tensor) -> torch.Tensor:
@@ -116,7 +116,7 @@ class GeM(Pooling):
 
 
 class WeightedGeM(GeM):
-    """Generalized mean of cells that count differently.
+    """Generalized mean of weighted cells.
 
     Args:
         p: the initial exponent, above 0.
@@ -172,7 +172,7 @@ class CroW(Pooling):
 
 
 class RMAC(Pooling):
-    """Maxima of many squares, each of unit length, added up.
+    """Sum of the unit maxima of many squares.
 
     Args:
         levels: the number of square sizes, see `rmac_regions`.

@@ -31,7 +31,7 @@ def read_efficientnet(name: str, *, fold: bool = True) -> EfficientNetLite:
     """Return a network of `EFFICIENTNET_DIMS` with its weights, in eval mode on the CPU.
 
     Args:
-        name: of the network.
+        name: the name of the network.
         fold: whether batch normalization is folded into the convolutions.
 
     Raises:
@@ -84,7 +84,7 @@ def transformer_from(text: str) -> Any:
 
     Raises:
         PackageError: transformers is not installed.
-        WeightsError: it is no configuration of a backbone.
+        WeightsError: it is not a configuration of a backbone.
     """
     _need_transformers("of the file")
     from transformers import MODEL_FOR_BACKBONE_MAPPING, AutoConfig

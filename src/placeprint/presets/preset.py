@@ -35,14 +35,14 @@ class Preset:
     The order of the fields is the order of the tables in a file.
 
     Args:
-        name: of the preset.
+        name: the name of the preset.
         summary: one line on what it is good for.
-        extractor: of the local features that are verified.
-        aggregator: of their global descriptor; None where there is a `fusion`.
+        extractor: the extractor of the local features that are verified.
+        aggregator: the aggregator of their global descriptor; None where there is a `fusion`.
         fusion: more descriptors, joined to that.
-        whitener: of the joined descriptors.
+        whitener: the whitener of the joined descriptors.
         index: that searches them.
-        verifier: of candidates.
+        verifier: the verifier of candidates.
         voter: that searches by local features instead; None to search by the global descriptor.
         codebook: that comes with it or is learned.
         store: how features are stored.
@@ -116,7 +116,7 @@ def preset_from(tables: Mapping[str, Any], name: str) -> Preset:
 
 
 def _table(value: Any) -> Any:
-    """Return a part of a preset as TOML holds it; what is None is left out."""
+    """Return a part of a preset as TOML holds it; what is None is skipped."""
     if isinstance(value, ComponentSpec):
         return value.table
     if isinstance(value, tuple):

@@ -44,7 +44,7 @@ def write_preset(preset: Preset, path: Path, comment: str = "") -> None:
 
     Args:
         preset: what is written; paths of files may be relative to the file's folder.
-        path: of the TOML file.
+        path: the path of the TOML file.
         comment: its first line; none when empty.
 
     Raises:
@@ -63,7 +63,7 @@ class KeptFiles:
 
     Args:
         preset: with the new paths.
-        contents: of the files, by name.
+        contents: the contents of the files, by name.
         names: the new path of each old one.
     """
 

@@ -24,8 +24,8 @@ class ComponentSpec:
     """A component that is not made yet.
 
     Args:
-        kind: of `registry.COMPONENTS`, such as ``"extractors"``.
-        name: of the component; those of other packages are known by their entry points.
+        kind: the kind of `registry.COMPONENTS`, such as ``"extractors"``.
+        name: the name of the component; those of other packages are known by their entry points.
         options: its parameters that differ from its defaults, as TOML holds them.
 
     Raises:
@@ -67,9 +67,9 @@ class WhitenerSpec(ComponentSpec):
 
     Args:
         kind: ``"whiteners"``.
-        name: as of `ComponentSpec`.
-        options: as of `ComponentSpec`.
-        min_photos: it is fitted from so many photos on; None for `describer.MIN_WHITENING`.
+        name: see `ComponentSpec`.
+        options: see `ComponentSpec`.
+        min_photos: it is fitted from this many photos on; None for `describer.MIN_WHITENING`.
     """
 
     min_photos: Count | None = None
@@ -85,7 +85,7 @@ class OfKind:
     """Reads the table of a component; see `options.PartReader`.
 
     Args:
-        kind: of `registry.COMPONENTS`.
+        kind: the kind of `registry.COMPONENTS`.
     """
 
     kind: str
@@ -123,8 +123,8 @@ class FusionSpec:
 
     Args:
         aggregator: that makes it.
-        weight: of its cosine; None for 1.
-        extractor: of the features that are aggregated; None for the preset's.
+        weight: the weight of its cosine; None for 1.
+        extractor: the extractor of the features that are aggregated; None for the preset's.
     """
 
     weight: Annotated[float, Range(0, 1e6, above=True)] | None = None
@@ -140,7 +140,7 @@ class CodebookSpec:
     Args:
         shipped: name of one that ships with the package.
         file: path of an ``.npz``.
-        min_photos: an atlas learns its own from so many photos on; None for never.
+        min_photos: an atlas learns its own from this many photos on; None for never.
 
     Raises:
         OptionError: two come with it, or nothing is said.
@@ -168,8 +168,8 @@ class StoreSpec:
     """How features are stored.
 
     Args:
-        local_bits: of a value of local features.
-        descriptor_bits: of a value of the global descriptor.
+        local_bits: the bits of a value of local features.
+        descriptor_bits: the bits of a value of the global descriptor.
     """
 
     local_bits: Bits = 8

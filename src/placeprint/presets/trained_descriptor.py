@@ -28,8 +28,8 @@ class TrainedDescriptor:
     """A descriptor of a network's map.
 
     Args:
-        extractor: of the map, see `grid_spec`.
-        aggregator: of its cells.
+        extractor: the extractor of the map, see `grid_spec`.
+        aggregator: the aggregator of its cells.
         learned: by field of the aggregator.
         whitening: by field of the whitener; empty for none.
     """
@@ -49,9 +49,9 @@ class TrainedDescriptor:
         """Return the preset, with its files named from its folder.
 
         Args:
-            name: of the preset.
+            name: the name of the preset.
             summary: one line on what it is.
-            local_bits: of a stored value of local features.
+            local_bits: the bits of a stored value of local features.
         """
         whitener = None
         if self.whitening:
@@ -76,8 +76,8 @@ def grid_spec(backbone: str, stride: int, width: int, height: int, *, stretch: b
     Args:
         backbone: name, or path of the network's file.
         stride: pixels from cell to cell.
-        width: of the picture the network sees, in pixels.
-        height: of that picture, in pixels.
+        width: the width of the picture the network sees, in pixels.
+        height: the height of that picture, in pixels.
         stretch: photos are stretched to that; otherwise they keep their shape, and `width` is their longest side.
     """
     side = {"stretch": [width, height]} if stretch else {"size": width}

@@ -27,10 +27,10 @@ class Manifest:
 
     Args:
         preset: that it was made by; files in the atlas are named from its folder.
-        weights: sha256 by name of the weights.
-        num_extractors: count of the extractors whose features are stored.
-        created_by: version of placeprint.
-        format: version of the layout on disk.
+        weights: the sha256 of the weights, by name.
+        num_extractors: the number of extractors whose features are stored.
+        created_by: the version of placeprint.
+        format: the version of the layout on disk.
     """
 
     preset: Preset
@@ -58,7 +58,7 @@ class Manifest:
         """Read ``atlas.toml``.
 
         Raises:
-            AtlasMissingError: the folder holds none.
+            AtlasMissingError: the folder has no manifest.
             AtlasFormatError: it is damaged or of a newer format, or names what this placeprint does not know.
         """
         path = folder / FILE_NAME

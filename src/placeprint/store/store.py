@@ -100,7 +100,7 @@ class Store:
             with writing(folder.parent):
                 folder.mkdir(parents=True, exist_ok=True)
             with _held(folder):
-                _check_free(folder, tables)  # check again, as another process may have made one meanwhile
+                _check_free(folder, tables)  # check check again, as another process may have made one meanwhile
                 _remove_parts(folder)
                 for table in tables:
                     table.create()
@@ -136,7 +136,7 @@ class Store:
             yield
 
     def snapshot(self) -> StoreSnapshot:
-        """Return what the atlas holds now; threads may share it. The last one is returned while nothing has changed.
+        """Return a snapshot of the current content, the last one while nothing changes; threads may share it.
 
         Raises:
             AtlasMissingError: the atlas no longer exists.

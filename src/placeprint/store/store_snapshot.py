@@ -27,7 +27,7 @@ State = dict[str, NDArray[Any]]
 
 
 class StoreSnapshot:
-    """What an atlas held at one moment.
+    """The content of an atlas at one moment.
 
     Args:
         folder: the folder of the atlas.

@@ -1,7 +1,7 @@
 """Turn a run into a preset: the network's map becomes features, the trained head their aggregator.
 
 `presets.trained_descriptor` says which files it has. A pooling with a linear layer is CGD with one branch; the linear
-layer after NetVLAD is the whitener of the preset, whose mean m solves ``W m = -b``.
+layer after NetVLAD becomes the whitener of the preset, whose mean m solves ``W m = -b``.
 
 The second step of DELF trains local features: ``RUN/delf.safetensors`` is the network of the extractor `features.delf`,
 and the preset aggregates and verifies them; an atlas learns its own codebook.
@@ -56,7 +56,7 @@ def export_preset(run: Path, *, backbone: StagedBackbone | None = None) -> Path:
     aggregator, learned = aggregator_of(model)  # before a network is written: not every head has one
     descriptor = TrainedDescriptor(_extractor(recipe, model, run), aggregator, learned, whitening_of(model))
     write_arrays(run / STATE, descriptor.state)
-    # with 6 bits whitened descriptors of stored cells differ from those that validated: cosine .9998, with 8 .99999
+    # with 6 bits, whitened descriptors of stored cells differ from the validated ones: cosine .9998; with 8, .99999
     write_preset(descriptor.preset(run.name, _summary(recipe, facts), local_bits=8), run / PRESET)
     return run / PRESET
 
