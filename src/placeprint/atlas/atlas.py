@@ -202,7 +202,7 @@ class Atlas:
         """
         with self._store.exclusive():
             if len(self) < learning.ADAPT_PHOTOS:
-                raise OptionError(f"the atlas has {len(self)} photos; to learn takes {learning.ADAPT_PHOTOS}")
+                raise OptionError(f"the atlas has {len(self)} photos; learning takes {learning.ADAPT_PHOTOS}")
             learning.learn(self._store, self._preset, adapt=adapt, progress=progress)
             self._store.maintain()
         return len(self)
@@ -236,7 +236,7 @@ class Atlas:
         learned_from = learning.learned_from(now)
         needed = self._preset.codebook.min_photos
         own_one = not self._preset.codebook.is_included or (needed is not None and learned_from >= needed)
-        way = "own, learnt from" if own_one else "shipped, adapted to"
+        way = "own, learned from" if own_one else "shipped, adapted to"
         own = f"{way} {learned_from} photos" if learned_from else "shipped"
         return AtlasInfo(
             str(self._store.folder),

@@ -97,7 +97,7 @@ def learn(
     """
     needed = preset.codebook.min_photos
     if needed is None and adapt is None:
-        raise OptionError("the preset keeps what it came with (its [codebook] has no min_photos); nothing is learnt")
+        raise OptionError("the preset keeps what it came with (its [codebook] has no min_photos); nothing is learned")
     describer = Describer(preset)
     now = Snapshot(store.snapshot(), preset, lambda _: describer)
     ids, sample = list(now.usable()), sampled_photos(now)

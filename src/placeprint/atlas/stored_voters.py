@@ -109,7 +109,7 @@ class StoredVoters:
             except PlaceprintError:
                 raise
             except Exception as error:  # FAISS raises RuntimeError and more
-                logger.warning("the index of local features is made anew: %s", error)
+                logger.warning("the index of local features is made again: %s", error)
                 current = self._refreshed(now, name, None)
         if current is None:
             return None

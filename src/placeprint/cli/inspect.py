@@ -74,7 +74,7 @@ def inspect(
         _print_layers(load_network(backbone))
         return
     if layer is None or output is None:
-        raise OptionError("say --layer NAME and --output FILE; --layers lists the layers")
+        raise OptionError("give --layer NAME and --output FILE; --layers lists the layers")
     check_name("rule", rule, RULES)
     if unit and strongest:
         raise OptionError("give --unit or --strongest, not both")

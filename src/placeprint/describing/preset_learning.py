@@ -145,7 +145,7 @@ def learn_preset(sample: Sample, preset: str, output: Path | str, *, whiten: Whi
     for name, data in kept.contents.items():
         write_atomically(folder / name, data)
     write_arrays(folder / CODEBOOK_FILE, state)
-    summary = f"{chosen.name}, learnt from {count} photos"
+    summary = f"{chosen.name}, learned from {count} photos"
     learned = replace(kept.preset, summary=summary, codebook=CodebookSpec(file=CODEBOOK_FILE))
     write_preset(learned, folder / PRESET_FILE, f"{MADE_BY} learn")
     return folder / PRESET_FILE

@@ -80,7 +80,7 @@ def check_comparable(
     """
     if protocol != earlier["protocol"]:
         raise DatasetError(
-            f"only results of the same protocol can be compared, got {protocol} and {earlier['protocol']}"
+            f"only only results of the same protocol can be compared, got {protocol} and {earlier['protocol']}"
         )
     before = earlier.get("database_photos")
     if None not in (database, before) and database != before:
@@ -88,7 +88,7 @@ def check_comparable(
     different = set(queries) ^ {query["query"] for query in earlier["queries"]}
     if different:
         raise DatasetError(
-            f"only results on the same queries can be compared; {len(different)} are in one of them only"
+            f"only only results on the same queries can be compared; {len(different)} are in one of them only"
         )
 
 

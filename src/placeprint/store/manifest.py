@@ -99,4 +99,4 @@ class Manifest:
 def damaged(folder: Path, reason: object) -> str:
     """Return the message about a manifest that does not say what was written."""
     words = " ".join(str(reason).split())
-    return f"the atlas {str(folder)!r} has a damaged {FILE_NAME} ({words}); restore it, or make the atlas anew"
+    return f"the atlas {str(folder)!r} has a damaged {FILE_NAME} ({words}); restore it, or make the atlas again"

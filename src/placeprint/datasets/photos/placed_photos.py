@@ -285,7 +285,7 @@ def read_clips(
     if split is not None:
         chosen &= _in_split(column_of(rows, split_column, csv_path), split, csv_path)
     if unknown := sorted(set(without) - set(names)):
-        raise OptionError(f"{str(csv_path)!r} has no clip {unknown[0]!r} to leave out")
+        raise OptionError(f"{str(csv_path)!r} has no clip {unknown[0]!r} to exclude")
     if not chosen.any():
         raise DatasetError(f"no frame in {str(csv_path)!r} has a number that {every} divides, or all are excluded")
     photos = PlacedPhotos(
