@@ -57,7 +57,7 @@ def test_files_that_are_no_results_are_refused(tmp_path: Path) -> None:
     with pytest.raises(OptionError, match="cannot read"):
         read_result(path)
     old = '{"format": 1, "queries": []}'
-    for text, message in (("{", "cannot read"), ("[]", "no result"), (old, "measure it again")):
+    for text, message in (("{", "cannot read"), ("[]", "not a result"), (old, "measure it again")):
         path.write_text(text)
         with pytest.raises(OptionError, match=message):
             read_result(path)
