@@ -40,11 +40,11 @@ PLAIN = ["head.shrinkage=0.1", "head.signal=1.0", "optimizer.blend=1.0", "valida
 GENTLE = ["optimizer.blend=1.0", "validation.patience=0"]
 RUNS = {
     "no regularization": PLAIN,
-    "gentle beginning": GENTLE,
-    "gentle beginning, head only": [*GENTLE, "model.trainable_from=8"],
-    "gentle beginning, learning rate / 5": [*GENTLE, "optimizer.learning_rate=2e-4"],
-    "gentle beginning, strong augmentation": [*GENTLE, "augmentation.preset=strong"],
-    "gentle beginning, blend 0.5 (the recipe)": ["validation.patience=0"],
+    "gentle start": GENTLE,
+    "gentle start, head only": [*GENTLE, "model.trainable_from=8"],
+    "gentle start, learning rate / 5": [*GENTLE, "optimizer.learning_rate=2e-4"],
+    "gentle start, strong augmentation": [*GENTLE, "augmentation.preset=strong"],
+    "gentle start, blend 0.5 (the recipe)": ["validation.patience=0"],
 }
 
 

@@ -44,7 +44,7 @@ RESULTS = Path(__file__).parents[1] / "results"
 KEYPOINTS = 500
 VOTERS = {
     "votes, product codes of 15 bytes": ("votes", {}),
-    "votes, 8 bits a value": ("votes", {"code": "sq8"}),
+    "votes, 8 bits per value": ("votes", {"code": "sq8"}),
     "asmk": ("asmk", {}),
 }
 PART = 500

@@ -1,4 +1,4 @@
-"""Tables of search: presets, methods, verdicts, protocols, and the short one of the README."""
+"""Tables of search: presets, methods, verdicts, protocols, and the summary."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any
 from benchmarks.tables.results import read, with_interval
 
 PRESETS = ("xfeat-vlad", "fusion", "sift-vlad")
-"""Of the short table of the README."""
+"""The columns of the summary table."""
 
 
 def accuracy() -> list[str]:
     """Return the lines of the accuracy table."""
     lines = [
-        "| photos | preset | codebook | verified | queries turned by | R@1 (95 % interval) | R@5 | R@10 | mAP "
-        "| KB a photo |",
+        "| photos | preset | codebook | verified | queries rotated by | R@1 (95 % interval) | R@5 | R@10 | mAP "
+        "| KB per photo |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     runs = read("accuracy")["runs"]
@@ -43,7 +43,7 @@ def descriptors() -> list[str]:
     made = result["made_by"]
     return [
         f"`python benchmarks/accuracy/descriptors.py`, {made['date']}, {made['machine']}: search only; R@1 is the mean "
-        f"of {result['seeds']} codebooks, lowest and highest in brackets; ms of the processor for a photo of "
+        f"of {result['seeds']} codebooks, lowest and highest in parentheses; CPU ms per photo of "
         "sf_landmarks.",
         "",
         *_methods(result, lambda _: True),
@@ -51,12 +51,12 @@ def descriptors() -> list[str]:
 
 
 def of_method(words: tuple[str, ...]) -> list[str]:
-    """Return the lines of the table of a method's own page: the rows whose method holds one of the words."""
+    """Return the lines of the table of a method's own page: the rows whose method contains one of the words."""
     result = read("descriptors")
     made = result["made_by"]
     return [
         f"Search only, {made['date']}, {made['machine']}; R@1 is the mean of {result['seeds']} codebooks, with the "
-        "lowest and the highest.",
+        "lowest and highest in parentheses; CPU ms per photo of sf_landmarks.",
         "",
         *_methods(result, lambda name: " with " not in name and any(f" {word}" in name for word in words)),
     ]
@@ -98,10 +98,10 @@ def short() -> list[str]:
     result = read("short")
     made = result["made_by"]
     lines = [
-        f"`python benchmarks/accuracy/short.py`, {made['date']}, {made['machine']}: codebook and PCA learnt from "
+        f"`python benchmarks/accuracy/short.py`, {made['date']}, {made['machine']}: codebook and PCA learned from "
         f"{result['photos']} frames of ie_tower by `placeprint learn`, used unchanged.",
         "",
-        "| preset | PCA | values | sf_landmarks R@1 | corridor R@1 | KB a photo |",
+        "| preset | PCA | values | sf_landmarks R@1 | corridor R@1 | KB per photo |",
         "|---|---|---|---|---|---|",
     ]
     for row in result["rows"]:
@@ -116,9 +116,9 @@ def verdicts() -> list[str]:
     """Return the lines of the table of verdicts."""
     result = read("verdicts")
     kinds = {
-        "right": "in the atlas, the right photo first",
-        "wrong": "in the atlas, a wrong photo first",
-        "elsewhere": "not in the atlas",
+        "right": "place in the atlas, right photo ranked first",
+        "wrong": "place in the atlas, wrong photo ranked first",
+        "elsewhere": "place not in the atlas",
     }
     lines = ["| preset | queries | count | same place | possible | not confirmed |", "|---|---|---|---|---|---|"]
     for preset in (name for name in result if name not in {"format", "made_by"}):
@@ -135,15 +135,15 @@ def protocols() -> list[str]:
     made = result["made_by"]
     lines = [
         f"`python benchmarks/accuracy/protocols.py`, {made['date']}, {made['machine']}: "
-        f"`{result['rows'][0]['preset']}`, own codebook; in brackets the 95 % interval; p is of the difference in "
-        "recall@1 from the search alone.",
+        f"`{result['rows'][0]['preset']}`, own codebook; 95 % intervals in parentheses; p tests the difference in "
+        "recall@1 from search alone.",
         "",
         "| photos | protocol | verified | queries | recall@1 | p | mAP | auc_pr | recall_at_100_precision |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for row in result["rows"]:
         test = row.get("against_search", {}).get("recall@1")
-        absent = f" + {row['not_in_database']} not in it" if row["not_in_database"] else ""
+        absent = f" + {row['not_in_database']} not in the database" if row["not_in_database"] else ""
         cells = [
             row["dataset"],
             f"`{row['protocol']}`",
@@ -181,7 +181,11 @@ def headline() -> list[str]:
     sizes = " | ".join(
         f"{runs[f'sf_landmarks-{preset}-own-0-0']['bytes_per_photo'] / 1000:.0f} KB" for preset in PRESETS
     )
-    return [*lines, f"| one query against 101 photos, 50 verified | {times} |", f"| disk a photo | {sizes} |"]
+    return [
+        *lines,
+        f"| one query against 101 photos, 50 verified | {times} |",
+        f"| disk per photo | {sizes} |",
+    ]
 
 
 def _order(name: str) -> tuple[object, ...]:

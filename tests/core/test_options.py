@@ -246,7 +246,7 @@ def test_pictures_that_would_take_all_memory_are_refused() -> None:
     image = np.zeros((480, 640, 3), np.uint8)
     with pytest.raises(OptionError, match="size must be a whole number from 0 to 4096, got 100000"):
         SIFT(size=100_000)
-    with pytest.raises(OptionError, match=r"805 megapixels would be searched, the most is 64; lower size or scales"):
+    with pytest.raises(OptionError, match=r"805 megapixels would be processed, the most is 64; lower size or scales"):
         levels(image, None, size=4096, scales=(8.0,))
     with pytest.raises(PhotoError, match="the photo has 9000 x 3000 pixels; set size"):
         levels(np.broadcast_to(np.uint8(0), (3000, 9000, 3)), None, size=0, most=25_000_000)

@@ -77,7 +77,7 @@ def test_the_truth_of_vpr_bench(tmp_path: Path) -> None:
     np.save(tmp_path / "ground_truth_new.npy", truth)
     dataset = read_retrieval_set("vpr-bench", tmp_path)
     assert list(dataset.positives) == [{"ref/2.jpg"}, {"ref/9.jpg", "ref/10.jpg", "ref/11.jpg"}]
-    for odd, message in (([5, [0]], "must hold rows"), ([0, [12]], "beyond the 12 of ref/")):
+    for odd, message in (([5, [0]], "must have rows"), ([0, [12]], "beyond the 12 of ref/")):
         truth[0] = odd
         np.save(tmp_path / "ground_truth_new.npy", truth)
         with pytest.raises(DatasetError, match=message):

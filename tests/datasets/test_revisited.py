@@ -103,7 +103,7 @@ def test_a_copy_that_lacks_something_is_told(folder: Path) -> None:
     oddities: list[object] = [{"imlist": []}, {**TRUTH, "gnd": [{**TRUTH["gnd"][0], "easy": [9]}]}, [1, 2]]
     for odd in oddities:
         (folder / "gnd_roxford5k.pkl").write_bytes(pickle.dumps(odd))
-        with pytest.raises(DatasetError, match="must hold imlist, qimlist and gnd"):
+        with pytest.raises(DatasetError, match="must have imlist, qimlist and gnd"):
             read_retrieval_set("roxford5k", folder)
 
 
@@ -119,13 +119,13 @@ def test_a_pickle_runs_nothing(tmp_path: Path) -> None:
     path, made = tmp_path / "evil.pkl", tmp_path / "made"
     for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
         path.write_bytes(pickle.dumps({"a": Evil(made)}, protocol))
-        with pytest.raises(DatasetError, match="no plain data"):
+        with pytest.raises(DatasetError, match="not plain data"):
             read_plain_pickle(path)
     np.save(tmp_path / "evil.npy", np.array([Evil(made)], dtype=object))
-    with pytest.raises(DatasetError, match="no plain data"):
+    with pytest.raises(DatasetError, match="not plain data"):
         read_plain_npy(tmp_path / "evil.npy")
     path.write_bytes(b"cnumpy\nload\n(S'x'\ntR.")
-    with pytest.raises(DatasetError, match=r"names numpy.load, which is no plain data"):
+    with pytest.raises(DatasetError, match=r"names numpy.load, which is not plain data"):
         read_plain_pickle(path)
     assert not made.exists()
 

@@ -87,7 +87,7 @@ def test_a_copy_of_a_file_is_a_leak(tmp_path: Path) -> None:
 
 def test_a_shared_sequence_is_a_leak_where_both_have_one_root() -> None:
     photos = _placed(30, 100.0)
-    with pytest.raises(DatasetError, match=r"1 sequences are in training and in validation, as that of '15.jpg'"):
+    with pytest.raises(DatasetError, match=r"1 sequences are in training and in validation, such as that of '15.jpg'"):
         check_leak(photos[np.arange(15)], photos[np.arange(15, 30)])
 
 
@@ -102,7 +102,7 @@ def test_photos_close_to_each_other_are_a_leak(tmp_path: Path) -> None:
         roots[1], validation.paths, validation.positions + np.array([25.0, 0]), validation.sequences
     )
     check_leak(train, validation, distance=25)  # those of other roots may have equal numbers of sequences
-    with pytest.raises(DatasetError, match=r"30 photos of validation are closer than 25.1 m to one .* as '0.jpg'"):
+    with pytest.raises(DatasetError, match=r"30 photos of validation are closer than 25.1 m .*, such as '0.jpg'"):
         check_leak(train, validation, distance=25.1)
     with pytest.raises(OptionError, match="distance must be a number above 0"):
         check_leak(train, validation, distance=0)

@@ -65,7 +65,7 @@ def test_an_atlas_of_several_descriptors_keeps_the_features_of_each(photos: Path
     atlas = Atlas.create(tmp_path / "atlas", _preset(tmp_path / "p.toml", VLAD_AND_GEM))
     atlas.add([photos])
     before = atlas.info()
-    assert before.dim == 8 * 128 + 128 + 4 * 128 and before.codebook == "own, learnt from 10 photos"
+    assert before.dim == 8 * 128 + 128 + 4 * 128 and before.codebook == "own, learned from 10 photos"
     again = Atlas.open(tmp_path / "atlas")
     assert again.refit() == 10
     answer = again.search(rephotograph(make_scene(7), corners=0.05)[0])
@@ -140,6 +140,6 @@ def test_every_preset_finds_a_photo_among_three(preset: str, tmp_path: Path) -> 
     atlas = Atlas.create(tmp_path / "atlas", preset)
     report = atlas.add([tmp_path / "photos"])
     shipped = load_preset(preset).codebook.is_included
-    assert report.added == 3 and atlas.info().codebook == ("shipped" if shipped else "own, learnt from 3 photos")
+    assert report.added == 3 and atlas.info().codebook == ("shipped" if shipped else "own, learned from 3 photos")
     answer = atlas.search(rephotograph(make_scene(1, 480, 360), corners=0.04)[0], turns=False)
     assert answer.best is not None and Path(answer.best.path).name == "1.png"

@@ -157,7 +157,7 @@ def test_what_is_no_exported_file_is_refused_in_one_line(tmp_path: Path, model: 
     bad = tmp_path / "bad.onnx"
     for data in (b"", b"hello", whole[:2000], whole[: len(whole) // 2], bytes(generator.bytes(500))):
         bad.write_bytes(data)
-        with pytest.raises(WeightsError, match="no whole file that placeprint exported") as caught:
+        with pytest.raises(WeightsError, match="not a complete file exported by placeprint") as caught:
             largest_difference(describer, bad, [])
         assert "\n" not in str(caught.value)
     with pytest.raises(WeightsError, match="there is no file"):

@@ -134,7 +134,7 @@ def test_linked_folders_are_walked_but_no_folder_inside_itself(tmp_path: Path) -
 
 
 def test_a_missing_place_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(PhotoError, match="no file or folder"):
+    with pytest.raises(PhotoError, match="no such file or folder"):
         list(find_photos([tmp_path / "nope"]))
 
 

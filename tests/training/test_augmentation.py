@@ -164,7 +164,7 @@ def test_tables_of_toml_are_read() -> None:
         ({"size": 224}, "size must be a list of 2 values, each a whole number from 16 to 4096, got 224"),
         ({"size": [224.5, 224]}, "size must be a list"),
         ({"size": [8, 224]}, "size must be .* whole number from 16"),
-        ({"area": [0.8, 0.2]}, "area must rise from least to most, got 0.8 and 0.2"),
+        ({"area": [0.8, 0.2]}, "area must be in increasing order, got 0.8 and 0.2"),
         ({"ratio": [0, 1]}, "ratio must be .* from 0.01 to 100"),
         ({"corners": 0.3}, "corners must be a number of at least 0 and below 0.25"),
         ({"night": 1.5}, "night must be a number from 0 to 1, got 1.5"),

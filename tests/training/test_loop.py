@@ -352,7 +352,7 @@ def test_what_cannot_work_is_told_before_the_first_epoch(
 def test_a_network_that_cannot_take_the_size_is_told_in_one_line(folder: Path, tmp_path: Path) -> None:
     network = tiny_backbone()
     network.stages.append(nn.Unflatten(1, (3, -1)))  # of 8 channels
-    with pytest.raises(TrainingError, match=r"of 32 x 32: .*; look at model.size and \[batches\]"):
+    with pytest.raises(TrainingError, match=r"of 32 x 32: .*; check model.size and \[batches\]"):
         train(tiny_recipe(), folder, tmp_path / "run", backbone=network)
 
 
@@ -360,7 +360,7 @@ def test_one_photo_classes_are_told_or_left_out(tmp_path: Path) -> None:
     write_classes(tmp_path / "photos", classes=2)
     lonely = write_classes(tmp_path / "more", classes=3, photos=1) / "class2"
     lonely.rename(tmp_path / "photos" / "lonely")
-    with pytest.raises(DatasetError, match="1 of 3 classes have one photo to train on and make no pair: 'lonely'"):
+    with pytest.raises(DatasetError, match="1 of 3 classes have one training photo and make no pair: 'lonely'"):
         train(tiny_recipe(batches={"classes": 2}), tmp_path / "photos", tmp_path / "run", backbone=tiny_backbone())
     recipe = tiny_recipe(batches={"classes": 2, "leave_out_lonely": True}, schedule={"epochs": 1})
     assert train(recipe, tmp_path / "photos", tmp_path / "run", backbone=tiny_backbone()).epochs == 1
@@ -403,7 +403,7 @@ def test_mining_takes_the_margin_of_the_loss(tmp_path: Path) -> None:
 
     assert margin() == 0.7
     assert margin(margin=0.7) == 0.7  # as recipes of earlier versions say it
-    with pytest.raises(OptionError, match=r"mining.margin 0.1 differs from loss.margin 0.7; set loss.margin alone"):
+    with pytest.raises(OptionError, match=r"mining.margin 0.1 differs from loss.margin 0.7; set only loss.margin"):
         margin(margin=0.1)
 
 

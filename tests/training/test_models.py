@@ -110,7 +110,7 @@ def test_layers_begun_from_pairs_find_classes_where_others_see_noise(name: str) 
 def test_a_beginning_is_one_of_the_known() -> None:
     with pytest.raises(OptionError, match="begin must be one of pairs, photos, random, got 'pair'"):
         build_head("gem", CHANNELS, None, dim=4, begin="pair")
-    with pytest.raises(OptionError, match="after NetVLAD begins from 'pairs' or 'photos'"):
+    with pytest.raises(OptionError, match="after NetVLAD is initialized from 'pairs' or 'photos'"):
         build_head("netvlad", CHANNELS, None, dim=4, begin="random")
 
 

@@ -1,17 +1,17 @@
-"""CGD over the cells of a map: several poolings, each projected, put together (Jun et al., arXiv 1903.10663).
+"""CGD over the cells of a map: several poolings, each projected, then combined (Jun et al., arXiv 1903.10663).
 
-What `networks.cgd` makes of a map, in NumPy, from features that bring the map back (`aggregation.pooling` says how).
+This is `networks.cgd` in NumPy, from features that restore the map (see `aggregation.pooling`).
 The letters of the configuration name the poolings: S is SPoC, M is MAC, G is GeM. The unit vector of each is projected
 to ``projected_dim / n`` values; `kernels.cgd` has the equation. The projections are one of
 
-- those of a trained network (`from_network`): its linear layers have no bias, so m_i = 0, and the numbers are the
-  network's own. `refit` and `adapt` keep them.
-- PCA of the unit vectors of each branch, learned from photos without training (`fit`), by choice whitened as
-  `whitening.PCAWhitening` does. `refit` learns it anew, `adapt` keeps it, which few photos would spoil.
+- those of a trained network (`from_network`): its linear layers have no bias, so m_i = 0, and the values equal the
+  network's. `refit` and `adapt` keep them.
+- PCA of the unit vectors of each branch, learned from photos without training (`fit`), optionally whitened as in
+  `whitening.PCAWhitening`. `refit` learns it again; `adapt` keeps it, because few photos would spoil it.
 
 Departures: the second kind is ours; the paper only knows trained layers. A branch's PCA is never longer than the map
-has channels. It needs more photos than it has values; from fewer, nothing is learned, the projection is the identity,
-and the descriptor n x C long. Without training p is what it is set to.
+has channels. It needs more photos than it has values; with fewer, nothing is learned, the projection is the identity,
+and the descriptor has n x C values. Without training, p is the parameter.
 """
 
 from __future__ import annotations
@@ -40,16 +40,16 @@ if TYPE_CHECKING:
 @checked
 @dataclass(kw_only=True, eq=False)
 class CGD:
-    """Combination of global descriptors.
+    """Combine several global descriptors of a map.
 
     Args:
-        config: letters of the poolings, each once.
-        projected_dim: length of the descriptor, a multiple of the count of letters; shorter where the map has not the
+        config: the letters of the poolings, each once.
+        projected_dim: the length of the descriptor, a multiple of the number of letters; shorter if the map has too few
             channels, see the module.
-        p: exponent of GeM, above 0, until a trained network brings its own.
-        power: of the whitening; 0.5 whitens fully, 0 is plain PCA.
-        shrinkage: of the whitening, as a share of the mean of the eigenvalues.
-        use_scores: false counts every feature the same, for features whose scores are no lengths.
+        p: the exponent of GeM, above 0, unless a trained network provides its own.
+        power: the exponent of the whitening; 0.5 whitens fully, 0 is plain PCA.
+        shrinkage: the shrinkage of the whitening, as a share of the mean of the eigenvalues.
+        use_scores: whether scores weight the features; use false for features whose scores are not lengths.
     """
 
     config: str = "SG"
@@ -65,7 +65,7 @@ class CGD:
 
     @property
     def dim(self) -> int:
-        """Length of the global descriptor.
+        """The length of the global descriptor.
 
         Raises:
             NotFittedError: there are no projections.
@@ -74,7 +74,7 @@ class CGD:
         return int(projections.shape[0] * projections.shape[2])
 
     def fit(self, features: Sequence[LocalFeatures]) -> Self:
-        """Learn a projection for each branch, whether there are trained ones or not; return self.
+        """Learn a projection for each branch, replacing trained ones; return self.
 
         Raises:
             ShapeError: there are no photos.
@@ -97,19 +97,19 @@ class CGD:
         return self
 
     def refit(self, features: Sequence[LocalFeatures]) -> Self:
-        """Do as `fit`, but keep what was trained."""
+        """Do the same as `fit`, but keep trained projections."""
         return self if self.trained_ is not None and self.trained_ else self.fit(features)
 
     def adapt(self, features: Sequence[LocalFeatures]) -> Self:
-        """Keep the projections; learn like `fit` where there are none."""
+        """Keep the projections; learn them as `fit` does if there are none."""
         return self.fit(features) if self.projections_ is None else self
 
     def aggregate(self, features: LocalFeatures) -> Floats:
-        """Return the ``(dim,)`` unit vector of one photo, zeros without features.
+        """Return the ``(dim,)`` unit vector of one photo, or zeros if it has no features.
 
         Raises:
             NotFittedError: there are no projections.
-            ShapeError: the descriptors have another length than those the projections were learned from.
+            ShapeError: the descriptors differ in length from those the projections were learned from.
         """
         means, projections = self._learned()
         rows_of(features.descriptors, dim=means.shape[1])
@@ -126,20 +126,20 @@ class CGD:
         return [made[letter] for letter in self.config]
 
     def _pooled(self, features: LocalFeatures) -> Floats:
-        """Return what the poolings give, ``(n, C)`` unit rows."""
+        """Return the results of the poolings, ``(n, C)`` unit rows."""
         return np.stack([pooling.aggregate(features) for pooling in self.poolings()])
 
     def _learned(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         if self.means_ is None or self.projections_ is None or self.p_ is None:
-            raise NotFittedError("CGD has no projections; call fit first, or take those of a network by from_network")
+            raise NotFittedError("CGD has no projections; call fit first, or use those of a network by from_network")
         return self.means_, self.projections_
 
 
 def from_network(network: networks.CGD) -> CGD:
-    """Return what gives the network's descriptors from the cells of its backbone's map.
+    """Return an aggregator that gives the network's descriptors from the cells of its backbone's map.
 
     Args:
-        network: trained; it is left as it is, and what is returned has copies.
+        network: a trained network; it is not changed, and its weights are copied.
     """
     from placeprint.networks.pooling import GeM as TrainedGeM
 
@@ -149,12 +149,12 @@ def from_network(network: networks.CGD) -> CGD:
 
 
 def from_layers(config: str, layers: Sequence[Floats], exponent: Floats | None = None) -> CGD:
-    """Return what trained poolings, each with a linear layer, give.
+    """Return an aggregator from trained poolings, each with a linear layer.
 
     Args:
         config: letters of the poolings.
-        layers: of each its weights, ``(k, C)``.
-        exponent: of GeM, ``(1,)`` or ``(C,)``; None where there is none.
+        layers: the weights of each pooling's layer, ``(k, C)``.
+        exponent: the exponent of GeM, ``(1,)`` or ``(C,)``; None if there is no GeM.
     """
     made = CGD(config=config, projected_dim=sum(len(layer) for layer in layers))
     made.projections_ = np.stack([layer.T for layer in layers]).astype(np.float32)

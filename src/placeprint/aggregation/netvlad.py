@@ -1,10 +1,10 @@
-"""NetVLAD over local features (Arandjelovic et al., CVPR 2016), as the layer is before it is trained.
+"""NetVLAD over local features (Arandjelovic et al., CVPR 2016), like the untrained layer.
 
 Centers by k-means over descriptors of unit length, alpha from the same descriptors; `kernels.netvlad` has the equations
 and the versions ``"v2"`` and ``"v1"``. `networks.netvlad`, the layer that is trained, gives the same numbers.
 
-In contrast to soft assignment in VLAD (`aggregation.vlad`) a descriptor goes to all clusters, and how softly follows
-from the descriptors. No departures from the paper.
+Unlike soft assignment in VLAD (`aggregation.vlad`), a descriptor is assigned to all clusters, and the softness follows
+from the descriptors. There are no departures from the paper.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ from placeprint.types import Floats, LocalFeatures
 @checked
 @dataclass(kw_only=True, eq=False)
 class NetVLAD:
-    """NetVLAD over local features of any kind.
+    """Aggregate local features of any kind by NetVLAD.
 
     Args:
-        num_clusters: K.
+        num_clusters: k, the number of clusters.
         version: ``"v2"`` or ``"v1"``, see `kernels.netvlad`.
-        iterations: of k-means.
-        adapt_rounds: of `adapt`.
-        adapt_strength: descriptors that the old position of a center counts for in `adapt`.
-        seed: of k-means.
+        iterations: the iterations of k-means.
+        adapt_rounds: the number of rounds of `adapt`.
+        adapt_strength: the number of descriptors that the old position of a center counts for in `adapt`.
+        seed: the seed of k-means.
     """
 
     num_clusters: Words = 64
@@ -51,7 +51,7 @@ class NetVLAD:
 
     @property
     def dim(self) -> int:
-        """Length of the global descriptor, K x D.
+        """The length of the global descriptor, K x D.
 
         Raises:
             NotFittedError: the centers have not been learned.
@@ -67,17 +67,17 @@ class NetVLAD:
         """
         units = [_with_unit_rows(photo) for photo in features]
         centers = self._vlad().refit(units).codebook_
-        assert centers is not None  # refit has learned it
+        assert centers is not None  # refit learned it
         rows = stacked(units)
         self.centers_, self.alpha_ = centers, np.array(sharpness(centers, rows, self.version), np.float32)
         return self
 
     def refit(self, features: Sequence[LocalFeatures]) -> NetVLAD:
-        """Do what `fit` does: everything depends on the collection."""
+        """Do the same as `fit`: everything depends on the collection."""
         return self.fit(features)
 
     def adapt(self, features: Sequence[LocalFeatures]) -> NetVLAD:
-        """Move the centers to the photos of another collection, as `VLAD.adapt` does; alpha stays. Return self.
+        """Adapt the centers to another collection, as `VLAD.adapt` does; alpha stays. Return self.
 
         Raises:
             NotFittedError: there are no centers to move.
@@ -88,11 +88,11 @@ class NetVLAD:
         return self
 
     def aggregate(self, features: LocalFeatures) -> Floats:
-        """Return the ``(K x D,)`` unit vector of one photo, zeros without features.
+        """Return the ``(K x D,)`` unit vector of one photo, or zeros if it has no features.
 
         Raises:
             NotFittedError: the centers have not been learned.
-            ShapeError: the descriptors have another length than those they were learned from.
+            ShapeError: the descriptors differ in length from those they were learned from.
         """
         weights, biases, centers = self.layer()
         return netvlad(normalize(rows_of(features.descriptors, dim=centers.shape[1])), weights, biases, centers)
@@ -107,7 +107,7 @@ class NetVLAD:
         return *assignment(centers, float(alpha), self.version), centers
 
     def _vlad(self) -> VLAD:
-        """Return what learns and moves the centers."""
+        """Return the VLAD that learns and adapts the centers."""
         return VLAD(
             num_words=self.num_clusters,
             iterations=self.iterations,

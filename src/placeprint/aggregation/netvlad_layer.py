@@ -1,11 +1,11 @@
-"""A trained NetVLAD layer (Arandjelovic et al., CVPR 2016) over local features: its assignment is free of its centers.
+"""A trained NetVLAD layer (Arandjelovic et al., CVPR 2016) over local features: with a free assignment.
 
 w, b and c (`kernels.netvlad` has the equations) are as training left them, or as a checkpoint brings them. Ghost
 clusters are the last rows of w and b: they take part in the softmax and have no center. `networks.netvlad`, the layer
 itself, gives the same numbers.
 
-Where w and b follow from the centers, `aggregation.netvlad` is the shorter way to say the same, and can be adapted to
-photos. Here `fit` begins as the layer does before training; `refit` and `adapt` keep what is there.
+If w and b follow from the centers, `aggregation.netvlad` does the same with fewer numbers and can be adapted to photos.
+Here `fit` uses the layer's initialization; `refit` and `adapt` keep the existing values.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ if TYPE_CHECKING:
 @checked
 @dataclass(kw_only=True, eq=False)
 class NetVLADLayer:
-    """NetVLAD whose assignment does not follow from its centers.
+    """Aggregate by NetVLAD with an assignment independent of its centers.
 
     Args:
-        num_clusters: K, of `fit`.
+        num_clusters: k, used by `fit`.
         version: ``"v2"`` or ``"v1"``, of `fit`; see `kernels.netvlad`.
-        seed: of k-means in `fit`.
+        seed: the seed of k-means in `fit`.
     """
 
     num_clusters: Words = 64
@@ -50,7 +50,7 @@ class NetVLADLayer:
 
     @property
     def dim(self) -> int:
-        """Length of the global descriptor, K x D.
+        """The length of the global descriptor, K x D.
 
         Raises:
             NotFittedError: there are no centers.
@@ -58,7 +58,7 @@ class NetVLADLayer:
         return int(self.layer()[2].size)
 
     def fit(self, features: Sequence[LocalFeatures]) -> Self:
-        """Begin as the layer does, from k-means; return self.
+        """Initialize as the layer does, from k-means; return self.
 
         Raises:
             ShapeError: there are fewer descriptors than clusters.
@@ -69,19 +69,19 @@ class NetVLADLayer:
         return self
 
     def refit(self, features: Sequence[LocalFeatures]) -> Self:
-        """Keep what was trained; learn like `fit` where there is nothing."""
+        """Keep the trained values; learn as `fit` does if there are none."""
         return self.fit(features) if self.centers_ is None else self
 
     def adapt(self, features: Sequence[LocalFeatures]) -> Self:
-        """Do as `refit`."""
+        """Do the same as `refit`."""
         return self.refit(features)
 
     def aggregate(self, features: LocalFeatures) -> Floats:
-        """Return the ``(K x D,)`` unit vector of one photo, zeros without features.
+        """Return the ``(K x D,)`` unit vector of one photo, or zeros if it has no features.
 
         Raises:
             NotFittedError: there are no centers.
-            ShapeError: the descriptors have another length than the centers.
+            ShapeError: the descriptors differ in length from the centers.
         """
         weights, biases, centers = self.layer()
         return netvlad(normalize(rows_of(features.descriptors, dim=centers.shape[1])), weights, biases, centers)
@@ -93,15 +93,15 @@ class NetVLADLayer:
             NotFittedError: there are none.
         """
         if self.weights_ is None or self.biases_ is None or self.centers_ is None:
-            raise NotFittedError("NetVLADLayer has no centers; call fit first, or take those of a layer by from_layer")
+            raise NotFittedError("NetVLADLayer has no centers; call fit first, or use those of a layer by from_layer")
         return self.weights_, self.biases_, self.centers_
 
 
 def from_layer(layer: networks.NetVLAD) -> NetVLADLayer:
-    """Return what gives a trained layer's descriptors from the cells of its map.
+    """Return an aggregator that gives a trained layer's descriptors from the cells of its map.
 
     Args:
-        layer: trained; it is left as it is, and what is returned has copies.
+        layer: a trained layer; it is not changed, and its weights are copied.
     """
     made = NetVLADLayer(num_clusters=layer.num_clusters, version=layer.version)
     weight = layer.conv.weight.detach().cpu().flatten(1).numpy()

@@ -1,20 +1,20 @@
-"""Global pooling of local features: what `networks.pooling` makes of a map, in NumPy, from the cells of the map.
+"""Global pooling of local features: `networks.pooling` in NumPy, from the cells of the map.
 
 The features are those of a grid: of each cell a unit descriptor, and as its score the length the cell's vector had
 before. So ``x_i = score_i * descriptor_i`` brings the map back (``use_scores``), and the same equations hold
 (`kernels.pooling`, where the papers are named). Tests compare the two on full grids.
 
-Any other local features can be pooled alike; with ``use_scores=False`` each counts the same.
+Other local features can be pooled too; with ``use_scores=False`` each counts the same.
 
 Departures, beside those of the kernels:
 
-- Cells a grid dropped, because there is nothing to see or for their number, are as if they were 0. Only the maximum of
-  a channel that is negative everywhere, and CroW's small constant, tell the difference.
-- Where a feature is comes from its keypoint. SPoC's prior is centered on the photo and measured in its pixels. R-MAC's
-  squares need the columns and rows of the map: the photo is as many wide as the least distance of two different x goes
-  into its width, and likewise high; a distance below a pixel counts as a pixel. So features that are not on a grid
-  are put into squares by the pixel.
-- R-MAC's whitening adds ``shrinkage`` times their mean to the eigenvalues, as `whitening` does.
+- Cells that a grid dropped, because they are uniform or too many, count as 0. This only matters for the maximum of a
+  channel that is negative everywhere, and for CroW's small constant.
+- The position of a feature is its keypoint. SPoC's prior is centered on the photo and measured in its pixels. R-MAC's
+  squares need the columns and rows of the map: their number is the width of the photo divided by the smallest distance
+  of two different x, and likewise for rows; a distance below a pixel counts as a pixel. So features that are not on a
+  grid are assigned to squares by pixel.
+- R-MAC's whitening adds ``shrinkage`` times the mean eigenvalue to each eigenvalue, as in `whitening`.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from placeprint.types import LARGEST_SCORE, Floats, Ids, LocalFeatures
 
 @dataclass(kw_only=True, eq=False)
 class Pooling:
-    """What the poolings share: they learn the length of the descriptors, and give vectors as long.
+    """The base of the poolings: they learn the length of the descriptors, and return vectors of that length.
 
     Args:
         use_scores: see the module.
@@ -52,7 +52,7 @@ class Pooling:
 
     @property
     def dim(self) -> int:
-        """Length of the global descriptor.
+        """The length of the global descriptor.
 
         Raises:
             NotFittedError: no features have been seen.
@@ -73,18 +73,18 @@ class Pooling:
         return self
 
     def refit(self, features: Sequence[LocalFeatures]) -> Self:
-        """Do as `fit`."""
+        """Do the same as `fit`."""
         return self.fit(features)
 
     def adapt(self, features: Sequence[LocalFeatures]) -> Self:
-        """Do as `fit`: nothing is learned that could be moved."""
+        """Do the same as `fit`: there is nothing to adapt."""
         return self.fit(features)
 
     def cells(self, features: LocalFeatures) -> Floats:
         """Return the cells of the map, ``(n, d)``.
 
         Raises:
-            ShapeError: the descriptors have another length than those seen by `fit`.
+            ShapeError: the descriptors differ in length from those seen by `fit`.
         """
         rows = rows_of(features.descriptors, dim=None if self.dim_ is None else int(self.dim_))
         if not self.use_scores:
@@ -99,10 +99,10 @@ class CellPooling(Pooling, ABC):
     """A pooling for which it does not matter where cells are, but for their weights."""
 
     def aggregate(self, features: LocalFeatures) -> Floats:
-        """Return the ``(d,)`` unit vector of one photo, zeros without features or when all weights are 0.
+        """Return the ``(d,)`` unit vector of one photo, or zeros if it has no features or all weights are 0.
 
         Raises:
-            ShapeError: the descriptors have another length than those seen by `fit`, or than there are exponents.
+            ShapeError: the descriptors differ in length from those seen by `fit`, or from the number of exponents.
         """
         scores = floats_of(features.scores, "scores", most=LARGEST_SCORE)
         return self._pooled(features, self.weights(scores) if len(scores) else None)
@@ -112,7 +112,7 @@ class CellPooling(Pooling, ABC):
         """Return ``(d,)``, not normalized, of cells ``(n, d)`` of NumPy or Torch, n above 0.
 
         Args:
-            cells: of the map.
+            cells: the cells of the map.
             weights: ``(n,)``, 0 for cells that do not count; None where all count the same.
         """
 
@@ -128,20 +128,20 @@ class CellPooling(Pooling, ABC):
 @checked
 @dataclass(kw_only=True, eq=False)
 class SPoC(CellPooling):
-    """Sum pooling.
+    """Aggregate by sum pooling.
 
     Args:
-        center_prior: features in the middle of the photo count more.
+        center_prior: whether features near the center of the photo count more.
         use_scores: see the module.
     """
 
     center_prior: bool = False
 
     def aggregate(self, features: LocalFeatures) -> Floats:
-        """Return the ``(d,)`` unit vector of one photo, zeros without features.
+        """Return the ``(d,)`` unit vector of one photo, or zeros if it has no features.
 
         Raises:
-            ShapeError: the descriptors have another length than those seen by `fit`.
+            ShapeError: the descriptors differ in length from those seen by `fit`.
         """
         if not self.center_prior:
             return super().aggregate(features)
@@ -156,7 +156,7 @@ class SPoC(CellPooling):
 @checked
 @dataclass(kw_only=True, eq=False)
 class MAC(CellPooling):
-    """Maximum of each channel.
+    """Aggregate by the maximum of each channel.
 
     Args:
         use_scores: see the module.
@@ -170,10 +170,10 @@ class MAC(CellPooling):
 @checked
 @dataclass(kw_only=True, eq=False)
 class GeM(CellPooling):
-    """Generalized mean.
+    """Aggregate by the generalized mean.
 
     Args:
-        p: exponent, above 0; or one a channel.
+        p: the exponent, above 0; or one per channel.
         use_scores: see the module.
     """
 
@@ -189,7 +189,7 @@ class GeM(CellPooling):
         p: Array = xp.asarray(self.p, dtype=cells.dtype)
         if p.ndim and p.shape[0] != cells.shape[1]:
             raise ShapeError(f"p must be a number or have shape ({cells.shape[1]},), got {tuple(p.shape)}")
-        # NumPy's mean along the first axis rounds more than a product of matrices
+        # NumPy's mean along the first axis rounds more than a matrix product
         equal: Array = xp.ones_like(cells[:, 0])
         return kernels.gem(cells, p, equal if weights is None else weights)
 
@@ -197,26 +197,26 @@ class GeM(CellPooling):
 @checked
 @dataclass(kw_only=True, eq=False)
 class WeightedGeM(GeM):
-    """Generalized mean of features that count differently.
+    """Aggregate by the generalized mean of weighted features.
 
     Args:
-        p: exponent, above 0; or one a channel.
-        weight_power: a feature's weight is its score to this power; 0 for `GeM`.
+        p: the exponent, above 0; or one per channel.
+        weight_power: the exponent of a feature's score that gives its weight; 0 for `GeM`.
         use_scores: see the module.
     """
 
     weight_power: Annotated[float, Range(0, 100)] = 1.0
 
     def aggregate(self, features: LocalFeatures, weights: Floats | None = None) -> Floats:
-        """Return the ``(d,)`` unit vector of one photo, zeros without features or when all weights are 0.
+        """Return the ``(d,)`` unit vector of one photo, or zeros if it has no features or all weights are 0.
 
         Args:
-            features: of the photo.
-            weights: ``(n,)`` in place of the scores; those below 0 count as 0.
+            features: the features of the photo.
+            weights: ``(n,)`` weights instead of the scores; those below 0 count as 0.
 
         Raises:
-            ShapeError: the descriptors have another length than those seen by `fit`, or than there are exponents, or
-                there are not as many weights as features.
+            ShapeError: the descriptors differ in length from those seen by `fit`, or from the number of exponents, or
+                the number of weights differs from that of the features.
         """
         if weights is None:
             return super().aggregate(features)
@@ -232,11 +232,11 @@ class WeightedGeM(GeM):
 @checked
 @dataclass(kw_only=True, eq=False)
 class CroW(CellPooling):
-    """Sum pooling with weights for features and channels.
+    """Aggregate by sum pooling with weights for features and channels.
 
     Args:
-        a: exponent of the norm the weights of the features are divided by.
-        b: the root that is taken of them.
+        a: the exponent of the norm that divides the feature weights.
+        b: the root of the feature weights.
         use_scores: see the module.
     """
 
@@ -251,13 +251,13 @@ class CroW(CellPooling):
 @checked
 @dataclass(kw_only=True, eq=False)
 class RMAC(Pooling):
-    """Maxima of many squares of the photo, each of unit length, added up.
+    """Aggregate by the sum of the unit maxima of many squares of the photo.
 
     Args:
-        levels: sizes of squares.
-        whole: whether the whole photo is one more region. The paper has it not, some public code has it.
-        whitened_dim: length of the whitened vectors of regions; 0 leaves them as they are.
-        shrinkage: of the whitening, see the module.
+        levels: the number of square sizes.
+        whole: whether the whole photo is one more region; not in the paper, but in some public code.
+        whitened_dim: the length of the whitened region vectors; 0 for no whitening.
+        shrinkage: the shrinkage of the whitening, see the module.
         use_scores: see the module.
     """
 
@@ -270,7 +270,7 @@ class RMAC(Pooling):
 
     @property
     def dim(self) -> int:
-        """Length of the global descriptor.
+        """The length of the global descriptor.
 
         Raises:
             NotFittedError: no features have been seen.
@@ -279,10 +279,10 @@ class RMAC(Pooling):
         return self.whitened_dim or length
 
     def fit(self, features: Sequence[LocalFeatures]) -> Self:
-        """Learn the length of the descriptors and, where it is asked for, the whitening of regions; return self.
+        """Learn the length of the descriptors and, if requested, the whitening of regions; return self.
 
         Raises:
-            ShapeError: there are no photos, or not more regions than ``whitened_dim``, or the descriptors are shorter.
+            ShapeError: there are no photos, or no more regions than ``whitened_dim``, or the descriptors are shorter.
         """
         super().fit(features)
         self.mean_, self.projection_ = np.zeros(0, np.float32), np.zeros((0, 0), np.float32)
@@ -297,15 +297,15 @@ class RMAC(Pooling):
         return self
 
     def adapt(self, features: Sequence[LocalFeatures]) -> Self:
-        """Keep the whitening, which few photos would spoil; learn like `fit` where nothing has been learned."""
+        """Keep the whitening, because few photos would spoil it; learn as `fit` does if there is none."""
         return self.fit(features) if self.dim_ is None else self
 
     def aggregate(self, features: LocalFeatures) -> Floats:
-        """Return the ``(dim,)`` unit vector of one photo, zeros without features.
+        """Return the ``(dim,)`` unit vector of one photo, or zeros if it has no features.
 
         Raises:
             NotFittedError: the whitening has not been learned.
-            ShapeError: the descriptors have another length than those seen by `fit`.
+            ShapeError: the descriptors differ in length from those seen by `fit`.
         """
         return normalize(rmac(self.regions(features), self.whitening()))
 
@@ -322,10 +322,10 @@ class RMAC(Pooling):
         return self.mean_, self.projection_
 
     def regions(self, features: LocalFeatures) -> Floats:
-        """Return the unit maxima ``(r, d)`` of the squares that hold features.
+        """Return the unit maxima ``(r, d)`` of the squares with features.
 
         Raises:
-            ShapeError: the descriptors have another length than those seen by `fit`.
+            ShapeError: the descriptors differ in length from those seen by `fit`.
         """
         rows = self.cells(features)
         if not len(rows):
@@ -339,16 +339,16 @@ class RMAC(Pooling):
 
 
 def _map_cells(features: LocalFeatures) -> tuple[tuple[Ids, int], tuple[Ids, int]]:
-    """Return of each feature the column, ``(n,)``, with their count, and likewise the row."""
+    """Return the column of each feature, ``(n,)``, with the number of columns, and likewise the row."""
     across, down = (_spacing(values) for values in features.keypoints.T)
     across, down = across or down or 1.0, down or across or 1.0
     return _places(features, 0, across), _places(features, 1, down)
 
 
 def _spacing(values: Floats) -> float:
-    """Return the least distance of two different values, 1 at least; 0 when all are the same."""
+    """Return the smallest distance between two different values, at least 1; 0 if all are equal."""
     distances = np.diff(np.unique(values))
-    distances = distances[distances > 1e-3]  # float32 has not more digits for pixels
+    distances = distances[distances > 1e-3]  # float32 has no more digits for pixels
     return max(1.0, float(distances.min())) if len(distances) else 0.0
 
 

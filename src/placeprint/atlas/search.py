@@ -1,8 +1,8 @@
-"""One query: described, searched, verified; and, when nothing is confirmed, again in the rotations that look promising.
+"""Search one query: describe, search, verify; and if nothing is confirmed, again in the promising rotations.
 
-Which do is said by steered features (`features.steering`): a matrix product in place of a pass of a network. Their
-global descriptors give a few candidates for each rotation, and geometry looks at the best of those. Without steerers
-for the preset's extractors, all rotations are looked at.
+Steered features (`features.steering`) choose the promising rotations, by a matrix product instead of a network pass.
+Their global descriptors give a few candidates per rotation, and geometry checks the best of those. Without steerers for
+the preset's extractors, all rotations are tried.
 """
 
 from __future__ import annotations
@@ -36,16 +36,16 @@ from placeprint.types import (
 from placeprint.verification.rerank import ranking_scores
 
 UPRIGHT = 1.1
-"""Where no turn is confirmed, the photo as it is counts so many times: most are upright, and eleven turns have more
-chances to look like something."""
+"""If no rotation is confirmed, the upright photo counts this many times: most photos are upright, and eleven rotations
+have more chances to look like something."""
 
 
 class Searcher:
-    """Searches the photos of an atlas as they are at one moment.
+    """Search the photos of an atlas at one moment.
 
     Args:
         now: the atlas.
-        memory: what earlier searches of the atlas kept.
+        memory: the memory of earlier searches.
     """
 
     def __init__(self, now: Snapshot, memory: Memory) -> None:
@@ -66,15 +66,15 @@ class Searcher:
         without: Collection[str] = (),
         by: str | None = None,
     ) -> Answer:
-        """Say which place an image shows; arguments as `Atlas.search`.
+        """Find the place that an image shows; arguments as for `Atlas.search`.
 
         Args:
             image: ``(H, W, 3)`` uint8 RGB.
             top: candidates returned.
-            verify: candidates checked by geometry.
-            turns: whether to try other turns when nothing is confirmed.
-            without: paths of photos that are no candidates.
-            by: what the photos are searched by.
+            verify: the number of candidates checked by geometry.
+            turns: whether to try rotations if nothing is confirmed.
+            without: paths of photos to exclude.
+            by: the search mode.
         """
         way = self._way(by)
         with one_core_for_products(), enough_memory():
@@ -109,7 +109,7 @@ class Searcher:
         return replace(best, note=note, seconds=seconds | {"search": seconds["search"] + choosing})
 
     def prepare(self, by: str | None) -> None:
-        """Make the index that a search needs."""
+        """Make the index for a search."""
         way = self._way(by)
         if way == DESCRIPTOR:
             self._memory.prepare(self._now)
@@ -160,7 +160,7 @@ class Searcher:
         return Answer(evidence[:top], features[0], degrees, times, confidence=confidence)
 
     def _evidence(self, ranking: Ranking, checks: Sequence[Verification]) -> tuple[Evidence, ...]:
-        """Return all candidates in the order of geometry and similarity together."""
+        """Return all candidates ranked by geometry and similarity together."""
         photos = self._now.photos()
         scores = ranking_scores(ranking.scores, checks)
         evidence = []
@@ -181,7 +181,7 @@ class Searcher:
         return tuple(evidence)
 
     def _ids_of(self, paths: Collection[str]) -> Ids:
-        """Return the ids of the photos at some paths, of those that are in the atlas."""
+        """Return the ids of the photos at some paths, if they are in the atlas."""
         if not paths:
             return np.zeros(0, np.int64)
         wanted = set(map(str, paths))

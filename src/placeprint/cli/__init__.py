@@ -1,6 +1,6 @@
-"""The command line: one file a verb, each a thin skin over the library.
+"""The command line: one file per command, each a thin layer over the library.
 
-`leaving` says how it ends, `skipping` what happens to photos that cannot be used, `output` how names are shown.
+`leaving` handles errors and exit status, `skipping` photos that cannot be used, `output` printing.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def _options(
 ) -> None:
     import warnings
 
-    warnings.filterwarnings("ignore", module=r"PIL\.")  # of damaged metadata, which costs nothing else
+    warnings.filterwarnings("ignore", module=r"PIL\.")  # about damaged metadata, which is harmless
 
 
 def main() -> None:

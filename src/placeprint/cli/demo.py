@@ -1,4 +1,4 @@
-"""``placeprint demo``: the main job on photos that are already on this machine."""
+"""``placeprint demo``: index and search photos that are already on this machine."""
 
 from __future__ import annotations
 
@@ -17,20 +17,16 @@ if TYPE_CHECKING:
 
 
 def demo(
-    photos: Annotated[
-        Path | None, typer.Option(help="Folder of photos of your own to index.", show_default=False)
-    ] = None,
-    query: Annotated[
-        list[Path] | None, typer.Option(help="Photos of your own to find in it.", show_default=False)
-    ] = None,
+    photos: Annotated[Path | None, typer.Option(help="Folder of your own photos to index.", show_default=False)] = None,
+    query: Annotated[list[Path] | None, typer.Option(help="Your own photos to search for.", show_default=False)] = None,
     output: Annotated[Path, typer.Option(help="Folder for the atlas and the pictures.")] = Path("demo"),
-    preset: Annotated[str, typer.Option(help="How photos are described.")] = "xfeat-vlad",
+    preset: Annotated[str, typer.Option(help="Preset: how photos are described.")] = "xfeat-vlad",
 ) -> None:
     """Build an atlas and query it: on sample photos, or on your own."""
     from placeprint.core.outputs import check_output_folder
 
     if (photos is None) != (query is None):
-        raise typer.BadParameter("give both --photos and --query, or none")
+        raise typer.BadParameter("give both --photos and --query, or neither")
     check_output_folder(output, [photos, *(query or ())])
     status = 0
     with tempfile.TemporaryDirectory(prefix="placeprint-demo-") as fresh:

@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 def evaluate(
     folder: Annotated[
         Path,
-        typer.Argument(help="Folder of the benchmark, in the form its protocol says.", show_default=False),
+        typer.Argument(help="Folder of the benchmark, in the form of its protocol.", show_default=False),
     ],
     preset: Annotated[str, typer.Option(help="Preset, or the path of a preset's TOML file.")] = "xfeat-vlad",
     protocol: Annotated[
         str | None,
         typer.Option(
-            help="Name of a protocol, see placeprint datasets, or the path of a TOML file, by default place-folder.",
+            help="Name of a protocol (see placeprint datasets), or the path of a TOML file; by default place-folder.",
             show_default=False,
         ),
     ] = None,
@@ -40,14 +40,14 @@ def evaluate(
     ] = None,
     codebook: Annotated[
         str,
-        typer.Option(help="own: learnt from the database photos; adapted: the package's, adapted to them; shipped."),
+        typer.Option(help="own: learned from the database photos; adapted: the shipped one, adapted to them; shipped."),
     ] = "own",
     by: Annotated[
         str | None,
-        typer.Option(help="descriptor, votes or asmk, by default what the preset says.", show_default=False),
+        typer.Option(help="Search mode: descriptor, votes or asmk; by default that of the preset.", show_default=False),
     ] = None,
     turn: Annotated[
-        float, typer.Option(min=-360, max=360, help="Turn the queries by so many degrees, counter-clockwise.")
+        float, typer.Option(min=-360, max=360, help="Rotate the queries by this many degrees, counter-clockwise.")
     ] = 0.0,
     json: Annotated[
         Path | None,

@@ -1,4 +1,4 @@
-"""``placeprint export``: what makes the global descriptors, as an ONNX file."""
+"""``placeprint export``: write an ONNX file that computes global descriptors."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def export(
         str,
         typer.Argument(
             metavar="PRESET_OR_ATLAS",
-            help="Folder of an atlas, whose codebook is taken; or a preset that comes with one.",
+            help="Folder of an atlas, to use its codebook; or a preset with a codebook.",
             show_default=False,
         ),
     ],

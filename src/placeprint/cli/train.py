@@ -14,7 +14,7 @@ import typer
 from placeprint.cli.output import console, say
 
 RUN_FILES = ("maps", "checkpoints", "recipe.toml", "skipped.csv", "start.safetensors", "steps.csv", "epochs.csv")
-"""What an interrupted run may leave before its recipe is written."""
+"""Names that an interrupted run may leave before its recipe is written."""
 
 
 def _list_recipes(wanted: bool) -> None:
@@ -36,8 +36,8 @@ def train(
         typer.Argument(help="Recipe, as --list shows them, or the path of a recipe's TOML file.", show_default=False),
     ],
     data: Annotated[Path, typer.Option(help="Folder of the photos.", show_default=False)],
-    output: Annotated[Path, typer.Option(help="Folder of the run; made when it is not there.", show_default=False)],
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the run's last checkpoint.")] = False,
+    output: Annotated[Path, typer.Option(help="Folder of the run; made if missing.", show_default=False)],
+    resume: Annotated[bool, typer.Option("--resume", help="Continue from the run's last checkpoint.")] = False,
     changes: Annotated[
         list[str] | None,
         typer.Option(
@@ -47,15 +47,15 @@ def train(
     maps: Annotated[
         Path | None,
         typer.Option(
-            help="Folder of cached maps, to share them between runs, by default in the run.", show_default=False
+            help="Folder of cached maps, to share them between runs; by default inside the run.", show_default=False
         ),
     ] = None,
     list_recipes: Annotated[
         bool,
-        typer.Option("--list", help="List the recipes, a line each, and stop.", callback=_list_recipes, is_eager=True),
+        typer.Option("--list", help="List the recipes, one per line, and stop.", callback=_list_recipes, is_eager=True),
     ] = False,
 ) -> None:
-    """Train a descriptor and make a preset of it. Interrupted, it goes on from the last checkpoint with --resume.
+    """Train a descriptor and make a preset from it. After an interruption, continue with --resume.
 
     Start with the recipe places-from-folders (one folder per place) or places-from-gps (photos with EXIF GPS).
     """
@@ -80,7 +80,7 @@ def train(
         f"{100 * outcome.score:.1f} % at step {outcome.best_step}"
     )
     if outcome.steps and not outcome.best_step:
-        say("note: no step did better than the state before training, which the preset holds")
+        say("note: no step beat the state before training, which is in the preset")
     if chosen.data.test or chosen.data.test_share:
         _test(output, data, maps)
     preset = export_preset(output)
@@ -105,7 +105,7 @@ def _test(run: Path, data: Path, maps: Path | None) -> None:
 
 @contextlib.contextmanager
 def _bars() -> Iterator[Callable[[str, int, int], None]]:
-    """Show a bar for what is being done, with the time left; yields ``tell(what, done, total)``."""
+    """Show a progress bar for the current step, with the time left; yield ``tell(what, done, total)``."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
     columns = (

@@ -1,16 +1,16 @@
-"""Measure presets on photos, each pair once, and keep what was measured.
+"""Measure presets on photos, each pair once, and keep the results.
 
     output/
-      DATASET-PRESET-VERIFIED.json   one result a pair, with its key
+      DATASET-PRESET-VERIFIED.json   one result per pair, with its key
       report.html, report.md         made of all results (`placeprint.evaluation.report`)
       pictures/                      failures with their matches drawn
       cache/                         atlases and the rows of unfinished pairs; may be deleted
 
-A pair is known by the fingerprints of preset, code, photos and rules. Its atlas is made once and serves every number of
-candidates verified; an interrupted run goes on where it was, a finished pair is not repeated, and one whose preset,
-code or photos have changed is measured anew. Indexing and searching each run in a process of their own, so that the
-peak memory is theirs alone; of an indexing that was interrupted time and memory are not known. A pair that fails
-becomes a result with its error, and is tried again by the next run.
+A pair is identified by the fingerprints of preset, code, photos and rules. Its atlas is made once and serves every
+number of verified candidates. An interrupted run continues where it was, a finished pair is not repeated, and a pair
+whose preset, code or photos have changed is measured again. Indexing and searching each run in their own process, so
+the peak memory is theirs alone; if indexing was interrupted, its time and memory are unknown. A pair that fails becomes
+a result with its error, and the next run tries it again.
 """
 
 from __future__ import annotations
@@ -80,12 +80,12 @@ class Indexing:
 
 @dataclass(frozen=True)
 class Pair:
-    """What is measured at once.
+    """One pair to measure: a preset on a data set.
 
     Args:
-        preset: name, or path of a TOML file.
-        dataset: photos and what is right.
-        verify: candidates verified a query; 0 for search only.
+        preset: the name of a preset, or the path of a TOML file.
+        dataset: the photos and the ground truth.
+        verify: the number of candidates verified per query; 0 for search only.
     """
 
     preset: str
@@ -99,37 +99,37 @@ class Pair:
 
     @property
     def name(self) -> str:
-        """Name of the result's file, without suffix."""
+        """The name of the result's file, without suffix."""
         return f"{self.dataset.name}-{load_preset(self.preset).name}-{self.verify}"
 
     @cached_property
     def atlas_key(self) -> str:
-        """Fingerprint of the atlas."""
+        """The fingerprint of the atlas."""
         photos = photos_fingerprint(self.dataset.root, self.dataset.database)
         return digest(preset_fingerprint(self.preset), code_fingerprint(SEARCHING), photos)
 
     @cached_property
     def key(self) -> str:
-        """Fingerprint of the result."""
+        """The fingerprint of the result."""
         data = self.dataset
-        # all that is said of what is right; sets have no order, and the photos stand by their fingerprints
+        # all of the ground truth; sets have no order, and fingerprints stand for the photos
         rules = {name: value for name, value in vars(data).items() if name not in {"root", "database"}}
         photos = photos_fingerprint(data.root, (*data.queries, *data.not_in_database))
         return digest(self.atlas_key, self.verify, code_fingerprint(OUTSIDE), photos, _ordered(rules))
 
 
 def pairs_of(presets: Iterable[str], datasets: Iterable[RetrievalSet], verify: Iterable[int] = VERIFY) -> list[Pair]:
-    """Return every preset with every dataset and count of verified candidates.
+    """Return every combination of preset, data set and number of verified candidates.
 
     Raises:
         OptionError: a preset is unknown or cannot be made, or two pairs have the same name.
     """
     numbers, presets = list(dict.fromkeys(verify)), list(presets)
-    for preset in presets:  # one that cannot be made is told now, not after hours of others
+    for preset in presets:  # report a preset that cannot be made now, not after hours of others
         checked_describer(load_preset(preset))
     pairs = [Pair(preset, data, number) for data in datasets for preset in presets for number in numbers]
     names = [pair.name for pair in pairs]
-    folded = [name.casefold() for name in names]  # as some systems compare names of files
+    folded = [name.casefold() for name in names]  # as some systems compare file names
     twice = sorted({name for name, known in zip(names, folded, strict=True) if folded.count(known) > 1})
     if twice:
         raise OptionError(f"two pairs are called {twice[0]!r}; give each preset and folder once, by different names")
@@ -144,14 +144,14 @@ def run_benchmark(
     verify: Iterable[int] = VERIFY,
     progress: Progress | None = None,
 ) -> list[Result]:
-    """Measure every pair that is not measured yet; return all results in order, ready for a report.
+    """Measure every unfinished pair; return all results in order, ready for a report.
 
     Args:
-        presets: names, or paths of TOML files.
-        datasets: what to search; each folder has another name.
-        output: folder of the results.
-        verify: counts of candidates verified a query; 0 for search only.
-        progress: called with photos done and their count, pair by pair.
+        presets: the names of presets, or paths of TOML files.
+        datasets: the data sets; their folders need distinct names.
+        output: the folder of the results.
+        verify: the numbers of candidates verified per query; 0 for search only.
+        progress: called with the number of photos done and the total, pair by pair.
 
     Raises:
         OptionError: a preset is unknown, or two pairs have the same name.
@@ -161,7 +161,7 @@ def run_benchmark(
 
 
 def finished(pair: Pair, output: Path) -> Result | None:
-    """Return the result of a pair that is measured already and still holds, else None."""
+    """Return the finished and still valid result of a pair, or None."""
     try:
         result = read_result(output / f"{pair.name}.json")
     except OptionError:
@@ -170,7 +170,7 @@ def finished(pair: Pair, output: Path) -> Result | None:
 
 
 def run_pair(pair: Pair, output: Path, *, progress: Progress | None = None) -> Result:
-    """Return the result of a pair, measured now if it is not measured yet; arguments as `run_benchmark`."""
+    """Return the result of a pair, measuring it if needed; arguments as for `run_benchmark`."""
     before = finished(pair, output)
     if before is not None:
         return before
@@ -273,9 +273,10 @@ def _result(pair: Pair, indexing: Indexing | None, found: Outcome[Result]) -> Re
 
 
 def _ordered(value: object) -> object:
-    """Return a value that JSON can say: sets as sorted lists, arrays as lists, judgments by their fields.
+    """Return a value for JSON: sets as sorted lists, arrays as lists, judgments by their fields.
 
-    Sets of photos of the database are their numbers' digest: there may be millions, and the photos are known beside.
+    Sets of database photos become the digest of their numbers: there may be millions, and the photos are fingerprinted
+    separately.
     """
     if isinstance(value, PathSets):
         return value.fingerprint()

@@ -1,14 +1,14 @@
-"""The measures of retrieval by class, as in metric learning and in UKBench.
+"""Metrics of retrieval by class, as in metric learning and UKBench.
 
-With R positives of a query (the photos of its class, itself left out) and P(i) the precision of the first i:
+With R positives of a query (the photos of its class, except itself) and P(i) the precision of the first i:
 
 - *R-precision*: the share of positives among the first R.
 - *MAP@R* (Musgrave et al., "A metric learning reality check", ECCV 2020, equations 3 and 4): the mean over i up to R of
-  P(i) where the i-th is a positive, else 0. It rewards whole classes found, where recall@1 is soon perfect.
-- *N-S score* (Nister and Stewenius, CVPR 2006): how many of the first four show the query's object, of the four photos
-  there are of each, the query itself among them; 4 at best.
+  P(i) where the i-th is a positive, else 0. It rewards finding whole classes, where recall@1 is soon perfect.
+- *N-S score* (Nister and Stewenius, CVPR 2006): how many of the first four show the query's object; there are four
+  photos of each, including the query itself, so 4 is best.
 
-Recall@k is that of `metrics`: a query counts when one of its class is among the first k.
+Recall@k is that of `metrics`: a query counts if one of its class is among the first k.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from placeprint.evaluation.metrics import Hits, summed_precisions
 Values = NDArray[np.float64]
 
 GROUP = 4
-"""Photos of each object of UKBench."""
+"""Number of photos per object in UKBench."""
 
 
 def average_precisions_at_r(hits: Hits) -> Values:

@@ -1,4 +1,4 @@
-"""Two results on the same queries: by how much does one differ, and could it be chance?"""
+"""Compare two results on the same queries: the difference, and whether it could be chance."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ def check_comparable(protocol: str, queries: Sequence[str], earlier: Result, dat
     """Check that an earlier result is of the same protocol and queries, before they are measured again.
 
     Args:
-        protocol: name and version.
-        queries: paths.
-        earlier: the result.
-        database: count of the photos that are searched in, None where it is not known.
+        protocol: the name and version of the protocol.
+        queries: the paths of the queries.
+        earlier: the earlier result.
+        database: the number of database photos, or None if unknown.
 
     Raises:
-        DatasetError: it is not.
+        DatasetError: the result cannot be compared.
     """
     if protocol != earlier.protocol:
         raise DatasetError(f"results of the same protocol can be compared, got {protocol} and {earlier.protocol}")
@@ -30,15 +30,17 @@ def check_comparable(protocol: str, queries: Sequence[str], earlier: Result, dat
         raise DatasetError(f"results in the same database can be compared, got {database} and {before} photos")
     different = set(queries) ^ {query.query for query in earlier.queries}
     if different:
-        raise DatasetError(f"results on the same queries can be compared; {len(different)} are in one of them only")
+        raise DatasetError(
+            f"only only results on the same queries can be compared; {len(different)} are in one of them only"
+        )
 
 
 def compare(result: Result, earlier: Result) -> dict[str, Difference]:
     """Return how a result differs from an earlier one, in each metric that both have by query.
 
     Args:
-        result: of `retrieval.evaluate_retrieval`.
-        earlier: another, of the same protocol and queries.
+        result: a result of `retrieval.evaluate_retrieval`.
+        earlier: another result, with the same protocol and queries.
 
     Raises:
         DatasetError: the protocols or the queries differ, or no metric is common.
@@ -48,7 +50,7 @@ def compare(result: Result, earlier: Result) -> dict[str, Difference]:
     differences = {name: difference_in(name, result, earlier) for name in result.per_query}
     found = {name: each for name, each in differences.items() if each is not None}
     if not found:
-        raise DatasetError("the two results have no metric by query in common")
+        raise DatasetError("the two results have no per-query metric in common")
     return found
 
 

@@ -1,8 +1,8 @@
-"""The worst failures of a method, with the matches that led it astray drawn, and those it should have found.
+"""Draw the worst failures of a method, with the matches that misled it and those it should have found.
 
-A query fails when another photo than a right one comes first. The worse, the later the first right one comes; among
-equals, the surer the wrong answer. Of each, two pictures are drawn: the query beside the wrong photo, and beside the
-right one, both with the matches that geometry verifies by the preset's own verifier.
+A query fails if a wrong photo comes first. The later the first right one comes, the worse; among equals, the more
+confident the wrong answer, the worse. Two pictures are drawn for each: the query beside the wrong photo, and beside the
+right one, both with the matches verified by the preset's verifier.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from placeprint.visualization.canvas import write_picture
 from placeprint.visualization.matches import draw_matches
 
 DRAWN = 12
-"""Failures drawn a pair."""
+"""Most failures drawn per pair."""
 
 
 def worst_failures(queries: Sequence[QueryResult]) -> list[QueryResult]:

@@ -1,9 +1,9 @@
-"""Recall@k, mean average precision, and how sure they are.
+"""Recall@k, mean average precision, and their intervals.
 
-A query counts for recall@k when one of its positives is among the first k (the place-recognition convention,
+A query counts for recall@k if one of its positives is among the first k (the place-recognition convention,
 Arandjelovic et al., CVPR 2016). Average precision is the mean, over all positives, of the precision at the
-rank of each (a positive that is not in the ranking counts 0). Queries without positives are left out of both. The
-measures of particular benchmarks are in `revisited`, `class_retrieval`, `precision_recall` and `localization`.
+rank of each (a positive that is not in the ranking counts 0). Queries without positives are excluded from both. The
+metrics of particular benchmarks are in `revisited`, `class_retrieval`, `precision_recall` and `localization`.
 
 The intervals are percentile bootstrap intervals over queries (Efron 1979): with 101 queries a recall of 0.85
 is known to about 0.07, which a table without intervals hides.
@@ -23,9 +23,9 @@ from placeprint.errors import ShapeError
 
 Values = NDArray[np.float64]
 Samples = Annotated[int, Range(1, 1_000_000)]
-"""Resampled sets of queries."""
+"""Number of resampled sets of queries."""
 Level = Annotated[float, Range(0, 1, above=True, below=True)]
-"""Of a confidence interval."""
+"""Level of a confidence interval."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,7 +127,7 @@ def average_precisions(hits: Hits, at: Count | None = None) -> Values:
 
 
 def summed_precisions(ranks: NDArray[np.int64]) -> float:
-    """Return the sum of the precisions at the ranks (from 0, rising) of positives.
+    """Return the sum of the precisions at the increasing ranks (from 0) of positives.
 
     Example:
         >>> summed_precisions(np.array([0, 3]))
@@ -149,10 +149,10 @@ def bootstrap_interval(
 
     Args:
         per_query: ``(n,)`` values, resampled with replacement.
-        statistic: from ``(n,)`` values to a number.
-        samples: resamples drawn.
-        level: of confidence.
-        seed: of the resampling.
+        statistic: a function from ``(n,)`` values to a number.
+        samples: the number of resamples.
+        level: the confidence level.
+        seed: the seed of the resampling.
 
     Example:
         >>> low, high = bootstrap_interval(np.array([0.0, 1.0] * 50), lambda v: float(v.mean()))
@@ -166,6 +166,6 @@ def bootstrap_interval(
     ends = [(1 - level) / 2, (1 + level) / 2]
     if np.isfinite(drawn).all():
         low, high = np.quantile(drawn, ends)
-    else:  # nothing lies between a number and infinity
+    else:  # there is no interpolation between a number and infinity
         low, high = np.quantile(drawn, ends, method="nearest")
     return float(low), float(high)

@@ -1,10 +1,10 @@
-"""Queries of a retrieval set, searched in an atlas of its database by the rules of its protocol.
+"""Search the queries of a retrieval set in an atlas of its database, by the rules of its protocol.
 
-A query that the protocol crops is cropped before it is described. What is junk for a query, and the query itself where
-the database holds it, is no candidate: it is neither verified nor ranked. Of a group, as the cut-outs of a panorama,
-the best candidate stays; those verified are counted before, as re-ranking is measured elsewhere. Where a set is judged
-at several levels, each level searches anew: what is junk at one is a candidate at another, and geometry checks the best
-candidates only.
+A query that the protocol crops is cropped before it is described. Junk for a query, and the query itself if it is in
+the database, is never a candidate: it is neither verified nor ranked. A group, such as the cut-outs of a panorama,
+keeps its best candidate; verified candidates are counted before that, as others measure re-ranking. If a set has
+several levels of judgment, each level searches separately: junk at one level is a candidate at another, and geometry
+checks only the best candidates.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ def confidence_of(first: Evidence, confidence: float | None = None) -> float:
 
 
 class QueryRanker:
-    """Ranks the database of a set for its queries.
+    """Rank the database of a set for its queries.
 
     Args:
-        atlas: of the database photos.
-        dataset: what is searched.
+        atlas: the atlas of the database photos.
+        dataset: the data set.
         verify: candidates verified a query; 0 for search only.
-        turn: degrees counter-clockwise the queries are turned by first.
-        by: as of `Atlas.search`.
+        turn: degrees counter-clockwise by which queries are rotated first.
+        by: the search mode, see `Atlas.search`.
     """
 
     def __init__(
@@ -63,13 +63,13 @@ class QueryRanker:
         """Search one query; similarities, scores and milliseconds are rounded.
 
         Args:
-            query: path in the set.
-            box: part of the photo that is searched; None for all of it.
-            junk: database photos that are no candidates.
-            level: whose junk it is.
+            query: the path of the query in the set.
+            box: the part of the photo to use; None for all of it.
+            junk: database photos to exclude.
+            level: the level of judgment of the junk.
 
         Raises:
-            DatasetError: the atlas holds a photo that is not of the database.
+            DatasetError: the atlas has a photo that is not in the database.
         """
         left_out = [self._paths[path] for path in junk if path in self._paths]
         if query in self._paths and not self._dataset.finds_itself:
@@ -110,7 +110,7 @@ class QueryRanker:
         seen: set[str] = set()
         for item in evidence:
             if item.path not in self._names:
-                raise DatasetError(f"the atlas holds {item.path!r}, which is no database photo of the set")
+                raise DatasetError(f"the atlas has {item.path!r}, which is no database photo of the set")
             group = self._groups.get(self._names[item.path])
             if group is None:
                 yield item
@@ -134,7 +134,7 @@ def rank_queries(
     Arguments are those of `QueryRanker`; the `first` searches, which are done already, are left out.
 
     Raises:
-        DatasetError: the atlas holds a photo that is not of the database.
+        DatasetError: the atlas has a photo that is not in the database.
     """
     ranker, levels = QueryRanker(atlas, dataset, verify=verify, turn=turn, by=by), dataset.judgments
     for number in range(first, num_searches(dataset)):

@@ -1,16 +1,14 @@
-"""Evaluate a preset on a benchmark: every query searched in an atlas of the database photos.
+"""Evaluate a preset on a benchmark: search every query in an atlas of the database photos.
 
-The atlas holds the database photos only. Its codebook is, by name, ``"own"``: learnt
-from the database photos, as any atlas of enough photos does; ``"adapted"``: the package's, adapted to them, as a
-small atlas does; ``"shipped"``: what comes with the preset, unchanged, which is all there is for presets that never
-learn. Queries are never learnt from. Each query ranks the database, as deep as the protocol's metrics look, less its
-junk; with ``verify`` the first so many are re-ranked by geometry. Metrics of rankings leave out queries without
-positives, whose count is reported. Database photos that cannot be used are missing from every ranking; queries that
-cannot be used count as failed.
+The atlas has only the database photos. Its codebook is ``"own"``: learned from the database photos, as in any atlas
+with enough photos; ``"adapted"``: the shipped one adapted to them, as in a small atlas; or ``"shipped"``: the preset's,
+unchanged, which is the only choice for presets that never learn. Nothing is learned from queries. Each query ranks the
+database without its junk, as deep as the protocol's metrics need; with ``verify``, geometry re-ranks the best
+candidates. Ranking metrics exclude queries without positives, whose number is reported. Database photos that cannot be
+used are missing from every ranking; queries that cannot be used count as failed.
 
-Beside the protocol's metrics stand those of the best candidates: precision against recall, where queries without
-positives and those that are not in the database count as places that should not be found; and the error in meters where
-it is known where the photos were taken.
+In addition to the protocol's metrics, there are those of the best candidates: precision against recall, where queries
+without positives and those not in the database should not be answered; and the error in meters, if positions are known.
 """
 
 from __future__ import annotations
@@ -67,7 +65,7 @@ def evaluate_retrieval(
     """Return metrics, intervals, times and rankings.
 
     Args:
-        dataset: what to search.
+        dataset: the data set to search.
         preset: name, or path of a TOML file.
         verify: candidates verified a query; 0 for search only; None for what the preset weighs, 0 where it weighs none.
         codebook: ``"own"``, ``"adapted"`` or ``"shipped"``.
@@ -130,7 +128,7 @@ def method_of(preset: str, verify: int) -> str:
 
 
 def check_photos(atlas: Atlas, report: AddReport) -> None:
-    """Check that there is something to search in, after photos were added.
+    """Check that there is something to search, after adding photos.
 
     Raises:
         DatasetError: no photo of the database can be read.
@@ -213,7 +211,7 @@ def _check(dataset: RetrievalSet) -> None:
 
 
 def _codebook(preset: str, codebook: str) -> str:
-    """Return the codebook that is used where one is asked for."""
+    """Return the codebook for a name."""
     check_name("codebook", codebook, CODEBOOKS)
     known = load_preset(preset).codebook
     if known.min_photos is None:
@@ -297,11 +295,11 @@ def _timing(queries: Sequence[QueryResult]) -> Timing:
 
 
 def _below(root: Path, path: str) -> str:
-    """Return a path as the set names it."""
+    """Return a path as named in the set."""
     base = normalized(root)
     return Path(path).relative_to(base).as_posix() if Path(path).is_relative_to(base) else path
 
 
 def _number(value: float) -> float | None:
-    """Return a value as JSON can hold it."""
+    """Return a value for JSON."""
     return value if np.isfinite(value) else None

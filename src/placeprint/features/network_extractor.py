@@ -18,8 +18,8 @@ class NetworkExtractor(ABC):
     """An extractor that finds features by a network.
 
     Args:
-        max_keypoints: the strongest are kept.
-        size: longest side in pixels the network sees; 0 for the photo as it is.
+        max_keypoints: the number of strongest keypoints to keep.
+        size: the longest side in pixels of the network's input; 0 for full size.
         scales: factors of that size, one pass of the network each.
     """
 
@@ -40,12 +40,12 @@ class NetworkExtractor(ABC):
         return self.extract_batch([image], [mask])[0]
 
     def extract_batch(self, images: Sequence[Image], masks: Sequence[Mask | None] | None = None) -> list[LocalFeatures]:
-        """Return what `extract` does of each image; those of one size go through the network together.
+        """Return the result of `extract` for each image; images of one size go through the network together.
 
         Raises:
             OptionError: there is no such network.
             WeightsError: its weights are not installed, or cannot be read.
-            ShapeError: there are not as many masks as images, or one is not of its image's size.
+            ShapeError: the numbers of masks and images differ, or a mask does not have its image's size.
         """
         return over_pyramids(images, masks, self._detect_together, together=self.TOGETHER, **self._pyramid())
 

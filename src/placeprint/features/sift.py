@@ -2,9 +2,8 @@
 
 The detector is OpenCV's, the descriptor OpenCV's or our own (`placeprint.features.descriptor`).
 
-``upright=True`` describes every keypoint unturned. Photos of places are taken upright, and not spending the
-descriptor's power on a turn nobody made finds far more of them; photos that were turned are found by
-describing the query in several turns (`Atlas.search`).
+``upright=True`` describes every keypoint upright. Photos of places are taken upright, and upright descriptors find far
+more of them. Rotated photos are found by describing the query in several rotations (`Atlas.search`).
 """
 
 from __future__ import annotations
@@ -24,9 +23,9 @@ from placeprint.types import Floats, Image, LocalFeatures, Mask
 
 DESCRIPTORS = ("opencv", "own")
 OPENCV_SHIFT = 0.25
-"""OpenCV's keypoints are so many pixels right of and below what they show: doubling the picture, it takes a pixel's
-corner for its center. Its own descriptors go the same way back; ours are taken where the keypoint really is, which is
-what is returned."""
+"""OpenCV's keypoints are this many pixels to the right of and below what they show, because it takes a pixel's corner
+for its center when it doubles the picture. Its own descriptors undo that; ours use the real position, which is what is
+returned."""
 
 
 @checked
@@ -35,14 +34,14 @@ class SIFT(KeypointExtractor):
     """SIFT keypoints; see `KeypointExtractor` for the other parameters.
 
     Args:
-        contrast_threshold: lower finds more and weaker keypoints (Lowe's D(x), times OpenCV's layer factor).
-        edge_threshold: higher keeps more keypoints on edges.
-        upright: describe all keypoints unturned.
-        root: RootSIFT, otherwise plain SIFT of unit length.
+        contrast_threshold: lower values find more and weaker keypoints (Lowe's D(x), times OpenCV's layer factor).
+        edge_threshold: higher values keep more keypoints on edges.
+        upright: whether to describe all keypoints upright.
+        root: whether to use RootSIFT; otherwise plain SIFT of unit length.
         descriptor: ``"opencv"`` or ``"own"``; the keypoints are the same.
 
     Raises:
-        OptionError: there is no such descriptor.
+        OptionError: the descriptor is unknown.
     """
 
     contrast_threshold: Share = 0.04
@@ -53,7 +52,7 @@ class SIFT(KeypointExtractor):
 
     @property
     def dim(self) -> int:
-        """Length of one descriptor."""
+        """The length of one descriptor."""
         return 128
 
     def _detect(self, image: Image, mask: Mask | None) -> LocalFeatures:
@@ -91,7 +90,7 @@ class SIFT(KeypointExtractor):
 
 
 def _upright(points: Sequence[Any]) -> list[Any]:
-    """Turn all keypoints upright and drop the copies that differed in angle only."""
+    """Make all keypoints upright and drop those that differed only in angle."""
     kept: dict[tuple[float, float, float], Any] = {}
     for point in points:
         point.angle = 0.0

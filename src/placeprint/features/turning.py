@@ -1,4 +1,4 @@
-"""Which rotations of a photo to look at, and its features in one of them, in pixels of the photo as it is.
+"""Choose rotations of a photo to try, and extract its features in one of them, in pixels of the original photo.
 
 Networks and upright descriptors bear rotations of some fifteen degrees. A photo that was taken rotated is found by
 describing it in several rotations. A look at each costs as much as a query. So where there are steerers
@@ -21,9 +21,10 @@ from placeprint.types import Extractor, Image, LocalFeatures, Mask, Verification
 Look = TypeVar("Look")
 
 TURNS = ((90, 180, 270), (30, 60, 120, 150, 210, 240, 300, 330))
-"""Rotations in degrees tried for a photo that is not confirmed as it is, stage by stage: phones turn by quarters."""
+"""Rotations in degrees tried for a photo that is not confirmed upright, by stage; phones rotate photos by 90
+degrees."""
 SPARE = 2
-"""A photo is shrunk to so many times the size that the extractor looks at, then rotated: its borders may be cut off."""
+"""A photo is shrunk to this many times the extractor's size before rotation, because its borders may be cropped."""
 LONGEST = 10_000
 """Pixels that the longest side of a photo has at most when it is rotated for an extractor that takes it as it is."""
 MAX_LOOKS = 1
@@ -42,14 +43,14 @@ def best_turn(
     certainty: Callable[[Look], Any],
     stages: Callable[[], Iterable[tuple[int, ...]]] = lambda: TURNS,
 ) -> Look:
-    """Return what was found of a photo as it is if that is confirmed, else the best of it and of further rotations.
+    """Return the result for the upright photo if it is confirmed, otherwise the best over all rotations.
 
     Args:
-        first: what was found of the photo as it is.
-        look: finds it of the photo rotated by so many degrees.
-        confirmed: whether no further stage is wanted.
-        certainty: what is compared; of equal ones the first is returned.
-        stages: the rotations to look at, stage by stage; called only when the first is not confirmed.
+        first: the result for the upright photo.
+        look: a function that returns the result for the photo rotated by a number of degrees.
+        confirmed: a function that returns whether a result is good enough to stop.
+        certainty: a function that returns the value to compare; of equal results the first is returned.
+        stages: a function that returns the rotations to try, by stage; called only if the first is not confirmed.
     """
     best = first
     if confirmed(best):
@@ -64,7 +65,7 @@ def best_turn(
 def promising_turns(
     checks: Mapping[int, Verification], verdict: Callable[[Verification | None], str]
 ) -> list[tuple[int, ...]]:
-    """Return the rotations that deserve a real look, the most promising first, one a stage.
+    """Return the promising rotations, the most promising first, one per stage.
 
     Args:
         checks: for each rotation, what a cheap look found, its strength raised to what a real look would find.
@@ -76,16 +77,16 @@ def promising_turns(
 
 
 def turned_features(extractor: Extractor, image: Image, degrees: float, mask: Mask | None = None) -> LocalFeatures:
-    """Return the features of the image rotated counter-clockwise, in pixels of the image as it is.
+    """Return the features of the image rotated counter-clockwise, in pixels of the original image.
 
-    The image is first shrunk to the size that the extractor looks at. Black borders, which a rotation leaves, are cut
-    off before the extractor scales the picture.
+    The image is first shrunk to the extractor's size. The black borders of the rotation are cropped before the
+    extractor scales the picture.
 
     Args:
-        extractor: what finds the features.
+        extractor: the extractor of the features.
         image: ``(H, W, 3)`` uint8 RGB.
-        degrees: counter-clockwise; 0 leaves the image alone.
-        mask: ``(H, W)`` bool, True where keypoints may be.
+        degrees: the rotation counter-clockwise; 0 does not change the image.
+        mask: ``(H, W)`` bool, True where keypoints are allowed.
     """
     if degrees % 360 == 0:
         return extractor.extract(image, mask)
@@ -110,9 +111,9 @@ def turned_features(extractor: Extractor, image: Image, degrees: float, mask: Ma
 
 
 def working_size(extractor: Extractor) -> int:
-    """Return the longest side in pixels that an extractor looks at; 0 where it takes the photo as it is.
+    """Return the longest side in pixels of an extractor's working copy; 0 if it works at full size.
 
-    Of an extractor of another package, which may have no such parameter, nothing is known.
+    An extractor of another package may have no such parameter; then 0.
     """
     size, scales = getattr(extractor, "size", 0), getattr(extractor, "scales", (1.0,))
     known = isinstance(size, int) and size > 0 and len(scales) > 0
@@ -120,7 +121,7 @@ def working_size(extractor: Extractor) -> int:
 
 
 def bears_turns(features: LocalFeatures) -> bool:
-    """Say whether the features carry directions of their own, so that turning the photo changes nothing."""
+    """Return whether the features have orientations, so that rotating the photo changes nothing."""
     return features.angles is not None and len(features) > 1 and bool(np.ptp(features.angles) > 0)
 
 

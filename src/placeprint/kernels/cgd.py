@@ -1,6 +1,6 @@
-"""CGD: several global descriptors projected and put together (Jun et al., arXiv 1903.10663).
+"""CGD: several global descriptors projected and combined (Jun et al., arXiv 1903.10663).
 
-With u_i what pooling i gives and P_i a projection::
+With u_i the result of pooling i and P_i a projection::
 
     f_i = P_i^T (u_i - m_i),   f = [f_1 / |f_1|, ..., f_n / |f_n|],   descriptor = f / |f|
 """
@@ -21,9 +21,9 @@ def cgd(pooled: Sequence[Array], projections: Sequence[Array], means: Sequence[A
     """Return the unit descriptors ``(..., n x k)``.
 
     Args:
-        pooled: what each pooling gives, ``(..., C)``; zeros make zeros.
-        projections: of each, ``(C, k)``.
-        means: of each, ``(C,)``; None for zeros, as of linear layers without bias.
+        pooled: the result of each pooling, ``(..., C)``; zeros stay zeros.
+        projections: the projection of each pooling, ``(C, k)``.
+        means: the mean of each pooling, ``(C,)``; None for zeros, as in linear layers without bias.
     """
     xp = namespace(pooled[0])
     blocks: list[Array] = []
@@ -39,12 +39,12 @@ def check_config(config: str, dim: int, name: str) -> None:
     """Check the letters of the poolings and the length of the descriptor.
 
     Args:
-        config: letters.
+        config: the letters of the poolings.
         dim: length of the descriptor.
-        name: of the length, in the message.
+        name: the name of the length, in the message.
 
     Raises:
-        OptionError: a letter is not known or comes twice, or `dim` cannot be shared out evenly.
+        OptionError: a letter is unknown or repeated, or `dim` is not a multiple of their number.
     """
     if not config or set(config) - set(LETTERS) or len(set(config)) < len(config):
         raise OptionError(f"a configuration of CGD has some of the letters S, M and G, each once, got {config!r}")

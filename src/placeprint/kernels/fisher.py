@@ -1,11 +1,11 @@
-"""Fisher vectors (Sanchez et al., IJCV 2013, equations 17 and 18) over arrays of NumPy or Torch.
+"""Fisher vectors (Sanchez et al., IJCV 2013, equations 17 and 18) over NumPy or Torch arrays.
 
 With a mixture of K Gaussians of weights w_k, means m_k and deviations s_k, and g_ik the posteriors of n descriptors::
 
     U_k = sum_i g_ik (x_i - m_k) / s_k                       / (n sqrt(w_k))
     V_k = sum_i g_ik ((x_i - m_k)^2 / s_k^2 - 1)             / (n sqrt(2 w_k))
 
-Both sums come from three products of matrices, ``g^T 1``, ``g^T X`` and ``g^T X^2``; nothing of size n x K x D is ever
+Both sums come from three matrix products, ``g^T 1``, ``g^T X`` and ``g^T X^2``; nothing of size n x K x D is ever
 made.
 """
 
@@ -18,7 +18,7 @@ def posteriors(rows: Array, weights: Array, means: Array, variances: Array) -> A
     """Return ``(n, K)``: the probability that each of ``(n, d)`` descriptors came from each Gaussian; rows sum to 1.
 
     Args:
-        rows: descriptors.
+        rows: the descriptors.
         weights: ``(K,)``.
         means: ``(K, d)``.
         variances: ``(K, d)``.
@@ -32,14 +32,14 @@ def posteriors(rows: Array, weights: Array, means: Array, variances: Array) -> A
 
 
 def fisher(rows: Array, weights: Array, means: Array, variances: Array, kept: Array | None = None) -> Array:
-    """Return U and V of descriptors, ``(2 x K x d,)``, not normalized; zeros where none counts.
+    """Return U and V of descriptors, ``(2 x K x d,)``, not normalized; zeros if no row counts.
 
     Args:
         rows: ``(n, d)``.
         weights: ``(K,)``.
         means: ``(K, d)``.
         variances: ``(K, d)``.
-        kept: ``(n,)``, 1 for rows that count and 0 for others; None where all count.
+        kept: ``(n,)``, 1 for rows that count and 0 for others; None if all count.
     """
     xp, shares = namespace(rows), posteriors(rows, weights, means, variances)
     kept = xp.ones_like(rows[:, 0]) if kept is None else kept

@@ -1,18 +1,18 @@
-"""NetVLAD (Arandjelovic et al., CVPR 2016) over arrays of NumPy or Torch, and what its assignment begins with.
+"""NetVLAD (Arandjelovic et al., CVPR 2016) over NumPy or Torch arrays, and the initialization of its assignment.
 
-Each of n descriptors x_i of D values goes to all of K clusters, to some more than to others::
+Each of n descriptors x_i of D values is assigned to all K clusters with soft weights::
 
     V_k = sum over i of a_k(x_i) (x_i - c_k),   a_k(x) = softmax over k of (w_k . x + b_k)
 
-Then each V_k is brought to unit length, and the whole of K x D values. w and b begin with the centers c_k of k-means,
-as one of
+Then each V_k is scaled to unit length, and so is the whole vector of K x D values. w and b are initialized from the
+k-means centers c_k by one of
 
 - ``"v2"``, the paper's equations: ``a_k = softmax of -alpha |x - c_k|^2``, so ``w_k = 2 alpha c_k`` and
   ``b_k = -alpha |c_k|^2``;
-- ``"v1"``, with which the published results were made: ``w_k = alpha c_k / |c_k|`` and no b.
+- ``"v1"``, used for the published results: ``w_k = alpha c_k / |c_k|`` and no b.
 
 alpha makes the largest soft weight of a descriptor 100 times the second (`sharpness`). `networks.netvlad` computes the
-same of whole maps, faster.
+same for whole maps, faster.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ VERSIONS = ("v1", "v2")
 RATIO = 100.0
 """Ratio of the two largest soft weights of a descriptor, once alpha is set."""
 SHORTEST = 1e-12
-"""What a sum is divided by at least when it is normalized."""
+"""Smallest divisor in normalization."""
 SAME = 1e-9
-"""Difference of two descriptors, or of two affinities, that rounding may leave, as a share of the largest."""
+"""Largest rounding difference of two descriptors, or of two affinities, as a share of the largest."""
 ROWS = 20_000
-"""Descriptors compared with the centers at once."""
+"""Most descriptors compared with the centers at once."""
 
 
 def assignment(centers: Array, alpha: Array | float, version: str) -> tuple[Array, Array]:
-    """Return w ``(K, D)`` and b ``(K,)`` of centers ``(K, D)``, see the module; b is 0 in ``"v1"``."""
+    """Return w ``(K, D)`` and b ``(K,)`` for centers ``(K, D)``, see the module; b is 0 in ``"v1"``."""
     xp = namespace(centers)
     if version == "v1":
         return alpha * unit(centers), xp.zeros_like(centers[:, 0])
@@ -46,7 +46,7 @@ def assignment(centers: Array, alpha: Array | float, version: str) -> tuple[Arra
 
 
 def soft_weights(rows: Array, weights: Array, biases: Array) -> Array:
-    """Return ``(n, K)``: how much each of ``(n, D)`` descriptors goes to each cluster; rows sum to 1."""
+    """Return ``(n, K)``: the soft weights of ``(n, D)`` descriptors for each cluster; rows sum to 1."""
     xp = namespace(rows)
     logits = rows @ weights.T + biases
     powers = xp.exp(logits - xp.max(logits, axis=-1, keepdims=True))
@@ -55,14 +55,14 @@ def soft_weights(rows: Array, weights: Array, biases: Array) -> Array:
 
 
 def netvlad(rows: Array, weights: Array, biases: Array, centers: Array, kept: Array | None = None) -> Array:
-    """Return the ``(K x D,)`` unit vector of descriptors; zeros where none counts.
+    """Return the ``(K x D,)`` unit vector of descriptors; zeros if no row counts.
 
     Args:
         rows: ``(n, D)`` of unit length.
         weights: w, ``(K + G, D)``; those of G ghost clusters, which have no center, last.
         biases: b, ``(K + G,)``.
         centers: c, ``(K, D)``.
-        kept: ``(n,)``, 1 for rows that count and 0 for others; None where all count.
+        kept: ``(n,)``, 1 for rows that count and 0 for others; None if all count.
     """
     xp = namespace(rows)
     soft = soft_weights(rows, weights, biases)[:, : centers.shape[0]]
@@ -75,22 +75,22 @@ def netvlad(rows: Array, weights: Array, biases: Array, centers: Array, kept: Ar
 
 
 def sharpness(centers: NDArray[np.floating], descriptors: NDArray[np.floating], version: str = "v2") -> float:
-    """Return the alpha with which the log ratio of the two largest soft weights is ln 100 in the mean.
+    """Return the alpha for which the mean log ratio of the two largest soft weights is ln 100.
 
     So ``alpha = ln 100 / mean of (d2^2 - d1^2)``, with d1 and d2 the distances of a *descriptor* to its two nearest
     *centers* (v1: the two largest cosines).
 
     Args:
         centers: ``(K, D)``.
-        descriptors: ``(n, D)`` as the soft assignment sees them.
+        descriptors: ``(n, D)``, as used in the soft assignment.
         version: ``"v2"`` or ``"v1"``, see the module.
 
     Returns:
-        alpha > 0; 1 for a single center, where it does not matter.
+        alpha > 0; 1 for a single center, where it is irrelevant.
 
     Raises:
         ShapeError: the shapes do not fit, there are no descriptors, or a value is not finite or too large.
-        OptionError: all descriptors are the same, or none is nearer to one center than to the others.
+        OptionError: all descriptors are equal, or none is closer to one center than to the others.
 
     Example:
         >>> # squared distances 0 and 4
@@ -106,7 +106,7 @@ def sharpness(centers: NDArray[np.floating], descriptors: NDArray[np.floating], 
         return 1.0
     if len(descriptors) > 1 and np.ptp(descriptors, axis=0).max() <= SAME * np.abs(descriptors).max():
         raise OptionError("alpha cannot be set: all descriptors are the same; take those of several photos")
-    # what alpha multiplies: in v2 -|x - c|^2 without |x|^2, which all clusters share
+    # the factor of alpha: in v2 -|x - c|^2 without |x|^2, which all clusters share
     slope, offset = assignment(c, 1.0, version)
     total = 0.0
     for start in range(0, len(descriptors), ROWS):

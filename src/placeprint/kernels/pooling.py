@@ -1,7 +1,7 @@
-"""Global pooling: one vector of many cells, over arrays of NumPy or Torch.
+"""Global pooling: one vector from many cells, over NumPy or Torch arrays.
 
-All take cells ``(..., n, d)`` and give ``(..., d)``, not normalized. With x_i the d values of cell i, one channel at a
-time:
+All take cells ``(..., n, d)`` and return ``(..., d)``, not normalized. With x_i the d values of cell i, one channel at
+a time:
 
 - `spoc` (Babenko and Lempitsky, ICCV 2015): ``sum a_i x_i``, with a_i = 1 or the `center_prior`.
 - `mac` (Razavian et al., 2016; Tolias et al., ICLR 2016): ``max x_i``.
@@ -11,12 +11,13 @@ time:
   ``S_i = (T_i / (sum_j T_j^a)^(1/a))^(1/b)``, a = b = 2. With Q_k the share of cells where channel k is above 0, those
   of the channels are ``I_k = log((K e + sum_h Q_h) / (e + Q_k))``.
 
-Departures, all without effect where the papers' formulas can be computed:
+Departures, none of which changes results that the papers' formulas can compute:
 
 - GeM divides by the largest value of the channel before the power and multiplies by it afterwards, so no p under- or
-  overflows. Values below 1e-6 count as 1e-6 *before* the power: a channel that is 0 everywhere gets a finite gradient.
-- CroW divides the T_i by the largest one first, for the same reason. Networks whose maps are not behind a ReLU have
-  negative values: T_i adds up the positive ones only.
+  overflows. Values below 1e-6 count as 1e-6 *before* the power: so a channel that is 0 everywhere has a finite
+  gradient.
+- CroW divides the T_i by the largest one first, for the same reason. Networks whose maps do not follow a ReLU have
+  negative values: T_i sums only the positive ones.
 - Weights that are all 0 give zeros, and a root has no gradient at 0.
 """
 
@@ -25,7 +26,7 @@ from __future__ import annotations
 from placeprint.kernels.vectors import Array, at_least, constant, namespace, weighted_sum
 
 SMALLEST = 1e-6
-"""Values below this count as this before the power of GeM; also CroW's e."""
+"""Smallest value before the power of GeM; also CroW's e."""
 
 
 def spoc(cells: Array, weights: Array | None = None) -> Array:
@@ -37,8 +38,8 @@ def spoc(cells: Array, weights: Array | None = None) -> Array:
 def center_prior(points: Array, size: Array) -> Array:
     """Return SPoC's weights ``(n,)`` of points ``(n, 2)`` of a picture or map of size ``(2,)``, all as ``(x, y)``.
 
-    They are ``exp(-d^2 / (2 s^2))``, d the distance from the middle, ``(size - 1) / 2``, and s a third of the way from
-    the middle to the nearest side, ``min(W, H) / 6``.
+    They are ``exp(-d^2 / (2 s^2))``, d the distance from the center, ``(size - 1) / 2``, and s a third of the distance
+    from the center to the nearest side, ``min(W, H) / 6``.
     """
     xp = namespace(points)
     distances = xp.sum((points - (size - 1) / 2) ** 2, axis=-1)
@@ -63,8 +64,8 @@ def gem(cells: Array, p: Array | float, weights: Array | None = None) -> Array:
 
     Args:
         cells: ``(..., n, d)``.
-        p: exponents above 0: a number, or of shape ``(1,)`` or ``(d,)``.
-        weights: of the cells, ``(..., n)``; those below 0 count as 0. None for equal ones.
+        p: the exponents, above 0: a number, or shape ``(1,)`` or ``(d,)``.
+        weights: the weights of the cells, ``(..., n)``; those below 0 count as 0. None for equal ones.
     """
     xp = namespace(cells)
     values = at_least(cells, SMALLEST)
@@ -96,9 +97,9 @@ def crow(cells: Array, a: float = 2.0, b: float = 2.0, weights: Array | None = N
 
     Args:
         cells: ``(..., n, d)``.
-        a: exponent of the norm the weights of the cells are divided by.
-        b: the root that is taken of them.
-        weights: ``(..., n)``, 1 for cells that count and 0 for others; None where all count.
+        a: the exponent of the norm that divides the cell weights.
+        b: the root of the cell weights.
+        weights: ``(..., n)``, 1 for cells that count and 0 for others; None if all count.
     """
     xp = namespace(cells)
     strength = xp.sum(at_least(cells, 0.0), axis=-1)
@@ -117,7 +118,7 @@ def _strengths(strength: Array, a: float, b: float) -> Array:
     """Return CroW's S ``(..., n)`` of T ``(..., n)``."""
     xp = namespace(strength)
     active, largest = strength > 0, constant(xp.max(strength, axis=-1, keepdims=True))
-    # a root has no gradient at 0: it is taken of 1 there, and what comes of it is dropped
+    # a root has no gradient at 0: use 1 there, and drop the result
     scaled = xp.where(active, strength / xp.where(largest > 0, largest, 1), 1.0)
     total = xp.sum(xp.where(active, scaled**a, 0.0), axis=-1, keepdims=True)
     length = xp.where(total > 0, total, 1) ** (1 / a)

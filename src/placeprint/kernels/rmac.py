@@ -1,11 +1,11 @@
-"""R-MAC (Tolias et al., ICLR 2016): maxima of many squares of a map, each of unit length, added up.
+"""R-MAC (Tolias et al., ICLR 2016): the sum of the unit maxima of many squares of a map.
 
-The squares of level l = 1, 2, ... have side ``floor(2 min(W, H) / (l + 1))``. On the shorter side of the map there are
-l, on the longer ``l + m - 1``, evenly spaced, rounded down to whole cells. m is 1 on a square map; otherwise it is the
-number from 2 to 7 for which neighboring squares of level 1 have an overlap nearest to 40 % (of two equally near, the
-smaller).
+Level l = 1, 2, ... has squares with side ``floor(2 min(W, H) / (l + 1))``: l along the shorter side of the map and ``l
++ m - 1`` along the longer, evenly spaced, rounded down to whole cells. m is 1 on a square map. Otherwise m is the
+number from 2 to 7 for which neighboring squares of level 1 overlap by closest to 40 % (the smaller of two equally
+close).
 
-`squares_along` and `square_start` take whole numbers, or tensors of them where a graph does not know its sizes.
+`squares_along` and `square_start` take integers, or integer tensors if a graph does not know its sizes.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
 OVERLAP = 0.4
 """Wanted overlap of neighboring squares of the first level, as a share of their side."""
 MOST_MORE = 6
-"""Squares that the longer side of a map has more than the shorter one at most, m - 1."""
+"""Most additional squares along the longer side of a map, m - 1."""
 
 Whole = TypeVar("Whole", int, "torch.Tensor")
 
 
 def squares_along(own: Whole, other: Whole, level: int) -> Whole:
-    """Return how many squares of a level lie along a side of `own` cells, of a map whose other side has `other` > 0.
+    """Return the number of squares of a level along a side of `own` cells, if the other side has `other` > 0.
 
-    With s = m - 1 the overlap is ``1 - (own - other) / s / other``. How far it is from 40 % first falls with s and
-    then rises, so the best s is one more than how often the next one is better. Tensors should be of float64.
+    With s = m - 1 the overlap is ``1 - (own - other) / s / other``. Its distance from 40 % first decreases with s and
+    then increases, so the best s is one more than how often the next is better. Tensors should be float64.
     """
     apart = [abs(1 - (own - other) / s / other - OVERLAP) for s in range(1, MOST_MORE + 1)]
     more = 1 + sum(_whole(after < before) for before, after in pairwise(apart))
@@ -47,17 +47,17 @@ def square_start(index: Whole, room: Whole, count: Whole) -> Whole:
 
 
 def _whole(flag: Any) -> Any:
-    """Return a bool as a whole number: ONNX cannot add bools."""
+    """Return a bool as an integer, because ONNX cannot add bools."""
     return flag.long() if hasattr(flag, "long") else int(flag)
 
 
 def rmac_regions(width: int, height: int, levels: int = 3) -> list[tuple[int, int, int]]:
     """Return the squares of R-MAC on a map, as (first column, first row, side) in cells; see the module.
 
-    A level whose side is 0 has none.
+    A level whose side is 0 has no squares.
 
     Raises:
-        OptionError: there are less than one level.
+        OptionError: there is less than one level.
 
     Example:
         >>> rmac_regions(3, 2, 2)
@@ -76,12 +76,12 @@ def rmac_regions(width: int, height: int, levels: int = 3) -> list[tuple[int, in
 
 
 def rmac(maxima: Array, whitening: Sequence[Array] = ()) -> Array:
-    """Return the sum of the maxima of regions, each of unit length, ``(..., d)`` or as many values as whitening leaves.
+    """Return the sum of the maxima of regions, each of unit length, ``(..., d)`` or of the whitened length.
 
     Args:
-        maxima: ``(..., r, d)``; zeros for a region with nothing in it.
-        whitening: nothing, or ``(d,)`` mean and ``(d, dim)`` projection: a unit vector r of a region becomes
-            ``(r - mean) @ projection``, of unit length again.
+        maxima: ``(..., r, d)``; zeros for an empty region.
+        whitening: empty, or ``(d,)`` mean and ``(d, dim)`` projection: a unit vector r of a region becomes
+            ``(r - mean) @ projection``, again with unit length.
     """
     xp = namespace(maxima)
     regions: Array = unit(maxima)

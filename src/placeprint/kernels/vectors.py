@@ -1,4 +1,4 @@
-"""What the kernels share: arrays of NumPy or Torch, unit vectors, and sums that weigh their rows."""
+"""Shared by the kernels: NumPy or Torch arrays, unit vectors, and weighted sums."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     import torch
 
 Array = TypeVar("Array", Floats, NDArray[np.float64], "torch.Tensor")
-"""An array of NumPy or a tensor of Torch; a kernel returns what it was given."""
+"""A NumPy array or a Torch tensor; a kernel returns the type it was given."""
 
 
 def namespace(values: Array) -> Any:
     """Return the functions for arrays of this kind, with the names of the array API standard.
 
-    NumPy's own have them. (`array_api_compat.array_namespace` does the same for more libraries, but Torch's compiler
+    NumPy has them. (`array_api_compat.array_namespace` does the same for more libraries, but Torch's compiler
     warns of its caches.)
     """
     if isinstance(values, (np.ndarray, np.generic)):
@@ -30,7 +30,7 @@ def namespace(values: Array) -> Any:
 
 
 def at_least(values: Array, least: float) -> Array:
-    """Return the values, those below `least` as `least`; NaN stays."""
+    """Return the values with those below `least` raised to `least`; NaN stays."""
     result: Array = namespace(values).clip(values, least, None)
     return result
 
@@ -38,7 +38,7 @@ def at_least(values: Array, least: float) -> Array:
 def unit(vectors: Array) -> Array:
     """Return vectors ``(..., d)`` with unit length; zero vectors stay zero, with a finite gradient.
 
-    They are divided by their largest magnitude first, so no square leaves the range of the numbers.
+    They are divided by their largest magnitude first, so no square overflows or underflows.
     """
     xp = namespace(vectors)
     largest = constant(xp.max(xp.abs(vectors), axis=-1, keepdims=True))
@@ -49,7 +49,7 @@ def unit(vectors: Array) -> Array:
 
 
 def constant(values: Array) -> Array:
-    """Return the values without their gradient: what a result is divided and multiplied by does not change it."""
+    """Return the values without gradients: a factor that is divided out again does not change the result."""
     result: Array = values.detach() if hasattr(values, "detach") else values
     return result
 

@@ -1,16 +1,16 @@
-"""Networks that make a map of features of a picture, by name.
+"""Networks that make a feature map of a picture, by name.
 
-- ``efficientnet-lite2`` and the smaller ``efficientnet-lite0``: their weights come in packages of their own (see
+- ``efficientnet-lite2`` and the smaller ``efficientnet-lite0``: their weights come in separate packages (see
   `networks.weights`).
-- ``transformers:facebook/dinov2-small``, or any other hub name, and ``transformers:`` and a folder, or just the path
-  of a folder: the backbone that transformers has for it. A hub name is downloaded when it is first used, unless
-  it is in the cache; its weights are not pinned, so name a folder where answers must stay the same.
-- the path of a ``.safetensors`` file: a network with weights of one's own, trained or imported (see
+- ``transformers:facebook/dinov2-small``, or any other hub name, or ``transformers:`` and a folder, or just the path of
+  a folder: the backbone that transformers loads for it. A hub name is downloaded at first use, unless it is in the
+  cache. Its weights are not pinned, so name a folder if answers must stay the same.
+- the path of a ``.safetensors`` file: a network with weights of your own, trained or imported (see
   `networks.stages`), which has one map.
 
-Where cell i of a map of stride s looks: at pixel ``s i + center``. The center is measured for EfficientNet. For others
-it follows from their layers of stride above 1: those that pad by half their kernel keep pixel 0 in the middle of cell
-0 (ResNet: center 0), those that cut the picture into patches do not (ViT, ConvNeXt: center ``(s - 1) / 2``).
+Cell i of a map of stride s looks at pixel ``s i + center``. The center is measured for EfficientNet. For others
+it follows from their layers of stride above 1: if they pad by half their kernel, pixel 0 stays in the center of cell 0
+(ResNet: center 0); if they cut the picture into patches, it does not (ViT, ConvNeXt: center ``(s - 1) / 2``).
 """
 
 from __future__ import annotations
@@ -45,16 +45,16 @@ _loading = threading.Lock()
 
 @dataclass(frozen=True)
 class Backbone:
-    """A network that makes a map of features.
+    """A network that makes a feature map.
 
     Args:
-        stride: pixels of the picture from cell to cell.
-        dim: channels of the map.
+        stride: the pixels of the picture from cell to cell.
+        dim: the channels of the map.
         multiple: the sides of pictures are multiples of this.
-        center: pixel, in x and in y, the first cell looks at.
-        network: without gradient, on the device where networks run.
-        run: makes the map ``(B, dim, H / stride, W / stride)``, by the network or a copy of it, of ``(B, 3, H, W)``
-            float32 RGB in [0, 255] on the network's device.
+        center: the pixel, in x and in y, that the first cell looks at.
+        network: the network without gradients, on the device where networks run.
+        run: a function from ``(B, 3, H, W)`` float32 RGB in [0, 255] on the network's device to the map ``(B, dim, H /
+            stride, W / stride)``, by the network or a copy of it.
     """
 
     stride: int
@@ -71,7 +71,7 @@ class Backbone:
         return self.run(self.network, pictures.to(device()).contiguous(memory_format=torch.channels_last))
 
     def maps(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return ``(B, h, w, dim)`` of ``(B, H, W, 3)`` uint8 RGB pictures."""
+        """Return the map ``(B, h, w, dim)`` of ``(B, H, W, 3)`` uint8 RGB pictures."""
         import torch
 
         with torch.inference_mode():
@@ -80,15 +80,15 @@ class Backbone:
 
 
 def load_backbone(name: str, stride: int = 0) -> Backbone:
-    """Return a network, loaded once a process, on the GPU where there is one.
+    """Return a network, loaded once per process, on the GPU if there is one.
 
     Args:
-        name: see the module.
-        stride: pixels from cell to cell, for networks that have maps of several; 0 for the usual one, 16 of
-            EfficientNet and the last one of others.
+        name: a name as in the module.
+        stride: the pixels from cell to cell, for networks with maps of several strides; 0 for the default, 16 for
+            EfficientNet and the last one for others.
 
     Raises:
-        OptionError: there is no such network, or no such stride; or transformers is not installed.
+        OptionError: the network or the stride is unknown, or transformers is not installed.
         WeightsError: its weights are not installed, or cannot be loaded.
     """
     with _loading:
@@ -96,7 +96,7 @@ def load_backbone(name: str, stride: int = 0) -> Backbone:
 
 
 def backbone_dim(name: str, stride: int = 0) -> int:
-    """Return the channels of a network's map; EfficientNet is not loaded for it. Raises like `load_backbone`."""
+    """Return the channels of a network's map, without loading EfficientNet. Raise as `load_backbone` does."""
     known = EFFICIENTNET_DIMS.get(name, {}).get(stride or 16)
     return load_backbone(name, stride).dim if known is None else known
 

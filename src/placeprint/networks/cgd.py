@@ -1,4 +1,4 @@
-"""CGD: several global descriptors of one network, trained as one (Jun et al., arXiv 1903.10663).
+"""CGD: several global descriptors of one network, trained together (Jun et al., arXiv 1903.10663).
 
 A backbone's map is pooled in n ways, the letters of the configuration: S is SPoC, M is MAC, G is GeM (see
 `networks.pooling`). What each gives goes through a linear layer without bias, to ``dim / n`` values; `kernels.cgd` has
@@ -6,14 +6,14 @@ the equation. An auxiliary classifier, batch normalization and a linear layer, s
 before its linear layer. The paper trains the descriptor with a ranking loss, and the logits with the cross-entropy of
 ``logits / 0.5`` with label smoothing of 0.1.
 
-S is the sum over the cells, as the paper's SPoC; common public code takes the mean. The layers have no bias, so W_i of
+S is the sum over the cells, as the paper's SPoC; common public code uses the mean. The layers have no bias, so W_i of
 the sum is W_i of the mean times the number of cells, and both give the same unit f_i (with a bias they would not). In
-training the classifier's batch normalization takes the factor out too, but its running statistics are those of the sum:
-those of a network trained with the mean do not fit.
+training, the classifier's batch normalization also removes the factor, but its running statistics are those of the sum,
+so those of a network trained with the mean do not fit.
 
-The backbone leaves out its last down-sampling, so that the map of a picture of 224 x 224 has 14 x 14 cells. The paper
-says so "between stage 3 and stage 4" of a ResNet. Here that is the step from stride 16 to stride 32, the first layer
-of the last stage, as it is usually read; a public implementation takes the step before it.
+The backbone skips its last down-sampling, so the map of a picture of 224 x 224 has 14 x 14 cells. The paper does that
+"between stage 3 and stage 4" of a ResNet. As usually understood, that is the step from stride 16 to stride 32, the
+first layer of the last stage; a public implementation skips the step before it.
 
 Departures: GeM's p is learned, from 3 on. A backbone whose maps are not behind a ReLU (EfficientNet) has negative
 values, which GeM does not see.
@@ -32,17 +32,17 @@ POOLINGS: dict[str, type[SPoC] | type[MAC] | type[GeM]] = {"S": SPoC, "M": MAC, 
 
 
 class CGD(nn.Module):
-    """Combination of global descriptors.
+    """A combination of several global descriptors.
 
     Args:
-        backbone: gives maps ``(B, C, H, W)``.
-        config: letters of the poolings, each once; the classifier sees that of the first.
-        dim: length of the descriptor, a multiple of the count of letters.
-        num_classes: of the classifier; None for none.
+        backbone: a module that returns maps ``(B, C, H, W)``.
+        config: the letters of the poolings, each once; the classifier gets the first.
+        dim: the length of the descriptor, a multiple of the number of letters.
+        num_classes: the number of classes; None for no classifier.
         channels: C; None for the backbone's attribute ``channels``.
 
     Raises:
-        OptionError: a letter is not known or comes twice, `dim` cannot be shared out evenly, or C is not known.
+        OptionError: a letter is unknown or repeated, `dim` is not a multiple of their number, or C is unknown.
     """
 
     def __init__(
@@ -68,10 +68,10 @@ class CGD(nn.Module):
         """Return the unit descriptors ``(B, dim)``; in training, with a classifier, also logits ``(B, num_classes)``.
 
         Args:
-            pictures: what the backbone takes.
+            pictures: the input of the backbone.
 
         Raises:
-            ShapeError: in training the classifier gets a single photo, whose variance is not known.
+            ShapeError: in training, the classifier gets a single photo, which has no variance.
         """
         classifier = self.classifier if self.training else None
         if classifier is not None and len(pictures) < 2:
@@ -87,7 +87,7 @@ class CGD(nn.Module):
         return descriptors, logits
 
     def pooled(self, pictures: torch.Tensor) -> list[torch.Tensor]:
-        """Return of each pooling its ``(B, C)``, not normalized."""
+        """Return the result of each pooling, ``(B, C)``, not normalized."""
         maps = self.backbone(pictures)
         return [pool(maps) for pool in self.poolings]
 

@@ -1,19 +1,18 @@
-"""The NetVLAD layer (Arandjelovic et al., CVPR 2016): VLAD that a network can be trained through.
+"""The NetVLAD layer (Arandjelovic et al., CVPR 2016): trainable VLAD.
 
 A map is a set of N descriptors x_i of D values; `kernels.netvlad` has the equations, and the versions that w, b and c
 begin with. They are learned independently. Ghost clusters (Zhong et al., ACCV 2018) take part in the softmax and are
-left out of V, so that descriptors that tell nothing have somewhere to go.
+excluded from V, so that uninformative descriptors have somewhere to go.
 
-How it is computed. The sum is one matrix product a batch, ``V = A X^T - (sum of A's columns) c``, without the
-``(B, K, D, N)`` residuals, and the normalized input is never made: with u = 1 / |x|, the logits are
-``u (w . x) + b`` and the sums ``(A u) X^T``. A u is written over the logits and, with the input, is all that is
-kept for the gradient, which is written out for the same reason. Some maps are done at a time, as many as fit into
-a cache. Soft weights too small to count are kept from becoming denormal numbers, which processors are slow with.
+How it is computed: the sum is one matrix product per batch, ``V = A X^T - (sum of A's columns) c``, without the
+``(B, K, D, N)`` residuals, and the normalized input is never built: with u = 1 / |x|, the logits are
+``u (w . x) + b`` and the sums ``(A u) X^T``. A u overwrites the logits; it and the input are all that is stored for the
+gradient, which is hand-written for the same reason. As many maps as fit in a cache are processed at a time. Soft
+weights too small to matter are kept from becoming denormal numbers, which are slow on CPUs.
 
-Departures from the paper: none in value. Descriptors shorter than 1e-12 are not scaled, so a zero vector has the soft
-weights of the zero vector and a gradient that is finite. A vector is divided by 1e-12 at least when V is normalized.
-Maps of float16 are normalized first, into a copy: their products could exceed its range. The gradient cannot be
-differentiated again.
+Departures from the paper: none in value. Descriptors shorter than 1e-12 are not scaled, so a zero vector has a finite
+gradient. Normalization of V divides by at least 1e-12. Maps of float16 are normalized first, into a copy: their
+products could exceed its range. The gradient cannot be differentiated again.
 """
 
 from __future__ import annotations
@@ -33,33 +32,33 @@ from placeprint.kernels.netvlad import SHORTEST, VERSIONS, assignment, sharpness
 from placeprint.networks.netvlad_checks import numpy_rows, require_finite
 
 START_ALPHA = 10.0
-"""Before `NetVLAD.init_params`."""
+"""The alpha before `NetVLAD.init_params`."""
 BLOCK = 2**20
-"""Logits in work at once on the CPU: 4 MB in float32."""
+"""Most logits processed at once on the CPU: 4 MB in float32."""
 PRODUCT_BLOCK = 2**18
-"""Values of the map in work at once on the CPU where a product with another map is summed."""
+"""Most values of the map processed at once on the CPU where a product with another map is summed."""
 OTHER_DEVICES = 16
-"""What both are multiplied by elsewhere."""
+"""Factor of both on other devices."""
 LEAST = 0.8
-"""Of the logarithm of the smallest normal number: the least logit."""
+"""Factor of the logarithm of the smallest normal number that gives the smallest logit."""
 
 
 class NetVLAD(nn.Module):
     """The layer.
 
     Args:
-        num_clusters: K.
-        dim: D, channels of the map.
+        num_clusters: k, the number of clusters.
+        dim: d, the channels of the map.
         version: ``"v2"`` or ``"v1"``, see the module; v1 has no bias.
-        normalize_input: whether descriptors are brought to unit length first.
-        num_ghosts: G, ghost clusters, the last rows of ``conv``.
+        normalize_input: whether to scale descriptors to unit length first.
+        num_ghosts: g, the number of ghost clusters, the last rows of ``conv``.
 
     Attributes:
         conv: 1 x 1 convolution with the ``(K + G, D, 1, 1)`` weight w and, in v2, the ``(K + G,)`` bias b.
         centroids: ``(K, D)``, c.
-        alpha: what w and b began with.
+        alpha: the alpha that initialized w and b.
 
-    Until `init_params` the centers are random unit vectors.
+    Before `init_params`, the centers are random unit vectors.
 
     Raises:
         OptionError: a parameter is out of its range.
@@ -96,15 +95,15 @@ class NetVLAD(nn.Module):
     def init_params(
         self, centers: torch.Tensor | NDArray[np.floating], descriptors: torch.Tensor | NDArray[np.floating]
     ) -> None:
-        """Begin with the centers of k-means, and alpha from descriptors they were learned from.
+        """Initialize from k-means centers, and set alpha from the descriptors they were learned from.
 
         Args:
-            centers: ``(K + G, D)``, those of the ghost clusters last; of Torch or NumPy.
-            descriptors: ``(n, D)``, normalized here as the input is; of Torch or NumPy.
+            centers: ``(K + G, D)`` Torch or NumPy array, with the ghost clusters last.
+            descriptors: ``(n, D)`` Torch or NumPy array, normalized here as the input is.
 
         Raises:
             ShapeError: the shapes do not fit, there are no descriptors, or a value is not finite or too large.
-            OptionError: all descriptors are the same, or none is nearer to one center than to the others.
+            OptionError: all descriptors are equal, or none is closer to one center than to the others.
         """
         expected = (self.num_clusters + self.num_ghosts, self.dim)
         began, rows = numpy_rows(centers, "centers"), numpy_rows(descriptors, "descriptors")
@@ -116,17 +115,17 @@ class NetVLAD(nn.Module):
         self._begin(torch.from_numpy(began).to(self.centroids.device), alpha)
 
     def forward(self, x: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
-        """Return the ``(B, K x D)`` unit descriptors of maps, cluster by cluster; zeros where nothing counts.
+        """Return the ``(B, K x D)`` unit descriptors of maps, cluster by cluster; zeros if no position counts.
 
         Args:
-            x: ``(B, D, H, W)`` or ``(B, D, N)`` of any floating dtype, which the answer has too.
-            mask: ``(B, H, W)`` or ``(B, N)`` bool, True where a position counts; others must be finite all the same.
+            x: ``(B, D, H, W)`` or ``(B, D, N)`` of any floating dtype, which is also that of the result.
+            mask: ``(B, H, W)`` or ``(B, N)`` bool, True where a position counts; the others must be finite too.
 
         Raises:
             ShapeError: the shapes do not fit, or, on the CPU, a value is not finite or so large that the squares of
                 a descriptor overflow.
         """
-        # the same numbers with and without autocast: the dtype of the input says what to compute in
+        # same values with and without autocast
         with torch.autocast(x.device.type, enabled=False):
             x, valid, folds = self._prepared(x, mask)
             weight, bias, centroids = self._parameters_like(x)
@@ -137,7 +136,7 @@ class NetVLAD(nn.Module):
 
     @torch.no_grad()
     def soft_weights(self, x: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
-        """Return ``(B, K + G, N)``: how much each descriptor goes to each cluster; see `forward`. Has no gradient."""
+        """Return the soft weights ``(B, K + G, N)`` of each descriptor; see `forward`. There is no gradient."""
         with torch.autocast(x.device.type, enabled=False):
             x, valid, folds = self._prepared(x, mask)
             weight, bias, _ = self._parameters_like(x)
@@ -154,7 +153,7 @@ class NetVLAD(nn.Module):
             self.conv.bias.copy_(biases)
 
     def _prepared(self, x: torch.Tensor, mask: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor | None, bool]:
-        """Return ``(B, D, N)``, ``(B, 1, N)`` of zeros and ones, and whether lengths are left to be folded in."""
+        """Return ``(B, D, N)``, ``(B, 1, N)`` of zeros and ones, and whether lengths must still be folded in."""
         if x.ndim not in {3, 4} or x.shape[1] != self.dim or not x.is_floating_point():
             raise ShapeError(
                 f"x must have shape (B, {self.dim}, H, W) or (B, {self.dim}, N) and a floating dtype, "
@@ -178,7 +177,7 @@ class NetVLAD(nn.Module):
 class _SoftResiduals(torch.autograd.Function):
     """``V_k = sum over i of a_k(x_i) (x_i - c_k)``, with its gradient; see the module.
 
-    Kept for the gradient: A u, from which a is had back by the lengths.
+    For the gradient it stores A u, from which the lengths restore a.
     """
 
     @staticmethod
@@ -191,7 +190,7 @@ class _SoftResiduals(torch.autograd.Function):
         valid: torch.Tensor | None,
         folds: bool,
     ) -> torch.Tensor:
-        """Return ``(B, K, D)`` of ``(B, D, N)``; `valid` is ``(B, 1, N)``, `folds` whether x is normalized."""
+        """Return ``(B, K, D)`` from ``(B, D, N)``; `valid` is ``(B, 1, N)``, `folds` whether x is normalized."""
         maps, dim, places = x.shape
         K, keeps = len(centroids), any(ctx.needs_input_grad)
         parts = list(_parts(x, len(weight)))
@@ -263,7 +262,7 @@ def _weigh(
     *,
     out: torch.Tensor,
 ) -> torch.Tensor:
-    """Write the soft weights over the lengths, ``(b, K + G, N)``, and return the lengths, ``(b, 1, N)``."""
+    """Overwrite with the soft weights divided by the lengths, ``(b, K + G, N)``; return the lengths, ``(b, 1, N)``."""
     torch.bmm(weight.expand(len(x), -1, -1), x, out=out)
     if folds:
         lengths = _lengths(x)
@@ -273,7 +272,7 @@ def _weigh(
         lengths = x.new_ones(len(x), 1, x.shape[2])
     if bias is not None:
         out.add_(bias[:, None])
-    # numbers below the smallest normal one slow down exp and every product with them, up to ten times
+    # denormal numbers slow down exp and every product with them, up to ten times
     out.sub_(out.amax(1, keepdim=True)).clamp_(min=_least_logit(out.dtype)).exp_()
     scale = (out.sum(1, keepdim=True) * lengths).reciprocal_()
     out.mul_(scale if valid is None else scale * valid)
@@ -287,15 +286,15 @@ def _lengths(x: torch.Tensor) -> torch.Tensor:
 
 
 def _least_logit(kind: torch.dtype) -> float:
-    """Return the difference to the largest logit below which the soft weight is nothing, in sums of this dtype.
+    """Return the difference to the largest logit below which a soft weight is negligible in this dtype.
 
-    Float32's is -70, a weight of 4e-31: far below what rounding leaves, and still normal when divided by a length.
+    Float32's is -70, a weight of 4e-31: far below rounding errors, and still normal when divided by a length.
     """
     return LEAST * math.log(torch.finfo(torch.promote_types(kind, torch.float32)).tiny)
 
 
 def _dots(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-    """Return ``(B, 1, N)``, float32 at least: the dot products of the descriptors of two ``(B, D, N)``."""
+    """Return ``(B, 1, N)``, at least float32: the dot products of the descriptors of two ``(B, D, N)``."""
     # vector_norm takes up to thirty times as long on the CPU when the dimension is not the last
     found = torch.empty(len(x), 1, x.shape[2], dtype=_wide(x), device=x.device)
     for part in _parts(x, x.shape[1], PRODUCT_BLOCK):
@@ -308,7 +307,7 @@ def _wide(x: torch.Tensor) -> torch.dtype:
 
 
 def _parts(x: torch.Tensor, rows: int, block: int = BLOCK) -> Iterator[slice]:
-    """Yield the maps of ``(B, D, N)`` to do at once, so that ``(b, rows, N)`` has at most `block` values."""
+    """Yield the maps of ``(B, D, N)`` to process at once, so that ``(b, rows, N)`` has at most `block` values."""
     maps, _, places = x.shape
     block = block if x.device.type == "cpu" else OTHER_DEVICES * block
     step = max(1, maps if torch.compiler.is_compiling() else block // max(1, rows * places))

@@ -1,8 +1,8 @@
 """Global pooling of a network's map, as torch modules that can be trained; the equations are in `kernels.pooling`.
 
-All take maps ``(B, C, H, W)`` and give ``(B, C)`` in the maps' dtype, by default of unit length. Maps in half precision
-are pooled in float32. The exponent of GeM is ``p = exp(log_p)`` with log_p learned, so p stays positive. A map without
-cells gives zeros.
+All take maps ``(B, C, H, W)`` and return ``(B, C)`` in the maps' dtype, by default with unit length. Maps in half
+precision are pooled in float32. The exponent of GeM is ``p = exp(log_p)`` with log_p learned, so p stays positive. A
+map without cells gives zeros.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Pooling(nn.Module, ABC):
     """What the poolings share.
 
     Args:
-        normalize: bring the result to unit length.
+        normalize: whether to scale the result to unit length.
     """
 
     def __init__(self, *, normalize: bool = True) -> None:
@@ -36,7 +36,7 @@ class Pooling(nn.Module, ABC):
         """Return ``(B, C)`` of ``(B, C, H, W)``.
 
         Raises:
-            ShapeError: the maps have another number of axes.
+            ShapeError: the maps do not have four axes.
         """
         return self._pooled(maps, self.pool)
 
@@ -47,7 +47,7 @@ class Pooling(nn.Module, ABC):
     def _pooled(
         self, maps: torch.Tensor, pool: Callable[[torch.Tensor], torch.Tensor], dim: int | None = None
     ) -> torch.Tensor:
-        """Return what a pooling makes of the maps, in their dtype; zeros, `dim` a photo, of maps without cells."""
+        """Return the result of a pooling in the maps' dtype; `dim` zeros per photo for maps without cells."""
         _check_maps(maps)
         if 0 in maps.shape[2:]:
             return maps.new_zeros(len(maps), dim or maps.shape[1])
@@ -60,7 +60,7 @@ class SPoC(Pooling):
 
     Args:
         center_prior: cells in the middle count more, see `kernels.pooling.center_prior`.
-        normalize: bring the result to unit length.
+        normalize: whether to scale the result to unit length.
     """
 
     def __init__(self, *, center_prior: bool = False, normalize: bool = True) -> None:
@@ -76,7 +76,7 @@ class MAC(Pooling):
     """Maximum of each channel.
 
     Args:
-        normalize: bring the result to unit length.
+        normalize: whether to scale the result to unit length.
     """
 
     def pool(self, maps: torch.Tensor) -> torch.Tensor:
@@ -88,10 +88,10 @@ class GeM(Pooling):
     """Generalized mean.
 
     Args:
-        p: exponent to begin with, above 0.
-        channels: of the maps, for one exponent a channel; None for one of all.
+        p: the initial exponent, above 0.
+        channels: the channels of the maps, for one exponent a channel; None for one of all.
         learn: whether p is learned.
-        normalize: bring the result to unit length.
+        normalize: whether to scale the result to unit length.
 
     Raises:
         OptionError: p is not above 0.
@@ -116,14 +116,14 @@ class GeM(Pooling):
 
 
 class WeightedGeM(GeM):
-    """Generalized mean of cells that count differently.
+    """Generalized mean of weighted cells.
 
     Args:
-        p: exponent to begin with, above 0.
-        attention_channels: channels of the maps, to learn the weights as softplus of a 1 x 1 convolution; None where
-            they are always given.
+        p: the initial exponent, above 0.
+        attention_channels: the channels of the maps, to learn the weights as softplus of a 1 x 1 convolution; None if
+            weights are always given.
         learn: whether p is learned.
-        normalize: bring the result to unit length.
+        normalize: whether to scale the result to unit length.
 
     Raises:
         OptionError: p is not above 0.
@@ -157,9 +157,9 @@ class CroW(Pooling):
     """Sum pooling with weights for cells and channels.
 
     Args:
-        a: exponent of the norm the weights of the cells are divided by.
-        b: the root that is taken of them.
-        normalize: bring the result to unit length.
+        a: the exponent of the norm that divides the cell weights.
+        b: the root of the cell weights.
+        normalize: whether to scale the result to unit length.
     """
 
     def __init__(self, a: float = 2.0, b: float = 2.0, *, normalize: bool = True) -> None:
@@ -172,14 +172,14 @@ class CroW(Pooling):
 
 
 class RMAC(Pooling):
-    """Maxima of many squares, each of unit length, added up.
+    """Sum of the unit maxima of many squares.
 
     Args:
-        levels: sizes of squares, see `rmac_regions`.
-        whole: whether the whole map is one more region. The paper has it not, some public code has it.
-        mean: ``(C,)`` of the unit vectors of regions, for regional whitening.
-        projection: ``(C, D)``: a unit vector r of a region becomes ``(r - mean) @ projection``, of unit length again.
-        normalize: bring the result to unit length.
+        levels: the number of square sizes, see `rmac_regions`.
+        whole: whether the whole map is one more region. Not in the paper, but in some public code.
+        mean: ``(C,)``, the mean of the unit region vectors, for regional whitening.
+        projection: ``(C, D)``: a unit region vector r becomes ``(r - mean) @ projection``, again with unit length.
+        normalize: whether to scale the result to unit length.
 
     Raises:
         ShapeError: mean and projection do not fit together, or only one is given.
@@ -213,7 +213,7 @@ class RMAC(Pooling):
         """Return ``(B, C)`` of ``(B, C, H, W)``, ``(B, D)`` with regional whitening.
 
         Raises:
-            ShapeError: the maps have another number of axes.
+            ShapeError: the maps do not have four axes.
         """
         return self._pooled(maps, self.pool, None if self.projection is None else self.projection.shape[1])
 

@@ -1,4 +1,4 @@
-"""Pretrained networks by name, as their packages and the hub of transformers have them."""
+"""Pretrained networks by name, from installed packages and from transformers."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ if TYPE_CHECKING:
 
 PREFIX = "transformers:"
 TRAINED = ".safetensors"
-"""How the names of files of trained networks end."""
+"""Suffix of files of trained networks."""
 EFFICIENTNET = "efficientnet-"
 EFFICIENTNET_DIMS = {"efficientnet-lite0": {16: 112, 32: 320}, "efficientnet-lite2": {16: 120, 32: 352}}
-"""Channels of the map of a stride, of those that have weights."""
+"""Channels of the map by stride, for networks with weights."""
 IMAGENET = {"image_mean": (0.485, 0.456, 0.406), "image_std": (0.229, 0.224, 0.225)}
 """Mean and deviation of the pictures that most networks were trained with, in [0, 1]."""
 PROBE = 224
-"""Side of the picture a network is tried with: a multiple of 8, 14, 16, 28 and 32."""
+"""Side of a test picture for a network: a multiple of 8, 14, 16, 28 and 32."""
 
 
 def read_efficientnet(name: str, *, fold: bool = True) -> EfficientNetLite:
     """Return a network of `EFFICIENTNET_DIMS` with its weights, in eval mode on the CPU.
 
     Args:
-        name: of the network.
+        name: the name of the network.
         fold: whether batch normalization is folded into the convolutions.
 
     Raises:
-        WeightsError: they are not installed, or not the expected ones.
+        WeightsError: the weights are not installed, or not the expected ones.
     """
     from placeprint.networks.efficientnet import load_efficientnet
 
@@ -43,11 +43,11 @@ def read_efficientnet(name: str, *, fold: bool = True) -> EfficientNetLite:
 
 
 def read_transformer(place: str) -> tuple[Any, Mapping[str, Any]]:
-    """Return the network with all its maps, and the mean and deviation of its pictures in [0, 1].
+    """Return the network with all its maps, and the mean and deviation of its colors in [0, 1].
 
     Raises:
         PackageError: transformers is not installed.
-        WeightsError: there is no such network, or it cannot be loaded whole.
+        WeightsError: the network does not exist, or cannot be loaded completely.
     """
     _need_transformers(place)
     from transformers import MODEL_FOR_BACKBONE_MAPPING, AutoConfig
@@ -67,7 +67,7 @@ def read_transformer(place: str) -> tuple[Any, Mapping[str, Any]]:
         reason = " ".join(str(error).split())[:120] or type(error).__name__
         where = "" if Path(place).is_dir() else "; it is no folder here, and a name needs the network or a download"
         raise WeightsError(f"transformers cannot load a backbone from {place!r}{where}: {reason}") from error
-    # norms of the maps belong to the backbone, and only some files have them; they begin as norms without effect
+    # norms of the maps belong to the backbone, and only some files have them; their initialization has no effect
     if missing := sorted(name for name in told["missing_keys"] if not name.startswith("hidden_states_norms.")):
         raise WeightsError(
             f"{place!r} lacks {len(missing)} weights of its network, {missing[0]} among them, which transformers would "
@@ -77,14 +77,14 @@ def read_transformer(place: str) -> tuple[Any, Mapping[str, Any]]:
 
 
 def transformer_from(text: str) -> Any:
-    """Return a network of transformers with random weights and all its maps.
+    """Return a transformers network with random weights and all its maps.
 
     Args:
-        text: JSON of its configuration.
+        text: the JSON of its configuration.
 
     Raises:
         PackageError: transformers is not installed.
-        WeightsError: it is no configuration of a backbone.
+        WeightsError: the text is not the configuration of a backbone.
     """
     _need_transformers("of the file")
     from transformers import MODEL_FOR_BACKBONE_MAPPING, AutoConfig
@@ -98,7 +98,7 @@ def transformer_from(text: str) -> Any:
 
 
 def map_shapes(network: Any) -> list[tuple[int, int]]:
-    """Return channels and stride of each map of a network of transformers.
+    """Return the channels and stride of each map of a transformers network.
 
     Raises:
         OptionError: it gives no maps.

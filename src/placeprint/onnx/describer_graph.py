@@ -1,4 +1,4 @@
-"""From the components of a describer to one torch module, which `exporting` writes as ONNX.
+"""Turn the components of a describer into one Torch module, which `exporting` writes as ONNX.
 
 Component by component, what has a graph stands in the tables `EXTRACTORS`, `AGGREGATORS` and `WHITENERS`, with what
 makes its module (`onnx.picture_graph`, `onnx.aggregators`) from its parameters and what it has learned: to
@@ -37,15 +37,15 @@ LARGEST_FILE = 2_000_000_000
 
 
 def descriptor_graph(describer: Describer) -> tuple[DescriptorGraph, Mapping[str, InputRule]]:
-    """Return the torch module of a describer, and what its inputs are, by name.
+    """Return the Torch module of a describer, and its inputs by name.
 
     Raises:
-        OptionError: a component has no graph, or one of its parameters has none.
-        NotFittedError: something has not been learnt.
+        OptionError: a component, or one of its parameters, cannot be exported.
+        NotFittedError: a component has not been fitted.
     """
     from placeprint.onnx.picture_graph import DescriptorGraph
 
-    used = sorted({branch.source for branch in describer.branches})  # others are there for verification only
+    used = sorted({branch.source for branch in describer.branches})  # the others are only for verification
     check_exportable(describer)
     resizings = {source: _resizing(describer.extractors[source]) for source in used}
     different = list(dict.fromkeys(resizings.values()))
@@ -67,8 +67,8 @@ def check_exportable(describer: Describer) -> None:
     """Check that every component of a describer has a graph, before a network is loaded or anything is traced.
 
     Raises:
-        OptionError: one has none, or one of its parameters has none.
-        NotFittedError: something has not been learnt.
+        OptionError: a component, or one of its parameters, cannot be exported.
+        NotFittedError: a component has not been fitted.
     """
     for branch in describer.branches:
         extractor, aggregator = describer.extractors[branch.source], branch.aggregator
@@ -89,7 +89,7 @@ def check_exportable(describer: Describer) -> None:
     if describer.whitener is not None:
         _check(WHITENERS, describer.whitener, "whitener")
     for branch in describer.branches:
-        state_of(branch.aggregator)  # says what has not been learnt
+        state_of(branch.aggregator)  # names what has not been learned
 
 
 def _check_published(extractor: Published) -> None:
@@ -116,7 +116,7 @@ def _build(table: Mapping[type[Any], Callable[[Any], Any]], component: object, k
 
 
 def _input_name(rule: InputRule) -> str:
-    """Return the name of an input, where there are several."""
+    """Return the name of an input, if there are several."""
     width, height = rule.stretch
     return f"picture_{width}x{height}" if width else f"picture_{rule.longest}_{rule.multiple}"
 

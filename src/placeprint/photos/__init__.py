@@ -1,8 +1,8 @@
-"""Photos in: find them, open them, decode them upright, read where and when they were taken, resize and rotate them.
+"""Read photos: find, open and decode them upright, read where and when they were taken, resize and rotate them.
 
-`walking` lists the photos of files and folders, `opening` opens one without trusting it, `decoding` makes pixels of it,
-`samples` converts pixel values of any type to 8 bits, `exif` reads what the camera wrote, and `reading` joins them.
-`pixels` resizes, crops, rotates and trims what was read. `masks` reads masks.
+`walking` lists the photos in files and folders, `opening` opens one without trusting it, `decoding` makes pixels from
+it, `samples` converts pixel values of any type to 8 bits, `exif` reads what the camera wrote, and `reading` joins them.
+`pixels` resizes, crops, rotates and trims pictures. `masks` reads masks.
 """
 
 from placeprint.photos.decoding import MAX_PIXELS, MIN_SIDE

@@ -1,6 +1,6 @@
-"""Presets: which components make an atlas, by name or from a TOML file.
+"""Presets: the components of an atlas, by name or from a TOML file.
 
-A preset has one table a stage, with the component's ``name`` and the parameters that differ from its
+A preset has one table per stage, with the component's ``name`` and the parameters that differ from its
 defaults::
 
     [extractor]    name, parameters: of the local features that are verified; a grid's backbone and DELF's network
@@ -8,7 +8,7 @@ defaults::
     [aggregator]   name, parameters: of their global descriptor (optional where there is a [[fusion]])
     [[fusion]]     weight, extractor (a table; the one above when left out), aggregator (a table): one more descriptor,
                    joined to the others; as many as you like
-    [whitener]     name, parameters, min_photos (optional: fitted from so many photos on)
+    [whitener]     name, parameters, min_photos (optional: fitted from this many photos on)
     [index]        name, parameters
     [verifier]     name, parameters
     [voter]        name, parameters (optional): photos are searched by the votes of the features that are verified; the

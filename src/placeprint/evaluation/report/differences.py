@@ -1,9 +1,9 @@
-"""Methods beside each other on the same queries: what a table says of each, and which are not beaten.
+"""Compare methods on the same queries: the values of a table, and the Pareto front.
 
-Every method is compared with the first one of its photos, query by query, in one metric: the protocol's first that is
-a mean over queries, mostly recall@1. Its difference has the interval of a paired bootstrap and the p-value of a paired
-test (`placeprint.evaluation.comparison`). Queries that only one of the two has measured are left out. The Pareto front
-is over milliseconds a query, and over bytes a photo.
+Every method is compared with the first one of its photos, query by query, in one metric: the protocol's first that is a
+mean over queries, usually recall@1. Its difference has the interval of a paired bootstrap and the p-value of a paired
+test (`placeprint.evaluation.comparison`). Queries measured by only one of the two are excluded. The Pareto fronts are
+over milliseconds per query and over bytes per photo.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ class Row:
     """One method on one set of photos.
 
     Args:
-        number: of the row, from 1.
-        method: name.
-        result: all that was measured, or the error.
+        number: the number of the row, from 1.
+        method: the name of the method.
+        result: the measured result, or the error.
         error: why there are no numbers, or None.
-        against: comparison with the first method; None for the first itself and where no query is common.
+        against: the comparison with the first method; None for the first itself, or if no query is common.
         precision_recall: over the queries' first answers; None with an error.
-        on_time_front: no other method is at least as quick a query and as good, and better in one of both; None where
-            the time is not known.
-        on_size_front: the same of bytes a photo.
-        note: an explanation that stands beside the row.
+        on_time_front: whether no other method is at least as fast per query and as accurate, and better in one of the
+            two; None if the time is unknown.
+        on_size_front: the same for bytes per photo.
+        note: an explanation for the row.
     """
 
     number: int
@@ -60,9 +60,9 @@ class Comparison:
     """All methods on one set of photos.
 
     Args:
-        dataset: name.
-        rows: in the order of the results.
-        metric: that they are compared in; empty where none could be measured.
+        dataset: the name of the data set.
+        rows: the rows in the order of the results.
+        metric: the metric of the comparison; empty if none could be measured.
     """
 
     dataset: str
@@ -71,12 +71,12 @@ class Comparison:
 
     @property
     def measured(self) -> tuple[Row, ...]:
-        """The rows without error."""
+        """The rows without an error."""
         return tuple(row for row in self.rows if row.error is None)
 
     @property
     def summary(self) -> str:
-        """One sentence or two: what is best, and what the first method's place is."""
+        """One or two sentences: which method is best, and how the first one compares."""
         if not self.measured:
             return "No method could be measured."
         first = self.measured[0]
@@ -91,10 +91,10 @@ class Comparison:
 
 
 def compare(results: Sequence[Result], notes: Mapping[tuple[str, str], str] | None = None) -> list[Comparison]:
-    """Return a comparison for each set of photos, in the order they first come.
+    """Return one comparison per set of photos, in order of appearance.
 
     Args:
-        results: of methods on photos; the first of each set that has no error is what others are compared with.
+        results: the results of methods on photos; others are compared with the first of each set without an error.
         notes: explanations by ``(dataset, method)``.
     """
     datasets = list(dict.fromkeys(result.dataset for result in results))
@@ -133,7 +133,7 @@ def _curve(result: Result) -> PrecisionRecall:
 
 
 def _front(rows: Sequence[Row], cost: str, metric: str) -> dict[int, bool]:
-    """Return by number whether a row is on the front, for those whose cost is known."""
+    """Return by number whether a row is on the front, for rows with a known cost."""
     known = [(row.number, row.value(cost), row.value(metric)) for row in rows]
     kept = [(number, price, value) for number, price, value in known if price is not None and value is not None]
     front = pareto_front([price for _, price, _ in kept], [value for _, _, value in kept])

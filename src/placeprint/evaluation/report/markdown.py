@@ -12,14 +12,14 @@ OTHERS = {
     "auc_pr": "PR area",
     "against": "against the first",
     "p_value": "p",
-    "ms_per_photo": "ms a photo",
-    "ms_per_query": "ms a query",
-    "bytes_per_photo": "KB a photo",
+    "ms_per_photo": "ms per photo",
+    "ms_per_query": "ms per query",
+    "bytes_per_photo": "KB per photo",
     "peak_bytes": "peak MB",
 }
 """Columns after those of the protocol's metrics."""
 METRICS = 5
-"""Of the protocol, so many at most."""
+"""Most metrics of the protocol."""
 FRONT = "★"
 
 
@@ -35,7 +35,7 @@ def columns_of(comparison: Comparison) -> dict[str, str]:
 
 
 def headline_cells(row: Row, comparison: Comparison) -> dict[str, str]:
-    """Return the cells of one method by the keys of `columns_of`: shares in percent, ``-`` where nothing is known."""
+    """Return the cells of one method by the keys of `columns_of`: shares in percent, ``-`` if unknown."""
     columns, metric = columns_of(comparison), comparison.metric
     cells = dict.fromkeys(columns, "-")
     if row.error is not None:
@@ -71,7 +71,7 @@ def unread_in_words(results: Sequence[Result]) -> str:
 
 
 def counts_in_words(comparison: Comparison) -> str:
-    """Return what was searched, and what of it could not be; empty where nothing could be measured."""
+    """Return what was searched, and what could not be read; empty if nothing could be measured."""
     if not comparison.measured:
         return ""
     one = comparison.measured[0].result
@@ -89,9 +89,9 @@ def markdown_report(
     """Return a table for each set of photos, with a sentence above and the explanations below.
 
     Args:
-        results: as of `html_report`.
+        results: see `html_report`.
         notes: explanations by ``(dataset, method)``.
-        level: of the headings.
+        level: the level of the headings.
     """
     lines: list[str] = []
     for comparison in compare(results, notes):
@@ -104,7 +104,7 @@ def table_lines(comparison: Comparison) -> list[str]:
     columns = columns_of(comparison)
     lines = [
         f"{comparison.summary} {counts_in_words(comparison)}".rstrip(),
-        f"{FRONT}: no other method is at least as cheap and as good, and better in one of both.",
+        f"{FRONT}: no other method is at least as cheap and as accurate, and better in one of the two.",
         "",
         "| method | " + " | ".join(columns.values()) + " |",
         "|---" * (len(columns) + 1) + "|",
@@ -120,5 +120,5 @@ def table_lines(comparison: Comparison) -> list[str]:
 
 
 def _amount(value: float) -> str:
-    """Return an amount to about three digits."""
+    """Return an amount with about three digits."""
     return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"

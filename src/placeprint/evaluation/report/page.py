@@ -1,8 +1,8 @@
-"""The page: results in, one HTML file out that needs nothing else, neither files beside it nor a network.
+"""The page: results in, one self-contained HTML file out, which needs no other files and no network.
 
-At the top what was found, in a sentence a set of photos; then tables, curves, the worst failures with their matches
-drawn, and every query with the first answers of every method. Photos are small copies; beyond a number of bytes they
-are left out, names stay, and the page says so.
+It starts with one sentence per set of photos; then come tables, curves, the worst failures with their matches, and
+every query with the first answers of every method. Photos are thumbnails; beyond a number of bytes only their names
+remain, and the page says so.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from placeprint.evaluation.results import Failure, QueryResult, Result
 
 HTML, MARKDOWN = "report.html", "report.md"
 MAX_BYTES = 24_000_000
-"""Of the photos in a page."""
+"""Most bytes of photos in a page."""
 SHOWN = 5
-"""First answers shown a query and method."""
+"""First answers shown per query and method."""
 PICTURE = 900
 """Longest side of a picture of matches."""
 DETAILED = 400
-"""Queries whose answers are shown, of each set of photos; those that most methods fail come first."""
+"""Most queries shown per set of photos; those that most methods fail come first."""
 
 
 def check_packages() -> None:
@@ -57,11 +57,11 @@ def html_report(
     """Return the page.
 
     Args:
-        results: of methods on photos, as `placeprint.evaluation.benchmark` gives them, or with an ``error``.
-        title: of the page.
-        pictures: folder that the pictures of failures are named from; None to leave them out.
-        notes: explanations by ``(dataset, method)`` that stand beside the method's numbers.
-        max_bytes: of all photos in the page.
+        results: the results of methods on photos from `placeprint.evaluation.benchmark`, or with an ``error``.
+        title: the title of the page.
+        pictures: the folder to which pictures of failures are relative; None to omit them.
+        notes: explanations by ``(dataset, method)``, shown beside the method's numbers.
+        max_bytes: the most bytes of all photos in the page.
 
     Raises:
         PackageError: Jinja2 or matplotlib is not installed.
@@ -111,11 +111,11 @@ def check_report_folder(output: Path, inputs: Iterable[Path | str] = ()) -> None
     """Check, before anything is measured, that results and reports can be written into a folder.
 
     Args:
-        output: folder.
-        inputs: folders of photos.
+        output: the folder.
+        inputs: the folders of photos.
 
     Raises:
-        WriteError: they cannot; the message says why.
+        WriteError: writing is refused; the message says why.
     """
     check_output_folder(output, inputs)
     check_output(output / HTML, PAGE)
@@ -141,11 +141,14 @@ def _figures(comparison: Comparison) -> list[tuple[str, str]]:
         return []
     return [
         ("Recall@k: queries with a right photo among the first k", recall_figure(comparison)),
-        ("Precision against recall, accepting first answers by falling score", precision_recall_figure(comparison)),
-        ("Time against accuracy: the line joins the front", trade_figure(comparison, "ms_per_query", "ms a query")),
+        ("Precision against recall, accepting first answers by decreasing score", precision_recall_figure(comparison)),
         (
-            "Disk against accuracy: the line joins the front",
-            trade_figure(comparison, "bytes_per_photo", "KB a photo", 1e-3),
+            "Time against accuracy: the line joins the Pareto front",
+            trade_figure(comparison, "ms_per_query", "ms per query"),
+        ),
+        (
+            "Disk against accuracy: the line joins the Pareto front",
+            trade_figure(comparison, "bytes_per_photo", "KB per photo", 1e-3),
         ),
         ("Peak memory against accuracy", trade_figure(comparison, "peak_bytes", "peak memory, MB", 1e-6)),
     ]
@@ -238,5 +241,5 @@ def _anchor(dataset: str, query: str) -> str:
 
 
 def _slug(text: str) -> str:
-    """Return a text that can stand in a link."""
+    """Return a text that is safe in a link."""
     return re.sub(r"[^A-Za-z0-9]+", "-", text).strip("-").lower()

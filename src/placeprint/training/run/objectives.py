@@ -1,8 +1,7 @@
 """The number that a step makes smaller.
 
-What a loss is called with is told by the names of its arguments: ``(descriptors, labels)``;
-``(descriptors, labels, logits)``, where the head has a classifier; or ``(queries, positives, negatives)``, for photos
-with places.
+The names of a loss's arguments decide how it is called: ``(descriptors, labels)``; ``(descriptors, labels, logits)``,
+if the head has a classifier; or ``(queries, positives, negatives)``, for photos with places.
 """
 
 from __future__ import annotations
@@ -20,15 +19,15 @@ from placeprint.types import Ids
 
 
 class Objective(nn.Module):
-    """A loss as the loop calls it.
+    """A loss as called by the loop.
 
     Args:
-        loss: see the module; it may have weights of its own.
-        labels: ``(n,)`` of all training photos; None for photos with places.
-        classifier: the head's, which gives logits; None where it has none.
+        loss: the loss, see the module; it may have its own weights.
+        labels: ``(n,)`` labels of all training photos; None for photos with places.
+        classifier: the head's classifier, which returns logits; None if it has none.
 
     Raises:
-        OptionError: the loss needs labels, tuples or a classifier, and there are none.
+        OptionError: the loss needs labels, tuples or a classifier that do not exist.
     """
 
     def __init__(self, loss: nn.Module, labels: Ids | None, classifier: nn.Module | None) -> None:
@@ -37,7 +36,7 @@ class Objective(nn.Module):
         self.labels = None if labels is None else torch.from_numpy(np.asarray(labels, np.int64))
         names = list(inspect.signature(loss.forward).parameters)
         self.takes_tuples, takes_logits = names[:1] == ["queries"], "logits" in names
-        # in a list, so that it is not registered: its weights are the model's
+        # in a list, so that it is not registered: its weights belong to the model
         self._classifier = [classifier if takes_logits else None]
         kind = type(loss).__name__
         if self.takes_tuples != (labels is None):
@@ -50,7 +49,7 @@ class Objective(nn.Module):
         """Return the loss of a batch, a scalar.
 
         Args:
-            output: the model's for all photos of the batch, in their order.
+            output: the model's output for all photos of the batch, in order.
             batch: the photos.
         """
         descriptors, pooled = output

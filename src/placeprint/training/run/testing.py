@@ -1,4 +1,4 @@
-"""The last word on a run: photos that had no part in it search the photos it learned from, once, at the end.
+"""The final test of a run: photos outside the run are searched among its training photos, once, at the end.
 
 Labeled photos of ``data.test`` are searched among all photos of ``data.train``, those that validated included. Written
 into ``RUN/test.toml``. The measures are those of `evaluation.relevance`, classes are what is right. Photos with places
@@ -44,22 +44,22 @@ def measure_run(
     backbone: StagedBackbone | None = None,
     progress: Progress | None = None,
 ) -> dict[str, float]:
-    """Measure the best weights of a run on its test photos, and write what was found.
+    """Measure the best weights of a run on its test photos, and write the result.
 
     Args:
         run: folder of the run.
         data_folder: the recipe's photos are below this.
         maps_folder: where cached maps lie; None for one in the folder of the run.
-        backbone: the network that was trained in place of the recipe's.
-        progress: called with the pictures described and their count.
+        backbone: the network that was trained instead of the recipe's.
+        progress: called with the number of pictures described and the total.
 
     Returns:
-        ``recall_at_1``, ``recall_at_5`` and ``mean_average_precision``, in [0, 1], and how many photos; of photos with
-        places what `place_recalls` returns.
+        ``recall_at_1``, ``recall_at_5`` and ``mean_average_precision``, in [0, 1], and the number of photos; for photos
+        with places, the result of `place_recalls`.
 
     Raises:
         OptionError: the recipe names no test photos, or they have no labels.
-        DatasetError: test and training photos have photos in common, or a class of the former is unknown.
+        DatasetError: test and training sets share photos, or a class of the test set is unknown.
         WeightsError: there is no validated checkpoint, or it does not fit.
     """
     recipe, model, _ = load_run(run, backbone=backbone)
@@ -90,9 +90,9 @@ def measure(
     maps_folder: Path,
     progress: Progress | None = None,
 ) -> dict[str, float]:
-    """Return the measures of a model, trained or not, whose other settings are the recipe's; see `measure_run`."""
+    """Return the metrics of a model, trained or not, with the recipe's settings; see `measure_run`."""
     if not isinstance(database, LabeledPhotos) or not isinstance(queries, LabeledPhotos):
-        raise OptionError("test photos must have labels; hold out photos with places by data.test_share")
+        raise OptionError("test photos must have labels; hold out photos with places with data.test_share")
     labels = queries.labels_among(database.classes)
     first, second = (_described(recipe, model, photos, maps_folder, progress) for photos in (database, queries))
     hits = Relevance(labels, database.labels).hits(second, first)
@@ -113,16 +113,16 @@ def measure_places(
     progress: Progress | None = None,
     skipped: Mapping[str, str] | None = None,
 ) -> dict[str, float]:
-    """Return the measures of a model, trained or not, on the places that the recipe holds out; see `measure_run`."""
+    """Return the metrics of a model, trained or not, on the held-out places of the recipe; see `measure_run`."""
     whole, held = held_out(recipe, data_folder, skipped)
     return place_recalls(_described(recipe, model, whole, maps_folder, progress), whole, held)
 
 
 def held_out(recipe: Recipe, data_folder: Path, skipped: Mapping[str, str] | None = None) -> tuple[PlacedPhotos, Mask]:
-    """Return all photos of ``data.train``, and ``(n,)`` which of them the recipe holds out for the test.
+    """Return all photos of ``data.train``, and ``(n,)``: which of them the recipe holds out for the test.
 
     Raises:
-        OptionError: it holds out none.
+        OptionError: the recipe holds out no photos.
         DatasetError: see `read_data`.
     """
     whole, test = without(read_photos(recipe.data, data_folder, recipe.data.train), data_folder, skipped or {}), None

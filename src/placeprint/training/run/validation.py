@@ -1,10 +1,10 @@
-"""Which weights are best: recall@1 or mAP of the validation photos, never of photos that tests are made of.
+"""Choose the best weights by recall@1 or mAP of the validation photos, never of test photos.
 
-A validation photo is searched among the training photos, or among the other validation photos. What it should find is
-what shows the same: photos of the same class; of photos with places those of the same area where areas are known, else
-those within the radius. Photos with places are searched in other sequences only: the frame before is always found.
-With ``nearest`` they are searched in their own, too, without the photos at most so far away, and what is within the
-radius is right. Photos that have nothing to be found are left out.
+A validation photo is searched among the training photos, or among the other validation photos. The right photos are
+those of the same class or, for photos with places, those of the same area if areas are known, else those within the
+radius. Photos with places are searched only in other sequences, because the previous frame is always found. With
+``nearest`` they are also searched in their own sequence, excluding photos within that distance, and photos within the
+radius are right. Photos without a right photo are excluded.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from placeprint.types import Floats
 
 
 def relevance(data: TrainingData, validation: Validation) -> Relevance:
-    """Return who should be found.
+    """Return which photos are searched, and which are right.
 
     Raises:
-        DatasetError: no validation photo has anything to be found.
+        DatasetError: no validation photo has a right photo.
     """
     queries = data.validation
     database = data.train if validation.against == "train" else queries
@@ -45,19 +45,19 @@ def relevance(data: TrainingData, validation: Validation) -> Relevance:
         raise DatasetError("training and validation must both have labels, or both places")
     if not found.answerable().any():
         raise DatasetError(
-            f"none of {len(queries)} validation photos shows what another of {validation.against} shows; "
-            "set validation.against, or divide the photos in another way"
+            f"none of {len(queries)} validation photos shows the same thing as another of {validation.against} shows; "
+            "set validation.against, or split the photos in another way"
         )
     return found
 
 
 def score(queries: Floats, database: Floats, relevant: Relevance, metric: str = "recall@1") -> float:
-    """Return what validation measures, in [0, 1].
+    """Return the validation metric, in [0, 1].
 
     Args:
         queries: ``(n, d)`` unit rows.
         database: ``(m, d)`` unit rows.
-        relevant: who may and should be found.
+        relevant: which photos are searched, and which are right.
         metric: ``"recall@1"``, the share of queries whose nearest photo is right, or ``"mAP"``, the mean over queries
             of the mean precision at the ranks of the right photos.
     """
