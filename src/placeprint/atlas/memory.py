@@ -115,11 +115,9 @@ class Memory:
     def _kept(self, now: Snapshot, name: str, make: Callable[[], Kept]) -> Kept:
         """Return something made of the photos as they are; it is made anew when they have changed."""
         with self._usual_lock:
-            version, made = self._usual.get(name, (None, None))
-            if version != now.version:
-                made = make()
-                self._usual[name] = now.version, made
-            kept: Kept = made
+            version, made = self._usual.get(name, (-1, None))
+            kept: Kept = make() if version != now.version else made
+            self._usual[name] = now.version, kept
             return kept
 
     def _current_index(self, now: Snapshot) -> Index:

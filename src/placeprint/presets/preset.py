@@ -92,11 +92,8 @@ class Preset:
     @property
     def extractors(self) -> tuple[ComponentSpec, ...]:
         """The extractors, each once; geometry verifies the first one's features."""
-        found = [self.extractor]
-        for each in (*self.fusion, *self.opinion):
-            if each.extractor is not None and each.extractor not in found:
-                found.append(each.extractor)
-        return tuple(found)
+        named = [each.extractor for each in self.fusion] + [each.extractor for each in self.opinion]
+        return tuple(dict.fromkeys([self.extractor, *(each for each in named if each is not None)]))
 
     @property
     def components(self) -> dict[str, Any]:
