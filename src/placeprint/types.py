@@ -260,9 +260,9 @@ class Answer:
     Args:
         evidence: the ranked candidates.
         features: the query's local features, in pixels of the query as read.
-        turn: degrees counter-clockwise the query was turned by to be found.
-        seconds: time of the parts: ``describe``, ``search``, ``verify``.
-        note: why there is nothing to find: ``"the atlas is empty"`` or `NO_KEYPOINTS`; else None.
+        turn: degrees counter-clockwise the query was rotated by to be found.
+        seconds: the time of each part: ``describe``, ``search``, ``verify``.
+        note: why there are no results: ``"the atlas is empty"`` or `NO_KEYPOINTS`; else None.
         confidence: probability that the first candidate is right and the place in the atlas; None where evidence is not
             weighed.
     """

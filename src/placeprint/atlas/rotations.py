@@ -50,7 +50,7 @@ class _View:
         degrees: counter-clockwise.
         features: by the extractor that is verified.
         candidates: features of photos that may show the place.
-        share: of the strength of "same place" that is enough.
+        share: the share of the strength of "same place" that is enough.
     """
 
     degrees: int
@@ -77,7 +77,7 @@ class Rotations:
 
         Args:
             image: ``(H, W, 3)`` uint8 RGB.
-            features: of the image rotated by ``start``, by the extractor that is verified.
+            features: the features of the image rotated by ``start``, by the extractor that is verified.
             start: degrees counter-clockwise that the rotations are counted from.
             excluded: ids that are no candidates.
         """

@@ -122,7 +122,7 @@ class Searcher:
         return way
 
     def _look(self, image: Image, degrees: float, top: int, verify: int, left_out: Ids, way: str) -> Answer:
-        """Search the image rotated by so many degrees."""
+        """Search the image rotated by a number of degrees."""
         degrees %= 360
         began = time.perf_counter()
         features = self._describer.query_features(image, degrees)
@@ -193,7 +193,7 @@ def _certainty(answer: Answer, start: float) -> tuple[bool, float]:
 
     Args:
         answer: for one rotation.
-        start: the rotation, in degrees, of the photo as it is.
+        start: the rotation, in degrees, of the original photo.
     """
     if answer.confidence is not None:
         certainty = answer.confidence

@@ -157,7 +157,7 @@ def _protocol_and_folder(text: str) -> tuple[str | None, Path]:
 
 
 def _outcome(result: Result) -> str:
-    """Return one line on a result: its first metric, or its error."""
+    """Return one line about a result: its first metric, or its error."""
     if result.error is not None:
         return result.error
     from placeprint.evaluation.measures import in_words

@@ -58,7 +58,7 @@ def evaluate(
         typer.Option(help="JSON of an earlier result on the same queries: test the difference.", show_default=False),
     ] = None,
 ) -> None:
-    """Measure a preset by a protocol: recall, precision, times, bytes a photo, with 95 % intervals."""
+    """Measure a preset by a protocol: recall, precision, times, bytes per photo, with 95 % intervals."""
     from placeprint.core.outputs import RESULT, check_output
     from placeprint.datasets.protocols import read_retrieval_set
     from placeprint.evaluation.comparison import check_comparable
@@ -145,6 +145,6 @@ def _print_differences(differences: Mapping[str, Difference], earlier: Result) -
 
 
 def _in_words(result: Result) -> str:
-    """Return what a result was measured with, as far as it says so."""
+    """Return the settings of a result, as far as it has them."""
     verify = "unknown" if result.options.verify is None else result.options.verify
     return f"{result.preset or 'an unknown preset'}, verify {verify}"

@@ -65,7 +65,7 @@ class Indexing:
         ms_per_photo: milliseconds; None where an interrupted run had begun.
         bytes_per_photo: on disk.
         dim: values of a descriptor.
-        codebook: as of `AtlasInfo`.
+        codebook: see `AtlasInfo`.
         skipped: path and reason of the photos that could not be used.
         peak_bytes: most memory held at once; None where it is not known.
     """
@@ -94,7 +94,7 @@ class Pair:
 
     @property
     def method(self) -> str:
-        """What the pair is called beside others on the same photos."""
+        """The name of the method among others on the same photos."""
         return method_of(self.preset, self.verify)
 
     @property
@@ -189,7 +189,7 @@ def run_pair(pair: Pair, output: Path, *, progress: Progress | None = None) -> R
 
 
 def _indexed(pair: Pair, cache: Path, progress: Progress) -> Outcome[Indexing]:
-    """Return what indexing took, now or when it was done."""
+    """Return the cost of indexing, now or when it was done."""
     notes = cache / "indexing.json"
     try:
         return Outcome(checked_data(Indexing, read_json(notes, "notes"), str(notes)), None, None)
@@ -204,7 +204,7 @@ def _indexed(pair: Pair, cache: Path, progress: Progress) -> Outcome[Indexing]:
 
 
 def index_pair(pair: Pair, cache: Path, progress: Progress | None = None) -> Indexing:
-    """Make the atlas of a pair, or go on with it; runs in a process of its own.
+    """Make the atlas of a pair, or continue with it; runs in a process of its own.
 
     Raises:
         DatasetError: no photo can be read.
@@ -239,7 +239,7 @@ def search_pair(pair: Pair, cache: Path, output: Path, progress: Progress | None
             file.flush()
             if progress is not None:
                 progress(len(queries), num_searches(data))
-    memory = Memory(search_bytes=peak_memory())  # before pictures are drawn
+    memory = Memory(search_bytes=peak_memory())  # before drawing pictures
     result = measure(data, queries)
     failures = draw_failures(atlas, data, result.queries, output, pair.name)
     kept.unlink()

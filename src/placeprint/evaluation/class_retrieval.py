@@ -25,7 +25,7 @@ GROUP = 4
 
 
 def average_precisions_at_r(hits: Hits) -> Values:
-    """Return MAP@R's value of each query; every query needs a positive.
+    """Return the average precision at R of each query; every query needs a positive.
 
     Raises:
         ShapeError: a query has no positive.
@@ -49,7 +49,7 @@ def r_precisions(hits: Hits) -> Values:
 
 
 def ns_scores(hits: Hits) -> Values:
-    """Return how many of each query's first four are positives; every query needs one, it may itself be one.
+    """Return how many of each query's first four are positives; every query needs one, possibly itself.
 
     Raises:
         ShapeError: a query has no positive.

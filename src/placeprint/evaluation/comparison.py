@@ -12,7 +12,7 @@ from placeprint.evaluation.results import Difference, Result
 
 
 def check_comparable(protocol: str, queries: Sequence[str], earlier: Result, database: int | None = None) -> None:
-    """Check that an earlier result is of the same protocol and queries, before they are measured again.
+    """Check that an earlier result has the same protocol and queries, before measuring again.
 
     Args:
         protocol: the name and version of the protocol.
@@ -36,7 +36,7 @@ def check_comparable(protocol: str, queries: Sequence[str], earlier: Result, dat
 
 
 def compare(result: Result, earlier: Result) -> dict[str, Difference]:
-    """Return how a result differs from an earlier one, in each metric that both have by query.
+    """Return how a result differs from an earlier one, in each metric that both have per query.
 
     Args:
         result: a result of `retrieval.evaluate_retrieval`.
@@ -55,7 +55,7 @@ def compare(result: Result, earlier: Result) -> dict[str, Difference]:
 
 
 def difference_in(metric: str, result: Result, earlier: Result) -> Difference | None:
-    """Return how a result differs from an earlier one in a metric, None where no query has a value of both."""
+    """Return how a result differs from an earlier one in a metric, or None if no query has both values."""
     ours, theirs = (_by_query(metric, each) for each in (result, earlier))
     known = [(ours[query], theirs[query]) for query in ours if query in theirs]
     if not known:
@@ -70,7 +70,7 @@ def difference_in(metric: str, result: Result, earlier: Result) -> Difference | 
 
 
 def _by_query(metric: str, result: Result) -> dict[str, float]:
-    """Return the values of a metric by query, of those that have one."""
+    """Return the values of a metric by query, for queries that have one."""
     values = result.per_query.get(metric)
     if values is None:
         return {}

@@ -91,7 +91,7 @@ def unit_of(name: str) -> str:
 
 
 def ranking_metric(name: str) -> Callable[[Hits], Values]:
-    """Return what gives the values of a metric of rankings, query by query.
+    """Return the function that computes a ranking metric per query.
 
     Raises:
         OptionError: the metric is unknown.
@@ -112,7 +112,7 @@ def ranking_metric(name: str) -> Callable[[Hits], Values]:
 
 
 def measure_rankings(name: str, hits: Hits) -> Measured:
-    """Measure rankings of queries that an answer is expected of; without a positive, a query has 0.
+    """Measure rankings of queries with an expected answer; a query without a positive has 0.
 
     Raises:
         OptionError: the metric is unknown.

@@ -69,7 +69,7 @@ class Hits:
 
     @property
     def first(self) -> Values:
-        """``(q,)`` float64 rank (from 0) of the first positive of each query, ``inf`` where none is ranked."""
+        """``(q,)`` float64 rank (from 0) of the first positive of each query, ``inf`` if none is ranked."""
         return np.array([ranks[0] if len(ranks) else np.inf for ranks in self.ranks], np.float64)
 
     def each(self) -> Iterator[tuple[NDArray[np.int64], int]]:
@@ -103,9 +103,9 @@ def average_precisions(hits: Hits, at: Count | None = None) -> Values:
     """Return the average precision of each query; every query needs a positive.
 
     Args:
-        hits: of the queries.
-        at: only the first so many of a ranking count, and at most so many positives are asked for, which is mAP@100 of
-            Google Landmarks v2 (Weyand et al., CVPR 2020, equation 2); None for the whole ranking.
+        hits: the hits of the queries.
+        at: the number of ranks that count, and the most positives that are required, as in mAP@100 of Google Landmarks
+            v2 (Weyand et al., CVPR 2020, equation 2); None for the whole ranking.
 
     Raises:
         ShapeError: a query has no positive.

@@ -25,7 +25,7 @@ KEPT = 100
 
 
 def confidence_of(first: Evidence, confidence: float | None = None) -> float:
-    """Return how sure a first candidate is, comparable between queries, which scores need not be.
+    """Return the confidence of a first candidate, which unlike scores is comparable between queries.
 
     It is the answer's own confidence where evidence is weighed. Without evidence, it is the strength of its
     verification, or its similarity where nothing was verified. Where geometry found nothing, it is the similarity less
@@ -89,7 +89,7 @@ class QueryRanker:
             ms_parts=parts,
             confidence=confidence_of(ranked[0], answer.confidence)
             if ranked
-            else None,  # whole, as equal ones are accepted together
+            else None,  # not rounded, because equal ones are accepted together
             ranking=tuple(self._names[item.path] for item in ranked),
             similarities=tuple(round(item.similarity, 5) for item in ranked[:KEPT]),
             scores=tuple(round(item.score, 5) for item in ranked[:KEPT]),
@@ -131,7 +131,7 @@ def rank_queries(
 ) -> Iterator[QueryResult]:
     """Yield every search: each query at each level of judgment in turn, then the queries that are not in the database.
 
-    Arguments are those of `QueryRanker`; the `first` searches, which are done already, are left out.
+    Arguments are those of `QueryRanker`; the `first` searches, which are done already, are skipped.
 
     Raises:
         DatasetError: the atlas has a photo that is not in the database.

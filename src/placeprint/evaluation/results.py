@@ -100,12 +100,12 @@ class Timing:
     """Milliseconds; None where they are not known.
 
     Args:
-        ms_per_photo: of indexing.
+        ms_per_photo: the per photo of indexing.
         ms_per_query: median of a query.
         ms_describe: median of describing a query.
         ms_search: median of its search.
         ms_verify: median of its verification.
-        wall_ms_per_photo: of indexing by the clock, where `ms_per_photo` is processor time.
+        wall_ms_per_photo: the ms per photo of indexing by the clock, where `ms_per_photo` is processor time.
         wall_ms_per_query: the same of a query.
     """
 
@@ -135,7 +135,7 @@ class FailurePicture:
         kind: ``"wrong"`` or ``"right"``.
         file: picture, relative to the folder of the results.
         inliers: verified matches.
-        verdict: of the verifier.
+        verdict: the verdict of the verifier.
     """
 
     candidate: str
@@ -209,11 +209,11 @@ class Result:
         metrics: by name, the protocol's first; None where there was nothing to measure.
         intervals: ends of the 95 % bootstrap intervals.
         per_query: values of each of `queries`, for metrics that are their mean; None where no answer is expected.
-        timing: of indexing and searching.
-        memory: of the processes of a benchmark.
+        timing: the timing of indexing and searching.
+        memory: the memory of the processes of a benchmark.
         peak_memory_mb: peak megabytes of the process that evaluated.
         dim: length of the global descriptor.
-        codebook: as of `AtlasInfo`.
+        codebook: see `AtlasInfo`.
         bytes_per_photo: on disk.
         database_photos: count of photos searched in.
         skipped_photos: count of those that could not be used.

@@ -70,8 +70,8 @@ def evaluate_retrieval(
         verify: candidates verified a query; 0 for search only; None for what the preset weighs, 0 where it weighs none.
         codebook: ``"own"``, ``"adapted"`` or ``"shipped"``.
         turn: degrees counter-clockwise the queries are rotated by first.
-        by: as of `Atlas.search`.
-        progress: called with photos done, database and queries, and their count.
+        by: see `Atlas.search`.
+        progress: called with the number of photos done (database and queries) and the total.
 
     Raises:
         OptionError: ``codebook`` is none of them, the preset ships none, the rotation is not finite, or a metric of
@@ -112,7 +112,7 @@ def evaluate_retrieval(
 
 
 def _fill(atlas: Atlas, dataset: RetrievalSet, codebook: str, progress: Progress) -> AddReport:
-    """Add the database to a new atlas, with the codebook that was asked for."""
+    """Add the database to a new atlas, with the codebook that was requested."""
     photos = [dataset.root / path for path in dataset.database]
     report = atlas.add(photos, progress=progress, learn=codebook == "own")
     check_photos(atlas, report)
@@ -142,7 +142,7 @@ def measure(dataset: RetrievalSet, queries: Sequence[QueryResult]) -> Result:
     """Return metrics, intervals, times, counts and the judged queries, cut to the first `KEPT` candidates.
 
     Args:
-        dataset: what is right.
+        dataset: the ground truth.
         queries: all that `rank_queries` yields, in order.
 
     Raises:
@@ -224,11 +224,11 @@ def _codebook(preset: str, codebook: str) -> str:
 def _measure(
     dataset: RetrievalSet, hits: Sequence[Hits], own: Sequence[QueryResult], absent: Sequence[QueryResult]
 ) -> tuple[dict[str, Measured], dict[str, tuple[float | None, ...]]]:
-    """Return the metrics by name, the protocol's first, and the values of each query where a metric is their mean.
+    """Return the metrics by name, the protocol's first, and the values per query if a metric is their mean.
 
     Args:
-        dataset: what is right.
-        hits: of all queries, for each level of judgment.
+        dataset: the ground truth.
+        hits: the hits of all queries, for each level of judgment.
         own: the queries, judged at the first level.
         absent: those that are not in the database.
     """

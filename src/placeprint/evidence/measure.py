@@ -25,7 +25,7 @@ from placeprint.verification.significance import significance
 from placeprint.verification.transforms import SIDE, residuals, to_pixels
 
 PRIOR = 10
-"""A usual spread counts as so many photos."""
+"""A usual spread counts as this many photos."""
 STILL = 1.0
 """Points so close are at the same pixel, in pixels of a photo whose longest side has 640."""
 CELLS = 8
@@ -127,8 +127,8 @@ def other_places(similarities: Sequence[Floats], among: Sequence[Floats]) -> NDA
     It is where no descriptor finds it more similar to the first than the query is.
 
     Args:
-        similarities: of each descriptor, ``(n,)`` cosines of the candidates with the query.
-        among: of each descriptor, ``(n, n)`` cosines of the candidates with each other.
+        similarities: the similarities of each descriptor, ``(n,)`` cosines of the candidates with the query.
+        among: the among of each descriptor, ``(n, n)`` cosines of the candidates with each other.
     """
     other = np.logical_and.reduce([each < own[:, None] for own, each in zip(similarities, among, strict=True)])
     np.fill_diagonal(other, False)

@@ -2,7 +2,7 @@
 
 The networks of `networks.published` make a global descriptor themselves. It flows as the descriptor of one feature that
 stands for the whole photo, and the aggregator ``spoc``, the sum of all features, gives it on unchanged: so it can be
-joined with others, stored, and aggregated anew, like everything else. Verify by the features of another extractor.
+joined with others, stored, and aggregated again, like everything else. Verify by the features of another extractor.
 
 The one keypoint is the middle of the photo, or of what a mask leaves of it. What a mask forbids has the mean color of
 the pictures that the network was trained with, which is 0 for it. A photo without any contrast has no feature.
@@ -40,8 +40,8 @@ class Published:
         network: its name, see `networks.published.table`.
         size: longest side in pixels the network sees; 0 for what it was published with.
         stretch: ``(width, height)`` in pixels every photo is stretched to; ``(0, 0)`` for what was published.
-        min_contrast: standard deviation in grey levels the photo must have.
-        bfloat16: compute products in 16 bits, which is quicker on processors that can, and a little less exact.
+        min_contrast: standard deviation in gray levels the photo must have.
+        bfloat16: compute products in 16 bits, which is faster on processors that can, and a little less exact.
     """
 
     network: str = "cosplace-r18"
@@ -52,7 +52,7 @@ class Published:
 
     @property
     def dim(self) -> int:
-        """Length of the descriptor.
+        """The length of the descriptor.
 
         Raises:
             OptionError: there is no such network.
@@ -80,7 +80,7 @@ class Published:
         Raises:
             OptionError: there is no such network.
             WeightsError: its weights are not here.
-            ShapeError: the network takes no pictures of this size, or the mask is not of the image's size.
+            ShapeError: the network takes no pictures of this size, or the mask does not have the image's size.
         """
         return self.extract_batch([image], [mask])[0]
 
@@ -137,7 +137,7 @@ class Published:
         return found
 
     def _shows(self, image: Image, mask: Mask | None) -> bool:
-        """Say whether there is something to see."""
+        """Return whether there is something to see."""
         import cv2
 
         grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)

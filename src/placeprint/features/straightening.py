@@ -1,8 +1,8 @@
 """By how much a program rotated a photo, read off the black corners that this leaves.
 
-A rotation by an angle that is no quarter leaves a black triangle in each corner. The sides of the photo are then sides
-of the convex hull of all that is not black, and their directions give the angle away, up to quarters. Most of the hull
-must agree, so a dark photo or the round picture of a lens is not taken for a rotated one.
+A rotation by an angle that is not a quarter leaves a black triangle in each corner. The sides of the photo are then
+sides of the convex hull of all that is not black, and their directions give the angle away, up to quarters. Most of the
+hull must agree, so a dark photo or the round picture of a lens is not taken for a rotated one.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Choose rotations of a photo to try, and extract its features in one of them, in pixels of the original photo.
 
-Networks and upright descriptors bear rotations of some fifteen degrees. A photo that was taken rotated is found by
-describing it in several rotations. A look at each costs as much as a query. So where there are steerers
-(`features.steering`), they say first which rotations may show something, and only those are looked at. A photo that a
-program has rotated is made straight before (`features.straightening`).
+Networks and upright descriptors tolerate rotations of about fifteen degrees. A rotated photo is found by describing it
+in several rotations, each of which costs as much as a query. So if there are steerers (`features.steering`), they first
+choose the promising rotations, and only those are tried. A photo that a program has rotated is made straight before
+(`features.straightening`).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ degrees."""
 SPARE = 2
 """A photo is shrunk to this many times the extractor's size before rotation, because its borders may be cropped."""
 LONGEST = 10_000
-"""Pixels that the longest side of a photo has at most when it is rotated for an extractor that takes it as it is."""
+"""Longest side in pixels of a photo that is rotated for an extractor that works at full size."""
 MAX_LOOKS = 1
 """Rotations looked at, of those that a cheap look finds promising."""
 
@@ -69,7 +69,7 @@ def promising_turns(
 
     Args:
         checks: for each rotation, what a cheap look found, its strength raised to what a real look would find.
-        verdict: of the verifier that made the checks.
+        verdict: the verdict of the verifier that made the checks.
     """
     hopeful = [degrees for degrees, check in checks.items() if verdict(check) == "same place"]
     hopeful.sort(key=lambda degrees: -checks[degrees].strength)

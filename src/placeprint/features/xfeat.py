@@ -34,7 +34,7 @@ SEMI_DENSE_SCALES = (0.6, 1.3)
 @checked
 @dataclass(kw_only=True, eq=False)
 class XFeat(NetworkExtractor):
-    """Extract XFeat keypoints.
+    """Extract Extract XFeat keypoints.
 
     Args:
         scales: semi-dense, two passes of the network each; the others are as of `NetworkExtractor`.

@@ -33,7 +33,7 @@ def published_stages(name: str) -> StagedBackbone:
     """Return the trunk of a published network with its weights in stages, in eval mode.
 
     Args:
-        name: of the network, as ``megaloc``.
+        name: the name of the network, as ``megaloc``.
 
     Raises:
         OptionError: there is no such network, or its trunk is none that can be trained.
@@ -89,7 +89,7 @@ class FirstStage(nn.Module):
     """Patches with their positions, and the class token.
 
     Args:
-        trunk: its blocks and last norm are left out.
+        trunk: its blocks and last norm are skipped.
         sight: how pictures are normalized.
     """
 

@@ -5,9 +5,9 @@ The output of the stages before the first trained one never changes, so it can b
 - EfficientNet-Lite: stage 0 is the stem, 1 to 7 are the stages of `networks.efficientnet`. With `last_stage = 4`
   or 5 the network ends there, with a map of stride 16; with 7, its last map has stride 32, or 16 without the last
   down-sampling.
-- ResNet: `networks.resnet`; those that transformers loads are taken apart into its stages.
+- ResNet: `networks.resnet`; those loaded by transformers are split into its stages.
 - The trunks of published networks: `networks.published_stages`.
-- VGG16 (`networks.vgg`), XFeat's map and other networks of transformers: one stage, all of the network.
+- VGG16 (`networks.vgg`), XFeat's map and other transformers networks: one stage for the whole network.
 
 A network is stored as a safetensors file, whose header describes its structure: ``variant`` and what that needs.
 
@@ -169,12 +169,13 @@ def load_stages(
 
     Args:
         name: ``"efficientnet-lite0"``, ``"efficientnet-lite2"``, ``"xfeat"``, ``"transformers:<name or folder>"``,
-            ``"published:<name>"`` of `networks.published`, or the path of a file that holds what `stages_as_bytes`
-            returned, to which the other arguments do not apply.
-        last_downsampling: of EfficientNet, whether the sixth stage goes to stride 32; of ResNet, whether the last one.
-        last_stage: of EfficientNet: 4, 5 or 7, see the module.
-        batch_norm: whether batch normalization stays a layer of its own, to be trained; otherwise it is folded into
-            the convolutions (EfficientNet), or frozen (the others).
+            ``"published:<name>"`` of `networks.published`, or the path of a file with the result of `stages_as_bytes`,
+            to which the other arguments do not apply.
+        last_downsampling: for EfficientNet, whether the sixth stage goes to stride 32; for ResNet, whether the last
+            stage does.
+        last_stage: for EfficientNet, the last stage: 4, 5 or 7, see the module.
+        batch_norm: whether batch normalization stays a trainable layer; otherwise it is folded into the convolutions
+            (EfficientNet), or frozen (the others).
 
     Raises:
         OptionError: the network or stage is unknown, or the network cannot keep its last resolution.

@@ -222,10 +222,10 @@ def fit_into(
     The batch counter of batch normalization may be missing, because nothing depends on it.
 
     Args:
-        module: what it goes into.
-        state: tensors by name.
-        derived: buffers the module works out itself, which the state may lack.
-        called: what a tensor is called in the user's file, for messages.
+        module: the module to load into.
+        state: the tensors by name.
+        derived: buffers that the module computes itself and the state may lack.
+        called: a function that returns a tensor's name in the user's file, for messages.
         assign: take the tensors themselves and not copies, which large networks have no memory for.
 
     Raises:

@@ -124,7 +124,7 @@ def _input_name(rule: InputRule) -> str:
 def _resizing(extractor: object) -> InputRule:
     if isinstance(extractor, XFeat):
         return InputRule(extractor.size, STRIDE)
-    assert isinstance(extractor, (Grid, Published))  # `check_exportable` has seen to it
+    assert isinstance(extractor, (Grid, Published))  # `check_exportable` checked it
     return extractor.input_rule()
 
 

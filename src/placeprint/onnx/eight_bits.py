@@ -2,7 +2,7 @@
 
 Each row of a weight matrix has its own scale; what comes in is brought to 8 bits by its own range when the file runs
 (dynamic quantization). Convolutions stay as they are: in 8 bits of this kind they are slower. So files of transformers
-become four times smaller and some 2.5 times quicker on a CPU, those of convolutional networks hardly change.
+become four times smaller and some 2.5 times faster on a CPU, those of convolutional networks hardly change.
 """
 
 from __future__ import annotations

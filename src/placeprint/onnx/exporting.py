@@ -56,12 +56,12 @@ UNLEARNED = (SPoC, MAC, GeM, WeightedGeM, CroW)
 
 
 def export_onnx(describer: Describer, path: Path | str, *, name: str = "", int8: bool = False) -> Path:
-    """Write the model that makes a describer's global descriptors, and try it.
+    """Write the model of a describer's global descriptors, and test it.
 
     Args:
-        describer: with everything learnt.
-        path: of the file; a model that placeprint wrote there before is replaced, nothing else.
-        name: of the preset, for the metadata.
+        describer: a fitted describer.
+        path: the path of the file; only an earlier model of placeprint is replaced.
+        name: the name of the preset, for the metadata.
         int8: keep the weights of linear layers in 8 bits (`eight_bits`), after the whole file was compared.
 
     Returns:

@@ -12,7 +12,7 @@ from placeprint.networks.published.running import FromColors
 from placeprint.onnx.picture_graph import GREY_WEIGHTS, Places
 
 EVEN = 1e-9
-"""Standard deviation in grey levels below which a picture is of one color."""
+"""Standard deviation in gray levels below which a picture is of one color."""
 
 
 class WholePhoto(nn.Module):
@@ -20,7 +20,7 @@ class WholePhoto(nn.Module):
 
     Args:
         network: with its weights; it is copied, on the CPU.
-        min_contrast: standard deviation in grey levels the picture must have.
+        min_contrast: standard deviation in gray levels the picture must have.
         size: width and height of the pictures; ``(0, 0)`` for any, which vision transformers cannot have.
     """
 

@@ -14,7 +14,7 @@ defaults::
     [voter]        name, parameters (optional): photos are searched by the votes of the features that are verified; the
                    descriptor above is there to be asked for
     [codebook]     shipped (name) or file (path of an .npz, from the preset's folder); without either the atlas learns
-                   its first from the first photos added. min_photos: from so many photos on the atlas learns its own;
+                   its first from the first photos added. min_photos: from this many photos on the atlas learns its own;
                    without it, never. Empty where no aggregator learns anything
     [store]        local_bits, descriptor_bits (4, 6 or 8)
     [evidence]     model, descriptors, candidates (optional): candidates are ranked by one probability

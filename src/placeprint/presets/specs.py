@@ -202,8 +202,8 @@ class OpinionSpec:
 
     Args:
         source: what evidence calls it.
-        extractor: of its features, which are stored, too; None for those of the preset's first extractor.
-        verifier: of candidates.
+        extractor: the extractor of its features, which are stored, too; None for those of the preset's first extractor.
+        verifier: the verifier of candidates.
         candidates: so many of a query, the most probable ones.
         pixels: residual of its inliers, in pixels of a photo whose longest side has 640.
     """

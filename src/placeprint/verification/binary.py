@@ -1,6 +1,6 @@
 """Nearest neighbors of binary descriptors by the bits that differ, counted by FAISS.
 
-As exact as products of the ``±1 / sqrt(b)`` rows (see `types`), and many times quicker: a hundred thousand keypoints
+As exact as products of the ``±1 / sqrt(b)`` rows (see `types`), and many times faster: a hundred thousand keypoints
 of each photo take seconds. FAISS keeps nothing but the two nearest of each row.
 """
 

@@ -10,7 +10,7 @@ of different bits, ``(1 - c) / 2`` (see `types`). No keypoint of either photo is
 same one, the best wins.
 
 One matrix product per candidate, on all cores: at a thousand keypoints that stays in the processor's cache, and is
-quicker on a CPU than one product with all candidates together, or than half precision. With many keypoints it is done
+faster on a CPU than one product with all candidates together, or than half precision. With many keypoints it is done
 in pieces (`matching.find_neighbors`). Differing bits of binary descriptors are counted instead (`binary`).
 """
 

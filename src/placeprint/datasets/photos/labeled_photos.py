@@ -88,7 +88,7 @@ class LabeledPhotos:
         return tuple(self.classes[label] for label in np.flatnonzero(self.counts() == 1))
 
     def labels_among(self, classes: Sequence[str], *, unknown: int | None = None) -> Ids:
-        """Return ``(n,)`` int64, the labels as indices in other classes, as of the set that was trained on.
+        """Return ``(n,)`` int64, the labels as indices into other classes, such as those of the training set.
 
         Args:
             classes: names.

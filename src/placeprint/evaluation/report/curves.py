@@ -63,10 +63,10 @@ def trade_figure(comparison: Comparison, cost: str, label: str, factor: float = 
     Methods at the same point share a label.
 
     Args:
-        comparison: of the methods.
+        comparison: the comparison of the methods.
         cost: one of `differences.COSTS`.
-        label: of the axis.
-        factor: what costs are multiplied by.
+        label: the label of the axis.
+        factor: the factor of the costs.
     """
     metric = comparison.metric
     found = [(row, row.value(cost), row.value(metric)) for row in comparison.measured]

@@ -120,7 +120,7 @@ def _comparison(dataset: str, results: Sequence[Result], notes: Mapping[tuple[st
 
 
 def _metric_of(result: Result) -> str:
-    """Return the first metric that is a mean over queries, or the first, as micro-AP alone, where none is."""
+    """Return the first metric that is a mean over queries, or the first metric if none is, such as micro-AP."""
     names = list(result.metrics)
     return next((name for name in names if name in result.per_query), names[0])
 

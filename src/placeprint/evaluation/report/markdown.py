@@ -62,7 +62,7 @@ def headline_cells(row: Row, comparison: Comparison) -> dict[str, str]:
 
 
 def unread_in_words(results: Sequence[Result]) -> str:
-    """Return of how many photos and queries results do without at most, as they cannot be read; empty for none."""
+    """Return how many photos and queries could not be read, at most over the results; empty for none."""
     counts = {
         "photos": max(result.skipped_photos for result in results),
         "queries": max(result.failed_queries for result in results),

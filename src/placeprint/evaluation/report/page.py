@@ -224,7 +224,7 @@ def _answers(query: QueryResult, root: Path, album: Album) -> list[dict[str, Any
 
 
 def _origins(results: Sequence[Result]) -> list[Mapping[str, Any]]:
-    """Return what made the results, each once."""
+    """Return the origins of the results, each once."""
     found: list[Mapping[str, Any]] = []
     for result in results:
         if result.made_by and result.made_by not in found:

@@ -1,7 +1,7 @@
 """AnyLoc's VLAD of a facet of DINOv2 (Keetha et al., RA-L 2023).
 
 Features are unit vectors. Each goes to the cluster whose *unit* center has the largest cosine, and leaves there its
-residual to the center *as stored*. The sum of each cluster is brought to unit length (an empty one stays zero), then
+residual to the center *as stored*. The sum of each cluster is scaled to unit length (an empty one stays zero), then
 the whole.
 """
 

@@ -52,7 +52,7 @@ class EncoderLayer(nn.Module):
 
     Args:
         width: C.
-        heads: of the attention.
+        heads: the heads of the attention.
         hidden: width of the perceptron.
         activation: in the perceptron.
     """

@@ -5,7 +5,7 @@ makes x anew, 64 learned queries look at each other and then at x::
 
     x = encoder(x),   q = norm(q + attention(q, q)),   out = norm(attention(q, x))
 
-The 128 outputs are mixed by a linear layer to 32 rows, flattened channel by channel, and brought to unit length. Each
+The 128 outputs are mixed by a linear layer to 32 rows, flattened channel by channel, and scaled to unit length. Each
 head of an attention has 64 values.
 """
 
@@ -25,7 +25,7 @@ class QueryBlock(nn.Module):
     """One block.
 
     Args:
-        width: of the sequence.
+        width: the width of the sequence.
     """
 
     def __init__(self, width: int) -> None:
@@ -49,7 +49,7 @@ class BoQ(nn.Module):
     """The head.
 
     Args:
-        channels: of the map.
+        channels: the channels of the map.
         width: C, of the sequence; the descriptor has 32 times as many values.
     """
 

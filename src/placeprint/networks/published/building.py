@@ -57,7 +57,7 @@ def build(name: str, state: Mapping[str, NDArray[Any] | torch.Tensor]) -> PlaceN
     """Return a published network with its weights, in eval mode on the CPU.
 
     Args:
-        name: of a row of the table, short or full: ``"megaloc"``, ``"megaloc_safetensors_8448"``.
+        name: the name of a row of the table, short or full: ``"megaloc"``, ``"megaloc_safetensors_8448"``.
         state: arrays or tensors by the names of the published checkpoint. They become the module's own, uncopied.
 
     Raises:

@@ -67,7 +67,7 @@ def paths_of(network: Network) -> tuple[Path, ...]:
 
 
 def is_here(network: Network) -> bool:
-    """Say whether all files of a network are there; False for one without published weights."""
+    """Return whether all files of a network are there; False for one without published weights."""
     return bool(network.files) and all(path.is_file() for path in paths_of(network))
 
 

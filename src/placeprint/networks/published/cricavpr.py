@@ -41,7 +41,7 @@ class MultiScaleAdapter(nn.Module):
     """The adapter.
 
     Args:
-        width: of a token.
+        width: the width of a token.
     """
 
     def __init__(self, width: int) -> None:

@@ -56,7 +56,7 @@ class SelfAttention(nn.Module):
     """Attention of all tokens to all.
 
     Args:
-        width: of a token.
+        width: the width of a token.
     """
 
     def __init__(self, width: int) -> None:
@@ -119,7 +119,7 @@ class Block(nn.Module):
     """One block, see the module.
 
     Args:
-        width: of a token.
+        width: the width of a token.
         swiglu: whether the perceptron is gated.
         adapter1: makes the adapter behind the attention; None without one.
         adapter2: makes the adapter beside the perceptron; None without one.
@@ -165,7 +165,7 @@ class DINOv2(nn.Module):
     """The transformer.
 
     Args:
-        width: of a token.
+        width: the width of a token.
         depth: number of blocks.
         swiglu: whether the perceptrons are gated.
         mask_token: whether there is the token that only training uses.

@@ -1,7 +1,7 @@
 """Download a file over https: the one place where placeprint opens a connection.
 
 What arrives goes into a file beside the target (``NAME.part``). A download that was cut off goes on where it ended, if
-the server says that the file is still the same (its ``ETag``, kept in ``NAME.part.etag``); otherwise it begins anew. A
+the server says that the file is still the same (its ``ETag``, kept in ``NAME.part.etag``); otherwise it begins again. A
 file whose length is known is taken only when it is whole. Proxies are those of the environment (``https_proxy``,
 ``no_proxy``), as Python's `urllib` reads them. Whatever goes wrong becomes one `DownloadError`.
 """
@@ -35,7 +35,7 @@ def download(url: str, target: Path, *, progress: Progress | None = None, timeou
     """Download a file whole, beginning where an earlier try of the same target ended.
 
     Args:
-        url: of the file, https or http.
+        url: the url of the file, https or http.
         target: path it gets once it is whole; folders above it are made.
         progress: called with the bytes that are there and those of the whole, 0 where the server does not say.
         timeout: seconds that the server may be silent.
@@ -66,7 +66,7 @@ def download(url: str, target: Path, *, progress: Progress | None = None, timeou
 
 
 def _open(url: str, begun: int, etag: str, timeout: float) -> Any:
-    """Return the server's answer; of the whole file where it refuses to go on with a part."""
+    """Return the server's answer; of the whole file where it refuses to continue with a part."""
     headers = {"User-Agent": AGENT, "Accept-Encoding": "identity"}
     if begun:
         headers |= {"Range": f"bytes={begun}-", "If-Range": etag}

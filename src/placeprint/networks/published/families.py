@@ -202,7 +202,7 @@ def hloc_netvlad(name: str, full_name: str, whiten: int, file: str, size: int) -
 
 
 def nanne_netvlad() -> Network:
-    """Return the NetVLAD that Nanne trained anew."""
+    """Return the NetVLAD that Nanne trained again."""
     page = "https://drive.google.com/file/d/17luTjZFCX639guSVy00OUtzfTQo4AMF2/view"
     return Network(
         name="netvlad-nanne",

@@ -41,8 +41,8 @@ class UnitGeM(nn.Sequential):
     """CosPlace's head: its layers have the numbers of the checkpoint, 1 is GeM, 3 the linear one.
 
     Args:
-        channels: of the map.
-        dim: of the descriptor.
+        channels: the channels of the map.
+        dim: the dim of the descriptor.
     """
 
     def __init__(self, channels: int, dim: int) -> None:
@@ -53,7 +53,7 @@ class WhitenedGeM(nn.Module):
     """GeM, perhaps with learned whitening.
 
     Args:
-        channels: of the map.
+        channels: the channels of the map.
         whiten: whether there is a linear layer.
     """
 

@@ -22,7 +22,7 @@ def read_hloc(path: Path, *, whitened: bool) -> dict[str, torch.Tensor]:
     """Return the tensors of a file by name, float32; ``mean`` is the colors' mean in [0, 255].
 
     Args:
-        path: of the ``.mat`` file.
+        path: the path of the ``.mat`` file.
         whitened: whether the whitening is wanted.
 
     Raises:

@@ -2,7 +2,7 @@
 
 The equations are those of `networks.netvlad`, whose layer is made for training; here they are plain products, which
 are exported as they are. ``hloc``, the port of the authors' own networks, flattens channel by channel and may whiten
-by PCA; ``nanne``, trained anew, flattens cluster by cluster.
+by PCA; ``nanne``, trained again, flattens cluster by cluster.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def soft_residuals(maps: torch.Tensor, weights: torch.Tensor, centers: torch.Ten
     """Return ``(B, K, D)``: for each cluster the unit vector of the weighted residuals.
 
     Args:
-        maps: ``(B, D, H, W)``; each position is brought to unit length first.
+        maps: ``(B, D, H, W)``; each position is scaled to unit length first.
         weights: ``(K, D)``; the softmax of the products with them says how much belongs to which cluster.
         centers: ``(K, D)``.
     """

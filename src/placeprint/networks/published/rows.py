@@ -21,7 +21,7 @@ class Sight:
         longest: longest side in pixels; 0 for the photo as it is.
         stretch: width and height in pixels every photo is stretched to; ``(0, 0)`` keeps its shape.
         multiple: sides are multiples of this.
-        mean: of red, green and blue in [0, 1].
+        mean: the mean of red, green and blue in [0, 1].
         deviation: the same.
     """
 
@@ -37,7 +37,7 @@ class PublishedFile:
     """A file of weights.
 
     Args:
-        name: of the file.
+        name: the name of the file.
         url: where it lies, https; empty where it is handed to browsers only, from `page`.
         page: where people find it.
         tensor: name of the tensor, for a file that is one tensor and no state dict.
@@ -56,8 +56,8 @@ class License:
     """What may be done with a network.
 
     Args:
-        code: of the authors' program; placeprint's own was written from the paper.
-        weights: of the file of weights, as it is stated.
+        code: the code of the authors' program; placeprint's own was written from the paper.
+        weights: the weights of the file of weights, as it is stated.
         stated: whether the license of the weights is stated and allows every use.
     """
 
@@ -73,7 +73,7 @@ class Network:
     Args:
         name: short, for people.
         full_name: method, trunk and length, as programs know it.
-        method: of the paper.
+        method: the method of the paper.
         paper: authors, title, where it appeared.
         dim: length of the descriptor.
         trunk: how its map is made.
@@ -81,9 +81,9 @@ class Network:
         names: beginnings of the checkpoint's names and what they are here, in the order they are tried.
         parts: further parts of names, the same way.
         sight: what it sees of a photo.
-        files: of its weights; none where no weights were published.
-        license: of code and weights.
-        bytes: of its tensors in float32.
+        files: the files of its weights; none where no weights were published.
+        license: the license of code and weights.
+        bytes: the bytes of its tensors in float32.
     """
 
     name: str

@@ -7,7 +7,7 @@ Sinkhorn's iteration (Cuturi, NeurIPS 2013), with logarithms a and b of these su
 
     u = a - logsumexp over patches of (S + v),   v = b - logsumexp over clusters of (S + u)
 
-Without the dustbin's row, ``V = f P^T`` has a vector for each cluster, which is brought to unit length. The descriptor
+Without the dustbin's row, ``V = f P^T`` has a vector for each cluster, which is scaled to unit length. The descriptor
 is the token's unit vector, then V value by value, of unit length. MegaLoc (Berton and Masone, CVPR Workshops 2025) adds
 a linear layer.
 
@@ -32,7 +32,7 @@ class SALAD(nn.Module):
     """The head.
 
     Args:
-        channels: of the map.
+        channels: the channels of the map.
         clusters: m.
         cluster_dim: values of f.
         token_dim: values of the token's vector.

@@ -20,7 +20,7 @@ class Adapter(nn.Module):
     """Two linear layers, half as wide between them.
 
     Args:
-        width: of a token.
+        width: the width of a token.
         skip: whether the input is added.
     """
 

@@ -43,7 +43,7 @@ class DINOv2Trunk:
     """DINOv2's vision transformer, see `dinov2`.
 
     Args:
-        width: of a token.
+        width: the width of a token.
         depth: number of blocks.
         swiglu: whether the perceptrons are gated (ViT-g).
         mask_token: whether the checkpoint holds the token that only training uses.
@@ -102,7 +102,7 @@ class SALADHead:
     """Optimal transport of patches to clusters; see `salad`.
 
     Args:
-        channels: of the map.
+        channels: the channels of the map.
         clusters: number of them.
         cluster_dim: values of a cluster.
         token_dim: values the class token adds.

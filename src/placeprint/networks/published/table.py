@@ -173,7 +173,7 @@ def published_networks() -> tuple[Network, ...]:
 
 
 def is_published(name: str) -> bool:
-    """Say whether there is a row of this short or full name."""
+    """Return whether there is a row of this short or full name."""
     return any(name in {row.name, row.full_name} for row in TABLE)
 
 

@@ -66,7 +66,7 @@ class LessMean(nn.Module):
 
     Args:
         trunk: what the colors go to.
-        mean: of red, green and blue in [0, 255]; a checkpoint may bring its own.
+        mean: the mean of red, green and blue in [0, 255]; a checkpoint may bring its own.
     """
 
     mean: torch.Tensor

@@ -169,7 +169,7 @@ class PooledHead(nn.Module):
 
 @checked
 class NetVLADHead(nn.Module):
-    """The head of The head of NetVLAD, see the module.
+    """The head of The head of The head of NetVLAD, see the module.
 
     Args:
         channels: the channels of the maps.

@@ -4,7 +4,7 @@
       weights.safetensors   the model (``model.``) and the loss's own weights (``loss.``)
       state.pt              optimizer, random state, the rest of the epoch; nothing in it is executed
       checkpoint.toml       step, epoch, metrics, architecture, classes, data, commit
-    RUN/best.toml           the the name of the best one so far
+    RUN/best.toml           the the the name of the best one so far
 
 A checkpoint is written to a temporary folder, file by file with fsync, and renamed when complete. So a killed run
 leaves only complete checkpoints, and folders whose names start with a dot, which the next one removes.
