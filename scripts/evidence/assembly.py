@@ -125,8 +125,8 @@ class Assembler:
                 among = self._among[name][np.ix_(places, places)]
                 table[:, PLACES[f"{name}.standard"]] = z
                 table[:, PLACES[f"{name}.margin"]] = margins(similar, among, z)
-                near.append(similar)
-                apart.append(among)
+                near.append(z)
+                apart.append(standardised(among, self._similar[name][row, there], USUAL[name]))
         other = other_places(near, apart)
         for name in policy.geometry:
             source = name.partition("-")[0]

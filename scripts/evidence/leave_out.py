@@ -19,10 +19,10 @@ HALVES = 20
 """Random halves of an atlas in which some queries' places are missing."""
 LEARNED_HALVES = 2
 """Those of them that are learned from."""
-WEIGHED = (
-    "standard", "support_share", "score_share", "inliers_share", "score", "significance", "spread", "static",
-)  # fmt: skip
+WEIGHED = ("standard", "support_share", "score_share", "inliers_share", "score", "significance")
 """Fields of the first stage; the others of the record did not pay."""
+UNVERIFIED = 0.1
+"""Weight of a query of which no geometry was measured, beside one after a level of the cascade."""
 DECIDED = 3.0
 """Log odds of the first candidate from which on no further evidence is measured."""
 LEAD = 2.0
@@ -76,15 +76,18 @@ def levels_of(asked: Asked, policy: Policy) -> Levels:
 def pairs_of(asked: Sequence[Levels]) -> Pairs:
     """Return the rows of queries at every level; groups count alike, in them queries, in them candidates."""
     kept = [
-        (each.asked, columns, known(each.asked)) for each in asked if known(each.asked).any() for columns in each.parts
+        (each.asked, columns, known(each.asked), 1.0 if level else UNVERIFIED)
+        for each in asked
+        if known(each.asked).any()
+        for level, columns in enumerate(each.parts)
     ]
-    per_group = Counter(each.group for each, _, _ in kept)
+    per_group = Counter(each.group for each, *_ in kept)
     return Pairs(
-        {name: np.concatenate([columns[name][mask] for _, columns, mask in kept]) for name in PLACES},
+        {name: np.concatenate([columns[name][mask] for _, columns, mask, _ in kept]) for name in PLACES},
         {field.name: field.rises for field in FIELDS},
-        np.concatenate([each.labels[mask] == SAME for each, _, mask in kept]),
-        np.repeat(np.arange(len(kept)), [mask.sum() for _, _, mask in kept]),
-        np.concatenate([np.full(mask.sum(), 1 / per_group[each.group] / mask.sum()) for each, _, mask in kept]),
+        np.concatenate([each.labels[mask] == SAME for each, _, mask, _ in kept]),
+        np.repeat(np.arange(len(kept)), [mask.sum() for _, _, mask, _ in kept]),
+        np.concatenate([np.full(m.sum(), weight / per_group[each.group] / m.sum()) for each, _, m, weight in kept]),
     )
 
 

@@ -87,8 +87,12 @@ def test_neighbors_are_no_other_place():
     among = np.array([[1, 0.95, 0.2], [0.95, 1, 0.2], [0.2, 0.2, 1]], np.float32)
     standard = np.array([9.0, 8.5, 3.0])
     assert margins(similar, among, standard).tolist() == [6.0, 5.5, -6.0]
-    other = other_places([similar], [among])
+    other = other_places([standard], [10 * among.astype(float)])
     assert other.tolist() == [[False, False, True], [False, False, True], [True, True, False]]
+
+
+def test_unrelated_photos_are_no_neighbors_of_each_other_where_the_query_is_like_none():
+    assert other_places([np.array([1.0, 0.5])], [np.array([[9.0, 2.0], [2.0, 9.0]])])[0, 1]
 
 
 def test_all_photos_of_a_place_have_the_geometry_of_the_best():

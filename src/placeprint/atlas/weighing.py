@@ -126,11 +126,12 @@ class Weigher:
         table, near, apart = no_evidence(len(ids)), [], []
         for name, own, rows, others in zip(self._spec.descriptors, query, known, background, strict=True):
             similar, among = rows @ own[0], rows @ rows.T
-            z = standardised(similar, others @ own[0], self._model.usual[name])
+            usual, around = self._model.usual[name], others @ own[0]
+            z = standardised(similar, around, usual)
             table[:, PLACES[f"{name}.standard"]] = z
             table[:, PLACES[f"{name}.margin"]] = margins(similar, among, z)
-            near.append(similar)
-            apart.append(among)
+            near.append(z)
+            apart.append(standardised(among, around, usual))
         other, positions = other_places(near, apart), self._positions(ids)
         return _Open(ids, table, other, positions, {}, self._model.weigh(table, other, positions))
 

@@ -25,7 +25,9 @@ from placeprint.verification.significance import significance
 from placeprint.verification.transforms import SIDE, residuals, to_pixels
 
 PRIOR = 10
-"""A usual spread counts as this many photos."""
+"""A usual spread counts as so many photos."""
+ALIKE = 5.0
+"""Standard deviations from which on two photos of an atlas may show the same place."""
 STILL = 1.0
 """Points so close are at the same pixel, in pixels of a photo whose longest side has 640."""
 CELLS = 8
@@ -121,16 +123,19 @@ def compared(table: Values, other: NDArray[np.bool_]) -> Values:
     return result
 
 
-def other_places(similarities: Sequence[Floats], among: Sequence[Floats]) -> NDArray[np.bool_]:
+def other_places(standards: Sequence[Values], among: Sequence[Values]) -> NDArray[np.bool_]:
     """Return ``(n, n)`` bool, whether the second candidate is of another place than the first.
 
-    It is where no descriptor finds it more similar to the first than the query is.
+    It is of the same place where a descriptor finds it more similar to the first than the query is, and than unrelated
+    photos of the atlas are.
 
     Args:
-        similarities: the similarities of each descriptor, ``(n,)`` cosines of the candidates with the query.
-        among: the among of each descriptor, ``(n, n)`` cosines of the candidates with each other.
+        standards: of each descriptor, ``(n,)`` standardised similarities of the candidates with the query.
+        among: of each descriptor, ``(n, n)`` similarities of the candidates with each other, standardised alike.
     """
-    other = np.logical_and.reduce([each < own[:, None] for own, each in zip(similarities, among, strict=True)])
+    other = np.logical_and.reduce(
+        [each < np.maximum(own, ALIKE)[:, None] for own, each in zip(standards, among, strict=True)]
+    )
     np.fill_diagonal(other, False)
     return np.asarray(other, bool)
 
