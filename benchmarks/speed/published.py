@@ -8,10 +8,12 @@ Weights are random, which run as fast as trained ones. One square picture that h
 runs in a process of its own. Given are:
 
 - ``cpu_ms``: median of the CPU time over `ROUNDS`, as placeprint runs it, Torch in float32 with one thread;
-- ``plain``: CPU time of the same layers as Torch has them from the start, over that; taken in turns with it;
+- ``plain``: CPU time of the same layers as Torch has them from the start, over that; taken just before;
 - ``bfloat16``: CPU time in float32 over that under autocast to bfloat16, and the least cosine of the two descriptors;
 - ``onnx``: CPU time in Torch over that of the exported graph in onnxruntime with one thread, and the most that a value
   differs; left out above 1 GB;
+- ``int8``: CPU time in Torch over that of the same graph with linear layers in 8 bits, and the cosine of the two, for
+  vision transformers;
 - ``memory_mb``: the most that the process took up to then, Torch itself included.
 """
 
@@ -40,6 +42,7 @@ from placeprint.evaluation.provenance import made_by
 from placeprint.networks.published import Network, find_network
 from placeprint.networks.published.building import PlaceNetwork, empty_network
 from placeprint.networks.published.specs import DINOv2Trunk, MixHead
+from placeprint.onnx.eight_bits import shorten
 from placeprint.types import Floats
 
 RESULTS = Path(__file__).parents[1] / "results" / "published.json"
@@ -140,6 +143,9 @@ def compare(network: Network, plain: PlaceNetwork, pictures: torch.Tensor) -> di
     with tempfile.TemporaryDirectory() as folder:
         if network.bytes < LARGEST_ONNX:
             ways["onnx"] = exported(plain, pictures, Path(folder))
+            if isinstance(network.trunk, DINOv2Trunk):
+                shorten(Path(folder) / "m.onnx")
+                ways["int8"] = session(Path(folder) / "m.onnx", pictures)
         times, found = timed(ways)
     result = {
         "cpu_ms": round(times["own"], 1),
@@ -151,13 +157,14 @@ def compare(network: Network, plain: PlaceNetwork, pictures: torch.Tensor) -> di
     if "onnx" in times:
         result["onnx"] = round(times["own"] / times["onnx"], 2)
         result["onnx_difference"] = float(np.abs(found["own"] - found["onnx"]).max())
+    if "int8" in times:
+        result["int8"] = round(times["own"] / times["int8"], 2)
+        result["int8_cosine"] = round(float((found["own"] * found["int8"]).sum()), 5)
     return result
 
 
 def exported(network: PlaceNetwork, pictures: torch.Tensor, folder: Path) -> Way:
     """Return the exported graph of a network as a way to describe."""
-    import onnxruntime
-
     from placeprint.networks.published.dinov2 import DINOv2
 
     fixed = copy.deepcopy(network)
@@ -166,21 +173,32 @@ def exported(network: PlaceNetwork, pictures: torch.Tensor, folder: Path) -> Way
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
         torch.onnx.export(fixed, (pictures,), str(folder / "m.onnx"), input_names=["x"], opset_version=17, dynamo=False)
+    return session(folder / "m.onnx", pictures)
+
+
+def session(path: Path, pictures: torch.Tensor) -> Way:
+    """Return a file of ONNX as a way to describe."""
+    import onnxruntime
+
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(str(folder / "m.onnx"), options, providers=["CPUExecutionProvider"])
-    return lambda: np.asarray(session.run(None, {"x": pictures.numpy()})[0])
+    run = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"]).run
+    return lambda: np.asarray(run(None, {"x": pictures.numpy()})[0])
 
 
 def table(results: dict[str, Any]) -> str:
     """Return the rows of the table in docs/networks.md."""
-    lines = []
+    lines = [
+        "| network | values | weights | CPU time of a photo | memory | ONNX | int8 | bfloat16 |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
     for name, row in results.items():
         columns = [f"`{name}`", f"{row['dim']:,}", f"{row['megabytes']:,} MB"]
         sizes = [(side, each) for side, each in row.items() if side.isdigit()]
         columns.append(", ".join(f"{each['cpu_ms'] / 1000:.2f} s at {side}" for side, each in sizes))
         columns.append(f"{max(each['memory_mb'] for _, each in sizes):,} MB")
         columns.append(", ".join(f"{each['onnx']:.2f}" for _, each in sizes if "onnx" in each) or "-")
+        columns.append(", ".join(f"{each['int8']:.2f}" for _, each in sizes if "int8" in each) or "-")
         columns.append(", ".join(f"{each['bfloat16']:.2f}" for _, each in sizes))
         lines.append(f"| {' | '.join(columns)} |")
     return "\n".join(lines)
