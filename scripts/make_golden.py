@@ -95,7 +95,7 @@ def main() -> None:
 def make_atlas() -> None:
     atlas = Atlas.create(GOLDEN / "atlas", preset=str(GOLDEN / "preset.toml"))
     atlas.add([PHOTOS / "database"])
-    answer = atlas.search(PHOTOS / "queries" / "temple.png", turns=False)
+    answer = atlas.search(PHOTOS / "queries" / "temple.png", rotations=False)
     expected = [[each.path, each.similarity, each.verdict] for each in answer.evidence]
     (GOLDEN / "answer.json").write_text(json.dumps(expected, indent=1) + "\n", encoding="utf-8")
 

@@ -39,7 +39,7 @@ def query() -> Image:
 def test_an_atlas_opens_and_gives_the_same_answer(golden: Path) -> None:
     expected = json.loads((golden / "answer.json").read_text())
     atlas = Atlas.open(golden / "atlas")
-    answer = atlas.search(query(), turns=False)
+    answer = atlas.search(query(), rotations=False)
     assert len(atlas) == 6
     assert answer.best is not None
     assert answer.best.path == expected[0][0]
@@ -54,7 +54,7 @@ def test_an_atlas_can_be_added_to(golden: Path, tmp_path: Path) -> None:
     atlas = Atlas.open(golden / "atlas")
     assert atlas.add([photo], learn=False).added == 1
     assert len(Atlas.open(golden / "atlas")) == 7
-    best = Atlas.open(golden / "atlas").search(photo, turns=False).best
+    best = Atlas.open(golden / "atlas").search(photo, rotations=False).best
     assert best is not None
     assert best.path == str(photo)
 

@@ -49,7 +49,7 @@ OTHERS = (
 )
 DATASETS = ("sf_landmarks", "corridor")
 CODEBOOKS = ("own", "adapted", "shipped")
-TURNS = (90, 180, 270, 30)
+ROTATIONS = (90, 180, 270, 30)
 
 
 def runs() -> Iterator[dict[str, Any]]:
@@ -64,7 +64,7 @@ def runs() -> Iterator[dict[str, Any]]:
             for verify in (0, 50):
                 yield {"preset": preset, "dataset": dataset, "codebook": "own", "verify": verify, "turn": 0}
     turned = {"preset": "xfeat-vlad", "dataset": "sf_landmarks", "codebook": "own", "verify": 50}
-    yield from (turned | {"turn": turn} for turn in TURNS)
+    yield from (turned | {"turn": turn} for turn in ROTATIONS)
 
 
 def main() -> None:

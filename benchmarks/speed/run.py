@@ -72,8 +72,8 @@ def querying(preset: str) -> float:
         atlas.add([DATA / "sf_landmarks" / "database"])
         queries = [read_image(path) for path in list(find_photos([DATA / "sf_landmarks" / "queries"]))[:30]]
         for query in queries:
-            atlas.search(query, turns=False)
-        return median(measured(partial(atlas.search, query, top=5, verify=50, turns=False)) for query in queries)
+            atlas.search(query, rotations=False)
+        return median(measured(partial(atlas.search, query, top=5, verify=50, rotations=False)) for query in queries)
 
 
 def starting(command: list[str]) -> float:

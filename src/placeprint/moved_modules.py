@@ -11,6 +11,7 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 
 MOVED = {
+    "placeprint.features.turning": "placeprint.features.rotating",
     "placeprint.adding": "placeprint.atlas.adding",
     "placeprint.atlas_reports": "placeprint.atlas.reports",
     "placeprint.bulk": "placeprint.describing.bulk",

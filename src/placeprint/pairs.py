@@ -22,18 +22,19 @@ from placeprint.core.memory import enough_memory
 from placeprint.core.options import Range, Seed, checked
 from placeprint.core.threads import one_core_for_products
 from placeprint.errors import OptionError
+from placeprint.features.rotating import (
+    ROTATIONS,
+    all_rotations,
+    bears_rotation,
+    best_rotation,
+    promising_rotations,
+    rotated_features,
+)
 from placeprint.features.steering import steered, steerer_name
 from placeprint.features.straightening import tilt_of
-from placeprint.features.turning import (
-    TURNS,
-    all_turns,
-    bears_turns,
-    best_turn,
-    promising_turns,
-    turned_features,
-)
 from placeprint.photos import Photo, Picture, read_photo
 from placeprint.photos.masks import Masks, as_mask
+from placeprint.renamed import renamed_arguments, renamed_attribute
 from placeprint.types import NO_KEYPOINTS, Extractor, Image, LocalFeatures, Mask, Verification
 from placeprint.verification.opencv_ransac import relative_pose
 from placeprint.verification.transforms import Cameras, Pixels
@@ -72,7 +73,7 @@ class PairAnswer:
         database: the features of the second photo, in its pixels.
         verification: matches, inliers, transform and significance (``strength``).
         verdict: ``"same place"``, ``"possible"`` or ``"not confirmed"``.
-        turn: degrees counter-clockwise by which the first photo was rotated.
+        rotation: degrees counter-clockwise by which the first photo was rotated.
         cameras: the intrinsics of both photos in pixels, if an essential matrix was requested.
         pose: the rotation ``(3, 3)`` and the direction ``(3,)`` of the translation from the first to the second
             camera's coordinates, if an essential matrix was found.
@@ -86,12 +87,14 @@ class PairAnswer:
     database: LocalFeatures
     verification: Verification
     verdict: str
-    turn: float
+    rotation: float
     cameras: Cameras | None
     pose: tuple[NDArray[np.float64], NDArray[np.float64]] | None
     errors: NDArray[np.float64]
     tolerance: float
     seconds: dict[str, float]
+
+    turn = renamed_attribute("turn", "rotation")
 
     @property
     def note(self) -> str | None:
@@ -100,6 +103,7 @@ class PairAnswer:
         return f"{' and '.join(blank)} photo: {NO_KEYPOINTS}" if blank else None
 
 
+@renamed_arguments(turns="rotations")
 @checked
 def match(
     query: Picture,
@@ -112,7 +116,7 @@ def match(
     method: str = "auto",
     pixels: Pixels = 2.0,
     seed: Seed = 0,
-    turns: bool = True,
+    rotations: bool = True,
     masks: Masks = (None, None),
     focal: Annotated[float, Range(1, 10_000_000)] | None = None,
 ) -> PairAnswer:
@@ -129,7 +133,7 @@ def match(
         method: ``"auto"``, ``"opencv"`` or ``"poselib"``.
         pixels: the largest residual of an inlier, in pixels of a photo whose longest side is 640.
         seed: the seed of the estimator.
-        turns: whether to try rotations of the first photo if it is not confirmed upright; features with orientations
+        rotations: whether to try rotations of the first photo if it is not confirmed upright; features with orientations
             need none.
         masks: the masks of both photos, True or white where keypoints are allowed: arrays, pictures or paths
             (`masks.as_mask`), None for everywhere.
@@ -152,7 +156,7 @@ def match(
     began = time.perf_counter()
     with one_core_for_products(), enough_memory():
         second = extractor.extract(photos[1].image, allowed[1])
-        best = _best_look(extractor, verifier, photos[0].image, allowed[0], second, cameras, turns=turns)
+        best = _best_look(extractor, verifier, photos[0].image, allowed[0], second, cameras, rotations=rotations)
     return _answer(best, second, verifier, cameras, time.perf_counter() - began)
 
 
@@ -173,23 +177,23 @@ def _best_look(
     second: LocalFeatures,
     cameras: Cameras | None,
     *,
-    turns: bool,
+    rotations: bool,
 ) -> _Look:
     """Return the first photo in the rotation that fits best; rotations are tried where it is not confirmed upright."""
 
     def look(degrees: float) -> _Look:
-        first = turned_features(extractor, image, degrees, allowed)
+        first = rotated_features(extractor, image, degrees, allowed)
         return _Look(degrees % 360, first, verifier.verify(first, [second], cameras=[cameras])[0])
 
-    start = -tilt_of(image) if turns else 0.0
+    start = -tilt_of(image) if rotations else 0.0
     best = look(start)
 
     def stages() -> Sequence[tuple[int, ...]]:
         name = steerer_name(extractor)
-        return TURNS if name is None else _promising(best.features, second, name, verifier)
+        return ROTATIONS if name is None else _promising(best.features, second, name, verifier)
 
-    if turns and len(best.features) and len(second) and not bears_turns(best.features):
-        best = best_turn(
+    if rotations and len(best.features) and len(second) and not bears_rotation(best.features):
+        best = best_rotation(
             best,
             lambda further: look(start + further),
             lambda found: verifier.verdict(found.check) == "same place",
@@ -209,7 +213,7 @@ def _answer(
         database=second,
         verification=check,
         verdict=verifier.verdict(check),
-        turn=best.degrees,
+        rotation=best.degrees,
         cameras=cameras,
         pose=_pose(check, cameras),
         errors=errors_of(check, (best.features.image_size, second.image_size), cameras),
@@ -223,10 +227,10 @@ def _promising(
 ) -> Sequence[tuple[int, ...]]:
     """Return the rotations to try, by stage, by how well steered features agree (`features.steering`)."""
     checks = {}
-    for degrees in all_turns():
+    for degrees in all_rotations():
         check = verifier.verify(steered(first, steerers, degrees), [second])[0]
         checks[degrees] = replace(check, strength=check.strength / STEERED_SHARE)
-    return promising_turns(checks, verifier.verdict)
+    return promising_rotations(checks, verifier.verdict)
 
 
 def matcher_params(features: str, matcher: str | Mapping[str, Any] | None) -> dict[str, Any]:

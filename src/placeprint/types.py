@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from placeprint.arrays import LARGEST, floats_of
 from placeprint.errors import ShapeError
+from placeprint.renamed import renamed_attribute
 
 Image = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
@@ -260,7 +261,7 @@ class Answer:
     Args:
         evidence: the ranked candidates.
         features: the query's local features, in pixels of the query as read.
-        turn: degrees counter-clockwise the query was rotated by to be found.
+        rotation: degrees counter-clockwise the query was rotated by to be found.
         seconds: the time of each part: ``describe``, ``search``, ``verify``.
         note: why there are no results: ``"the atlas is empty"`` or `NO_KEYPOINTS`; else None.
         confidence: probability that the first candidate is right and the place in the atlas; None where evidence is not
@@ -269,10 +270,12 @@ class Answer:
 
     evidence: tuple[Evidence, ...]
     features: LocalFeatures
-    turn: float
+    rotation: float
     seconds: dict[str, float]
     note: str | None = None
     confidence: float | None = None
+
+    turn = renamed_attribute("turn", "rotation")
 
     @property
     def best(self) -> Evidence | None:

@@ -141,5 +141,5 @@ def test_every_preset_finds_a_photo_among_three(preset: str, tmp_path: Path) -> 
     report = atlas.add([tmp_path / "photos"])
     shipped = load_preset(preset).codebook.is_included
     assert report.added == 3 and atlas.info().codebook == ("shipped" if shipped else "own, learned from 3 photos")
-    answer = atlas.search(rephotograph(make_scene(1, 480, 360), corners=0.04)[0], turns=False)
+    answer = atlas.search(rephotograph(make_scene(1, 480, 360), corners=0.04)[0], rotations=False)
     assert answer.best is not None and Path(answer.best.path).name == "1.png"

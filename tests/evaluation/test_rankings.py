@@ -34,10 +34,12 @@ class FixedAtlas:
     def __len__(self) -> int:
         return len(self.paths)
 
-    def search(self, photo: Image, *, top: int, verify: int, without: Collection[str], by: str | None = None) -> Answer:
+    def search(
+        self, photo: Image, *, top: int, verify: int, exclude: Collection[str], mode: str | None = None
+    ) -> Answer:
         self.images.append(photo)
         self.tops.append(top)
-        kept = [path for path in self.paths if path not in without][:top]
+        kept = [path for path in self.paths if path not in exclude][:top]
         evidence = [Evidence(n, path, 1 - n / 100, 1 - n / 100, None, "not verified") for n, path in enumerate(kept)]
         return Answer(tuple(evidence), NOTHING, 0.0, {"describe": 0.001, "search": 0.001, "verify": 0.0})
 
@@ -219,7 +221,7 @@ def test_an_atlas_leaves_out_what_it_is_told_to(tmp_path: Path) -> None:
     every = [item.path for item in atlas.search(photos[2], top=5, verify=0).evidence]
     left_out = {every[0], every[2], "/nowhere.png"}
     for verify in (0, 2):
-        rest = atlas.search(photos[2], top=5, verify=verify, without=left_out).evidence
+        rest = atlas.search(photos[2], top=5, verify=verify, exclude=left_out).evidence
         assert {item.path for item in rest} == set(every) - left_out
         assert sum(item.verification is not None for item in rest) == verify
     with pytest.raises(DatasetError, match="which is no database photo of the set"):

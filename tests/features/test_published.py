@@ -122,7 +122,7 @@ def test_an_atlas_is_searched_by_the_network_and_verified_by_xfeat(here: Path, t
     atlas = Atlas.create(tmp_path / "atlas", _small_preset(tmp_path))
     assert atlas.add([tmp_path / "photos"]).added == 3
     assert atlas.info().codebook == "shipped" and atlas.describer.dim == 512
-    answer = Atlas.open(tmp_path / "atlas").search(make_scene(1, 480, 360), turns=False)
+    answer = Atlas.open(tmp_path / "atlas").search(make_scene(1, 480, 360), rotations=False)
     assert answer.best is not None and Path(answer.best.path).name == "1.png"
     assert answer.evidence[0].similarity > 0.99
 

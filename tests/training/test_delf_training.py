@@ -221,6 +221,6 @@ def test_photos_become_an_atlas_of_trained_features(tmp_path: Path) -> None:
     atlas = Atlas.create(tmp_path / "atlas", preset=preset)
     report = atlas.add([photos])
     assert report.added == 12
-    answer = atlas.search(photos / "class1" / "2.png", top=3, turns=False)
+    answer = atlas.search(photos / "class1" / "2.png", top=3, rotations=False)
     assert answer.evidence[0].path.endswith("class1/2.png")
     assert answer.features.descriptors.shape[1] == 40

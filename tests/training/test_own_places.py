@@ -159,7 +159,7 @@ def test_the_preset_of_a_small_folder_can_be_searched_with(tmp_path: Path, monke
     train(load_recipe("places-from-folders", [*changes, "model.last_stage=5", "schedule.epochs=1"]), photos, run)
     atlas = Atlas.create(tmp_path / "atlas", preset=str(export_preset(run)))
     atlas.add([photos])
-    found = atlas.search(photos / "class1" / "3.png", turns=False).evidence
+    found = atlas.search(photos / "class1" / "3.png", rotations=False).evidence
     assert len(atlas) == 12
     nearest = max(found, key=lambda each: each.similarity)
     assert nearest.path.endswith("class1/3.png")

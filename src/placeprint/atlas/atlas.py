@@ -28,6 +28,7 @@ from placeprint.errors import (
 from placeprint.photos import Picture, as_image, scan_photos
 from placeprint.photos.walking import as_places
 from placeprint.presets import kept_files, load_preset
+from placeprint.renamed import renamed_arguments
 from placeprint.store import FILE_NAME, Manifest, Store
 from placeprint.store.below import ids_below
 from placeprint.store.store import FILES
@@ -253,11 +254,12 @@ class Atlas:
             sum(not os.path.lexists(record.path) for record in usable.values()),
         )
 
-    def prepare(self, by: str | None = None) -> None:
+    @renamed_arguments(by="mode")
+    def prepare(self, mode: str | None = None) -> None:
         """Prepare for search, so that the first search is as fast as later ones.
 
         Args:
-            by: the search mode, see `search`.
+            mode: the search mode, see `search`.
 
         Raises:
             OptionError: the search mode is unknown.
@@ -265,10 +267,11 @@ class Atlas:
 
         def prepare(now: Snapshot) -> None:
             if now.usable():
-                Searcher(now, self._memory).prepare(by)
+                Searcher(now, self._memory).prepare(mode)
 
         self._snapshots.reading(prepare)
 
+    @renamed_arguments(turns="rotations", without="exclude", by="mode")
     @checked
     def search(
         self,
@@ -276,9 +279,9 @@ class Atlas:
         *,
         top: Count = 5,
         verify: CountOrNone = 50,
-        turns: bool = True,
-        without: Collection[str] = (),
-        by: str | None = None,
+        rotations: bool = True,
+        exclude: Collection[str] = (),
+        mode: str | None = None,
     ) -> Answer:
         """Find the place that a photo shows.
 
@@ -286,9 +289,9 @@ class Atlas:
             photo: anything `read_photo` accepts: a path, bytes, a file object, a Pillow image, an RGB array.
             top: the number of candidates to return.
             verify: the number of candidates checked by geometry, most similar first; 0 for search only.
-            turns: whether to try rotations of the photo if nothing is confirmed upright.
-            without: photos of the atlas to exclude, by their paths in it; other paths are ignored.
-            by: the search mode, ``"descriptor"``, or a voter, ``"votes"`` or ``"asmk"``; None for the preset's. The
+            rotations: whether to try rotations of the photo if nothing is confirmed upright.
+            exclude: photos of the atlas to exclude, by their paths in it; other paths are ignored.
+            mode: the search mode, ``"descriptor"``, or a voter, ``"votes"`` or ``"asmk"``; None for the preset's. The
                 first search by votes makes an index of all local features, which is stored in the atlas.
 
         Raises:
@@ -296,14 +299,14 @@ class Atlas:
             OptionError: the search mode is unknown.
         """
         image = as_image(photo)
-        left_out = [without] if isinstance(without, str) else without
+        left_out = [exclude] if isinstance(exclude, str) else exclude
 
         def search(now: Snapshot) -> Answer:
             if not now.usable():
                 features, seconds = now.describer.features(image)[0], {"describe": 0.0, "search": 0.0, "verify": 0.0}
                 return Answer((), features, 0.0, seconds, EMPTY)
             searcher = Searcher(now, self._memory)
-            return searcher.search(image, top=top, verify=verify, turns=turns, without=left_out, by=by)
+            return searcher.search(image, top=top, verify=verify, rotations=rotations, exclude=left_out, mode=mode)
 
         return self._snapshots.reading(search)
 

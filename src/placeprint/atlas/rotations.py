@@ -22,7 +22,7 @@ import numpy as np
 from placeprint.atlas.memory import Memory
 from placeprint.atlas.snapshot import Snapshot
 from placeprint.core.threads import map_cores
-from placeprint.features.turning import TURNS, all_turns, promising_turns, turned_features, working_size
+from placeprint.features.rotating import ROTATIONS, all_rotations, promising_rotations, rotated_features, working_size
 from placeprint.types import Extractor, Floats, Ids, Image, LocalFeatures, PhotoFeatures, Verification
 from placeprint.verification.matching import match_candidates
 
@@ -39,7 +39,7 @@ SMALLER_SHARE, STEERED_SHARE = 0.5, 0.45
 a whole look do, and more than 0.45 for nine photos in ten; smaller copies give more than steered features."""
 KEYPOINTS = 300
 """Strongest keypoints that are matched to choose what geometry looks at."""
-QUARTERS = (0, *TURNS[0])
+QUARTERS = (0, *ROTATIONS[0])
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +89,7 @@ class Rotations:
             check = replace(check, strength=check.strength / view.share)
             if view.degrees not in checks or check.strength > checks[view.degrees].strength:
                 checks[view.degrees] = check
-        return promising_turns(checks, self._memory.verifier.verdict)
+        return promising_rotations(checks, self._memory.verifier.verdict)
 
     def _quarters(self, image: Image, start: float, excluded: Ids) -> list[_View]:
         """Return the views by quarters; that of the image as it is only where those between need its candidates."""
@@ -97,10 +97,10 @@ class Rotations:
         begun = sorted({0, *numbers})
 
         def look(degrees: int) -> PhotoFeatures:
-            found = {n: turned_features(self._smaller[n], image, start + degrees) for n in begun}
+            found = {n: rotated_features(self._smaller[n], image, start + degrees) for n in begun}
             return self._describer.only(found, (image.shape[1], image.shape[0]))
 
-        turns = TURNS[0] if 0 in self._searched else QUARTERS
+        turns = ROTATIONS[0] if 0 in self._searched else QUARTERS
         seen = map_cores(look, turns)
         candidates = self._candidates(seen, QUARTER_CANDIDATES, excluded)
         return [
@@ -112,11 +112,11 @@ class Rotations:
         self, image: Image, features: LocalFeatures, start: float, quarters: Sequence[_View], excluded: Ids
     ) -> list[_View]:
         """Return the views of the rotations between the quarters."""
-        turns, size = [each for each in all_turns() if each not in QUARTERS], (image.shape[1], image.shape[0])
+        turns, size = [each for each in all_rotations() if each not in QUARTERS], (image.shape[1], image.shape[0])
         steered = {each: self._describer.steered_features(features, each) for each in turns}
         share = STEERED_SHARE
         if None in steered.values():
-            found = map_cores(lambda each: turned_features(self._smaller[0], image, start + each), turns)
+            found = map_cores(lambda each: rotated_features(self._smaller[0], image, start + each), turns)
             steered, share = dict(zip(turns, found, strict=True)), SMALLER_SHARE
         views = {each: view for each, view in steered.items() if view is not None}
         if 0 in self._searched:

@@ -16,13 +16,13 @@ import numpy as np
 from placeprint.atlas.memory import Memory
 from placeprint.atlas.rotations import Rotations
 from placeprint.atlas.snapshot import Snapshot
-from placeprint.atlas.stored_voters import DESCRIPTOR, default_way, known_ways
+from placeprint.atlas.stored_voters import DESCRIPTOR, default_mode, search_modes
 from placeprint.atlas.weighing import Weigher
 from placeprint.core.memory import enough_memory
 from placeprint.core.options import check_name
 from placeprint.core.threads import one_core_for_products
+from placeprint.features.rotating import best_rotation
 from placeprint.features.straightening import tilt_of
-from placeprint.features.turning import best_turn
 from placeprint.types import (
     NO_KEYPOINTS,
     Answer,
@@ -62,9 +62,9 @@ class Searcher:
         *,
         top: int,
         verify: int,
-        turns: bool,
-        without: Collection[str] = (),
-        by: str | None = None,
+        rotations: bool,
+        exclude: Collection[str] = (),
+        mode: str | None = None,
     ) -> Answer:
         """Find the place that an image shows; arguments as for `Atlas.search`.
 
@@ -72,20 +72,20 @@ class Searcher:
             image: ``(H, W, 3)`` uint8 RGB.
             top: candidates returned.
             verify: the number of candidates checked by geometry.
-            turns: whether to try rotations if nothing is confirmed.
-            without: paths of photos to exclude.
-            by: the search mode.
+            rotations: whether to try rotations if nothing is confirmed.
+            exclude: paths of photos to exclude.
+            mode: the search mode.
         """
-        way = self._way(by)
+        mode = self._mode(mode)
         with one_core_for_products(), enough_memory():
-            left_out = self._ids_of(without)
+            left_out = self._ids_of(exclude)
             answers: list[Answer] = []
 
             def look(degrees: float) -> Answer:
-                answers.append(self._look(image, degrees, top, verify, left_out, way))
+                answers.append(self._look(image, degrees, top, verify, left_out, mode))
                 return answers[-1]
 
-            start = -tilt_of(image) if turns and verify else 0.0
+            start = -tilt_of(image) if rotations and verify else 0.0
             best = look(start)
             choosing = 0.0
 
@@ -96,8 +96,8 @@ class Searcher:
                 choosing = time.perf_counter() - began
                 return found
 
-            if turns and verify and len(best.features):
-                best = best_turn(
+            if rotations and verify and len(best.features):
+                best = best_rotation(
                     best,
                     lambda further: look(start + further),
                     lambda answer: answer.best is not None,
@@ -108,20 +108,20 @@ class Searcher:
         note = best.note if len(best.features) else NO_KEYPOINTS
         return replace(best, note=note, seconds=seconds | {"search": seconds["search"] + choosing})
 
-    def prepare(self, by: str | None) -> None:
+    def prepare(self, mode: str | None) -> None:
         """Make the index for a search."""
-        way = self._way(by)
-        if way == DESCRIPTOR:
+        mode = self._mode(mode)
+        if mode == DESCRIPTOR:
             self._memory.prepare(self._now)
         else:
-            self._memory.voters.prepare(self._now, way)
+            self._memory.voters.prepare(self._now, mode)
 
-    def _way(self, by: str | None) -> str:
-        way = by or default_way(self._now.preset)
-        check_name("search mode", way, known_ways())
-        return way
+    def _mode(self, mode: str | None) -> str:
+        mode = mode or default_mode(self._now.preset)
+        check_name("search mode", mode, search_modes())
+        return mode
 
-    def _look(self, image: Image, degrees: float, top: int, verify: int, left_out: Ids, way: str) -> Answer:
+    def _look(self, image: Image, degrees: float, top: int, verify: int, left_out: Ids, mode: str) -> Answer:
         """Search the image rotated by a number of degrees."""
         degrees %= 360
         began = time.perf_counter()
@@ -130,12 +130,12 @@ class Searcher:
             return Answer(
                 (), features[0], degrees, {"describe": time.perf_counter() - began, "search": 0.0, "verify": 0.0}
             )
-        descriptor = self._describer.descriptor(features) if way == DESCRIPTOR else None
+        descriptor = self._describer.descriptor(features) if mode == DESCRIPTOR else None
         described = time.perf_counter()
         wanted = max(top, verify)
         if descriptor is None:
             voters = self._memory.voters
-            ranking = voters.search(self._now, way, features[0], wanted + len(left_out))
+            ranking = voters.search(self._now, mode, features[0], wanted + len(left_out))
         else:
             ranking = self._memory.nearest(self._now, descriptor[None], wanted + len(left_out))[0]
         if len(left_out):
@@ -146,7 +146,9 @@ class Searcher:
         if self._weigher is not None and descriptor is not None:
 
             def describe(number: int) -> LocalFeatures:
-                return features[number] if len(features[number]) else self._describer.turned_one(image, degrees, number)
+                return (
+                    features[number] if len(features[number]) else self._describer.rotated_one(image, degrees, number)
+                )
 
             evidence, confidence = self._weigher.answer(ranking, descriptor, describe, verify)
         else:
@@ -200,4 +202,4 @@ def _certainty(answer: Answer, start: float) -> tuple[bool, float]:
     else:
         first = answer.evidence[0].verification if answer.evidence else None
         certainty = 0.0 if first is None else first.strength
-    return answer.best is not None, UPRIGHT * certainty if answer.turn == start else certainty
+    return answer.best is not None, UPRIGHT * certainty if answer.rotation == start else certainty

@@ -66,7 +66,7 @@ class _Current:
     learned_from: int
 
 
-def default_way(preset: Preset) -> str:
+def default_mode(preset: Preset) -> str:
     """Return the search mode of a preset: the name of its voter, or ``"descriptor"``."""
     return DESCRIPTOR if preset.voter is None else preset.voter.name
 
@@ -234,6 +234,6 @@ def _digests(folder: Path) -> list[str]:
     return found
 
 
-def known_ways() -> list[str]:
+def search_modes() -> list[str]:
     """List the search modes."""
     return [DESCRIPTOR, *registry.names("voters")]

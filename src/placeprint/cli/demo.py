@@ -39,7 +39,7 @@ def demo(
             atlas = output / "atlas"
         index([photos], into=atlas, preset=preset)
         try:
-            search(query, atlas=atlas, top=3, verify=50, turns=True, json=False, save_matches=output / "matches")
+            search(query, atlas=atlas, top=3, verify=50, rotations=True, json=False, save_matches=output / "matches")
         except typer.Exit as some_failed:
             status = some_failed.exit_code
     say(f"pictures of the verified matches are in {output / 'matches'}")
@@ -61,7 +61,7 @@ def _write_samples(photos: Path, queries: Path) -> None:
 
 def _queries(places: dict[str, Image], second_views: dict[str, Image], elsewhere: dict[str, Image]) -> dict[str, Image]:
     from placeprint.datasets.photos.sample_photos import rephotograph
-    from placeprint.photos import turn_image
+    from placeprint.photos import rotate_image
 
     return {
         "motorcycle-other-camera": second_views["motorcycle"],
@@ -69,6 +69,6 @@ def _queries(places: dict[str, Image], second_views: dict[str, Image], elsewhere
         "coffee-underexposed": rephotograph(places["coffee"], exposure=0.35, seed=2)[0],
         "rocket-blurred": rephotograph(places["rocket"], blur=1.5, seed=3)[0],
         "astronaut-cropped": rephotograph(places["astronaut"], crop=0.55, corners=0.06, seed=4)[0],
-        "camera-turned": turn_image(rephotograph(places["camera"], seed=5)[0], 90),
+        "camera-turned": rotate_image(rephotograph(places["camera"], seed=5)[0], 90),
         **{f"elsewhere-{name}": picture for name, picture in elsewhere.items()},
     }

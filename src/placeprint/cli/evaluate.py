@@ -42,12 +42,20 @@ def evaluate(
         str,
         typer.Option(help="own: learned from the database photos; adapted: the shipped one, adapted to them; shipped."),
     ] = "own",
-    by: Annotated[
+    mode: Annotated[
         str | None,
-        typer.Option(help="Search mode: descriptor, votes or asmk; by default that of the preset.", show_default=False),
+        typer.Option(
+            "--mode",
+            "--by",
+            help="Search mode: descriptor, votes or asmk; by default that of the preset.",
+            show_default=False,
+        ),
     ] = None,
     turn: Annotated[
-        float, typer.Option(min=-360, max=360, help="Rotate the queries by this many degrees, counter-clockwise.")
+        float,
+        typer.Option(
+            "--rotate", "--turn", min=-360, max=360, help="Rotate the queries by this many degrees, counter-clockwise."
+        ),
     ] = 0.0,
     json: Annotated[
         Path | None,
@@ -73,7 +81,7 @@ def evaluate(
         check_comparable(dataset.protocol, dataset.queries, earlier, len(dataset.database))
     with progress_bar("evaluating", "photos") as progress:
         result = evaluate_retrieval(
-            dataset, preset, verify=verify, codebook=codebook, turn=turn, by=by, progress=progress
+            dataset, preset, verify=verify, codebook=codebook, turn=turn, mode=mode, progress=progress
         )
     _print_result(result)
     Skips().tell_all(_unread(result))

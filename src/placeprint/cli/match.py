@@ -56,7 +56,14 @@ Pixels = Annotated[
         min=0.01, max=640, help="Largest residual of an inlier, in pixels of a photo whose longest side is 640."
     ),
 ]
-Turns = Annotated[bool, typer.Option(help="Try rotations of the first photo when it is not confirmed upright.")]
+Rotations = Annotated[
+    bool,
+    typer.Option(
+        "--rotations/--no-rotations",
+        "--turns/--no-turns",
+        help="Try rotations of the first photo when it is not confirmed upright.",
+    ),
+]
 Masks = Annotated[
     tuple[Path, Path] | None,
     typer.Option(help="Two pictures, white where keypoints are allowed, one per photo.", show_default=False),
@@ -91,7 +98,7 @@ def match(
     option: Option = None,
     pixels: Pixels = 2.0,
     seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Seed of the estimator.")] = 0,
-    turns: Turns = True,
+    rotations: Rotations = True,
     masks: Masks = None,
     focal: Focal = None,
     output: Output = None,
@@ -123,7 +130,7 @@ def match(
             method=method,
             pixels=pixels,
             seed=seed,
-            turns=turns,
+            rotations=rotations,
             masks=(None, None) if masks is None else (_read_mask(masks[0]), _read_mask(masks[1])),
             focal=focal,
         )
@@ -162,7 +169,7 @@ def _print(answer: PairAnswer) -> None:
         words = f"{check.num_inliers} of {len(check.matches)} matches follow {_article(check.model)}"
     say_verdict(answer.verdict, COLORS[answer.verdict], f": {words}")
     if check.transform is not None:
-        rotated = f"; the first photo was rotated by {answer.turn:.0f} degrees" if answer.turn else ""
+        rotated = f"; the first photo was rotated by {answer.rotation:.0f} degrees" if answer.rotation else ""
         say(f"significance {check.strength:.1f}: {_chance(check.strength)}{rotated}")
         _say_rows(check.transform, style="dim")
     if answer.pose is not None:
@@ -208,7 +215,7 @@ def _as_data(first: Path, second: Path, answer: PairAnswer) -> dict[str, Any]:
         "pose": None
         if answer.pose is None
         else {"rotation": answer.pose[0].tolist(), "translation": answer.pose[1].tolist()},
-        "turn": answer.turn,
+        "turn": answer.rotation,
         "keypoints": [len(answer.query), len(answer.database)],
         "num_matches": len(check.matches),
         "num_inliers": check.num_inliers,

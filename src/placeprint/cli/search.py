@@ -24,11 +24,23 @@ def search(
     verify: Annotated[
         int, typer.Option(min=0, max=1_000_000_000, help="Candidates verified by geometry; 0 for none.")
     ] = 50,
-    by: Annotated[
+    mode: Annotated[
         str | None,
-        typer.Option(help="Search mode: descriptor, votes or asmk; by default that of the preset.", show_default=False),
+        typer.Option(
+            "--mode",
+            "--by",
+            help="Search mode: descriptor, votes or asmk; by default that of the preset.",
+            show_default=False,
+        ),
     ] = None,
-    turns: Annotated[bool, typer.Option(help="Try rotations of the query when nothing is confirmed upright.")] = True,
+    rotations: Annotated[
+        bool,
+        typer.Option(
+            "--rotations/--no-rotations",
+            "--turns/--no-turns",
+            help="Try rotations of the query when nothing is confirmed upright.",
+        ),
+    ] = True,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     save_matches: Annotated[
         Path | None,
@@ -48,7 +60,7 @@ def search(
     answers: list[dict[str, Any]] = []
     for path in paths:
         try:
-            answer = opened.search(path, top=top, verify=verify, turns=turns, by=by)
+            answer = opened.search(path, top=top, verify=verify, rotations=rotations, mode=mode)
         except PhotoError as error:
             skips.tell(path, error)
             continue
@@ -69,7 +81,7 @@ def _print(path: Path, answer: Answer) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    turned = f" (rotated by {answer.turn:g} degrees)" if answer.turn else ""
+    turned = f" (rotated by {answer.rotation:g} degrees)" if answer.rotation else ""
     title = f"{_short(path)}: {'found' + turned if answer.best else 'no place confirmed'}"
     table = Table(title=Text(printable(title)), title_justify="left")
     table.add_column("rank", justify="right")
@@ -110,7 +122,7 @@ def _as_data(path: Path, answer: Answer) -> dict[str, Any]:
         "query": str(path),
         "found": answer.best is not None,
         "note": answer.note,
-        "turn": answer.turn,
+        "turn": answer.rotation,
         "seconds": answer.seconds,
         "confidence": answer.confidence,
         "evidence": [

@@ -27,8 +27,8 @@ from placeprint.core import registry
 from placeprint.core.numerics import normalize, spread_features
 from placeprint.core.threads import map_cores
 from placeprint.errors import NotFittedError, OptionError, ShapeError
+from placeprint.features.rotating import rotated_features
 from placeprint.features.steering import steered, steerer_name
-from placeprint.features.turning import turned_features
 from placeprint.networks.weights import weights_sha256
 from placeprint.presets import Preset
 from placeprint.store.encoding import (
@@ -114,14 +114,14 @@ class Describer:
         """Return the local features of an ``(H, W, 3)`` uint8 RGB image."""
         return tuple(extractor.extract(image) for extractor in self.extractors)
 
-    def turned_features(self, image: Image, degrees: float) -> PhotoFeatures:
+    def rotated_features(self, image: Image, degrees: float) -> PhotoFeatures:
         """Return the features of the image rotated counter-clockwise, in pixels of the original image."""
-        return tuple(turned_features(extractor, image, degrees) for extractor in self.extractors)
+        return tuple(rotated_features(extractor, image, degrees) for extractor in self.extractors)
 
     def query_features(self, image: Image, degrees: float) -> PhotoFeatures:
-        """Return `turned_features` of the extractors that a search begins with; the others find nothing."""
+        """Return `rotated_features` of the extractors that a search begins with; the others find nothing."""
         begun = {0, *(branch.source for branch in self.branches)}
-        found = dict(zip(begun, map_cores(lambda number: self.turned_one(image, degrees, number), begun), strict=True))
+        found = dict(zip(begun, map_cores(lambda number: self.rotated_one(image, degrees, number), begun), strict=True))
         return self.only(found, (image.shape[1], image.shape[0]))
 
     def only(self, found: Mapping[int, LocalFeatures], size: tuple[int, int]) -> PhotoFeatures:
@@ -136,9 +136,9 @@ class Describer:
             for number, extractor in enumerate(self.extractors)
         )
 
-    def turned_one(self, image: Image, degrees: float, number: int) -> LocalFeatures:
-        """Return the features of `turned_features` by one extractor."""
-        return turned_features(self.extractors[number], image, degrees)
+    def rotated_one(self, image: Image, degrees: float, number: int) -> LocalFeatures:
+        """Return the features of `rotated_features` by one extractor."""
+        return rotated_features(self.extractors[number], image, degrees)
 
     def parts(self, descriptors: Floats) -> list[Floats]:
         """Return each descriptor that global descriptors ``(n, dim)`` are joined of, as ``(n, d)`` unit rows."""
@@ -146,7 +146,7 @@ class Describer:
         return [normalize(part) for part in np.split(descriptors, ends[:-1], axis=1)]
 
     def steered_features(self, features: LocalFeatures, degrees: float) -> LocalFeatures | None:
-        """Return about what the first of `turned_features` is, without the image; None where there are no steerers.
+        """Return about what the first of `rotated_features` is, without the image; None where there are no steerers.
 
         Args:
             features: the features of the original image, by the first extractor.

@@ -17,7 +17,7 @@ from placeprint.core.options import CountOrNone, Degrees, checked
 from placeprint.datasets.retrieval_set import Box, RetrievalSet
 from placeprint.errors import DatasetError, PhotoError
 from placeprint.evaluation.results import CandidateResult, QueryResult
-from placeprint.photos import crop_image, normalized, read_image, turn_image
+from placeprint.photos import crop_image, normalized, read_image, rotate_image
 from placeprint.types import Evidence, Image
 
 KEPT = 100
@@ -46,13 +46,13 @@ class QueryRanker:
         dataset: the data set.
         verify: candidates verified a query; 0 for search only.
         turn: degrees counter-clockwise by which queries are rotated first.
-        by: the search mode, see `Atlas.search`.
+        mode: the search mode, see `Atlas.search`.
     """
 
     def __init__(
-        self, atlas: Atlas, dataset: RetrievalSet, *, verify: int = 0, turn: float = 0.0, by: str | None = None
+        self, atlas: Atlas, dataset: RetrievalSet, *, verify: int = 0, turn: float = 0.0, mode: str | None = None
     ) -> None:
-        self._atlas, self._dataset, self._verify, self._turn, self._by = atlas, dataset, verify, turn, by
+        self._atlas, self._dataset, self._verify, self._turn, self._mode = atlas, dataset, verify, turn, mode
         self._paths = {path: str(normalized(dataset.root / path)) for path in dataset.database}
         self._names = {whole: path for path, whole in self._paths.items()}
         self._groups = dict(zip(dataset.database, dataset.groups, strict=True)) if dataset.groups else {}
@@ -76,7 +76,7 @@ class QueryRanker:
             left_out.append(self._paths[query])
         try:
             image = self._read(query, box)
-            answer = self._atlas.search(image, top=self._wanted, verify=self._verify, without=left_out, by=self._by)
+            answer = self._atlas.search(image, top=self._wanted, verify=self._verify, exclude=left_out, mode=self._mode)
         except PhotoError as error:
             return QueryResult(query=query, level=level, error=str(error))
         ranked = list(self._best_of_groups(answer.evidence))[: self._dataset.depth]
@@ -84,7 +84,7 @@ class QueryRanker:
         return QueryResult(
             query=query,
             level=level,
-            turn=answer.turn,
+            turn=answer.rotation,
             ms=round(sum(parts.values()), 3),
             ms_parts=parts,
             confidence=confidence_of(ranked[0], answer.confidence)
@@ -104,7 +104,7 @@ class QueryRanker:
     def _read(self, query: str, box: Box | None) -> Image:
         image = read_image(self._dataset.root / query)
         image = image if box is None else crop_image(image, box)
-        return turn_image(image, self._turn) if self._turn else image
+        return rotate_image(image, self._turn) if self._turn else image
 
     def _best_of_groups(self, evidence: Iterable[Evidence]) -> Iterator[Evidence]:
         seen: set[str] = set()
@@ -126,7 +126,7 @@ def rank_queries(
     *,
     verify: CountOrNone = 0,
     turn: Degrees = 0.0,
-    by: str | None = None,
+    mode: str | None = None,
     first: CountOrNone = 0,
 ) -> Iterator[QueryResult]:
     """Yield every search: each query at each level of judgment in turn, then the queries that are not in the database.
@@ -136,7 +136,7 @@ def rank_queries(
     Raises:
         DatasetError: the atlas has a photo that is not in the database.
     """
-    ranker, levels = QueryRanker(atlas, dataset, verify=verify, turn=turn, by=by), dataset.judgments
+    ranker, levels = QueryRanker(atlas, dataset, verify=verify, turn=turn, mode=mode), dataset.judgments
     for number in range(first, num_searches(dataset)):
         place, which = divmod(number, len(levels))
         if place < len(dataset.queries):

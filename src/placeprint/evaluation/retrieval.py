@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from placeprint.atlas.atlas import Atlas
 from placeprint.atlas.reports import AddReport
-from placeprint.atlas.stored_voters import default_way
+from placeprint.atlas.stored_voters import default_mode
 from placeprint.core.options import CountOrNone, Degrees, check_name, checked
 from placeprint.datasets.photos.labeled_photos import first_few
 from placeprint.datasets.retrieval_set import RetrievalSet
@@ -59,7 +59,7 @@ def evaluate_retrieval(
     verify: CountOrNone | None = None,
     codebook: str = "own",
     turn: Degrees = 0.0,
-    by: str | None = None,
+    mode: str | None = None,
     progress: Progress | None = None,
 ) -> Result:
     """Return metrics, intervals, times and rankings.
@@ -70,7 +70,7 @@ def evaluate_retrieval(
         verify: candidates verified a query; 0 for search only; None for what the preset weighs, 0 where it weighs none.
         codebook: ``"own"``, ``"adapted"`` or ``"shipped"``.
         turn: degrees counter-clockwise the queries are rotated by first.
-        by: see `Atlas.search`.
+        mode: see `Atlas.search`.
         progress: called with the number of photos done (database and queries) and the total.
 
     Raises:
@@ -82,16 +82,16 @@ def evaluate_retrieval(
     evidence = load_preset(preset).evidence
     if verify is None:
         verify = 0 if evidence is None else evidence.candidates
-    codebook, way = _codebook(preset, codebook), by or default_way(load_preset(preset))
+    codebook, mode = _codebook(preset, codebook), mode or default_mode(load_preset(preset))
     count, queries = len(dataset.database), []
     total = count + num_searches(dataset)
     notify = progress or (lambda done, of: None)
     with tempfile.TemporaryDirectory(prefix="placeprint-") as folder:
         atlas = Atlas.create(Path(folder) / "atlas", preset)
         report = _fill(atlas, dataset, codebook, lambda done, _: notify(done, total))
-        atlas.prepare(way)
+        atlas.prepare(mode)
         about = atlas.info()
-        for query in rank_queries(atlas, dataset, verify=verify, turn=turn, by=way):
+        for query in rank_queries(atlas, dataset, verify=verify, turn=turn, mode=mode):
             queries.append(query)
             notify(count + len(queries), total)
     result, peak = measure(dataset, queries), peak_memory()
@@ -99,7 +99,7 @@ def evaluate_retrieval(
         result,
         method=method_of(preset, verify),
         preset=preset,
-        options=Settings(verify=verify, codebook=codebook, turn=turn, by=way),
+        options=Settings(verify=verify, codebook=codebook, turn=turn, by=mode),
         timing=replace(result.timing, ms_per_photo=1000 * report.seconds / max(report.added, 1)),
         dim=about.dim,
         codebook=about.codebook,

@@ -32,8 +32,8 @@ def tilt_of(image: Image) -> float:
         image: ``(H, W, 3)`` uint8 RGB.
 
     Example:
-        >>> from placeprint.photos import turn_image
-        >>> round(tilt_of(turn_image(np.full((120, 160, 3), 99, np.uint8), 120)))
+        >>> from placeprint.photos import rotate_image
+        >>> round(tilt_of(rotate_image(np.full((120, 160, 3), 99, np.uint8), 120)))
         30
     """
     step = -(-max(image.shape[:2]) // LONGEST)

@@ -7,7 +7,7 @@ it, `samples` converts pixel values of any type to 8 bits, `exif` reads what the
 
 from placeprint.photos.decoding import MAX_PIXELS, MIN_SIDE
 from placeprint.photos.formats import SUFFIXES
-from placeprint.photos.pixels import crop_image, resize, trim_border, turn_image, turn_matrix
+from placeprint.photos.pixels import crop_image, resize, rotate_image, rotation_matrix, trim_border
 from placeprint.photos.reading import Photo, Picture, as_image, read_image, read_photo
 from placeprint.photos.walking import PhotoList, Skipped, find_photos, list_photos, normalized, scan_photos
 
@@ -27,8 +27,8 @@ __all__ = [
     "read_image",
     "read_photo",
     "resize",
+    "rotate_image",
+    "rotation_matrix",
     "scan_photos",
     "trim_border",
-    "turn_image",
-    "turn_matrix",
 ]

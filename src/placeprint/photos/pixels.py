@@ -43,7 +43,7 @@ def crop_image(image: Image, box: tuple[float, float, float, float]) -> Image:
     return np.ascontiguousarray(image[top:bottom, left:right])
 
 
-def turn_image(image: Image, degrees: float) -> Image:
+def rotate_image(image: Image, degrees: float) -> Image:
     """Rotate an image counter-clockwise; the canvas grows to fit it, with black corners.
 
     rotations by 90 degrees move pixels and change none.
@@ -56,7 +56,7 @@ def turn_image(image: Image, degrees: float) -> Image:
         return np.ascontiguousarray(np.rot90(image, int(quarters)))
     import cv2
 
-    matrix, size = turn_matrix((image.shape[1], image.shape[0]), degrees)
+    matrix, size = rotation_matrix((image.shape[1], image.shape[0]), degrees)
     if size[0] * size[1] > MAX_PIXELS or max(size) > LONGEST_CANVAS:
         raise PhotoError(
             f"rotated by {degrees:g} degrees the picture has {size[0]} x {size[1]} pixels, more than "
@@ -65,11 +65,11 @@ def turn_image(image: Image, degrees: float) -> Image:
     return np.asarray(cv2.warpAffine(image, matrix, size, flags=cv2.INTER_LINEAR), np.uint8)
 
 
-def turn_matrix(size: tuple[int, int], degrees: float) -> tuple[NDArray[np.float64], tuple[int, int]]:
+def rotation_matrix(size: tuple[int, int], degrees: float) -> tuple[NDArray[np.float64], tuple[int, int]]:
     """Return the ``(2, 3)`` matrix from points of an image to points of the rotated one, and its size.
 
     Example:
-        >>> matrix, size = turn_matrix((640, 480), 90)
+        >>> matrix, size = rotation_matrix((640, 480), 90)
         >>> size, (matrix @ [639, 0, 1]).round(6).tolist()
         ((480, 640), [0.0, 0.0])
     """

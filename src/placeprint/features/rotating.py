@@ -14,13 +14,13 @@ from typing import Any, TypeVar
 import numpy as np
 
 from placeprint.features.resizing import shrink, to_photo
-from placeprint.photos import trim_border, turn_image, turn_matrix
+from placeprint.photos import rotate_image, rotation_matrix, trim_border
 from placeprint.photos.masks import as_mask
 from placeprint.types import Extractor, Image, LocalFeatures, Mask, Verification
 
 Look = TypeVar("Look")
 
-TURNS = ((90, 180, 270), (30, 60, 120, 150, 210, 240, 300, 330))
+ROTATIONS = ((90, 180, 270), (30, 60, 120, 150, 210, 240, 300, 330))
 """Rotations in degrees tried for a photo that is not confirmed upright, by stage; phones rotate photos by 90
 degrees."""
 SPARE = 2
@@ -31,17 +31,17 @@ MAX_LOOKS = 1
 """Rotations looked at, of those that a cheap look finds promising."""
 
 
-def all_turns() -> list[int]:
-    """Return the degrees of all rotations of `TURNS`."""
-    return [degrees for stage in TURNS for degrees in stage]
+def all_rotations() -> list[int]:
+    """Return the degrees of all rotations of `ROTATIONS`."""
+    return [degrees for stage in ROTATIONS for degrees in stage]
 
 
-def best_turn(
+def best_rotation(
     first: Look,
     look: Callable[[float], Look],
     confirmed: Callable[[Look], bool],
     certainty: Callable[[Look], Any],
-    stages: Callable[[], Iterable[tuple[int, ...]]] = lambda: TURNS,
+    stages: Callable[[], Iterable[tuple[int, ...]]] = lambda: ROTATIONS,
 ) -> Look:
     """Return the result for the upright photo if it is confirmed, otherwise the best over all rotations.
 
@@ -62,7 +62,7 @@ def best_turn(
     return best
 
 
-def promising_turns(
+def promising_rotations(
     checks: Mapping[int, Verification], verdict: Callable[[Verification | None], str]
 ) -> list[tuple[int, ...]]:
     """Return the promising rotations, the most promising first, one per stage.
@@ -76,7 +76,7 @@ def promising_turns(
     return [(degrees,) for degrees in hopeful[:MAX_LOOKS]]
 
 
-def turned_features(extractor: Extractor, image: Image, degrees: float, mask: Mask | None = None) -> LocalFeatures:
+def rotated_features(extractor: Extractor, image: Image, degrees: float, mask: Mask | None = None) -> LocalFeatures:
     """Return the features of the image rotated counter-clockwise, in pixels of the original image.
 
     The image is first shrunk to the extractor's size. The black borders of the rotation are cropped before the
@@ -93,9 +93,9 @@ def turned_features(extractor: Extractor, image: Image, degrees: float, mask: Ma
     original = image.shape[1], image.shape[0]
     image, mask = shrink(image, as_mask(mask, original), SPARE * working_size(extractor) or LONGEST)
     height, width = image.shape[:2]
-    matrix, _ = turn_matrix((width, height), degrees)
-    turned, (left, top) = trim_border(turn_image(image, degrees))
-    found = extractor.extract(turned, None if mask is None else _turned_mask(mask, degrees, turned, (left, top)))
+    matrix, _ = rotation_matrix((width, height), degrees)
+    turned, (left, top) = trim_border(rotate_image(image, degrees))
+    found = extractor.extract(turned, None if mask is None else _rotated_mask(mask, degrees, turned, (left, top)))
     inverse = np.linalg.inv(matrix[:, :2])
     points = (found.keypoints + np.array([left, top]) - matrix[:, 2]) @ inverse.T
     inside = ((points >= -0.5) & (points <= np.array([width, height]) - 0.5)).all(axis=1)
@@ -120,13 +120,13 @@ def working_size(extractor: Extractor) -> int:
     return round(size * max(1.0, *scales)) if known else 0
 
 
-def bears_turns(features: LocalFeatures) -> bool:
+def bears_rotation(features: LocalFeatures) -> bool:
     """Return whether the features have orientations, so that rotating the photo changes nothing."""
     return features.angles is not None and len(features) > 1 and bool(np.ptp(features.angles) > 0)
 
 
-def _turned_mask(mask: Mask, degrees: float, turned: Image, corner: tuple[int, int]) -> Mask:
+def _rotated_mask(mask: Mask, degrees: float, turned: Image, corner: tuple[int, int]) -> Mask:
     white = np.repeat(mask[..., None], 3, axis=2).astype(np.uint8) * 255
     left, top = corner
     height, width = turned.shape[:2]
-    return np.asarray(turn_image(white, degrees)[top : top + height, left : left + width, 0] == 255)
+    return np.asarray(rotate_image(white, degrees)[top : top + height, left : left + width, 0] == 255)
