@@ -235,12 +235,12 @@ def test_a_report_is_written_over_its_own_and_over_nothing_else(tmp_path: Path) 
     for _ in range(2):
         html, markdown = write_reports(RESULTS, tmp_path)
     html.write_text("<html>my own page</html>")
-    with pytest.raises(WriteError, match="is no report"):
+    with pytest.raises(WriteError, match="is not a report"):
         write_reports(RESULTS, tmp_path)
     assert html.read_text() == "<html>my own page</html>"
     html.unlink()
     markdown.write_text("# My notes\n")
-    with pytest.raises(WriteError, match="is no report"):
+    with pytest.raises(WriteError, match="is not a report"):
         check_report_folder(tmp_path)
     with pytest.raises(WriteError, match="would be read as input later"):
         check_report_folder(tmp_path / "new", [tmp_path])

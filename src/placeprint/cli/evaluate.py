@@ -15,6 +15,23 @@ from placeprint.cli.skipping import Skips
 if TYPE_CHECKING:
     from placeprint.evaluation.results import Difference, Result
 
+Protocol = Annotated[
+    str | None,
+    typer.Option(
+        help="Name of a protocol (see placeprint datasets), or the path of a TOML file; by default place-folder.",
+        show_default=False,
+    ),
+]
+Verify = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        max=1_000_000_000,
+        help="Candidates verified by geometry; 0 for search only, by default what the preset weighs.",
+        show_default=False,
+    ),
+]
+
 
 def evaluate(
     folder: Annotated[
@@ -22,22 +39,8 @@ def evaluate(
         typer.Argument(help="Folder of the benchmark, in the form of its protocol.", show_default=False),
     ],
     preset: Annotated[str, typer.Option(help="Preset, or the path of a preset's TOML file.")] = "xfeat-vlad",
-    protocol: Annotated[
-        str | None,
-        typer.Option(
-            help="Name of a protocol (see placeprint datasets), or the path of a TOML file; by default place-folder.",
-            show_default=False,
-        ),
-    ] = None,
-    verify: Annotated[
-        int | None,
-        typer.Option(
-            min=0,
-            max=1_000_000_000,
-            help="Candidates verified by geometry; 0 for search only, by default what the preset weighs.",
-            show_default=False,
-        ),
-    ] = None,
+    protocol: Protocol = None,
+    verify: Verify = None,
     codebook: Annotated[
         str,
         typer.Option(help="own: learned from the database photos; adapted: the shipped one, adapted to them; shipped."),

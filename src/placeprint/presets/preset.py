@@ -93,7 +93,11 @@ class Preset:
     def extractors(self) -> tuple[ComponentSpec, ...]:
         """The extractors, each once; geometry verifies the first one's features."""
         named = [each.extractor for each in self.fusion] + [each.extractor for each in self.opinion]
-        return tuple(dict.fromkeys([self.extractor, *(each for each in named if each is not None)]))
+        found = [self.extractor]
+        for each in named:
+            if each is not None and each not in found:  # specs hold dictionaries, so they have no hash
+                found.append(each)
+        return tuple(found)
 
     @property
     def components(self) -> dict[str, Any]:
