@@ -12,8 +12,9 @@ from pathlib import Path
 
 from placeprint.atlas import learning
 from placeprint.atlas.adding import Addition
+from placeprint.atlas.memory import Memory
 from placeprint.atlas.reports import AddReport, AtlasInfo
-from placeprint.atlas.search import Memory, Searcher
+from placeprint.atlas.search import Searcher
 from placeprint.atlas.snapshot import Snapshot, Snapshots
 from placeprint.core.numerics import evenly
 from placeprint.core.options import Count, CountOrNone, Workers, checked

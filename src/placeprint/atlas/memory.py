@@ -115,11 +115,9 @@ class Memory:
     def _kept(self, now: Snapshot, name: str, make: Callable[[], Kept]) -> Kept:
         """Return something made of the photos as they are; it is made anew when they have changed."""
         with self._usual_lock:
-            version, made = self._usual.get(name, (None, None))
-            if version != now.version:
-                made = make()
-                self._usual[name] = now.version, made
-            kept: Kept = made
+            if name not in self._usual or self._usual[name][0] != now.version:
+                self._usual[name] = now.version, make()
+            kept: Kept = self._usual[name][1]
             return kept
 
     def _current_index(self, now: Snapshot) -> Index:

@@ -57,7 +57,7 @@ class RankedQuery:
     def as_data(self) -> dict[str, Any]:
         """Return all of it, ready for JSON; times in milliseconds, ``ms`` their sum."""
         parts = None if self.seconds is None else {part: round(1000 * each, 3) for part, each in self.seconds.items()}
-        data = {
+        data: dict[str, Any] = {
             "query": self.query,
             "turn": self.turn,
             "ms": None if parts is None else round(sum(parts.values()), 3),
@@ -79,9 +79,9 @@ class RankedQuery:
 def confidence_of(first: Evidence, confidence: float | None = None) -> float:
     """Return how sure a first candidate is, comparable between queries, which scores need not be.
 
-    It is the answer's own confidence where evidence is weighed. Without, it is its similarity where nothing was verified,
-    else the strength of its verification; where geometry found nothing, its similarity less one, so that all of these are
-    below those that geometry supports.
+    It is the answer's own confidence where evidence is weighed. Without, it is its similarity where nothing was
+    verified, else the strength of its verification; where geometry found nothing, its similarity less one, so that all
+    of these are below those that geometry supports.
     """
     if confidence is not None:
         return confidence

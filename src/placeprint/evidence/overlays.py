@@ -1,9 +1,9 @@
 """What a camera writes on every picture: time stamps, watermarks, dashboards, bars.
 
-Their keypoints are the same in photos of any two places, at the same pixel, and verify anything. So they are looked for in
-a sample of an atlas: small cells of the picture in which many photos have a keypoint, with nearly the same descriptor. The
-query's keypoints there are left out before geometry. A camera that does not move shows nearly all its keypoints again, which
-is no overlay; then nothing is left out.
+Their keypoints are the same in photos of any two places, at the same pixel, and verify anything. So they are looked for
+in a sample of an atlas: small cells of the picture in which many photos have a keypoint, with nearly the same
+descriptor. The query's keypoints there are left out before geometry. A camera that does not move shows nearly all its
+keypoints again, which is no overlay; then nothing is left out.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def find_overlays(photos: Sequence[LocalFeatures]) -> Overlays:
     points = np.concatenate([photo.keypoints * np.float32(SIDE / max(photo.image_size)) for photo in chosen])
     rows = np.concatenate([photo.descriptors for photo in chosen])
     owner = np.repeat(np.arange(len(chosen)), [len(photo) for photo in chosen])
-    cells = [_same_in_many(points + shift, rows, owner, len(chosen)) for shift in (0.0, CELL / 2)]
+    cells = [_same_in_many(points + np.float32(shift), rows, owner, len(chosen)) for shift in (0.0, CELL / 2)]
     middles = np.concatenate([middle - shift for (middle, _, _), shift in zip(cells, (0.0, CELL / 2), strict=True)])
     share = sum(count for _, _, count in cells) / 2 / len(points)
     if share > WHOLE or not len(middles):

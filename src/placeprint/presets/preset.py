@@ -86,9 +86,9 @@ class Preset:
     def extractors(self) -> tuple[ComponentSpec, ...]:
         """The extractors that a photo goes through, each once; the first one's features are verified."""
         found = [self.extractor]
-        for each in (*self.fusion, *self.opinion):
-            if each.extractor is not None and each.extractor not in found:
-                found.append(each.extractor)
+        for extractor in (*(each.extractor for each in self.fusion), *(each.extractor for each in self.opinion)):
+            if extractor is not None and extractor not in found:
+                found.append(extractor)
         return tuple(found)
 
     @property
