@@ -5,8 +5,8 @@
     python scripts/learn_evidence.py report --cache FOLDER      # each set by models of the others, in a minute
     python scripts/learn_evidence.py write --cache FOLDER       # the models of all sets, into the package
 
-Photos: sf_landmarks, corridor, ie_tower, gps, oxford_affine, pairs, grocery, and seeded views of them (`evidence.scenes`).
-PLACEPRINT_DATA says where they are.
+Photos: sf_landmarks, corridor, ie_tower, gps, oxford_affine, pairs, grocery, and seeded views of them
+(`evidence.scenes`). PLACEPRINT_DATA says where they are.
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
     minimize  sum_i w_i log(1 + exp(-y_i f_i))  -  r sum_q v_q log( sum_{i in q, same} e^{f_i} / sum_{i in q} e^{f_i} )
               + ridge * (sum of squared steps and of squared constants for what is missing)
 
-over steps that have the sign of their field, by L-BFGS-B (Byrd et al., 1995). Every set counts alike, whatever its size,
-and in it every query.
+over steps that have the sign of their field, by L-BFGS-B (Byrd et al., 1995). Every set counts alike, whatever its
+size, and in it every query.
 """
 
 from __future__ import annotations

@@ -63,8 +63,8 @@ def unknown_places(split: LeaveOut, models: Split, scene: str) -> dict[str, floa
     """Measure confidence on random halves of a scene's atlas and on photos from elsewhere.
 
     Returns:
-        ``area``: ROC area of findable against unfindable queries. ``accepted``: share of the findable ones accepted with
-        a right first candidate where `FALSE_ACCEPTS` of the others are accepted. ``error``: calibration error.
+        ``area``: ROC area of findable against unfindable queries. ``accepted``: share of the findable ones accepted
+        with a right first candidate where `FALSE_ACCEPTS` of the others are accepted. ``error``: calibration error.
     """
     assembler = next(each for each in split.assemblers if each.scene.name == scene)
     own = models[assembler.scene.group]

@@ -1,8 +1,8 @@
 """Evidence of all pairs of a scene that a search would look at, kept in a scratch folder.
 
 Similarities are those of descriptors with a codebook that is learned as an atlas of these photos learns it. Geometry is
-measured for the most similar photos by any of two descriptors; which of it a preset would have measured is decided later
-by leaving values out, so one table serves all.
+measured for the most similar photos by any of two descriptors; which of it a preset would have measured is decided
+later by leaving values out, so one table serves all.
 """
 
 from __future__ import annotations

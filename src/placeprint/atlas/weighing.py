@@ -5,7 +5,8 @@
 3. While the answer is open (the first candidate is not certain, or another place is close), one opinion after another
    for the most probable candidates: SIFT, LighterGlue. Their features of the query are found only then.
 
-Photos beyond those are no less likely by anything that was measured, but have less of it: they come after, by similarity.
+Photos beyond those are no less likely by anything that was measured, but have less of it: they come after, by
+similarity.
 """
 
 from __future__ import annotations

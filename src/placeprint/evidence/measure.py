@@ -1,12 +1,12 @@
 """Evidence measured: from similarities in an atlas, and from what geometry found of a pair.
 
-*Similarities* of one descriptor mean different things in different atlases: in a corridor all photos are alike. They are
-standardised by the query's similarities to the whole atlas, or to a sample of it: their median, and its distance to the
-16th percentile, which is a standard deviation and does not grow with photos of the query's place. Where the atlas has few
-photos, both are drawn to usual ones, as by `PRIOR` more photos.
+*Similarities* of one descriptor mean different things in different atlases: in a corridor all photos are alike. They
+are standardised by the query's similarities to the whole atlas, or to a sample of it: their median, and its distance to
+the 16th percentile, which is a standard deviation and does not grow with photos of the query's place. Where the atlas
+has few photos, both are drawn to usual ones, as by `PRIOR` more photos.
 
-*Another place* without labels: a photo that is less similar to the candidate than the query is. So neighboring frames of
-a walk are no other place, and the margin of the best frame is that to the next place.
+*Another place* without labels: a photo that is less similar to the candidate than the query is. So neighboring frames
+of a walk are no other place, and the margin of the best frame is that to the next place.
 
 *Geometry* is measured on the inliers: how many, how unlikely (`verification.significance`), where. Matches along one
 line, as a horizon, fit anything; matches at the same pixel of both photos are what the camera writes on each.
@@ -60,8 +60,8 @@ def margins(similarities: Floats, among: Floats, standard: Values) -> Values:
         standard: ``(n,)`` standardised similarities, in which the result is.
 
     Returns:
-        Standard deviations; below 0 where another place is more similar. Where all candidates are of one place, what the
-        candidate is above the last of them.
+        Standard deviations; below 0 where another place is more similar. Where all candidates are of one place, what
+        the candidate is above the last of them.
     """
     other = among < similarities[:, None]
     np.fill_diagonal(other, False)
@@ -97,9 +97,9 @@ def geometry(query: LocalFeatures, candidate: LocalFeatures, check: Verification
 def compared(table: Values, other: NDArray[np.bool_]) -> Values:
     """Return a table in which geometry speaks for places, not photos, and is compared among the candidates.
 
-    Geometry says which place it is far better than similarity. Which of its photos is the nearest view it does not know:
-    on a walk, neighboring frames share most of their points. So all photos of a place have the geometry of the one that
-    is confirmed best, and similarity keeps the word among them.
+    Geometry says which place it is far better than similarity. Which of its photos is the nearest view it does not
+    know: on a walk, neighboring frames share most of their points. So all photos of a place have the geometry of the
+    one that is confirmed best, and similarity keeps the word among them.
 
     Args:
         table: ``(n, len(FIELDS))`` evidence, each candidate by itself.

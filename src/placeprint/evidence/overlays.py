@@ -87,7 +87,7 @@ def find_overlays(photos: Sequence[LocalFeatures]) -> Overlays:
     points = np.concatenate([photo.keypoints * np.float32(SIDE / max(photo.image_size)) for photo in chosen])
     rows = np.concatenate([photo.descriptors for photo in chosen])
     owner = np.repeat(np.arange(len(chosen)), [len(photo) for photo in chosen])
-    cells = [_same_in_many(points + shift, rows, owner, len(chosen)) for shift in (0.0, CELL / 2)]
+    cells = [_same_in_many(points + np.float32(shift), rows, owner, len(chosen)) for shift in (0.0, CELL / 2)]
     middles = np.concatenate([middle - shift for (middle, _, _), shift in zip(cells, (0.0, CELL / 2), strict=True)])
     share = sum(count for _, _, count in cells) / 2 / len(points)
     if share > WHOLE or not len(middles):

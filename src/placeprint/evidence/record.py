@@ -1,7 +1,7 @@
 """What is known of a query and a candidate, each kind of evidence in one line of one table.
 
-A field is a number with a unit and a direction: whether more of it speaks for the same place or against it. What was not
-measured is NaN. Kinds that occur several times, as the similarity of each descriptor and the inliers of each
+A field is a number with a unit and a direction: whether more of it speaks for the same place or against it. What was
+not measured is NaN. Kinds that occur several times, as the similarity of each descriptor and the inliers of each
 verification, are named by their source: ``keypoints.standard``, ``sift.inliers``.
 
 | source | what it is |
