@@ -40,7 +40,8 @@ def bare_network() -> float:
     import torch
     from kornia.feature.xfeat import XFeatModel
 
-    from placeprint.networks.weights import fit_into, load_weights
+    from placeprint.networks.fitting import fit_into
+    from placeprint.networks.weights import load_weights
 
     model = XFeatModel()
     fit_into(model, load_weights("xfeat"))

@@ -133,8 +133,8 @@ def match(
         method: ``"auto"``, ``"opencv"`` or ``"poselib"``.
         pixels: the largest residual of an inlier, in pixels of a photo whose longest side is 640.
         seed: the seed of the estimator.
-        rotations: whether to try rotations of the first photo if it is not confirmed upright; features with orientations
-            need none.
+        rotations: whether to try rotations of the first photo if it is not confirmed upright; features with
+            orientations need none.
         masks: the masks of both photos, True or white where keypoints are allowed: arrays, pictures or paths
             (`masks.as_mask`), None for everywhere.
         focal: the focal length in pixels of both photos, for an essential matrix; None to read it from EXIF.

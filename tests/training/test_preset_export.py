@@ -18,7 +18,8 @@ from placeprint.errors import OptionError, WeightsError
 from placeprint.features.grid import Grid
 from placeprint.features.resizing import resize_longest
 from placeprint.networks.efficientnet import EfficientNetLite
-from placeprint.networks.stages import StagedBackbone, efficientnet_stages, read_stages, stages_as_bytes
+from placeprint.networks.staged_backbone import StagedBackbone
+from placeprint.networks.stages import efficientnet_stages, read_stages, stages_as_bytes
 from placeprint.photos import read_image
 from placeprint.presets import load_preset
 from placeprint.training.data.loading import PhotoMaps, Photos, describe

@@ -22,7 +22,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from placeprint.networks.weights import device, fit_into, load_weights
+from placeprint.networks.fitting import device, fit_into
+from placeprint.networks.weights import load_weights
 from placeprint.networks.xfeat import WINDOW, Found, local_maxima
 from placeprint.types import Floats, Image, Mask
 

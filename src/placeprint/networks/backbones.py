@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from placeprint.errors import OptionError
+from placeprint.networks.fitting import device
 from placeprint.networks.pretrained import (
     EFFICIENTNET_DIMS,
     PREFIX,
@@ -35,7 +36,6 @@ from placeprint.networks.pretrained import (
     read_efficientnet,
     read_transformer,
 )
-from placeprint.networks.weights import device
 
 if TYPE_CHECKING:
     import torch

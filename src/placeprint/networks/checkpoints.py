@@ -27,13 +27,13 @@ from placeprint.core.options import check_name
 from placeprint.errors import OptionError, WeightsError
 from placeprint.kernels.vectors import unit
 from placeprint.networks.cgd import CGD
+from placeprint.networks.fitting import PROFILER_KEYS, fit_into
 from placeprint.networks.netvlad import NetVLAD
 from placeprint.networks.netvlad_checkpoint import load_netvlad
 from placeprint.networks.pretrained import IMAGENET
 from placeprint.networks.resnet import shape_of, staged_names
-from placeprint.networks.stages import StagedBackbone, resnet_backbone, vgg16_backbone
+from placeprint.networks.staged_backbone import StagedBackbone, resnet_backbone, vgg16_backbone
 from placeprint.networks.weight_files import Tensors, read_state_dict
-from placeprint.networks.weights import PROFILER_KEYS, fit_into
 
 KINDS = ("cgd", "netvlad")
 CONFIGS = {1: "S", 2: "SG", 3: "SMG"}

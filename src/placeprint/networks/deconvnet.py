@@ -53,6 +53,7 @@ from torch.overrides import TorchFunctionMode
 from placeprint.core.options import check_name
 from placeprint.errors import OptionError, ShapeError
 from placeprint.networks.backbones import load_backbone
+from placeprint.networks.fitting import device
 from placeprint.networks.pretrained import (
     EFFICIENTNET_DIMS,
     PREFIX,
@@ -61,7 +62,6 @@ from placeprint.networks.pretrained import (
     read_efficientnet,
     read_transformer,
 )
-from placeprint.networks.weights import device
 from placeprint.types import Floats, Ids, Image
 
 RELUS = frozenset({nn.functional.relu, torch.relu, torch.relu_, torch.Tensor.relu, torch.Tensor.relu_})

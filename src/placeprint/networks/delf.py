@@ -30,10 +30,12 @@ from torch.nn.functional import normalize, softplus
 
 from placeprint.errors import OptionError, WeightsError
 from placeprint.networks.efficientnet import CENTERS, fold_batch_norm
+from placeprint.networks.fitting import device, fit_into
 from placeprint.networks.pretrained import EFFICIENTNET_DIMS
-from placeprint.networks.stages import StagedBackbone, load_stages
+from placeprint.networks.staged_backbone import StagedBackbone
+from placeprint.networks.stages import load_stages
 from placeprint.networks.weight_files import read_safetensors
-from placeprint.networks.weights import WEIGHTS, device, fit_into, load_weights
+from placeprint.networks.weights import WEIGHTS, load_weights
 
 FORMAT = "placeprint-delf-1"
 SUFFIX = ".safetensors"

@@ -23,7 +23,7 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from placeprint.networks.weights import fit_into
+from placeprint.networks.fitting import fit_into
 
 STAGES = (
     (1, 3, 1, 1, 16),

@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 
 from placeprint.errors import OptionError, ShapeError
-from placeprint.networks.weights import device, find_weights, fit_into, load_weights
+from placeprint.networks.fitting import device, fit_into
+from placeprint.networks.weights import find_weights, load_weights
 from placeprint.types import LocalFeatures, Matches
 
 MAX_KEYPOINTS = 8192

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import torch
 
 from placeprint.errors import WeightsError
+from placeprint.networks.fitting import PROFILER_KEYS, fit_into
 from placeprint.networks.netvlad import NetVLAD
-from placeprint.networks.weights import PROFILER_KEYS, fit_into
 
 
 def load_netvlad(state: Mapping[str, torch.Tensor], normalize_input: bool = True) -> NetVLAD:

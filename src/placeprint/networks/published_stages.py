@@ -22,7 +22,7 @@ from placeprint.networks.published.dinov2 import HEAD, PATCH, DINOv2, as_map
 from placeprint.networks.published.specs import DINOv2Trunk, VGGTrunk
 from placeprint.networks.published.trunks import LessMean
 from placeprint.networks.resnet import Stem, shape_of
-from placeprint.networks.stages import StagedBackbone, resnet_backbone, vgg16_backbone
+from placeprint.networks.staged_backbone import StagedBackbone, resnet_backbone, vgg16_backbone
 
 VARIANT = "dinov2"
 LARGEST = 4096

@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,7 @@ from placeprint.networks.efficientnet import (
     fold_batch_norm,
     keep_last_resolution,
 )
+from placeprint.networks.fitting import fit_into
 from placeprint.networks.pretrained import (
     EFFICIENTNET,
     EFFICIENTNET_DIMS,
@@ -53,57 +54,20 @@ from placeprint.networks.pretrained import (
     transformer_from,
 )
 from placeprint.networks.resnet import (
-    ResNetShape,
-    resnet_stages,
     shape_from_text,
     shape_of,
     staged_names,
     torchvision_names,
 )
-from placeprint.networks.vgg import CENTER, CHANNELS, STRIDE, VGG16
+from placeprint.networks.staged_backbone import StagedBackbone, resnet_backbone, vgg16_backbone
 from placeprint.networks.weight_files import read_safetensors
-from placeprint.networks.weights import fit_into, load_weights
+from placeprint.networks.weights import load_weights
 
 STRIDES = (2, 2, 4, 8, 16, 16, 32, 32)
 """Strides of the map after the stem and after each stage of EfficientNet."""
 FORMAT = "placeprint-backbone-1"
 PUBLISHED = "published:"
 """Begins the names of published networks, whose trunks are trained."""
-
-
-class StagedBackbone(nn.Module):
-    """A network cut into stages.
-
-    Args:
-        stages: the stages in order; the first takes ``(B, 3, H, W)`` float32 RGB in [0, 255].
-        channels: the channels of the last map.
-        stride: the pixels of the picture from cell to cell of the last map.
-        center: the pixel, in x and in y, that the first cell looks at.
-        multiple: the sides of pictures are multiples of this.
-        description: the structure of the network, for the header of its file; None for a custom network.
-    """
-
-    def __init__(
-        self,
-        stages: Sequence[nn.Module],
-        channels: int,
-        stride: int,
-        *,
-        center: float = 0.0,
-        multiple: int = 32,
-        description: Mapping[str, str] | None = None,
-    ) -> None:
-        super().__init__()
-        self.stages = nn.ModuleList(stages)
-        self.channels, self.stride = channels, stride
-        self.center, self.multiple = center, multiple
-        self.description = None if description is None else dict(description)
-
-    def forward(self, maps: torch.Tensor, begin: int = 0, end: int | None = None) -> torch.Tensor:
-        """Run the stages from `begin` up to `end` on the output of the one before `begin`."""
-        for stage in self.stages[begin:end]:
-            maps = stage(maps)
-        return maps
 
 
 class Stem(nn.Module):
@@ -204,26 +168,6 @@ def load_stages(
         f"{PREFIX}<name on the Hugging Face hub, or the path of a folder>, {PUBLISHED}<name of a "
         f"published network>, or the path of a {TRAINED} file"
     )
-
-
-def resnet_backbone(
-    shape: ResNetShape,
-    mean: Sequence[float] = IMAGENET["image_mean"],
-    deviation: Sequence[float] = IMAGENET["image_std"],
-) -> StagedBackbone:
-    """Return a ResNet in stages with random weights, in eval mode."""
-    stages, stride = resnet_stages(shape, mean, deviation), shape.stride
-    described = {"variant": "resnet", "shape": shape.as_text()}
-    return StagedBackbone(stages, shape.channels[-1], stride, multiple=stride, description=described).eval()
-
-
-def vgg16_backbone(
-    mean: Sequence[float] = IMAGENET["image_mean"], deviation: Sequence[float] = IMAGENET["image_std"]
-) -> StagedBackbone:
-    """Return the trunk of a VGG16 with random weights, in eval mode."""
-    described = {"variant": "vgg16"}
-    network = VGG16(mean, deviation)
-    return StagedBackbone([network], CHANNELS, STRIDE, center=CENTER, multiple=STRIDE, description=described).eval()
 
 
 def transformer_stages(network: Any, settings: Mapping[str, Any], *, last_downsampling: bool = True) -> StagedBackbone:

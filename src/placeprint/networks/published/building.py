@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from placeprint.networks.fitting import COUNTER, fit_into
 from placeprint.networks.published import specs, trunks
 from placeprint.networks.published.anyloc import HardVLAD
 from placeprint.networks.published.boq import BoQ
@@ -27,7 +28,6 @@ from placeprint.networks.published.rows import Network
 from placeprint.networks.published.salad import SALAD, MegaLoc
 from placeprint.networks.published.selavpr import Adapter, SelaVPR
 from placeprint.networks.published.table import find_network
-from placeprint.networks.weights import COUNTER, fit_into
 
 DERIVED = ("trunk.mean",)
 """Buffers that a checkpoint may bring, and need not."""

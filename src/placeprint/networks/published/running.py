@@ -12,11 +12,11 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from placeprint.networks.fitting import device
 from placeprint.networks.published import checkpoints
 from placeprint.networks.published.building import PlaceNetwork
 from placeprint.networks.published.rows import Sight
 from placeprint.networks.published.table import find_network
-from placeprint.networks.weights import device
 
 _loading = threading.Lock()
 

@@ -25,7 +25,8 @@ from placeprint.errors import OptionError
 from placeprint.networks.delf import DELFNetwork, delf_as_bytes
 from placeprint.networks.pooling import MAC, GeM, SPoC
 from placeprint.networks.pretrained import EFFICIENTNET_DIMS
-from placeprint.networks.stages import StagedBackbone, stages_as_bytes
+from placeprint.networks.staged_backbone import StagedBackbone
+from placeprint.networks.stages import stages_as_bytes
 from placeprint.presets import CodebookSpec, ComponentSpec, Preset, StoreSpec, write_preset
 from placeprint.presets.trained_descriptor import BACKBONE, PRESET, STATE, TrainedDescriptor, grid_spec
 from placeprint.training.model.delf_heads import DELFAttentionHead

@@ -16,7 +16,8 @@ from torch import nn
 
 from placeprint.errors import OptionError
 from placeprint.networks.pretrained import EFFICIENTNET_DIMS
-from placeprint.networks.stages import StagedBackbone, load_stages
+from placeprint.networks.staged_backbone import StagedBackbone
+from placeprint.networks.stages import load_stages
 from placeprint.training.model.delf_heads import DELFAttentionHead
 from placeprint.training.model.heads import Head, Output, build_head
 

@@ -30,8 +30,8 @@ from torch import nn
 
 from placeprint.core.files import flush_folder, write_atomically, writing
 from placeprint.errors import DatasetError, WeightsError
+from placeprint.networks.fitting import fit_into
 from placeprint.networks.weight_files import read_safetensors, read_torch
-from placeprint.networks.weights import fit_into
 from placeprint.version import __version__
 
 FORMAT = 1

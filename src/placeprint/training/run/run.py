@@ -27,8 +27,8 @@ from placeprint.datasets.photos.labeled_photos import LabeledPhotos
 from placeprint.errors import DatasetError, OptionError, PackageError, PlaceprintError, TrainingError, WeightsError
 from placeprint.evaluation.provenance import commit
 from placeprint.evaluation.relevance import Relevance
-from placeprint.networks.stages import StagedBackbone
-from placeprint.networks.weights import fit_into
+from placeprint.networks.fitting import fit_into
+from placeprint.networks.staged_backbone import StagedBackbone
 from placeprint.training.data.loading import Maps
 from placeprint.training.data.notes import notes_of
 from placeprint.training.data.photo_sets import PhotoSet

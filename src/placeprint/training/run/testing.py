@@ -21,7 +21,7 @@ from placeprint.datasets.photos.splits import check_leak
 from placeprint.errors import OptionError
 from placeprint.evaluation.metrics import average_precisions, recall_at
 from placeprint.evaluation.relevance import Relevance
-from placeprint.networks.stages import StagedBackbone
+from placeprint.networks.staged_backbone import StagedBackbone
 from placeprint.training.data.loading import PhotoMaps, Photos, Progress, describe
 from placeprint.training.data.map_cache import cached_maps
 from placeprint.training.data.photo_sets import PhotoSet, read_photos
