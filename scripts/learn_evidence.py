@@ -31,7 +31,7 @@ from evidence.tables import CHECKS, Tables
 POLICIES = {
     "fast": Policy("fast", {"keypoints": 1.0}, {"xfeat": 20}),
     "balanced": Policy("balanced", {"keypoints": 1.0, "map": 1.5}, {"xfeat": 20, "sift": 5}),
-    "best": Policy("best", {"keypoints": 0.5, "map": 1.0, "aliked": 1.0}, {"xfeat": 20, "sift": 10, "lighterglue": 4}),
+    "best": Policy("best", {"keypoints": 0.5, "map": 1.0, "aliked": 1.0}, {"xfeat": 20, "sift": 10}),
 }
 OUTPUT = Path(__file__).parents[1] / "src" / "placeprint" / "evidence" / "models"
 

@@ -116,7 +116,7 @@ def learn(learned: Sequence[Levels], halved: Sequence[Levels], names: Sequence[s
     columns = {name: np.array([end.row[name] for _, end in kept]) for name in SUMMARY}
     right = np.array([end.label == SAME for _, end in kept])
     weight = np.array([1 / per_group[group] for group, _ in kept])
-    first = fit(Pairs(columns, SUMMARY, right, np.arange(len(kept)), weight), list(SUMMARY), Settings(0.001, 0.0))
+    first = fit(Pairs(columns, SUMMARY, right, np.arange(len(kept)), weight), list(SUMMARY), Settings(0.002, 0.0))
     return Models(pair, first)
 
 
@@ -130,7 +130,7 @@ def ended(pair: AdditiveModel, first: AdditiveModel | None, query: Levels) -> En
     """
     for columns in query.parts[1:]:
         log_odds = pair.log_odds(columns)
-        row = summary(log_odds, query.asked.other, query.asked.positions)
+        row = summary(log_odds, query.asked.other, query.asked.positions, columns)
         certain = row["first"] if first is None else first_odds(first, row)
         if certain > DECIDED and not row["lead"] < LEAD:
             break

@@ -64,26 +64,31 @@ def unknown_places(split: LeaveOut, models: Split, scene: str) -> dict[str, floa
 
     Returns:
         ``area``: ROC area of findable against unfindable queries. ``accepted``: share of the findable ones accepted
-        with a right first candidate where `FALSE_ACCEPTS` of the others are accepted. ``error``: calibration error.
+        with a right first candidate where `FALSE_ACCEPTS` of the others are accepted. ``beside guests``: the same,
+        where only photos of other sets count as
+            the others. ``error``: calibration error.
     """
     assembler = next(each for each in split.assemblers if each.scene.name == scene)
     own = models[assembler.scene.group]
-    areas, accepted, everyone, rights = [], [], [], []
+    areas, accepted, beside, everyone, rights = [], [], [], [], []
     for asked in halves(assembler, split.policy, HALVES):
         ends = [ended(own.pair, own.first, each) for each in asked]
         sure = np.array([first_odds(own.first, end.row) for end in ends])
         findable = np.array([each.asked.findable for each in asked])
         labels = np.array([end.label for end in ends])
+        guests = np.array([each.asked.query_group != each.asked.group for each in asked])
         usable = findable | (labels != UNKNOWN)
-        sure, findable, labels = sure[usable], findable[usable], labels[usable]
-        threshold = np.quantile(sure[~findable], 1 - FALSE_ACCEPTS)
+        sure, findable, labels, guests = (each[usable] for each in (sure, findable, labels, guests))
         areas.append(area(sure, findable))
-        accepted.append(float(((sure > threshold) & (labels == SAME))[findable].mean()))
+        for others, found in ((~findable, accepted), (guests, beside)):
+            threshold = np.quantile(sure[others], 1 - FALSE_ACCEPTS)
+            found.append(float(((sure > threshold) & (labels == SAME))[findable].mean()))
         everyone.append(to_probability(sure))
         rights.append(labels == SAME)
     return {
         "area": float(np.mean(areas)),
         "accepted": float(np.mean(accepted)),
+        "beside guests": float(np.mean(beside)),
         "error": calibration_error(np.concatenate(everyone), np.concatenate(rights)),
     }
 

@@ -50,6 +50,8 @@ def test_a_confirmed_candidate_is_likelier_than_one_that_is_not(name):
         ("xfeat.score", 20, 2),
         ("xfeat.inliers", 120, 9),
         ("xfeat.significance", 80, 2),
+        ("xfeat.coverage", 0.5, 0.1),
+        ("xfeat.ratio", 0.5, 0.1),
         ("xfeat.spread", 0.6, 0.4),
         ("xfeat.static", 0, 0),
     ):
@@ -74,11 +76,12 @@ def test_names_of_unknown_evidence_are_refused():
 def test_candidates_that_are_near_each_other_are_not_apart():
     log_odds = np.array([2.0, 1.0, 0.0])
     other = np.array([[0, 0, 1], [0, 0, 1], [1, 1, 0]], bool)
-    near = summary(log_odds, other, np.array([[0.0, 0], [3, 0], [0, 3]]))
-    far = summary(log_odds, other, np.array([[0.0, 0], [3000, 0], [0, 3000]]))
+    columns = by_name(no_evidence(3))
+    near = summary(log_odds, other, np.array([[0.0, 0], [3, 0], [0, 3]]), columns)
+    far = summary(log_odds, other, np.array([[0.0, 0], [3000, 0], [0, 3000]]), columns)
     assert near["apart"] + 2 < far["apart"]
     assert (near["first"], near["lead"]) == (2.0, 2.0)
-    assert np.isnan(summary(log_odds, ~np.ones((3, 3), bool), None)["lead"])
+    assert np.isnan(summary(log_odds, ~np.ones((3, 3), bool), None, columns)["lead"])
 
 
 def test_verdicts_are_ranges_of_the_probability():

@@ -252,6 +252,7 @@ class Atlas:
             self._preset.components,
             tuple((record.path, record.error) for record in records if record.error is not None),
             sum(not os.path.lexists(record.path) for record in usable.values()),
+            self._memory.overlays(now, 0).box if usable and self._preset.evidence is not None else None,
         )
 
     @renamed_arguments(by="mode")

@@ -38,6 +38,7 @@ def info(
         "descriptor": f"{told.dim} values",
         "codebook": told.codebook,
         "skipped": str(len(told.errors)),
+        **({} if told.overlay is None else {"overlay": _where(told.overlay)}),
     }
     for name, value in rows.items():
         table.add_row(name, printable(value))
@@ -46,6 +47,11 @@ def info(
             table.add_row(stage, printable(_in_words(each)))
     show(table)
     Skips().tell_all(told.errors)
+
+
+def _where(box: tuple[float, float, float, float]) -> str:
+    left, top, right, bottom = (f"{each:.0%}" for each in box)
+    return f"photos share what a camera writes on them, from {left} to {right} across and {top} to {bottom} down"
 
 
 def _in_words(params: Mapping[str, Any]) -> str:

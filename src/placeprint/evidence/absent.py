@@ -13,29 +13,39 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from placeprint.evidence.model import to_probability
-from placeprint.evidence.record import Values
+from placeprint.evidence.model import Columns, to_probability
+from placeprint.evidence.record import FIELDS, PLACES, Values
 
-SUMMARY: Mapping[str, bool] = MappingProxyType({"first": True, "lead": True, "apart": False})
+ABSOLUTE = ("standard", "support", "score", "inliers", "significance", "coverage", "ratio", "spread", "static")
+"""Evidence of the first candidate that is no comparison with others: the best of an unknown place's has all shares, too."""
+SUMMARY: Mapping[str, bool] = MappingProxyType(
+    {"first": True, "lead": True, "apart": False}
+    | {field.name: field.rises for field in FIELDS if field.name.partition(".")[2] in ABSOLUTE}
+)
 """What is known of an answer, and whether more of it speaks for a right one.
 
 - `first`: log odds of the first candidate.
 - `lead`: those minus the log odds of the first candidate of another place.
 - `apart`: log10 meters of the standard deviation of the candidates' positions, weighted by their probabilities.
+- evidence of the first candidate by itself, by the names of `record.FIELDS`.
 """
 
 
-def summary(log_odds: Values, other: NDArray[np.bool_], positions: Values | None) -> dict[str, float]:
+def summary(
+    log_odds: Values, other: NDArray[np.bool_], positions: Values | None, columns: Columns
+) -> dict[str, float]:
     """Return the values of `SUMMARY`, NaN where there is nothing to compare.
 
     Args:
         log_odds: ``(n,)`` of the candidates, n above 0.
         other: ``(n, n)`` bool, whether the second is of another place than the first.
         positions: ``(n, 2)`` meters in a plane, or ``(n, 3)`` in space, NaN where unknown; or None.
+        columns: ``(n,)`` evidence of the candidates, by name of the field.
     """
     first = int(np.argmax(log_odds))
     rivals = log_odds[other[first]]
-    return {
+    known = {name: float(columns[name][first]) for name in SUMMARY if name in PLACES}
+    return known | {
         "first": float(log_odds[first]),
         "lead": float(log_odds[first] - rivals.max()) if len(rivals) else np.nan,
         "apart": np.nan if positions is None else _apart(to_probability(log_odds), positions),

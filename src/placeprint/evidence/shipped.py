@@ -64,8 +64,9 @@ class EvidenceModel:
             other: ``(n, n)`` bool, whether the second candidate is of another place than the first.
             positions: ``(n, 2)`` meters in a plane, or ``(n, 3)`` in space, NaN where unknown; or None.
         """
-        log_odds = self.pair.log_odds(by_name(compared(table, other)))
-        row = summary(log_odds, other, positions)
+        columns = by_name(compared(table, other))
+        log_odds = self.pair.log_odds(columns)
+        row = summary(log_odds, other, positions, columns)
         odds = self.first.log_odds({name: np.array([value]) for name, value in row.items()})
         return Weighed(log_odds, float(to_probability(odds)[0]), row["lead"])
 

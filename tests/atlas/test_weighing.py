@@ -1,0 +1,93 @@
+"""Candidates ranked by one probability."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from placeprint import Atlas
+from placeprint.errors import OptionError
+from placeprint.evidence import FIELDS
+from placeprint.presets import load_preset, preset_from
+from placeprint.types import Image
+from tests.conftest import make_scene, write_photo, write_scenes
+
+
+def seen_again(scene: Image) -> Image:
+    """Return a darker view from a step to the side."""
+    return np.asarray(np.roll(scene, 12, axis=1)[6:-6, 16:-16] * 0.8, np.uint8)
+
+
+@pytest.fixture(scope="module")
+def atlas(tmp_path_factory: pytest.TempPathFactory) -> Atlas:
+    folder = tmp_path_factory.mktemp("weighing")
+    made = Atlas.create(folder / "atlas", "fast")
+    made.add([write_scenes(folder / "photos", 12)], learn=False)
+    return made
+
+
+def test_a_known_place_has_a_confidence_and_candidates_have_probabilities(atlas: Atlas) -> None:
+    answer = atlas.search(seen_again(make_scene(5)))
+    first = answer.evidence[0]
+    assert Path(first.path).name == "05.png"
+    assert answer.confidence is not None
+    assert answer.confidence > 0.9
+    assert first.verdict == "same place"
+    probabilities = [each.probability for each in answer.evidence]
+    assert None not in probabilities
+    assert probabilities == sorted(probabilities, key=lambda p: -(p or 0))
+    assert set(first.known) <= {field.name for field in FIELDS}
+    assert first.known["xfeat.inliers"] == first.num_inliers
+
+
+def test_an_unknown_place_has_little(atlas: Atlas) -> None:
+    known, unknown = (atlas.search(seen_again(make_scene(seed)), turns=False) for seed in (5, 77))
+    assert known.confidence is not None
+    assert unknown.confidence is not None
+    assert unknown.confidence < 0.5 < known.confidence
+    assert unknown.best is None
+
+
+def test_a_place_that_is_left_out_is_not_found(atlas: Atlas) -> None:
+    path = atlas.search(seen_again(make_scene(5))).evidence[0].path
+    answer = atlas.search(seen_again(make_scene(5)), without=[path], turns=False)
+    assert path not in [each.path for each in answer.evidence]
+    assert answer.best is None
+
+
+def test_without_candidates_there_is_no_confidence(atlas: Atlas) -> None:
+    everything = [each.path for each in atlas.search(make_scene(5), top=100).evidence]
+    answer = atlas.search(make_scene(5), without=everything, turns=False)
+    assert answer.evidence == ()
+    assert answer.confidence is None
+
+
+def test_search_alone_has_a_probability_and_no_verdict(atlas: Atlas) -> None:
+    answer = atlas.search(seen_again(make_scene(5)), verify=0)
+    assert answer.confidence is not None
+    assert 0 <= answer.confidence <= 1
+    assert {each.verdict for each in answer.evidence} == {"not verified"}
+
+
+def test_the_command_line_says_it(atlas: Atlas, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from placeprint.cli.search import search
+
+    query = write_photo(tmp_path / "query.png", seen_again(make_scene(5)))
+    folder = Path(atlas.info().path)
+    search([query], atlas=folder, top=3, verify=50, turns=True, json=True, save_matches=None)
+    told = json.loads(capsys.readouterr().out)["answers"][0]
+    assert told["confidence"] > 0.9
+    assert told["evidence"][0]["probability"] > 0.5
+    assert told["evidence"][0]["known"]["xfeat.inliers"] > 10
+    search([query], atlas=folder, top=3, verify=50, turns=True, json=False, save_matches=None)
+    assert "% sure that the first photo shows the place" in capsys.readouterr().out
+
+
+def test_a_preset_with_evidence_must_name_its_descriptors() -> None:
+    tables = load_preset("balanced").components
+    evidence = {**tables["evidence"], "descriptors": ["keypoints"]}
+    with pytest.raises(OptionError, match="must name its 2 descriptors"):
+        preset_from({**tables, "evidence": evidence}, "own")
+    with pytest.raises(OptionError, match=r"\[\[opinion\]\] needs \[evidence\]"):
+        preset_from({name: table for name, table in tables.items() if name != "evidence"}, "own")
