@@ -15,6 +15,7 @@ from tests.conftest import make_scene, random_features
 
 SMALL: dict[str, dict[str, Any]] = {
     "bow": {"num_words": 8},
+    "disk": {"size": 320},
     "cgd": {"projected_dim": 4},
     "fisher": {"num_gaussians": 4},
     "netvlad": {"num_clusters": 8},

