@@ -31,9 +31,7 @@ SUMMARY: Mapping[str, bool] = MappingProxyType(
 """
 
 
-def summary(
-    log_odds: Values, other: NDArray[np.bool_], positions: Values | None, columns: Columns
-) -> dict[str, float]:
+def summary(log_odds: Values, other: NDArray[np.bool_], positions: Values | None, columns: Columns) -> dict[str, float]:
     """Return the values of `SUMMARY`, NaN where there is nothing to compare.
 
     Args:
