@@ -48,8 +48,8 @@ class AtlasInfo:
         components: the preset's tables.
         errors: the path and reason of each photo that could not be used.
         num_gone: the number of usable photos whose file is no longer at its path.
-        overlay: left, top, right and bottom, as shares of width and height, of what cameras write on the photos, such as
-            a time stamp; None where nothing was found or looked for.
+        overlay: left, top, right and bottom, as shares of width and height, of what cameras write on the photos, such
+            as a time stamp; None where nothing was found or looked for.
     """
 
     path: str
