@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evidence.assembly import Asked, Assembler, Policy, evidence_of, known, limited
-from evidence.fitting import Pairs, Settings, fit
-from evidence.scenes import SAME, UNKNOWN
 from placeprint.evidence.absent import SUMMARY, summary
 from placeprint.evidence.model import AdditiveModel
 from placeprint.evidence.record import FIELDS, PLACES, Values
+from scripts.evidence.assembly import Asked, Assembler, Policy, evidence_of, known, limited
+from scripts.evidence.fitting import Pairs, Settings, fit
+from scripts.evidence.scenes import SAME, UNKNOWN
 
 HALVES = 20
 """Random halves of an atlas in which some queries' places are missing."""

@@ -51,14 +51,14 @@ def test_an_unknown_place_has_little(atlas: Atlas) -> None:
 
 def test_a_place_that_is_left_out_is_not_found(atlas: Atlas) -> None:
     path = atlas.search(seen_again(make_scene(5))).evidence[0].path
-    answer = atlas.search(seen_again(make_scene(5)), without=[path], rotations=False)
+    answer = atlas.search(seen_again(make_scene(5)), exclude=[path], rotations=False)
     assert path not in [each.path for each in answer.evidence]
     assert answer.best is None
 
 
 def test_without_candidates_there_is_no_confidence(atlas: Atlas) -> None:
     everything = [each.path for each in atlas.search(make_scene(5), top=100).evidence]
-    answer = atlas.search(make_scene(5), without=everything, rotations=False)
+    answer = atlas.search(make_scene(5), exclude=everything, rotations=False)
     assert answer.evidence == ()
     assert answer.confidence is None
 

@@ -19,7 +19,7 @@ def photo(seed, overlay=0, size=SIZE):
     return LocalFeatures(points, rows, np.ones(300), size)
 
 
-def test_a_time_stamp_is_found_and_its_keypoints_with_it():
+def test_a_time_stamp_is_found_and_its_keypoints_with_it() -> None:
     found = find_overlays([photo(seed, 30) for seed in range(20)])
     assert found.box is not None
     left, top, right, bottom = found.box
@@ -30,26 +30,26 @@ def test_a_time_stamp_is_found_and_its_keypoints_with_it():
     assert on[30:].mean() < 0.02
 
 
-def test_photos_without_one_have_none():
+def test_photos_without_one_have_none() -> None:
     assert len(find_overlays([photo(seed) for seed in range(20)])) == 0
 
 
-def test_too_few_photos_say_nothing():
+def test_too_few_photos_say_nothing() -> None:
     assert len(find_overlays([photo(seed, 30) for seed in range(4)])) == 0
     assert len(find_overlays([])) == 0
 
 
-def test_a_camera_that_stands_still_has_no_overlay():
+def test_a_camera_that_stands_still_has_no_overlay() -> None:
     assert len(find_overlays([photo(seed, 280) for seed in range(20)])) == 0
 
 
-def test_photos_of_another_shape_do_not_have_it():
+def test_photos_of_another_shape_do_not_have_it() -> None:
     found = find_overlays([photo(seed, 30) for seed in range(20)])
     assert not found.on(photo(100, 30, (480, 640))).any()
 
 
 @pytest.mark.parametrize("factor", [0.5, 2.0])
-def test_it_is_found_in_photos_of_another_size(factor):
+def test_it_is_found_in_photos_of_another_size(factor) -> None:
     found = find_overlays([photo(seed, 30) for seed in range(20)])
     same = photo(100, 30)
     other = LocalFeatures(
