@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from placeprint.networks.fitting import device, fit_into, load_weights
+from placeprint.networks.fitting import device, fit_into
+from placeprint.networks.weights import load_weights
 from placeprint.networks.xfeat import Found, local_maxima
 from placeprint.types import Image, Mask
 
