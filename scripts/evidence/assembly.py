@@ -156,7 +156,7 @@ def limited(asked: Asked, order: NDArray[np.intp], levels: Mapping[str, int]) ->
     """
     table = asked.table.copy()
     for source, most in levels.items():
-        table[np.ix_(order[most:], columns_of(source))] = np.nan
+        table[np.ix_(order[most:], np.array(columns_of(source)))] = np.nan
     return replace(asked, table=table)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,7 +71,11 @@ def unknown_places(split: LeaveOut, models: Split, scene: str) -> dict[str, floa
     """
     assembler = next(each for each in split.assemblers if each.scene.name == scene)
     own = models[assembler.scene.group]
-    areas, accepted, beside, everyone, rights = [], [], [], [], []
+    areas: list[float] = []
+    accepted: list[float] = []
+    beside: list[Any] = []
+    everyone: list[Any] = []
+    rights: list[Any] = []
     for asked in halves(assembler, split.policy, HALVES):
         ends = [ended(own.pair, own.first, each) for each in asked]
         sure = np.array([first_odds(own.first, end.row) for end in ends])

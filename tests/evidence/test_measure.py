@@ -1,5 +1,8 @@
+from typing import Any
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from placeprint.evidence.measure import compared, geometry, margins, other_places, standardised
 from placeprint.evidence.record import OF_VERIFICATIONS, PLACES, no_evidence
@@ -8,23 +11,23 @@ from placeprint.types import LocalFeatures, Verification
 NAMES = [name for name, *_ in OF_VERIFICATIONS]
 
 
-def features(points, size=(640, 480)):
-    points = np.asarray(points, np.float32)
+def features(given: Any, size: tuple[int, int] = (640, 480)) -> LocalFeatures:
+    points = np.asarray(given, np.float32)
     rows = np.tile(np.eye(2, dtype=np.float32)[0], (len(points), 1))
     return LocalFeatures(points, rows, np.ones(len(points), np.float32), size)
 
 
-def check(points, transform, inliers=None, model="homography"):
-    points = np.asarray(points, np.float32)
+def check(given: Any, transform: NDArray[np.float64]) -> tuple[LocalFeatures, LocalFeatures, Verification]:
+    points = np.asarray(given, np.float32)
     other = points @ transform[:2, :2].T + transform[:2, 2]
     pairs = np.stack([points, other], axis=1).astype(np.float32)
     rows = np.repeat(np.arange(len(points))[:, None], 2, axis=1)
-    agree = np.ones(len(points), bool) if inliers is None else inliers
-    found = Verification(rows, pairs, agree, 3.0, 2.0, 1.0, transform.astype(float), model)
+    agree = np.ones(len(points), bool)
+    found = Verification(rows, pairs, agree, 3.0, 2.0, 1.0, transform.astype(float), "homography")
     return features(points), features(other), found
 
 
-def moved(scale=1.0, degrees=0.0, shift=(0.0, 0.0)):
+def moved(scale: float = 1.0, degrees: float = 0.0, shift: tuple[float, float] = (0.0, 0.0)) -> NDArray[np.float64]:
     angle = np.radians(degrees)
     matrix = np.eye(3)
     matrix[:2, :2] = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
@@ -33,11 +36,11 @@ def moved(scale=1.0, degrees=0.0, shift=(0.0, 0.0)):
 
 
 @pytest.fixture
-def scattered():
+def scattered() -> NDArray[np.float64]:
     return np.random.default_rng(0).uniform([50, 50], [400, 300], (60, 2))
 
 
-def test_rotation_and_zoom_are_those_of_the_transform(scattered) -> None:
+def test_rotation_and_zoom_are_those_of_the_transform(scattered: NDArray[np.float64]) -> None:
     found = dict(zip(NAMES, geometry(*check(scattered, moved(0.5, 30, (200, 10))), 8.0), strict=True))
     assert found["rotation"] == pytest.approx(30, abs=0.1)
     assert found["zoom"] == pytest.approx(1, abs=0.01)
@@ -47,7 +50,7 @@ def test_rotation_and_zoom_are_those_of_the_transform(scattered) -> None:
     assert found["significance"] > 50
 
 
-def test_points_at_the_same_pixel_stand_still(scattered) -> None:
+def test_points_at_the_same_pixel_stand_still(scattered: NDArray[np.float64]) -> None:
     still = dict(zip(NAMES, geometry(*check(scattered, moved()), 8.0), strict=True))
     apart = dict(zip(NAMES, geometry(*check(scattered, moved(shift=(5, 0))), 8.0), strict=True))
     assert (still["static"], apart["static"]) == (1, 0)

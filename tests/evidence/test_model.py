@@ -23,13 +23,13 @@ def test_a_model_comes_back_from_json() -> None:
 
 
 @pytest.mark.parametrize("knots", [[0.0, 0.0], [1.0, 0.0], []])
-def test_knots_must_rise(knots) -> None:
+def test_knots_must_rise(knots: list[float]) -> None:
     with pytest.raises(ShapeError):
         Curve(np.array(knots), np.zeros(len(knots)), 0.0)
 
 
 @pytest.mark.parametrize("name", model_names())
-def test_shipped_curves_go_the_way_their_field_says(name) -> None:
+def test_shipped_curves_go_the_way_their_field_says(name: str) -> None:
     model = load_model(name)
     for field, curve in model.pair.curves.items():
         steps = np.diff(curve.heights)
@@ -40,7 +40,7 @@ def test_shipped_curves_go_the_way_their_field_says(name) -> None:
 
 
 @pytest.mark.parametrize("name", model_names())
-def test_a_confirmed_candidate_is_likelier_than_one_that_is_not(name) -> None:
+def test_a_confirmed_candidate_is_likelier_than_one_that_is_not(name: str) -> None:
     table = no_evidence(2)
     for field, good, bad in (
         ("keypoints.standard", 12, 2),

@@ -7,7 +7,7 @@ from placeprint.types import LocalFeatures
 SIZE = (640, 480)
 
 
-def photo(seed, overlay=0, size=SIZE):
+def photo(seed: int, overlay: int = 0, size: tuple[int, int] = SIZE) -> LocalFeatures:
     random = np.random.default_rng(seed)
     points = random.uniform([0, 0], size, (300, 2))
     rows = random.normal(size=(300, 64))
@@ -16,7 +16,7 @@ def photo(seed, overlay=0, size=SIZE):
         points[:overlay] = fixed.uniform([20, 420], [200, 470], (overlay, 2))
         rows[:overlay] = fixed.normal(size=(overlay, 64)) + 0.3 * rows[:overlay]
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-    return LocalFeatures(points, rows, np.ones(300), size)
+    return LocalFeatures(points.astype(np.float32), rows.astype(np.float32), np.ones(300, np.float32), size)
 
 
 def test_a_time_stamp_is_found_and_its_keypoints_with_it() -> None:
@@ -49,10 +49,10 @@ def test_photos_of_another_shape_do_not_have_it() -> None:
 
 
 @pytest.mark.parametrize("factor", [0.5, 2.0])
-def test_it_is_found_in_photos_of_another_size(factor) -> None:
+def test_it_is_found_in_photos_of_another_size(factor: float) -> None:
     found = find_overlays([photo(seed, 30) for seed in range(20)])
     same = photo(100, 30)
     other = LocalFeatures(
-        same.keypoints * factor, same.descriptors, same.scores, (int(640 * factor), int(480 * factor))
+        same.keypoints * np.float32(factor), same.descriptors, same.scores, (int(640 * factor), int(480 * factor))
     )
     assert found.on(other).sum() == found.on(same).sum()
