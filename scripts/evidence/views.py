@@ -51,8 +51,8 @@ def _view(image: Image, path: str, number: int) -> Image:
     middle = np.array([width, height]) / 2
     source = ((corners + inset * inward - middle) @ rotation.T + middle).astype(np.float32)
     matrix = cv2.getPerspectiveTransform(source, corners)
-    seen: NDArray[np.floating] = cv2.warpPerspective(image, matrix, (width, height), borderMode=cv2.BORDER_REFLECT)
-    seen = 255 * (seen.astype(np.float32) / 255) ** random.uniform(0.5, 2.0)
+    warped = cv2.warpPerspective(image, matrix, (width, height), borderMode=cv2.BORDER_REFLECT)
+    seen: NDArray[np.floating] = 255 * (warped.astype(np.float32) / 255) ** random.uniform(0.5, 2.0)
     seen = seen * random.uniform(0.8, 1.2, 3) * random.uniform(0.6, 1.2)
     seen = np.asarray(cv2.GaussianBlur(seen, (0, 0), random.uniform(0.3, 2.0) * max(width, height) / 640))
     seen = seen + random.normal(0, random.uniform(0, 10), seen.shape)
