@@ -12,6 +12,7 @@ import pytest
 from placeprint.cli.reference import command_reference, protocol_reference
 from placeprint.core import registry
 from placeprint.presets import preset_names
+from tests.conftest import presets_at_hand
 
 ROOT = Path(__file__).parents[1]
 METHODS = ROOT / "docs" / "methods"
@@ -74,8 +75,10 @@ def test_the_python_of_the_methods_compiles(document: Path) -> None:
 
 
 def test_every_preset_has_a_row_in_its_page() -> None:
-    text = (ROOT / "docs" / "presets.md").read_text()
-    assert [name for name in preset_names() if f"| `{name}` |" not in text] == []
+    pages = {name: (ROOT / "docs" / f"{name}.md").read_text() for name in ("presets", "networks")}
+    at_hand = presets_at_hand()
+    assert [name for name in at_hand if f"| `{name}` |" not in pages["presets"]] == []
+    assert [name for name in preset_names() if name not in at_hand and f"`{name}`" not in pages["networks"]] == []
 
 
 def test_the_readme_stays_short() -> None:

@@ -96,10 +96,10 @@ def test_what_is_fetched_is_checked_and_remembered(
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("half.pth", None, "damaged or of another kind"),
+        ("half.pth", None, "damaged or of another format"),
         ("page.pth", b"<!DOCTYPE html><p>Sign in", "is a web page, not weights"),
         ("empty.pth", b"", "is empty"),
-        ("text.pth", b"hello", "damaged or of another kind"),
+        ("text.pth", b"hello", "damaged or of another format"),
     ],
 )
 def test_files_that_are_no_weights_are_refused_before_they_are_copied(
