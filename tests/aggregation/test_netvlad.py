@@ -483,7 +483,7 @@ def test_descriptors_that_are_all_the_same_say_nothing_of_alpha() -> None:
         NetVLAD(5, 6).init_params(_units(5, 6, 1), same)
     with pytest.raises(OptionError, match="alpha cannot be set"):
         Aggregator(num_clusters=4).fit([_features(same)])
-    with pytest.raises(OptionError, match="closer to one center"):
+    with pytest.raises(OptionError, match="nearer to one center"):
         NetVLAD(2, 6).init_params(np.ones((2, 6)), _units(9, 6))
 
 

@@ -299,7 +299,7 @@ def tiny_netvlad(monkeypatch: pytest.MonkeyPatch, ghosts: int = 0, bias: bool = 
     """Make the trunk narrow, and return weights for it in the layout of public code."""
     narrow = tuple(min(channels, 8) for channels in checkpoints_vgg().LAYERS)
     monkeypatch.setattr(checkpoints_vgg(), "LAYERS", narrow)
-    monkeypatch.setattr(sys.modules["placeprint.networks.stages"], "CHANNELS", 8)
+    monkeypatch.setattr(sys.modules["placeprint.networks.staged_backbone"], "CHANNELS", 8)
     generator, before, number = torch.Generator().manual_seed(2), 3, 0
     state: dict[str, torch.Tensor] = {}
     for channels in narrow:

@@ -49,5 +49,5 @@ def test_what_cannot_be_compared_is_refused() -> None:
     with pytest.raises(DatasetError, match="got 9 and 10 photos"):
         check_comparable("place-folder-1", ["1.jpg", "0.jpg"], of_ten, 9)
     assert list(compare(result([1, 0], [None, None]), ours)) == ["recall@1"], "no query has a value of the other"
-    with pytest.raises(DatasetError, match="no metric by query in common"):
+    with pytest.raises(DatasetError, match="no per-query metric in common"):
         compare(ours, replace(ours, per_query={"other": (1, 0)}))

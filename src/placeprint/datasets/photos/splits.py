@@ -116,7 +116,7 @@ def _check_places(train: PlacedPhotos, validation: PlacedPhotos, distance: float
         if len(sequences):
             which = validation.paths[int(np.isin(validation.sequences, sequences).argmax())]
             raise DatasetError(
-                f"{len(sequences)} sequences are in training and in validation, such such as that of {which!r}; use "
+                f"{len(sequences)} sequences are in training and in validation, such as that of {which!r}; use "
                 "split_sequences"
             )
     if distance is None:
