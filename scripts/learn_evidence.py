@@ -18,15 +18,15 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from evidence.assembly import USUAL, Assembler, Policy, most_of
-from evidence.features import Features
-from evidence.fitting import Settings
-from evidence.leave_out import LeaveOut
-from evidence.report import all_errors, order_recall, recall_table, unknown_places
-from evidence.scenes import scenes
-from evidence.tables import CHECKS, Tables
+from scripts.evidence.assembly import USUAL, Assembler, Policy, most_of
+from scripts.evidence.features import Features
+from scripts.evidence.fitting import Settings
+from scripts.evidence.leave_out import LeaveOut
+from scripts.evidence.report import all_errors, order_recall, recall_table, unknown_places
+from scripts.evidence.scenes import scenes
+from scripts.evidence.tables import CHECKS, Tables
 
 POLICIES = {
     "fast": Policy("fast", {"keypoints": 1.0}, {"xfeat": 20}),

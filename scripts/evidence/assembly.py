@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scripts.evidence.scenes import OTHER, OUT, SAME, Scene
+from scripts.evidence.tables import Tables
 
-from evidence.scenes import OTHER, OUT, SAME, Scene
-from evidence.tables import Tables
 from placeprint.evidence.measure import compared, margins, other_places, standardised
 from placeprint.evidence.record import DESCRIPTORS, OF_VERIFICATIONS, PLACES, Values, by_name, columns_of, no_evidence
 
@@ -156,7 +156,7 @@ def limited(asked: Asked, order: NDArray[np.intp], levels: Mapping[str, int]) ->
     """
     table = asked.table.copy()
     for source, most in levels.items():
-        table[np.ix_(order[most:], columns_of(source))] = np.nan
+        table[np.ix_(order[most:], np.array(columns_of(source)))] = np.nan
     return replace(asked, table=table)
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scripts.evidence.views import load
 
-from evidence.views import load
 from placeprint.core import registry
 from placeprint.store.encoding import decode_features, encode_features
 from placeprint.types import Extractor, LocalFeatures

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from scripts.evidence.leave_out import HALVES, LeaveOut, Levels, Split, ended, first_odds, halves
+from scripts.evidence.scenes import SAME, UNKNOWN
 
-from evidence.leave_out import HALVES, LeaveOut, Levels, Split, ended, first_odds, halves
-from evidence.scenes import SAME, UNKNOWN
 from placeprint.evidence.model import to_probability
 from placeprint.evidence.record import Values
 
@@ -70,7 +70,11 @@ def unknown_places(split: LeaveOut, models: Split, scene: str) -> dict[str, floa
     """
     assembler = next(each for each in split.assemblers if each.scene.name == scene)
     own = models[assembler.scene.group]
-    areas, accepted, beside, everyone, rights = [], [], [], [], []
+    areas: list[float] = []
+    accepted: list[float] = []
+    beside: list[float] = []
+    everyone: list[Values] = []
+    rights: list[NDArray[np.bool_]] = []
     for asked in halves(assembler, split.policy, HALVES):
         ends = [ended(own.pair, own.first, each) for each in asked]
         sure = np.array([first_odds(own.first, end.row) for end in ends])

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scripts.evidence.views import DATA
 
-from evidence.views import DATA
 from placeprint.core.numerics import evenly
 from placeprint.photos import read_photo
 
@@ -153,7 +153,7 @@ def _grocery() -> Scene:
         queries += members[2:3].tolist()
     labels = (kinds[queries][:, None] == kinds[database][None]).astype(np.int8)
     names = [[f"grocery/{rows[i][0].strip()}" for i in each] for each in (database, queries)]
-    return _scene("grocery", "grocery", *names, labels, learned=False)
+    return _scene("grocery", "grocery", names[0], names[1], labels, learned=False)
 
 
 def _views(name: str, of: Scene, count: int, overlay: str = "") -> Scene:

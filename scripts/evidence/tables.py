@@ -14,9 +14,9 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scripts.evidence.features import EXTRACTORS, Features
+from scripts.evidence.scenes import Scene
 
-from evidence.features import EXTRACTORS, Features
-from evidence.scenes import Scene
 from placeprint.codebooks import load_codebook
 from placeprint.core.numerics import evenly
 from placeprint.describing.describer import Describer
@@ -95,7 +95,9 @@ class Tables:
         key = hashlib.sha1("\n".join([kind, str(BITS), *scene.database, "", *scene.queries]).encode()).hexdigest()[:16]
         path = self._folder / "descriptors" / f"{branch}-{key}.npz"
         if not path.exists():
-            photos = [[(self._features.read(name, kind, BITS),) for name in part] for part in names]
+            photos: list[list[PhotoFeatures]] = [
+                [(self._features.read(name, kind, BITS),) for name in part] for part in names
+            ]
             preset = preset_from(
                 {
                     "extractor": EXTRACTORS[kind],
@@ -113,7 +115,7 @@ class Tables:
                 if k.startswith(prefix)
             }
             describer = Describer(preset, start)
-            known: list[PhotoFeatures] = photos[0]
+            known = photos[0]
             describer.learn(lambda: known, len(known), start, adapt=len(known) < OWN_CODEBOOK)
             made = [
                 describer.decode_descriptors(
@@ -178,4 +180,4 @@ class Tables:
             similar = database @ queries[row]
             total += 0.5 * (similar[places] - similar.mean()) / similar.std()
         total += 1.5 * np.log1p(np.nan_to_num(quick[:, [name for name, *_ in OF_VERIFICATIONS].index("inliers")]))
-        return np.argsort(-total, kind="stable")[:most].tolist()
+        return [int(place) for place in np.argsort(-total, kind="stable")[:most]]

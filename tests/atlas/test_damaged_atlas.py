@@ -206,7 +206,7 @@ def test_what_is_open_outlives_clean_up_and_what_is_gone_is_read_anew(
 
 
 def test_threads_share_an_atlas(path: Path, built: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("placeprint.atlas.search.CACHE_PHOTOS", 2)
+    monkeypatch.setattr("placeprint.atlas.memory.CACHE_PHOTOS", 2)
     atlas = Atlas.open(path)
     failed: list[BaseException] = []
 

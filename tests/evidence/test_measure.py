@@ -1,30 +1,31 @@
 import numpy as np
 import pytest
+from numpy.typing import ArrayLike
 
 from placeprint.evidence.measure import compared, geometry, margins, other_places, standardised
-from placeprint.evidence.record import OF_VERIFICATIONS, PLACES, no_evidence
+from placeprint.evidence.record import OF_VERIFICATIONS, PLACES, Values, no_evidence
 from placeprint.types import LocalFeatures, Verification
 
 NAMES = [name for name, *_ in OF_VERIFICATIONS]
 
 
-def features(points, size=(640, 480)):
-    points = np.asarray(points, np.float32)
-    rows = np.tile(np.eye(2, dtype=np.float32)[0], (len(points), 1))
-    return LocalFeatures(points, rows, np.ones(len(points), np.float32), size)
+def features(points: ArrayLike, size: tuple[int, int] = (640, 480)) -> LocalFeatures:
+    places = np.asarray(points, np.float32)
+    rows = np.tile(np.eye(2, dtype=np.float32)[0], (len(places), 1))
+    return LocalFeatures(places, rows, np.ones(len(places), np.float32), size)
 
 
-def check(points, transform, inliers=None, model="homography"):
-    points = np.asarray(points, np.float32)
+def check(where: ArrayLike, transform: Values) -> tuple[LocalFeatures, LocalFeatures, Verification]:
+    points = np.asarray(where, np.float32)
     other = points @ transform[:2, :2].T + transform[:2, 2]
     pairs = np.stack([points, other], axis=1).astype(np.float32)
     rows = np.repeat(np.arange(len(points))[:, None], 2, axis=1)
-    agree = np.ones(len(points), bool) if inliers is None else inliers
-    found = Verification(rows, pairs, agree, 3.0, 2.0, 1.0, transform.astype(float), model)
+    agree = np.ones(len(points), bool)
+    found = Verification(rows, pairs, agree, 3.0, 2.0, 1.0, transform, "homography")
     return features(points), features(other), found
 
 
-def moved(scale=1.0, degrees=0.0, shift=(0.0, 0.0)):
+def moved(scale: float = 1.0, degrees: float = 0.0, shift: tuple[float, float] = (0.0, 0.0)) -> Values:
     angle = np.radians(degrees)
     matrix = np.eye(3)
     matrix[:2, :2] = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
@@ -32,13 +33,17 @@ def moved(scale=1.0, degrees=0.0, shift=(0.0, 0.0)):
     return matrix
 
 
+def measured(query: LocalFeatures, candidate: LocalFeatures, found: Verification) -> dict[str, float]:
+    return dict(zip(NAMES, geometry(query, candidate, found, 8.0).tolist(), strict=True))
+
+
 @pytest.fixture
-def scattered():
+def scattered() -> Values:
     return np.random.default_rng(0).uniform([50, 50], [400, 300], (60, 2))
 
 
-def test_rotation_and_zoom_are_those_of_the_transform(scattered):
-    found = dict(zip(NAMES, geometry(*check(scattered, moved(0.5, 30, (200, 10))), 8.0), strict=True))
+def test_rotation_and_zoom_are_those_of_the_transform(scattered: Values) -> None:
+    found = measured(*check(scattered, moved(0.5, 30, (200, 10))))
     assert found["rotation"] == pytest.approx(30, abs=0.1)
     assert found["zoom"] == pytest.approx(1, abs=0.01)
     assert found["inliers"] == 60
@@ -47,20 +52,20 @@ def test_rotation_and_zoom_are_those_of_the_transform(scattered):
     assert found["significance"] > 50
 
 
-def test_points_at_the_same_pixel_stand_still(scattered):
-    still = dict(zip(NAMES, geometry(*check(scattered, moved()), 8.0), strict=True))
-    apart = dict(zip(NAMES, geometry(*check(scattered, moved(shift=(5, 0))), 8.0), strict=True))
+def test_points_at_the_same_pixel_stand_still(scattered: Values) -> None:
+    still = measured(*check(scattered, moved()))
+    apart = measured(*check(scattered, moved(shift=(5, 0))))
     assert (still["static"], apart["static"]) == (1, 0)
 
 
-def test_points_on_a_line_have_no_spread():
+def test_points_on_a_line_have_no_spread() -> None:
     line = np.stack([np.linspace(20, 600, 40), np.full(40, 200)], axis=1)
     line[::2, 1] += 1
-    found = dict(zip(NAMES, geometry(*check(line, moved(shift=(3, 3))), 8.0), strict=True))
+    found = measured(*check(line, moved(shift=(3, 3))))
     assert found["spread"] < 0.01
 
 
-def test_what_was_not_checked_is_missing():
+def test_what_was_not_checked_is_missing() -> None:
     first = features([[1, 1]])
     unchecked = Verification(
         np.zeros((0, 2), np.int64), np.zeros((0, 2, 2), np.float32), np.zeros(0, bool), support=2.0
@@ -70,19 +75,19 @@ def test_what_was_not_checked_is_missing():
     assert all(np.isnan(value) for name, value in found.items() if name != "support")
 
 
-def test_photos_of_the_place_do_not_move_the_background():
+def test_photos_of_the_place_do_not_move_the_background() -> None:
     background = np.random.default_rng(0).normal(0.1, 0.02, 200).astype(np.float32)
     crowded = np.concatenate([background, np.full(20, 0.9, np.float32)])
     alone, among = (standardised(np.array([0.5], np.float32), b, (0.0, 0.1)) for b in (background, crowded))
     assert among[0] == pytest.approx(alone[0], rel=0.15)
 
 
-def test_a_small_atlas_has_the_usual_spread():
+def test_a_small_atlas_has_the_usual_spread() -> None:
     z = standardised(np.array([0.4], np.float32), np.array([0.4], np.float32), (0.0, 0.1))
     assert 2 < z[0] < 4.1
 
 
-def test_neighbors_are_no_other_place():
+def test_neighbors_are_no_other_place() -> None:
     similar = np.array([0.9, 0.85, 0.3], np.float32)
     among = np.array([[1, 0.95, 0.2], [0.95, 1, 0.2], [0.2, 0.2, 1]], np.float32)
     standard = np.array([9.0, 8.5, 3.0])
@@ -91,11 +96,11 @@ def test_neighbors_are_no_other_place():
     assert other.tolist() == [[False, False, True], [False, False, True], [True, True, False]]
 
 
-def test_unrelated_photos_are_no_neighbors_of_each_other_where_the_query_is_like_none():
+def test_unrelated_photos_are_no_neighbors_of_each_other_where_the_query_is_like_none() -> None:
     assert other_places([np.array([1.0, 0.5])], [np.array([[9.0, 2.0], [2.0, 9.0]])])[0, 1]
 
 
-def test_all_photos_of_a_place_have_the_geometry_of_the_best():
+def test_all_photos_of_a_place_have_the_geometry_of_the_best() -> None:
     table = no_evidence(3)
     table[:, PLACES["xfeat.score"]] = [2.0, 8.0, 1.0]
     table[:, PLACES["xfeat.inliers"]] = [10, 50, 5]

@@ -13,7 +13,7 @@ from placeprint.evidence.shipped import load_model, model_names, verdict_of
 KNOWN = {field.name: field for field in FIELDS}
 
 
-def test_a_model_comes_back_from_json():
+def test_a_model_comes_back_from_json() -> None:
     model = AdditiveModel(0.5, {"xfeat.inliers": Curve(np.array([0.0, 20]), np.array([0.0, 3]), -1.0)})
     again = model_of(json.loads(json.dumps(model.as_data())))
     columns = by_name(no_evidence(2))
@@ -23,13 +23,13 @@ def test_a_model_comes_back_from_json():
 
 
 @pytest.mark.parametrize("knots", [[0.0, 0.0], [1.0, 0.0], []])
-def test_knots_must_rise(knots):
+def test_knots_must_rise(knots: list[float]) -> None:
     with pytest.raises(ShapeError):
         Curve(np.array(knots), np.zeros(len(knots)), 0.0)
 
 
 @pytest.mark.parametrize("name", model_names())
-def test_shipped_curves_go_the_way_their_field_says(name):
+def test_shipped_curves_go_the_way_their_field_says(name: str) -> None:
     model = load_model(name)
     for field, curve in model.pair.curves.items():
         steps = np.diff(curve.heights)
@@ -40,7 +40,7 @@ def test_shipped_curves_go_the_way_their_field_says(name):
 
 
 @pytest.mark.parametrize("name", model_names())
-def test_a_confirmed_candidate_is_likelier_than_one_that_is_not(name):
+def test_a_confirmed_candidate_is_likelier_than_one_that_is_not(name: str) -> None:
     table = no_evidence(2)
     for field, good, bad in (
         ("keypoints.standard", 12, 2),
@@ -63,17 +63,17 @@ def test_a_confirmed_candidate_is_likelier_than_one_that_is_not(name):
     assert known.confidence > 0.8 > 0.3 > unknown.confidence
 
 
-def test_unknown_models_are_named():
+def test_unknown_models_are_named() -> None:
     with pytest.raises(OptionError, match="fast"):
         load_model("fats")
 
 
-def test_names_of_unknown_evidence_are_refused():
+def test_names_of_unknown_evidence_are_refused() -> None:
     with pytest.raises(OptionError, match="no evidence called"):
         PairEvidence(no_evidence(1)[0])["xfeat.inlier"]
 
 
-def test_candidates_that_are_near_each_other_are_not_apart():
+def test_candidates_that_are_near_each_other_are_not_apart() -> None:
     log_odds = np.array([2.0, 1.0, 0.0])
     other = np.array([[0, 0, 1], [0, 0, 1], [1, 1, 0]], bool)
     columns = by_name(no_evidence(3))
@@ -84,5 +84,5 @@ def test_candidates_that_are_near_each_other_are_not_apart():
     assert np.isnan(summary(log_odds, ~np.ones((3, 3), bool), None, columns)["lead"])
 
 
-def test_verdicts_are_ranges_of_the_probability():
+def test_verdicts_are_ranges_of_the_probability() -> None:
     assert [verdict_of(p) for p in (0.95, 0.6, 0.1)] == ["same place", "possible", "not confirmed"]

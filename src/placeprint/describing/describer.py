@@ -119,7 +119,7 @@ class Describer:
 
     def query_features(self, image: Image, degrees: float) -> PhotoFeatures:
         """Return `turned_features` of the extractors that a search begins with; the others find nothing."""
-        begun = {0, *(branch.source for branch in self.branches)}
+        begun = sorted({0, *(branch.source for branch in self.branches)})
         found = dict(zip(begun, map_cores(lambda number: self.turned_one(image, degrees, number), begun), strict=True))
         size = (image.shape[1], image.shape[0])
         return tuple(
