@@ -16,7 +16,7 @@ def photo(seed: int, overlay: int = 0, size: tuple[int, int] = SIZE) -> LocalFea
         points[:overlay] = fixed.uniform([20, 420], [200, 470], (overlay, 2))
         rows[:overlay] = fixed.normal(size=(overlay, 64)) + 0.3 * rows[:overlay]
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-    return LocalFeatures(np.float32(points), np.float32(rows), np.ones(300, np.float32), size)
+    return LocalFeatures(points.astype(np.float32), rows.astype(np.float32), np.ones(300, np.float32), size)
 
 
 def test_a_time_stamp_is_found_and_its_keypoints_with_it() -> None:
