@@ -19,7 +19,7 @@ from scipy.optimize import minimize
 from placeprint.evidence.model import AdditiveModel, Curve
 from placeprint.evidence.record import Values
 
-QUANTILES = (0.02, 0.1, 0.25, 0.5, 0.75, 0.9, 0.98)
+QUANTILES = (0.02, 0.1, 0.25, 0.5, 0.75, 0.9, 0.98, 0.998)
 """Where the knots are, of pairs of the same place and of others mixed half and half."""
 
 

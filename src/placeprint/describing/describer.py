@@ -120,7 +120,7 @@ class Describer:
 
     def query_features(self, image: Image, degrees: float) -> PhotoFeatures:
         """Return `rotated_features` of the extractors that a search begins with; the others find nothing."""
-        begun = {0, *(branch.source for branch in self.branches)}
+        begun = sorted({0, *(branch.source for branch in self.branches)})
         found = dict(zip(begun, map_cores(lambda number: self.rotated_one(image, degrees, number), begun), strict=True))
         return self.only(found, (image.shape[1], image.shape[0]))
 
