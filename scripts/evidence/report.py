@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scripts.evidence.leave_out import HALVES, LeaveOut, Levels, Split, ended, first_odds, halves
-from scripts.evidence.scenes import SAME, UNKNOWN
 
 from placeprint.evidence.model import to_probability
 from placeprint.evidence.record import Values
+from scripts.evidence.leave_out import HALVES, LeaveOut, Levels, Split, ended, first_odds, halves
+from scripts.evidence.scenes import SAME, UNKNOWN
 
 FALSE_ACCEPTS = 0.01
 BINS = 10

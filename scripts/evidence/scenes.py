@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scripts.evidence.views import DATA
 
 from placeprint.core.numerics import evenly
 from placeprint.photos import read_photo
+from scripts.evidence.views import DATA
 
 SAME, OTHER, UNKNOWN, OUT = 1, 0, -1, -2
 """Labels of a pair: same place, another place, who knows, and not a candidate at all."""
