@@ -16,6 +16,7 @@ from placeprint.atlas.memory import Memory
 from placeprint.atlas.reports import AddReport, AtlasInfo
 from placeprint.atlas.search import Searcher
 from placeprint.atlas.snapshot import Snapshot, Snapshots
+from placeprint.core.defaults import PRESET
 from placeprint.core.numerics import evenly
 from placeprint.core.options import Count, CountOrNone, Workers, checked
 from placeprint.describing.bulk import sample_features
@@ -69,7 +70,7 @@ class Atlas:
             )
 
     @classmethod
-    def create(cls, path: Path | str, preset: str = "xfeat-vlad") -> Atlas:
+    def create(cls, path: Path | str, preset: str = PRESET) -> Atlas:
         """Make an empty atlas in a new or empty folder.
 
         Files that the preset names, such as trained networks and codebooks, are copied into it.
@@ -116,7 +117,7 @@ class Atlas:
         """Open the atlas at a path, or make it if there is none; raise as both do."""
         if not os.path.lexists(Path(path) / FILE_NAME):
             try:
-                return cls.create(path, preset or "xfeat-vlad")
+                return cls.create(path, preset or PRESET)
             except AtlasExistsError:
                 if not os.path.lexists(Path(path) / FILE_NAME):  # otherwise another process just made it
                     raise

@@ -14,6 +14,7 @@ import typer
 from placeprint.cli.arguments import Command
 from placeprint.cli.output import printable, progress_bar, say, show, warn
 from placeprint.cli.skipping import Skips
+from placeprint.core.defaults import PRESET
 from placeprint.core.options import check_name
 from placeprint.errors import DatasetError, PhotoError
 
@@ -103,7 +104,7 @@ def retrieval(
         list[str] | None,
         typer.Option(
             help="Preset, or the path of a preset's TOML file; may be repeated. The others are compared with the "
-            "first. By default xfeat-vlad.",
+            "first. By default balanced.",
             show_default=False,
         ),
     ] = None,
@@ -128,7 +129,7 @@ def retrieval(
     check_report_folder(output, [folder for _, folder in map(_protocol_and_folder, data)])
     datasets = [read_retrieval_set(*_protocol_and_folder(each)) for each in data]
     results = []
-    pairs = pairs_of(preset or ["xfeat-vlad"], datasets, verify or VERIFY)
+    pairs = pairs_of(preset or [PRESET], datasets, verify or VERIFY)
     for pair in pairs:
         check_output(output / f"{pair.name}.json", RESULT)
     for pair in pairs:

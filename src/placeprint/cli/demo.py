@@ -11,6 +11,7 @@ import typer
 from placeprint.cli.index import index
 from placeprint.cli.output import say
 from placeprint.cli.search import search
+from placeprint.core.defaults import PRESET
 
 if TYPE_CHECKING:
     from placeprint.types import Image
@@ -20,7 +21,7 @@ def demo(
     photos: Annotated[Path | None, typer.Option(help="Folder of your own photos to index.", show_default=False)] = None,
     query: Annotated[list[Path] | None, typer.Option(help="Your own photos to search for.", show_default=False)] = None,
     output: Annotated[Path, typer.Option(help="Folder for the atlas and the pictures.")] = Path("demo"),
-    preset: Annotated[str, typer.Option(help="Preset: how photos are described.")] = "xfeat-vlad",
+    preset: Annotated[str, typer.Option(help="Preset: how photos are described.")] = PRESET,
 ) -> None:
     """Build an atlas and query it: on sample photos, or on your own."""
     from placeprint.core.outputs import check_output_folder

@@ -11,6 +11,7 @@ import typer
 
 from placeprint.cli.output import printable, progress_bar, say, show, size_in_words
 from placeprint.cli.skipping import Skips
+from placeprint.core.defaults import PRESET
 
 if TYPE_CHECKING:
     from placeprint.evaluation.results import Difference, Result
@@ -38,7 +39,7 @@ def evaluate(
         Path,
         typer.Argument(help="Folder of the benchmark, in the form of its protocol.", show_default=False),
     ],
-    preset: Annotated[str, typer.Option(help="Preset, or the path of a preset's TOML file.")] = "xfeat-vlad",
+    preset: Annotated[str, typer.Option(help="Preset, or the path of a preset's TOML file.")] = PRESET,
     protocol: Protocol = None,
     verify: Verify = None,
     codebook: Annotated[

@@ -17,7 +17,7 @@ def index(
     preset: Annotated[
         str | None,
         typer.Option(
-            help="How photos are described; fixed when the atlas is made; by default xfeat-vlad.",
+            help="How photos are described; fixed when the atlas is made; by default balanced.",
             show_default=False,
         ),
     ] = None,

@@ -9,12 +9,13 @@ import typer
 
 from placeprint.cli.output import progress_bar, say
 from placeprint.cli.skipping import list_named
+from placeprint.core.defaults import PRESET
 
 
 def learn(
     photos: Annotated[list[Path], typer.Argument(help="Photos, and folders that hold photos.", show_default=False)],
     output: Annotated[Path, typer.Option(help="Folder for the preset.", show_default=False)],
-    preset: Annotated[str, typer.Option(help="Preset, or the path of a preset's TOML file.")] = "xfeat-vlad",
+    preset: Annotated[str, typer.Option(help="Preset, or the path of a preset's TOML file.")] = PRESET,
     whiten: Annotated[
         int, typer.Option(min=0, max=65_536, help="Shorten descriptors to this many values by PCA; 0 for no PCA.")
     ] = 0,
