@@ -1,8 +1,8 @@
-"""Make the tables of benchmarks/README.md, README.md and docs of the files in benchmarks/results, and print them.
+"""Write the tables of docs from the files in benchmarks/results, and print those of docs/benchmarks.md.
 
     python -m benchmarks.table [--check]
 
-With --check nothing is written: the exit status is 1 when the tables there are not those of the files.
+With --check nothing is written; the exit status is 1 when a table differs from the result files.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from pathlib import Path
 
 from benchmarks.tables import local_votes, packages, retrieval, speed, training, two_photos
 
-HERE = Path(__file__).parent
-METHODS = HERE.parent / "docs" / "methods"
+DOCS = Path(__file__).parents[1] / "docs"
+METHODS = DOCS / "methods"
 PAGES = {
     "bow": ("bow",),
     "cgd": ("cgd",),
@@ -26,12 +26,12 @@ PAGES = {
     "spoc": ("spoc",),
     "weighted-gem": ("weighted-gem",),
 }
-"""Pages of methods and what their rows are called."""
+"""Method pages, and the words that pick their rows."""
 BEGIN, END = "<!-- tables: made by benchmarks/table.py -->", "<!-- end of tables -->"
 
 
 def _fill(path: Path, lines: list[str]) -> tuple[str, str]:
-    """Return a document as it is, and with these lines between its marks."""
+    """Return the text of a document, and the same text with these lines between its markers."""
     text = path.read_text(encoding="utf-8")
     before, rest = text.split(BEGIN)
     _, after = rest.split(END)
@@ -40,27 +40,28 @@ def _fill(path: Path, lines: list[str]) -> tuple[str, str]:
 
 def main() -> None:
     parts = {
-        "Accuracy": retrieval.accuracy(),
-        "Descriptors": retrieval.descriptors(),
-        "Short descriptors": retrieval.short(),
-        "Verdicts": retrieval.verdicts(),
-        "Beside other packages": packages.retrieval_peers(),
-        "Two photos": two_photos.matching(),
-        "Two photos, beside other packages": two_photos.peers(),
-        "Two photos: verdicts, best matches, speed": two_photos.pairs(),
+        "Summary": retrieval.headline(),
+        "Other packages": packages.beside(),
+        "All presets": retrieval.accuracy(),
+        "Descriptors on the same local features": retrieval.descriptors(),
+        "Shortened descriptors": retrieval.short(),
+        "Verdicts of search": retrieval.verdicts(),
+        "Other packages in detail": packages.retrieval_peers(),
+        "Matching two photos": two_photos.matching(),
+        "Matching two photos: other packages": two_photos.peers(),
+        "Matching two photos: verdicts, best matches, speed": two_photos.pairs(),
         "Speed": speed.speed(),
     }
     tables = [line for title, lines in parts.items() for line in (f"### {title}", "", *lines, "")][:-1]
     stale = False
     documents = {
-        HERE / "README.md": tables,
-        HERE.parent / "README.md": [*retrieval.headline(), "", *packages.beside()],
+        DOCS / "benchmarks.md": tables,
         **{METHODS / f"{page}.md": retrieval.of_method(words) for page, words in PAGES.items()},
         METHODS / "vlad.md": [*retrieval.of_method(("vlad",)), "", *speed.vlad_time()],
         **{METHODS / f"{name}.md": speed.indexes((name,)) for name in ("sq", "pq", "ivf")},
-        HERE.parent / "docs" / "evaluation.md": retrieval.protocols(),
-        HERE.parent / "docs" / "exporting.md": speed.exported(),
-        HERE.parent / "docs" / "training.md": [
+        DOCS / "evaluation.md": retrieval.protocols(),
+        DOCS / "exporting.md": speed.exported(),
+        DOCS / "training.md": [
             *training.few_photos(),
             "",
             *training.groceries(),

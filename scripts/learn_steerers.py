@@ -21,8 +21,8 @@ from scipy.spatial import cKDTree
 
 from placeprint.core import registry
 from placeprint.core.numerics import evenly
+from placeprint.features.rotating import rotated_features
 from placeprint.features.steering import OUTPUT, STEP
-from placeprint.features.turning import turned_features
 from placeprint.photos import find_photos, read_image
 from placeprint.types import Extractor, Floats, Image, LocalFeatures
 
@@ -63,7 +63,7 @@ def learn(extractor: Extractor) -> NDArray[np.float16]:
     for image in photos():
         upright = extractor.extract(image)
         for row, degrees in enumerate(angles):
-            before, after = same_points(upright, turned_features(extractor, image, degrees))
+            before, after = same_points(upright, rotated_features(extractor, image, degrees))
             products[row] += before.T @ before
             targets[row] += before.T @ after
             counts[row] += len(before)

@@ -18,6 +18,7 @@ from PIL import Image as Pictures
 from placeprint import Atlas
 from placeprint.datasets.photos.sample_photos import PLACES, read_samples, rephotograph
 from placeprint.datasets.protocols import read_retrieval_set
+from placeprint.evaluation.result_files import write_result
 from placeprint.evaluation.retrieval import evaluate_retrieval
 from placeprint.training.model.preset_export import export_preset
 from placeprint.training.recipe import load_recipe
@@ -94,14 +95,14 @@ def main() -> None:
 def make_atlas() -> None:
     atlas = Atlas.create(GOLDEN / "atlas", preset=str(GOLDEN / "preset.toml"))
     atlas.add([PHOTOS / "database"])
-    answer = atlas.search(PHOTOS / "queries" / "temple.png", turns=False)
+    answer = atlas.search(PHOTOS / "queries" / "temple.png", rotations=False)
     expected = [[each.path, each.similarity, each.verdict] for each in answer.evidence]
     (GOLDEN / "answer.json").write_text(json.dumps(expected, indent=1) + "\n", encoding="utf-8")
 
 
 def make_result() -> None:
     result = evaluate_retrieval(read_retrieval_set(None, PHOTOS), str(PHOTOS / "preset.toml"))
-    (GOLDEN / "result.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    write_result(GOLDEN / "result.json", result)
 
 
 def make_run() -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from placeprint.core import registry
+from placeprint.presets import load_preset, preset_names
 from placeprint.types import Image, LocalFeatures
 
 
@@ -24,6 +26,16 @@ def data() -> Path:
     if not (folder / "sf_landmarks").is_dir():
         pytest.skip("the benchmark photos are not here; set PLACEPRINT_DATA")
     return folder
+
+
+def presets_at_hand() -> list[str]:
+    """List the presets that need no published weights, which have to be fetched."""
+    loaded = {name: load_preset(name) for name in preset_names()}
+    return [
+        name
+        for name, preset in loaded.items()
+        if not any(extractor.name in registry.WHOLE_PHOTO for extractor in preset.extractors)
+    ]
 
 
 def make_scene(seed: int, width: int = 320, height: int = 240) -> Image:

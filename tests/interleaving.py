@@ -67,10 +67,10 @@ def search(folder: Path, by: str) -> Iterator[str]:
         if turn % 5 == 0:
             atlas = Atlas.open(folder / "atlas")
         number = turn % STAY
-        answer = atlas.search(make_scene(number), by=by, verify=3, turns=False)
+        answer = atlas.search(make_scene(number), mode=by, verify=3, rotations=False)
         assert answer.best is not None and answer.best.path == str(folder / "stay" / f"{number}.png")
         yield f"search by {by}"
-        answer = atlas.search(make_scene(100 + 10 * (turn % 2)), by=by, verify=3, turns=False)
+        answer = atlas.search(make_scene(100 + 10 * (turn % 2)), mode=by, verify=3, rotations=False)
         assert answer.best is None or "writer" in answer.best.path
         yield f"search by {by} what comes and goes"
 

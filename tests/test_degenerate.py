@@ -110,7 +110,7 @@ def test_an_estimator_that_fails_is_no_transform(monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize("features", ["sift", "orb", "xfeat"])
 def test_tiny_and_long_pictures_are_matched_or_not_confirmed(features: str, shape: tuple[int, int]) -> None:
     for value in (np.full((*shape, 3), 9, np.uint8), RANDOM.integers(0, 255, (*shape, 3)).astype(np.uint8)):
-        answer = match(value, make_scene(1), features=features, turns=False)
+        answer = match(value, make_scene(1), features=features, rotations=False)
         assert answer.verdict == "not confirmed"
 
 

@@ -1,4 +1,4 @@
-"""The documents say what is true."""
+"""What the documents say is true."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pytest
 from placeprint.cli.reference import command_reference, protocol_reference
 from placeprint.core import registry
 from placeprint.presets import preset_names
+from tests.conftest import presets_at_hand
 
 ROOT = Path(__file__).parents[1]
 METHODS = ROOT / "docs" / "methods"
@@ -73,9 +74,15 @@ def test_the_python_of_the_methods_compiles(document: Path) -> None:
         compile(block, named(document), "exec")
 
 
-def test_every_preset_is_named_in_the_readme() -> None:
-    text = (ROOT / "README.md").read_text()
-    assert all(f"`{name}`" in text for name in preset_names())
+def test_every_preset_has_a_row_in_its_page() -> None:
+    pages = {name: (ROOT / "docs" / f"{name}.md").read_text() for name in ("presets", "networks")}
+    at_hand = presets_at_hand()
+    assert [name for name in at_hand if f"| `{name}` |" not in pages["presets"]] == []
+    assert [name for name in preset_names() if name not in at_hand and f"`{name}`" not in pages["networks"]] == []
+
+
+def test_the_readme_stays_short() -> None:
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 90
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=named)

@@ -16,7 +16,8 @@ from PIL import Image as Pictures
 from placeprint import Atlas
 from placeprint.datasets.photos.sample_photos import PLACES, read_samples, rephotograph
 from placeprint.describing.describer import Describer
-from placeprint.evaluation.comparison import compare, read_result
+from placeprint.evaluation.comparison import compare
+from placeprint.evaluation.result_files import read_result
 from placeprint.presets import load_preset
 from placeprint.types import Image
 
@@ -38,7 +39,7 @@ def query() -> Image:
 def test_an_atlas_opens_and_gives_the_same_answer(golden: Path) -> None:
     expected = json.loads((golden / "answer.json").read_text())
     atlas = Atlas.open(golden / "atlas")
-    answer = atlas.search(query(), turns=False)
+    answer = atlas.search(query(), rotations=False)
     assert len(atlas) == 6
     assert answer.best is not None
     assert answer.best.path == expected[0][0]
@@ -53,7 +54,7 @@ def test_an_atlas_can_be_added_to(golden: Path, tmp_path: Path) -> None:
     atlas = Atlas.open(golden / "atlas")
     assert atlas.add([photo], learn=False).added == 1
     assert len(Atlas.open(golden / "atlas")) == 7
-    best = Atlas.open(golden / "atlas").search(photo, turns=False).best
+    best = Atlas.open(golden / "atlas").search(photo, rotations=False).best
     assert best is not None
     assert best.path == str(photo)
 
@@ -70,5 +71,5 @@ def test_a_preset_describes_a_photo(golden: Path, name: str, tmp_path: Path) -> 
 def test_a_result_can_be_compared_with(golden: Path) -> None:
     result = read_result(golden / "result.json")
     differences = compare(result, result)
-    assert result["metrics"]["recall@1"] == 1
+    assert result.metrics["recall@1"] == 1
     assert differences["recall@1"].difference == 0

@@ -11,7 +11,7 @@ from placeprint import match
 from placeprint.datasets.photos.sample_photos import PLACES, SECOND_VIEWS, read_samples, rephotograph
 from placeprint.errors import OptionError, PhotoError
 from placeprint.pairs import matcher_params
-from placeprint.photos import turn_image
+from placeprint.photos import rotate_image
 from tests.conftest import make_scene, write_photo
 
 
@@ -36,15 +36,15 @@ def test_a_scene_with_depth_is_told_from_a_plane() -> None:
 
 @pytest.mark.parametrize("features", ["sift", "xfeat"])
 def test_different_photos_are_not_confirmed(features: str) -> None:
-    answer = match(make_scene(1), make_scene(2), features=features, turns=False)
+    answer = match(make_scene(1), make_scene(2), features=features, rotations=False)
     assert answer.verdict == "not confirmed"
 
 
 def test_a_turned_photo_is_found_by_features_without_directions() -> None:
     scene = read_samples(PLACES)["temple"]
-    answer = match(turn_image(scene, 90), scene, features="xfeat")
-    assert answer.verdict == "same place" and answer.turn == 270
-    assert match(turn_image(scene, 90), scene, features="xfeat", turns=False).verdict != "same place"
+    answer = match(rotate_image(scene, 90), scene, features="xfeat")
+    assert answer.verdict == "same place" and answer.rotation == 270
+    assert match(rotate_image(scene, 90), scene, features="xfeat", rotations=False).verdict != "same place"
 
 
 def test_keypoints_stay_out_of_masked_parts() -> None:
@@ -74,7 +74,7 @@ def test_the_essential_matrix_reads_the_focal_length_from_exif(tmp_path: Path) -
     first, second = (tmp_path / name for name in ("a.jpg", "b.jpg"))
     write_photo(first, scene, exif=exif)
     write_photo(second, rephotograph(scene, corners=0.05)[0])
-    with pytest.raises(OptionError, match="the second photo's EXIF says no focal length"):
+    with pytest.raises(OptionError, match="the second photo's EXIF has no focal length"):
         match(first, second, features="sift", model="essential")
     write_photo(second, rephotograph(scene, corners=0.05)[0], exif=exif)
     cameras = match(first, second, features="sift", model="essential").cameras

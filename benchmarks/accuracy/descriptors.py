@@ -37,7 +37,7 @@ from placeprint.core.numerics import evenly
 from placeprint.datasets.photos.labeled_photos import read_label_list
 from placeprint.datasets.readers.place_folder import read_place_folder
 from placeprint.describing.bulk import map_photos
-from placeprint.evaluation.metrics import average_precisions, first_hits, recall_at
+from placeprint.evaluation.metrics import Hits, average_precisions, recall_at
 from placeprint.evaluation.provenance import made_by
 from placeprint.photos import read_image
 from placeprint.types import Aggregator, Extractor, Floats, LocalFeatures
@@ -185,9 +185,9 @@ TASKS: dict[str, Callable[[], Task]] = {
 
 def measure(similarities: Floats, positives: Sequence[frozenset[int]]) -> dict[str, float]:
     rankings = np.argsort(-similarities, axis=1, kind="stable").tolist()
-    hits = first_hits(rankings, positives)
-    figures = {f"recall@{k}": recall_at(hits, k) for k in (1, 5)}
-    return figures | {"mAP": float(average_precisions(rankings, positives).mean())}
+    hits = Hits.of(rankings, positives)
+    figures = {f"recall@{k}": recall_at(hits.first, k) for k in (1, 5)}
+    return figures | {"mAP": float(average_precisions(hits).mean())}
 
 
 def describe(

@@ -20,6 +20,7 @@ import torch
 
 from placeprint.datasets.photos.labeled_photos import LabeledPhotos, read_label_list
 from placeprint.evaluation.provenance import made_by
+from placeprint.evaluation.relevance import Relevance
 from placeprint.training.data.loading import Photos, describe
 from placeprint.training.data.map_cache import cached_maps
 from placeprint.training.model.blending import read_blend
@@ -27,7 +28,7 @@ from placeprint.training.model.trained_network import DescriptorModel
 from placeprint.training.recipe import Recipe, load_recipe
 from placeprint.training.run.checkpoint import latest_checkpoint, load_into, read_checkpoint
 from placeprint.training.run.run import load_run, train
-from placeprint.training.run.validation import Relevance, score
+from placeprint.training.run.validation import score
 from placeprint.types import Floats, Ids
 
 DATA = Path(os.environ.get("PLACEPRINT_DATA", "../shared/data")) / "grocery"
@@ -39,11 +40,11 @@ PLAIN = ["head.shrinkage=0.1", "head.signal=1.0", "optimizer.blend=1.0", "valida
 GENTLE = ["optimizer.blend=1.0", "validation.patience=0"]
 RUNS = {
     "no regularization": PLAIN,
-    "gentle beginning": GENTLE,
-    "gentle beginning, head only": [*GENTLE, "model.trainable_from=8"],
-    "gentle beginning, learning rate / 5": [*GENTLE, "optimizer.learning_rate=2e-4"],
-    "gentle beginning, strong augmentation": [*GENTLE, "augmentation.preset=strong"],
-    "gentle beginning, blend 0.5 (the recipe)": ["validation.patience=0"],
+    "gentle start": GENTLE,
+    "gentle start, head only": [*GENTLE, "model.trainable_from=8"],
+    "gentle start, learning rate / 5": [*GENTLE, "optimizer.learning_rate=2e-4"],
+    "gentle start, strong augmentation": [*GENTLE, "augmentation.preset=strong"],
+    "gentle start, blend 0.5 (the recipe)": ["validation.patience=0"],
 }
 
 
@@ -80,14 +81,12 @@ def measured(
     inside, photos, classes = parts
     itself: Ids = np.arange(len(classes))
     asked = {
-        "photos": (described(photos), described(inside), photos.labels_among(inside.classes), inside.labels, None),
-        "classes": (described(classes), described(classes), classes.labels, classes.labels, itself),
+        "photos": (photos, inside, Relevance(photos.labels_among(inside.classes), inside.labels)),
+        "classes": (classes, classes, Relevance(classes.labels, classes.labels, (itself, itself))),
     }
     found = {}
-    for name, (queries, database, wanted, labels, groups) in asked.items():
-        nobody = np.full(len(wanted), -1)
-        others = np.full(len(labels), -2) if groups is None else groups
-        relevant = Relevance(wanted, labels, nobody if groups is None else groups, others)
+    for name, (wanted, searched, relevant) in asked.items():
+        queries, database = described(wanted), described(searched)
         for metric in ("recall@1", "mAP"):
             found[f"{name} {metric}"] = score(queries, database, relevant, metric)
     return found

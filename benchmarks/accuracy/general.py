@@ -24,6 +24,7 @@ import torch
 from placeprint.datasets.photos.labeled_photos import read_label_list
 from placeprint.datasets.photos.placed_photos import read_clips
 from placeprint.datasets.readers.place_folder import read_place_folder
+from placeprint.evaluation.measures import in_words
 from placeprint.evaluation.provenance import made_by
 from placeprint.evaluation.retrieval import evaluate_retrieval
 from placeprint.presets import CodebookSpec, ComponentSpec, load_preset, write_preset
@@ -95,9 +96,10 @@ def main() -> None:
         for dataset in ("sf_landmarks", "corridor"):
             codebook = "shipped" if name.startswith("netvlad") else "own"
             found = evaluate_retrieval(read_place_folder(DATA / dataset), preset, codebook=codebook)
-            metrics, intervals = found["metrics"], found["intervals"]
+            metrics, intervals = found.metrics, found.intervals
             rows.append({"method": name, "dataset": dataset, "metrics": metrics, "intervals": intervals})
-            print(f"{name:30} {dataset:14} R@1 {100 * metrics['recall@1']:.1f} R@5 {100 * metrics['recall@5']:.1f}")
+            recall = " ".join(f"R@{k} {in_words(f'recall@{k}', metrics[f'recall@{k}'])}" for k in (1, 5))
+            print(f"{name:30} {dataset:14} {recall}")
     result = {"format": 1, "made_by": made_by(), "photos": photos, "changes": options.set, "run": facts["summary"]}
     (RESULTS / "general.json").write_text(json.dumps(result | {"rows": rows}, allow_nan=False, indent=1) + "\n")
 

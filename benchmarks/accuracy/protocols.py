@@ -12,6 +12,7 @@ import argparse
 import json
 import os
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from placeprint.datasets.protocols import read_retrieval_set
 from placeprint.evaluation.comparison import compare
 from placeprint.evaluation.provenance import made_by
 from placeprint.evaluation.rankings import rank_queries
+from placeprint.evaluation.result_files import as_data
+from placeprint.evaluation.results import Result, Settings
 from placeprint.evaluation.retrieval import measure
 
 DATA = Path(os.environ.get("PLACEPRINT_DATA", Path(__file__).parents[3] / "shared" / "data"))
@@ -43,19 +46,15 @@ def measure_folder(folder: str, preset: str) -> list[dict[str, Any]]:
         atlas = Atlas.create(Path(place) / "atlas", preset)
         atlas.add([DATA / folder / path for path in database])
         for name, dataset in sets.items():
-            first: dict[str, Any] | None = None
+            first: Result | None = None
             for verify in RUNS[folder][name]:
-                result = measure(dataset, [query.as_data() for query in rank_queries(atlas, dataset, verify=verify)])
-                result |= {
-                    "options": {"verify": verify},
-                    "protocol": dataset.protocol,
-                    "preset": preset,
-                    "dataset": folder,
-                }
-                row = {key: result[key] for key in KEPT} | {"queries": len(result["queries"])}
-                row["not_in_database"] = len(result["not_in_database"])
+                result = measure(dataset, list(rank_queries(atlas, dataset, verify=verify)))
+                result = replace(result, options=Settings(verify=verify), preset=preset)
+                data = as_data(result)
+                row = {key: data[key] for key in KEPT} | {"queries": len(result.queries)}
+                row["not_in_database"] = len(result.not_in_database)
                 if first is not None:
-                    row["against_search"] = {key: each._asdict() for key, each in compare(result, first).items()}
+                    row["against_search"] = {key: as_data(each) for key, each in compare(result, first).items()}
                 first = first or result
                 rows.append(row)
                 print(folder, name, verify, {key: round(value, 3) for key, value in row["metrics"].items()}, flush=True)

@@ -32,7 +32,7 @@ from placeprint import Atlas, match
 from placeprint.core.numerics import evenly
 from placeprint.datasets.readers.place_folder import read_place_folder
 from placeprint.evaluation.provenance import made_by
-from placeprint.photos import find_photos, read_image, turn_image
+from placeprint.photos import find_photos, read_image, rotate_image
 from placeprint.types import Answer, Image
 
 DATA = Path(os.environ.get("PLACEPRINT_DATA", Path(__file__).parents[3] / "shared" / "data"))
@@ -64,7 +64,7 @@ def rotated(atlas: Atlas, folder: str, count: int, angles: tuple[int, ...]) -> d
     for angle in angles:
         right = 0
         for index in chosen:
-            image = turn_image(read_image(DATA / folder / dataset.queries[index]), angle)
+            image = rotate_image(read_image(DATA / folder / dataset.queries[index]), angle)
             evidence = atlas.search(image, top=1).evidence
             right += bool(evidence) and any(evidence[0].path.endswith(photo) for photo in dataset.positives[index])
         found[str(angle)] = round(100 * right / len(chosen), 1)
@@ -81,7 +81,7 @@ def unknown(atlas: Atlas, folder: str, count: int) -> dict[str, Any]:
     atlas.search(known[0])
     for inside, outside in zip(np.resize(np.arange(len(known)), len(strange)), strange, strict=True):
         answer, seconds = timed(partial(atlas.search, known[inside]))
-        if answer.best is not None and not answer.turn:
+        if answer.best is not None and not answer.rotation:
             times["known"].append(seconds)
         answer, seconds = timed(partial(atlas.search, outside))
         times["unknown"].append(seconds)
@@ -113,9 +113,9 @@ def pairs(count: int) -> dict[str, Any]:
         for kind, first, second in (("upright", query, right), ("wrong", query, wrong)):
             answer, seconds = timed(partial(match, first, second))
             confirmed[kind] += answer.verdict == "same place"
-            if kind == "wrong" or (answer.verdict == "same place" and not answer.turn):
+            if kind == "wrong" or (answer.verdict == "same place" and not answer.rotation):
                 times["unknown" if kind == "wrong" else "known"].append(seconds)
-        confirmed["rotated by 90"] += match(turn_image(query, 90), right).verdict == "same place"
+        confirmed["rotated by 90"] += match(rotate_image(query, 90), right).verdict == "same place"
     return {"asked": len(chosen), "confirmed": confirmed} | ratio(times)
 
 

@@ -43,8 +43,8 @@ def main() -> None:
                     dataset: evaluate_retrieval(read_place_folder(DATA / dataset), str(path), codebook="shipped")
                     for dataset in ("sf_landmarks", "corridor")
                 }
-            recalls = {name: result["metrics"]["recall@1"] for name, result in found.items()}
-            dim, kb = found["corridor"]["dim"], found["sf_landmarks"]["bytes_per_photo"] / 1000
+            recalls = {name: result.metrics["recall@1"] or 0.0 for name, result in found.items()}
+            dim, kb = found["corridor"].dim, (found["sf_landmarks"].bytes_per_photo or 0) / 1000
             rows.append({"preset": preset, "pca": pca, "dim": dim, "recall@1": recalls, "kb": kb})
             print(preset, pca, {name: round(100 * recall, 1) for name, recall in recalls.items()}, flush=True)
     result = {"format": 1, "made_by": made_by(), "photos": SAMPLE, "rows": rows}

@@ -27,7 +27,7 @@ import torch
 from placeprint.aggregation.vlad import VLAD
 from placeprint.core.threads import num_cores
 from placeprint.evaluation.provenance import made_by
-from placeprint.networks.pooling import unit
+from placeprint.kernels.vectors import unit
 from placeprint.networks.stages import load_stages
 from placeprint.training.data.loading import Photos
 from placeprint.training.data.map_cache import cached_maps

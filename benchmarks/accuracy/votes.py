@@ -18,6 +18,7 @@ import os
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -43,7 +44,7 @@ RESULTS = Path(__file__).parents[1] / "results"
 KEYPOINTS = 500
 VOTERS = {
     "votes, product codes of 15 bytes": ("votes", {}),
-    "votes, 8 bits a value": ("votes", {"code": "sq8"}),
+    "votes, 8 bits per value": ("votes", {"code": "sq8"}),
     "asmk": ("asmk", {}),
 }
 PART = 500
@@ -56,15 +57,15 @@ def presets() -> Iterator[dict[str, Any]]:
         for dataset in ("sf_landmarks", "corridor"):
             for verify in (0, 50):
                 found = evaluate_retrieval(read_place_folder(DATA / dataset), preset, verify=verify)
-                metrics = {name: found["metrics"][name] for name in ("recall@1", "recall@5", "mAP")}
+                metrics = {name: found.metrics[name] for name in ("recall@1", "recall@5", "mAP")}
                 row = {
                     "preset": preset,
                     "dataset": dataset,
                     "verify": verify,
-                    "bytes_per_photo": found["bytes_per_photo"],
+                    "bytes_per_photo": found.bytes_per_photo,
                 }
                 print(preset, dataset, verify, metrics, flush=True)
-                yield row | metrics | {"interval": found["intervals"]["recall@1"], "timing": found["timing"]}
+                yield row | metrics | {"interval": found.intervals["recall@1"], "timing": asdict(found.timing)}
 
 
 def described(paths: list[Path]) -> list[LocalFeatures]:

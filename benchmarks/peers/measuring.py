@@ -12,22 +12,20 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from benchmarks.peers.adapters import PEERS, Scores, load_peer
 
+from benchmarks.peers.adapters import PEERS, Scores, load_peer
 from placeprint.atlas import Atlas
 from placeprint.datasets.retrieval_set import RetrievalSet
-from placeprint.evaluation.benchmark import details_of
 from placeprint.evaluation.isolation import run_alone
 from placeprint.evaluation.provenance import commit, made_by
 from placeprint.evaluation.rankings import rank_queries
+from placeprint.evaluation.results import QueryResult, Result, Timing
 from placeprint.evaluation.retrieval import measure
 from placeprint.photos import read_image
-
-Result = dict[str, Any]
 
 OURS = {
     "xfeat-vlad": ("xfeat-vlad", 0),
@@ -45,20 +43,20 @@ class Stopwatch:
     def __init__(self) -> None:
         self._cpu, self._wall = time.process_time(), time.perf_counter()
 
-    def read(self, kind: str, count: int) -> dict[str, float]:
-        """Return both, divided by a count, named for JSON."""
-        cpu, wall = 1000 * (time.process_time() - self._cpu), 1000 * (time.perf_counter() - self._wall)
-        return {f"ms_per_{kind}": cpu / count, f"wall_ms_per_{kind}": wall / count}
+    def read(self, count: int) -> tuple[float, float]:
+        """Return both, divided by a count."""
+        cpu, wall = time.process_time() - self._cpu, time.perf_counter() - self._wall
+        return 1000 * cpu / count, 1000 * wall / count
 
 
 def measure_method(name: str, dataset: RetrievalSet) -> Result:
     """Return the result of a method of `OURS` or `PEERS`, or one with its error."""
     work = measure_ours if name in OURS else measure_peer
     outcome = run_alone(work, name, dataset, one_core=True)
-    head = {"format": 1, "method": name, "dataset": dataset.name}
     if outcome.result is None:
-        return head | {"error": outcome.error}
-    return head | outcome.result | {"memory": {"peak_bytes": outcome.peak_bytes}}
+        return Result(method=name, dataset=dataset.name, error=outcome.error)
+    peak = outcome.peak_bytes
+    return replace(outcome.result, method=name, peak_memory_mb=None if peak is None else peak / 1e6)
 
 
 def measure_ours(name: str, dataset: RetrievalSet, progress: Callable[[int, int], None] | None = None) -> Result:
@@ -69,12 +67,12 @@ def measure_ours(name: str, dataset: RetrievalSet, progress: Callable[[int, int]
         atlas.describer.features(read_image(dataset.root / dataset.database[0]))  # loads the networks
         watch = Stopwatch()
         atlas.add([dataset.root / path for path in dataset.database], workers=1)
-        timing = watch.read("photo", len(dataset.database))
+        indexing = watch.read(len(dataset.database))
         watch = Stopwatch()
-        rows = [query.as_data() for query in rank_queries(atlas, dataset, verify=verify)]
-        timing |= watch.read("query", len(rows))
-        told = atlas.info()
-    return _result(dataset, rows, timing, told.num_bytes)
+        queries = list(rank_queries(atlas, dataset, verify=verify))
+        timing = _timing(indexing, watch.read(len(queries)))
+        num_bytes = atlas.info().num_bytes
+    return _result(dataset, queries, timing, num_bytes)
 
 
 def measure_peer(name: str, dataset: RetrievalSet, progress: Callable[[int, int], None] | None = None) -> Result:
@@ -82,11 +80,11 @@ def measure_peer(name: str, dataset: RetrievalSet, progress: Callable[[int, int]
     peer = load_peer(name)
     watch = Stopwatch()
     num_bytes = peer.index([dataset.root / path for path in dataset.database])
-    timing = watch.read("photo", len(dataset.database))
+    indexing = watch.read(len(dataset.database))
     watch = Stopwatch()
     scores = peer.search([dataset.root / path for path in dataset.queries])
-    timing |= watch.read("query", len(dataset.queries))
-    return _result(dataset, rows_of(dataset, scores, timing["ms_per_query"]), timing, num_bytes)
+    timing = _timing(indexing, watch.read(len(dataset.queries)))
+    return _result(dataset, ranked(dataset, scores, timing.ms_per_query), timing, num_bytes)
 
 
 def published(dataset: RetrievalSet) -> list[Result]:
@@ -98,15 +96,14 @@ def published(dataset: RetrievalSet) -> list[Result]:
         matrices = {key: arrays[key] for key in arrays.files}
     shape = len(dataset.queries), len(dataset.database)
     return [
-        {"format": 1, "method": f"{name} (published)", "dataset": dataset.name}
-        | _result(dataset, rows_of(dataset, scores, None), {}, None)
+        replace(_result(dataset, ranked(dataset, scores, None), Timing(), None), method=f"{name} (published)")
         for name, scores in matrices.items()
         if scores.shape == shape
     ]
 
 
-def rows_of(dataset: RetrievalSet, scores: Scores, ms: float | None) -> list[Result]:
-    """Return what `rank_queries` would say, as data, of scores.
+def ranked(dataset: RetrievalSet, scores: Scores, ms: float | None) -> list[QueryResult]:
+    """Return what `rank_queries` would return, of scores.
 
     Args:
         dataset: what was searched.
@@ -114,40 +111,43 @@ def rows_of(dataset: RetrievalSet, scores: Scores, ms: float | None) -> list[Res
         ms: time of a query.
     """
     junk: Sequence[frozenset[str]] = dataset.junk or [frozenset()] * len(dataset.queries)
-    rows = []
+    queries = []
     for query, row, ignored in zip(dataset.queries, np.asarray(scores, np.float64), junk, strict=True):
         order = [int(place) for place in np.argsort(-row, kind="stable") if np.isfinite(row[place])]
         kept = [place for place in order if dataset.database[place] not in ignored]
-        values = [round(float(row[place]), 6) for place in kept]
-        rows.append(
-            {
-                "query": query,
-                "turn": 0,
-                "ms": ms,
-                "ms_parts": {},
-                "confidence": values[0] if values else None,
-                "ranking": [dataset.database[place] for place in kept],
-                "similarities": values,
-                "scores": values,
-                "inliers": [None] * len(kept),
-            }
+        values = tuple(round(float(row[place]), 6) for place in kept)
+        queries.append(
+            QueryResult(
+                query=query,
+                turn=0,
+                ms=ms,
+                confidence=values[0] if values else None,
+                ranking=tuple(dataset.database[place] for place in kept),
+                similarities=values,
+                scores=values,
+                inliers=(None,) * len(kept),
+            )
         )
-    return rows
+    return queries
 
 
-def _result(dataset: RetrievalSet, rows: Sequence[Any], timing: dict[str, float], num_bytes: float | None) -> Result:
-    count = len(dataset.database)
-    measured = measure(dataset, rows)
-    return {
-        "protocol": dataset.protocol,
-        "root": str(dataset.root.resolve()),
-        "counts": {"database": count, "queries": len(dataset.queries)},
-        "made_by": made_by(commit=commit()),
-        **measured,
-        "timing": timing,
-        "bytes_per_photo": None if num_bytes is None else num_bytes / count,
-        "queries": details_of(dataset, rows),
-    }
+def _timing(indexing: tuple[float, float], query: tuple[float, float]) -> Timing:
+    return Timing(
+        ms_per_photo=indexing[0],
+        ms_per_query=query[0],
+        wall_ms_per_photo=indexing[1],
+        wall_ms_per_query=query[1],
+    )
+
+
+def _result(dataset: RetrievalSet, queries: Sequence[QueryResult], timing: Timing, num_bytes: float | None) -> Result:
+    return replace(
+        measure(dataset, queries),
+        root=str(dataset.root.resolve()),
+        made_by=made_by(commit=commit()),
+        timing=timing,
+        bytes_per_photo=None if num_bytes is None else num_bytes / len(dataset.database),
+    )
 
 
 def names() -> list[str]:

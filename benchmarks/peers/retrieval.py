@@ -21,14 +21,17 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.peers.measuring import OURS, measure_method, names, published
-
 from placeprint.datasets.protocols import read_retrieval_set
 from placeprint.datasets.readers.clip_areas import read_clip_areas
 from placeprint.datasets.retrieval_set import RetrievalSet
+from placeprint.errors import OptionError
+from placeprint.evaluation.measures import in_words
 from placeprint.evaluation.provenance import commit, made_by
 from placeprint.evaluation.report.differences import Comparison, Row, compare
 from placeprint.evaluation.report.markdown import markdown_report
 from placeprint.evaluation.report.page import html_report
+from placeprint.evaluation.result_files import read_result, write_result
+from placeprint.evaluation.results import Result
 
 HERE = Path(__file__).parent
 DATA = Path(os.environ.get("PLACEPRINT_DATA", HERE.parents[2] / "shared" / "data"))
@@ -46,19 +49,19 @@ def datasets() -> dict[str, RetrievalSet]:
     return {name: replace(data, not_in_database=()) for name, data in found.items()}  # packages say no "not there"
 
 
-def run(dataset: RetrievalSet, methods: Sequence[str], folder: Path) -> list[dict[str, Any]]:
+def run(dataset: RetrievalSet, methods: Sequence[str], folder: Path) -> list[Result]:
     """Return the results of methods, measured now or by an earlier run into the same folder that was cut off."""
     results = []
     for name in methods:
         path = folder / f"{dataset.name}-{name.replace(' ', '-').replace('/', '-')}.json"
-        if path.is_file():
-            result = json.loads(path.read_text())
-        else:
+        try:
+            result = read_result(path)
+        except OptionError:  # not measured yet, or it failed
             result = measure_method(name, dataset)
-            path.write_text(json.dumps(result, allow_nan=False) + "\n")
+            write_result(path, result)
         results.append(result)
-        told = result.get("error") or f"R@1 {100 * result['metrics']['recall@1']:.1f} {result['timing']}"
-        print(f"{dataset.name}: {name}: {told}", flush=True)
+        words = result.error or f"R@1 {in_words('recall@1', result.metrics['recall@1'])}, {result.timing}"
+        print(f"{dataset.name}: {name}: {words}", flush=True)
     return results + published(dataset)
 
 
@@ -70,22 +73,23 @@ def short(comparison: Comparison) -> dict[str, Any]:
         else {"method": row.method}
         | {name: row.value(name) for name in KEPT}
         | {
-            "interval": row.result["intervals"]["recall@1"],
+            "interval": row.result.intervals["recall@1"],
             "against": None
             if row.against is None
             else {
                 "difference": row.against.difference,
-                "interval": row.against.interval,
-                "p": row.against.p_value,
+                "interval": (row.against.low, row.against.high),
+                "p": row.against.p,
             },
             "on_time_front": row.on_time_front,
-            "wall_ms_per_query": row.result["timing"].get("wall_ms_per_query"),
+            "wall_ms_per_query": row.result.timing.wall_ms_per_query,
             "note": row.note,
         }
         for row in comparison.rows
     ]
     first = comparison.measured[0].result
-    return {"dataset": comparison.dataset, "protocol": first["protocol"], "counts": first["counts"], "rows": rows}
+    counts = {"database": first.database_photos, "queries": len(first.queries)}
+    return {"dataset": comparison.dataset, "protocol": first.protocol, "counts": counts, "rows": rows}
 
 
 def explanations() -> dict[tuple[str, str], str]:

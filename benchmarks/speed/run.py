@@ -40,7 +40,8 @@ def bare_network() -> float:
     import torch
     from kornia.feature.xfeat import XFeatModel
 
-    from placeprint.networks.weights import fit_into, load_weights
+    from placeprint.networks.fitting import fit_into
+    from placeprint.networks.weights import load_weights
 
     model = XFeatModel()
     fit_into(model, load_weights("xfeat"))
@@ -72,8 +73,8 @@ def querying(preset: str) -> float:
         atlas.add([DATA / "sf_landmarks" / "database"])
         queries = [read_image(path) for path in list(find_photos([DATA / "sf_landmarks" / "queries"]))[:30]]
         for query in queries:
-            atlas.search(query, turns=False)
-        return median(measured(partial(atlas.search, query, top=5, verify=50, turns=False)) for query in queries)
+            atlas.search(query, rotations=False)
+        return median(measured(partial(atlas.search, query, top=5, verify=50, rotations=False)) for query in queries)
 
 
 def starting(command: list[str]) -> float:

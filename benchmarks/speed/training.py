@@ -36,13 +36,14 @@ from placeprint.datasets.photos.labeled_photos import read_label_list
 from placeprint.evaluation.provenance import made_by
 from placeprint.features.resizing import InputRule
 from placeprint.training.data.augmentation import Augmentation
+from placeprint.training.data.batches import Batch
 from placeprint.training.data.loading import Maps, PhotoMaps, Photos, prefetch
 from placeprint.training.data.map_cache import cached_maps
 from placeprint.training.data.sampling import ClassBatches
 from placeprint.training.losses import make_loss
 from placeprint.training.model.trained_network import DescriptorModel, build_model
 from placeprint.training.recipe import Optimizer
-from placeprint.training.run.objectives import Batch, Objective
+from placeprint.training.run.objectives import Objective
 from placeprint.training.run.optimizer import make_optimizer
 
 RESULTS = Path(__file__).parents[1] / "results"

@@ -24,9 +24,9 @@ def voters(kind: str) -> list[str]:
             )
     lines += [
         "",
-        f"Search only, {result['keypoints']} XFeat keypoints a photo, sf_landmarks among photos of other things:",
+        f"Search only, {result['keypoints']} XFeat keypoints per photo, sf_landmarks among photos of other things:",
         "",
-        "| index | others | R@1 | KB a photo | ms a search |",
+        "| index | others | R@1 | KB per photo | ms per search |",
         "|---|---|---|---|---|",
     ]
     for row in result["others"]:
@@ -45,9 +45,9 @@ def delf() -> list[str]:
     counts = list(dict.fromkeys(row["keypoints"] for row in rows))
     lines = [
         f"`python benchmarks/accuracy/delf.py`, {made['date']}, {made['machine']}: recall@1 by the number of keypoints "
-        "of each photo. Two photos' score is the sum",
+        "in each photo. The score of two photos is the sum",
         "of the cubes of the positive cosines of their mutual nearest neighbors, without geometry. grocery: classes "
-        "that neither step of training saw.",
+        "that neither training step saw.",
         "",
         "| photos | map | keypoints | " + " | ".join(map(str, counts)) + " |",
         "|---" * (3 + len(counts)) + "|",

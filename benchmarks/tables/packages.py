@@ -1,4 +1,4 @@
-"""Tables of other people's retrieval."""
+"""Tables of retrieval by other packages."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from benchmarks.tables.results import amount, read
 
 
 def retrieval_peers() -> list[str]:
-    """Return the lines of the tables of other people's retrieval."""
+    """Return the lines of the detailed tables of retrieval by other packages, one table per data set."""
     result = read("peers-retrieval")
     made = result["made_by"]
     lines = [
-        f"`python -m benchmarks.peers.retrieval`, {made['date']}, {made['machine']}: one core each, milliseconds of "
-        "the processor. p: McNemar's exact test of R@1 against the first row; ★: none is at least as quick a query and "
-        "as good, and better in one of both.",
+        f"`python -m benchmarks.peers.retrieval`, {made['date']}, {made['machine']}: one core each, times in CPU "
+        "milliseconds. p: McNemar's exact test of R@1 against the first row. ★: no other method is at least as fast "
+        "per query and at least as accurate, and better in one of the two.",
     ]
     for part in result["datasets"]:
         counts = part["counts"]
@@ -22,7 +22,7 @@ def retrieval_peers() -> list[str]:
             "",
             f"{part['dataset']} ({part['protocol']}): {counts['database']} photos, {counts['queries']} queries.",
             "",
-            "| method | R@1 (95 %) | R@5 | R@10 | mAP | p | ms a photo | ms a query | KB a photo | peak MB |",
+            "| method | R@1 (95 %) | R@5 | R@10 | mAP | p | ms per photo | ms per query | KB per photo | peak MB |",
             "|---|---|---|---|---|---|---|---|---|---|",
             *map(_peer_line, part["rows"]),
             *([""] if any(row.get("note") for row in part["rows"]) else []),
@@ -32,14 +32,14 @@ def retrieval_peers() -> list[str]:
 
 
 def beside() -> list[str]:
-    """Return the lines of the README's table of other people's retrieval."""
+    """Return the lines of the short table of retrieval by other packages."""
     result = read("peers-retrieval")
     made = result["made_by"]
     parts = {part["dataset"]: {row["method"]: row for row in part["rows"]} for part in result["datasets"]}
     methods = dict.fromkeys(name for rows in parts.values() for name in rows)
     return [
-        f"{made['machine']}, one core each, {made['date']}, commit {made['commit']}: recall@1, and milliseconds of the "
-        "processor a query.",
+        f"`python -m benchmarks.peers.retrieval`, {made['date']}, {made['machine']}, commit {made['commit']}: recall@1 "
+        "and CPU milliseconds per query, one core each. Rows marked (published) use the authors' own scores.",
         "",
         "| | " + " | ".join(f"{name} | ms" for name in parts) + " |",
         "|---" * (1 + 2 * len(parts)) + "|",

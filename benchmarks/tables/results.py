@@ -1,4 +1,4 @@
-"""What results hold, read and written the same way in all tables."""
+"""Read result files and format their values the same way in all tables."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ RESULTS = Path(__file__).parents[1] / "results"
 
 
 def read(name: str) -> dict[str, Any]:
-    """Return what a benchmark wrote."""
+    """Return the JSON of a benchmark's result file."""
     found: dict[str, Any] = json.loads((RESULTS / f"{name}.json").read_text())
     return found
 
@@ -23,7 +23,7 @@ def spread(rows: list[dict[str, Any]], name: str) -> str:
 
 
 def amount(value: float | None, factor: float = 1.0) -> str:
-    """Return a number with as many digits as it is worth."""
+    """Return a number with digits that fit its size: none from 10 on, two below."""
     return "-" if value is None else f"{factor * value:,.0f}" if factor * value >= 10 else f"{factor * value:.2f}"
 
 

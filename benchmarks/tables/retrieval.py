@@ -1,27 +1,26 @@
-"""Tables of search: presets, methods, verdicts, protocols, and the short one of the README."""
+"""Tables of search: presets, methods, verdicts, protocols, and the summary."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-from benchmarks.tables.results import RESULTS, read, with_interval
+from benchmarks.tables.results import read, with_interval
 
 PRESETS = ("xfeat-vlad", "fusion", "sift-vlad")
-"""Of the short table of the README."""
+"""The columns of the summary table."""
 
 
 def accuracy() -> list[str]:
     """Return the lines of the accuracy table."""
     lines = [
-        "| photos | preset | codebook | verified | queries turned by | R@1 (95 % interval) | R@5 | R@10 | mAP "
-        "| KB a photo |",
+        "| photos | preset | codebook | verified | queries rotated by | R@1 (95 % interval) | R@5 | R@10 | mAP "
+        "| KB per photo |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
-    for path in sorted((RESULTS / "accuracy").glob("*.json"), key=_order):
-        result = json.loads(path.read_text())
+    runs = read("accuracy")["runs"]
+    for name in sorted(runs, key=_order):
+        result = runs[name]
         metrics, options = result["metrics"], result["options"]
         low, high = result["intervals"]["recall@1"]
         cells = [
@@ -44,7 +43,7 @@ def descriptors() -> list[str]:
     made = result["made_by"]
     return [
         f"`python benchmarks/accuracy/descriptors.py`, {made['date']}, {made['machine']}: search only; R@1 is the mean "
-        f"of {result['seeds']} codebooks, lowest and highest in brackets; ms of the processor for a photo of "
+        f"of {result['seeds']} codebooks, lowest and highest in parentheses; CPU ms per photo of "
         "sf_landmarks.",
         "",
         *_methods(result, lambda _: True),
@@ -52,12 +51,12 @@ def descriptors() -> list[str]:
 
 
 def of_method(words: tuple[str, ...]) -> list[str]:
-    """Return the lines of the table of a method's own page: the rows whose method holds one of the words."""
+    """Return the lines of the table of a method's own page: the rows whose method contains one of the words."""
     result = read("descriptors")
     made = result["made_by"]
     return [
         f"Search only, {made['date']}, {made['machine']}; R@1 is the mean of {result['seeds']} codebooks, with the "
-        "lowest and the highest.",
+        "lowest and highest in parentheses; CPU ms per photo of sf_landmarks.",
         "",
         *_methods(result, lambda name: " with " not in name and any(f" {word}" in name for word in words)),
     ]
@@ -99,10 +98,10 @@ def short() -> list[str]:
     result = read("short")
     made = result["made_by"]
     lines = [
-        f"`python benchmarks/accuracy/short.py`, {made['date']}, {made['machine']}: codebook and PCA learnt from "
+        f"`python benchmarks/accuracy/short.py`, {made['date']}, {made['machine']}: codebook and PCA learned from "
         f"{result['photos']} frames of ie_tower by `placeprint learn`, used unchanged.",
         "",
-        "| preset | PCA | values | sf_landmarks R@1 | corridor R@1 | KB a photo |",
+        "| preset | PCA | values | sf_landmarks R@1 | corridor R@1 | KB per photo |",
         "|---|---|---|---|---|---|",
     ]
     for row in result["rows"]:
@@ -117,9 +116,9 @@ def verdicts() -> list[str]:
     """Return the lines of the table of verdicts."""
     result = read("verdicts")
     kinds = {
-        "right": "in the atlas, the right photo first",
-        "wrong": "in the atlas, a wrong photo first",
-        "elsewhere": "not in the atlas",
+        "right": "place in the atlas, right photo ranked first",
+        "wrong": "place in the atlas, wrong photo ranked first",
+        "elsewhere": "place not in the atlas",
     }
     lines = ["| preset | queries | count | same place | possible | not confirmed |", "|---|---|---|---|---|---|"]
     for preset in (name for name in result if name not in {"format", "made_by"}):
@@ -136,15 +135,15 @@ def protocols() -> list[str]:
     made = result["made_by"]
     lines = [
         f"`python benchmarks/accuracy/protocols.py`, {made['date']}, {made['machine']}: "
-        f"`{result['rows'][0]['preset']}`, own codebook; in brackets the 95 % interval; p is of the difference in "
-        "recall@1 from the search alone.",
+        f"`{result['rows'][0]['preset']}`, own codebook; 95 % intervals in parentheses; p tests the difference in "
+        "recall@1 from search alone.",
         "",
         "| photos | protocol | verified | queries | recall@1 | p | mAP | auc_pr | recall_at_100_precision |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for row in result["rows"]:
         test = row.get("against_search", {}).get("recall@1")
-        absent = f" + {row['not_in_database']} not in it" if row["not_in_database"] else ""
+        absent = f" + {row['not_in_database']} not in the database" if row["not_in_database"] else ""
         cells = [
             row["dataset"],
             f"`{row['protocol']}`",
@@ -160,46 +159,38 @@ def protocols() -> list[str]:
 
 def headline() -> list[str]:
     """Return the lines of the short table of the README."""
-    made = read("speed")
+    made, runs = read("speed"), read("accuracy")["runs"]
+
+    def recalls(dataset: str, run: str) -> str:
+        found = (runs.get(f"{dataset}-{preset}-{run}") for preset in PRESETS)
+        return " | ".join(
+            "not measured" if each is None else f"{100 * each['metrics']['recall@1']:.1f}" for each in found
+        )
+
     lines = [
         "| | " + " | ".join(f"`{preset}`" for preset in PRESETS) + " |",
         "|---" * (len(PRESETS) + 1) + "|",
-        "| recall@1 on sf_landmarks, search only | " + _cells("sf_landmarks", "own-0-0") + " |",
-        "| the same, 50 verified | " + _cells("sf_landmarks", "own-50-0") + " |",
-        "| recall@1 on corridor, search only (best published: 90.1) | " + _cells("corridor", "own-0-0") + " |",
-        "| the same, 50 verified | " + _cells("corridor", "own-50-0") + " |",
+        "| recall@1 on sf_landmarks, search only | " + recalls("sf_landmarks", "own-0-0") + " |",
+        "| the same, 50 verified | " + recalls("sf_landmarks", "own-50-0") + " |",
+        "| recall@1 on corridor, search only (best published: 90.1) | " + recalls("corridor", "own-0-0") + " |",
+        "| the same, 50 verified | " + recalls("corridor", "own-50-0") + " |",
     ]
     times = " | ".join(
         f"{made['query'][preset]['ms']:.0f} ms" if preset in made["query"] else "not measured" for preset in PRESETS
     )
     sizes = " | ".join(
-        f"{_accuracy('sf_landmarks', preset, 'own-0-0')['bytes_per_photo'] / 1000:.0f} KB" for preset in PRESETS
+        f"{runs[f'sf_landmarks-{preset}-own-0-0']['bytes_per_photo'] / 1000:.0f} KB" for preset in PRESETS
     )
-    return [*lines, f"| one query against 101 photos, 50 verified | {times} |", f"| disk a photo | {sizes} |"]
+    return [
+        *lines,
+        f"| one query against 101 photos, 50 verified | {times} |",
+        f"| disk per photo | {sizes} |",
+    ]
 
 
-def _cells(dataset: str, run: str) -> str:
-    found = (RESULTS / "accuracy" / f"{dataset}-{preset}-{run}.json" for preset in PRESETS)
-    return " | ".join(
-        f"{100 * json.loads(path.read_text())['metrics']['recall@1']:.1f}" if path.is_file() else "not measured"
-        for path in found
-    )
-
-
-def _accuracy(dataset: str, preset: str, run: str) -> dict[str, Any]:
-    path = RESULTS / "accuracy" / f"{dataset}-{preset}-{run}.json"
-    result: dict[str, Any] = json.loads(path.read_text())
-    return result
-
-
-def _order(path: Path) -> tuple[object, ...]:
-    dataset, preset, codebook, verify, turn = _parts(path)
+def _order(name: str) -> tuple[object, ...]:
+    """Return where a run stands in the table, by its name."""
+    start, codebook, verify, turn = name.rsplit("-", 3)
+    dataset, preset = start.split("-", 1)
     first = PRESETS.index(preset) if preset in PRESETS else len(PRESETS)
     return dataset != "sf_landmarks", first, preset, int(turn), int(verify), codebook != "own", codebook
-
-
-def _parts(path: Path) -> tuple[str, str, str, str, str]:
-    """Return dataset, preset, codebook, verified and turn of a result's name."""
-    start, codebook, verify, turn = path.stem.rsplit("-", 3)
-    dataset, preset = start.split("-", 1)
-    return dataset, preset, codebook, verify, turn

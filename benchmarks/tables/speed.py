@@ -1,4 +1,4 @@
-"""Tables of time and size."""
+"""Tables of speed and size."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ def speed() -> list[str]:
 
 
 def netvlad() -> list[str]:
-    """Return the lines of the table of the NetVLAD layer against other ways to write it."""
+    """Return the lines of the table of the NetVLAD layer against other implementations."""
     result = read("netvlad")
     made = result["made_by"]
     lines = [
         f"{made['date']}, {made['machine']}, {result['threads']} thread of Torch {made['torch']}.",
         "",
-        "| begins with | map | gradient | ms | time of `bmm`, `loop`, `residuals` | peak MB | of `bmm`, `residuals` "
-        "| least there can be |",
+        "| initialization | map | gradient | ms | time relative to ours: `bmm`, `loop`, `residuals` | peak MB "
+        "| peak MB of `bmm`, `residuals` | lower bound, MB |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for row in result["rows"]:
@@ -60,7 +60,8 @@ def vlad_time() -> list[str]:
     result = read("vlad")
     made = result["made_by"]
     lines = [
-        f"Time on one core, {made['date']}, {made['machine']}: medians, and in brackets the time of the product alone.",
+        f"Time on one core, {made['date']}, {made['machine']}: medians; in parentheses the time relative to the "
+        "product alone.",
         "",
         "| descriptors, words, assignments | the product, ms | ours | scikit-learn | loop over words |",
         "|---|---|---|---|---|",
@@ -78,15 +79,15 @@ def vlad_time() -> list[str]:
 
 
 def indexes(words: tuple[str, ...]) -> list[str]:
-    """Return the lines of the table of exact search and of the indexes whose name holds one of the words."""
+    """Return the lines of the table of exact search and of the indexes whose name contains one of the words."""
     result = read("indexes")
     made = result["made_by"]
     lines = [
         f"`python benchmarks/speed/indexes.py`, {made['date']}, {made['machine']}, one thread: agreement with exact "
-        "search; milliseconds of the processor for a query. Synthetic rows are views of places, about equally near, so "
-        "recall@1 is a severe measure there.",
+        "search; CPU milliseconds per query. Synthetic rows are views of places that are about equally near, so "
+        "recall@1 is a hard measure there.",
         "",
-        "| rows | index | recall@1 / 10 | bytes a photo | ms a query | s to build |",
+        "| rows | index | recall@1 / 10 | bytes per photo | ms per query | s to build |",
         "|---|---|---|---|---|---|",
     ]
     for row in result["rows"]:
@@ -106,7 +107,7 @@ def exported() -> list[str]:
     made = result["made_by"]
     lines = [
         f"`python benchmarks/speed/export.py`, {made['date']}, {made['machine']}: from the resized picture to the "
-        "descriptor, both ways in turn; medians, time of the processor over all threads in brackets.",
+        "descriptor, the two runtimes alternating; medians, with CPU time over all threads in parentheses.",
         "",
         "| preset | px | threads | Torch ms | onnxruntime ms | Torch / onnxruntime "
         f"| largest difference of {result['rows'][0]['photos']} photos |",

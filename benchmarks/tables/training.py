@@ -11,8 +11,8 @@ def groceries() -> list[str]:
     made, rows = result["made_by"], result["rows"]
     lines = [
         f"`python benchmarks/accuracy/training.py RUNS`, {made['date']}, {made['machine']}: {rows[0]['queries']} "
-        f"photos of grocery/val.txt searched in {rows[0]['database']} of train.txt, {result['dim']} values; mean of",
-        "the seeds, lowest and highest in brackets.",
+        f"photos of grocery/val.txt searched in {rows[0]['database']} of train.txt, {result['dim']} values; mean over",
+        "the seeds, lowest and highest in parentheses.",
         "",
         "| method | seeds | R@1 | R@5 | mAP |",
         "|---|---|---|---|---|",
@@ -25,14 +25,14 @@ def groceries() -> list[str]:
 
 
 def few_photos() -> list[str]:
-    """Return the lines of the table of a small folder."""
+    """Return the lines of the table of training on few photos."""
     result = read("few-photos")
     made, rows = result["made_by"], result["rows"]
     names = ("photos recall@1", "photos mAP", "classes recall@1", "classes mAP")
     lines = [
         f"`python benchmarks/accuracy/few_photos.py RUNS`, {made['date']}, {made['machine']}: the recipe "
-        "`places-from-folders` at 192 x 192 on 10 classes of 20 photos of grocery; mean of the seeds, each with 10",
-        "other classes. Held-out photos are of the same classes, held-out classes are the other 71.",
+        "`places-from-folders` at 192 x 192 on 10 classes of 20 photos of grocery; mean over the seeds, each with 10",
+        "different classes. Held-out photos show the same classes; held-out classes are the other 71.",
         "",
         "| method | weights | seeds | held-out photos R@1 | mAP | held-out classes R@1 | mAP |",
         "|---|---|---|---|---|---|---|",
@@ -53,8 +53,8 @@ def tower() -> list[str]:
     made, rows = result["made_by"], result["rows"]
     lines = [
         f"`python benchmarks/accuracy/tower.py RUNS`, {made['date']}, {made['machine']}: {rows[0]['queries']} frames "
-        f"of walks held out, {rows[0]['database']} in all. Floor: the nearest frame of another walk is of the same",
-        "floor. Place: the nearest frame of all, less those within 3 frames, is within 10 frames.",
+        f"of walks held out, {rows[0]['database']} in all. Floor: the nearest frame from another walk shows the same",
+        "floor. Place: the nearest of all frames more than 3 frames away is within 10 frames.",
         "",
         "| method | seed | values | floor across walks R@1 | place R@1 |",
         "|---|---|---|---|---|",
@@ -69,12 +69,12 @@ def tower() -> list[str]:
 
 
 def general() -> list[str]:
-    """Return the lines of the table of the map for places in general."""
+    """Return the lines of the table of the recipe `general-place`."""
     result = read("general")
     made = result["made_by"]
     lines = [
         f"`python benchmarks/accuracy/general.py RUNS`, {made['date']}, {made['machine']}: trained on "
-        f"{result['photos']} photos of ie_tower and grocery, measured on photos it never saw, search only.",
+        f"{result['photos']} photos of ie_tower and grocery, measured on photos outside the training set, search only.",
         "",
         "| method | sf_landmarks R@1 / 5 | corridor R@1 / 5 |",
         "|---|---|---|",
@@ -87,7 +87,7 @@ def general() -> list[str]:
 
 
 def throughput() -> list[str]:
-    """Return the lines on photos a second in training, and the memory of mining."""
+    """Return the lines on photos per second in training, and the memory of mining."""
     result, mining = read("training-speed"), read("mining")
     rates, times, made = result["photos_per_second"], result["times_plain"], result["made_by"]
     return [
@@ -95,7 +95,7 @@ def throughput() -> list[str]:
         f"EfficientNet-Lite2, GeM and a projection, {result['photos']} photos of {result['size'][0]} x "
         f"{result['size'][1]} in batches of {result['batch']}; medians of {result['rounds']} rounds.",
         "",
-        "| photos | photos a second | times the plain loop |",
+        "| loading | photos per second | speed relative to the plain loop |",
         "|---|---|---|",
         *(f"| {name} | {rates[name]:.1f} | {times[name]:.2f} |" for name in rates),
         "",

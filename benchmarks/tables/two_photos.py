@@ -1,4 +1,4 @@
-"""Tables of two photos: extractors, matchers, verdicts, other packages."""
+"""Tables of two-photo matching: extractors, matchers, verdicts, other packages."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ def matching() -> list[str]:
         f"longest side {options['size']} px, at most {options['keypoints']} keypoints, homography by "
         f"{options['homography']}.",
         "",
-        "| extractor, matcher | keypoints | repeated | score | right within 1 / 3 / 5 / 10 px | right "
-        "| AUC 3 / 5 / 10 px | H right | graf 1-3 off by | best 100 right | ms a picture | ms a pair |",
+        "| extractor, matcher | keypoints | repeatability | matching score | right within 1 / 3 / 5 / 10 px "
+        "| right matches | AUC 3 / 5 / 10 px | homographies right | error on graf 1-3 | best 100 right "
+        "| ms per picture | ms per pair |",
         "|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for row in result["rows"]:
@@ -39,7 +40,7 @@ def matching() -> list[str]:
 
 
 def peers() -> list[str]:
-    """Return the lines of the table of other people's packages."""
+    """Return the lines of the table of other packages."""
     result = read("matching-peers")
     made = result["made_by"]
     lines = [
@@ -47,7 +48,7 @@ def peers() -> list[str]:
         f"of oxford_affine, longest side {result['options']['longest_side']} px, about "
         f"{result['options']['keypoints']} keypoints, homography by {result['options']['homography']} for all.",
         "",
-        "| method | right within 1 / 3 px | right of matches | AUC 3 / 5 / 10 px | ms a picture | ms a pair |",
+        "| method | right within 1 / 3 px | right matches | AUC 3 / 5 / 10 px | ms per picture | ms per pair |",
         "|---|---|---|---|---|---|",
     ]
     for row in result["rows"]:
@@ -71,10 +72,10 @@ def pairs() -> list[str]:
     names = ("pair-verdicts", "best-matches", "descriptor", "pairs-speed")
     verdicts_, best, descriptor, speed_ = map(read, names)
     lines = [
-        "`python benchmarks/accuracy/pair_verdicts.py`: all 101 x 101 pairs of sf_landmarks, each judged by itself.",
+        "`python benchmarks/accuracy/pair_verdicts.py`: all 101 x 101 pairs of sf_landmarks, each judged on its own.",
         "",
-        '| features | the right pairs: "same place" / "possible" | pairs called different: "same place" / "possible" '
-        "| most inliers of a pair called different | right pair first by significance / by inliers |",
+        '| features | labeled same: "same place" / "possible" | labeled different: "same place" / "possible" '
+        "| most inliers in a pair labeled different | right pair ranked first by significance / by inliers |",
         "|---|---|---|---|---|",
     ]
     for features in (name for name in verdicts_ if name not in {"format", "made_by"}):
@@ -87,7 +88,7 @@ def pairs() -> list[str]:
         )
     lines += [
         "",
-        "`python benchmarks/accuracy/best_matches.py`: right of the hundred best, before / after verification.",
+        "`python benchmarks/accuracy/best_matches.py`: right matches among the best 100, before / after verification.",
         "",
         "| features | " + " | ".join(next(iter(best["rows"].values()))) + " |",
         "|---|" + "---|" * len(next(iter(best["rows"].values()))),
@@ -98,14 +99,14 @@ def pairs() -> list[str]:
     made = descriptor["made_by"]
     lines += [
         "",
-        f"`python benchmarks/speed/descriptor.py`, {made['date']}, {made['machine']}: our SIFT descriptor "
-        f"{descriptor['own_per_s']:,.0f} a second, OpenCV's {descriptor['opencv_per_s']:,.0f} in the same run "
-        f"({descriptor['ratio']:.1f} x); mean cosine of the two {descriptor['cosine']:.3f}.",
+        f"`python benchmarks/speed/descriptor.py`, {made['date']}, {made['machine']}: our SIFT computes "
+        f"{descriptor['own_per_s']:,.0f} descriptors per second, OpenCV's {descriptor['opencv_per_s']:,.0f} in the "
+        f"same run ({descriptor['ratio']:.1f} x); mean cosine between the two {descriptor['cosine']:.3f}.",
         "",
         f"`python benchmarks/speed/pairs.py`, {speed_['made_by']['date']}, {speed_['made_by']['machine']}: "
         f"{speed_['candidates']} candidates of {speed_['keypoints']} XFeat keypoints, matched and verified:",
         "",
-        "| what | ms a pair |",
+        "| what | ms per pair |",
         "|---|---|",
         *(f"| {name} | {each:.2f} |" for name, each in speed_["ms_per_pair"].items()),
     ]

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scripts.evidence.scenes import OTHER, OUT, SAME, Scene
-from scripts.evidence.tables import Tables
 
 from placeprint.evidence.measure import compared, margins, other_places, standardised
 from placeprint.evidence.record import DESCRIPTORS, OF_VERIFICATIONS, PLACES, Values, by_name, columns_of, no_evidence
+from scripts.evidence.scenes import OTHER, OUT, SAME, Scene
+from scripts.evidence.tables import Tables
 
 MOST, MOST_OF_HALVES = 20, 40
 """Candidates of each descriptor that geometry was measured for; more where halves of the atlas are searched."""

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scripts.evidence.views import load
 
 from placeprint.core import registry
 from placeprint.store.encoding import decode_features, encode_features
 from placeprint.types import Extractor, LocalFeatures
+from scripts.evidence.views import load
 
 EXTRACTORS: dict[str, dict[str, Any]] = {
     "xfeat": {"name": "xfeat", "max_keypoints": 1000, "detection_threshold": 0.02},

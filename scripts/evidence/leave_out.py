@@ -7,13 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scripts.evidence.assembly import Asked, Assembler, Policy, evidence_of, known, limited
-from scripts.evidence.fitting import Pairs, Settings, fit
-from scripts.evidence.scenes import SAME, UNKNOWN
 
 from placeprint.evidence.absent import SUMMARY, summary
 from placeprint.evidence.model import AdditiveModel
 from placeprint.evidence.record import FIELDS, PLACES, Values
+from scripts.evidence.assembly import Asked, Assembler, Policy, evidence_of, known, limited
+from scripts.evidence.fitting import Pairs, Settings, fit
+from scripts.evidence.scenes import SAME, UNKNOWN
 
 HALVES = 20
 """Random halves of an atlas in which some queries' places are missing."""

@@ -14,8 +14,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scripts.evidence.features import EXTRACTORS, Features
-from scripts.evidence.scenes import Scene
 
 from placeprint.codebooks import load_codebook
 from placeprint.core.numerics import evenly
@@ -27,6 +25,8 @@ from placeprint.presets import preset_from
 from placeprint.types import Floats, LocalFeatures, PhotoFeatures, Verifier
 from placeprint.verification.geometry import MutualGeometry
 from placeprint.verification.two_view import TwoView
+from scripts.evidence.features import EXTRACTORS, Features
+from scripts.evidence.scenes import Scene
 
 BITS = 4
 MOST = 1000

@@ -21,7 +21,7 @@ moved_modules.install()
 
 
 def __getattr__(name: str) -> Any:
-    """Load `Atlas` and `match` when they are asked for, so that importing the package stays quick."""
+    """Load `Atlas` and `match` on first use, so that importing the package stays fast."""
     if name == "Atlas":
         from placeprint.atlas import Atlas
 

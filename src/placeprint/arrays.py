@@ -1,8 +1,8 @@
-"""What an array must be before a stage works on it.
+"""Check arrays before a stage works on them.
 
-Every stage asks here, so the same mistake gives the same error everywhere: an array that is not numeric, rows of the
-wrong length, NaN, an infinity, or a value so large that its square leaves the range of float32. Nothing is silently
-cut, replaced or left out, and no stage returns NaN.
+Every stage uses these checks, so the same mistake gives the same error everywhere: an array that is not numeric, rows
+of the wrong length, NaN, an infinity, or a value so large that its square leaves the range of float32. Nothing is
+silently cut, replaced or dropped, and no stage returns NaN.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ def floats_of(values: ArrayLike, name: str, *, most: float = LARGEST) -> NDArray
 
     Args:
         values: integers, booleans or floating-point numbers.
-        name: of the array in messages.
-        most: largest magnitude of a value.
+        name: the name of the array in messages.
+        most: the largest allowed magnitude of a value.
 
     Raises:
         ShapeError: the values are not numbers or not of one shape, or one is NaN, infinite or above ``most``.
@@ -50,12 +50,13 @@ def rows_of(
 
     Args:
         values: the rows.
-        name: of the array in messages.
+        name: the name of the array in messages.
         dim: d, where it is known.
-        most: largest magnitude of a value.
+        most: the largest allowed magnitude of a value.
 
     Raises:
-        ShapeError: as `floats_of`, or there are not two axes, or rows have another length than ``dim``, or no values.
+        ShapeError: `floats_of` refuses the values, or there are not two axes, or rows do not have length ``dim``, or
+            are empty.
 
     Example:
         >>> rows_of([[1, 2], [3, 4]], dim=3)
@@ -70,10 +71,10 @@ def rows_of(
 
 
 def pairs_of(first: ArrayLike, second: ArrayLike, least: int = 1) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return two arrays ``(m, d)`` whose rows belong together as float32, m at least ``least`` and d.
+    """Return two arrays ``(m, d)`` of paired rows as float32; m must be at least ``least`` and at least d.
 
     Raises:
-        ShapeError: as `rows_of`, or the two differ in shape, or there are too few rows.
+        ShapeError: `rows_of` refuses the rows, or the two differ in shape, or there are too few rows.
     """
     one, other = rows_of(first, "first"), rows_of(second, "second")
     if one.shape != other.shape or len(one) < max(least, 1):
@@ -86,11 +87,11 @@ def ids_of(values: ArrayLike, count: int, *, most: int | None = None) -> NDArray
 
     Args:
         values: integers.
-        count: of the rows or photos they are for.
-        most: the ids must be from 0 to this; None for any int64.
+        count: the number of rows or photos they belong to.
+        most: the largest allowed id, from 0; None for any int64.
 
     Raises:
-        ShapeError: they are not integers, not so many, or out of range.
+        ShapeError: the ids are not integers, have another count, or are out of range.
     """
     given = _array_of(values, "ids")
     if given.shape != (count,):

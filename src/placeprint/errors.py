@@ -3,13 +3,14 @@
     PlaceprintError
     ├── ShapeError (ValueError)         an array has the wrong shape or dtype
     ├── OptionError (ValueError)        a parameter or name is not one of the known ones
-    ├── NotEnoughMemoryError (MemoryError)  a size or count takes more memory than there is
-    ├── NotFittedError (RuntimeError)   a component is used before it has learnt its state
+    ├── NotEnoughMemoryError (MemoryError)  a size or count needs more memory than there is
+    ├── NotFittedError (RuntimeError)   a component is used before it has learned its state
     ├── PhotoError (ValueError)         one photo cannot be used; the others can
     ├── PackageError (ImportError)      an optional package is not installed
     ├── WeightsError (RuntimeError)     a network's weights are missing or are not the expected ones
+    ├── DownloadError (OSError)         a file cannot be fetched: no network, no such file, a connection that ended
     ├── DatasetError (ValueError)       a benchmark folder does not have the documented form
-    ├── TrainingError (RuntimeError)    training cannot go on, as when its loss is not a number
+    ├── TrainingError (RuntimeError)    training cannot continue, such as when its loss is not a number
     ├── WriteError (OSError)            a file cannot be written: the disk is full, or something else is in its place
     └── AtlasError (RuntimeError)       the atlas on disk
         ├── AtlasMissingError (FileNotFoundError)
@@ -37,11 +38,11 @@ class OptionError(PlaceprintError, ValueError):
 
 
 class NotEnoughMemoryError(PlaceprintError, MemoryError):
-    """What was asked for takes more memory than there is."""
+    """The request needs more memory than there is."""
 
 
 class NotFittedError(PlaceprintError, RuntimeError):
-    """A component is used before it has learnt its state."""
+    """A component is used before it has learned its state."""
 
 
 class PhotoError(PlaceprintError, ValueError):
@@ -56,12 +57,16 @@ class WeightsError(PlaceprintError, RuntimeError):
     """A network's weights are missing or are not the expected ones."""
 
 
+class DownloadError(PlaceprintError, OSError):
+    """A file cannot be fetched from the network."""
+
+
 class DatasetError(PlaceprintError, ValueError):
     """A benchmark folder does not have the documented form."""
 
 
 class TrainingError(PlaceprintError, RuntimeError):
-    """Training cannot go on."""
+    """Training cannot continue."""
 
 
 class WriteError(PlaceprintError, OSError):
@@ -77,7 +82,7 @@ class AtlasMissingError(AtlasError, FileNotFoundError):
 
 
 class AtlasExistsError(AtlasError, FileExistsError):
-    """There is something at the path already."""
+    """There is already something at the path."""
 
 
 class AtlasFormatError(AtlasError):

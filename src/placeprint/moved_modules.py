@@ -1,4 +1,4 @@
-"""Modules that have moved: their old names work for one version more, with a warning that says the new name."""
+"""Keep the old names of moved modules for one more version, with a warning that gives the new name."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 
 MOVED = {
+    "placeprint.features.turning": "placeprint.features.rotating",
     "placeprint.adding": "placeprint.atlas.adding",
     "placeprint.atlas_reports": "placeprint.atlas.reports",
     "placeprint.bulk": "placeprint.describing.bulk",
@@ -96,16 +97,16 @@ MOVED = {
     "placeprint.voting": "placeprint.atlas.stored_voters",
     "placeprint.whitening": "placeprint.aggregation.whitening",
 }
-"""Old name -> new name."""
+"""New module names by old name."""
 
 
 class MovedModules(MetaPathFinder, Loader):
-    """Imports a module under its old name: it is the same module object as under the new one."""
+    """Import a module under its old name; it is the same object as under the new name."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Return the spec of a module that has moved, None for all others."""
+        """Return the spec of a moved module, or None for any other."""
         return ModuleSpec(fullname, self) if fullname in MOVED else None
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
@@ -117,11 +118,11 @@ class MovedModules(MetaPathFinder, Loader):
         return module
 
     def exec_module(self, module: ModuleType) -> None:
-        """Give the module its own spec back; it has been run already."""
+        """Restore the module's own spec; it has already run."""
         module.__spec__ = self._spec
 
 
 def install() -> None:
-    """Make the old names known to Python."""
+    """Register the old names with Python."""
     if not any(isinstance(finder, MovedModules) for finder in sys.meta_path):
         sys.meta_path.append(MovedModules())

@@ -1,17 +1,17 @@
-"""The only things that flow between stages, and what every stage promises.
+"""The data that flows between stages, and the interface of every stage.
 
 Conventions, for the whole package:
 
-- An image is ``(H, W, 3)`` uint8, RGB, after the EXIF turn. A mask is ``(H, W)`` bool, True where features may be.
-- A point is ``(x, y)`` in pixels of the photo as read; ``(0, 0)`` is the *centre* of the top-left pixel.
+- An image is ``(H, W, 3)`` uint8, RGB, after the EXIF rotation. A mask is ``(H, W)`` bool, True where features may be.
+- A point is ``(x, y)`` in pixels of the photo as read; ``(0, 0)`` is the *center* of the top-left pixel.
 - Sizes are ``(width, height)``; only array shapes are ``(H, W)``.
 - Stages exchange NumPy arrays. Torch stays inside a stage.
 - A local descriptor is a float32 row of unit length. A binary descriptor of b bits is a row of ``±1 / sqrt(b)``: the
-  cosine of two is ``1 - 2 h / b`` for their Hamming distance h, and nothing downstream needs to tell the kinds apart.
+  cosine of two is ``1 - 2 h / b`` for their Hamming distance h, and later stages need not distinguish the two kinds.
 - A global descriptor is a float32 row of unit length; a photo without features has the zero vector.
 - A score is a similarity: higher is better, everywhere.
-- Turns of a photo are degrees counter-clockwise; the angle of a keypoint is degrees from the x to the y axis, which is
-  clockwise on the screen.
+- Rotations of a photo are in degrees counter-clockwise; the angle of a keypoint is in degrees from the x to the y axis,
+  which is clockwise on the screen.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from placeprint.arrays import LARGEST, floats_of
 from placeprint.errors import ShapeError
+from placeprint.renamed import renamed_attribute
 
 Image = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
@@ -43,11 +44,11 @@ def _require(condition: bool, name: str, expected: str, got: object) -> None:
 
 @dataclass(frozen=True, eq=False)
 class LocalFeatures:
-    """The local features of one photo, strongest first where the extractor ranks them.
+    """The local features of one photo, strongest first if the extractor ranks them.
 
     Args:
         keypoints: ``(n, 2)`` float32, ``(x, y)`` in pixels of the photo as read.
-        descriptors: ``(n, d)`` float32, one row of unit length a keypoint.
+        descriptors: ``(n, d)`` float32, one row of unit length per keypoint.
         scores: ``(n,)`` float32, higher is stronger.
         image_size: ``(width, height)`` of the photo in pixels.
         scales: ``(n,)`` float32 diameters in pixels, or None.
@@ -110,13 +111,13 @@ class LocalFeatures:
 
 @dataclass(frozen=True, eq=False)
 class Matches:
-    """Matches of one pair of photos, by rising row of the query.
+    """The matches of one pair of photos, sorted by query row.
 
     Args:
         pairs: ``(m, 2)`` int64, row in the query and row in the candidate.
         scores: ``(m,)`` float32, higher is better: the cosine, one minus the ratio, or a network's confidence.
-        refined: ``(m, 2, 2)`` float32, the point in the query and the one in the candidate where the matcher moved
-            them, or None when they are the keypoints.
+        refined: ``(m, 2, 2)`` float32, the point in the query and the point in the candidate as refined by the matcher,
+            or None if they are the keypoints.
     """
 
     pairs: Ids
@@ -144,7 +145,7 @@ class Matches:
         return self[np.argsort(-self.scores, kind="stable")[:count]]
 
     def points(self, query: LocalFeatures, candidate: LocalFeatures) -> Floats:
-        """Return ``(m, 2, 2)``: of each match the point in the query and the one in the candidate."""
+        """Return ``(m, 2, 2)``: for each match the point in the query and the point in the candidate."""
         if self.refined is not None:
             return self.refined
         return np.stack([query.keypoints[self.pairs[:, 0]], candidate.keypoints[self.pairs[:, 1]]], axis=1)
@@ -152,7 +153,7 @@ class Matches:
 
 @dataclass(frozen=True, eq=False)
 class Ranking:
-    """Database ids by similarity to one query.
+    """Database ids ranked by similarity to one query.
 
     Args:
         ids: ``(k,)`` int64.
@@ -173,20 +174,20 @@ class Ranking:
 
 @dataclass(frozen=True, eq=False)
 class Verification:
-    """What geometry says of one pair of photos.
+    """The verification of one pair of photos by geometry.
 
     Args:
         matches: ``(m, 2)`` int64, index of a query keypoint and of a database keypoint.
         points: ``(m, 2, 2)`` float32, where they are: point in the query, point in the database photo.
         inliers: ``(m,)`` bool, matches that follow the transform.
-        strength: evidence that both show the same place, whatever the other candidates show; 0 when nothing
-            agrees or it was not checked carefully.
-        score: evidence in comparison with the other candidates; what they are ranked by.
+        strength: evidence that both show the same place, independent of the other candidates; 0 if nothing agrees or
+            the check was not careful.
+        score: evidence relative to the other candidates, which ranks them.
         support: evidence of a quick pass, before geometry.
-        transform: ``(3, 3)`` float64 from query to database pixels, or None when none was found.
-        model: ``"homography"``, ``"fundamental"``, ... the kind of `transform`; ``"none"`` when nothing was
-            found, ``"unchecked"`` when a quick pass left this pair out.
-        seconds: time spent.
+        transform: ``(3, 3)`` float64 from query to database pixels, or None if none was found.
+        model: ``"homography"``, ``"fundamental"``, ... the kind of `transform`; ``"none"`` if nothing was found,
+            ``"unchecked"`` if a quick pass dropped this pair.
+        seconds: the time spent, in seconds.
     """
 
     matches: Ids
@@ -207,12 +208,12 @@ class Verification:
 
     @property
     def checked(self) -> bool:
-        """Whether geometry was tried."""
+        """Whether the pair was verified."""
         return self.model != "unchecked"
 
     @property
     def num_inliers(self) -> int:
-        """Count of matches that follow the transform."""
+        """The number of matches that follow the transform."""
         return int(self.inliers.sum())
 
 
@@ -222,10 +223,11 @@ class Evidence:
 
     Args:
         id: the photo's id in the atlas.
-        path: where the photo was when it was added.
-        similarity: cosine of the global descriptors, in [-1, 1]; searched by votes their score, in [0, 1].
-        score: what the candidates are ranked by.
-        verification: None when this candidate was not verified.
+        path: the path of the photo when it was added.
+        similarity: the cosine of the global descriptors, in [-1, 1]; in search by votes, the score of the votes, in [0,
+            1].
+        score: the value that ranks the candidates.
+        verification: the verification, or None if this candidate was not verified.
         verdict: ``"same place"``, ``"possible"``, ``"not confirmed"`` or ``"not verified"``.
         location: ``(latitude, longitude)`` in degrees, or None.
         probability: that it shows the query's place, in [0, 1]; None where evidence is not weighed.
@@ -244,44 +246,46 @@ class Evidence:
 
     @property
     def num_inliers(self) -> int | None:
-        """Count of verified matches, None when not verified."""
+        """The number of verified matches, or None if not verified."""
         return None if self.verification is None else self.verification.num_inliers
 
 
 NO_KEYPOINTS = "no keypoints: the picture is blank or blurred"
-"""What is said of a photo without any."""
+"""The note for a photo without keypoints."""
 
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """What the atlas says of one query, best candidate first.
+    """The answer of an atlas to one query, best candidate first.
 
     Args:
         evidence: the ranked candidates.
         features: the query's local features, in pixels of the query as read.
-        turn: degrees counter-clockwise the query was turned by to be found.
-        seconds: time of the parts: ``describe``, ``search``, ``verify``.
-        note: why there is nothing to find: ``"the atlas is empty"`` or `NO_KEYPOINTS`; else None.
+        rotation: degrees counter-clockwise the query was rotated by to be found.
+        seconds: the time of each part: ``describe``, ``search``, ``verify``.
+        note: why there are no results: ``"the atlas is empty"`` or `NO_KEYPOINTS`; else None.
         confidence: probability that the first candidate is right and the place in the atlas; None where evidence is not
             weighed.
     """
 
     evidence: tuple[Evidence, ...]
     features: LocalFeatures
-    turn: float
+    rotation: float
     seconds: dict[str, float]
     note: str | None = None
     confidence: float | None = None
 
+    turn = renamed_attribute("turn", "rotation")
+
     @property
     def best(self) -> Evidence | None:
-        """The first candidate if geometry confirms it, else None."""
+        """The first candidate if geometry confirms it, otherwise None."""
         first = self.evidence[0] if self.evidence else None
         return first if first is not None and first.verdict == "same place" else None
 
 
 PhotoFeatures = tuple[LocalFeatures, ...]
-"""The local features of one photo by each extractor of a preset; the first are those that geometry verifies."""
+"""The local features of one photo by each extractor of a preset; geometry verifies the first."""
 
 
 class Extractor(Protocol):
@@ -289,33 +293,33 @@ class Extractor(Protocol):
 
     @property
     def dim(self) -> int:
-        """Length of one descriptor."""
+        """The length of one descriptor."""
 
     def extract(self, image: Image, mask: Mask | None = None) -> LocalFeatures:
-        """Return the features of one ``(H, W, 3)`` uint8 RGB image, none for a featureless one.
+        """Return the features of one ``(H, W, 3)`` uint8 RGB image, or none if it has no features.
 
-        With a mask, ``(H, W)`` bool, there are keypoints only where it is True.
+        With a mask, ``(H, W)`` bool, keypoints are only where it is True.
         """
 
 
 class Aggregator(Protocol):
-    """Make one global descriptor of a photo's local features."""
+    """Aggregate the local features of a photo to one global descriptor."""
 
     @property
     def dim(self) -> int:
-        """Length of the global descriptor."""
+        """The length of the global descriptor."""
 
     def fit(self, features: Sequence[LocalFeatures]) -> Self:
         """Learn from the photos of a collection; return self."""
 
     def refit(self, features: Sequence[LocalFeatures]) -> Self:
-        """Learn anew from another collection, keeping what does not depend on it; return self."""
+        """Learn again from another collection, keeping what does not depend on it; return self."""
 
     def adapt(self, features: Sequence[LocalFeatures]) -> Self:
-        """Move what was learnt elsewhere to a small collection; return self."""
+        """Adapt what was learned elsewhere to a small collection; return self."""
 
     def aggregate(self, features: LocalFeatures) -> Floats:
-        """Return the ``(dim,)`` unit vector of one photo, zeros without features."""
+        """Return the ``(dim,)`` unit vector of one photo, or zeros if it has no features."""
 
 
 class Whitener(Protocol):
@@ -334,55 +338,55 @@ class Index(Protocol):
     """Find the most similar rows."""
 
     def __len__(self) -> int:
-        """Count of rows held."""
+        """The number of rows in the index."""
 
     def add(self, ids: Ids, descriptors: Floats) -> None:
-        """Hold ``(n, d)`` rows under their ids."""
+        """Add ``(n, d)`` rows under their ids."""
 
     def remove(self, ids: Ids) -> None:
-        """Forget the rows of these ids; unknown ids are ignored."""
+        """Remove the rows with these ids; unknown ids are ignored."""
 
     def search(self, descriptors: Floats, top: int) -> list[Ranking]:
         """Return the ``top`` best ids for each of ``(q, d)`` queries, fewer when there are fewer."""
 
 
 class Voter(Protocol):
-    """Find the photos that share most local features."""
+    """Find the photos with the most similar local features."""
 
     def __len__(self) -> int:
-        """Count of photos held."""
+        """The number of photos in the index."""
 
     def fit(self, features: Sequence[LocalFeatures]) -> Self:
-        """Learn from the photos of a collection, forget what was held; return self."""
+        """Learn from the photos of a collection and empty the index; return self."""
 
     def add(self, ids: Ids, features: Sequence[LocalFeatures]) -> None:
-        """Hold the features of photos under the photos' ids, ``(n,)`` int64; none may be held yet."""
+        """Add the features of photos under the photos' ids, ``(n,)`` int64; no id may be in the index yet."""
 
     def remove(self, ids: Ids) -> None:
-        """Forget photos; unknown ids are ignored."""
+        """Remove photos; unknown ids are ignored."""
 
     def search(self, features: LocalFeatures, top: int) -> Ranking:
-        """Return the ``top`` photos, scores in [0, 1]; photos that nothing speaks for are left out."""
+        """Return the ``top`` photos, with scores in [0, 1], without photos that have no votes."""
 
     def write(self, folder: Path) -> None:
-        """Write files into a folder that is there."""
+        """Write files into an existing folder."""
 
     def read(self, folder: Path) -> Self:
-        """Hold what an equal one has written; return self."""
+        """Load what an equal voter has written; return self."""
 
 
 class Matcher(Protocol):
-    """Say which keypoints of two photos are the same point of the scene."""
+    """Match keypoints of two photos that show the same point of the scene."""
 
     def match(self, query: LocalFeatures, candidates: Sequence[LocalFeatures]) -> list[Matches]:
-        """Return the matches with each candidate, in their order; no keypoint of either side is matched twice."""
+        """Return the matches with each candidate, in order; no keypoint of either side is matched twice."""
 
 
 class Verifier(Protocol):
     """Check by geometry whether two photos show the same place."""
 
     def verify(self, query: LocalFeatures, candidates: Sequence[LocalFeatures]) -> list[Verification]:
-        """Return one verification for each candidate, in their order; never raises on poor input."""
+        """Return one verification per candidate, in order; poor input never raises."""
 
     def verdict(self, check: Verification | None) -> str:
-        """Say what a verification is worth: see `Evidence.verdict`."""
+        """Return the verdict of a verification; see `Evidence.verdict`."""

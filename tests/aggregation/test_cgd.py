@@ -10,16 +10,11 @@ import torch
 from torch import nn
 
 from placeprint.errors import OptionError, ShapeError
-from placeprint.networks.cgd import CGD, efficientnet_cgd
-from placeprint.networks.efficientnet import EfficientNetLite, SamePadded
+from placeprint.networks.cgd import CGD
 from placeprint.networks.pooling import SPoC
-from placeprint.networks.weights import find_weights, weights_path
 
 CHANNELS = 5
 CONFIGS = ["".join(letters) for count in (1, 2, 3) for letters in itertools.permutations("SMG", count)]
-needs_weights = pytest.mark.skipif(
-    weights_path(find_weights("efficientnet-lite2")) is None, reason=find_weights("efficientnet-lite2").install
-)
 
 
 class Backbone(nn.Conv2d):
@@ -41,10 +36,10 @@ def test_descriptors_are_unit_vectors_of_unit_blocks(config: str) -> None:
     network = CGD(Backbone(), config, 12).eval()
     descriptors = network(pictures(3))
     assert tuple(descriptors.shape) == (3, 12)
-    blocks = network.blocks(network.pooled(pictures(3)))
-    assert [tuple(block.shape) for block in blocks] == [(3, 12 // len(config))] * len(config)
-    for block, part in zip(blocks, descriptors.chunk(len(config), dim=1), strict=True):
-        np.testing.assert_allclose(block.norm(dim=1).detach(), np.ones(3), atol=1e-5)
+    pooled = network.pooled(pictures(3))
+    for layer, vectors, part in zip(network.projections, pooled, descriptors.chunk(len(config), dim=1), strict=True):
+        assert tuple(part.shape) == (3, 12 // len(config))
+        block = nn.functional.normalize(layer(vectors), dim=1)
         np.testing.assert_allclose((block / len(config) ** 0.5).detach(), part.detach(), atol=1e-5)
 
 
@@ -125,26 +120,6 @@ def test_other_wrong_options_are_refused() -> None:
     assert CGD(nn.Conv2d(3, 4, 3), "SG", 8, channels=4).eval()(pictures(1)).shape == (1, 8)
 
 
-@pytest.mark.parametrize(("last_downsampling", "cells"), [(False, (4, 3)), (True, (2, 2))])
-def test_the_last_downsampling_is_left_out(last_downsampling: bool, cells: tuple[int, int]) -> None:
-    network = efficientnet_cgd("S", 6, last_downsampling=last_downsampling, pretrained=False).eval()
-    with torch.inference_mode():
-        assert tuple(network.backbone(torch.zeros(1, 3, 64, 48)).shape) == (1, 352, *cells)
-    assert isinstance(network.backbone, EfficientNetLite)
-    strides = [layer.stride for layer in network.backbone.modules() if isinstance(layer, SamePadded)]
-    assert strides.count((2, 2)) == (5 if last_downsampling else 4)  # that of the stem, and of three or four stages
-
-
-@needs_weights
-def test_the_weights_of_imagenet_fit() -> None:
-    network = efficientnet_cgd(num_classes=10)
-    assert network.training
-    photos = torch.rand(2, 3, 64, 96, generator=torch.Generator().manual_seed(0)) * 255
-    descriptors, logits = network(photos)
-    assert tuple(descriptors.shape) == (2, 1536) and tuple(logits.shape) == (2, 10)
-    np.testing.assert_allclose(descriptors.norm(dim=1).detach(), np.ones(2), atol=1e-5)
-
-
 def test_the_mean_in_place_of_the_sum_gives_the_same_descriptor_only_without_a_bias() -> None:
     torch.manual_seed(0)
     network = CGD(nn.Identity(), "SM", dim=8, channels=6).double().eval()
@@ -153,8 +128,7 @@ def test_the_mean_in_place_of_the_sum_gives_the_same_descriptor_only_without_a_b
     summed, largest = network.pooled(maps)
     torch.testing.assert_close(summed, maps.sum((2, 3)))
     mean = maps.mean((2, 3))
-    by_mean = torch.cat(network.blocks([mean, largest]), dim=1)
-    torch.testing.assert_close(found, by_mean / by_mean.norm(dim=1, keepdim=True))
+    torch.testing.assert_close(found, network.described([mean, largest]))
     # a layer with a bias would tell them apart
     biased = nn.Linear(6, 4).double()
     one, other = (nn.functional.normalize(biased(each), dim=1) for each in (summed, mean))

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from placeprint.aggregation.fisher import Fisher, posteriors
+from placeprint.aggregation.fisher import Fisher
 from placeprint.errors import NotFittedError, OptionError, ShapeError
+from placeprint.kernels.fisher import posteriors
 from placeprint.types import Floats, LocalFeatures
 from tests.conftest import random_features
 

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from placeprint.aggregation import pooling
 from placeprint.core import registry
 from placeprint.errors import NotFittedError, OptionError, ShapeError
+from placeprint.kernels.pooling import gem
+from placeprint.kernels.rmac import rmac_regions
 from placeprint.networks import pooling as networks
-from placeprint.networks.pooling import rmac_regions
 from placeprint.types import Floats, LocalFeatures
 from tests.conftest import random_features
 
@@ -340,7 +341,7 @@ def test_gradients_of_weights_and_p_are_those_of_finite_differences() -> None:
     maps, weights = (torch.rand(2, count, 3, 4, generator=generator, dtype=torch.float64) + 0.1 for count in (6, 1))
 
     def pool(weights: torch.Tensor, log_p: torch.Tensor) -> torch.Tensor:
-        return networks._power_mean(maps, log_p.exp(), weights)
+        return gem(maps.flatten(2).mT, log_p.exp(), weights.flatten(1))
 
     log_p = torch.tensor([1.1], dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(pool, (weights.requires_grad_(), log_p))

@@ -204,7 +204,7 @@ def test_misuse_is_refused() -> None:
         VLAD().fit([random_features(20, 8)])
     with pytest.raises(OptionError, match="num_words"):
         VLAD(num_words=0).fit([random_features(20, 8)])
-    with pytest.raises(ShapeError, match="2 x 8 words were asked for, the codebook has 8; learn it anew"):
+    with pytest.raises(ShapeError, match="2 x 8 words were requested, the codebook has 8; learn it again"):
         unfit = VLAD(num_words=8, vocabularies=2)
         unfit.codebook_ = np.zeros((8, 8), np.float32)
         unfit.aggregate(random_features(3, 8))

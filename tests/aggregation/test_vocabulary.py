@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 
 from placeprint.aggregation import vocabulary
-from placeprint.aggregation.vocabulary import learn_words, learn_words_from, nearest_words, sum_by_word, sums_and_counts
+from placeprint.aggregation.vocabulary import learn_words, nearest_words, sum_by_word, sums_and_counts
 from placeprint.errors import ShapeError
 from placeprint.types import Floats
 
@@ -24,38 +22,8 @@ def test_words_are_the_centers_of_clusters() -> None:
     np.testing.assert_allclose(np.sort(words.ravel()), [0, 10], atol=0.05)
 
 
-def test_a_stream_gives_the_same_words_in_bounded_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vocabulary, "SAMPLE", 50)
-    rows = _clusters()
-    given: list[int] = []
-
-    def blocks() -> Iterator[Floats]:
-        for start in range(0, len(rows), 300):
-            given.append(len(rows[start : start + 300]))
-            yield rows[start : start + 300]
-
-    words = learn_words_from(blocks, 4, passes=2)
-    # two passes of Lloyd over everything end at the means of everything
-    nearest = nearest_words(rows, words)[:, 0]
-    means = np.stack([rows[nearest == word].mean(axis=0) for word in range(4)])
-    np.testing.assert_allclose(words, means, atol=1e-4)
-    assert sum(given) == 3 * len(rows)
-
-
-def test_the_sample_of_a_stream_is_uniform() -> None:
-    numbers = np.arange(100, dtype=np.float32)[:, None]
-    kept = np.concatenate(
-        [vocabulary._reservoir([numbers[:70], numbers[70:]], 20, seed).ravel() for seed in range(400)]
-    )
-    counts = np.bincount(kept.astype(int), minlength=100)
-    assert len(kept) == 8000 and abs(counts.mean() - 80) < 1e-9
-    assert counts.min() > 45 and counts.max() < 120  # 80 +- 4 deviations
-    assert len(vocabulary._reservoir([np.ones((3, 2), np.float32)], 20, 0)) == 3
-
-
 def test_spherical_words_have_unit_length() -> None:
-    rows = _clusters() + 1
-    words = learn_words_from(lambda: [rows], 4, passes=1, spherical=True)
+    words = learn_words(_clusters() + 1, 4, spherical=True)
     np.testing.assert_allclose(np.linalg.norm(words, axis=1), 1, atol=1e-5)
 
 

@@ -42,7 +42,7 @@ def path(built: Path, tmp_path: Path) -> Path:
 def look(path: Path, by: str = "descriptor") -> Answer:
     atlas = Atlas.open(path)
     atlas.info()
-    return atlas.search(make_scene(3), by=by, verify=3, turns=False)
+    return atlas.search(make_scene(3), mode=by, verify=3, rotations=False)
 
 
 def found(path: Path, by: str = "descriptor") -> bool:
@@ -124,7 +124,7 @@ def test_an_atlas_that_goes_or_is_replaced_while_it_is_open_says_so(path: Path) 
     atlas = Atlas.open(path)
     shutil.rmtree(path)
     for use in (atlas.info, lambda: len(atlas), lambda: atlas.search(make_scene(1)), lambda: atlas.remove("a.jpg")):
-        with pytest.raises(AtlasMissingError, match="not there any more"):
+        with pytest.raises(AtlasMissingError, match="no longer exists"):
             use()
     Atlas.create(path, "sift-vlad")
     with pytest.raises(AtlasFormatError, match="open it again"):
@@ -165,7 +165,9 @@ def test_one_path_is_a_list_of_one(path: Path, built: Path) -> None:
     atlas = Atlas.open(path)
     assert atlas.add(str(built / "photos")).unchanged == PLACES
     one = built / "photos" / "00.png"
-    assert str(one) not in {each.path for each in atlas.search(make_scene(0), without=str(one), turns=False).evidence}
+    assert str(one) not in {
+        each.path for each in atlas.search(make_scene(0), exclude=str(one), rotations=False).evidence
+    }
     assert atlas.remove(one) == 1 and atlas.remove(str(built)) == PLACES - 1
 
 
@@ -202,7 +204,7 @@ def test_what_is_open_outlives_clean_up_and_what_is_gone_is_read_anew(
     snapshots = iter([old])
     current = reader._store.snapshot
     monkeypatch.setattr(reader._store, "snapshot", lambda: next(snapshots, None) or current())
-    assert reader.search(make_scene(3), verify=2, turns=False).best is not None
+    assert reader.search(make_scene(3), verify=2, rotations=False).best is not None
 
 
 def test_threads_share_an_atlas(path: Path, built: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -213,7 +215,7 @@ def test_threads_share_an_atlas(path: Path, built: Path, monkeypatch: pytest.Mon
     def work(number: int) -> None:
         try:
             for by in ("descriptor", "votes"):
-                answer = atlas.search(make_scene(number), verify=4, turns=False, by=by)
+                answer = atlas.search(make_scene(number), verify=4, rotations=False, mode=by)
                 assert answer.best is not None and Path(answer.best.path).name == f"{number:02d}.png"
         except BaseException as error:
             failed.append(error)
@@ -240,9 +242,9 @@ import placeprint
 from placeprint import Atlas
 atlas = Atlas.open(sys.argv[1])
 def use():
-    answer = atlas.search(sys.argv[2], turns=False)
+    answer = atlas.search(sys.argv[2], rotations=False)
     assert answer.best is not None and len(Atlas.open(sys.argv[1])) == 8
-    assert placeprint.match(sys.argv[2], sys.argv[2], features="sift", turns=False).verdict == "same place"
+    assert placeprint.match(sys.argv[2], sys.argv[2], features="sift", rotations=False).verdict == "same place"
 use()
 child = os.fork()
 if child == 0:
@@ -310,7 +312,7 @@ def test_photos_without_their_manifest_are_not_overwritten(path: Path) -> None:
     (path / "atlas.toml").unlink()
     for name in ("state", "cache"):
         shutil.rmtree(path / name)
-    with pytest.raises(AtlasError, match=r"holds the photos of an atlas, but its atlas\.toml is gone"):
+    with pytest.raises(AtlasError, match=r"has the photos of an atlas, but its atlas\.toml is gone"):
         Atlas.create(path, "sift-vlad")
     assert (path / "images.lance").is_dir()
 

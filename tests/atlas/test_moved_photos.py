@@ -78,7 +78,7 @@ def test_a_moved_folder_keeps_its_features(photos: Path) -> None:
     assert told(add(photos, moved)) == (0, 0, COUNT, 0)
     assert stored(photos) == before
     atlas = Atlas.open(photos.parent / "atlas")
-    answer = atlas.search(make_scene(1), turns=False)
+    answer = atlas.search(make_scene(1), rotations=False)
     assert answer.best is not None and answer.best.path == str(moved / "01.png")
     assert atlas.info().num_gone == 0 and told(add(photos, moved)) == (0, 0, 0, COUNT)
 

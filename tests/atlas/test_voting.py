@@ -39,14 +39,14 @@ def atlas(built: Path, tmp_path: Path) -> Atlas:
 
 def first(atlas: Atlas, number: int, way: str, verify: int = 5) -> str:
     seen = rephotograph(make_scene(number), corners=0.08, exposure=0.8, seed=number)[0]
-    answer = atlas.search(seen, by=way, verify=verify, turns=False)
+    answer = atlas.search(seen, mode=way, verify=verify, rotations=False)
     return Path(answer.evidence[0].path).stem
 
 
 @pytest.mark.parametrize("way", ["votes", "asmk"])
 def test_an_atlas_of_any_preset_is_searched_by_votes(atlas: Atlas, way: str) -> None:
     assert [first(atlas, number, way, verify=0) for number in range(PLACES)] == [f"{n:02d}" for n in range(PLACES)]
-    answer = atlas.search(make_scene(3), by=way)
+    answer = atlas.search(make_scene(3), mode=way)
     assert answer.best is not None and answer.evidence[0].similarity <= 1.001
 
 
@@ -59,7 +59,7 @@ def test_photos_that_come_and_go_are_seen(atlas: Atlas, tmp_path: Path, way: str
     write_photo(tmp_path / "new" / "78.png", make_scene(78))
     atlas.add([tmp_path / "new" / "78.png"])  # may get the id that the removed one had
     assert first(atlas, 78, way) == "78"
-    answer = atlas.search(make_scene(77), by=way, verify=0, top=20)
+    answer = atlas.search(make_scene(77), mode=way, verify=0, top=20)
     assert "77" not in {Path(item.path).stem for item in answer.evidence}
 
 
@@ -108,10 +108,10 @@ def test_a_full_disk_keeps_the_index_in_memory(atlas: Atlas, tmp_path: Path, mon
 
 def test_an_empty_atlas_and_photos_without_features_answer_nothing(tmp_path: Path) -> None:
     atlas = Atlas.create(tmp_path / "atlas", "sift-vlad")
-    assert atlas.search(make_scene(1), by="votes").evidence == ()
+    assert atlas.search(make_scene(1), mode="votes").evidence == ()
     write_photo(tmp_path / "plain.png", np.full((200, 200, 3), 128, np.uint8))
     atlas.add([tmp_path / "plain.png"])
-    assert atlas.search(make_scene(1), by="votes", turns=False).evidence == ()
+    assert atlas.search(make_scene(1), mode="votes", rotations=False).evidence == ()
 
 
 def test_the_preset_says_what_is_searched_by(atlas: Atlas, tmp_path: Path, photos: Path) -> None:
@@ -123,10 +123,10 @@ def test_the_preset_says_what_is_searched_by(atlas: Atlas, tmp_path: Path, photo
     assert first(voting, 3, "votes") == "03"
     by_default = voting.search(make_scene(3), verify=0, top=3)
     assert by_default.evidence[0].similarity == pytest.approx(
-        voting.search(make_scene(3), verify=0, top=3, by="votes").evidence[0].similarity
+        voting.search(make_scene(3), verify=0, top=3, mode="votes").evidence[0].similarity
     )
     with pytest.raises(OptionError, match="no search mode called 'vote'; did you mean 'votes'"):
-        atlas.search(make_scene(3), by="vote")
+        atlas.search(make_scene(3), mode="vote")
     (tmp_path / "wrong.toml").write_text(text.replace("neighbors", "neighbours"))
     with pytest.raises(OptionError, match="did you mean 'neighbors'"):
         Atlas.create(tmp_path / "wrong", str(tmp_path / "wrong.toml"))

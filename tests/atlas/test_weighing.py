@@ -42,7 +42,7 @@ def test_a_known_place_has_a_confidence_and_candidates_have_probabilities(atlas:
 
 
 def test_an_unknown_place_has_little(atlas: Atlas) -> None:
-    known, unknown = (atlas.search(seen_again(make_scene(seed)), turns=False) for seed in (5, 77))
+    known, unknown = (atlas.search(seen_again(make_scene(seed)), rotations=False) for seed in (5, 77))
     assert known.confidence is not None
     assert unknown.confidence is not None
     assert unknown.confidence < 0.5 < known.confidence
@@ -51,14 +51,14 @@ def test_an_unknown_place_has_little(atlas: Atlas) -> None:
 
 def test_a_place_that_is_left_out_is_not_found(atlas: Atlas) -> None:
     path = atlas.search(seen_again(make_scene(5))).evidence[0].path
-    answer = atlas.search(seen_again(make_scene(5)), without=[path], turns=False)
+    answer = atlas.search(seen_again(make_scene(5)), exclude=[path], rotations=False)
     assert path not in [each.path for each in answer.evidence]
     assert answer.best is None
 
 
 def test_without_candidates_there_is_no_confidence(atlas: Atlas) -> None:
     everything = [each.path for each in atlas.search(make_scene(5), top=100).evidence]
-    answer = atlas.search(make_scene(5), without=everything, turns=False)
+    answer = atlas.search(make_scene(5), exclude=everything, rotations=False)
     assert answer.evidence == ()
     assert answer.confidence is None
 
@@ -75,12 +75,12 @@ def test_the_command_line_says_it(atlas: Atlas, tmp_path: Path, capsys: pytest.C
 
     query = write_photo(tmp_path / "query.png", seen_again(make_scene(5)))
     folder = Path(atlas.info().path)
-    search([query], atlas=folder, top=3, verify=50, turns=True, json=True, save_matches=None)
+    search([query], atlas=folder, top=3, verify=50, rotations=True, json=True, save_matches=None)
     told = json.loads(capsys.readouterr().out)["answers"][0]
     assert told["confidence"] > 0.9
     assert told["evidence"][0]["probability"] > 0.5
     assert told["evidence"][0]["known"]["xfeat.inliers"] > 10
-    search([query], atlas=folder, top=3, verify=50, turns=True, json=False, save_matches=None)
+    search([query], atlas=folder, top=3, verify=50, rotations=True, json=False, save_matches=None)
     assert "% sure that the first photo shows the place" in capsys.readouterr().out
 
 

@@ -95,6 +95,7 @@ INPUTS: dict[str, tuple[str, Sequence[str]]] = {
     "benchmark matching": ("--data {bad} --features sift", FOLDERS),
     "benchmark retrieval": ("--data {bad} --output {new}/b --preset sift-vlad", FOLDERS),
     "benchmark retrieval preset": ("--data {places} --output {new}/b --preset {bad}", TOML),
+    "models get": ("cosplace-r18 --from {bad}", NETWORKS),
     "datasets show": ("{bad}", TOML),
     "datasets check": ("place-folder {bad}", FOLDERS),
 }
@@ -116,7 +117,7 @@ OUTPUTS: dict[str, tuple[str, Sequence[str]]] = {
     "benchmark retrieval output": ("--data {places} --preset sift-vlad --output {bad}", (*TAKEN, "{places}")),
 }
 """The same of what is written; all of these are refused, and nothing changes."""
-GROUPS = ("benchmark", "datasets")
+GROUPS = ("benchmark", "datasets", "models")
 
 
 @pytest.fixture(scope="module")

@@ -60,10 +60,10 @@ def test_layers_are_listed_without_photos(capsys: pytest.CaptureFixture[str]) ->
     [
         ({"layer": "conv"}, OptionError, "no layer called 'conv' makes a map; known: 0, 1, 2"),
         ({"unit": [5]}, OptionError, "the units of '2' are 0 to 4, got 5"),
-        ({"unit": [1], "strongest": 2}, OptionError, "say --unit or --strongest, not both"),
-        ({"layer": None}, OptionError, "say --layer NAME and --output FILE"),
+        ({"unit": [1], "strongest": 2}, OptionError, "give --unit or --strongest, not both"),
+        ({"layer": None}, OptionError, "give --layer NAME and --output FILE"),
         ({"rule": "gradient"}, OptionError, "no rule called 'gradient'; known: deconvnet, guided"),
-        ({"photos": None}, OptionError, "name the photos to look at"),
+        ({"photos": None}, OptionError, "name the photos to inspect"),
         ({"photos": ["empty"]}, PhotoError, "there are no photos in"),
         ({"photos": ["photos/bad.jpg"]}, PhotoError, "none of the 1 photos can be used"),
     ],

@@ -96,7 +96,7 @@ def test_masks_sizes_and_parameters_are_taken(photos: tuple[Path, Path, Path], t
         ),
         (("--features", "sift", "--matcher", "neerest"), "no matcher called 'neerest'"),
         (("--features", "sift", "--set", "upright"), "a setting must have the form --set NAME=VALUE, got 'upright'"),
-        (("--features", "sift", "--model", "essential"), "EXIF says no focal length"),
+        (("--features", "sift", "--model", "essential"), "EXIF has no focal length"),
         (("--features", "sift", "--output", "a.gif"), "must end in .png, .jpg or .webp, got 'a.gif'"),
     ],
 )

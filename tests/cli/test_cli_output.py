@@ -104,7 +104,7 @@ def test_terminals_of_a_few_columns_are_taken(monkeypatch: pytest.MonkeyPatch) -
         (
             KeyError("x"),
             70,
-            "placeprint: this is a bug in placeprint: KeyError: 'x'; please report it, with what PLACE",
+            "placeprint: this is a bug in placeprint: KeyError: 'x'; please report it, with the output of PLACE",
         ),
         (
             OSError(5, "Input/output error"),
@@ -215,7 +215,7 @@ def test_a_bad_photo_that_is_named_makes_the_status_one(tmp_path: Path, monkeypa
     skips.tell(tmp_path / "photos" / "a.png", "damaged")
     with pytest.raises(typer.Exit):
         skips.leave()
-    with pytest.raises(PhotoError, match=r"there is no file or folder 'none.jpg'"):
+    with pytest.raises(PhotoError, match=r"no such file or folder 'none.jpg'"):
         list_named([Path("none.jpg")])
     with pytest.raises(PhotoError, match="none of the 2 photos can be used"):
         check_some(0, 2)

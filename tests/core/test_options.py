@@ -82,7 +82,6 @@ DOORS: dict[str, Callable[..., Any]] = {
     "read_clips": placed_photos.read_clips,
     "split_classes": splits.split_classes,
     "split_sequences": splits.split_sequences,
-    "split_cells": splits.split_cells,
     "check_leak": splits.check_leak,
     "recall_at": metrics.recall_at,
     "average_precisions": metrics.average_precisions,
@@ -247,7 +246,7 @@ def test_pictures_that_would_take_all_memory_are_refused() -> None:
     image = np.zeros((480, 640, 3), np.uint8)
     with pytest.raises(OptionError, match="size must be a whole number from 0 to 4096, got 100000"):
         SIFT(size=100_000)
-    with pytest.raises(OptionError, match=r"805 megapixels would be searched, the most is 64; lower size or scales"):
+    with pytest.raises(OptionError, match=r"805 megapixels would be processed, the most is 64; lower size or scales"):
         levels(image, None, size=4096, scales=(8.0,))
     with pytest.raises(PhotoError, match="the photo has 9000 x 3000 pixels; set size"):
         levels(np.broadcast_to(np.uint8(0), (3000, 9000, 3)), None, size=0, most=25_000_000)
@@ -319,7 +318,6 @@ descriptor_bits = 8
         ('name = "two-view"', 'name = "two-view"\npixels = nan', r"\[verifier\]: pixels must be a number from 0.01"),
         ("min_photos = 50", 'min_photos = "50"', r"codebook\.min_photos must be a whole number .*, got '50'"),
         ("min_photos = 50", "file = 3", r"codebook\.file must be text, got 3"),
-        ("min_photos = 50", "", r"\[codebook\]: it needs min_photos"),
         ("min_photos = 50", "min_photo = 50", r"\[codebook\] has no parameter 'min_photo'; did you mean 'min_photos'"),
         ("local_bits = 6", "local_bits = 5", r"store\.local_bits must be one of 4, 6, 8, got 5"),
         ('summary = "own"', "summary = 3", "the preset '.*own.toml': summary must be text, got 3"),
@@ -348,6 +346,15 @@ def test_a_wrong_preset_is_one_line_that_names_the_key_and_leaves_no_atlas(
         Atlas.create(tmp_path / "atlas", str(path))
     assert "\n" not in str(caught.value) and "own" in str(caught.value)
     assert sorted(tmp_path.iterdir()) == [path]
+
+
+def test_only_a_preset_that_learns_nothing_has_an_empty_codebook(tmp_path: Path) -> None:
+    path = tmp_path / "own.toml"
+    path.write_text(PRESET.replace("min_photos = 50", ""))
+    assert Atlas.create(tmp_path / "atlas", str(path)).info().num_photos == 0
+    path.write_text(PRESET.replace("min_photos = 50", "").replace('"gem"', '"vlad"'))
+    with pytest.raises(OptionError, match=r"\[codebook\]: it needs min_photos"):
+        Atlas.create(tmp_path / "other", str(path))
 
 
 def test_a_preset_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ def test_what_placeprint_did_not_write_is_refused(photo: Path, tmp_path: Path, k
     ):
         (tmp_path / name).write_text(text)
     for path in (photo, *(each for each in tmp_path.iterdir() if each.is_file())):
-        with pytest.raises(WriteError, match=r"it exists and is no .* written by placeprint; move it away, or choose"):
+        with pytest.raises(WriteError, match=r"it exists and is not a .* written by placeprint; move it away"):
             check_output(path, kind)
     (tmp_path / "empty").touch()
     check_output(tmp_path / "empty", kind)
@@ -78,13 +78,13 @@ def test_own_output_may_be_written_again(tmp_path: Path) -> None:
     for suffix in ("png", "jpg", "webp"):
         for number in range(2):
             write_picture(tmp_path / f"a.{suffix}", make_scene(number))
-    (tmp_path / "a.json").write_text(json.dumps({"format": 1, "protocol": "p"}, indent=1))
+    (tmp_path / "a.json").write_text(json.dumps({"format": 2, "protocol": "p"}, indent=1))
     check_output(tmp_path / "a.json", RESULT)
     (tmp_path / "b.json").write_text(json.dumps({"format": 1, "key": "k"}))
     check_output(tmp_path / "b.json", RESULT)
     write_arrays(tmp_path / "a.npz", {"a": np.arange(3)})
     check_output(tmp_path / "a.npz", ARRAYS)
-    with pytest.raises(WriteError, match="no model"):
+    with pytest.raises(WriteError, match="not a model"):
         check_output(tmp_path / "a.npz", ONNX)
 
 
@@ -118,7 +118,7 @@ def test_folders_that_are_read_are_no_place_for_output(photo: Path, tmp_path: Pa
             check_output_folder(Path(name))
     check_output_folder(tmp_path, [photo])
     check_output_folder(Path("new"), ["photos"])
-    with pytest.raises(WriteError, match=r"it holds 'a.jpg' and no earlier output"):
+    with pytest.raises(WriteError, match=r"it contains 'a.jpg' and no earlier output"):
         check_output_folder(Path("photos"), only=["maps"], mark="recipe.toml")
     (tmp_path / "run" / "maps").mkdir(parents=True)
     check_output_folder(Path("run"), only=["maps"], mark="recipe.toml")

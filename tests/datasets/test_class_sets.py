@@ -41,7 +41,7 @@ def test_ukbench(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"must be 'ukbench' and a number, got 'ukbench00000.th.jpg'"):
         read_retrieval_set("ukbench", tmp_path / "odd")
     put(tmp_path, "full/ukbench00008.jpg")
-    with pytest.raises(DatasetError, match="four photos of each object, it holds 1 from number 00008 on"):
+    with pytest.raises(DatasetError, match="four photos of each object, it has 1 from number 00008 on"):
         read_retrieval_set("ukbench", tmp_path)
 
 
@@ -132,10 +132,10 @@ def test_online_products(tmp_path: Path) -> None:
     dataset = read_retrieval_set("sop", tmp_path)
     assert right(dataset) == {names[0]: {names[1]}, names[1]: {names[0]}, names[2]: set()}
     write(tmp_path, "Ebay_test.txt", "image_id class_id super_class_id path", f"1 one 1 {names[0]}")
-    with pytest.raises(DatasetError, match="must hold numbers of classes"):
+    with pytest.raises(DatasetError, match="must have numbers of classes"):
         read_retrieval_set("sop", tmp_path)
     write(tmp_path, "Ebay_test.txt", "image_id path", "1 x")
-    with pytest.raises(DatasetError, match="must hold rows below the header 'image_id class_id super_class_id path'"):
+    with pytest.raises(DatasetError, match="must have rows below the header 'image_id class_id super_class_id path'"):
         read_retrieval_set("sop", tmp_path)
 
 

@@ -34,9 +34,9 @@ def test_what_editors_write_is_read(tmp_path: Path, data: bytes) -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"", "must hold a header and rows"),
-        (b"\xef\xbb\xbf", "must hold a header and rows"),
-        (b"path,label\n", "must hold a header and rows"),
+        (b"", "must have a header and rows"),
+        (b"\xef\xbb\xbf", "must have a header and rows"),
+        (b"path,label\n", "must have a header and rows"),
         (b"path;label\na.jpg;oak\n", "has semicolons between its fields; save it with commas"),
         (b"path\tlabel\na.jpg\toak\n", "has tabs between its fields; save it with commas"),
         (b"path,path\na.jpg,b.jpg\n", "has the column 'path' more than once; rename or remove one"),
@@ -79,7 +79,7 @@ def test_lines_are_those_of_an_editor(tmp_path: Path) -> None:
         ("query,database\nqueries/q.jpg,database/none.jpg\n", "line 2: there is no photo 'database/none.jpg'"),
         ("query;database\nqueries/q.jpg;database/a.jpg\n", "has semicolons between its fields"),
         ("Query,Database\nqueries/q.jpg,database/a.jpg\n", "must have the header query,database, got Query,Database"),
-        ("query,database\n", "must hold a header and rows"),
+        ("query,database\n", "must have a header and rows"),
     ],
     ids=range(6),
 )

@@ -61,7 +61,7 @@ def test_positions_of_the_downloader_are_taken_where_they_are(tmp_path: Path) ->
     put(tmp_path, *(f"images/test/{part}/{name}" for part in ("database", "queries") for name in names))
     dataset = read_retrieval_set("nordland-27592", tmp_path)
     assert dataset.positives[15] == {f"images/test/database/{name}" for name in names[5:26]}
-    assert not dataset.located, "the names hold frames in place of meters"
+    assert dataset.query_positions is None, "the names hold frames in place of meters"
 
 
 def test_sections_may_lie_in_a_folder_of_the_test_part(tmp_path: Path) -> None:
@@ -77,7 +77,7 @@ def test_the_truth_of_vpr_bench(tmp_path: Path) -> None:
     np.save(tmp_path / "ground_truth_new.npy", truth)
     dataset = read_retrieval_set("vpr-bench", tmp_path)
     assert list(dataset.positives) == [{"ref/2.jpg"}, {"ref/9.jpg", "ref/10.jpg", "ref/11.jpg"}]
-    for odd, message in (([5, [0]], "must hold rows"), ([0, [12]], "beyond the 12 of ref/")):
+    for odd, message in (([5, [0]], "must have rows"), ([0, [12]], "beyond the 12 of ref/")):
         truth[0] = odd
         np.save(tmp_path / "ground_truth_new.npy", truth)
         with pytest.raises(DatasetError, match=message):
@@ -95,4 +95,4 @@ def test_sped_of_the_downloader_has_no_meters(tmp_path: Path) -> None:
     put(tmp_path, *(f"images/test/{part}/{name}" for part in ("database", "queries") for name in names))
     dataset = read_retrieval_set("sped", tmp_path)
     assert list(dataset.positives) == [{f"images/test/database/{name}"} for name in names]
-    assert not dataset.located
+    assert dataset.query_positions is None

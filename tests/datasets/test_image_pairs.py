@@ -92,18 +92,18 @@ def test_scenes_are_read(tmp_path: Path) -> None:
 
 
 def test_scenes_of_another_form_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match="holds no scenes"):
+    with pytest.raises(DatasetError, match="has no scenes"):
         read_oxford_affine(tmp_path)
-    with pytest.raises(DatasetError, match="holds no scenes"):
+    with pytest.raises(DatasetError, match="has no scenes"):
         read_oxford_affine(tmp_path / "absent")
     folder = _scene_folder(tmp_path)
     with pytest.raises(DatasetError, match="has no homography H1to5p"):
         read_oxford_affine(folder)
     (folder / "wall" / "H1to5p").write_text("1 0 2\n0 1 3\n")
-    with pytest.raises(DatasetError, match="must hold a 3 x 3 matrix"):
+    with pytest.raises(DatasetError, match="must have a 3 x 3 matrix"):
         read_oxford_affine(folder, (5,))
     (folder / "wall" / "H1to5p").write_text("one 0 2\n")
-    with pytest.raises(DatasetError, match="must hold a 3 x 3 matrix"):
+    with pytest.raises(DatasetError, match="must have a 3 x 3 matrix"):
         read_oxford_affine(folder, (5,))
     (folder / "wall" / "H1to5p").write_text("1 0 2\n0 1 3\n0 0 1\n")
     with pytest.raises(DatasetError, match="has no picture img5"):
@@ -123,15 +123,15 @@ def test_hand_made_pairs_count_from_zero(tmp_path: Path) -> None:
     assert pair.correspondences is not None
     assert pair.correspondences.tolist() == [[[0, 0], [0, 0]], [[52, 36], [52, 36]]]
     savemat(file, columns | {"x1": np.array([[1.0], [99.0]])})
-    with pytest.raises(DatasetError, match="points outside of its pictures"):
+    with pytest.raises(DatasetError, match="points outside its pictures"):
         read_hand_made(tmp_path)
     savemat(file, {"x1": columns["x1"]})
-    with pytest.raises(DatasetError, match="must hold x1, y1, x2 and y2"):
+    with pytest.raises(DatasetError, match="must have x1, y1, x2 and y2"):
         read_hand_made(tmp_path)
     write_photo(tmp_path / "gate" / "third.png", make_scene(0, 53, 37))
-    with pytest.raises(DatasetError, match="must hold two pictures, it holds 3"):
+    with pytest.raises(DatasetError, match="must have two pictures, it has 3"):
         read_hand_made(tmp_path)
-    with pytest.raises(DatasetError, match="holds no pairs"):
+    with pytest.raises(DatasetError, match="has no pairs"):
         read_hand_made(tmp_path / "gate")
 
 

@@ -61,7 +61,7 @@ def test_merged_takes_all_queries(folder: Path) -> None:
 
 def test_files_that_do_not_fit_are_told(folder: Path) -> None:
     write(folder, "train_val/cph/query/raw.csv", ",key,pano", "0,q1,False")
-    with pytest.raises(DatasetError, match="must have a row a photo in its CSV files, got 4, 1 and 4"):
+    with pytest.raises(DatasetError, match="must have one row per photo in its CSV files, got 4, 1 and 4"):
         read_retrieval_set("msls-val", folder)
     (folder / path("sf", "database", "sa")).unlink()
     with pytest.raises(DatasetError, match="1 of 1 photos are not in"):

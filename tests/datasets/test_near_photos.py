@@ -99,7 +99,7 @@ def test_positions_in_a_csv_file(tmp_path: Path) -> None:
     write(tmp_path, "positions.csv", *rows)
     assert read_retrieval_set("near-25m", tmp_path).positives[0] == {"database/b.jpg"}
     write(tmp_path, "positions.csv", *rows[:2])
-    with pytest.raises(DatasetError, match=r"has no position of 2 photos, as of 'database/a.jpg'"):
+    with pytest.raises(DatasetError, match=r"has no position for 2 photos, such as 'database/a.jpg'"):
         read_retrieval_set("near-25m", tmp_path)
 
 
@@ -110,7 +110,7 @@ def test_positions_in_exif(data: Path, tmp_path: Path) -> None:
         part.mkdir(exist_ok=True)
         (part / photo.name).symlink_to(photo)
     dataset = read_retrieval_set("near-25m", tmp_path)
-    assert len(dataset.database) == 5 and dataset.located
+    assert len(dataset.database) == 5 and dataset.query_positions is not None
     assert f"database/{photos[2].name}" in dataset.positives[0] or f"database/{photos[4].name}" in dataset.positives[0]
 
 
@@ -226,7 +226,7 @@ def test_a_struct_without_photos_is_told(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="as a MATLAB file"):
         read_retrieval_set("tokyo247", tmp_path)
     pytest.importorskip("scipy.io").savemat(tmp_path / "tokyo247.mat", {"other": 1})
-    with pytest.raises(DatasetError, match="must hold a dbStruct with dbImageFns"):
+    with pytest.raises(DatasetError, match="must have a dbStruct with dbImageFns"):
         read_retrieval_set("tokyo247", tmp_path)
 
 

@@ -47,7 +47,7 @@ def test_sets_that_do_not_fit_together_are_refused() -> None:
         PlacedPhotos(Path(), paths, np.full((2, 2), np.nan), sequences)
     with pytest.raises(ShapeError, match=r"areas must be finite and have shape \(2,\)"):
         PlacedPhotos(Path(), paths, positions, sequences, areas=np.zeros(3, np.int64))
-    with pytest.raises(DatasetError, match="there twice: 'a'"):
+    with pytest.raises(DatasetError, match="listed twice: 'a'"):
         PlacedPhotos(Path(), ("a", "a"), positions, sequences)
 
 
@@ -115,7 +115,7 @@ def test_tables_of_another_form_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"has no columns of positions .* it has path, x, y"):
         read_position_csv(file)
     file.write_text("path,east,north\na.jpg,1,far\n")
-    with pytest.raises(DatasetError, match="must hold finite numbers in the column 'north', got 'far'"):
+    with pytest.raises(DatasetError, match="must have finite numbers in the column 'north', got 'far'"):
         read_position_csv(file)
     file.write_text("path,east,north\nb.jpg,1,2\n")
     with pytest.raises(DatasetError, match=r"1 of 1 photos are not in .*: 'b.jpg'"):

@@ -105,5 +105,5 @@ def test_points_that_cannot_be_measured_are_refused() -> None:
         utm(np.array([[0.0, 0.0], [0.0, 30.0]]))
     with pytest.raises(DatasetError, match="a zone is 1 to 60"):
         utm(np.array([[0.0, 0.0]]), zone=0)
-    with pytest.raises(DatasetError, match="those of places in UTM zone 32"):
+    with pytest.raises(DatasetError, match="of places in UTM zone 32"):
         utm_degrees(np.array([[5e6, 0.0]]), 32)

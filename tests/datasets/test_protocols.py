@@ -94,14 +94,14 @@ def test_photos_that_are_missing_or_broken_are_told(tmp_path: Path) -> None:
     assert check_copy("place-folder", tmp_path).whole
     (tmp_path / "database" / "b.jpg").write_text("no picture")
     report = check_copy("place-folder", tmp_path)
-    assert report.broken == (("database/b.jpg", "not a picture, or of a format that is not supported"),)
+    assert report.broken == (("database/b.jpg", "not a picture, or in an unsupported format"),)
     assert check_copy("place-folder", tmp_path, sample=0).whole
     with pytest.raises(OptionError, match="sample must be a whole number from 0"):
         check_copy("place-folder", tmp_path, sample=-1)
 
 
 def test_the_default_is_a_place_folder(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match=r"is not a place folder: .* name its protocol, see: placeprint datasets"):
+    with pytest.raises(DatasetError, match=r"is not a place folder: .* name its protocol; see: placeprint datasets"):
         read_retrieval_set(None, tmp_path)
 
 

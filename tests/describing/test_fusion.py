@@ -11,8 +11,8 @@ from placeprint import Atlas
 from placeprint.datasets.photos.sample_photos import rephotograph
 from placeprint.describing.describer import Describer
 from placeprint.errors import OptionError
-from placeprint.presets import load_preset, preset_names
-from tests.conftest import PRESET, make_scene, write_photo
+from placeprint.presets import load_preset
+from tests.conftest import PRESET, make_scene, presets_at_hand, write_photo
 
 VLAD_AND_GEM = """
 [aggregator]
@@ -65,7 +65,7 @@ def test_an_atlas_of_several_descriptors_keeps_the_features_of_each(photos: Path
     atlas = Atlas.create(tmp_path / "atlas", _preset(tmp_path / "p.toml", VLAD_AND_GEM))
     atlas.add([photos])
     before = atlas.info()
-    assert before.dim == 8 * 128 + 128 + 4 * 128 and before.codebook == "own, learnt from 10 photos"
+    assert before.dim == 8 * 128 + 128 + 4 * 128 and before.codebook == "own, learned from 10 photos"
     again = Atlas.open(tmp_path / "atlas")
     assert again.refit() == 10
     answer = again.search(rephotograph(make_scene(7), corners=0.05)[0])
@@ -112,7 +112,7 @@ def test_a_codebook_file_is_used_unchanged(photos: Path, tmp_path: Path) -> None
         ('[fusion]\naggregator = { name = "gem" }', "min_photos = 9", r"under \[\[fusion\]\], got"),
         ("[[fusion]]\nweight = 1.0", "min_photos = 9", r"\[\[fusion\]\] lacks aggregator"),
         ('[[fusion]]\naggregator = { name = "gem" }\nwait = 1', "min_photos = 9", "'wait'"),
-        ('[aggregator]\nname = "gem"', "", "needs min_photos"),
+        ('[aggregator]\nname = "vlad"', "", "needs min_photos"),
         ('[aggregator]\nname = "gem"', 'shipped = "a"\nfile = "b"', "shipped or file"),
     ],
 )
@@ -133,13 +133,13 @@ def test_a_missing_codebook_file_is_named(photos: Path, tmp_path: Path) -> None:
         Atlas.create(tmp_path / "atlas", preset).add([photos])
 
 
-@pytest.mark.parametrize("preset", [name for name in preset_names() if name not in {"xfeat-vlad", "sift-vlad"}])
+@pytest.mark.parametrize("preset", [name for name in presets_at_hand() if name not in {"xfeat-vlad", "sift-vlad"}])
 def test_every_preset_finds_a_photo_among_three(preset: str, tmp_path: Path) -> None:
     for number in range(3):
         write_photo(tmp_path / "photos" / f"{number}.png", make_scene(number, 480, 360))
     atlas = Atlas.create(tmp_path / "atlas", preset)
     report = atlas.add([tmp_path / "photos"])
     shipped = load_preset(preset).codebook.is_included
-    assert report.added == 3 and atlas.info().codebook == ("shipped" if shipped else "own, learnt from 3 photos")
-    answer = atlas.search(rephotograph(make_scene(1, 480, 360), corners=0.04)[0], turns=False)
+    assert report.added == 3 and atlas.info().codebook == ("shipped" if shipped else "own, learned from 3 photos")
+    answer = atlas.search(rephotograph(make_scene(1, 480, 360), corners=0.04)[0], rotations=False)
     assert answer.best is not None and Path(answer.best.path).name == "1.png"

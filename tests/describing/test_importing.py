@@ -194,7 +194,7 @@ def without(name: str) -> dict[str, torch.Tensor]:
             r"main_modules\.1\.0\.weight has \(6, 5\), expected \(6, 32\)",
         ),
         ({"a.weight": torch.zeros(2)}, "names in the file begin with a"),
-        (tiny_cgd() | {"features.1.bias": torch.full((8,), torch.nan)}, "no finite numbers"),
+        (tiny_cgd() | {"features.1.bias": torch.full((8,), torch.nan)}, "not finite"),
     ],
 )
 def test_a_checkpoint_that_does_not_fit_says_which_weights(
@@ -234,17 +234,17 @@ def bad_files(folder: Path) -> dict[str, str]:
     (folder / "folder.pth").mkdir()
     os.mkfifo(folder / "pipe.pth")
     return {
-        "whole.pth": "save the weights alone",
-        "trap.pth": "save the weights alone",
+        "whole.pth": "save only the weights",
+        "trap.pth": "save only the weights",
         "list.pth": "expected tensors",
-        "epoch.pth": "holds no tensors",
+        "epoch.pth": "has no tensors",
         "empty.pth": "is empty",
         "page.pth": "is a web page",
         "text.safetensors": "cannot read",
         "lfs.pth": "git lfs pull",
         "pickle.pth": "cannot read",
         "folder.pth": "is a folder",
-        "pipe.pth": "no ordinary file",
+        "pipe.pth": "not a regular file",
         "none.pth": "there is no file",
     }
 
@@ -299,7 +299,7 @@ def tiny_netvlad(monkeypatch: pytest.MonkeyPatch, ghosts: int = 0, bias: bool = 
     """Make the trunk narrow, and return weights for it in the layout of public code."""
     narrow = tuple(min(channels, 8) for channels in checkpoints_vgg().LAYERS)
     monkeypatch.setattr(checkpoints_vgg(), "LAYERS", narrow)
-    monkeypatch.setattr(sys.modules["placeprint.networks.stages"], "CHANNELS", 8)
+    monkeypatch.setattr(sys.modules["placeprint.networks.staged_backbone"], "CHANNELS", 8)
     generator, before, number = torch.Generator().manual_seed(2), 3, 0
     state: dict[str, torch.Tensor] = {}
     for channels in narrow:
@@ -390,7 +390,7 @@ def test_an_imported_cgd_indexes_searches_and_moves(tmp_path: Path) -> None:
     arguments = ["import", str(tmp_path / "cgd.pth"), "--as", "cgd", "--output", str(tmp_path / "made"), "--size", "64"]
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0, result.output
-    with pytest.raises(OptionError, match="holds files already"):
+    with pytest.raises(OptionError, match="already has files"):
         import_checkpoint(tmp_path / "cgd.pth", "cgd", tmp_path / "made")
     (tmp_path / "made").rename(tmp_path / "moved")
     preset = tmp_path / "moved" / "preset.toml"

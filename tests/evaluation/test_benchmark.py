@@ -26,6 +26,7 @@ from placeprint.evaluation.fingerprints import SEARCHING
 from placeprint.evaluation.isolation import peak_memory, run_alone
 from placeprint.evaluation.pareto import pareto_front
 from placeprint.evaluation.report.differences import compare
+from placeprint.evaluation.results import QueryResult
 from placeprint.evaluation.retrieval import evaluate_retrieval
 from tests.conftest import PRESET, make_scene, write_photo
 
@@ -76,7 +77,7 @@ def test_a_pair_is_measured_once_until_photos_or_preset_change(
 
     first = run()
     assert ran == ["index_pair", "search_pair", "search_pair"], "both numbers of candidates use one atlas"
-    assert [each["method"] for each in first] == ["small", "small, 3 verified"]
+    assert [each.method for each in first] == ["small", "small, 3 verified"]
     assert run() == first and ran == []
     write_photo(folder / "queries" / "3.png", rephotograph(make_scene(3), corners=0.02)[0])
     run()
@@ -104,8 +105,8 @@ def test_a_run_that_was_killed_goes_on(tmp_path: Path, preset: str, monkeypatch:
     row = kept | {"query": "queries/0.png", "turn": 0, "ranking": ["database/5.png"], "inliers": [None]}
     (cache / f"queries-{pairs[0].key}.jsonl").write_text(json.dumps(row) + "\n" + '{"query": "queries/1.p')
     again = run_pair(pairs[0], output)
-    assert again["queries"][0]["ranking"] == ["database/5.png"]
-    assert [each["ranking"] for each in again["queries"][1:]] == [each["ranking"] for each in whole["queries"][1:]]
+    assert again.queries[0].ranking == ("database/5.png",)
+    assert [each.ranking for each in again.queries[1:]] == [each.ranking for each in whole.queries[1:]]
     assert not list(cache.glob("queries-*"))
 
 
@@ -113,13 +114,14 @@ def test_the_numbers_are_those_of_an_evaluation(tmp_path: Path, preset: str) -> 
     data = read_place_folder(place_folder(tmp_path / "photos"))
     result = run_pair(Pair(preset, data, 3), tmp_path / "out")
     alone = evaluate_retrieval(data, preset, verify=3)
-    assert result["metrics"] == alone["metrics"] and result["intervals"] == alone["intervals"]
-    assert result["queries_without_positives"] == 1
-    assert result["memory"]["index_bytes"] > 1e7 and result["memory"]["search_bytes"] > 1e7
-    first, second = result["queries"][:2]
-    assert (first["num_positives"], first["first_right"], first["right"]) == (0, None, False)
-    assert second["ranked_right"] == [path == "database/1.png" for path in second["ranking"]]
-    assert second["ranking"][second["first_hit"]] == second["first_right"] == "database/1.png"
+    assert result.metrics == alone.metrics and result.intervals == alone.intervals
+    assert result.queries_without_positives == 1
+    assert (result.memory.index_bytes or 0) > 1e7 and (result.memory.search_bytes or 0) > 1e7
+    first, second = result.queries[:2]
+    assert (first.num_positives, first.first_right, first.right) == (0, None, False)
+    assert second.ranked_right == tuple(path == "database/1.png" for path in second.ranking)
+    assert second.first_hit is not None
+    assert second.ranking[second.first_hit] == second.first_right == "database/1.png"
 
 
 def test_a_pair_that_fails_is_a_result_with_its_error_and_is_tried_again(tmp_path: Path, preset: str) -> None:
@@ -127,9 +129,9 @@ def test_a_pair_that_fails_is_a_result_with_its_error_and_is_tried_again(tmp_pat
     data = read_place_folder(folder)
     shutil.move(folder / "database", folder / "elsewhere")
     result = run_pair(Pair(preset, data), tmp_path / "out")
-    assert result["error"].startswith("PhotoError") and "metrics" not in result
+    assert result.error is not None and result.error.startswith("PhotoError") and not result.metrics
     shutil.move(folder / "elsewhere", folder / "database")
-    assert "metrics" in run_pair(Pair(preset, data), tmp_path / "out")
+    assert run_pair(Pair(preset, data), tmp_path / "out").metrics
 
 
 def test_a_database_that_cannot_be_read_is_an_error_and_no_zero(tmp_path: Path, preset: str) -> None:
@@ -137,9 +139,9 @@ def test_a_database_that_cannot_be_read_is_an_error_and_no_zero(tmp_path: Path, 
     for path in (folder / "database").iterdir():
         path.write_text("no picture")
     data = read_place_folder(folder)
-    assert "none of 6 photos can be used" in run_pair(Pair(preset, data), tmp_path / "out")["error"]
+    assert "none of 6 photos can be used" in (run_pair(Pair(preset, data), tmp_path / "out").error or "")
     result = run_pair(Pair("sift-vlad", data), tmp_path / "out")  # which has a codebook to begin with
-    assert re.search("none of 6 photos of the database can be read: .*0.png: not a picture", result["error"])
+    assert re.search("none of 6 photos of the database can be read: .*0.png: not a picture", result.error or "")
     with pytest.raises(DatasetError, match="none of 6 photos of the database can be read"):
         evaluate_retrieval(data, "sift-vlad")
 
@@ -158,7 +160,7 @@ def test_of_an_indexing_that_was_interrupted_time_and_memory_are_not_told(tmp_pa
     Atlas.create(cache / "atlas", preset).add([data.root / data.database[0]])
     for _ in range(2):
         result = run_pair(pair, output)
-        assert result["timing"]["ms_per_photo"] is None and result["memory"]["index_bytes"] is None
+        assert result.ms_per_photo is None and result.memory.index_bytes is None
         assert compare([result])[0].rows[0].value("peak_bytes") is None
         (output / f"{pair.name}.json").unlink()
 
@@ -167,25 +169,25 @@ def test_failures_are_drawn(tmp_path: Path, preset: str) -> None:
     folder = place_folder(tmp_path / "photos")
     shutil.copy(folder / "queries" / "2.png", folder / "queries" / "1.png")  # which shows another place now
     result = run_pair(Pair(preset, read_place_folder(folder)), tmp_path / "out")
-    assert [each["query"] for each in result["failures"]] == ["queries/1.png"]
-    wrong, right = result["failures"][0]["pictures"]
-    assert (wrong["candidate"], right["candidate"]) == ("database/2.png", "database/1.png")
-    assert wrong["inliers"] > right["inliers"] and (tmp_path / "out" / wrong["file"]).is_file()
+    assert [each.query for each in result.failures] == ["queries/1.png"]
+    wrong, right = result.failures[0].pictures
+    assert (wrong.candidate, right.candidate) == ("database/2.png", "database/1.png")
+    assert wrong.inliers > right.inliers and (tmp_path / "out" / wrong.file).is_file()
 
 
 def test_the_worst_failure_is_the_one_found_last_and_surest() -> None:
-    rows: list[dict[str, Any]] = [
-        {"query": name, "num_positives": positives, "first_hit": hit, "scores": scores}
+    queries = [
+        QueryResult(query=name, num_positives=positives, first_hit=hit, scores=scores)
         for name, positives, hit, scores in (
-            ("right", 1, 0, [0.9]),
-            ("third", 1, 2, [0.9]),
-            ("never, unsure", 1, None, [0.1]),
-            ("never, sure", 1, None, [0.8]),
-            ("no answer", 1, None, []),
-            ("nothing to find", 0, None, [0.9]),
+            ("right", 1, 0, (0.9,)),
+            ("third", 1, 2, (0.9,)),
+            ("never, unsure", 1, None, (0.1,)),
+            ("never, sure", 1, None, (0.8,)),
+            ("no answer", 1, None, ()),
+            ("nothing to find", 0, None, (0.9,)),
         )
     ]
-    assert [row["query"] for row in worst_failures(rows)] == ["never, sure", "never, unsure", "no answer", "third"]
+    assert [query.query for query in worst_failures(queries)] == ["never, sure", "never, unsure", "no answer", "third"]
 
 
 def test_two_folders_of_one_name_are_refused(tmp_path: Path, preset: str) -> None:

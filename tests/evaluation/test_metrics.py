@@ -6,34 +6,34 @@ from numpy.typing import NDArray
 
 from placeprint.datasets.readers.place_folder import read_place_folder
 from placeprint.errors import ShapeError
-from placeprint.evaluation.metrics import average_precisions, bootstrap_interval, first_hits, recall_at
+from placeprint.evaluation.metrics import Hits, average_precisions, bootstrap_interval, recall_at
 from placeprint.evaluation.precision_recall import precision_recall
 
 
 def test_average_precision_by_hand() -> None:
     # positives at ranks 1, 3 and one not ranked: (1/1 + 2/3 + 0) / 3
-    assert average_precisions([["a", "x", "b"]], [{"a", "b", "c"}])[0] == pytest.approx(5 / 9)
+    assert average_precisions(Hits.of([["a", "x", "b"]], [{"a", "b", "c"}]))[0] == pytest.approx(5 / 9)
 
 
 def test_an_empty_ranking_finds_nothing() -> None:
-    assert average_precisions([[]], [{"a"}])[0] == 0
-    assert first_hits([[]], [{"a"}])[0] == np.inf
+    assert average_precisions(Hits.of([[]], [{"a"}]))[0] == 0
+    assert Hits.of([[]], [{"a"}]).first[0] == np.inf
 
 
 def test_recall_counts_a_query_once() -> None:
-    hits = first_hits([["a", "b"], ["x", "b"], ["x", "y"]], [{"a", "b"}, {"b"}, {"z"}])
+    hits = Hits.of([["a", "b"], ["x", "b"], ["x", "y"]], [{"a", "b"}, {"b"}, {"z"}]).first
     assert [recall_at(hits, k) for k in (1, 2)] == pytest.approx([1 / 3, 2 / 3])
     assert np.isnan(recall_at(np.zeros(0), 1))
 
 
 def test_a_query_without_positives_is_refused_for_precision() -> None:
     with pytest.raises(ShapeError, match="at least one positive"):
-        average_precisions([["a"]], [set()])
+        average_precisions(Hits.of([["a"]], [set()]))
 
 
 def test_lists_of_unequal_length_are_refused() -> None:
     with pytest.raises(ShapeError, match="1 rankings and 2"):
-        first_hits([["a"]], [{"a"}, {"b"}])
+        Hits.of([["a"]], [{"a"}, {"b"}])
 
 
 def test_the_interval_covers_the_truth_as_often_as_it_says() -> None:
@@ -71,7 +71,7 @@ def test_published_scores_give_the_published_recall(data: Path, method: str) -> 
     dataset = read_place_folder(data / "corridor")
     similarity = _published(data, method)
     rankings = [[dataset.database[i] for i in np.argsort(-row, kind="stable")] for row in similarity]
-    hits = first_hits(rankings, dataset.positives)
+    hits = Hits.of(rankings, dataset.positives).first
     assert [100 * recall_at(hits, k) for k in (1, 5)] == pytest.approx(PUBLISHED[method], abs=0.05)
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from benchmarks.peers.adapters import PEERS, load_peer
-from benchmarks.peers.measuring import measure_method, published, rows_of
-from benchmarks.peers.retrieval import unexplained
 
+from benchmarks.peers.adapters import PEERS, load_peer
+from benchmarks.peers.measuring import measure_method, published, ranked
+from benchmarks.peers.retrieval import unexplained
 from placeprint.datasets.retrieval_set import RetrievalSet
 from placeprint.evaluation.report.differences import compare
 from tests.conftest import make_scene, write_photo
@@ -56,23 +56,23 @@ def dataset(root: Path) -> RetrievalSet:
 
 
 def test_scores_become_a_ranking_without_junk(tmp_path: Path) -> None:
-    (row,) = rows_of(dataset(tmp_path), np.array([[0.9, 0.2, 0.5]]), 1.0)
-    assert row["ranking"] == ["c", "b"] and row["confidence"] == 0.5
-    (row,) = rows_of(dataset(tmp_path), np.array([[0.9, -np.inf, 0.5]]), 1.0)
-    assert row["ranking"] == ["c"], "what was not found is not ranked"
+    (row,) = ranked(dataset(tmp_path), np.array([[0.9, 0.2, 0.5]]), 1.0)
+    assert row.ranking == ("c", "b") and row.confidence == 0.5
+    (row,) = ranked(dataset(tmp_path), np.array([[0.9, -np.inf, 0.5]]), 1.0)
+    assert row.ranking == ("c",), "what was not found is not ranked"
 
 
 def test_queries_whose_time_is_not_known_did_not_fail(tmp_path: Path) -> None:
     np.savez(tmp_path / "published_scores.npz", theirs=np.array([[0.9, 0.2, 0.5]]))
     (told,) = published(dataset(tmp_path))
-    assert told["method"] == "theirs (published)" and told["metrics"]["recall@1"] == 1
-    assert told["failed_queries"] == 0
+    assert told.method == "theirs (published)" and told.metrics["recall@1"] == 1
+    assert told.failed_queries == 0
 
 
 def test_a_peer_that_fails_is_a_row_with_its_error(tmp_path: Path) -> None:
     row = measure_method("ImageHash pHash", dataset(tmp_path))
-    assert row["method"] == "ImageHash pHash" and "metrics" not in row
-    assert row["error"].startswith(("FileNotFoundError", "ModuleNotFoundError"))
+    assert row.method == "ImageHash pHash" and not row.metrics
+    assert (row.error or "").startswith(("FileNotFoundError", "ModuleNotFoundError"))
 
 
 def test_what_is_ahead_of_the_default_needs_an_explanation() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from placeprint.errors import ShapeError
-from placeprint.evaluation.precision_recall import micro_average_precision, precision_recall
+from placeprint.evaluation.precision_recall import precision_recall
 
 
 def test_a_curve_by_hand() -> None:
@@ -70,11 +70,11 @@ def test_the_area_is_that_of_scikit_learn(answers: list[tuple[int, bool]]) -> No
 
 @settings(deadline=None)
 @given(st.lists(st.booleans(), min_size=1, max_size=30), st.integers(0, 5))
-def test_micro_average_precision_is_the_sum_of_its_definition(right: list[bool], missing: int) -> None:
+def test_the_area_is_the_sum_of_its_definition(right: list[bool], missing: int) -> None:
     scores, asked = [float(-n) for n in range(len(right))], sum(right) + missing
     total, found = 0.0, 0
     for place, each in enumerate(right, start=1):
         found += each
         total += each * found / place
     expected = total / asked if asked else 0.0
-    assert micro_average_precision(scores, right, asked) == pytest.approx(expected)
+    assert precision_recall(scores, right, asked).area == pytest.approx(expected)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,8 +13,8 @@ import pytest
 from placeprint.atlas import Atlas
 from placeprint.datasets.retrieval_set import Judgment, RetrievalSet
 from placeprint.errors import DatasetError, OptionError, ShapeError
-from placeprint.evaluation.benchmark import details_of
-from placeprint.evaluation.rankings import KEPT, QueryRanker, RankedQuery, confidence_of, rank_queries
+from placeprint.evaluation.rankings import KEPT, QueryRanker, confidence_of, rank_queries
+from placeprint.evaluation.results import QueryResult, Result
 from placeprint.evaluation.retrieval import evaluate_retrieval, measure
 from placeprint.photos import normalized
 from placeprint.types import Answer, Evidence, Image, Verification
@@ -33,10 +34,12 @@ class FixedAtlas:
     def __len__(self) -> int:
         return len(self.paths)
 
-    def search(self, photo: Image, *, top: int, verify: int, without: Collection[str], by: str | None = None) -> Answer:
+    def search(
+        self, photo: Image, *, top: int, verify: int, exclude: Collection[str], mode: str | None = None
+    ) -> Answer:
         self.images.append(photo)
         self.tops.append(top)
-        kept = [path for path in self.paths if path not in without][:top]
+        kept = [path for path in self.paths if path not in exclude][:top]
         evidence = [Evidence(n, path, 1 - n / 100, 1 - n / 100, None, "not verified") for n, path in enumerate(kept)]
         return Answer(tuple(evidence), NOTHING, 0.0, {"describe": 0.001, "search": 0.001, "verify": 0.0})
 
@@ -52,11 +55,11 @@ def make(root: Path, database: str, queries: str, **more: Any) -> tuple[Retrieva
     return dataset, atlas, cast(Atlas, atlas)
 
 
-def searched(atlas: Atlas, dataset: RetrievalSet, first: int = 0) -> list[dict[str, Any]]:
-    return [query.as_data() for query in rank_queries(atlas, dataset, first=first)]
+def searched(atlas: Atlas, dataset: RetrievalSet, first: int = 0) -> list[QueryResult]:
+    return list(rank_queries(atlas, dataset, first=first))
 
 
-def evaluated(atlas: Atlas, dataset: RetrievalSet) -> dict[str, Any]:
+def evaluated(atlas: Atlas, dataset: RetrievalSet) -> Result:
     return measure(dataset, searched(atlas, dataset))
 
 
@@ -104,9 +107,9 @@ def test_a_query_that_cannot_be_read_counts_as_failed(tmp_path: Path) -> None:
     for name in ("y.png", "n.png"):
         (tmp_path / name).write_text("no picture")
     result = evaluated(atlas, dataset)
-    assert result["failed_queries"] == 2
+    assert result.failed_queries == 2
     # y could have been answered and was not; n is no wrong answer, as there is none
-    assert result["metrics"]["recall@1"] == result["metrics"]["auc_pr"] == 0.5
+    assert result.metrics["recall@1"] == result.metrics["auc_pr"] == 0.5
 
 
 def test_each_level_searches_without_its_own_junk(tmp_path: Path) -> None:
@@ -114,7 +117,7 @@ def test_each_level_searches_without_its_own_junk(tmp_path: Path) -> None:
     dataset, _, atlas = make(tmp_path, "abcd", "x", junk=[frozenset({"b.png"})], others=(hard,), metrics=("mAP",))
     ranked = list(rank_queries(atlas, dataset))
     assert [(query.level, letters(query.ranking)) for query in ranked] == [("", "acd"), ("hard", "cd")]
-    assert evaluated(atlas, dataset)["metrics"]["mAP hard"] == 1
+    assert evaluated(atlas, dataset).metrics["mAP hard"] == 1
 
 
 def test_confidence_is_geometry_where_there_is_any() -> None:
@@ -141,18 +144,18 @@ def test_the_metrics_of_an_evaluation(tmp_path: Path) -> None:
     )
     write_photo(tmp_path / "n.png", make_scene(1, 48, 32))
     result = evaluated(atlas, dataset)
-    metrics = result["metrics"]
+    metrics = result.metrics
     # x is right; y's positive is the third; z and n are not to be found
     assert (metrics["recall@1"], metrics["mP@2"], metrics["N-S score"]) == (0.5, 0.5, 1)
-    assert result["per_query"]["recall@1"] == [1, 0, None]
+    assert list(result.per_query["recall@1"]) == [1, 0, None]
     # four answers of the same score, one of them right, of two that could be
     assert metrics["auc_pr"] == pytest.approx(0.5 * 0.25)
     assert metrics["recall_at_100_precision"] == 0
     assert (metrics["median_error_m"], metrics["within_5_m"], metrics["within_25_m"]) == (5, 2 / 3, 1)
-    assert result["per_query"]["within_5_m"] == [1, 0, 1] and list(metrics)[:3] == list(dataset.metrics)
-    assert [query["right"] for query in result["queries"]] == [True, False, False]
-    assert result["not_in_database"][0]["query"] == "n.png"
-    assert result["queries_without_positives"] == 1 and result["timing"]["ms_per_query"] == pytest.approx(2)
+    assert list(result.per_query["within_5_m"]) == [1, 0, 1] and list(metrics)[:3] == list(dataset.metrics)
+    assert [query.right for query in result.queries] == [True, False, False]
+    assert result.not_in_database[0].query == "n.png"
+    assert result.queries_without_positives == 1 and result.ms_per_query == pytest.approx(2)
 
 
 def test_an_answer_may_be_expected_that_the_database_cannot_give(tmp_path: Path) -> None:
@@ -160,30 +163,24 @@ def test_an_answer_may_be_expected_that_the_database_cannot_give(tmp_path: Path)
     metrics = ("recall@1", "mAP", "micro-AP")
     dataset, _, atlas = make(tmp_path, "abc", "xyz", positives=wanted, answerable=(True, True, False), metrics=metrics)
     result = evaluated(atlas, dataset)
-    assert [result["metrics"][name] for name in metrics] == [0.5, 0.5, 0.5 / 3]
-    assert result["per_query"]["mAP"] == [1, 0, None]
-    assert [row["expected"] for row in details_of(dataset, searched(atlas, dataset))] == [True, True, False]
+    assert [result.metrics[name] for name in metrics] == [0.5, 0.5, 0.5 / 3]
+    assert list(result.per_query["mAP"]) == [1, 0, None]
+    assert [query.expected for query in result.queries] == [True, True, False]
 
 
 def test_confidences_that_are_nearly_equal_are_not_equal(tmp_path: Path) -> None:
     dataset, _, atlas = make(tmp_path, "ab", "xy", positives=[frozenset({"a.png"}), frozenset({"b.png"})])
-    rows = searched(atlas, dataset)
-    for row, confidence in zip(rows, (0.9123408, 0.9123392), strict=True):
-        row["confidence"] = RankedQuery(row["query"], confidence=confidence).as_data()["confidence"]
-    assert measure(dataset, rows)["metrics"]["recall_at_100_precision"] == 0.5
+    confidences = (0.9123408, 0.9123392)
+    rows = [replace(row, confidence=each) for row, each in zip(searched(atlas, dataset), confidences, strict=True)]
+    assert measure(dataset, rows).metrics["recall_at_100_precision"] == 0.5
 
 
 def test_searches_go_on_where_they_were_left(tmp_path: Path) -> None:
     hard = Judgment("hard", [frozenset({"c.png"})] * 2, [frozenset({"a.png"})] * 2)
     dataset, _, atlas = make(tmp_path, "abc", "xy", others=(hard,), not_in_database=("x.png",))
     rows = searched(atlas, dataset)
-    assert [(row["query"][0], row.get("level")) for row in rows] == [
-        ("x", None),
-        ("x", "hard"),
-        ("y", None),
-        ("y", "hard"),
-        ("x", None),
-    ]
+    asked = [(row.query[0], row.level) for row in rows]
+    assert asked == [("x", ""), ("x", "hard"), ("y", ""), ("y", "hard"), ("x", "")]
     for first in range(6):
         assert searched(atlas, dataset, first) == rows[first:]
     with pytest.raises(ShapeError, match="a row for each of the 5 searches, got 4"):
@@ -195,8 +192,8 @@ def test_rankings_of_results_are_cut_after_they_are_measured(tmp_path: Path) -> 
     write_photo(tmp_path / "q.png", make_scene(0, 48, 32))
     dataset = RetrievalSet(tmp_path, "test-1", names, ("q.png",), [frozenset({names[-1]})], metrics=("mAP",))
     result = evaluated(cast(Atlas, FixedAtlas(tmp_path, names)), dataset)
-    assert result["metrics"]["mAP"] == pytest.approx(1 / (KEPT + 5))
-    assert len(result["queries"][0]["ranking"]) == len(result["queries"][0]["scores"]) == KEPT
+    assert result.metrics["mAP"] == pytest.approx(1 / (KEPT + 5))
+    assert len(result.queries[0].ranking) == len(result.queries[0].scores) == KEPT
 
 
 def test_unknown_metrics_and_sets_without_positives_are_refused(tmp_path: Path) -> None:
@@ -224,7 +221,7 @@ def test_an_atlas_leaves_out_what_it_is_told_to(tmp_path: Path) -> None:
     every = [item.path for item in atlas.search(photos[2], top=5, verify=0).evidence]
     left_out = {every[0], every[2], "/nowhere.png"}
     for verify in (0, 2):
-        rest = atlas.search(photos[2], top=5, verify=verify, without=left_out).evidence
+        rest = atlas.search(photos[2], top=5, verify=verify, exclude=left_out).evidence
         assert {item.path for item in rest} == set(every) - left_out
         assert sum(item.verification is not None for item in rest) == verify
     with pytest.raises(DatasetError, match="which is no database photo of the set"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -13,51 +14,55 @@ from placeprint.errors import WriteError
 from placeprint.evaluation.report.differences import compare
 from placeprint.evaluation.report.markdown import markdown_report
 from placeprint.evaluation.report.page import check_report_folder, html_report, write_reports
+from placeprint.evaluation.results import Memory, QueryResult, Result, Timing
 from tests.conftest import make_scene, write_photo
 
 VOID = {"meta", "img", "br", "link"}
 
 
-def result(method: str, hits: list[int | None], ms: float = 10.0, **more: Any) -> dict[str, Any]:
+PHOTOS = tuple(f"database/{number}.png" for number in range(4))
+
+
+def query(number: int, hit: int | None) -> QueryResult:
+    """Return a query whose right photo has this rank."""
+    return QueryResult(
+        query=f"queries/{number}.png",
+        num_positives=1,
+        expected=True,
+        confidence=1.0 - number / 100,
+        ranking=PHOTOS,
+        scores=(0.9, 0.5, 0.3, 0.1),
+        inliers=(None,) * 4,
+        right=hit == 0,
+        ranked_right=tuple(hit == place for place in range(4)),
+        first_hit=hit,
+        first_right=PHOTOS[hit or 0],
+    )
+
+
+def result(method: str, hits: list[int | None], ms: float = 10.0, **more: Any) -> Result:
     """Return a result whose queries found their photo at these ranks."""
     shares = {f"recall@{k}": sum(h is not None and h < k for h in hits) / len(hits) for k in (1, 5, 10, 20)}
-    photos = [f"database/{number}.png" for number in range(4)]
-    queries = [
-        {
-            "query": f"queries/{number}.png",
-            "num_positives": 1,
-            "expected": True,
-            "confidence": 1.0 - number / 100,
-            "ranking": photos,
-            "scores": [0.9, 0.5, 0.3, 0.1],
-            "inliers": [None] * 4,
-            "right": hit == 0,
-            "ranked_right": [hit == place for place in range(4)],
-            "first_hit": hit,
-            "first_right": photos[hit or 0],
-        }
-        for number, hit in enumerate(hits)
-    ]
-    return {
-        "method": method,
-        "dataset": "<photos>",
-        "protocol": "place-folder-1",
-        "counts": {"database": 4, "queries": len(hits)},
-        "queries_without_positives": 0,
-        "metrics": shares | {"mAP": 0.5},
-        "intervals": {"recall@1": [0.1, 0.9]},
-        "per_query": {"recall@1": [float(hit == 0) for hit in hits], "mAP": [0.5] * len(hits)},
-        "timing": {"ms_per_photo": 20.0, "ms_per_query": ms},
-        "memory": {"index_bytes": 5_000_000, "search_bytes": 3_000_000},
-        "bytes_per_photo": 1000.0,
-        "made_by": {"placeprint": "0.1.0", "date": "2026-01-01", "machine": "1 core"},
-        "queries": queries,
-    } | more
+    whole = Result(
+        method=method,
+        dataset="<photos>",
+        protocol="place-folder-1",
+        database_photos=4,
+        metrics=shares | {"mAP": 0.5},
+        intervals={"recall@1": (0.1, 0.9)},
+        per_query={"recall@1": tuple(float(hit == 0) for hit in hits), "mAP": (0.5,) * len(hits)},
+        timing=Timing(ms_per_photo=20.0, ms_per_query=ms),
+        memory=Memory(index_bytes=5_000_000, search_bytes=3_000_000),
+        bytes_per_photo=1000.0,
+        made_by={"placeprint": "0.1.0", "date": "2026-01-01", "machine": "1 core"},
+        queries=tuple(query(number, hit) for number, hit in enumerate(hits)),
+    )
+    return replace(whole, **more)
 
 
 RESULTS = [
     result("first", [0, 0, 0, 0, 0, 0, 0, 1]),
-    {"method": "broken", "dataset": "<photos>", "error": "ImportError: no <module>"},
+    Result(method="broken", dataset="<photos>", error="ImportError: no <module>"),
     result("worse, slower", [3, 1, 1, 1, 1, 1, 1, 0], ms=20.0),
     result("worse, quicker", [0, 0, 0, 0, 0, 0, None, None], ms=5.0),
 ]
@@ -111,7 +116,7 @@ def test_the_page_is_whole_and_stands_alone() -> None:
 def test_the_numbers_are_those_of_the_results() -> None:
     cells = read(html_report(RESULTS)).cells
     for name in ("recall@1", "recall@5", "mAP"):
-        wanted = [each["metrics"][name] for each in RESULTS if "metrics" in each]
+        wanted = [each.metrics[name] for each in RESULTS if each.error is None]
         assert [float(value) for metric, value in cells if metric == name] == wanted
     assert [float(value) for metric, value in cells if metric == "ms_per_query"] == [10.0, 20.0, 5.0]
     assert [float(value) for metric, value in cells if metric == "peak_bytes"] == [5e6] * 3
@@ -129,7 +134,7 @@ def test_methods_are_compared_with_the_first_on_the_same_queries() -> None:
     assert first.against is None and broken.against is None
     assert slower.against is not None and quicker.against is not None
     # by hand: seven queries only the first answers, one only the other: 2 (C(8,0) + C(8,1)) / 2^8
-    assert slower.against.p_value == pytest.approx(18 / 256) and slower.against.queries == 8
+    assert slower.against.p == pytest.approx(18 / 256) and slower.against.queries == 8
     assert slower.against.difference == pytest.approx(-6 / 8) and slower.against.words == "no difference shown"
     assert quicker.against.difference == pytest.approx(-1 / 8)
     assert [row.on_time_front for row in comparison.rows] == [True, None, False, True]
@@ -153,7 +158,7 @@ def test_methods_are_compared_in_the_metric_of_their_protocol() -> None:
     against = comparison.rows[1].against
     assert against is not None and against.difference == pytest.approx(-4 / 3)
     # by hand: of the signs of (1, 3), two of four are as far off
-    assert against.p_value == pytest.approx(1 / 2, abs=0.03)
+    assert against.p == pytest.approx(1 / 2, abs=0.03)
     table = markdown_report(results)
     assert "| method | N-S score | mAP | mAP hard | PR area | N-S score against the first | p |" in table
     assert "| second | 2.33 (1.00-4.00) | 50.0 | 25.0 |" in table
@@ -179,9 +184,18 @@ def test_a_metric_that_stands_beside_others_elsewhere_may_be_the_one(metric: str
 
 
 def test_what_was_not_read_and_is_not_in_the_database_is_told() -> None:
-    row = {"query": "not/n.png", "confidence": 0.9, "ranking": ["database/1.png"], "scores": [0.9], "right": False}
-    found = result("first", [0, None], not_in_database=[row], skipped_photos=2, failed_queries=1)
-    found["queries"][1] |= {"ranking": [], "scores": [], "ranked_right": [], "confidence": None, "error": "no picture"}
+    absent = QueryResult(
+        query="not/n.png", confidence=0.9, ranking=PHOTOS[1:2], scores=(0.9,), inliers=(None,), ranked_right=(False,)
+    )
+    unread = replace(query(1, None).cut(0), confidence=None, error="no picture")
+    found = result(
+        "first",
+        [0, None],
+        queries=(query(0, 0), unread),
+        not_in_database=(absent,),
+        skipped_photos=2,
+        failed_queries=1,
+    )
     counts = "2 queries and 1 that are not in the database, 0 without a right photo; protocol place-folder-1."
     assert f"{counts} Could not be read: 2 of the photos and 1 of the queries." in markdown_report([found])
     page = html_report([found])
@@ -221,12 +235,12 @@ def test_a_report_is_written_over_its_own_and_over_nothing_else(tmp_path: Path) 
     for _ in range(2):
         html, markdown = write_reports(RESULTS, tmp_path)
     html.write_text("<html>my own page</html>")
-    with pytest.raises(WriteError, match="is no report"):
+    with pytest.raises(WriteError, match="is not a report"):
         write_reports(RESULTS, tmp_path)
     assert html.read_text() == "<html>my own page</html>"
     html.unlink()
     markdown.write_text("# My notes\n")
-    with pytest.raises(WriteError, match="is no report"):
+    with pytest.raises(WriteError, match="is not a report"):
         check_report_folder(tmp_path)
     with pytest.raises(WriteError, match="would be read as input later"):
         check_report_folder(tmp_path / "new", [tmp_path])

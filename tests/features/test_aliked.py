@@ -11,7 +11,8 @@ import pytest
 from placeprint.errors import OptionError, ShapeError
 from placeprint.features import batching
 from placeprint.features.aliked import ALIKED, DIMS
-from placeprint.networks.weights import find_weights, fit_into, load_weights, weights_path
+from placeprint.networks.fitting import fit_into
+from placeprint.networks.weights import find_weights, load_weights, weights_path
 from tests.conftest import make_scene
 
 INSTALLED = weights_path(find_weights("aliked-n16")) is not None

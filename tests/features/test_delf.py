@@ -197,7 +197,7 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
     (tmp_path / "x.safetensors").write_bytes(b"no network")
     with pytest.raises(WeightsError, match="cannot read the weights"):
         load_delf(str(tmp_path / "x.safetensors"))
-    with pytest.raises(WeightsError, match="is no trained DELF of placeprint; its header says"):
+    with pytest.raises(WeightsError, match="is not a trained DELF of placeprint; its header says"):
         network_from({}, {"format": "other"}, "x")
     with pytest.raises(OptionError, match="with efficientnet-lite0 or efficientnet-lite2 as its backbone, got 'xfeat'"):
         delf_as_bytes(

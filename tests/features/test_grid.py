@@ -36,7 +36,7 @@ def test_the_network_knows_a_cat_and_a_cup(variant: str) -> None:
     import torch
 
     from placeprint.datasets.photos.sample_photos import ELSEWHERE, PLACES, read_samples
-    from placeprint.networks.backbones import read_efficientnet
+    from placeprint.networks.pretrained import read_efficientnet
 
     network = read_efficientnet(f"efficientnet-{variant}")
     photos = read_samples({"cat": ELSEWHERE["cat"], "coffee": PLACES["coffee"]})
@@ -105,8 +105,8 @@ def test_keypoints_are_where_the_cells_look(variant: str, stride: int, within: f
     import torch
 
     from placeprint.datasets.photos.sample_photos import PLACES, read_samples
-    from placeprint.networks.backbones import read_efficientnet
     from placeprint.networks.efficientnet import CENTERS
+    from placeprint.networks.pretrained import read_efficientnet
     from placeprint.photos import resize
 
     network = read_efficientnet(f"efficientnet-{variant}")

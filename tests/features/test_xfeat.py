@@ -13,7 +13,7 @@ from placeprint.errors import WeightsError
 from placeprint.features import batching
 from placeprint.features.resizing import resize_longest
 from placeprint.features.xfeat import XFeat
-from placeprint.networks import weights
+from placeprint.networks import fitting, weights
 from placeprint.networks.xfeat import detect_batch
 from tests.conftest import make_scene
 
@@ -23,7 +23,7 @@ def test_keypoints_and_descriptors_are_those_of_kornia() -> None:
 
     scene = make_scene(1, 320, 224)
     model = KorniaXFeat().eval()
-    weights.fit_into(model.net, weights.load_weights("xfeat"))
+    fitting.fit_into(model.net, weights.load_weights("xfeat"))
     tensor = torch.from_numpy(scene).permute(2, 0, 1)[None].float() / 255
     expected = model.detectAndCompute(tensor, 400, 0.02)[0]
     points, descriptors, scores = detect_batch([scene], 400, 0.02, [None])[0]
@@ -52,7 +52,7 @@ def test_a_turned_photo_gives_points_of_the_photo_as_it_is() -> None:
     describer = Describer(load_preset("xfeat-vlad"))
     scene = make_scene(2, 320, 240)
     upright = describer.features(scene)[0]
-    turned = describer.turned_features(scene, 90)[0]
+    turned = describer.rotated_features(scene, 90)[0]
     assert turned.image_size == (320, 240)
     # the same corners are found: most turned keypoints lie on an upright one
     distance = np.linalg.norm(turned.keypoints[:, None] - upright.keypoints[None], axis=2).min(axis=1)
@@ -75,7 +75,7 @@ def test_weights_that_do_not_fit_are_named() -> None:
     module = torch.nn.Linear(2, 3)
     state = {"weight": torch.zeros(3, 2), "extra": torch.zeros(1), "total_ops": torch.zeros(1)}
     with pytest.raises(WeightsError, match="missing bias, unexpected extra"):
-        weights.fit_into(module, state)
+        fitting.fit_into(module, state)
 
 
 def test_the_extractor_does_not_load_torch_before_it_is_used() -> None:
@@ -107,7 +107,7 @@ def test_semi_dense_features_are_the_cells_of_kornia() -> None:
 
     scene = make_scene(1, 320, 224)
     model = KorniaXFeat().eval()
-    weights.fit_into(model.net, weights.load_weights("xfeat"))
+    fitting.fit_into(model.net, weights.load_weights("xfeat"))
     tensor = torch.from_numpy(scene).permute(2, 0, 1)[None].float() / 255
     expected = model.detectAndComputeDense(tensor, 100, multiscale=False)
     centers, descriptors, scores = detect_cells([scene])[0]
@@ -145,12 +145,12 @@ def test_semi_dense_leaves_out_what_shows_nothing_and_what_is_masked() -> None:
 def test_derived_buffers_may_be_absent_and_others_may_not() -> None:
     module = torch.nn.BatchNorm1d(2)
     state = {name: value + 1 for name, value in module.state_dict().items() if name != "num_batches_tracked"}
-    weights.fit_into(module, state)  # nothing follows from how many batches there were
+    fitting.fit_into(module, state)  # nothing follows from how many batches there were
     del state["running_var"]
-    weights.fit_into(module, state, derived=["running_var"])
+    fitting.fit_into(module, state, derived=["running_var"])
     assert module.running_mean is not None and module.running_mean.tolist() == [1, 1]
     with pytest.raises(WeightsError, match="missing running_var"):
-        weights.fit_into(module, state)
+        fitting.fit_into(module, state)
 
 
 @pytest.mark.parametrize("row", weights.WEIGHTS, ids=lambda row: row.name)

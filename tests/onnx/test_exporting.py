@@ -18,8 +18,8 @@ from placeprint.onnx import exporting
 from placeprint.onnx.describer_graph import descriptor_graph
 from placeprint.onnx.exporting import check_picture, export_onnx, largest_difference, load_describer
 from placeprint.photos import read_image
-from placeprint.presets import load_preset, preset_from, preset_names
-from tests.conftest import make_scene, write_photo
+from placeprint.presets import load_preset, preset_from
+from tests.conftest import make_scene, presets_at_hand, write_photo
 
 onnxruntime = pytest.importorskip("onnxruntime")
 pytest.importorskip("onnx")
@@ -92,7 +92,10 @@ def test_a_file_with_other_numbers_is_refused(tmp_path: Path, monkeypatch: pytes
 @pytest.mark.parametrize(
     ("tables", "message"),
     [
-        ({"extractor": {"name": "sift"}}, "extractor SIFT cannot be exported to ONNX; those that can: Grid, XFeat"),
+        (
+            {"extractor": {"name": "sift"}},
+            "extractor SIFT cannot be exported to ONNX; those that can: Grid, Published, XFeat",
+        ),
         ({"extractor": XFEAT | {"scales": (1.0, 0.5)}}, "one scale"),
         ({"extractor": XFEAT | {"semi_dense": True}}, "keypoints only"),
         ({"aggregator": {"name": "regional-vlad"}}, "aggregator RegionalVLAD cannot be exported"),
@@ -124,7 +127,7 @@ SHAPES = ((90, 120), (120, 80), (96, 96))
 HAVE_NO_GRAPH = ("delf-votes", "fusion", "sift-bow", "sift-vlad")
 
 
-@pytest.mark.parametrize("name", preset_names())
+@pytest.mark.parametrize("name", presets_at_hand())
 def test_every_shipped_preset_exports_or_says_at_once_that_it_cannot(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -140,7 +143,7 @@ def test_every_shipped_preset_exports_or_says_at_once_that_it_cannot(
             branch.aggregator.fit([photo[branch.source] for photo in photos])
     if name in HAVE_NO_GRAPH:
         monkeypatch.setattr(exporting, "descriptor_graph", lambda _: pytest.fail("work was done"))
-        with pytest.raises(OptionError, match="cannot be exported to ONNX; those that can: Grid, XFeat"):
+        with pytest.raises(OptionError, match="cannot be exported to ONNX; those that can: Grid, Published, XFeat"):
             export_onnx(describer, tmp_path / "model.onnx")
         return
     monkeypatch.setattr(exporting, "CHECKED", SHAPES)
@@ -154,7 +157,7 @@ def test_what_is_no_exported_file_is_refused_in_one_line(tmp_path: Path, model: 
     bad = tmp_path / "bad.onnx"
     for data in (b"", b"hello", whole[:2000], whole[: len(whole) // 2], bytes(generator.bytes(500))):
         bad.write_bytes(data)
-        with pytest.raises(WeightsError, match="no whole file that placeprint exported") as caught:
+        with pytest.raises(WeightsError, match="not a complete file exported by placeprint") as caught:
             largest_difference(describer, bad, [])
         assert "\n" not in str(caught.value)
     with pytest.raises(WeightsError, match="there is no file"):

@@ -15,7 +15,7 @@ from placeprint.aggregation.vlad import VLAD
 from placeprint.features.grid import Grid
 from placeprint.features.resizing import InputRule
 from placeprint.features.xfeat import XFeat
-from placeprint.networks.pooling import rmac_regions
+from placeprint.kernels.rmac import rmac_regions
 from placeprint.networks.weights import find_weights, weights_path
 from placeprint.networks.xfeat import load_xfeat
 from placeprint.onnx.aggregators import inside

@@ -309,7 +309,7 @@ def test_colors_in_floats_are_read(kind: type[np.floating[Any]]) -> None:
 
 
 def test_the_small_copy_in_a_raw_file_is_not_taken_for_the_photo() -> None:
-    with pytest.raises(PhotoError, match="raw files of cameras"):
+    with pytest.raises(PhotoError, match="raw camera files"):
         read_image(encoded("TIFF", tiffinfo={254: 1}))
     assert read_image(encoded("TIFF", tiffinfo={254: 2})).shape == (48, 64, 3)
 

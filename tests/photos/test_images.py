@@ -11,7 +11,7 @@ import PIL.Image
 import pytest
 
 from placeprint.errors import PhotoError
-from placeprint.photos import find_photos, read_image, read_photo, turn_image, turn_matrix
+from placeprint.photos import find_photos, read_image, read_photo, rotate_image, rotation_matrix
 from tests.conftest import make_scene, write_photo
 
 
@@ -134,7 +134,7 @@ def test_linked_folders_are_walked_but_no_folder_inside_itself(tmp_path: Path) -
 
 
 def test_a_missing_place_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(PhotoError, match="no file or folder"):
+    with pytest.raises(PhotoError, match="no such file or folder"):
         list(find_photos([tmp_path / "nope"]))
 
 
@@ -142,8 +142,8 @@ def test_a_missing_place_is_refused(tmp_path: Path) -> None:
 def test_a_turn_moves_pixels_where_its_matrix_says(degrees: float) -> None:
     image = np.zeros((60, 80, 3), np.uint8)
     image[10:13, 20:23] = 255  # a dot around (21, 11)
-    turned = turn_image(image, degrees)
-    matrix, size = turn_matrix((80, 60), degrees)
+    turned = rotate_image(image, degrees)
+    matrix, size = rotation_matrix((80, 60), degrees)
     assert turned.shape[:2] == (size[1], size[0])
     rows, columns = np.nonzero(turned[..., 0] > 100)
     np.testing.assert_allclose(matrix @ [21, 11, 1], [columns.mean(), rows.mean()], atol=0.3)

@@ -87,5 +87,5 @@ def test_a_mask_that_hides_everything_is_said() -> None:
 
 @pytest.mark.parametrize("masks", ["mask.png", left_half(), (None,), None])
 def test_masks_come_in_pairs(masks: Any) -> None:
-    with pytest.raises(OptionError, match="masks must be two"):
+    with pytest.raises(OptionError, match="masks must be a pair"):
         match(make_scene(4), make_scene(4), features="sift", masks=masks)

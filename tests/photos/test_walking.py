@@ -168,7 +168,7 @@ def test_every_suffix_of_a_photo_counts_and_what_looks_like_one_is_counted(tmp_p
     found = scan_photos([tmp_path])
     assert [path.name for path in found.paths] == photos
     assert found.left_out == Counter({".cr2": 2, ".mp4": 1})
-    with pytest.raises(PhotoError, match=r"no photos .*left out: 1 \.nef"):
+    with pytest.raises(PhotoError, match=r"no photos .*not read as photos: 1 \.nef"):
         list_photos([touch(tmp_path / "raw" / "x.nef").parent])
 
 
@@ -182,9 +182,9 @@ def test_names_of_any_bytes_are_listed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("nope", "there is no file or folder '"),
-        ("a.jpg/b.jpg", "there is no file or folder '"),
-        ("nul\0", "there is no file or folder '"),
+        ("nope", "no such file or folder '"),
+        ("a.jpg/b.jpg", "no such file or folder '"),
+        ("nul\0", "no such file or folder '"),
         ("broken", "broken link"),
         ("itself", "leads back to itself"),
         ("pipe", "a pipe, not a file"),
@@ -206,7 +206,7 @@ def test_what_is_named_but_not_there_is_refused_and_can_be_listed(tmp_path: Path
 
 @pytest.mark.parametrize("places", ["", [""], None, [None], 3, [3], [object()]])
 def test_places_that_are_no_paths_are_refused(places: object) -> None:
-    with pytest.raises(PhotoError, match="place"):
+    with pytest.raises(PhotoError, match="path"):
         list(find_photos(places))  # type: ignore[arg-type]  # on purpose
 
 

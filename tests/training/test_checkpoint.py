@@ -192,11 +192,11 @@ def read_step(path: Path) -> int:
 def test_a_run_is_not_overwritten_nor_mixed_with_another(tmp_path: Path) -> None:
     photos = write_classes(tmp_path / "photos")
     train(tiny_recipe(), photos, tmp_path / "run", backbone=tiny_backbone())
-    with pytest.raises(OptionError, match="go on with --resume"):
+    with pytest.raises(OptionError, match="continue with --resume"):
         train(tiny_recipe(), photos, tmp_path / "run", backbone=tiny_backbone())
     other = tiny_recipe(optimizer={"learning_rate": 0.5})
     with pytest.raises(OptionError, match="another recipe: optimizer differ"):
         train(other, photos, tmp_path / "run", resume=True, backbone=tiny_backbone())
     (photos / "class0" / "0.png").write_bytes((photos / "class1" / "1.png").read_bytes())
-    with pytest.raises(OptionError, match="photos are not those"):
+    with pytest.raises(OptionError, match="photos differ from those"):
         train(tiny_recipe(), photos, tmp_path / "run", resume=True, backbone=tiny_backbone())

@@ -141,7 +141,7 @@ def test_a_run_of_another_backbone_or_none_is_no_beginning(tmp_path: Path) -> No
     train(tiny_recipe(**FIRST), photos, tmp_path / "first", backbone=tiny_backbone())
     other = tiny_backbone()
     other.stages[1] = torch.nn.Conv2d(6, CHANNELS, 3, 2, 1)
-    for start, error, said in (("first", WeightsError, "do not fit"), ("nothing", OptionError, "holds no run")):
+    for start, error, said in (("first", WeightsError, "do not fit"), ("nothing", OptionError, "has no run")):
         recipe = tiny_recipe(**SECOND, model={"trainable_from": 2, "start": str(tmp_path / start)})
         with pytest.raises(error, match=said):
             train(recipe, photos, tmp_path / "second", backbone=other)
@@ -178,7 +178,7 @@ def test_photos_come_cluttered_from_the_copy_one_says(tmp_path: Path) -> None:
     ("table", "said"),
     [
         ({"sides": [0.5]}, "sides must be a list of 2 values"),
-        ({"sides": [0.8, 0.5]}, "sides must rise"),
+        ({"sides": [0.8, 0.5]}, "sides must be in increasing order"),
         ({"others": 0}, "others must be a whole number from 1 to 1000, got 0"),
         ({"others": 1.5}, "others must be a whole number from 1 to 1000, got 1.5"),
         ({"chance": 2}, "chance must be a number from 0 to 1, got 2"),
@@ -221,6 +221,6 @@ def test_photos_become_an_atlas_of_trained_features(tmp_path: Path) -> None:
     atlas = Atlas.create(tmp_path / "atlas", preset=preset)
     report = atlas.add([photos])
     assert report.added == 12
-    answer = atlas.search(photos / "class1" / "2.png", top=3, turns=False)
+    answer = atlas.search(photos / "class1" / "2.png", top=3, rotations=False)
     assert answer.evidence[0].path.endswith("class1/2.png")
     assert answer.features.descriptors.shape[1] == 40

@@ -18,9 +18,10 @@ from placeprint.core.numerics import normalize
 from placeprint.datasets.photos.labeled_photos import LabeledPhotos
 from placeprint.datasets.photos.placed_photos import PlacedPhotos
 from placeprint.errors import DatasetError, OptionError, TrainingError
-from placeprint.evaluation.metrics import average_precisions
+from placeprint.evaluation.metrics import Hits, average_precisions
 from placeprint.features.resizing import InputRule
 from placeprint.training.data.augmentation import Augmentation
+from placeprint.training.data.batches import Batch, pack, unpack
 from placeprint.training.data.loading import PhotoMaps, Photos, prefetch
 from placeprint.training.data.map_cache import cache_key, cached_maps
 from placeprint.training.data.plans import make_plan
@@ -31,7 +32,7 @@ from placeprint.training.recipe import Optimizer, Schedule, Validation
 from placeprint.training.run.checkpoint import latest_checkpoint, read_checkpoint
 from placeprint.training.run.journal import read_log
 from placeprint.training.run.loop import Setup, backward
-from placeprint.training.run.objectives import Batch, Objective, pack, unpack
+from placeprint.training.run.objectives import Objective
 from placeprint.training.run.optimizer import make_optimizer, rate_factor
 from placeprint.training.run.run import train
 from placeprint.training.run.validation import relevance, score
@@ -239,10 +240,8 @@ def test_with_nearest_photos_are_searched_in_their_own_sequence_by_place() -> No
     photos = PlacedPhotos(Path(), ("a", "b", "c", "d"), positions, np.array([0, 0, 0, 1]), np.array([0, 0, 0, 0]))
     validation = Validation(against="validation", radius=5.0, nearest=2.0)
     relevant = relevance(TrainingData(photos, photos), validation)
-    every = slice(0, 4)
     # a and b are too near each other; c is in reach of both; d is of the same area, and far from all
-    assert relevant.allowed(every).astype(int).tolist() == [[0, 0, 1, 1], [0, 0, 1, 1], [1, 1, 0, 1], [1, 1, 1, 0]]
-    assert (relevant.right(every) & relevant.allowed(every)).sum(axis=1).tolist() == [1, 1, 2, 0]
+    assert relevant.answerable().tolist() == [True, True, True, False]
     similar = np.array([[1, 1, 0.5, 0], [1, 1, 0, 0.5], [0.5, 0.4, 1, 0.9], [0, 0, 1, 1]], np.float32)
     assert score(np.eye(4, dtype=np.float32), similar.T, relevant) == pytest.approx(1 / 3)
 
@@ -258,7 +257,7 @@ def test_mean_average_precision_agrees_with_the_evaluation() -> None:
     )
     order = np.argsort(-(queries @ database.T), axis=1, kind="stable").tolist()
     positives = [set(np.flatnonzero(labels == row % 7).tolist()) for row in range(9)]
-    expected = float(average_precisions(order, positives).mean())
+    expected = float(average_precisions(Hits.of(order, positives)).mean())
     assert score(queries, database, relevance(data, Validation()), "mAP") == pytest.approx(expected)
 
 
@@ -353,7 +352,7 @@ def test_what_cannot_work_is_told_before_the_first_epoch(
 def test_a_network_that_cannot_take_the_size_is_told_in_one_line(folder: Path, tmp_path: Path) -> None:
     network = tiny_backbone()
     network.stages.append(nn.Unflatten(1, (3, -1)))  # of 8 channels
-    with pytest.raises(TrainingError, match=r"of 32 x 32: .*; look at model.size and \[batches\]"):
+    with pytest.raises(TrainingError, match=r"of 32 x 32: .*; check model.size and \[batches\]"):
         train(tiny_recipe(), folder, tmp_path / "run", backbone=network)
 
 
@@ -361,7 +360,7 @@ def test_one_photo_classes_are_told_or_left_out(tmp_path: Path) -> None:
     write_classes(tmp_path / "photos", classes=2)
     lonely = write_classes(tmp_path / "more", classes=3, photos=1) / "class2"
     lonely.rename(tmp_path / "photos" / "lonely")
-    with pytest.raises(DatasetError, match="1 of 3 classes have one photo to train on and make no pair: 'lonely'"):
+    with pytest.raises(DatasetError, match="1 of 3 classes have one training photo and make no pair: 'lonely'"):
         train(tiny_recipe(batches={"classes": 2}), tmp_path / "photos", tmp_path / "run", backbone=tiny_backbone())
     recipe = tiny_recipe(batches={"classes": 2, "leave_out_lonely": True}, schedule={"epochs": 1})
     assert train(recipe, tmp_path / "photos", tmp_path / "run", backbone=tiny_backbone()).epochs == 1
@@ -404,7 +403,7 @@ def test_mining_takes_the_margin_of_the_loss(tmp_path: Path) -> None:
 
     assert margin() == 0.7
     assert margin(margin=0.7) == 0.7  # as recipes of earlier versions say it
-    with pytest.raises(OptionError, match=r"mining.margin 0.1 differs from loss.margin 0.7; set loss.margin alone"):
+    with pytest.raises(OptionError, match=r"mining.margin 0.1 differs from loss.margin 0.7; set only loss.margin"):
         margin(margin=0.1)
 
 

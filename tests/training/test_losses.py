@@ -355,7 +355,7 @@ def test_unknown_names_and_parameters_are_refused() -> None:
         (lambda: CGDLoss(smoothing=1), "smoothing must be a number of at least 0 and below 1, got 1"),
         (lambda: CGDLoss(temperature=0), "temperature must be a number above 0"),
         (lambda: ArcFace(4, 5, margin=4), "margin must be a number above 0 and below 3.14159, got 4"),
-        (lambda: ProxyNCA(1, 5), "proxies need 2 classes and 1 dimension at least, got 1 and 5"),
+        (lambda: ProxyNCA(1, 5), "proxies need at least 2 classes and 1 dimension, got 1 and 5"),
     ],
 )
 def test_parameters_out_of_their_range_are_refused(make: Callable[[], object], message: str) -> None:

@@ -217,7 +217,7 @@ def test_a_set_without_positives_or_negatives(tmp_path: Path) -> None:
 def test_what_does_not_fit_the_miner_is_refused(tmp_path: Path) -> None:
     cache, _ = _cache(tmp_path, count=COUNT - 1)
     miner = TupleMiner(_photos())
-    with pytest.raises(ShapeError, match="the cache must have 120 rows, one a photo, it has 119"):
+    with pytest.raises(ShapeError, match="the cache must have 120 rows, one per photo, it has 119"):
         miner.mine(cache, 0)
     cache, _ = _cache(tmp_path)
     outside: Ids = np.array([COUNT])
@@ -278,7 +278,7 @@ def test_a_file_that_became_shorter_is_told(tmp_path: Path) -> None:
     cache, _ = _cache(tmp_path, count=10)
     with cache.path.open("r+b") as file:
         file.truncate(300)
-    with pytest.raises(DatasetError, match="has become shorter; make it anew"):
+    with pytest.raises(DatasetError, match="has become shorter; make it again"):
         cache.rows(np.arange(10))
     cache.close()
 
@@ -305,18 +305,18 @@ def test_descriptors_that_do_not_fit_a_cache_are_refused(tmp_path: Path) -> None
 
 def test_files_that_are_no_cache_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "cache.npy"
-    with pytest.raises(DatasetError, match="is no cache of descriptors"):
+    with pytest.raises(DatasetError, match="is not a cache of descriptors"):
         DescriptorCache.open(path)
     path.write_bytes(b"something else")
-    with pytest.raises(DatasetError, match="is no cache of descriptors"):
+    with pytest.raises(DatasetError, match="is not a cache of descriptors"):
         DescriptorCache.open(path)
     np.save(path, np.zeros((3, 4)))
-    with pytest.raises(DatasetError, match=r"must hold .* float16 or float32, it holds .* float64"):
+    with pytest.raises(DatasetError, match=r"must have .* float16 or float32, it has .* float64"):
         DescriptorCache.open(path)
     DescriptorCache.create(path, 100, 64)
     with path.open("r+b") as file:
         file.truncate(1000)
-    with pytest.raises(DatasetError, match="must have 12928 bytes, it has 1000; make it anew"):
+    with pytest.raises(DatasetError, match="must have 12928 bytes, it has 1000; make it again"):
         DescriptorCache.open(path)
 
 

@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from placeprint.errors import OptionError, WeightsError
-from placeprint.networks.cgd import efficientnet_cgd
-from placeprint.networks.efficientnet import EfficientNetLite
+from placeprint.networks.efficientnet import EfficientNetLite, SamePadded, keep_last_resolution
+from placeprint.networks.pretrained import read_efficientnet
 from placeprint.networks.stages import efficientnet_stages, load_stages, read_stages, stages_as_bytes
 from placeprint.networks.weights import find_weights, weights_path
 from placeprint.training.model.heads import NetVLADHead, build_head, head_parameters
@@ -110,7 +110,7 @@ def test_layers_begun_from_pairs_find_classes_where_others_see_noise(name: str) 
 def test_a_beginning_is_one_of_the_known() -> None:
     with pytest.raises(OptionError, match="begin must be one of pairs, photos, random, got 'pair'"):
         build_head("gem", CHANNELS, None, dim=4, begin="pair")
-    with pytest.raises(OptionError, match="after NetVLAD begins from 'pairs' or 'photos'"):
+    with pytest.raises(OptionError, match="after NetVLAD is initialized from 'pairs' or 'photos'"):
         build_head("netvlad", CHANNELS, None, dim=4, begin="random")
 
 
@@ -175,9 +175,19 @@ def test_a_written_network_gives_the_same_maps(tmp_path: Path) -> None:
         read_stages(path)
 
 
+@pytest.mark.parametrize(("last_downsampling", "cells"), [(False, (4, 3)), (True, (2, 2))])
+def test_the_last_downsampling_is_left_out(last_downsampling: bool, cells: tuple[int, int]) -> None:
+    stages = efficientnet_stages(EfficientNetLite("lite2"), "lite2", last_downsampling=last_downsampling).eval()
+    with torch.inference_mode():
+        assert tuple(stages(torch.zeros(1, 3, 64, 48)).shape) == (1, 352, *cells)
+    strides = [layer.stride for layer in stages.modules() if isinstance(layer, SamePadded)]
+    assert strides.count((2, 2)) == (5 if last_downsampling else 4)  # that of the stem, and of three or four stages
+
+
 @needs_weights
-def test_stages_of_the_pretrained_network_are_those_of_cgd() -> None:
-    reference = efficientnet_cgd("S", 8).backbone.eval()
+def test_stages_of_the_pretrained_network_are_those_of_the_whole() -> None:
+    reference = read_efficientnet("efficientnet-lite2")
+    keep_last_resolution(reference)
     stages = load_stages("efficientnet-lite2", last_downsampling=False)
     with torch.inference_mode():
         expected, found = reference(pictures(1, 64)), stages(pictures(1, 64))

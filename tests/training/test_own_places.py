@@ -56,7 +56,7 @@ def test_junk_broken_photos_and_copies_are_skipped_counted_and_explained(tmp_pat
     (photos / "linked").symlink_to(tmp_path / "more" / "class4")
     outcome = train_tiny(photos, tmp_path / "run")
     assert read_skipped(tmp_path / "run") == {
-        "class1/2.png": "not a picture, or of a format that is not supported",
+        "class1/2.png": "not a picture, or in an unsupported format",
         "class2/9.png": "a copy of class2/0.png",
         "cover.png": "it is in no folder of a class",
         "loose.png": "it is in no folder of a class",
@@ -110,10 +110,10 @@ def test_what_is_held_back_leaves_pairs_to_learn_from(tmp_path: Path, counts: li
 @pytest.mark.parametrize(
     ("counts", "share", "message"),
     [
-        ([1, 1, 1, 1], 0.2, "the 4 photos of 4 classes are too few .* needs 3 photos of a class or more"),
+        ([1, 1, 1, 1], 0.2, "the 4 photos of 4 classes are too few .* needs 3 or more photos of a class"),
         ([2, 2], 0.2, "too few to hold some back"),
-        ([5], 0.2, r"at least 2 classes, got 'class0' only; put the photos of each class into a folder"),
-        ([5, 1], 0.2, "2 classes with 2 photos each or more, .* there are 1 of 2"),
+        ([5], 0.2, r"at least 2 classes, got 'class0' only; put the photos of each class into a separate folder"),
+        ([5, 1], 0.2, "2 or more classes with 2 or more photos each, .* there are 1 of 2"),
         ([4, 4], 0.0, "data.share must be a number above 0 and below 1, got 0.0"),
     ],
 )
@@ -134,7 +134,7 @@ def test_photos_with_gps_in_one_folder_are_divided_by_photo(tmp_path: Path) -> N
     (tmp_path / "bad.jpg").write_bytes(b"bad")
     recipe = load_recipe("places-from-gps")
     assert sift(recipe.data, tmp_path) == {
-        "bad.jpg": "not a picture, or of a format that is not supported",
+        "bad.jpg": "not a picture, or in an unsupported format",
         "no_gps.jpg": "it has no GPS",
     }
     data = read_data(recipe.data, tmp_path)
@@ -159,7 +159,7 @@ def test_the_preset_of_a_small_folder_can_be_searched_with(tmp_path: Path, monke
     train(load_recipe("places-from-folders", [*changes, "model.last_stage=5", "schedule.epochs=1"]), photos, run)
     atlas = Atlas.create(tmp_path / "atlas", preset=str(export_preset(run)))
     atlas.add([photos])
-    found = atlas.search(photos / "class1" / "3.png", turns=False).evidence
+    found = atlas.search(photos / "class1" / "3.png", rotations=False).evidence
     assert len(atlas) == 12
     nearest = max(found, key=lambda each: each.similarity)
     assert nearest.path.endswith("class1/3.png")

@@ -10,8 +10,9 @@ import pytest
 
 from placeprint.datasets.photos.placed_photos import PlacedPhotos
 from placeprint.errors import DatasetError, OptionError, ShapeError
+from placeprint.evaluation import relevance
 from placeprint.training.data.prepare import read_data
-from placeprint.training.run import place_testing, train
+from placeprint.training.run import train
 from placeprint.training.run.place_testing import place_recalls
 from placeprint.training.run.testing import held_out, measure_run
 from placeprint.types import Floats, Mask
@@ -61,7 +62,7 @@ def test_what_nothing_can_answer_is_counted_and_left_out() -> None:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_the_figures_are_those_of_a_plain_loop(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(place_testing, "ROWS", 7)
+    monkeypatch.setattr(relevance, "ROWS", 7)
     generator = np.random.default_rng(seed)
     clips = np.repeat(np.arange(8), 6)
     frames = np.tile(np.arange(6) * 3, 8) + clips

@@ -18,7 +18,8 @@ from placeprint.errors import OptionError, WeightsError
 from placeprint.features.grid import Grid
 from placeprint.features.resizing import resize_longest
 from placeprint.networks.efficientnet import EfficientNetLite
-from placeprint.networks.stages import StagedBackbone, efficientnet_stages, read_stages, stages_as_bytes
+from placeprint.networks.staged_backbone import StagedBackbone
+from placeprint.networks.stages import efficientnet_stages, read_stages, stages_as_bytes
 from placeprint.photos import read_image
 from placeprint.presets import load_preset
 from placeprint.training.data.loading import PhotoMaps, Photos, describe
@@ -132,9 +133,9 @@ def test_the_layer_after_netvlad_is_the_whitener_of_the_preset() -> None:
 def test_what_no_preset_can_hold_is_refused(tmp_path: Path) -> None:
     photos = write_classes(tmp_path / "photos", photos=3)
     train(tiny_recipe(schedule={"epochs": 1}), photos, tmp_path / "run", backbone=tiny_backbone())
-    with pytest.raises(OptionError, match="network of one's own"):
+    with pytest.raises(OptionError, match="your own network"):
         export_preset(tmp_path / "run", backbone=tiny_backbone())
-    with pytest.raises(OptionError, match="holds no run"):
+    with pytest.raises(OptionError, match="has no run"):
         export_preset(tmp_path)
 
 

@@ -72,7 +72,7 @@ def test_classes_of_one_photo_are_refused_or_left_out_and_counted() -> None:
     labels = np.array([0, 0, 1, 1, 2, 3, 3])
     with pytest.raises(
         DatasetError,
-        match="1 of 4 classes have one photo to train on and make no pair: '2'; add photos, or set batches",
+        match="1 of 4 classes have one training photo and make no pair: '2'; add photos, or set batches",
     ):
         ClassBatches(labels, 2, 2)
     with pytest.raises(DatasetError, match="make no pair: 'café'"):
@@ -89,7 +89,9 @@ def test_what_makes_no_batches_is_refused() -> None:
         ClassBatches(np.zeros(4), 2, 2)
     with pytest.raises(OptionError, match="instances must be a whole number from 2 to 100000, got 1"):
         ClassBatches(np.arange(4) % 2, 2, 1)
-    with pytest.raises(DatasetError, match=r"2 classes with 2 photos each or more, .* there are 1 of 2: '0', '1'"):
+    with pytest.raises(
+        DatasetError, match=r"2 or more classes with 2 or more photos each, .* there are 1 of 2: '0', '1'"
+    ):
         ClassBatches(np.array([0, 0, 1]), 3, 2, leave_out_lonely=True)
 
 

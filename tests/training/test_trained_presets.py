@@ -60,9 +60,9 @@ def test_a_resnet_leaves_out_its_last_down_sampling_and_others_say_that_they_can
         assert (found.stride, found(torch.rand(1, 3, 64, 64)).shape[2:]) == (16, (4, 4))
     config = transformers.ConvNextConfig(hidden_sizes=[4, 8, 12, 16], depths=[1, 1, 1, 1])
     transformers.ConvNextBackbone(config).save_pretrained(tmp_path / "other")
-    with pytest.raises(OptionError, match="take a ResNet"):
+    with pytest.raises(OptionError, match="use a ResNet"):
         load_stages(f"transformers:{tmp_path / 'other'}", last_downsampling=False)
-    with pytest.raises(OptionError, match="last_stage is of EfficientNet only"):
+    with pytest.raises(OptionError, match="last_stage works with EfficientNet only"):
         load_stages(f"transformers:{tmp_path / 'other'}", last_stage=5)
 
 

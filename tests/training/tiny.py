@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from placeprint.networks.stages import StagedBackbone
+from placeprint.networks.staged_backbone import StagedBackbone
 from placeprint.training.recipe import Recipe, recipe_from
 from tests.conftest import make_scene, write_photo
 

@@ -173,5 +173,5 @@ def test_no_more_similarities_are_held_than_allowed(monkeypatch: pytest.MonkeyPa
 
 def test_lightglue_refuses_more_keypoints_than_memory_holds() -> None:
     many = random_features(8193, 64)
-    with pytest.raises(OptionError, match=r"at most 8192 keypoints of a photo, got 8193.*lower max_keypoints"):
+    with pytest.raises(OptionError, match=r"at most 8192 keypoints per photo, got 8193.*lower max_keypoints"):
         LightGlue(features="xfeat").match(random_features(4, 64), [many])

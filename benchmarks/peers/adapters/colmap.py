@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from benchmarks.peers.adapters import Scores
 
 VERIFIED, INLIERS, KEYPOINTS = 50, 6, 1000

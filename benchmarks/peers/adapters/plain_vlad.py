@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from benchmarks.peers.adapters import Scores
 
 KEYPOINTS = 1000
@@ -24,7 +25,8 @@ class PlainVlad:
         import torch
         from kornia.feature import XFeat
 
-        from placeprint.networks.weights import fit_into, load_weights
+        from placeprint.networks.fitting import fit_into
+        from placeprint.networks.weights import load_weights
 
         self.torch, self.faiss, self.xfeat = torch, faiss, XFeat(KEYPOINTS).eval()
         fit_into(self.xfeat.net, load_weights("xfeat"))

@@ -1,1 +1,1 @@
-"""Global descriptors from local features: one file a method."""
+"""Global descriptors from local features: one file per method."""

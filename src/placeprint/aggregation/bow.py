@@ -1,16 +1,16 @@
 """Bag of words with tf-idf (Sivic and Zisserman, ICCV 2003).
 
-Each local descriptor goes to its nearest of K visual words. With n_k descriptors at word k out of n, and N_k of the N
-photos of the collection that have the word at all,
+Each local descriptor is assigned to the nearest of K visual words. If n_k of n descriptors have word k, and N_k of the
+collection's N photos have that word,
 
     v_k = (n_k / n) ** power * log(1 + N / N_k),
 
 then L2; the cosine of two such vectors is the paper's similarity for ``power = 1``. With 0.5 the counts are compared by
-the Hellinger kernel, against words that come in bursts (Jegou et al., CVPR 2009). Departures: the 1 in the logarithm
-keeps a word that all photos have from weighing nothing, which would leave nothing of a collection of one; a word that
-no photo of the collection has counts as one that a single photo has.
+the Hellinger kernel, which reduces the weight of bursty words (Jegou et al., CVPR 2009). Departures: the 1 in the
+logarithm gives weight to a word in all photos, so a collection of one photo has descriptors too; a word in no photo
+counts as a word in one photo.
 
-`refit` learns words and idf anew. `adapt` keeps the words and learns idf from another collection.
+`refit` learns new words and idf. `adapt` keeps the words and learns idf from another collection.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ from placeprint.types import Floats, LocalFeatures
 @checked
 @dataclass(kw_only=True, eq=False)
 class BoW:
-    """Histogram of visual words, weighted by tf-idf.
+    """Aggregate to a histogram of visual words, weighted by tf-idf.
 
     Args:
-        num_words: K, size of the codebook.
-        power: exponent of the term frequency.
-        idf: weigh words by how few photos have them.
-        spherical: k-means on the unit sphere.
-        iterations: of k-means.
-        seed: of k-means.
+        num_words: k, the size of the codebook.
+        power: the exponent of the term frequency.
+        idf: whether to weight words by how few photos have them.
+        spherical: whether to run k-means on the unit sphere.
+        iterations: the iterations of k-means.
+        seed: the seed of k-means.
     """
 
     num_words: Words = 4096
@@ -53,10 +53,10 @@ class BoW:
 
     @property
     def dim(self) -> int:
-        """Length of the global descriptor, K.
+        """The length of the global descriptor, K.
 
         Raises:
-            NotFittedError: the codebook has not been learnt.
+            NotFittedError: the codebook has not been learned.
         """
         return len(self._codebook())
 
@@ -73,14 +73,14 @@ class BoW:
         return self.adapt(features)
 
     def refit(self, features: Sequence[LocalFeatures]) -> BoW:
-        """Learn words and idf anew; return self. Raises like `fit`."""
+        """Learn new words and idf; return self. Raise the same errors as `fit`."""
         return self.fit(features)
 
     def adapt(self, features: Sequence[LocalFeatures]) -> BoW:
         """Learn how many photos of another collection have each word; return self.
 
         Raises:
-            NotFittedError: the codebook has not been learnt.
+            NotFittedError: the codebook has not been learned.
         """
         photos = np.zeros(len(self._codebook()))
         for photo in features:
@@ -90,11 +90,11 @@ class BoW:
         return self
 
     def aggregate(self, features: LocalFeatures) -> Floats:
-        """Return the ``(K,)`` unit vector of one photo, zeros without features.
+        """Return the ``(K,)`` unit vector of one photo, or zeros if it has no features.
 
         Raises:
-            NotFittedError: the codebook has not been learnt.
-            ShapeError: the descriptors are not finite, or of another length than those it was learnt from.
+            NotFittedError: the codebook has not been learned.
+            ShapeError: the descriptors are not finite, or differ in length from those it was learned from.
         """
         if self.idf_ is None:
             raise NotFittedError("BoW has no codebook; call fit first")

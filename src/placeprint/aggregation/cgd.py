@@ -1,21 +1,17 @@
-"""CGD over the cells of a map: several poolings, each projected, put together (Jun et al., arXiv 1903.10663).
+"""CGD over the cells of a map: several poolings, each projected, then combined (Jun et al., arXiv 1903.10663).
 
-What `networks.cgd` makes of a map, in NumPy, from features that bring the map back (`aggregation.pooling` says how).
-The letters of the configuration name the poolings: S is SPoC, M is MAC, G is GeM. With u_i the unit vector of pooling
-i and P_i a projection to ``projected_dim / n`` values::
+This is `networks.cgd` in NumPy, from features that restore the map (see `aggregation.pooling`).
+The letters of the configuration name the poolings: S is SPoC, M is MAC, G is GeM. The unit vector of each is projected
+to ``projected_dim / n`` values; `kernels.cgd` has the equation. The projections are one of
 
-    f_i = P_i^T (u_i - m_i),   f = [f_1 / |f_1|, ..., f_n / |f_n|],   descriptor = f / |f|
-
-The projections are one of
-
-- those of a trained network (`from_network`): its linear layers have no bias, so m_i = 0, and the numbers are the
-  network's own. `refit` and `adapt` keep them.
-- PCA of the unit vectors of each branch, learned from photos without training (`fit`), by choice whitened as
-  `whitening.PCAWhitening` does. `refit` learns it anew, `adapt` keeps it, which few photos would spoil.
+- those of a trained network (`from_network`): its linear layers have no bias, so m_i = 0, and the values equal the
+  network's. `refit` and `adapt` keep them.
+- PCA of the unit vectors of each branch, learned from photos without training (`fit`), optionally whitened as in
+  `whitening.PCAWhitening`. `refit` learns it again; `adapt` keeps it, because few photos would spoil it.
 
 Departures: the second kind is ours; the paper only knows trained layers. A branch's PCA is never longer than the map
-has channels. It needs more photos than it has values; from fewer, nothing is learned, the projection is the identity,
-and the descriptor n x C long. Without training p is what it is set to.
+has channels. It needs more photos than it has values; with fewer, nothing is learned, the projection is the identity,
+and the descriptor has n x C values. Without training, p is the parameter.
 """
 
 from __future__ import annotations
@@ -31,30 +27,29 @@ from placeprint.aggregation.pooling import MAC, GeM, SPoC
 from placeprint.aggregation.projection import pca_whitening
 from placeprint.aggregation.vocabulary import Exponent
 from placeprint.arrays import rows_of
-from placeprint.core.numerics import normalize, stacked
+from placeprint.core.numerics import stacked
 from placeprint.core.options import Range, Share, checked
-from placeprint.errors import NotFittedError, OptionError, ShapeError
+from placeprint.errors import NotFittedError, ShapeError
+from placeprint.kernels import cgd as kernels
 from placeprint.types import Floats, LocalFeatures
 
 if TYPE_CHECKING:
     from placeprint.networks import cgd as networks
 
-LETTERS = "SMG"
-
 
 @checked
 @dataclass(kw_only=True, eq=False)
 class CGD:
-    """Combination of global descriptors.
+    """Combine several global descriptors of a map.
 
     Args:
-        config: letters of the poolings, each once.
-        projected_dim: length of the descriptor, a multiple of the count of letters; shorter where the map has not the
+        config: the letters of the poolings, each once.
+        projected_dim: the length of the descriptor, a multiple of the number of letters; shorter if the map has too few
             channels, see the module.
-        p: exponent of GeM, above 0, until a trained network brings its own.
-        power: of the whitening; 0.5 whitens fully, 0 is plain PCA.
-        shrinkage: of the whitening, as a share of the mean of the eigenvalues.
-        use_scores: false counts every feature the same, for features whose scores are no lengths.
+        p: the exponent of GeM, above 0, unless a trained network provides its own.
+        power: the exponent of the whitening; 0.5 whitens fully, 0 is plain PCA.
+        shrinkage: the shrinkage of the whitening, as a share of the mean of the eigenvalues.
+        use_scores: whether scores weight the features; use false for features whose scores are not lengths.
     """
 
     config: str = "SG"
@@ -70,7 +65,7 @@ class CGD:
 
     @property
     def dim(self) -> int:
-        """Length of the global descriptor.
+        """The length of the global descriptor.
 
         Raises:
             NotFittedError: there are no projections.
@@ -79,13 +74,13 @@ class CGD:
         return int(projections.shape[0] * projections.shape[2])
 
     def fit(self, features: Sequence[LocalFeatures]) -> Self:
-        """Learn a projection for each branch, whether there are trained ones or not; return self.
+        """Learn a projection for each branch, replacing trained ones; return self.
 
         Raises:
             ShapeError: there are no photos.
             OptionError: a parameter is out of its range.
         """
-        self._check()
+        kernels.check_config(self.config, self.projected_dim, "projected_dim")
         if not features:
             raise ShapeError("CGD learns its projections from photos, got none")
         self.p_, self.trained_ = np.array([self.p], np.float32), np.array(False)
@@ -102,58 +97,49 @@ class CGD:
         return self
 
     def refit(self, features: Sequence[LocalFeatures]) -> Self:
-        """Do as `fit`, but keep what was trained."""
+        """Do the same as `fit`, but keep trained projections."""
         return self if self.trained_ is not None and self.trained_ else self.fit(features)
 
     def adapt(self, features: Sequence[LocalFeatures]) -> Self:
-        """Keep the projections; learn like `fit` where there are none."""
+        """Keep the projections; learn them as `fit` does if there are none."""
         return self.fit(features) if self.projections_ is None else self
 
     def aggregate(self, features: LocalFeatures) -> Floats:
-        """Return the ``(dim,)`` unit vector of one photo, zeros without features.
+        """Return the ``(dim,)`` unit vector of one photo, or zeros if it has no features.
 
         Raises:
             NotFittedError: there are no projections.
-            ShapeError: the descriptors have another length than those the projections were learned from.
+            ShapeError: the descriptors differ in length from those the projections were learned from.
         """
         means, projections = self._learned()
         rows_of(features.descriptors, dim=means.shape[1])
-        pooled = self._pooled(features)
-        blocks = np.einsum("nc,nck->nk", pooled - means, projections)
-        return normalize((normalize(blocks) * pooled.any(axis=1, keepdims=True)).ravel())
+        return kernels.cgd(list(self._pooled(features)), list(projections), list(means))
 
-    def _pooled(self, features: LocalFeatures) -> Floats:
-        """Return what the poolings give, ``(n, C)`` unit rows."""
-        assert self.p_ is not None  # callers have set or checked it
-        p = float(self.p_[0]) if len(self.p_) == 1 else tuple(self.p_.tolist())
-        poolings: dict[str, SPoC | MAC | GeM] = {
+    def poolings(self) -> list[SPoC | MAC | GeM]:
+        """Return the poolings of the configuration, GeM with its exponent as it was learned."""
+        exponents = [self.p] if self.p_ is None else self.p_.tolist()
+        made: dict[str, SPoC | MAC | GeM] = {
             "S": SPoC(use_scores=self.use_scores),
             "M": MAC(use_scores=self.use_scores),
-            "G": GeM(p=p, use_scores=self.use_scores),
+            "G": GeM(p=exponents[0] if len(exponents) == 1 else tuple(exponents), use_scores=self.use_scores),
         }
-        return np.stack([poolings[letter].aggregate(features) for letter in self.config])
+        return [made[letter] for letter in self.config]
+
+    def _pooled(self, features: LocalFeatures) -> Floats:
+        """Return the results of the poolings, ``(n, C)`` unit rows."""
+        return np.stack([pooling.aggregate(features) for pooling in self.poolings()])
 
     def _learned(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         if self.means_ is None or self.projections_ is None or self.p_ is None:
-            raise NotFittedError("CGD has no projections; call fit first, or take those of a network by from_network")
+            raise NotFittedError("CGD has no projections; call fit first, or use those of a network by from_network")
         return self.means_, self.projections_
-
-    def _check(self) -> None:
-        config = self.config
-        if not config or set(config) - set(LETTERS) or len(set(config)) < len(config):
-            raise OptionError(f"a configuration of CGD has some of the letters S, M and G, each once, got {config!r}")
-        if self.projected_dim % len(config):
-            raise OptionError(
-                f"projected_dim must be a multiple of {len(config)}, the branches of {config!r}, got "
-                f"{self.projected_dim}"
-            )
 
 
 def from_network(network: networks.CGD) -> CGD:
-    """Return what gives the network's descriptors from the cells of its backbone's map.
+    """Return an aggregator that gives the network's descriptors from the cells of its backbone's map.
 
     Args:
-        network: trained; it is left as it is, and what is returned has copies.
+        network: a trained network; it is not changed, and its weights are copied.
     """
     from placeprint.networks.pooling import GeM as TrainedGeM
 
@@ -163,12 +149,12 @@ def from_network(network: networks.CGD) -> CGD:
 
 
 def from_layers(config: str, layers: Sequence[Floats], exponent: Floats | None = None) -> CGD:
-    """Return what trained poolings, each with a linear layer, give.
+    """Return an aggregator from trained poolings, each with a linear layer.
 
     Args:
         config: letters of the poolings.
-        layers: of each its weights, ``(k, C)``.
-        exponent: of GeM, ``(1,)`` or ``(C,)``; None where there is none.
+        layers: the weights of each pooling's layer, ``(k, C)``.
+        exponent: the exponent of GeM, ``(1,)`` or ``(C,)``; None if there is no GeM.
     """
     made = CGD(config=config, projected_dim=sum(len(layer) for layer in layers))
     made.projections_ = np.stack([layer.T for layer in layers]).astype(np.float32)

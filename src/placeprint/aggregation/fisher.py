@@ -1,17 +1,11 @@
 """Fisher vectors (Perronnin and Dance, CVPR 2007; improved: Perronnin et al., ECCV 2010; Sanchez et al., IJCV 2013).
 
-A mixture of K Gaussians with diagonal covariances is learnt from local descriptors, weights w_k, means m_k and
-deviations s_k. The descriptors x_i of a photo, with posteriors g_ik, are described by how the mixture would have to
-change to fit them better (IJCV 2013, equations 17 and 18):
+A mixture of K Gaussians with diagonal covariances is learned from local descriptors. The descriptors of a photo are
+described by how the mixture would have to change to fit them better: `kernels.fisher` has the equations. Then power law
+and L2 (the improved vector), 2 K D values.
 
-    U_k = sum_i g_ik (x_i - m_k) / s_k                       / (n sqrt(w_k))
-    V_k = sum_i g_ik ((x_i - m_k)^2 / s_k^2 - 1)             / (n sqrt(2 w_k))
-
-the two of all k concatenated, 2 K D values, then power law and L2 (the improved vector). Both sums come from three
-products of matrices, ``g^T 1``, ``g^T X`` and ``g^T X^2``; nothing of size n x K x D is ever made.
-
-Local descriptors are projected by PCA first (`local_dim`), since diagonal covariances suppose independent values. The
-derivative for the weights is left out, as in the papers' experiments. The mixture is scikit-learn's.
+Local descriptors are projected by PCA first (`local_dim`), because diagonal covariances assume independent values. The
+derivative with respect to the weights is dropped, as in the papers' experiments. The mixture is scikit-learn's.
 """
 
 from __future__ import annotations
@@ -28,26 +22,27 @@ from placeprint.arrays import rows_of
 from placeprint.core.numerics import normalize, power_law, stacked
 from placeprint.core.options import Range, Seed, Share, checked
 from placeprint.errors import NotFittedError, PackageError, ShapeError
+from placeprint.kernels.fisher import fisher
 from placeprint.types import Floats, LocalFeatures
 
 LEAST_VARIANCE = 1e-5
-"""Added to the variances, so that no Gaussian collapses on one descriptor."""
+"""Value added to the variances, so that no Gaussian collapses to one descriptor."""
 LEAST_WEIGHT = 1e-6
-"""Of a Gaussian: the vector is divided by its square root, and an atlas stores it as float16."""
+"""Smallest weight of a Gaussian: the vector is divided by its square root, and an atlas stores it as float16."""
 
 
 @checked
 @dataclass(kw_only=True, eq=False)
 class Fisher:
-    """Fisher vectors over a mixture of Gaussians.
+    """Aggregate to a Fisher vector over a Gaussian mixture.
 
     Args:
-        num_gaussians: K.
-        local_dim: dimensions kept of the local descriptors by PCA; 0 leaves them as they are.
-        local_whitening: exponent of the eigenvalues, used with ``local_dim``.
-        power: exponent of the power law; 1 for none.
-        iterations: of expectation maximization, at most.
-        seed: of the first Gaussians and of the sample.
+        num_gaussians: k, the number of Gaussians.
+        local_dim: the number of dimensions of local PCA; 0 for no PCA.
+        local_whitening: the exponent of the eigenvalues, used with ``local_dim``.
+        power: the exponent of the power law; 1 for none.
+        iterations: the most iterations of expectation maximization.
+        seed: the seed of the initial Gaussians and of the sample.
     """
 
     num_gaussians: Annotated[int, Range(1, 65_536)] = 64
@@ -64,15 +59,15 @@ class Fisher:
 
     @property
     def dim(self) -> int:
-        """Length of the global descriptor, 2 x K x D.
+        """The length of the global descriptor, 2 x K x D.
 
         Raises:
-            NotFittedError: the mixture has not been learnt.
+            NotFittedError: the mixture has not been learned.
         """
         return 2 * self._mixture()[1].size
 
     def fit(self, features: Sequence[LocalFeatures]) -> Fisher:
-        """Learn local PCA, when ``local_dim`` is set, and the mixture; return self.
+        """Learn local PCA, if ``local_dim`` is set, and the mixture; return self.
 
         Raises:
             ShapeError: there are fewer descriptors than Gaussians, or they differ in length or are not finite.
@@ -83,7 +78,7 @@ class Fisher:
         return self.refit(features)
 
     def refit(self, features: Sequence[LocalFeatures]) -> Fisher:
-        """Learn another mixture in the projection there is; return self. Raises like `fit`."""
+        """Learn a new mixture in the existing projection; return self. Raise the same errors as `fit`."""
         if self.mean_ is None or self.projection_ is None:
             return self.fit(features)
         rows = project(stacked(features, len(self.mean_) or None), self.mean_, self.projection_)
@@ -92,13 +87,13 @@ class Fisher:
         try:
             from sklearn.mixture import GaussianMixture
         except ImportError as error:
-            raise PackageError("a Fisher vector is learnt by scikit-learn; run: pip install scikit-learn") from error
+            raise PackageError("Fisher vectors need scikit-learn to learn; run: pip install scikit-learn") from error
         most = SAMPLE * self.num_gaussians
         if len(rows) > most:
             rows = rows[np.sort(np.random.default_rng(self.seed).choice(len(rows), most, replace=False))]
 
         class Mixture(GaussianMixture):  # type: ignore[misc]  # scikit-learn has no types
-            """Counts as converged and so does not warn: to stop before that is what `iterations` asks for."""
+            """A mixture that always counts as converged, so it does not warn: `iterations` may stop it earlier."""
 
             converged_ = property(lambda _: True, lambda _, value: None)
 
@@ -109,7 +104,7 @@ class Fisher:
             max_iter=self.iterations,
             tol=1e-2,
             random_state=self.seed,
-            # k-means warns of fewer distinct descriptors than Gaussians, as a blank wall gives
+            # k-means warns about fewer distinct descriptors than Gaussians, such as from a blank wall
             init_params="kmeans" if len(np.unique(rows, axis=0)) >= self.num_gaussians else "random",
         )
         mixture.fit(rows)
@@ -119,60 +114,32 @@ class Fisher:
         return self
 
     def adapt(self, features: Sequence[LocalFeatures]) -> Fisher:
-        """Leave the mixture as it is: a small collection says too little of it; return self.
+        """Keep the mixture, because a small collection cannot improve it; return self.
 
         Raises:
-            NotFittedError: the mixture has not been learnt.
+            NotFittedError: the mixture has not been learned.
         """
         self._mixture()
         return self
 
     def aggregate(self, features: LocalFeatures) -> Floats:
-        """Return the ``(2 x K x D,)`` unit Fisher vector of one photo, zeros without features.
+        """Return the ``(2 x K x D,)`` unit Fisher vector of one photo, or zeros if it has no features.
 
         Raises:
-            NotFittedError: the mixture has not been learnt.
-            ShapeError: the descriptors are not finite, or of another length than those it was learnt from.
+            NotFittedError: the mixture has not been learned.
+            ShapeError: the descriptors are not finite, or differ in length from those it was learned from.
         """
         weights, means, variances = self._mixture()
         rows = self._projected(features.descriptors)
-        if not len(rows):
-            return np.zeros(self.dim, np.float32)
-        shares = posteriors(rows, weights, means, variances)
-        counts, sums, squares = shares.sum(axis=0)[:, None], shares.T @ rows, shares.T @ (rows * rows)
-        deviations = np.sqrt(variances)
-        first = (sums - counts * means) / (deviations * np.sqrt(weights)[:, None])
-        spread = squares - 2 * sums * means + counts * (means * means)
-        second = (spread / variances - counts) / np.sqrt(2 * weights)[:, None]
-        return normalize(power_law(np.concatenate([first, second]).ravel() / len(rows), self.power))
+        return normalize(power_law(fisher(rows, weights, means, variances), self.power))
 
     def _projected(self, descriptors: Floats) -> Floats:
         if self.mean_ is None or self.projection_ is None:
-            raise NotFittedError("Fisher has not learnt a mixture; call fit first")
+            raise NotFittedError("Fisher has not learned a mixture; call fit first")
         expected = len(self.mean_) if self.projection_.size else self._mixture()[1].shape[1]
         return project(rows_of(descriptors, dim=expected), self.mean_, self.projection_)
 
     def _mixture(self) -> tuple[Floats, Floats, Floats]:
         if self.weights_ is None or self.means_ is None or self.variances_ is None:
-            raise NotFittedError("Fisher has not learnt a mixture; call fit first")
+            raise NotFittedError("Fisher has not learned a mixture; call fit first")
         return self.weights_, self.means_, self.variances_
-
-
-def posteriors(rows: Floats, weights: Floats, means: Floats, variances: Floats) -> Floats:
-    """Return ``(n, K)``: the probability that each of ``(n, d)`` descriptors came from each Gaussian; rows sum to 1.
-
-    Args:
-        rows: descriptors.
-        weights: ``(K,)``.
-        means: ``(K, d)``.
-        variances: ``(K, d)``.
-    """
-    precision = 1 / variances
-    logs = (
-        np.log(weights)
-        - 0.5 * np.log(variances).sum(axis=1)
-        - 0.5
-        * ((rows * rows) @ precision.T - 2 * rows @ (means * precision).T + (means * means * precision).sum(axis=1))
-    )
-    likelihood = np.exp(logs - logs.max(axis=1, keepdims=True))
-    return np.asarray(likelihood / likelihood.sum(axis=1, keepdims=True), np.float32)

@@ -1,19 +1,20 @@
 """MultiVLAD: a VLAD for each of several regions of a photo (Arandjelovic and Zisserman, CVPR 2013).
 
 The photo is cut into t x t equal tiles, t = 3 in the paper. The regions are all squares of 1 x 1, 2 x 2, ... t x t
-tiles: for t = 3 nine small ones, four medium ones and the whole photo, 14 in all. A thing that is small in the photo
-fills one of them, and the VLAD of that region says little of what is around it.
+tiles: for t = 3 nine small ones, four medium ones and the whole photo, 14 in all. An object that is small in the photo
+    fills one of them, and the VLAD of that region has little of what is around it.
 
-- A query has one VLAD; how similar a photo is to it is the best of its regions (`multi_similarity`), as in the paper,
-  at r times the memory.
-- `RegionalVLAD` adds the unit VLADs of the regions up to one vector, as R-MAC does with maxima (Tolias et al., ICLR
-  2016). The cosine of two such vectors is, but for their lengths, the mean over all pairs of regions.
+- A query has one VLAD. A photo's similarity to it is the best of its regions (`multi_similarity`), as in the paper, at
+  r times the memory.
+- `RegionalVLAD` sums the unit VLADs of the regions to one vector, as R-MAC does with maxima (Tolias et al., ICLR 2016).
+  The cosine of two such vectors is, up to their lengths, the mean over all pairs of regions.
 
-Residual sums can be added before they are normalized, so those of the tiles are made once, and every region is a sum
-of tiles. There is no integral image: a difference of sums leaves rounding errors where a region has no features, and
-the power law blows them up.
+Residual sums are additive before normalization, so those of the tiles are computed once, and every region is a sum of
+tiles. There is no integral image, because differences of sums leave rounding errors in regions without features, which
+the power law amplifies.
 
-Departures: the paper also estimates where in the photo the thing is; that is not here. Summing the regions is ours.
+Departures: the paper also estimates where in the photo the object is; that is not implemented. Summing the regions is
+    ours.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from placeprint.types import Floats, LocalFeatures
 @checked
 @dataclass(kw_only=True, eq=False)
 class RegionalVLAD(VLAD):
-    """The sum of the unit VLADs of the regions of a photo. A `VLAD` in all but `aggregate`.
+    """Aggregate to the sum of the unit VLADs of a photo's regions; otherwise like `VLAD`.
 
     Args:
         tiles: t, see the module.
@@ -43,10 +44,10 @@ class RegionalVLAD(VLAD):
     tiles: Annotated[int, Range(1, 64)] = 3
 
     def aggregate(self, features: LocalFeatures) -> Floats:
-        """Return the ``(dim,)`` unit vector of one photo, zeros without features.
+        """Return the ``(dim,)`` unit vector of one photo, or zeros if it has no features.
 
         Raises:
-            NotFittedError: the codebook has not been learnt.
+            NotFittedError: the codebook has not been learned.
             ShapeError: see `VLAD.aggregate`.
             OptionError: there is less than one tile.
         """
@@ -59,12 +60,12 @@ def region_vlads(vlad: VLAD, features: LocalFeatures, tiles: int = 3) -> Floats:
     A region without features has zeros.
 
     Args:
-        vlad: fitted; its own `aggregate` plays no part.
-        features: of the photo.
+        vlad: a fitted VLAD; its own `aggregate` is not used.
+        features: the features of the photo.
         tiles: t, see the module.
 
     Raises:
-        NotFittedError: the codebook has not been learnt.
+        NotFittedError: the codebook has not been learned.
         ShapeError: see `VLAD.aggregate`.
         OptionError: there is less than one tile.
     """
@@ -74,14 +75,14 @@ def region_vlads(vlad: VLAD, features: LocalFeatures, tiles: int = 3) -> Floats:
 
 
 def multi_similarity(query: Floats, rows: Floats) -> Floats:
-    """Return how similar photos are to a query: the best cosine of their regions.
+    """Return the similarity of photos to a query: the best cosine of their regions.
 
     Args:
         query: ``(dim,)`` unit VLAD of the query.
         rows: ``(..., r, dim)`` unit VLADs of the regions of one photo or of several.
 
     Returns:
-        ``(...)`` float32, in [-1, 1]; that of one photo has no axes.
+        ``(...)`` float32, in [-1, 1]; a scalar for one photo.
 
     Raises:
         ShapeError: the two do not fit together, or there are no regions.
@@ -98,7 +99,7 @@ def multi_similarity(query: Floats, rows: Floats) -> Floats:
 
 @checked
 def tile_regions(tiles: Annotated[int, Range(1, 64)]) -> list[tuple[int, int, int]]:
-    """Return the regions, as (first column, first row, side) in tiles: by rising side, row by row.
+    """Return the regions as (first column, first row, side) in tiles, by increasing side, row by row.
 
     Raises:
         OptionError: there is less than one tile.
@@ -113,13 +114,13 @@ def tile_regions(tiles: Annotated[int, Range(1, 64)]) -> list[tuple[int, int, in
 
 
 def _tiles_of(features: LocalFeatures, tiles: int) -> NDArray[np.intp]:
-    """Return ``(n,)``: the tile of each feature, row by row; points outside the photo count to the nearest tile."""
+    """Return ``(n,)``: the tile of each feature, row by row; points outside the photo belong to the nearest tile."""
     places = np.floor((features.keypoints + 0.5) / np.asarray(features.image_size) * tiles).astype(np.intp)
     column, row = np.clip(places, 0, tiles - 1).T
     return np.asarray(row * tiles + column, np.intp)
 
 
 def _added(values: Floats, regions: list[tuple[int, int, int]], tiles: int) -> Floats:
-    """Return ``(r, ...)``: what the tiles of each region have in all, of ``(t * t, ...)``."""
+    """Return ``(r, ...)``: the sum over the tiles of each region, of ``(t * t, ...)``."""
     grid = values.reshape(tiles, tiles, *values.shape[1:])
     return np.stack([grid[y : y + side, x : x + side].sum(axis=(0, 1)) for x, y, side in regions])

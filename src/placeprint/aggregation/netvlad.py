@@ -1,14 +1,10 @@
-"""NetVLAD over local features (Arandjelovic et al., CVPR 2016), as the layer is before it is trained.
+"""NetVLAD over local features (Arandjelovic et al., CVPR 2016), like the untrained layer.
 
-Centers c_k by k-means over descriptors of unit length, alpha from the same descriptors, and then::
+Centers by k-means over descriptors of unit length, alpha from the same descriptors; `kernels.netvlad` has the equations
+and the versions ``"v2"`` and ``"v1"``. `networks.netvlad`, the layer that is trained, gives the same numbers.
 
-    V_k = sum over x of a_k(x) (x - c_k),   a_k(x) = softmax over k of (w_k . x + b_k),   K x D values
-
-each V_k to unit length, then the whole. What w, b and alpha are in the versions ``"v2"`` and ``"v1"``, and the layer
-that is trained, see `networks.netvlad`: both give the same numbers, this one in NumPy.
-
-In contrast to soft assignment in VLAD (`aggregation.vlad`) a descriptor goes to all clusters, and how softly follows
-from the descriptors. No departures from the paper.
+Unlike soft assignment in VLAD (`aggregation.vlad`), a descriptor is assigned to all clusters, and the softness follows
+from the descriptors. There are no departures from the paper.
 """
 
 from __future__ import annotations
@@ -26,28 +22,26 @@ from placeprint.arrays import rows_of
 from placeprint.core.numerics import normalize, stacked
 from placeprint.core.options import NotNegative, OneOf, Range, Seed, checked
 from placeprint.errors import NotFittedError
+from placeprint.kernels.netvlad import VERSIONS, assignment, netvlad, sharpness
 from placeprint.types import Floats, LocalFeatures
-
-SHORTEST = 1e-12
-"""What a sum is divided by at least when it is normalized, as in the layer."""
 
 
 @checked
 @dataclass(kw_only=True, eq=False)
 class NetVLAD:
-    """NetVLAD over local features of any kind.
+    """Aggregate local features of any kind by NetVLAD.
 
     Args:
-        num_clusters: K.
-        version: ``"v2"`` or ``"v1"``, see `networks.netvlad`.
-        iterations: of k-means.
-        adapt_rounds: of `adapt`.
-        adapt_strength: descriptors that the old position of a center counts for in `adapt`.
-        seed: of k-means.
+        num_clusters: k, the number of clusters.
+        version: ``"v2"`` or ``"v1"``, see `kernels.netvlad`.
+        iterations: the iterations of k-means.
+        adapt_rounds: the number of rounds of `adapt`.
+        adapt_strength: the number of descriptors that the old position of a center counts for in `adapt`.
+        seed: the seed of k-means.
     """
 
     num_clusters: Words = 64
-    version: Annotated[str, OneOf("v1", "v2")] = "v2"
+    version: Annotated[str, OneOf(*VERSIONS)] = "v2"
     iterations: Iterations = 20
     adapt_rounds: Annotated[int, Range(0, 10_000)] = 5
     adapt_strength: NotNegative = 10.0
@@ -57,7 +51,7 @@ class NetVLAD:
 
     @property
     def dim(self) -> int:
-        """Length of the global descriptor, K x D.
+        """The length of the global descriptor, K x D.
 
         Raises:
             NotFittedError: the centers have not been learned.
@@ -71,21 +65,19 @@ class NetVLAD:
             ShapeError: there are fewer descriptors than clusters.
             OptionError: a parameter is out of its range, or all descriptors are the same.
         """
-        from placeprint.networks.netvlad import sharpness
-
         units = [_with_unit_rows(photo) for photo in features]
         centers = self._vlad().refit(units).codebook_
-        assert centers is not None  # refit has learned it
+        assert centers is not None  # refit learned it
         rows = stacked(units)
         self.centers_, self.alpha_ = centers, np.array(sharpness(centers, rows, self.version), np.float32)
         return self
 
     def refit(self, features: Sequence[LocalFeatures]) -> NetVLAD:
-        """Do what `fit` does: everything depends on the collection."""
+        """Do the same as `fit`: everything depends on the collection."""
         return self.fit(features)
 
     def adapt(self, features: Sequence[LocalFeatures]) -> NetVLAD:
-        """Move the centers to the photos of another collection, as `VLAD.adapt` does; alpha stays. Return self.
+        """Adapt the centers to another collection, as `VLAD.adapt` does; alpha stays. Return self.
 
         Raises:
             NotFittedError: there are no centers to move.
@@ -96,31 +88,26 @@ class NetVLAD:
         return self
 
     def aggregate(self, features: LocalFeatures) -> Floats:
-        """Return the ``(K x D,)`` unit vector of one photo, zeros without features.
+        """Return the ``(K x D,)`` unit vector of one photo, or zeros if it has no features.
 
         Raises:
             NotFittedError: the centers have not been learned.
-            ShapeError: the descriptors have another length than those they were learned from.
+            ShapeError: the descriptors differ in length from those they were learned from.
         """
-        centers, _ = self._learned()
-        rows = normalize(rows_of(features.descriptors, dim=centers.shape[1]))
-        soft = self.soft_weights(rows)
-        sums = soft.T @ rows - soft.sum(axis=0)[:, None] * centers
-        clusters = sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), SHORTEST)
-        return normalize(clusters.ravel())
+        weights, biases, centers = self.layer()
+        return netvlad(normalize(rows_of(features.descriptors, dim=centers.shape[1])), weights, biases, centers)
 
-    def soft_weights(self, descriptors: Floats) -> Floats:
-        """Return ``(n, K)``: how much each of ``(n, D)`` unit descriptors goes to each cluster; rows sum to 1."""
+    def layer(self) -> tuple[Floats, Floats, Floats]:
+        """Return w ``(K, D)``, b ``(K,)`` and c ``(K, D)`` of the layer.
+
+        Raises:
+            NotFittedError: the centers have not been learned.
+        """
         centers, alpha = self._learned()
-        if self.version == "v1":
-            logits = alpha * (descriptors @ normalize(centers).T)
-        else:
-            logits = alpha * (2 * descriptors @ centers.T - (centers * centers).sum(axis=1))
-        weights = np.exp(logits - logits.max(axis=1, keepdims=True))
-        return np.asarray(weights / weights.sum(axis=1, keepdims=True), np.float32)
+        return *assignment(centers, float(alpha), self.version), centers
 
     def _vlad(self) -> VLAD:
-        """Return what learns and moves the centers."""
+        """Return the VLAD that learns and adapts the centers."""
         return VLAD(
             num_words=self.num_clusters,
             iterations=self.iterations,

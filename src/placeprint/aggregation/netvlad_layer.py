@@ -1,14 +1,11 @@
-"""A trained NetVLAD layer (Arandjelovic et al., CVPR 2016) over local features: its assignment is free of its centers.
+"""A trained NetVLAD layer (Arandjelovic et al., CVPR 2016) over local features: with a free assignment.
 
-With w, b and c as training left them, or as a checkpoint brings them::
+w, b and c (`kernels.netvlad` has the equations) are as training left them, or as a checkpoint brings them. Ghost
+clusters are the last rows of w and b: they take part in the softmax and have no center. `networks.netvlad`, the layer
+itself, gives the same numbers.
 
-    V_k = sum over x of a_k(x) (x - c_k),   a_k(x) = softmax over k of (w_k . x + b_k),   K x D values
-
-each V_k to unit length, then the whole. Ghost clusters are the last rows of w and b: they take part in the softmax and
-have no center. See `networks.netvlad` for the layer itself; both give the same numbers, this one in NumPy.
-
-Where w and b follow from the centers, `aggregation.netvlad` is the shorter way to say the same, and can be adapted to
-photos. Here `fit` begins as the layer does before training; `refit` and `adapt` keep what is there.
+If w and b follow from the centers, `aggregation.netvlad` does the same with fewer numbers and can be adapted to photos.
+Here `fit` uses the layer's initialization; `refit` and `adapt` keep the existing values.
 """
 
 from __future__ import annotations
@@ -20,12 +17,13 @@ from typing import TYPE_CHECKING, Annotated, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from placeprint.aggregation.netvlad import SHORTEST, NetVLAD
+from placeprint.aggregation.netvlad import NetVLAD
 from placeprint.aggregation.vocabulary import Words
 from placeprint.arrays import rows_of
 from placeprint.core.numerics import normalize
 from placeprint.core.options import OneOf, Seed, checked
 from placeprint.errors import NotFittedError
+from placeprint.kernels.netvlad import VERSIONS, netvlad
 from placeprint.types import Floats, LocalFeatures
 
 if TYPE_CHECKING:
@@ -35,16 +33,16 @@ if TYPE_CHECKING:
 @checked
 @dataclass(kw_only=True, eq=False)
 class NetVLADLayer:
-    """NetVLAD whose assignment does not follow from its centers.
+    """Aggregate by NetVLAD with an assignment independent of its centers.
 
     Args:
-        num_clusters: K, of `fit`.
-        version: ``"v2"`` or ``"v1"``, of `fit`; see `networks.netvlad`.
-        seed: of k-means in `fit`.
+        num_clusters: k, used by `fit`.
+        version: ``"v2"`` or ``"v1"``, of `fit`; see `kernels.netvlad`.
+        seed: the seed of k-means in `fit`.
     """
 
     num_clusters: Words = 64
-    version: Annotated[str, OneOf("v1", "v2")] = "v2"
+    version: Annotated[str, OneOf(*VERSIONS)] = "v2"
     seed: Seed = 0
     weights_: NDArray[np.float32] | None = field(default=None, init=False)
     biases_: NDArray[np.float32] | None = field(default=None, init=False)
@@ -52,66 +50,58 @@ class NetVLADLayer:
 
     @property
     def dim(self) -> int:
-        """Length of the global descriptor, K x D.
+        """The length of the global descriptor, K x D.
 
         Raises:
             NotFittedError: there are no centers.
         """
-        return int(self._learned()[2].size)
+        return int(self.layer()[2].size)
 
     def fit(self, features: Sequence[LocalFeatures]) -> Self:
-        """Begin as the layer does, from k-means; return self.
+        """Initialize as the layer does, from k-means; return self.
 
         Raises:
             ShapeError: there are fewer descriptors than clusters.
             OptionError: a parameter is out of its range, or all descriptors are the same.
         """
         begun = NetVLAD(num_clusters=self.num_clusters, version=self.version, seed=self.seed).fit(features)
-        centers, alpha = np.asarray(begun.centers_, np.float32), np.float32(np.asarray(begun.alpha_))
-        self.centers_ = centers
-        if self.version == "v1":
-            self.weights_, self.biases_ = alpha * normalize(centers), np.zeros(len(centers), np.float32)
-        else:
-            self.weights_, self.biases_ = 2 * alpha * centers, -alpha * (centers * centers).sum(axis=1)
+        self.weights_, self.biases_, self.centers_ = begun.layer()
         return self
 
     def refit(self, features: Sequence[LocalFeatures]) -> Self:
-        """Keep what was trained; learn like `fit` where there is nothing."""
+        """Keep the trained values; learn as `fit` does if there are none."""
         return self.fit(features) if self.centers_ is None else self
 
     def adapt(self, features: Sequence[LocalFeatures]) -> Self:
-        """Do as `refit`."""
+        """Do the same as `refit`."""
         return self.refit(features)
 
     def aggregate(self, features: LocalFeatures) -> Floats:
-        """Return the ``(K x D,)`` unit vector of one photo, zeros without features.
+        """Return the ``(K x D,)`` unit vector of one photo, or zeros if it has no features.
 
         Raises:
             NotFittedError: there are no centers.
-            ShapeError: the descriptors have another length than the centers.
+            ShapeError: the descriptors differ in length from the centers.
         """
-        weights, biases, centers = self._learned()
-        rows = normalize(rows_of(features.descriptors, dim=centers.shape[1]))
-        logits = rows @ weights.T + biases
-        if not len(rows):
-            return np.zeros(centers.size, np.float32)
-        soft = np.exp(logits - logits.max(axis=1, keepdims=True))
-        soft = (soft / soft.sum(axis=1, keepdims=True))[:, : len(centers)]
-        sums = soft.T @ rows - soft.sum(axis=0)[:, None] * centers
-        clusters = sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), SHORTEST)
-        return normalize(np.asarray(clusters, np.float32).ravel())
+        weights, biases, centers = self.layer()
+        return netvlad(normalize(rows_of(features.descriptors, dim=centers.shape[1])), weights, biases, centers)
 
-    def _learned(self) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    def layer(self) -> tuple[Floats, Floats, Floats]:
+        """Return w ``(K + G, D)``, b ``(K + G,)`` and c ``(K, D)`` of the layer.
+
+        Raises:
+            NotFittedError: there are none.
+        """
         if self.weights_ is None or self.biases_ is None or self.centers_ is None:
-            raise NotFittedError("NetVLADLayer has no centers; call fit first, or take those of a layer by from_layer")
+            raise NotFittedError("NetVLADLayer has no centers; call fit first, or use those of a layer by from_layer")
         return self.weights_, self.biases_, self.centers_
 
 
 def from_layer(layer: networks.NetVLAD) -> NetVLADLayer:
-    """Return what gives a trained layer's descriptors from the cells of its map.
+    """Return an aggregator that gives a trained layer's descriptors from the cells of its map.
 
     Args:
-        layer: trained; it is left as it is, and what is returned has copies.
+        layer: a trained layer; it is not changed, and its weights are copied.
     """
     made = NetVLADLayer(num_clusters=layer.num_clusters, version=layer.version)
     weight = layer.conv.weight.detach().cpu().flatten(1).numpy()

@@ -1,27 +1,28 @@
-"""Global pooling of local features: what `networks.pooling` makes of a map, in NumPy, from the cells of the map.
+"""Global pooling of local features: `networks.pooling` in NumPy, from the cells of the map.
 
 The features are those of a grid: of each cell a unit descriptor, and as its score the length the cell's vector had
-before. So ``x_i = score_i * descriptor_i`` brings the map back (``use_scores``), and the same equations hold: see
-`networks.pooling`, where the papers are named. Tests hold the two to the same numbers on full grids.
+before. So ``x_i = score_i * descriptor_i`` brings the map back (``use_scores``), and the same equations hold
+(`kernels.pooling`, where the papers are named). Tests compare the two on full grids.
 
-Any other local features can be pooled alike; with ``use_scores=False`` each counts the same.
+Other local features can be pooled too; with ``use_scores=False`` each counts the same.
 
-Departures, beside those of `networks.pooling`:
+Departures, beside those of the kernels:
 
-- Cells a grid dropped, because there is nothing to see or for their number, are as if they were 0. Only the maximum of
-  a channel that is negative everywhere, and CroW's small constant, tell the difference.
-- Where a feature is comes from its keypoint. SPoC's prior is centered on the photo and measured in its pixels. R-MAC's
-  squares need the columns and rows of the map: the photo is as many wide as the least distance of two different x goes
-  into its width, and likewise high; a distance below a pixel counts as a pixel. So features that are not on a grid
-  are put into squares by the pixel.
-- R-MAC's whitening adds ``shrinkage`` times their mean to the eigenvalues, as `whitening` does.
+- Cells that a grid dropped, because they are uniform or too many, count as 0. This only matters for the maximum of a
+  channel that is negative everywhere, and for CroW's small constant.
+- The position of a feature is its keypoint. SPoC's prior is centered on the photo and measured in its pixels. R-MAC's
+  squares need the columns and rows of the map: their number is the width of the photo divided by the smallest distance
+  of two different x, and likewise for rows; a distance below a pixel counts as a pixel. So features that are not on a
+  grid are assigned to squares by pixel.
+- R-MAC's whitening adds ``shrinkage`` times the mean eigenvalue to each eigenvalue, as in `whitening`.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Protocol, Self
+from typing import Annotated, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,22 +32,27 @@ from placeprint.aggregation.vocabulary import Exponent
 from placeprint.arrays import floats_of, rows_of
 from placeprint.core.numerics import normalize, stacked
 from placeprint.core.options import Range, checked
-from placeprint.errors import NotFittedError, OptionError, ShapeError
+from placeprint.errors import NotFittedError, ShapeError
+from placeprint.kernels import pooling as kernels
+from placeprint.kernels.rmac import rmac, rmac_regions
+from placeprint.kernels.vectors import Array, namespace
 from placeprint.types import LARGEST_SCORE, Floats, Ids, LocalFeatures
 
-SMALLEST = np.float32(1e-6)
-"""Values below this count as this before the power of GeM; also CroW's e."""
 
+@dataclass(kw_only=True, eq=False)
+class Pooling:
+    """The base of the poolings: they learn the length of the descriptors, and return vectors of that length.
 
-class Pooling(Protocol):
-    """What the poolings share: they learn the length of the descriptors, and give vectors as long."""
+    Args:
+        use_scores: see the module.
+    """
 
-    use_scores: bool
-    dim_: Ids | None
+    use_scores: bool = True
+    dim_: Ids | None = field(default=None, init=False)
 
     @property
     def dim(self) -> int:
-        """Length of the global descriptor.
+        """The length of the global descriptor.
 
         Raises:
             NotFittedError: no features have been seen.
@@ -61,22 +67,24 @@ class Pooling(Protocol):
         Raises:
             ShapeError: there are no photos.
         """
-        self.dim_ = _descriptor_length(features)
+        if not features:
+            raise ShapeError("pooling learns the length of descriptors from at least one photo, got none")
+        self.dim_ = np.array(stacked(features).shape[1], np.int64)
         return self
 
     def refit(self, features: Sequence[LocalFeatures]) -> Self:
-        """Do as `fit`."""
+        """Do the same as `fit`."""
         return self.fit(features)
 
     def adapt(self, features: Sequence[LocalFeatures]) -> Self:
-        """Do as `fit`: nothing is learned that could be moved."""
+        """Do the same as `fit`: there is nothing to adapt."""
         return self.fit(features)
 
     def cells(self, features: LocalFeatures) -> Floats:
         """Return the cells of the map, ``(n, d)``.
 
         Raises:
-            ShapeError: the descriptors have another length than those seen by `fit`.
+            ShapeError: the descriptors differ in length from those seen by `fit`.
         """
         rows = rows_of(features.descriptors, dim=None if self.dim_ is None else int(self.dim_))
         if not self.use_scores:
@@ -86,164 +94,170 @@ class Pooling(Protocol):
             return rows_of(rows * scores[:, None], "descriptors times their scores")
 
 
+@dataclass(kw_only=True, eq=False)
+class CellPooling(Pooling, ABC):
+    """A pooling for which it does not matter where cells are, but for their weights."""
+
+    def aggregate(self, features: LocalFeatures) -> Floats:
+        """Return the ``(d,)`` unit vector of one photo, or zeros if it has no features or all weights are 0.
+
+        Raises:
+            ShapeError: the descriptors differ in length from those seen by `fit`, or from the number of exponents.
+        """
+        scores = floats_of(features.scores, "scores", most=LARGEST_SCORE)
+        return self._pooled(features, self.weights(scores) if len(scores) else None)
+
+    @abstractmethod
+    def pool(self, cells: Array, weights: Array | None = None) -> Array:
+        """Return ``(d,)``, not normalized, of cells ``(n, d)`` of NumPy or Torch, n above 0.
+
+        Args:
+            cells: the cells of the map.
+            weights: ``(n,)``, 0 for cells that do not count; None where all count the same.
+        """
+
+    def weights(self, scores: Array) -> Array | None:
+        """Return the weights ``(n,)`` of cells from their scores, ``(n,)``; None where all count the same."""
+        return None
+
+    def _pooled(self, features: LocalFeatures, weights: Floats | None) -> Floats:
+        cells = self.cells(features)
+        return normalize(self.pool(cells, weights)) if len(cells) else np.zeros(cells.shape[1], np.float32)
+
+
 @checked
 @dataclass(kw_only=True, eq=False)
-class SPoC(Pooling):
-    """Sum pooling.
+class SPoC(CellPooling):
+    """Aggregate by sum pooling.
 
     Args:
-        center_prior: features in the middle of the photo count more.
+        center_prior: whether features near the center of the photo count more.
         use_scores: see the module.
     """
 
     center_prior: bool = False
-    use_scores: bool = True
-    dim_: Ids | None = field(default=None, init=False)
 
     def aggregate(self, features: LocalFeatures) -> Floats:
-        """Return the ``(d,)`` unit vector of one photo, zeros without features.
+        """Return the ``(d,)`` unit vector of one photo, or zeros if it has no features.
 
         Raises:
-            ShapeError: the descriptors have another length than those seen by `fit`.
+            ShapeError: the descriptors differ in length from those seen by `fit`.
         """
-        rows = self.cells(features)
-        if self.center_prior:
-            size = np.asarray(features.image_size, np.float32)
-            distances = ((features.keypoints - (size - 1) / 2) ** 2).sum(axis=1)
-            rows = rows * np.exp(-distances / 2 / (size.min() / 6) ** 2)[:, None]
-        return normalize(rows.sum(axis=0))
+        if not self.center_prior:
+            return super().aggregate(features)
+        size = np.asarray(features.image_size, np.float32)
+        return self._pooled(features, kernels.center_prior(features.keypoints, size))
+
+    def pool(self, cells: Array, weights: Array | None = None) -> Array:
+        """Return the sum of the cells."""
+        return kernels.spoc(cells, weights)
 
 
 @checked
 @dataclass(kw_only=True, eq=False)
-class MAC(Pooling):
-    """Maximum of each channel.
+class MAC(CellPooling):
+    """Aggregate by the maximum of each channel.
 
     Args:
         use_scores: see the module.
     """
 
-    use_scores: bool = True
-    dim_: Ids | None = field(default=None, init=False)
-
-    def aggregate(self, features: LocalFeatures) -> Floats:
-        """Return the ``(d,)`` unit vector of one photo, zeros without features.
-
-        Raises:
-            ShapeError: the descriptors have another length than those seen by `fit`.
-        """
-        rows = self.cells(features)
-        return normalize(rows.max(axis=0)) if len(rows) else np.zeros(rows.shape[1], np.float32)
+    def pool(self, cells: Array, weights: Array | None = None) -> Array:
+        """Return the maxima over the cells that count."""
+        return kernels.mac(cells, weights)
 
 
 @checked
 @dataclass(kw_only=True, eq=False)
-class GeM(Pooling):
-    """Generalized mean.
+class GeM(CellPooling):
+    """Aggregate by the generalized mean.
 
     Args:
-        p: exponent, above 0; or one a channel.
+        p: the exponent, above 0; or one per channel.
         use_scores: see the module.
     """
 
     p: Exponent | tuple[Exponent, ...] = 3.0
-    use_scores: bool = True
-    dim_: Ids | None = field(default=None, init=False)
 
-    def aggregate(self, features: LocalFeatures) -> Floats:
-        """Return the ``(d,)`` unit vector of one photo, zeros without features.
+    def pool(self, cells: Array, weights: Array | None = None) -> Array:
+        """Return the generalized mean.
 
         Raises:
-            ShapeError: the descriptors have another length than those seen by `fit`, or than there are exponents.
-            OptionError: an exponent is not above 0.
+            ShapeError: there is another count of exponents than of channels.
         """
-        rows = self.cells(features)
-        return normalize(_power_mean(rows, self.p, np.ones(len(rows), np.float32)))
+        xp = namespace(cells)
+        p: Array = xp.asarray(self.p, dtype=cells.dtype)
+        if p.ndim and p.shape[0] != cells.shape[1]:
+            raise ShapeError(f"p must be a number or have shape ({cells.shape[1]},), got {tuple(p.shape)}")
+        # NumPy's mean along the first axis rounds more than a matrix product
+        equal: Array = xp.ones_like(cells[:, 0])
+        return kernels.gem(cells, p, equal if weights is None else weights)
 
 
 @checked
 @dataclass(kw_only=True, eq=False)
-class WeightedGeM(Pooling):
-    """Generalized mean of features that count differently.
+class WeightedGeM(GeM):
+    """Aggregate by the generalized mean of weighted features.
 
     Args:
-        p: exponent, above 0; or one a channel.
-        weight_power: a feature's weight is its score to this power; 0 for `GeM`.
+        p: the exponent, above 0; or one per channel.
+        weight_power: the exponent of a feature's score that gives its weight; 0 for `GeM`.
         use_scores: see the module.
     """
 
-    p: Exponent | tuple[Exponent, ...] = 3.0
     weight_power: Annotated[float, Range(0, 100)] = 1.0
-    use_scores: bool = True
-    dim_: Ids | None = field(default=None, init=False)
 
     def aggregate(self, features: LocalFeatures, weights: Floats | None = None) -> Floats:
-        """Return the ``(d,)`` unit vector of one photo, zeros without features or when all weights are 0.
+        """Return the ``(d,)`` unit vector of one photo, or zeros if it has no features or all weights are 0.
 
         Args:
-            features: of the photo.
-            weights: ``(n,)`` in place of the scores; those below 0 count as 0.
+            features: the features of the photo.
+            weights: ``(n,)`` weights instead of the scores; those below 0 count as 0.
 
         Raises:
-            ShapeError: the descriptors have another length than those seen by `fit`, or than there are exponents, or
-                there are not as many weights as features.
-            OptionError: an exponent is not above 0.
+            ShapeError: the descriptors differ in length from those seen by `fit`, or from the number of exponents, or
+                the number of weights differs from that of the features.
         """
-        rows = self.cells(features)
         if weights is None:
-            strength = np.maximum(floats_of(features.scores, "scores", most=LARGEST_SCORE), 0)
-            # only ratios of weights matter, so that no power overflows
-            weights = np.asarray(
-                (strength / max(float(strength.max(initial=0)), 1e-30)) ** self.weight_power, np.float32
-            )
-        if weights.shape != (len(rows),):
-            raise ShapeError(f"weights must have shape ({len(rows)},), got {weights.shape}")
-        return normalize(_power_mean(rows, self.p, np.maximum(floats_of(weights, "weights"), 0)))
+            return super().aggregate(features)
+        if weights.shape != (len(features),):
+            raise ShapeError(f"weights must have shape ({len(features)},), got {weights.shape}")
+        return self._pooled(features, floats_of(weights, "weights"))
+
+    def weights(self, scores: Array) -> Array | None:
+        """Return the scores to the power of ``weight_power``, as shares of the largest."""
+        return kernels.score_weights(scores, self.weight_power)
 
 
 @checked
 @dataclass(kw_only=True, eq=False)
-class CroW(Pooling):
-    """Sum pooling with weights for features and channels.
+class CroW(CellPooling):
+    """Aggregate by sum pooling with weights for features and channels.
 
     Args:
-        a: exponent of the norm the weights of the features are divided by.
-        b: the root that is taken of them.
+        a: the exponent of the norm that divides the feature weights.
+        b: the root of the feature weights.
         use_scores: see the module.
     """
 
     a: Annotated[float, Range(0, 100, above=True)] = 2.0
     b: Annotated[float, Range(0, 100, above=True)] = 2.0
-    use_scores: bool = True
-    dim_: Ids | None = field(default=None, init=False)
 
-    def aggregate(self, features: LocalFeatures) -> Floats:
-        """Return the ``(d,)`` unit vector of one photo, zeros without features or when no value is above 0.
-
-        Raises:
-            ShapeError: the descriptors have another length than those seen by `fit`.
-        """
-        rows = self.cells(features)
-        strength = np.maximum(rows, 0).sum(axis=1)
-        if not strength.any():
-            return np.zeros(rows.shape[1], np.float32)
-        strength /= strength.max()  # the weights do not change, and no power overflows
-        weights = (strength / (strength**self.a).sum() ** (1 / self.a)) ** (1 / self.b)
-        share = (rows > 0).mean(axis=0, dtype=np.float32)
-        rarity = np.log((share.sum() + SMALLEST * len(share)) / (share + SMALLEST))
-        return normalize(weights @ rows * rarity)
+    def pool(self, cells: Array, weights: Array | None = None) -> Array:
+        """Return the weighted sum."""
+        return kernels.crow(cells, self.a, self.b, weights)
 
 
 @checked
 @dataclass(kw_only=True, eq=False)
 class RMAC(Pooling):
-    """Maxima of many squares of the photo, each of unit length, added up.
+    """Aggregate by the sum of the unit maxima of many squares of the photo.
 
     Args:
-        levels: sizes of squares.
-        whole: whether the whole photo is one more region. The paper has it not, some public code has it.
-        whitened_dim: length of the whitened vectors of regions; 0 leaves them as they are.
-        shrinkage: of the whitening, see the module.
+        levels: the number of square sizes.
+        whole: whether the whole photo is one more region; not in the paper, but in some public code.
+        whitened_dim: the length of the whitened region vectors; 0 for no whitening.
+        shrinkage: the shrinkage of the whitening, see the module.
         use_scores: see the module.
     """
 
@@ -251,29 +265,26 @@ class RMAC(Pooling):
     whole: bool = False
     whitened_dim: Annotated[int, Range(0, 65_536)] = 0
     shrinkage: Annotated[float, Range(0, 1000)] = 0.01
-    use_scores: bool = True
-    dim_: Ids | None = field(default=None, init=False)
     mean_: NDArray[np.float32] | None = field(default=None, init=False)
     projection_: NDArray[np.float32] | None = field(default=None, init=False)
 
     @property
     def dim(self) -> int:
-        """Length of the global descriptor.
+        """The length of the global descriptor.
 
         Raises:
             NotFittedError: no features have been seen.
         """
-        if self.dim_ is None:
-            raise NotFittedError("RMAC has seen no features; call fit first")
-        return self.whitened_dim or int(self.dim_)
+        length = super().dim
+        return self.whitened_dim or length
 
     def fit(self, features: Sequence[LocalFeatures]) -> Self:
-        """Learn the length of the descriptors and, where it is asked for, the whitening of regions; return self.
+        """Learn the length of the descriptors and, if requested, the whitening of regions; return self.
 
         Raises:
-            ShapeError: there are no photos, or not more regions than ``whitened_dim``, or the descriptors are shorter.
+            ShapeError: there are no photos, or no more regions than ``whitened_dim``, or the descriptors are shorter.
         """
-        self.dim_ = _descriptor_length(features)
+        super().fit(features)
         self.mean_, self.projection_ = np.zeros(0, np.float32), np.zeros((0, 0), np.float32)
         if self.whitened_dim:
             rows = np.concatenate([self.regions(photo) for photo in features])
@@ -286,32 +297,36 @@ class RMAC(Pooling):
         return self
 
     def adapt(self, features: Sequence[LocalFeatures]) -> Self:
-        """Keep the whitening, which few photos would spoil; learn like `fit` where nothing has been learned."""
+        """Keep the whitening, because few photos would spoil it; learn as `fit` does if there is none."""
         return self.fit(features) if self.dim_ is None else self
 
     def aggregate(self, features: LocalFeatures) -> Floats:
-        """Return the ``(dim,)`` unit vector of one photo, zeros without features.
+        """Return the ``(dim,)`` unit vector of one photo, or zeros if it has no features.
 
         Raises:
             NotFittedError: the whitening has not been learned.
-            ShapeError: the descriptors have another length than those seen by `fit`.
+            ShapeError: the descriptors differ in length from those seen by `fit`.
         """
-        regions = self.regions(features)
-        if self.whitened_dim:
-            if self.mean_ is None or self.projection_ is None:
-                raise NotFittedError("RMAC has not learned its whitening; call fit first")
-            seen = regions.any(axis=1, keepdims=True)
-            regions = normalize((regions - self.mean_) @ self.projection_) * seen
-        return normalize(regions.sum(axis=0))
+        return normalize(rmac(self.regions(features), self.whitening()))
 
-    def regions(self, features: LocalFeatures) -> Floats:
-        """Return the unit maxima ``(r, d)`` of the squares that hold features.
+    def whitening(self) -> tuple[()] | tuple[Floats, Floats]:
+        """Return the mean ``(d,)`` and the projection ``(d, dim)`` of regions, or nothing where it is not asked for.
 
         Raises:
-            ShapeError: the descriptors have another length than those seen by `fit`.
+            NotFittedError: the whitening has not been learned.
         """
-        from placeprint.networks.pooling import rmac_regions
+        if not self.whitened_dim:
+            return ()
+        if self.mean_ is None or self.projection_ is None:
+            raise NotFittedError("RMAC has not learned its whitening; call fit first")
+        return self.mean_, self.projection_
 
+    def regions(self, features: LocalFeatures) -> Floats:
+        """Return the unit maxima ``(r, d)`` of the squares with features.
+
+        Raises:
+            ShapeError: the descriptors differ in length from those seen by `fit`.
+        """
         rows = self.cells(features)
         if not len(rows):
             return np.zeros((0, rows.shape[1]), np.float32)
@@ -323,39 +338,17 @@ class RMAC(Pooling):
         return normalize(np.stack([rows[chosen].max(axis=0) for chosen in inside if chosen.any()]))
 
 
-def _descriptor_length(features: Sequence[LocalFeatures]) -> Ids:
-    if not features:
-        raise ShapeError("pooling learns the length of descriptors from at least one photo, got none")
-    return np.array(stacked(features).shape[1], np.int64)
-
-
-def _power_mean(rows: Floats, p: float | tuple[float, ...], weights: Floats) -> Floats:
-    """Return the generalized mean ``(d,)`` of ``(n, d)`` rows, zeros when there are none or all weights are 0."""
-    exponent = np.asarray(p, np.float32)
-    if exponent.shape not in {(), (rows.shape[1],)}:
-        raise ShapeError(f"p must be a number or have shape ({rows.shape[1]},), got {exponent.shape}")
-    if (exponent <= 0).any():
-        raise OptionError(f"p must be above 0, got {p}")
-    total = weights.sum()
-    if total == 0:
-        return np.zeros(rows.shape[1], np.float32)
-    values = np.maximum(rows, SMALLEST)
-    largest = values.max(axis=0)
-    mean = (weights / total) @ (values / largest) ** exponent
-    return np.asarray(largest * np.maximum(mean, np.finfo(np.float32).tiny) ** (1 / exponent), np.float32)
-
-
 def _map_cells(features: LocalFeatures) -> tuple[tuple[Ids, int], tuple[Ids, int]]:
-    """Return of each feature the column, ``(n,)``, with their count, and likewise the row."""
+    """Return the column of each feature, ``(n,)``, with the number of columns, and likewise the row."""
     across, down = (_spacing(values) for values in features.keypoints.T)
     across, down = across or down or 1.0, down or across or 1.0
     return _places(features, 0, across), _places(features, 1, down)
 
 
 def _spacing(values: Floats) -> float:
-    """Return the least distance of two different values, 1 at least; 0 when all are the same."""
+    """Return the smallest distance between two different values, at least 1; 0 if all are equal."""
     distances = np.diff(np.unique(values))
-    distances = distances[distances > 1e-3]  # float32 has not more digits for pixels
+    distances = distances[distances > 1e-3]  # float32 has no more digits for pixels
     return max(1.0, float(distances.min())) if len(distances) else 0.0
 
 

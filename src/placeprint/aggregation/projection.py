@@ -1,4 +1,4 @@
-"""Projections inside of an aggregator, ``x <- P^T (x - m) / |...|``: of local descriptors, or of pooled regions."""
+"""Projections inside an aggregator, ``x <- P^T (x - m) / |...|``, for local descriptors or pooled regions."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from placeprint.types import Floats
 
 
 def local_pca(rows: Floats, dim: int, whitening: float) -> tuple[Floats, Floats]:
-    """Return the mean ``(d,)`` and the projection ``(d, dim)`` of local PCA; both empty when ``dim`` is 0.
+    """Return the mean ``(d,)`` and the projection ``(d, dim)`` of local PCA; both empty if ``dim`` is 0.
 
     Args:
         rows: ``(n, d)`` descriptors.
-        dim: eigenvectors kept, those of the largest eigenvalues.
-        whitening: exponent of the eigenvalues each is divided by; 0.5 whitens fully.
+        dim: the number of eigenvectors to keep, those with the largest eigenvalues.
+        whitening: the exponent of the eigenvalues that divide each direction; 0.5 whitens fully.
 
     Raises:
         ShapeError: there are no descriptors.
@@ -39,10 +39,11 @@ def pca_whitening(rows: Floats, dim: int, shrinkage: float, power: float = 0.5) 
     """Return the mean ``(d,)`` and the projection ``(d, dim)`` that whitens ``(n, d)`` rows, n above 0.
 
     Args:
-        rows: vectors.
-        dim: eigenvectors kept, those of the largest eigenvalues; d at most.
-        shrinkage: added to the eigenvalues, as a share of the mean of those kept.
-        power: exponent of the eigenvalues each is divided by; 0.5 whitens fully, 0 only turns and shortens.
+        rows: the vectors.
+        dim: the number of eigenvectors to keep, those with the largest eigenvalues; at most d.
+        shrinkage: the share of the mean kept eigenvalue that is added to each.
+        power: the exponent of the eigenvalues that divide each direction; 0.5 whitens fully, 0 only rotates and
+            shortens.
     """
     mean = rows.mean(axis=0, dtype=np.float64)
     centered = rows - mean
@@ -53,5 +54,5 @@ def pca_whitening(rows: Floats, dim: int, shrinkage: float, power: float = 0.5) 
 
 
 def project(rows: Floats, mean: Floats, projection: Floats) -> Floats:
-    """Return ``(n, dim)`` unit rows for ``(n, d)``; the rows themselves when the projection is empty."""
+    """Return ``(n, dim)`` unit rows for ``(n, d)``; or the rows themselves if the projection is empty."""
     return normalize((rows - mean) @ projection) if projection.size else rows

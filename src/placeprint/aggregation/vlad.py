@@ -1,27 +1,28 @@
 """VLAD: vector of locally aggregated descriptors (Jegou et al., CVPR 2010 and PAMI 2012).
 
-A codebook of K visual words c_k is learnt by k-means. Each local descriptor x goes to its nearest word, and
-the residuals are summed word by word::
+A codebook of K visual words c_k is learned by k-means. Each local descriptor x is assigned to its nearest word, and the
+residuals are summed per word::
 
     V_k = sum over x with NN(x) = k of r(x - c_k),   K x D values
 
 followed by normalisations, each an option here:
 
 - residual (RN): ``r(v) = v / |v|``, so that each feature counts the same (Delhumeau et al., ACM MM 2013);
-- sum: V_k divided by how many descriptors went to word k, so that words count the same however many features they have
-  (the mass normalization of the VLFeat library); with soft assignment by the sum of their weights;
+- sum: V_k divided by the number of descriptors assigned to word k, so that words count the same however many features
+  they have (mass normalization in VLFeat); with soft assignment, divided by the sum of their weights;
 - power law: ``sign(v) |v| ** power``, 0.5 being the signed square root (Jegou et al., PAMI 2012);
 - intra: each V_k to unit length, against bursts (Arandjelovic and Zisserman, CVPR 2013);
-- L2 of the whole, always.
+- L2 of the whole vector, always.
 
-Soft assignment: with ``assignments = m > 1`` a descriptor goes to its m nearest words with weights
-``exp(-(d_j^2 - d_1^2) / softness)``, normalised over the m; each word gets the residuals to itself only.
+Soft assignment: with ``assignments = m > 1`` a descriptor is assigned to its m nearest words with weights
+``exp(-(d_j^2 - d_1^2) / softness)``, normalized over the m words; each word gets only the residuals to itself.
 
-Several vocabularies (Jegou and Chum, ECCV 2012): each of ``vocabularies`` codebooks is learnt from another seed, so
-from other first words and, where there are many descriptors, from another sample of them. Their unit VLADs follow each
-other in the result. The paper then whitens them together, which takes out what they share: the whitener's job here.
+Several vocabularies (Jegou and Chum, ECCV 2012): each of ``vocabularies`` codebooks is learned from a different seed,
+that is, from different initial words and, with many descriptors, from a different sample. The result is the
+concatenation of their unit VLADs. The paper then whitens them together, which removes what they share; that is the
+whitener's job here.
 
-Before all that, local descriptors may be projected and normalised again, ``x <- P^T (x - m) / |...|``, by one of
+Local descriptors may first be projected and normalized again, ``x <- P^T (x - m) / |...|``, by one of
 
 - local PCA (``local_dim``): the leading eigenvectors of their covariance, divided by
   ``eigenvalue ** local_whitening`` (0.5 whitens fully, 0.25 half);
@@ -29,10 +30,10 @@ Before all that, local descriptors may be projected and normalised again, ``x <-
   between descriptors of the same point in two photos (Mikolajczyk and Matas, ICCV 2007). Directions that change with
   viewpoint and light count less. Such pairs come from photos warped by known homographies.
 
-A codebook learnt elsewhere can be brought to the photos at hand in two ways. `refit` learns another one in the same
-projection: right for many photos. `adapt` moves its words (cluster adaptation, Arandjelovic and Zisserman, CVPR 2013),
-here with shrinkage, ``c_k <- (sum of its descriptors + tau c_k0) / (count + tau)``, some rounds: right for few, which
-leave it nearly as it was.
+A codebook learned elsewhere can be fitted to your photos in two ways. `refit` learns a new one in the same projection,
+for many photos. `adapt` moves its words (cluster adaptation, Arandjelovic and Zisserman, CVPR 2013), here with
+shrinkage, ``c_k <- (sum of its descriptors + tau c_k0) / (count + tau)``, for some rounds; with few photos it hardly
+changes.
 """
 
 from __future__ import annotations
@@ -62,30 +63,30 @@ from placeprint.errors import NotFittedError, ShapeError
 from placeprint.types import Floats, LocalFeatures
 
 SHORTEST = np.float32(1e-12)
-"""What a residual is divided by at least when it is normalized."""
+"""Smallest divisor in the normalization of a residual."""
 
 
 @checked
 @dataclass(kw_only=True, eq=False)
 class VLAD:
-    """VLAD over local features of any kind.
+    """Aggregate local features of any kind by VLAD.
 
     Args:
-        num_words: K, size of the codebook.
-        vocabularies: codebooks of K words, each with a VLAD of its own.
+        num_words: k, the size of the codebook.
+        vocabularies: the number of codebooks of K words, each with its own VLAD.
         residual_normalization: RN, see the module.
         sum_normalization: see the module.
-        power: exponent of the power law; 1 for none.
+        power: the exponent of the power law; 1 for none.
         intra_normalization: see the module.
-        assignments: words a descriptor goes to.
-        softness: of the weights, in squared L2 distance; used from two assignments on.
-        local_dim: dimensions kept of the local descriptors; 0 leaves them as they are.
-        local_whitening: exponent of the eigenvalues, used with ``local_dim``.
-        spherical: k-means on the unit sphere.
-        iterations: of k-means.
-        adapt_rounds: of `adapt`.
-        adapt_strength: tau, descriptors that the old position of a word counts for.
-        seed: of k-means.
+        assignments: the number of words per descriptor.
+        softness: the softness of the weights, in squared L2 distance; used with two or more assignments.
+        local_dim: the number of dimensions of local PCA; 0 for no PCA.
+        local_whitening: the exponent of the eigenvalues, used with ``local_dim``.
+        spherical: whether to run k-means on the unit sphere.
+        iterations: the iterations of k-means.
+        adapt_rounds: the number of rounds of `adapt`.
+        adapt_strength: tau, the number of descriptors that the old position of a word counts for.
+        seed: the seed of k-means.
     """
 
     num_words: Words = 64
@@ -109,15 +110,15 @@ class VLAD:
 
     @property
     def dim(self) -> int:
-        """Length of the global descriptor, K x D, as many times as there are vocabularies.
+        """The length of the global descriptor, K x D times the number of vocabularies.
 
         Raises:
-            NotFittedError: the codebook has not been learnt.
+            NotFittedError: the codebook has not been learned.
         """
         return int(self._codebook().size)
 
     def fit(self, features: Sequence[LocalFeatures]) -> Self:
-        """Learn local PCA, when ``local_dim`` is set, and the codebook; return self.
+        """Learn local PCA, if ``local_dim`` is set, and the codebook; return self.
 
         Raises:
             ShapeError: there are fewer descriptors than words, or they differ in length or are not finite.
@@ -143,14 +144,14 @@ class VLAD:
             raise ShapeError(f"pairs must have shape (m >= d, d) both, got {first.shape}")
         differences = np.asarray(first, np.float64) - second
         values, vectors = np.linalg.eigh(differences.T @ differences / len(differences))
-        values = np.maximum(values, 0)  # rounding may leave them below
+        values = np.maximum(values, 0)  # rounding may make them negative
         scale = (values + shrinkage * values.mean() + 1e-12) ** -0.5
         self.mean_ = np.zeros(first.shape[1], np.float32)
         self.projection_ = ((vectors * scale / scale.mean()) @ vectors.T).astype(np.float32)
         return self
 
     def refit(self, features: Sequence[LocalFeatures]) -> Self:
-        """Learn a new codebook in the projection there is; return self.
+        """Learn a new codebook in the existing projection; return self.
 
         Raises:
             ShapeError: there are fewer descriptors than words, or they differ in length or are not finite.
@@ -168,9 +169,9 @@ class VLAD:
         return self
 
     def adapt(self, features: Sequence[LocalFeatures]) -> Self:
-        """Move the codebook to the photos of another collection; return self.
+        """Adapt the codebook to another collection; return self.
 
-        Local PCA stays as it was learnt.
+        Local PCA does not change.
 
         Raises:
             NotFittedError: there is no codebook to move.
@@ -180,12 +181,12 @@ class VLAD:
         return self
 
     def aggregate(self, features: LocalFeatures) -> Floats:
-        """Return the ``(dim,)`` unit VLAD of one photo, zeros without features.
+        """Return the ``(dim,)`` unit VLAD of one photo, or zeros if it has no features.
 
         Raises:
-            NotFittedError: the codebook has not been learnt.
-            ShapeError: the descriptors are not finite or of another length than those it was learnt from, or the
-                codebook is of another size than the parameters say.
+            NotFittedError: the codebook has not been learned.
+            ShapeError: the descriptors are not finite or differ in length from those it was learned from, or the
+                codebook does not have the size of the parameters.
         """
         vector: Floats = self.normalized(*self.residual_sums(features))[0]
         return vector
@@ -193,16 +194,16 @@ class VLAD:
     def residual_sums(
         self, features: LocalFeatures, parts: NDArray[np.intp] | None = None, num_parts: int = 1
     ) -> tuple[Floats, Floats]:
-        """Return the sums V of parts of a photo, before they are normalized: those of disjoint parts can be added.
+        """Return the sums V of parts of a photo before normalization; the sums of disjoint parts can be added.
 
         Args:
-            features: of the photo.
-            parts: ``(n,)`` the part each feature is in, from 0 on; None for one part.
-            num_parts: p.
+            features: the features of the photo.
+            parts: ``(n,)`` the part of each feature, from 0; None for one part.
+            num_parts: p, the number of parts.
 
         Returns:
-            ``(p, M, D)`` sums for all M words of all vocabularies, and ``(p, M)`` the weights of the descriptors that
-            went to each word, added up.
+            ``(p, M, D)`` sums for all M words of all vocabularies, and ``(p, M)`` the sums of the weights of the
+            descriptors assigned to each word.
 
         Raises:
             NotFittedError: see `aggregate`.
@@ -224,7 +225,7 @@ class VLAD:
         return sums.reshape(num_parts, *codebook.shape), masses.reshape(num_parts, len(codebook))
 
     def normalized(self, sums: Floats, masses: Floats) -> Floats:
-        """Return the ``(p, dim)`` unit VLADs of what `residual_sums` gives for p parts; zeros stay zeros."""
+        """Return the ``(p, dim)`` unit VLADs of the result of `residual_sums` for p parts; zeros stay zeros."""
         if self.sum_normalization:
             sums = np.asarray(sums / np.where(masses > 0, masses, 1)[..., None], np.float32)
         if self.power != 1:
@@ -236,10 +237,10 @@ class VLAD:
         return normalize(together) if self.vocabularies > 1 else together
 
     def project(self, descriptors: Floats, *, check: bool = True) -> Floats:
-        """Return ``(n, d)`` local descriptors as the codebook sees them: projected, where there is a projection.
+        """Return ``(n, d)`` local descriptors in the codebook's space: projected if there is a projection.
 
         Raises:
-            ShapeError: the descriptors have another length than those the codebook was learnt from.
+            ShapeError: the descriptors differ in length from those the codebook was learned from.
         """
         projects = self.projection_ is not None and self.projection_.size and self.mean_ is not None
         if check:
@@ -250,7 +251,7 @@ class VLAD:
         return project(descriptors, self.mean_, self.projection_)
 
     def _nearest(self, rows: Floats) -> NDArray[np.intp]:
-        """Return ``(n, a)``: rows of the codebook, those of one vocabulary after the other, nearest first in each."""
+        """Return ``(n, a)``: rows of the codebook, one vocabulary after the other, nearest first in each."""
         count = min(self.assignments, self.num_words)
         found = [
             nearest_words(rows, words, count) + number * self.num_words
@@ -259,7 +260,7 @@ class VLAD:
         return np.concatenate(found, axis=1)
 
     def _shares(self, lengths: Floats) -> Floats:
-        """Return ``(n, a)``: how much each descriptor goes to each of its words, 1 in all in every vocabulary."""
+        """Return ``(n, a)``: the weights of each descriptor's words, which sum to 1 in every vocabulary."""
         if self.assignments == 1:
             return np.ones_like(lengths)
         squared = (lengths * lengths).reshape(len(lengths), self.vocabularies, lengths.shape[1] // self.vocabularies)
@@ -267,7 +268,7 @@ class VLAD:
         return np.asarray((weights / weights.sum(axis=2, keepdims=True)).reshape(lengths.shape), np.float32)
 
     def _adapted(self, before: Floats, rows: Floats) -> NDArray[np.float32]:
-        """Return the ``(K, D)`` words of one vocabulary moved to descriptors."""
+        """Return the ``(K, D)`` words of one vocabulary adapted to descriptors."""
         words = before.copy()
         for _ in range(self.adapt_rounds):
             sums, counts = sums_and_counts([rows], words)
@@ -284,7 +285,7 @@ class VLAD:
             raise NotFittedError("VLAD has no codebook; call fit first")
         if len(self.codebook_) != self.num_words * self.vocabularies:
             raise ShapeError(
-                f"{self.vocabularies} x {self.num_words} words were asked for, the codebook has {len(self.codebook_)}; "
-                "learn it anew by fit or refit, or set num_words and vocabularies to what it was learnt with"
+                f"{self.vocabularies} x {self.num_words} words were requested, the codebook has {len(self.codebook_)}; "
+                "learn it again by fit or refit, or set num_words and vocabularies to those it was learned with"
             )
-        return np.asarray(self.codebook_, np.float32)  # products of float16, as codebooks are shipped, are not exact
+        return np.asarray(self.codebook_, np.float32)  # products of float16 (shipped codebooks) are not exact

@@ -1,20 +1,18 @@
-"""Visual words: learnt by k-means, looked up, summed over. What BoW, VLAD and their kin share.
+"""Visual words, shared by BoW, VLAD and others: learn them by k-means, look them up, sum over them.
 
 K-means is FAISS's, seeded. It needs no more than some hundred descriptors a word, so however many there are, a sample
-of bounded size is what it learns from; `learn_words_from` draws that sample while the descriptors stream by, and can
-then move the words in passes over all of them, each an exact step of Lloyd's algorithm a block at a time.
+of bounded size is what it learns from.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 
 from placeprint.arrays import rows_of
-from placeprint.core.numerics import normalize
 from placeprint.core.options import Range
 from placeprint.errors import ShapeError
 from placeprint.types import Floats
@@ -22,15 +20,15 @@ from placeprint.types import Floats
 Words = Annotated[int, Range(1, 1_000_000)]
 """Size of a codebook."""
 LocalDim = Annotated[int, Range(0, 65_536)]
-"""Values that are kept of local descriptors; 0 leaves them as they are."""
+"""Number of dimensions of local PCA; 0 for no PCA."""
 Exponent = Annotated[float, Range(0, 100, above=True)]
 Iterations = Annotated[int, Range(1, 10_000)]
 SAMPLE = 256
-"""Descriptors a word is learnt from at most, FAISS's own measure of enough."""
+"""Most descriptors per word to learn from; FAISS's own limit."""
 BLOCK = 20_000
-"""Descriptors assigned and summed at once."""
+"""Most descriptors assigned and summed at once."""
 CACHED = 1 << 18
-"""Entries of the table of descriptors and words at once: a megabyte, which a cache holds."""
+"""Most entries of the table of descriptors and words at once: a megabyte, which fits in a cache."""
 
 
 def learn_words(
@@ -40,13 +38,13 @@ def learn_words(
 
     Args:
         rows: descriptors.
-        num_words: K.
-        spherical: keep the words on the unit sphere.
-        iterations: of k-means.
-        seed: of the sample and the first words.
+        num_words: k, the number of words.
+        spherical: whether to keep the words on the unit sphere.
+        iterations: the iterations of k-means.
+        seed: the seed of the sample and the initial words.
 
     Raises:
-        ShapeError: there are fewer descriptors than words, or they hold what `arrays.rows_of` refuses.
+        ShapeError: there are fewer descriptors than words, or they have values that `arrays.rows_of` refuses.
     """
     import faiss
 
@@ -66,41 +64,8 @@ def learn_words(
     return np.array(kmeans.centroids, np.float32)
 
 
-def learn_words_from(
-    blocks: Callable[[], Iterable[Floats]],
-    num_words: int,
-    *,
-    passes: int = 0,
-    spherical: bool = False,
-    iterations: int = 20,
-    seed: int = 0,
-) -> Floats:
-    """Return ``(K, d)`` words of descriptors that stream by, in memory for ``SAMPLE * K`` of them.
-
-    Args:
-        blocks: gives all descriptors as ``(n, d)`` blocks, anew each time it is called.
-        num_words: K.
-        passes: steps of Lloyd's algorithm over all of them after k-means on the sample.
-        spherical: keep the words on the unit sphere.
-        iterations: of k-means on the sample.
-        seed: of the sample and the first words.
-
-    Raises:
-        ShapeError: there are fewer descriptors than words.
-    """
-    words = learn_words(
-        _reservoir(blocks(), SAMPLE * num_words, seed), num_words, spherical=spherical, iterations=iterations, seed=seed
-    )
-    for _ in range(passes):
-        sums, counts = sums_and_counts(blocks(), words)
-        moved = sums / np.maximum(counts, 1)[:, None]
-        words = np.where(counts[:, None] > 0, moved, words).astype(np.float32)  # a word nobody goes to stays
-        words = normalize(words) if spherical else words
-    return words
-
-
 def sums_and_counts(blocks: Iterable[Floats], words: Floats) -> tuple[Floats, Floats]:
-    """Return ``(K, d)``: the sum of the descriptors nearest to each word, and ``(K,)``: their count."""
+    """Return ``(K, d)``: the sum of the descriptors nearest to each word, and ``(K,)``: their number."""
     sums, counts = np.zeros_like(words, np.float64), np.zeros(len(words))
     for given in blocks:
         whole = rows_of(given, dim=words.shape[1])
@@ -112,9 +77,9 @@ def sums_and_counts(blocks: Iterable[Floats], words: Floats) -> tuple[Floats, Fl
 
 
 def nearest_words(rows: Floats, words: Floats, count: int = 1) -> NDArray[np.intp]:
-    """Return the ``(n, count)`` nearest words of ``(n, d)`` rows, nearest first; of two as near the first comes first.
+    """Return the ``(n, count)`` nearest words of ``(n, d)`` rows, nearest first, ties by row.
 
-    The nearest word has the largest ``x . c - |c|^2 / 2``: that is one product of matrices, with a column more.
+    The nearest word has the largest ``x . c - |c|^2 / 2``: that is one matrix product with one more column.
     """
     n, dim = rows.shape
     extended, columns = np.empty((n, dim + 1), np.float32), np.empty((len(words), dim + 1), np.float32)
@@ -141,27 +106,7 @@ def sum_by_word(rows: Floats, words: NDArray[np.intp], num_words: int) -> Floats
         [[2.0], [5.0], [0.0]]
     """
     sums = np.zeros((num_words, rows.shape[1]), np.float32)
-    # the place of every value: NumPy adds at flat places many times faster than at whole rows
+    # the flat index of every value: NumPy adds at flat indices many times faster than at whole rows
     places = np.arange(sums.size).reshape(sums.shape).take(words, axis=0)
     np.add.at(sums.reshape(-1), places.reshape(-1), rows.reshape(-1))
     return sums
-
-
-def _reservoir(blocks: Iterable[Floats], size: int, seed: int) -> Floats:
-    """Return a uniform sample of at most ``size`` rows (Vitter's algorithm R, a block at a time)."""
-    generator = np.random.default_rng(seed)
-    kept: Floats | None = None
-    seen = 0
-    for block in blocks:
-        rows = rows_of(block, dim=None if kept is None else kept.shape[1])
-        if kept is None:
-            kept = np.empty((0, rows.shape[1]), np.float32)
-        room = size - len(kept)
-        if room > 0:
-            kept = np.concatenate([kept, rows[:room]])
-        rest = rows[room:] if room > 0 else rows
-        places = generator.integers(0, seen + max(room, 0) + 1 + np.arange(len(rest)))
-        chosen = places < size
-        kept[places[chosen]] = rest[chosen]
-        seen += len(rows)
-    return np.zeros((0, 0), np.float32) if kept is None else kept

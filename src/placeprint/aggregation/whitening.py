@@ -1,25 +1,25 @@
 """PCA whitening of global descriptors (Jegou and Chum, ECCV 2012).
 
-With the mean m and the eigenvectors P of the covariance, sorted by falling eigenvalues l::
+With the mean m and the eigenvectors P of the covariance, sorted by decreasing eigenvalues l::
 
     y = diag((l + s) ** -power) P^T (x - m),   then y / |y|
 
-``power = 0.5`` whitens fully, 0.25 halfway, 0 only turns and shortens. ``s = shrinkage * mean(l)`` keeps
-directions that few photos span from being blown up: whitening learnt on a few hundred photos ruins a
-ranking, which is why a preset says from how many photos on it is fitted.
+``power = 0.5`` whitens fully, 0.25 halfway, 0 only rotates and shortens. ``s = shrinkage * mean(l)`` keeps directions
+that few photos span from being blown up: whitening learned on a few hundred photos ruins a ranking, so a preset sets
+the number of photos at which it is fitted.
 
-Three ways to the eigenvectors, all in memory for a few copies of the rows: of the ``(d, d)`` covariance; with fewer
-rows than dimensions, of the ``(n, n)`` Gram matrix, which has the same eigenvalues; and where both sides are above
-`EXACT`, the leading ones by a randomized range finder with power iterations (Halko, Martinsson and Tropp, SIAM Review
-2011, algorithms 4.4 and 5.1), which is how 32,768 values become 4,096.
+There are three ways to the eigenvectors, all in memory for a few copies of the rows: from the ``(d, d)`` covariance;
+with fewer rows than dimensions, from the ``(n, n)`` Gram matrix, which has the same eigenvalues; and if both sides are
+above `EXACT`, the leading ones by a randomized range finder with power iterations (Halko, Martinsson and Tropp, SIAM
+Review 2011, algorithms 4.4 and 5.1), which makes 4,096 values from 32,768.
 
 Supervised whitening learns from pairs of photos of the same place (Mikolajczyk and Matas, ICCV 2007; Radenovic et al.,
-PAMI 2019, section 3.3): with W the covariance of the differences within pairs, descriptors are brought to
-``W^-1/2 (x - m)``, where what changes between two photos of a place counts alike in all directions, and turned there to
-the principal directions of all photos; the first `dim` are kept. ``signal`` weighs each by the share of its variance
-that is not within pairs, to that power: ``(v / (v + w)) ** signal`` with w the variance within pairs and
-``v = max(0, variance - w)``, the variances of the two-covariance model (Ioffe, ECCV 2006). Then directions that only
-noise spans count nothing, however many are kept.
+PAMI 2019, section 3.3): with W the covariance of the differences within pairs, descriptors become ``W^-1/2 (x - m)``,
+where changes between two photos of a place are equal in all directions. There they are rotated to the principal
+directions of all photos, and the first `dim` are kept. ``signal`` weights each direction by the share of its variance
+that is not within pairs, with that exponent: ``(v / (v + w)) ** signal`` with w the variance within pairs and ``v =
+max(0, variance - w)``, the variances of the two-covariance model (Ioffe, ECCV 2006). Then directions of pure noise
+count nothing, however many are kept.
 """
 
 from __future__ import annotations
@@ -37,20 +37,20 @@ from placeprint.errors import NotFittedError, OptionError, ShapeError
 from placeprint.types import Floats
 
 EXACT = 6000
-"""Rows and dimensions up to which all eigenvectors are found; beyond, the leading ones only."""
+"""Most rows and dimensions for all eigenvectors; above, only the leading ones are computed."""
 POWER_ITERATIONS = 4
 
 
 @checked
 @dataclass(kw_only=True, eq=False)
 class PCAWhitening:
-    """Shorten and whiten.
+    """Shorten and whiten global descriptors.
 
     Args:
-        dim: length of the result.
+        dim: the length of the result.
         power: 0.5 for full whitening, 0 for plain PCA.
-        shrinkage: added to the eigenvalues, as a share of their mean.
-        seed: of the randomized way.
+        shrinkage: the share of the mean eigenvalue that is added to each.
+        seed: the seed of the randomized method.
     """
 
     dim: Annotated[int, Range(1, 65_536)] = 1024
@@ -64,7 +64,7 @@ class PCAWhitening:
         """Learn from ``(n, d)`` descriptors, n > dim; return self.
 
         Raises:
-            ShapeError: there are not more rows than ``dim``, or the rows are shorter than ``dim``.
+            ShapeError: there are no more rows than ``dim``, or the rows are shorter than ``dim``.
             OptionError: ``power`` or ``shrinkage`` is negative.
         """
         rows = rows_of(descriptors)
@@ -85,7 +85,7 @@ class PCAWhitening:
 
         Raises:
             NotFittedError: `fit` has not been called.
-            ShapeError: the rows have another length than those it was fitted on.
+            ShapeError: the rows differ in length from those it was fitted on.
         """
         return _transformed(self.mean_, self.projection_, descriptors)
 
@@ -93,12 +93,12 @@ class PCAWhitening:
 @checked
 @dataclass(kw_only=True, eq=False)
 class SupervisedWhitening:
-    """Shorten and whiten by what changes between photos of one place.
+    """Shorten and whiten by the differences between photos of one place.
 
     Args:
-        dim: length of the result.
-        shrinkage: added to the variances within pairs, as a share of their mean.
-        signal: power of the share of signal that a direction is weighted by; 0 for the paper's way.
+        dim: the length of the result.
+        shrinkage: the share of the mean variance within pairs that is added to each.
+        signal: the exponent of the share of signal that weights a direction; 0 as in the paper.
     """
 
     dim: Annotated[int, Range(1, 65_536)] = 1024
@@ -144,16 +144,16 @@ class SupervisedWhitening:
 
 
 def from_linear(weight: Floats, bias: Floats) -> PCAWhitening:
-    """Return what brings rows x to unit length after ``W x + b``, as a trained layer or an imported PCA does.
+    """Return a whitener that computes ``W x + b`` and scales to unit length, like a trained layer.
 
-    The mean m solves ``W m = -b``: it is the shortest vector that does, ``-W^T (W W^T)^-1 b``.
+    The mean m is the shortest solution of ``W m = -b``, ``-W^T (W W^T)^-1 b``.
 
     Args:
         weight: W, ``(dim, d)`` with ``dim <= d`` independent rows.
         bias: b, ``(dim,)``.
 
     Raises:
-        OptionError: no mean fits, because rows of W depend on each other.
+        OptionError: no mean fits, because the rows of W are linearly dependent.
     """
     rows, offset = np.asarray(weight, np.float64), np.asarray(bias, np.float64)
     mean = -rows.T @ np.linalg.lstsq(rows @ rows.T, offset, rcond=None)[0]
@@ -167,12 +167,12 @@ def from_linear(weight: Floats, bias: Floats) -> PCAWhitening:
 
 
 def principal_directions(centered: Floats, count: int, seed: int) -> tuple[Floats, Floats]:
-    """Return the ``(count,)`` largest eigenvalues of the covariance, falling, and ``(d, count)`` eigenvectors.
+    """Return the ``(count,)`` largest eigenvalues of the covariance, decreasing, and ``(d, count)`` eigenvectors.
 
     Args:
-        centered: ``(n, d)`` rows of mean 0.
-        count: of them.
-        seed: of the randomized way.
+        centered: ``(n, d)`` rows with mean 0.
+        count: the number of eigenvalues.
+        seed: the seed of the randomized method.
     """
     rows, length = centered.shape
     if min(rows, length) > EXACT and 4 * count < 3 * min(rows, length):
@@ -201,7 +201,7 @@ def _randomized(centered: Floats, count: int, seed: int) -> tuple[NDArray[np.flo
 
 def _transformed(mean: Floats | None, projection: Floats | None, descriptors: Floats) -> Floats:
     if mean is None or projection is None:
-        raise NotFittedError("whitening has not learnt a projection; call fit first")
+        raise NotFittedError("whitening has not learned a projection; call fit first")
     rows = rows_of(descriptors, dim=len(mean))
     result = normalize((rows - mean) @ projection.astype(np.float32))
     result[~rows.any(axis=1)] = 0

@@ -1,4 +1,4 @@
-"""An atlas: photos of known places on disk. Create, open, add, search, remove, learn anew."""
+"""An atlas: photos of known places on disk. Create, open, add, search, remove, refit."""
 
 from placeprint.atlas.atlas import Atlas
 from placeprint.atlas.reports import AddReport

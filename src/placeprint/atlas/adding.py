@@ -1,4 +1,4 @@
-"""Photos into an atlas: which are known, which are described, and what is stored in which order."""
+"""Add photos to an atlas: which are known, which are described, and in which order they are stored."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from placeprint.describing.describer import Describer
 from placeprint.store import PhotoRecord, Store
 
 COMMIT_PHOTOS = 64
-"""Photos are written in groups, so that an interruption loses at most this many."""
+"""Photos per group: an interruption loses at most one group."""
 COMMIT_SECONDS = 5.0
 
 
 class Addition:
-    """One call of `Atlas.add`; the store is held exclusively meanwhile.
+    """One call of `Atlas.add`, with exclusive access to the store.
 
     Args:
-        store: of the atlas.
-        report: counts what is done.
-        workers: threads; the count of cores when None.
-        progress: called with the count of photos done and the count of all.
+        store: the store of the atlas.
+        report: the report to update.
+        workers: the number of threads; None for one per core.
+        progress: called with the number of photos done and the total.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class Addition:
         self._progress = progress
 
     def changed(self, paths: Sequence[Path]) -> list[Path]:
-        """Count the files that have the size and time that are stored, and return the others."""
+        """Count the files with the stored size and time, and return the others."""
         known = self._known()
         found = []
         for path in paths:
@@ -47,7 +47,7 @@ class Addition:
         return found
 
     def not_recognized(self, paths: Sequence[Path]) -> list[Path]:
-        """Store where photos are that are known by their content, and return the others."""
+        """Store the new paths of photos known by their content, and return the others."""
         found = recognize(paths, self._known(), self._workers)
         self._store.remove(found.replaced)
         self._store.update([*found.touched, *found.moved])
@@ -65,9 +65,9 @@ class Addition:
         """Describe files and store them in groups.
 
         Args:
-            paths: absolute.
-            state: name of the learned state.
-            describer: with that state.
+            paths: the absolute paths.
+            state: the name of the learned state.
+            describer: the describer with that state.
         """
         known = self._known()
         waiting: list[DescribedPhoto] = []
@@ -97,7 +97,7 @@ class Addition:
             if photo.record.error is not None:
                 self._report.skipped.append((photo.record.path, photo.record.error))
                 if before is not None and before.error is None:
-                    continue  # what was usable stays
+                    continue  # what was usable is kept
             elif photo.same:
                 self._report.unchanged += 1
                 continue

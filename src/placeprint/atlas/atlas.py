@@ -1,6 +1,6 @@
 """An atlas: photos of known places on disk, searched by descriptor and verified by geometry.
 
-The one place where the stages meet; ARCHITECTURE.md draws the way of a photo through them.
+This is where the stages meet; ARCHITECTURE.md shows the path of a photo through them.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from placeprint.errors import (
 from placeprint.photos import Picture, as_image, scan_photos
 from placeprint.photos.walking import as_places
 from placeprint.presets import kept_files, load_preset
+from placeprint.renamed import renamed_arguments
 from placeprint.store import FILE_NAME, Manifest, Store
 from placeprint.store.below import ids_below
 from placeprint.store.store import FILES
@@ -42,11 +43,11 @@ EMPTY = "the atlas is empty"
 class Atlas:
     """Photos of known places. Make one with `create`, or open one with `open`.
 
-    Threads may share an atlas: they may search it at once, also while one of them adds photos. Only one thread or
-    process may change it at a time; others get `AtlasBusyError`. What is read is the atlas as it is when the reading
-    begins. A child process made by a fork may use an atlas that its parent has opened; it works on one core.
+    Threads may share an atlas: they may search it at once, even while one of them adds photos. Only one thread or
+    process may change it at a time; others get `AtlasBusyError`. A read sees the atlas as it was when the read started.
+    A forked child process may use an atlas that its parent opened; it works on one core.
 
-    The path may be relative: the atlas stays the same when the current folder changes.
+    The path may be relative: the atlas stays valid if the current folder changes.
 
     Example:
         >>> import tempfile
@@ -64,23 +65,23 @@ class Atlas:
         if known != self._snapshots.weights:
             raise AtlasMismatchError(
                 f"the atlas {str(store.folder)!r} was made with other network weights than those installed; "
-                "install the matching version, or make the atlas anew"
+                "install the matching version, or make the atlas again"
             )
 
     @classmethod
     def create(cls, path: Path | str, preset: str = "xfeat-vlad") -> Atlas:
         """Make an empty atlas in a new or empty folder.
 
-        Files that the preset names, as trained networks and codebooks, are copied into it.
+        Files that the preset names, such as trained networks and codebooks, are copied into it.
 
         Args:
-            path: of the folder.
-            preset: name of a preset, or path of a preset's TOML file.
+            path: the path of the folder.
+            preset: the name of a preset, or the path of a preset's TOML file.
 
         Raises:
-            OptionError: there is no such preset, or it names unknown components.
-            AtlasExistsError: the folder holds something.
-            AtlasWriteError: it cannot be written.
+            OptionError: the preset is unknown, or names unknown components.
+            AtlasExistsError: the folder is not empty.
+            AtlasWriteError: the folder cannot be written.
         """
         chosen = load_preset(preset)
         describer = checked_describer(chosen)
@@ -94,41 +95,41 @@ class Atlas:
         """Open an atlas.
 
         Args:
-            path: of its folder.
-            preset: when given, the preset the atlas must have.
+            path: the path of its folder.
+            preset: the preset that the atlas must have, or None for any.
 
         Raises:
-            AtlasMissingError: there is none.
-            AtlasFormatError: it is damaged or of a newer format.
-            AtlasMismatchError: it was made by another preset or other weights.
+            AtlasMissingError: there is no atlas.
+            AtlasFormatError: it is damaged or has a newer format.
+            AtlasMismatchError: it was made with another preset or other weights.
         """
         atlas = cls(Store(Path(path)))
         if preset is not None and load_preset(preset).name != atlas.preset:
             raise AtlasMismatchError(
                 f"the atlas {str(path)!r} was made with the preset {atlas.preset!r}, not {preset!r}; "
-                "leave the preset out, or make another atlas"
+                "omit the preset, or make another atlas"
             )
         return atlas
 
     @classmethod
     def open_or_create(cls, path: Path | str, preset: str | None = None) -> Atlas:
-        """Open the atlas at a path, or make it when there is none; raises as both."""
+        """Open the atlas at a path, or make it if there is none; raise as both do."""
         if not os.path.lexists(Path(path) / FILE_NAME):
             try:
                 return cls.create(path, preset or "xfeat-vlad")
             except AtlasExistsError:
-                if not os.path.lexists(Path(path) / FILE_NAME):  # else another process has just made it
+                if not os.path.lexists(Path(path) / FILE_NAME):  # otherwise another process just made it
                     raise
         return cls.open(path, preset)
 
     @property
     def preset(self) -> str:
-        """Name of the preset."""
+        """The name of the preset."""
         return self._preset.name
 
     @property
     def describer(self) -> Describer:
-        """What describes photos as those of the atlas are, with what has been learnt so far."""
+        """The describer of the atlas, with its current learned state."""
         return self._snapshots.reading(lambda now: now.describer)
 
     def snapshot(self) -> Snapshot:
@@ -147,20 +148,20 @@ class Atlas:
         progress: Progress | None = None,
         learn: bool = True,
     ) -> AddReport:
-        """Add photos, and the photos below folders; those that are there already are not read again.
+        """Add photos, and the photos below folders; known photos are not read again.
 
-        A photo is there when its path, size and modification time are. One that was touched or moved is known by its
-        content, and keeps what was stored of it.
+        A photo is known by its path, size and modification time. A touched or moved photo is recognized by its content,
+        and keeps its features.
 
-        Photos are safe in groups of 64; when this is interrupted, the next call goes on. A photo that cannot
-        be used is recorded with its reason; when it was usable before, what was stored of it stays.
+        Photos are saved in groups of 64; after an interruption, the next call continues. A photo that cannot be used is
+        recorded with its reason; if it was usable before, its features are kept.
 
         Args:
-            places: files and folders, or one of them. What is skipped below folders is in the report.
+            places: files and folders, or a single one. The report lists what is skipped below folders.
             workers: threads; the count of cores when None.
-            progress: called with the count of photos done and the count of all; once more from the beginning when
-                the atlas learns a codebook and describes its photos anew.
-            learn: learn a codebook when the atlas has grown enough.
+            progress: called with the count of photos done and the count of all; again from zero if the atlas learns a
+                codebook and makes new descriptors.
+            learn: whether to learn a codebook if the atlas has grown enough.
 
         Raises:
             PhotoError: a place does not exist, or there is no photo in any.
@@ -187,14 +188,15 @@ class Atlas:
         return report
 
     def refit(self, progress: Progress | None = None, *, adapt: bool | None = None) -> int:
-        """Learn the codebook anew from the stored local features, and describe all photos with it.
+        """Learn a new codebook from the stored local features, and make all descriptors with it.
 
         Args:
             progress: called with the count of photos done and the count of all.
-            adapt: adapt the shipped codebook; False learns another; None chooses by the count of photos.
+            adapt: whether to adapt the shipped codebook (True) or learn a new one (False); None decides by the number
+                of photos.
 
         Returns:
-            The count of photos.
+            The number of photos.
 
         Raises:
             OptionError: the atlas has too few photos to learn from.
@@ -202,23 +204,23 @@ class Atlas:
         """
         with self._store.exclusive():
             if len(self) < learning.ADAPT_PHOTOS:
-                raise OptionError(f"the atlas has {len(self)} photos; to learn takes {learning.ADAPT_PHOTOS}")
+                raise OptionError(f"the atlas has {len(self)} photos; learning takes {learning.ADAPT_PHOTOS}")
             learning.learn(self._store, self._preset, adapt=adapt, progress=progress)
             self._store.maintain()
         return len(self)
 
     def remove(self, photos: Iterable[Path | str] | Path | str) -> int:
-        """Forget photos by path, or all photos below a folder.
+        """Remove photos by path, or all photos below a folder.
 
         Args:
-            photos: files and folders, or one of them.
+            photos: files and folders, or a single one.
 
         Returns:
-            The count of photos removed.
+            The number of photos removed.
 
         Raises:
-            PhotoError: photos are no paths.
-            AtlasMissingError: a path names no photo of the atlas; nothing is removed then.
+            PhotoError: the photos are not paths.
+            AtlasMissingError: a path has no photo in the atlas; then nothing is removed.
         """
         wanted = as_places(photos)
         with self._store.exclusive():
@@ -228,7 +230,7 @@ class Atlas:
         return len(chosen)
 
     def info(self) -> AtlasInfo:
-        """Tell what the atlas holds, and how many of its photos are still at their paths."""
+        """Report what is in the atlas, and how many of its photos are still at their paths."""
         return self._snapshots.reading(self._info)
 
     def _info(self, now: Snapshot) -> AtlasInfo:
@@ -236,7 +238,7 @@ class Atlas:
         learned_from = learning.learned_from(now)
         needed = self._preset.codebook.min_photos
         own_one = not self._preset.codebook.is_included or (needed is not None and learned_from >= needed)
-        way = "own, learnt from" if own_one else "shipped, adapted to"
+        way = "own, learned from" if own_one else "shipped, adapted to"
         own = f"{way} {learned_from} photos" if learned_from else "shipped"
         return AtlasInfo(
             str(self._store.folder),
@@ -253,22 +255,24 @@ class Atlas:
             self._memory.overlays(now, 0).box if usable and self._preset.evidence is not None else None,
         )
 
-    def prepare(self, by: str | None = None) -> None:
-        """Make what a search needs, so that the first is as quick as others.
+    @renamed_arguments(by="mode")
+    def prepare(self, mode: str | None = None) -> None:
+        """Prepare for search, so that the first search is as fast as later ones.
 
         Args:
-            by: as of `search`.
+            mode: the search mode, see `search`.
 
         Raises:
-            OptionError: photos are not searched by such a thing.
+            OptionError: the search mode is unknown.
         """
 
         def prepare(now: Snapshot) -> None:
             if now.usable():
-                Searcher(now, self._memory).prepare(by)
+                Searcher(now, self._memory).prepare(mode)
 
         self._snapshots.reading(prepare)
 
+    @renamed_arguments(turns="rotations", without="exclude", by="mode")
     @checked
     def search(
         self,
@@ -276,41 +280,41 @@ class Atlas:
         *,
         top: Count = 5,
         verify: CountOrNone = 50,
-        turns: bool = True,
-        without: Collection[str] = (),
-        by: str | None = None,
+        rotations: bool = True,
+        exclude: Collection[str] = (),
+        mode: str | None = None,
     ) -> Answer:
-        """Say which place a photo shows.
+        """Find the place that a photo shows.
 
         Args:
-            photo: whatever `read_photo` takes: a path, bytes, a file object, an image of Pillow, an RGB array.
-            top: candidates returned.
-            verify: candidates checked by geometry, the most similar first; 0 for search only.
-            turns: describe the photo in further turns when nothing is confirmed upright.
-            without: photos of the atlas that are no candidates, by their paths in it; others are ignored.
-            by: ``"descriptor"``, or a voter: ``"votes"`` or ``"asmk"``; None for what the preset says. An index of all
-                local features is made for the first search by votes, and kept in the atlas.
+            photo: anything `read_photo` accepts: a path, bytes, a file object, a Pillow image, an RGB array.
+            top: the number of candidates to return.
+            verify: the number of candidates checked by geometry, most similar first; 0 for search only.
+            rotations: whether to try rotations of the photo if nothing is confirmed upright.
+            exclude: photos of the atlas to exclude, by their paths in it; other paths are ignored.
+            mode: the search mode, ``"descriptor"``, or a voter, ``"votes"`` or ``"asmk"``; None for the preset's. The
+                first search by votes makes an index of all local features, which is stored in the atlas.
 
         Raises:
             PhotoError: the photo cannot be used.
-            OptionError: photos are not searched by such a thing.
+            OptionError: the search mode is unknown.
         """
         image = as_image(photo)
-        left_out = [without] if isinstance(without, str) else without
+        left_out = [exclude] if isinstance(exclude, str) else exclude
 
         def search(now: Snapshot) -> Answer:
             if not now.usable():
                 features, seconds = now.describer.features(image)[0], {"describe": 0.0, "search": 0.0, "verify": 0.0}
                 return Answer((), features, 0.0, seconds, EMPTY)
             searcher = Searcher(now, self._memory)
-            return searcher.search(image, top=top, verify=verify, turns=turns, without=left_out, by=by)
+            return searcher.search(image, top=top, verify=verify, rotations=rotations, exclude=left_out, mode=mode)
 
         return self._snapshots.reading(search)
 
     def _ensure_state(self, paths: Sequence[Path], workers: int | None) -> tuple[str, Describer]:
-        """Return the name of the state in use, and what describes photos with it.
+        """Return the name of the current state, and a describer with it.
 
-        An empty atlas begins with the shipped codebook, or learns one from a sample of the photos to be added.
+        An empty atlas starts with the shipped codebook, or learns one from a sample of the photos to be added.
         """
         now = self.snapshot()
         if now.stored.state_name is not None:

@@ -1,9 +1,9 @@
-"""When an atlas learns its codebook, and from what.
+"""Decide when an atlas learns its codebook, and from what.
 
-A new atlas has the codebook that ships with the preset. From `ADAPT_PHOTOS` photos on it is adapted to them; from the
-preset's ``min_photos`` on, and each time the atlas has doubled, another is learnt. Local features are stored, so no
-photo is read again. A preset that ships none learns its first from a sample of the first photos added; one without
-``min_photos`` keeps what it came with, as trained networks do.
+A new atlas has the codebook that ships with the preset. At `ADAPT_PHOTOS` photos it is adapted to them. At the preset's
+``min_photos``, and each time the atlas doubles, a new one is learned. Local features are stored, so no photo is read
+again. A preset without a shipped codebook learns its first from a sample of the first photos added. A preset without
+``min_photos`` keeps its codebook, as trained networks do.
 """
 
 from __future__ import annotations
@@ -25,43 +25,45 @@ from placeprint.types import PhotoFeatures
 ADAPT_PHOTOS = 8
 GROWTH = 2.0
 FIRST_PHOTOS = 200
-"""Photos that a first codebook is learnt from where none ships, spread evenly over those that are added."""
+"""Photos to learn a first codebook from if none ships, spread evenly over those being added."""
 LEARN_PHOTOS = 4000
-"""Photos a codebook is learnt from at most, spread evenly over the atlas."""
+"""Most photos to learn a codebook from, spread evenly over the atlas."""
 READ_PHOTOS = 64
-"""Photos whose features are read at once."""
+"""Most photos whose features are read at once."""
 
 
 def first_state(preset: Preset) -> State | None:
-    """Return the codebook that comes with a preset, None when none does.
+    """Return the codebook that comes with a preset, or that none is needed; None when one has to be learned.
 
     Raises:
-        OptionError: the preset names one that is not there.
+        OptionError: the preset names a codebook that does not exist.
     """
     codebook = preset.codebook
     if codebook.file is not None:
         return load_codebook_file(codebook.file)
-    return None if codebook.shipped is None else load_codebook(codebook.shipped)
+    if codebook.shipped is not None:
+        return load_codebook(codebook.shipped)
+    return Describer(preset).know_lengths() if codebook.is_empty else None
 
 
 def learn_first(describer: Describer, features: Sequence[PhotoFeatures]) -> State:
     """Learn a first codebook from the features of photos that will be added; return the state.
 
     Raises:
-        ShapeError: there are too few features for it.
+        ShapeError: there are too few features.
     """
     state = describer.learn(lambda: features, len(features), None, adapt=False)
     return state | {"learned_from": np.array(len(features))}
 
 
 def learned_from(now: Snapshot) -> int:
-    """Return how many photos the codebook in use was learnt from; 0 for a shipped one."""
+    """Return how many photos the current codebook was learned from; 0 for a shipped one."""
     name = now.stored.state_name
     return 0 if name is None else int(now.stored.load_state(name).get("learned_from", 0))
 
 
 def should_learn(now: Snapshot) -> bool:
-    """Say whether the atlas has grown enough for a better codebook."""
+    """Return whether the atlas has grown enough for a better codebook."""
     count, before, needed = len(now.usable()), learned_from(now), now.preset.codebook.min_photos
     if needed is None:
         return False
@@ -70,13 +72,13 @@ def should_learn(now: Snapshot) -> bool:
 
 
 def sampled_photos(now: Snapshot) -> list[int]:
-    """Return the ids of the photos that are learnt from, spread evenly over the atlas."""
+    """Return the ids of the photos to learn from, spread evenly over the atlas."""
     ids = list(now.usable())
     return [ids[place] for place in evenly(len(ids), LEARN_PHOTOS)]
 
 
 def in_parts(ids: Sequence[int]) -> Iterator[Sequence[int]]:
-    """Yield ids, as many as are read at once."""
+    """Yield ids in groups that are read at once."""
     for start in range(0, len(ids), READ_PHOTOS):
         yield ids[start : start + READ_PHOTOS]
 
@@ -84,20 +86,20 @@ def in_parts(ids: Sequence[int]) -> Iterator[Sequence[int]]:
 def learn(
     store: Store, preset: Preset, *, adapt: bool | None = None, progress: Callable[[int, int], None] | None = None
 ) -> None:
-    """Learn from a sample of the stored features, then give all photos descriptors made with it, in one commit.
+    """Learn from a sample of the stored features, then make all descriptors with the result, in one commit.
 
     Args:
-        store: of the atlas, held exclusively.
-        preset: of the atlas.
+        store: the store of the atlas, with exclusive access.
+        preset: the preset of the atlas.
         adapt: adapt the shipped codebook; False learns another; None chooses by the count of photos.
-        progress: called with the count of photos described and the count of all.
+        progress: called with the number of photos done and the total.
 
     Raises:
-        OptionError: there is no codebook to adapt, or the preset keeps the one it came with.
+        OptionError: there is no codebook to adapt, or the preset keeps its own.
     """
     needed = preset.codebook.min_photos
     if needed is None and adapt is None:
-        raise OptionError("the preset keeps what it came with (its [codebook] has no min_photos); nothing is learnt")
+        raise OptionError("the preset keeps what it came with (its [codebook] has no min_photos); nothing is learned")
     describer = Describer(preset)
     now = Snapshot(store.snapshot(), preset, lambda _: describer)
     ids, sample = list(now.usable()), sampled_photos(now)
@@ -109,7 +111,7 @@ def learn(
 
     start = first_state(preset)
     if adapt and start is None:
-        raise OptionError("the preset ships no codebook that could be adapted; learn one of the atlas's own")
+        raise OptionError("the preset ships no codebook to adapt; learn the atlas's own codebook")
     adapt = len(ids) < (needed or 0) if adapt is None else adapt
     state = describer.learn(photos, len(sample), start, adapt=adapt)
     name = store.save_state(state | {"learned_from": np.array(len(ids))})

@@ -33,8 +33,8 @@ class Memory:
     """What searches of an atlas keep; threads may share it.
 
     Args:
-        folder: of the atlas.
-        preset: of the atlas.
+        folder: the folder of the atlas.
+        preset: the preset of the atlas.
     """
 
     def __init__(self, folder: Path, preset: Preset) -> None:
@@ -113,15 +113,15 @@ class Memory:
         return [found[key] for key in keys]
 
     def _kept(self, now: Snapshot, name: str, make: Callable[[], Kept]) -> Kept:
-        """Return something made of the photos as they are; it is made anew when they have changed."""
+        """Return something made of the photos as they are; it is made again when they have changed."""
         with self._usual_lock:
-            if name not in self._usual or self._usual[name][0] != now.version:
-                self._usual[name] = now.version, make()
-            kept: Kept = self._usual[name][1]
+            version, made = self._usual.get(name, (-1, None))
+            kept: Kept = make() if version != now.version else made
+            self._usual[name] = now.version, kept
             return kept
 
     def _current_index(self, now: Snapshot) -> Index:
-        """Return the index over all stored descriptors; it is made anew when the photos have changed."""
+        """Return the index over all stored descriptors; it is made again when the photos have changed."""
         if self._index is None or self._index[0] != now.version:
             index: Index = now.preset.index.make()
             for ids, rows in now.descriptors():

@@ -1,13 +1,13 @@
-"""Photos that are known by their content: touched but not changed, or moved to another path.
+"""Recognize photos by their content: touched but not changed, or moved to another path.
 
-A file whose size and time differ from what is stored, or whose path is new, is read for its hash if a photo of the
-same size is known that is not at its path any more. So files of new photos are read once, when they are described, and
-what was moved is never described again.
+A file with another size or time than stored, or with a new path, is read for its hash if a known photo of the same size
+is no longer at its path. So new photos are read once, when they are described, and moved photos are never described
+again.
 
-A photo has moved when its content is at a path of the files looked at, and its old path is empty or holds other
-content. While its old path still holds it, a file of the same content is a copy: a new photo. Of several photos of one
-content, a file gets that of its own name where there is one. A file replaced by another of the same size and time looks
-unchanged, as to other tools that compare files.
+A photo has moved if its content is at a path of the given files, and its old path is empty or has other content. While
+its old path still has it, a file with the same content is a copy, which is a new photo. Among several photos with one
+content, a file matches the one with its own name if there is one. A file replaced by another with the same size and
+time looks unchanged, as to other tools that compare files.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from placeprint.store import PhotoRecord
 
 @dataclass(frozen=True)
 class File:
-    """What a file is.
+    """The identity of a file.
 
     Args:
-        size: bytes.
-        time: modification time in nanoseconds.
-        sha256: of its content.
+        size: the size in bytes.
+        time: the modification time in nanoseconds.
+        sha256: the hash of its content.
     """
 
     size: int
@@ -42,12 +42,12 @@ class File:
 
 @dataclass
 class Recognized:
-    """Photos that need not be described.
+    """Photos that need not be described again.
 
     Args:
-        touched: records of photos at their old path, with the size and time of the file as it is.
+        touched: records of photos at their old path, with the current size and time of the file.
         moved: records with their new path, size and time.
-        replaced: ids of photos whose path a moved one has taken, and that are not found elsewhere.
+        replaced: ids of photos whose path a moved photo has taken, and that do not exist elsewhere.
     """
 
     touched: list[PhotoRecord] = field(default_factory=list)
@@ -56,16 +56,16 @@ class Recognized:
 
     @property
     def paths(self) -> set[str]:
-        """Where the recognized photos are."""
+        """The paths of the recognized photos."""
         return {record.path for record in (*self.touched, *self.moved)}
 
 
 def recognize(paths: Sequence[Path], known: Mapping[str, PhotoRecord], workers: int | None = None) -> Recognized:
-    """Find the photos among files that are known by their content.
+    """Find the files whose content is a known photo.
 
     Args:
-        paths: files that are new, or whose size or time is not the stored one.
-        known: records by path.
+        paths: files that are new, or whose size or time differs from the stored one.
+        known: the records by path.
         workers: threads; the count of cores when None.
     """
     sizes = {path: size for path in paths if (size := _size(path)) is not None}
@@ -79,7 +79,7 @@ def recognize(paths: Sequence[Path], known: Mapping[str, PhotoRecord], workers: 
 
 
 def is_current(path: Path, known: PhotoRecord | None) -> bool:
-    """Say whether a file has the size and time that are stored."""
+    """Return whether a file has the stored size and time."""
     if known is None:
         return False
     try:
@@ -146,7 +146,7 @@ def _read(paths: Iterable[Path], workers: int | None) -> dict[str, File]:
 
 
 def _file(path: Path) -> File | None:
-    """Return what a file is, None for one that cannot be read."""
+    """Return the identity of a file, or None if it cannot be read."""
     try:
         with open_file(path) as file:
             size, time = stamp_of(os.fstat(file.fileno()))

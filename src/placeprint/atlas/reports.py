@@ -1,4 +1,4 @@
-"""What an atlas says of itself, and of what was added to it."""
+"""Reports about an atlas and about added photos."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import Any
 
 @dataclass
 class AddReport:
-    """What `Atlas.add` did.
+    """The result of `Atlas.add`.
 
     Args:
-        added: count of new photos.
-        changed: count of photos whose file differed from the stored one.
-        unchanged: count of photos that were there already.
-        moved: count of photos that were known by their content at another path, and keep what was stored of them.
-        skipped: path and reason of each photo that could not be used, and of what the walk skipped, by path.
-        left_out: count of files below the folders that may look like photos but are not read, by suffix.
-        learned: whether the atlas learnt a codebook of its own at the end.
-        seconds: time spent.
+        added: the number of new photos.
+        changed: the number of photos whose file differed from the stored one.
+        unchanged: the number of photos that were already in the atlas.
+        moved: the number of photos recognized by their content at another path, which keep their features.
+        skipped: the path and reason of each photo that could not be used, and of each skipped file, sorted by path.
+        left_out: the number of files below the folders that look like photos but are not read, by suffix.
+        learned: whether the atlas learned its own codebook at the end.
+        seconds: the time spent, in seconds.
     """
 
     added: int = 0
@@ -33,23 +33,23 @@ class AddReport:
 
 @dataclass(frozen=True)
 class AtlasInfo:
-    """What `Atlas.info` tells.
+    """The result of `Atlas.info`.
 
     Args:
-        path: folder of the atlas.
-        preset: name.
-        num_photos: usable photos.
-        num_located: of them, with GPS.
-        num_keypoints: local features in all.
-        num_bytes: on disk.
-        dim: length of the global descriptor.
-        codebook: ``"shipped"``, ``"shipped, adapted to N photos"``, ``"own, learnt from N photos"`` or
+        path: the folder of the atlas.
+        preset: the name of the preset.
+        num_photos: the number of usable photos.
+        num_located: the number of usable photos with GPS.
+        num_keypoints: the number of local features.
+        num_bytes: the size on disk in bytes.
+        dim: the length of the global descriptor.
+        codebook: ``"shipped"``, ``"shipped, adapted to N photos"``, ``"own, learned from N photos"`` or
             ``"none yet"``.
         components: the preset's tables.
-        errors: path and reason of the photos that could not be used.
-        num_gone: usable photos whose file is not at its path any more.
-        overlay: left, top, right and bottom, as shares of width and height, of what cameras write on the photos, such as
-            a time stamp; None where nothing was found or looked for.
+        errors: the path and reason of each photo that could not be used.
+        num_gone: the number of usable photos whose file is no longer at its path.
+        overlay: left, top, right and bottom, as shares of width and height, of what cameras write on the photos, such
+            as a time stamp; None where nothing was found or looked for.
     """
 
     path: str

@@ -1,13 +1,12 @@
-"""One query: described, searched, verified; and, when nothing is confirmed, again in the rotations that look promising.
+"""Search one query: describe, search, verify; and if nothing is confirmed, again in the promising rotations.
 
-Which do is said by steered features (`features.steering`): a matrix product in place of a pass of a network. Their
-global descriptors give a few candidates for each rotation, and geometry looks at the best of those. Without steerers
-for the preset's extractors, all rotations are looked at.
+Steered features (`features.steering`) choose the promising rotations, by a matrix product instead of a network pass.
+Their global descriptors give a few candidates per rotation, and geometry checks the best of those. Without steerers for
+the preset's extractors, all rotations are tried.
 """
 
 from __future__ import annotations
 
-import itertools
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import replace
@@ -15,46 +14,38 @@ from dataclasses import replace
 import numpy as np
 
 from placeprint.atlas.memory import Memory
+from placeprint.atlas.rotations import Rotations
 from placeprint.atlas.snapshot import Snapshot
-from placeprint.atlas.stored_voters import DESCRIPTOR, default_way, known_ways
+from placeprint.atlas.stored_voters import DESCRIPTOR, default_mode, search_modes
 from placeprint.atlas.weighing import Weigher
 from placeprint.core.memory import enough_memory
 from placeprint.core.options import check_name
-from placeprint.core.threads import map_cores, one_core_for_products
-from placeprint.features.turning import TURNS, all_turns, best_turn, fills_its_frame, promising_turns
+from placeprint.core.threads import one_core_for_products
+from placeprint.features.rotating import best_rotation
+from placeprint.features.straightening import tilt_of
 from placeprint.types import (
     NO_KEYPOINTS,
     Answer,
     Evidence,
-    Floats,
     Ids,
     Image,
     LocalFeatures,
     Ranking,
     Verification,
 )
-from placeprint.verification.matching import match_candidates
 from placeprint.verification.rerank import ranking_scores
 
-STEERED_CANDIDATES = 5
-"""Candidates of each rotation that steered features are matched with."""
-STEERED_CHECKS = 6
-"""Those of all rotations that geometry looks at, the best matched."""
-STEERED_SHARE = 0.45
-"""Steered features give about 0.6 of the strength that real ones do, and more than this for nine photos in ten."""
-STEERED_KEYPOINTS = 300
-"""Strongest keypoints that are matched to say which those are."""
 UPRIGHT = 1.1
-"""Where no turn is confirmed, the photo as it is counts so many times: most are upright, and eleven turns have more
-chances to look like something."""
+"""If no rotation is confirmed, the upright photo counts this many times: most photos are upright, and eleven rotations
+have more chances to look like something."""
 
 
 class Searcher:
-    """Searches the photos of an atlas as they are at one moment.
+    """Search the photos of an atlas at one moment.
 
     Args:
         now: the atlas.
-        memory: what earlier searches of the atlas kept.
+        memory: the memory of earlier searches.
     """
 
     def __init__(self, now: Snapshot, memory: Memory) -> None:
@@ -71,98 +62,80 @@ class Searcher:
         *,
         top: int,
         verify: int,
-        turns: bool,
-        without: Collection[str] = (),
-        by: str | None = None,
+        rotations: bool,
+        exclude: Collection[str] = (),
+        mode: str | None = None,
     ) -> Answer:
-        """Say which place an image shows; arguments as `Atlas.search`.
+        """Find the place that an image shows; arguments as for `Atlas.search`.
 
         Args:
             image: ``(H, W, 3)`` uint8 RGB.
             top: candidates returned.
-            verify: candidates checked by geometry.
-            turns: whether to try other turns when nothing is confirmed.
-            without: paths of photos that are no candidates.
-            by: what the photos are searched by.
+            verify: the number of candidates checked by geometry.
+            rotations: whether to try rotations if nothing is confirmed.
+            exclude: paths of photos to exclude.
+            mode: the search mode.
         """
-        way = self._way(by)
+        mode = self._mode(mode)
         with one_core_for_products(), enough_memory():
-            left_out = self._ids_of(without)
+            left_out = self._ids_of(exclude)
             answers: list[Answer] = []
 
             def look(degrees: float) -> Answer:
-                answers.append(self._look(image, degrees, top, verify, left_out, way))
+                answers.append(self._look(image, degrees, top, verify, left_out, mode))
                 return answers[-1]
 
-            best = look(0)
-            steering = 0.0
+            start = -tilt_of(image) if rotations and verify else 0.0
+            best = look(start)
+            choosing = 0.0
 
             def stages() -> Sequence[tuple[int, ...]]:
-                nonlocal steering
+                nonlocal choosing
                 began = time.perf_counter()
-                found: Sequence[tuple[int, ...]]
-                found = self._promising(best.features, left_out) if fills_its_frame(image) else TURNS
-                steering = time.perf_counter() - began
+                found = Rotations(self._now, self._memory).promising(image, best.features, start, left_out)
+                choosing = time.perf_counter() - began
                 return found
 
-            if turns and verify and len(best.features):
-                best = best_turn(best, look, lambda answer: answer.best is not None, _certainty, stages)
+            if rotations and verify and len(best.features):
+                best = best_rotation(
+                    best,
+                    lambda further: look(start + further),
+                    lambda answer: answer.best is not None,
+                    lambda answer: _certainty(answer, start % 360),
+                    stages,
+                )
         seconds = {part: sum(each.seconds[part] for each in answers) for part in best.seconds}
         note = best.note if len(best.features) else NO_KEYPOINTS
-        return replace(best, note=note, seconds=seconds | {"search": seconds["search"] + steering})
+        return replace(best, note=note, seconds=seconds | {"search": seconds["search"] + choosing})
 
-    def _promising(self, features: LocalFeatures, left_out: Ids) -> Sequence[tuple[int, ...]]:
-        """Return the rotations to look at, stage by stage, by what steered features find; all without steerers.
-
-        Args:
-            features: of the image as it is.
-            left_out: ids that are no candidates.
-        """
-        rotated = {degrees: self._describer.steered_features(features, degrees) for degrees in all_turns()}
-        steered = {degrees: found for degrees, found in rotated.items() if found is not None}
-        if not steered:
-            return TURNS
-        descriptors = np.stack(map_cores(self._describer.descriptor, steered.values()))
-        rankings = self._memory.nearest(self._now, descriptors, STEERED_CANDIDATES + len(left_out))
-        chosen = [ranking.ids[~np.isin(ranking.ids, left_out)][:STEERED_CANDIDATES] for ranking in rankings]
-        pairs = []
-        for (degrees, found), ids in zip(steered.items(), chosen, strict=True):
-            candidates = self._memory.read(self._now, ids.tolist())
-            pairs += [(degrees, found[0], candidate) for candidate in candidates]
-        checks: dict[int, Verification] = {}
-        for degrees, query, candidate in _best_matched(pairs):
-            check = self._verifier.verify(query, [candidate])[0]
-            if degrees not in checks or check.strength > checks[degrees].strength:
-                checks[degrees] = check
-        return promising_turns(checks, self._verifier.verdict, STEERED_SHARE)
-
-    def prepare(self, by: str | None) -> None:
-        """Make the index that a search needs."""
-        way = self._way(by)
-        if way == DESCRIPTOR:
+    def prepare(self, mode: str | None) -> None:
+        """Make the index for a search."""
+        mode = self._mode(mode)
+        if mode == DESCRIPTOR:
             self._memory.prepare(self._now)
         else:
-            self._memory.voters.prepare(self._now, way)
+            self._memory.voters.prepare(self._now, mode)
 
-    def _way(self, by: str | None) -> str:
-        way = by or default_way(self._now.preset)
-        check_name("search mode", way, known_ways())
-        return way
+    def _mode(self, mode: str | None) -> str:
+        mode = mode or default_mode(self._now.preset)
+        check_name("search mode", mode, search_modes())
+        return mode
 
-    def _look(self, image: Image, degrees: float, top: int, verify: int, left_out: Ids, way: str) -> Answer:
-        """Search the image turned by so many degrees."""
+    def _look(self, image: Image, degrees: float, top: int, verify: int, left_out: Ids, mode: str) -> Answer:
+        """Search the image rotated by a number of degrees."""
+        degrees %= 360
         began = time.perf_counter()
         features = self._describer.query_features(image, degrees)
         if not any(map(len, features)):
             return Answer(
                 (), features[0], degrees, {"describe": time.perf_counter() - began, "search": 0.0, "verify": 0.0}
             )
-        descriptor = self._describer.descriptor(features) if way == DESCRIPTOR else None
+        descriptor = self._describer.descriptor(features) if mode == DESCRIPTOR else None
         described = time.perf_counter()
         wanted = max(top, verify)
         if descriptor is None:
             voters = self._memory.voters
-            ranking = voters.search(self._now, way, features[0], wanted + len(left_out))
+            ranking = voters.search(self._now, mode, features[0], wanted + len(left_out))
         else:
             ranking = self._memory.nearest(self._now, descriptor[None], wanted + len(left_out))[0]
         if len(left_out):
@@ -173,7 +146,9 @@ class Searcher:
         if self._weigher is not None and descriptor is not None:
 
             def describe(number: int) -> LocalFeatures:
-                return features[number] if len(features[number]) else self._describer.turned_one(image, degrees, number)
+                return (
+                    features[number] if len(features[number]) else self._describer.rotated_one(image, degrees, number)
+                )
 
             evidence, confidence = self._weigher.answer(ranking, descriptor, describe, verify)
         else:
@@ -187,7 +162,7 @@ class Searcher:
         return Answer(evidence[:top], features[0], degrees, times, confidence=confidence)
 
     def _evidence(self, ranking: Ranking, checks: Sequence[Verification]) -> tuple[Evidence, ...]:
-        """Return all candidates in the order of geometry and similarity together."""
+        """Return all candidates ranked by geometry and similarity together."""
         photos = self._now.photos()
         scores = ranking_scores(ranking.scores, checks)
         evidence = []
@@ -208,37 +183,23 @@ class Searcher:
         return tuple(evidence)
 
     def _ids_of(self, paths: Collection[str]) -> Ids:
-        """Return the ids of the photos at some paths, of those that are in the atlas."""
+        """Return the ids of the photos at some paths, if they are in the atlas."""
         if not paths:
             return np.zeros(0, np.int64)
         wanted = set(map(str, paths))
         return np.array([i for i, record in self._now.usable().items() if record.path in wanted], np.int64)
 
 
-Pair = tuple[int, LocalFeatures, LocalFeatures]
-"""A rotation in degrees, the query's features steered by it, and those of a candidate."""
+def _certainty(answer: Answer, start: float) -> tuple[bool, float]:
+    """What answers for several rotations are compared by: the confidence, or the strength of the first candidate.
 
-
-def _best_matched(pairs: Sequence[Pair]) -> list[Pair]:
-    """Return the `STEERED_CHECKS` pairs whose strongest keypoints match best.
-
-    What counts is by how much the cosines of the mutual neighbors are above the median one of all pairs.
+    Args:
+        answer: for one rotation.
+        start: the rotation, in degrees, of the original photo.
     """
-    scores: list[Floats] = []
-    for _, same in itertools.groupby(pairs, key=lambda pair: pair[0]):
-        together = list(same)
-        strong = [candidate[:STEERED_KEYPOINTS].descriptors for _, _, candidate in together]
-        found, _ = match_candidates(together[0][1][:STEERED_KEYPOINTS].descriptors, strong)
-        scores += [matches.scores for matches in found]
-    usual = np.median(np.concatenate(scores)) if any(map(len, scores)) else 0.0
-    supports = [float(np.maximum(0, each - usual).sum()) for each in scores]
-    return [pairs[place] for place in np.argsort(-np.array(supports), kind="stable")[:STEERED_CHECKS]]
-
-
-def _certainty(answer: Answer) -> tuple[bool, float]:
-    """What answers for several turns are compared by: confidence, or how well geometry confirms the first candidate."""
     if answer.confidence is not None:
-        return answer.best is not None, answer.confidence if answer.turn else UPRIGHT * answer.confidence
-    first = answer.evidence[0].verification if answer.evidence else None
-    strength = 0.0 if first is None else first.strength
-    return answer.best is not None, strength if answer.turn else UPRIGHT * strength
+        certainty = answer.confidence
+    else:
+        first = answer.evidence[0].verification if answer.evidence else None
+        certainty = 0.0 if first is None else first.strength
+    return answer.best is not None, UPRIGHT * certainty if answer.rotation == start else certainty

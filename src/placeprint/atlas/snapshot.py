@@ -1,8 +1,8 @@
 """An atlas at one moment, with all that a query needs: its photos, its preset, and what describes photos.
 
 A snapshot does not change, so threads may share it, and what began on it ends on it, whatever is written meanwhile.
-`Snapshots` takes them, keeps the describer until the atlas has learned anew, and begins again on a newer one where what
-was being read has been replaced.
+`Snapshots` takes them, keeps the describer until the atlas has learned again, and begins again on a newer one where
+what was being read has been replaced.
 """
 
 from __future__ import annotations
@@ -91,10 +91,10 @@ class Snapshots:
     """Takes snapshots of an atlas; threads may share it.
 
     Args:
-        store: of the atlas.
+        store: the store of the atlas.
 
     Attributes:
-        preset: of the atlas.
+        preset: the preset of the atlas.
         weights: sha256 of the pretrained weights in use, by name.
 
     Raises:

@@ -1,16 +1,16 @@
-"""The local features of a store, to be searched by votes: made once, brought up to date, kept in the atlas's cache.
+"""Voters over the local features of a store: made once, updated, and stored in the atlas's cache.
 
     atlas/cache/<name>-<digest of the parameters>-<digest of the photos>/
-      stamp.npz      ids and sha256 of the photos held, how many it was learned from, sha256 of the files below
+      stamp.npz      ids and sha256 of the photos, how many it was learned from, sha256 of the files below
       ...            what the voter writes
 
-The cache is made of the atlas alone and may be deleted at any time. It is written beside, flushed and renamed, so a
-crash leaves the old one or none; one that is damaged, or of other photos, is made anew. When photos have come or gone
-only they are added or removed; when there are twice as many as it was learned from, it is learned anew. Where the
-folder cannot be written, it is kept in memory. FAISS may crash on a damaged file, so files are compared with their
-sha256 before they are read.
+The cache depends only on the atlas and may be deleted at any time. It is written to a temporary folder, flushed and
+renamed, so a crash leaves the old one or none. A damaged cache, or one of other photos, is made again. When photos are
+added or removed, only those change; when there are twice as many as it was learned from, it learns again. If the folder
+cannot be written, it stays in memory. FAISS may crash on a damaged file, so files are checked by their sha256 before
+reading.
 
-This is where the errors of FAISS end: a voter that fails while it is read or brought up to date is made anew.
+Errors of FAISS end here: a voter that fails while it is read or updated is made again.
 """
 
 from __future__ import annotations
@@ -41,23 +41,23 @@ from placeprint.types import LocalFeatures, Ranking, Voter
 logger = logging.getLogger(__name__)
 
 DESCRIPTOR = "descriptor"
-"""What searches by the global descriptor are called."""
+"""The name of search by the global descriptor."""
 WORTH_WRITING = 0.01
-"""Share of the photos that must have changed for the cache to be written again."""
+"""Share of changed photos at which the cache is written again."""
 STAMP = "stamp.npz"
 LEFT_OVER = 3600.0
-"""Seconds after which a folder that a crash left half written is removed."""
+"""Seconds after which the incomplete folder of a crash is removed."""
 
 
 @dataclasses.dataclass(eq=False)
 class _Current:
-    """A voter and what it holds.
+    """A voter and its content.
 
     Args:
-        voter: itself.
-        version: of the photos it was compared with.
-        prints: by id of the photo, the beginning of the sha256 of its file.
-        learned_from: photos.
+        voter: the voter.
+        version: the version of the photos that it matches.
+        prints: the first bytes of the sha256 of each photo's file, by id.
+        learned_from: the number of photos it was learned from.
     """
 
     voter: Voter
@@ -66,8 +66,8 @@ class _Current:
     learned_from: int
 
 
-def default_way(preset: Preset) -> str:
-    """Return what a preset's photos are searched by: the name of its voter, or ``"descriptor"``."""
+def default_mode(preset: Preset) -> str:
+    """Return the search mode of a preset: the name of its voter, or ``"descriptor"``."""
     return DESCRIPTOR if preset.voter is None else preset.voter.name
 
 
@@ -75,8 +75,8 @@ class StoredVoters:
     """The voters of an atlas, by name; threads may share them, and search one after another.
 
     Args:
-        folder: of the atlas.
-        preset: of the atlas; a voter that it names has its parameters, others have their own defaults.
+        folder: the folder of the atlas.
+        preset: the preset of the atlas; a voter that it names has its parameters, others have their own defaults.
     """
 
     def __init__(self, folder: Path, preset: Preset) -> None:
@@ -88,7 +88,7 @@ class StoredVoters:
         """Return the ``top`` photos that the features vote for.
 
         Raises:
-            OptionError: there is no such voter, or a parameter is out of its range.
+            OptionError: the voter is unknown, or a parameter is out of its range.
         """
         with self._lock:
             voter = self._voter(now, name)
@@ -96,20 +96,20 @@ class StoredVoters:
             return none if voter is None else voter.search(features, top)
 
     def prepare(self, now: Snapshot, name: str) -> None:
-        """Make a voter that holds the photos as they are; raises as `search`."""
+        """Make a voter of the current photos; raise as `search` does."""
         with self._lock:
             self._voter(now, name)
 
     def _voter(self, now: Snapshot, name: str) -> Voter | None:
-        """Return a voter that holds the photos as they are, None where none has a feature."""
-        current = self._current.pop(name, None) or self._read(name)  # one that fails while it changes is not kept
+        """Return a voter of the current photos, or None if none has features."""
+        current = self._current.pop(name, None) or self._read(name)  # a voter that fails while it changes is dropped
         if current is None or current.version != now.version:
             try:
                 current = self._refreshed(now, name, current)
             except PlaceprintError:
                 raise
             except Exception as error:  # FAISS raises RuntimeError and more
-                logger.warning("the index of local features is made anew: %s", error)
+                logger.warning("the index of local features is made again: %s", error)
                 current = self._refreshed(now, name, None)
         if current is None:
             return None
@@ -123,7 +123,7 @@ class StoredVoters:
         return voter
 
     def _refreshed(self, now: Snapshot, name: str, current: _Current | None) -> _Current | None:
-        """Return a voter of the photos as they are; None where none of them has a feature."""
+        """Return a voter of the current photos, or None if none has features."""
         prints = {i: record.sha256[:16] for i, record in now.usable().items()}
         if current is None or len(prints) >= GROWTH * current.learned_from:
             current = self._learned(now, name, prints)
@@ -153,13 +153,13 @@ class StoredVoters:
         return _Current(voter, -1, {}, len(prints))
 
     def _folder(self, name: str) -> tuple[Path, str]:
-        """Return the cache, and what the folders of a voter's name begin with."""
+        """Return the cache folder, and the prefix of a voter's folders."""
         params = registry.params_of(self._made(name))
         digest = hashlib.sha256(repr(sorted(params.items())).encode()).hexdigest()[:8]
         return self._atlas / "cache", f"{name}-{digest}-"
 
     def _read(self, name: str) -> _Current | None:
-        """Return what the cache holds, None where that is nothing of use."""
+        """Return the content of the cache, or None if it is not usable."""
         cache, prefix = self._folder(name)
         for folder in _folders(cache, prefix):
             try:
@@ -167,13 +167,13 @@ class StoredVoters:
                     ids, sums = arrays["ids"].tolist(), arrays["sums"].tolist()
                     learned_from, digests = int(arrays["learned_from"]), arrays["digests"].tolist()
                 if digests != _digests(folder):
-                    raise ValueError("its files are not those that were written")
+                    raise ValueError("its files are not the ones that were written")
                 voter = self._made(name)
                 voter.read(folder)
                 if len(voter) != len(ids):
-                    raise ValueError(f"it holds {len(voter)} photos, not {len(ids)}")
+                    raise ValueError(f"it has {len(voter)} photos, not {len(ids)}")
             except Exception as error:  # damaged archives and FAISS raise nearly anything
-                logger.warning("the cache %s is made anew: %s", folder, error)
+                logger.warning("the cache %s is made again: %s", folder, error)
                 continue
             return _Current(voter, -1, dict(zip(ids, sums, strict=True)), learned_from)
         return None
@@ -198,8 +198,8 @@ class StoredVoters:
             shutil.rmtree(final, ignore_errors=True)
             temporary.rename(final)
             flush(cache)
-        except (PlaceprintError, OSError, RuntimeError) as error:  # FAISS tells of a full disk in its own words
-            logger.warning("the index of local features is kept in memory only: %s", error)
+        except (PlaceprintError, OSError, RuntimeError) as error:  # FAISS reports a full disk in its own words
+            logger.warning("the index of local features is in memory only: %s", error)
             if temporary is not None:
                 shutil.rmtree(temporary, ignore_errors=True)
             return
@@ -208,14 +208,14 @@ class StoredVoters:
 
 
 def _folders(cache: Path, prefix: str) -> list[Path]:
-    """Return the folders of a voter; not by a pattern, as the path of the atlas may hold ``[``."""
+    """Return the folders of a voter, without a glob pattern, because the atlas's path may contain ``[``."""
     with contextlib.suppress(OSError):
         return sorted(path for path in cache.iterdir() if path.name.startswith(prefix))
     return []
 
 
 def _left_over(cache: Path) -> list[Path]:
-    """Return folders that a crash left half written."""
+    """Return incomplete folders of a crash."""
     found = []
     for path in _folders(cache, "."):
         with contextlib.suppress(OSError):
@@ -225,7 +225,7 @@ def _left_over(cache: Path) -> list[Path]:
 
 
 def _digests(folder: Path) -> list[str]:
-    """Return name and sha256 of each file of a cache, but for the stamp."""
+    """Return the name and sha256 of each file of a cache, except the stamp."""
     found = []
     for path in sorted(folder.iterdir()):
         if path.name != STAMP:
@@ -234,6 +234,6 @@ def _digests(folder: Path) -> list[str]:
     return found
 
 
-def known_ways() -> list[str]:
-    """List what photos can be searched by."""
+def search_modes() -> list[str]:
+    """List the search modes."""
     return [DESCRIPTOR, *registry.names("voters")]

@@ -28,7 +28,7 @@ from placeprint.types import Evidence, Floats, Ids, LocalFeatures, Ranking, Veri
 FIRST = "xfeat"
 """What evidence calls the verification of a preset's first extractor."""
 DECIDED = 0.95
-"""Confidence from which on no further opinion is asked for."""
+"""Confidence from which on no further opinion is requested."""
 LEAD = 2.0
 """Log odds that the first candidate must be above the first of another place for that."""
 EARTH = 6_371_000.0
@@ -67,8 +67,8 @@ class Look:
 
     Args:
         source: what evidence calls it.
-        number: of the extractor whose features it verifies.
-        verifier: of the candidates.
+        number: the number of the extractor whose features it verifies.
+        verifier: the verifier of the candidates.
         pixels: residual of its inliers.
     """
 
@@ -84,7 +84,7 @@ class Weigher:
     Args:
         now: the atlas, of a preset with evidence.
         memory: what earlier searches kept.
-        spec: of the preset.
+        spec: the spec of the preset.
     """
 
     def __init__(self, now: Snapshot, memory: Memory, spec: EvidenceSpec) -> None:

@@ -1,6 +1,6 @@
-"""The command line: one file a verb, each a thin skin over the library.
+"""The command line: one file per command, each a thin layer over the library.
 
-`leaving` says how it ends, `skipping` what happens to photos that cannot be used, `output` how names are shown.
+`leaving` handles errors and exit status, `skipping` photos that cannot be used, `output` printing.
 """
 
 from __future__ import annotations
@@ -41,12 +41,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for verb in (index, search, match, inspect, info, remove, refit, learn, train, evaluate, export, models, demo):
+for verb in (index, search, match, inspect, info, remove, refit, learn, train, evaluate, export, demo):
     app.command(cls=Command)(getattr(verb, verb.__name__.rpartition(".")[2]))
 app.command("import", cls=Command)(import_.import_)
 
 app.add_typer(benchmark.app, name="benchmark")
 app.add_typer(datasets.app, name="datasets")
+app.add_typer(models.app, name="models")
 
 
 def _print_version(value: bool) -> None:
@@ -63,7 +64,7 @@ def _options(
 ) -> None:
     import warnings
 
-    warnings.filterwarnings("ignore", module=r"PIL\.")  # of damaged metadata, which costs nothing else
+    warnings.filterwarnings("ignore", module=r"PIL\.")  # about damaged metadata, which is harmless
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""What is refused of every command's arguments: empty ones, and paths that no system takes."""
+"""Refuse empty arguments and impossible paths, for every command."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ EMPTY_OPTION = re.compile("--[a-z-]+=")
 
 
 class Group(typer.core.TyperGroup):
-    """The verbs; an empty argument is refused for all of them, since it would be taken for the current folder."""
+    """The group of commands; it refuses empty arguments, which would mean the current folder."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Parse, after a look for what is empty."""
+        """Check for empty arguments, then parse."""
         empty = next((each for each in args if not each or EMPTY_OPTION.fullmatch(each)), None)
         if empty is not None:
-            raise typer.BadParameter(f"an argument is empty: {empty or repr('')}; is a variable of the shell not set?")
+            raise typer.BadParameter(f"an argument is empty: {empty or repr('')}; is a shell variable not set?")
         return super().parse_args(ctx, args)
 
 
 class Command(typer.core.TyperCommand):
-    """One verb; paths with a name that is too long are refused."""
+    """One command; it refuses paths whose name is too long."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Parse, then look at all paths."""
+        """Parse, then check all paths."""
         rest = super().parse_args(ctx, args)
         for value in ctx.params.values():
             for each in value if isinstance(value, list | tuple) else [value]:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -23,16 +23,17 @@ if TYPE_CHECKING:
 
     from placeprint.datasets.photos.image_pairs import ImagePair
     from placeprint.evaluation.pair_benchmark import Method, Row
+    from placeprint.evaluation.results import Result
     from placeprint.types import Floats
 
 app = typer.Typer(help="Measure methods on benchmark pictures.", no_args_is_help=True)
 
 NEAREST = ("mutual", "mutual-ratio")
 TOLERANCE = 2.5
-"""Pixels within which a match follows a homography: as of `match`, for pictures of 800 pixels."""
+"""Largest residual of a match in pixels: that of `match`, for pictures of 800 pixels."""
 ESTIMATORS = {"auto": "PoseLib", "poselib": "PoseLib", "opencv": "MAGSAC++"}
 SPECIAL = {"xfeat": ("default", "lighterglue", "semi-dense"), "aliked": ("lightglue",)}
-"""Matchers that are right for one extractor only, beside the nearest neighbors."""
+"""Additional matchers that fit one extractor only."""
 
 
 @app.callback()
@@ -53,10 +54,8 @@ def matching(
         list[str] | None,
         typer.Option(help="Matcher; may be repeated. By default all that fit the extractor.", show_default=False),
     ] = None,
-    size: Annotated[
-        int, typer.Option(min=0, max=4096, help="Longest side in pixels; 0 for the picture as it is.")
-    ] = 800,
-    keypoints: Annotated[int, typer.Option(min=1, max=1_000_000, help="Keypoints of each picture at most.")] = 1000,
+    size: Annotated[int, typer.Option(min=0, max=4096, help="Longest side in pixels; 0 for full size.")] = 800,
+    keypoints: Annotated[int, typer.Option(min=1, max=1_000_000, help="Most keypoints per picture.")] = 1000,
     method: Annotated[str, typer.Option(help="Estimator of the homography: auto, opencv or poselib.")] = "auto",
     json: Annotated[
         Path | None, typer.Option("--json", help="Write the rows to this file.", show_default=False)
@@ -80,7 +79,7 @@ def matching(
         table.add_row(*(_cell(names, row) for names in COLUMNS.values()))
     show(table)
     for name, reason in left_out.items():
-        say(f"left out {name}: {reason}", err=True)
+        say(f"skipped {name}: {reason}", err=True)
     if json is not None:
         _write(
             json,
@@ -99,14 +98,12 @@ def retrieval(
             help="Place folder, or PROTOCOL=FOLDER (see placeprint datasets); may be repeated.", show_default=False
         ),
     ],
-    output: Annotated[
-        Path, typer.Option(help="Folder of the results, the report and what is kept for later.", show_default=False)
-    ],
+    output: Annotated[Path, typer.Option(help="Folder for the results, the report and the cache.", show_default=False)],
     preset: Annotated[
         list[str] | None,
         typer.Option(
-            help="Preset, or the path of a preset's TOML file; may be repeated. The first is what others are compared "
-            "with. By default xfeat-vlad.",
+            help="Preset, or the path of a preset's TOML file; may be repeated. The others are compared with the "
+            "first. By default xfeat-vlad.",
             show_default=False,
         ),
     ] = None,
@@ -115,13 +112,13 @@ def retrieval(
         typer.Option(
             min=0,
             max=1_000_000_000,
-            help="Candidates verified a query, 0 for search only; may be repeated. By default 0 and 50.",
+            help="Candidates verified per query, 0 for search only; may be repeated. By default 0 and 50.",
             show_default=False,
         ),
     ] = None,
-    title: Annotated[str, typer.Option(help="Of the report.")] = "Retrieval benchmark",
+    title: Annotated[str, typer.Option(help="Title of the report.")] = "Retrieval benchmark",
 ) -> None:
-    """Measure presets on photos and write a report; what is measured already is not measured again."""
+    """Measure presets on photos and write a report. Finished measurements are not repeated."""
     from placeprint.core.outputs import RESULT, check_output
     from placeprint.datasets.protocols import read_retrieval_set
     from placeprint.evaluation.benchmark import VERIFY, finished, pairs_of, run_pair
@@ -142,14 +139,14 @@ def retrieval(
         say(f"{pair.name}: {_outcome(result)}{', measured before' if before else ''}")
     for path in write_reports(results, output, title=title):
         say(f"wrote {path}")
-    failed = [result for result in results if "error" in result]
+    failed = [result for result in results if result.error is not None]
     if failed:
         warn(f"{len(failed)} of {len(results)} could not be measured, see above")
         raise typer.Exit(1)
 
 
 def _protocol_and_folder(text: str) -> tuple[str | None, Path]:
-    """Return what `--data` says; a folder whose own name has an equals sign is one.
+    """Return the protocol and the folder of `--data`; a folder whose name has an equals sign is recognized.
 
     Example:
         >>> _protocol_and_folder("clips-area=photos")[0], _protocol_and_folder("photos")[0]
@@ -159,15 +156,15 @@ def _protocol_and_folder(text: str) -> tuple[str | None, Path]:
     return (None, Path(text)) if not sign or Path(text).is_dir() else (protocol, Path(folder))
 
 
-def _outcome(result: dict[str, Any]) -> str:
-    """Return one line on a result: its first metric, or its error."""
-    if "error" in result:
-        return str(result["error"])
+def _outcome(result: Result) -> str:
+    """Return one line about a result: its first metric, or its error."""
+    if result.error is not None:
+        return result.error
     from placeprint.evaluation.measures import in_words
     from placeprint.evaluation.report.markdown import unread_in_words
 
-    name, value = next(iter(result["metrics"].items()))
-    low, high = (in_words(name, end) for end in result["intervals"][name])
+    name, value = next(iter(result.metrics.items()))
+    low, high = (in_words(name, end) for end in result.intervals[name])
     unread = unread_in_words([result])
     return f"{name} {in_words(name, value, unit=True)} ({low} to {high})" + (f"; not read: {unread}" if unread else "")
 
@@ -175,14 +172,14 @@ def _outcome(result: dict[str, Any]) -> str:
 COLUMNS = {
     "method": ("method",),
     "keypoints": ("keypoints",),
-    "repeated %": ("repeatability",),
-    "score %": ("matching_score",),
+    "repeatability %": ("repeatability",),
+    "matching score %": ("matching_score",),
     "right within 1, 3, 5, 10 px %": ("mma@1", "mma@3", "mma@5", "mma@10"),
-    "right": ("right_matches",),
+    "right matches": ("right_matches",),
     "AUC 3, 5, 10 px %": ("auc@3", "auc@5", "auc@10"),
-    "H right %": ("homographies_right",),
+    "homographies right %": ("homographies_right",),
     "best 100 %": ("best_100_right",),
-    "ms a picture, a pair": ("ms_per_picture", "ms_per_pair"),
+    "ms per picture, per pair": ("ms_per_picture", "ms_per_pair"),
 }
 COUNTS = frozenset({"keypoints", "right_matches", "ms_per_picture", "ms_per_pair"})
 
@@ -203,7 +200,7 @@ def _pairs(folder: Path, skips: Skips) -> list[ImagePair]:
         raise PhotoError(f"no pair of pictures in {str(folder)!r} can be used")
     if not found:
         raise DatasetError(
-            f"{str(folder)!r} has neither oxford_affine/ nor pairs/; say by --data where the benchmark pictures are"
+            f"{str(folder)!r} has neither oxford_affine/ nor pairs/; name the folder of the pictures with --data"
         )
     return [*found, stereo_motorcycle(), *read_opencv_doc()]
 
@@ -211,7 +208,7 @@ def _pairs(folder: Path, skips: Skips) -> list[ImagePair]:
 def _methods(
     features: list[str] | None, matchers: list[str] | None, size: int, keypoints: int
 ) -> tuple[list[Method], dict[str, str]]:
-    """Return the methods to measure, and why others are left out."""
+    """Return the methods to measure, and why others are skipped."""
     import numpy as np
 
     from placeprint.core import registry
@@ -221,7 +218,8 @@ def _methods(
 
     methods, left_out = [], {}
     blank = np.zeros((64, 64, 3), np.uint8)
-    for name in features or registry.names("extractors"):
+    matched = [name for name in registry.names("extractors") if name not in registry.WHOLE_PHOTO]
+    for name in features or matched:
         extractor = registry.create("extractors", name, {"size": size, "max_keypoints": keypoints})
         try:
             extractor.extract(blank)
@@ -247,7 +245,7 @@ def _homography(points: Floats, method: str) -> NDArray[np.float64] | None:
 
 
 def _cell(names: Sequence[str], row: Row) -> str:
-    """Return the values of a column: shares in percent, counts and times as they are."""
+    """Return the values of a column: shares in percent, counts and times unchanged."""
     words = []
     for name in names:
         value = row[name]

@@ -1,4 +1,4 @@
-"""``placeprint datasets``: the protocols, where their photos are to be had, and whether a copy is whole."""
+"""``placeprint datasets``: list the protocols, say where to get their photos, and check copies."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from placeprint.cli.arguments import Command
 from placeprint.cli.output import print_json, printable, say, show
 
 SHOWN = 5
-"""Photos that are named of many that are missing or broken."""
+"""Most missing or broken photos to name."""
 
 app = typer.Typer(
-    help="List the protocols of `evaluate`; `show` tells where to get the photos and what files are expected.",
+    help="List the protocols of `evaluate`; `show` says where to get the photos and which files are expected.",
     invoke_without_command=True,
 )
 
@@ -33,7 +33,7 @@ def datasets(context: typer.Context, json: Annotated[bool, typer.Option("--json"
         print_json([_as_data(protocol.name) for protocol in protocols])
         return
     table = Table(title="Protocols", title_justify="left")
-    table.add_column("protocol", no_wrap=True)  # whole, since it is what `evaluate` is given
+    table.add_column("protocol", no_wrap=True)  # never wrapped, because users copy it
     for column in ("what it is", "queries", "database"):
         table.add_column(column)
     for each in protocols:
@@ -47,7 +47,7 @@ def show_protocol(
     name: Annotated[str, typer.Argument(help="Protocol.", show_default=False)],
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Tell all about a protocol: rule, source, where to get the photos, files expected."""
+    """Show a protocol: its rule, its source, where to get the photos, and the files expected."""
     data = _as_data(name)
     if json:
         print_json(data)
@@ -65,13 +65,11 @@ def show_protocol(
 def check(
     name: Annotated[str, typer.Argument(help="Protocol.", show_default=False)],
     folder: Annotated[Path, typer.Argument(help="Folder of the copy.", show_default=False)],
-    sample: Annotated[
-        int, typer.Option(min=0, max=1_000_000_000, help="Photos that are read, to see whether they can be.")
-    ] = 50,
+    sample: Annotated[int, typer.Option(min=0, max=1_000_000_000, help="Number of photos to read as a test.")] = 50,
 ) -> None:
-    """Check a copy on disk: its form, its counts, that every photo is there, and that some can be read.
+    """Check a copy on disk: its form, its counts, whether every photo is there, and whether some can be read.
 
-    The exit status is 1 when something is amiss.
+    The exit status is 1 if something is wrong.
     """
     from placeprint.datasets.photos.local_copy import check_copy
 

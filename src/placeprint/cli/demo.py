@@ -1,4 +1,4 @@
-"""``placeprint demo``: the main job on photos that are already on this machine."""
+"""``placeprint demo``: index and search photos that are already on this machine."""
 
 from __future__ import annotations
 
@@ -17,20 +17,16 @@ if TYPE_CHECKING:
 
 
 def demo(
-    photos: Annotated[
-        Path | None, typer.Option(help="Folder of photos of your own to index.", show_default=False)
-    ] = None,
-    query: Annotated[
-        list[Path] | None, typer.Option(help="Photos of your own to find in it.", show_default=False)
-    ] = None,
+    photos: Annotated[Path | None, typer.Option(help="Folder of your own photos to index.", show_default=False)] = None,
+    query: Annotated[list[Path] | None, typer.Option(help="Your own photos to search for.", show_default=False)] = None,
     output: Annotated[Path, typer.Option(help="Folder for the atlas and the pictures.")] = Path("demo"),
-    preset: Annotated[str, typer.Option(help="How photos are described.")] = "xfeat-vlad",
+    preset: Annotated[str, typer.Option(help="Preset: how photos are described.")] = "xfeat-vlad",
 ) -> None:
     """Build an atlas and query it: on sample photos, or on your own."""
     from placeprint.core.outputs import check_output_folder
 
     if (photos is None) != (query is None):
-        raise typer.BadParameter("give both --photos and --query, or none")
+        raise typer.BadParameter("give both --photos and --query, or neither")
     check_output_folder(output, [photos, *(query or ())])
     status = 0
     with tempfile.TemporaryDirectory(prefix="placeprint-demo-") as fresh:
@@ -43,7 +39,7 @@ def demo(
             atlas = output / "atlas"
         index([photos], into=atlas, preset=preset)
         try:
-            search(query, atlas=atlas, top=3, verify=50, turns=True, json=False, save_matches=output / "matches")
+            search(query, atlas=atlas, top=3, verify=50, rotations=True, json=False, save_matches=output / "matches")
         except typer.Exit as some_failed:
             status = some_failed.exit_code
     say(f"pictures of the verified matches are in {output / 'matches'}")
@@ -65,7 +61,7 @@ def _write_samples(photos: Path, queries: Path) -> None:
 
 def _queries(places: dict[str, Image], second_views: dict[str, Image], elsewhere: dict[str, Image]) -> dict[str, Image]:
     from placeprint.datasets.photos.sample_photos import rephotograph
-    from placeprint.photos import turn_image
+    from placeprint.photos import rotate_image
 
     return {
         "motorcycle-other-camera": second_views["motorcycle"],
@@ -73,6 +69,6 @@ def _queries(places: dict[str, Image], second_views: dict[str, Image], elsewhere
         "coffee-underexposed": rephotograph(places["coffee"], exposure=0.35, seed=2)[0],
         "rocket-blurred": rephotograph(places["rocket"], blur=1.5, seed=3)[0],
         "astronaut-cropped": rephotograph(places["astronaut"], crop=0.55, corners=0.06, seed=4)[0],
-        "camera-turned": turn_image(rephotograph(places["camera"], seed=5)[0], 90),
+        "camera-turned": rotate_image(rephotograph(places["camera"], seed=5)[0], 90),
         **{f"elsewhere-{name}": picture for name, picture in elsewhere.items()},
     }

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json as jsonlib
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,41 +13,52 @@ from placeprint.cli.output import printable, progress_bar, say, show, size_in_wo
 from placeprint.cli.skipping import Skips
 
 if TYPE_CHECKING:
-    from placeprint.evaluation.comparison import Difference
+    from placeprint.evaluation.results import Difference, Result
+
+Protocol = Annotated[
+    str | None,
+    typer.Option(
+        help="Name of a protocol (see placeprint datasets), or the path of a TOML file; by default place-folder.",
+        show_default=False,
+    ),
+]
+Verify = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        max=1_000_000_000,
+        help="Candidates verified by geometry; 0 for search only, by default what the preset weighs.",
+        show_default=False,
+    ),
+]
 
 
 def evaluate(
     folder: Annotated[
         Path,
-        typer.Argument(help="Folder of the benchmark, in the form its protocol says.", show_default=False),
+        typer.Argument(help="Folder of the benchmark, in the form of its protocol.", show_default=False),
     ],
     preset: Annotated[str, typer.Option(help="Preset, or the path of a preset's TOML file.")] = "xfeat-vlad",
-    protocol: Annotated[
-        str | None,
-        typer.Option(
-            help="Name of a protocol, see placeprint datasets, or the path of a TOML file, by default place-folder.",
-            show_default=False,
-        ),
-    ] = None,
-    verify: Annotated[
-        int | None,
-        typer.Option(
-            min=0,
-            max=1_000_000_000,
-            help="Candidates verified by geometry; 0 for search only, by default what the preset weighs.",
-            show_default=False,
-        ),
-    ] = None,
+    protocol: Protocol = None,
+    verify: Verify = None,
     codebook: Annotated[
         str,
-        typer.Option(help="own: learnt from the database photos; adapted: the package's, adapted to them; shipped."),
+        typer.Option(help="own: learned from the database photos; adapted: the shipped one, adapted to them; shipped."),
     ] = "own",
-    by: Annotated[
+    mode: Annotated[
         str | None,
-        typer.Option(help="descriptor, votes or asmk, by default what the preset says.", show_default=False),
+        typer.Option(
+            "--mode",
+            "--by",
+            help="Search mode: descriptor, votes or asmk; by default that of the preset.",
+            show_default=False,
+        ),
     ] = None,
     turn: Annotated[
-        float, typer.Option(min=-360, max=360, help="Turn the queries by so many degrees, counter-clockwise.")
+        float,
+        typer.Option(
+            "--rotate", "--turn", min=-360, max=360, help="Rotate the queries by this many degrees, counter-clockwise."
+        ),
     ] = 0.0,
     json: Annotated[
         Path | None,
@@ -58,11 +69,11 @@ def evaluate(
         typer.Option(help="JSON of an earlier result on the same queries: test the difference.", show_default=False),
     ] = None,
 ) -> None:
-    """Measure a preset by a protocol: recall, precision, times, bytes a photo, with 95 % intervals."""
-    from placeprint.core.files import write_atomically
+    """Measure a preset by a protocol: recall, precision, times, bytes per photo, with 95 % intervals."""
     from placeprint.core.outputs import RESULT, check_output
     from placeprint.datasets.protocols import read_retrieval_set
-    from placeprint.evaluation.comparison import check_comparable, compare, read_result
+    from placeprint.evaluation.comparison import check_comparable
+    from placeprint.evaluation.result_files import read_result, write_result
     from placeprint.evaluation.retrieval import evaluate_retrieval
 
     if json is not None:
@@ -73,61 +84,62 @@ def evaluate(
         check_comparable(dataset.protocol, dataset.queries, earlier, len(dataset.database))
     with progress_bar("evaluating", "photos") as progress:
         result = evaluate_retrieval(
-            dataset, preset, verify=verify, codebook=codebook, turn=turn, by=by, progress=progress
+            dataset, preset, verify=verify, codebook=codebook, turn=turn, mode=mode, progress=progress
         )
     _print_result(result)
-    Skips().tell_all(
-        [
-            *result["skipped"],
-            *(
-                (row["query"], row["error"])
-                for row in (*result["queries"], *result["not_in_database"])
-                if "error" in row
-            ),
-        ]
-    )
+    Skips().tell_all(_unread(result))
     if earlier is not None:
-        differences = compare(result, earlier)
-        result["against"] = {
-            "file": str(against),
-            "preset": earlier.get("preset"),
-            "options": earlier.get("options"),
-            "differences": {name: each._asdict() for name, each in differences.items()},
-        }
-        _print_differences(differences, earlier)
+        result = _compared(result, earlier, str(against))
     if json is not None:
-        write_atomically(json, (jsonlib.dumps(result, indent=1, allow_nan=False) + "\n").encode())
+        write_result(json, result)
         say(f"wrote {json}")
 
 
-def _print_result(result: Mapping[str, Any]) -> None:
+def _unread(result: Result) -> list[tuple[str, str]]:
+    """Return path and reason of the photos and queries that could not be used."""
+    queries = (*result.queries, *result.not_in_database)
+    return [*result.skipped, *((query.query, query.error) for query in queries if query.error is not None)]
+
+
+def _compared(result: Result, earlier: Result, file: str) -> Result:
+    """Print how a result differs from an earlier one; return it with the differences."""
+    from placeprint.evaluation.comparison import compare
+    from placeprint.evaluation.results import Against
+
+    differences = compare(result, earlier)
+    _print_differences(differences, earlier)
+    return replace(
+        result, against=Against(file=file, preset=earlier.preset, options=earlier.options, differences=differences)
+    )
+
+
+def _print_result(result: Result) -> None:
     from rich.table import Table
     from rich.text import Text
 
     from placeprint.evaluation.measures import in_words
 
-    title = f"{result['preset']} on {result['dataset']}, {result['protocol']}"
+    title = f"{result.preset} on {result.dataset}, {result.protocol}"
     table = Table("measure", "value", "95 % interval", title=Text(printable(title)), title_justify="left")
-    for name, value in result["metrics"].items():
-        low, high = (in_words(name, each) for each in result["intervals"][name])
+    for name, value in result.metrics.items():
+        low, high = (in_words(name, each) for each in result.intervals[name])
         table.add_row(name, in_words(name, value, unit=True), f"{low} to {high}")
-    timing = result["timing"]
-    table.add_row("index", f"{timing['ms_per_photo']:.0f} ms a photo", "")
-    if timing["ms_per_query"] is not None:
-        table.add_row("query", f"{timing['ms_per_query']:.0f} ms (median)", "")
-    table.add_row("disk", f"{size_in_words(result['bytes_per_photo'])} a photo", "")
-    if result["peak_memory_mb"] is not None:
-        table.add_row("memory", f"{size_in_words(1e6 * result['peak_memory_mb'])} at most", "")
-    table.add_row("queries", f"{len(result['queries'])}, {result['queries_without_positives']} without positives", "")
-    if result["not_in_database"]:
-        table.add_row("", f"{len(result['not_in_database'])} not in the database", "")
-    if result["failed_queries"]:
-        table.add_row("", f"{result['failed_queries']} could not be read", "")
-    table.add_row("database", f"{result['database_photos']} photos, {result['skipped_photos']} skipped", "")
+    table.add_row("index", f"{result.ms_per_photo:.0f} ms a photo", "")
+    if result.ms_per_query is not None:
+        table.add_row("query", f"{result.ms_per_query:.0f} ms (median)", "")
+    table.add_row("disk", f"{size_in_words(result.bytes_per_photo or 0)} a photo", "")
+    if result.peak_bytes is not None:
+        table.add_row("memory", f"{size_in_words(result.peak_bytes)} at most", "")
+    table.add_row("queries", f"{len(result.queries)}, {result.queries_without_positives} without positives", "")
+    if result.not_in_database:
+        table.add_row("", f"{len(result.not_in_database)} not in the database", "")
+    if result.failed_queries:
+        table.add_row("", f"{result.failed_queries} could not be read", "")
+    table.add_row("database", f"{result.database_photos} photos, {result.skipped_photos} skipped", "")
     show(table)
 
 
-def _print_differences(differences: Mapping[str, Difference], earlier: Mapping[str, Any]) -> None:
+def _print_differences(differences: Mapping[str, Difference], earlier: Result) -> None:
     from rich.table import Table
     from rich.text import Text
 
@@ -143,8 +155,7 @@ def _print_differences(differences: Mapping[str, Difference], earlier: Mapping[s
     show(table)
 
 
-def _in_words(result: Mapping[str, Any]) -> str:
-    """Return what a result was measured with, as far as it says so."""
-    options = result.get("options")
-    verify = options.get("verify", "unknown") if isinstance(options, dict) else "unknown"
-    return f"{result.get('preset', 'an unknown preset')}, verify {verify}"
+def _in_words(result: Result) -> str:
+    """Return the settings of a result, as far as it has them."""
+    verify = "unknown" if result.options.verify is None else result.options.verify
+    return f"{result.preset or 'an unknown preset'}, verify {verify}"

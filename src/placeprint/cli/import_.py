@@ -1,4 +1,4 @@
-"""``placeprint import``: make a preset of a checkpoint of other code."""
+"""``placeprint import``: make a preset from a checkpoint of other code."""
 
 from __future__ import annotations
 
@@ -16,16 +16,18 @@ def import_(
         Path, typer.Argument(help="File of weights: .pth, .pth.tar, .pt or .safetensors.", show_default=False)
     ],
     kind: Annotated[str, typer.Option("--as", help="What it is: cgd or netvlad.", show_default=False)],
-    output: Annotated[Path, typer.Option(help="Folder of the preset, made new.", show_default=False)],
+    output: Annotated[Path, typer.Option(help="Folder for the preset; must be new.", show_default=False)],
     size: Annotated[
         int,
         typer.Option(
-            min=0, max=4096, help="Pixels the network sees; 0 for 224 x 224 (cgd) or 640 on the long side (netvlad)."
+            min=0,
+            max=4096,
+            help="Input size of the network in pixels; 0 for 224 x 224 (cgd) or 640 on the long side (netvlad).",
         ),
     ] = 0,
     config: Annotated[
         str,
-        typer.Option(help="cgd: letters of its poolings in their order; by default S, SG or SMG.", show_default=False),
+        typer.Option(help="cgd: letters of its poolings, in order; by default S, SG or SMG.", show_default=False),
     ] = "",
     full_stage: Annotated[
         int, typer.Option(min=0, max=4, help="cgd: stage of the ResNet that keeps its resolution; 0 for none.")
@@ -34,10 +36,11 @@ def import_(
         str, typer.Option(help="Mean of red, green and blue, as in 0.485,0.456,0.406.", show_default=False)
     ] = "",
     deviation: Annotated[
-        str, typer.Option(help="Deviation of red, green and blue, as in 0.229,0.224,0.225.", show_default=False)
+        str,
+        typer.Option(help="Standard deviation of red, green and blue, as in 0.229,0.224,0.225.", show_default=False),
     ] = "",
 ) -> None:
-    """Make a preset of a checkpoint that other code wrote; nothing in the file is executed."""
+    """Make a preset from a checkpoint of other code. Nothing in the file is executed."""
     from placeprint.describing.importing import import_checkpoint
     from placeprint.networks.checkpoints import CheckpointOptions
 
@@ -55,4 +58,4 @@ def _numbers(option: str, text: str) -> tuple[float, ...]:
     try:
         return tuple(float(part) for part in text.split(",")) if text else ()
     except ValueError:
-        raise OptionError(f"{option} takes three numbers with commas between them, got {text!r}") from None
+        raise OptionError(f"{option} takes three numbers separated by commas, got {text!r}") from None

@@ -13,20 +13,20 @@ from placeprint.cli.skipping import list_named
 
 def index(
     photos: Annotated[list[Path], typer.Argument(help="Photos, and folders that hold photos.", show_default=False)],
-    into: Annotated[Path, typer.Option(help="Folder of the atlas; made when it is not there.", show_default=False)],
+    into: Annotated[Path, typer.Option(help="Folder of the atlas; made if missing.", show_default=False)],
     preset: Annotated[
         str | None,
         typer.Option(
-            help="How photos are described, fixed when the atlas is made, by default xfeat-vlad.",
+            help="How photos are described; fixed when the atlas is made; by default xfeat-vlad.",
             show_default=False,
         ),
     ] = None,
     workers: Annotated[
         int | None,
-        typer.Option(min=1, max=256, help="Photos described at once, by default one a core.", show_default=False),
+        typer.Option(min=1, max=256, help="Photos described at once; by default one per core.", show_default=False),
     ] = None,
 ) -> None:
-    """Add photos to an atlas. Run it again: only new and changed photos are read."""
+    """Add photos to an atlas. Run it again, and only new and changed photos are read."""
     from placeprint.atlas import Atlas
     from placeprint.core.outputs import ATLAS_FILE, check_output_folder
 
@@ -45,9 +45,9 @@ def index(
         f"in {report.seconds:.1f} s{rate}"
     )
     if report.moved:
-        say(f"{report.moved} moved: their content is known, so what was stored of them is kept")
+        say(f"{report.moved} moved: their content is known, so their features are kept")
     if report.learned:
         say(f"learned a codebook from the {len(atlas)} photos of this atlas")
     skips.tell_all(report.skipped)
-    say(f"the atlas {into} holds {len(atlas)} photos")
+    say(f"the atlas {into} has {len(atlas)} photos")
     skips.leave()

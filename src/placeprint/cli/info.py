@@ -1,4 +1,4 @@
-"""``placeprint info``: what an atlas holds."""
+"""``placeprint info``: show what is in an atlas."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def info(
     atlas: Annotated[Path, typer.Argument(help="Folder of the atlas.", show_default=False)],
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Show what an atlas holds: counts, size, components, photos that could not be used."""
+    """Show what is in an atlas: counts, size, components, photos that could not be used."""
     from rich.table import Table
 
     from placeprint.atlas import Atlas
@@ -27,7 +27,7 @@ def info(
         print_json(dataclasses.asdict(told))
         return
     table = Table(show_header=False, box=None)
-    each = f" ({size_in_words(told.num_bytes / told.num_photos)} a photo)" if told.num_photos else ""
+    each = f" ({size_in_words(told.num_bytes / told.num_photos)} per photo)" if told.num_photos else ""
     rows = {
         "atlas": told.path,
         "preset": told.preset,

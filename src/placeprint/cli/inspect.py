@@ -1,4 +1,4 @@
-"""``placeprint inspect``: what do the units of a network answer to?"""
+"""``placeprint inspect``: show what the units of a network respond to."""
 
 from __future__ import annotations
 
@@ -19,7 +19,28 @@ if TYPE_CHECKING:
 
 PRESET, RUN = "preset.toml", "recipe.toml"
 MULTIPLE = 32
-"""The sides of what the network sees are multiples of this."""
+"""The sides of the network's input are multiples of this."""
+
+Strongest = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        max=1000,
+        help="Show up to this many units, those with the strongest response; 9 by default.",
+        show_default=False,
+    ),
+]
+Backbone = Annotated[
+    str,
+    typer.Option(
+        help="efficientnet-lite2, efficientnet-lite0, transformers:<hub name>, a folder; or something trained or "
+        "imported: a run, a preset, or its backbone.safetensors."
+    ),
+]
+Rule = Annotated[
+    str,
+    typer.Option(help="guided (Springenberg et al.), or deconvnet (Zeiler and Fergus), for networks that max-pool."),
+]
 
 
 def inspect(
@@ -33,33 +54,17 @@ def inspect(
         list[int] | None,
         typer.Option(min=0, max=1_000_000, help="Number of a unit; may be repeated.", show_default=False),
     ] = None,
-    strongest: Annotated[
-        int | None,
-        typer.Option(
-            min=1, max=1000, help="Show so many units, those that answer most; 9 by default.", show_default=False
-        ),
-    ] = None,
-    per_unit: Annotated[int, typer.Option("--photos", min=1, max=1000, help="Photos of each unit.")] = 9,
-    backbone: Annotated[
-        str,
-        typer.Option(
-            help="efficientnet-lite2, efficientnet-lite0, transformers:<hub name>, a folder; or what was trained or "
-            "imported: a run, a preset, or its backbone.safetensors."
-        ),
-    ] = "efficientnet-lite2",
-    rule: Annotated[
-        str,
-        typer.Option(
-            help="guided (Springenberg et al.), or deconvnet (Zeiler and Fergus), for networks that max-pool."
-        ),
-    ] = "guided",
-    size: Annotated[int, typer.Option(min=MULTIPLE, max=4096, help="Longest side in pixels the network sees.")] = 320,
+    strongest: Strongest = None,
+    per_unit: Annotated[int, typer.Option("--photos", min=1, max=1000, help="Photos per unit.")] = 9,
+    backbone: Backbone = "efficientnet-lite2",
+    rule: Rule = "guided",
+    size: Annotated[
+        int, typer.Option(min=MULTIPLE, max=4096, help="Longest side of the network's input, in pixels.")
+    ] = 320,
     output: Annotated[Path | None, typer.Option(help="Picture to write, PNG or JPEG.", show_default=False)] = None,
-    layers: Annotated[bool, typer.Option("--layers", help="List the layers and leave.")] = False,
+    layers: Annotated[bool, typer.Option("--layers", help="List the layers and stop.")] = False,
 ) -> None:
-    """Show what units of a network answer to: pieces of photos, and what is traced back to their pixels."""
-    import numpy as np
-
+    """Show what units of a network respond to: crops of photos, and the signals traced back to their pixels."""
     from placeprint.networks.deconvnet import RULES, load_network
     from placeprint.visualization.canvas import check_picture, write_picture
     from placeprint.visualization.inspection import draw_units
@@ -69,23 +74,21 @@ def inspect(
         _print_layers(load_network(backbone))
         return
     if layer is None or output is None:
-        raise OptionError("say --layer NAME and --output FILE; --layers lists the layers")
+        raise OptionError("give --layer NAME and --output FILE; --layers lists the layers")
     check_name("rule", rule, RULES)
     if unit and strongest:
-        raise OptionError("say --unit or --strongest, not both")
+        raise OptionError("give --unit or --strongest, not both")
     if not photos:
-        raise OptionError("name the photos to look at, or folders that hold photos")
+        raise OptionError("name the photos to inspect, or folders of photos")
     check_picture(output, photos)
     paths, skips = list_named(photos)
     network = load_network(backbone)
     paths, answers = _answers(network, paths, layer, size, skips)
-    units = _chosen_units(answers, layer, unit, strongest or 9, per_unit)
     drawn = []
-    for number in units:
-        best = np.argsort(-answers[:, number], kind="stable")[:per_unit]
-        pictures = [_read(paths[index], size) for index in best]
+    for number in _chosen_units(answers, layer, unit, strongest or 9, per_unit):
+        best = _best(answers, number, per_unit)
         title = f"{layer}, unit {number}: {answers[best[0], number]:.3g} to {answers[best[-1], number]:.3g}"
-        drawn.append(_pieces(network, pictures, layer, number, rule, title))
+        drawn.append(_pieces(network, [_read(paths[index], size) for index in best], layer, number, rule, title))
     write_picture(output, draw_units(drawn))
     for title, _ in drawn:
         say(title)
@@ -94,10 +97,10 @@ def inspect(
 
 
 def _network_of(place: str) -> str:
-    """Return the name of the network in a preset or in the folder of a run, anything else as it is.
+    """Return the network of a preset or of a run's folder; return any other name unchanged.
 
     Raises:
-        OptionError: the preset describes photos without a network of its own.
+        OptionError: the preset has no network to show.
     """
     from placeprint.presets import load_preset
 
@@ -105,7 +108,7 @@ def _network_of(place: str) -> str:
     if (path / PRESET).is_file():
         path = path / PRESET
     elif (path / RUN).is_file():
-        raise OptionError(f"the run {place!r} has no preset yet; let it train to its end")
+        raise OptionError(f"the run {place!r} has no preset yet; let the training finish")
     if path.suffix != ".toml":
         return place
     preset = load_preset(str(path))
@@ -118,8 +121,8 @@ def _network_of(place: str) -> str:
 def _print_layers(network: nn.Module) -> None:
     from rich.table import Table
 
-    from placeprint.networks.backbones import PROBE
     from placeprint.networks.deconvnet import map_shapes
+    from placeprint.networks.pretrained import PROBE
 
     table = Table("layer", "units", "pixels from cell to cell")
     for name, (units, _, width) in map_shapes(network).items():
@@ -135,7 +138,7 @@ def _read(path: Path, size: int) -> Image:
 
 
 def _answers(network: nn.Module, paths: list[Path], layer: str, size: int, skips: Skips) -> tuple[list[Path], Floats]:
-    """Return the photos that can be used, and their ``(photos, units)`` highest activations; count the others.
+    """Return the usable photos and their ``(photos, units)`` highest activations; count the others.
 
     Raises:
         PhotoError: none can be used.
@@ -161,7 +164,7 @@ def _answers(network: nn.Module, paths: list[Path], layer: str, size: int, skips
 
 
 def _chosen_units(answers: Floats, layer: str, wanted: list[int] | None, count: int, per_unit: int) -> list[int]:
-    """Return the wanted units, or those whose best photos answer most on average."""
+    """Return the requested units, or those with the highest mean activation over their best photos."""
     import numpy as np
 
     if wanted:
@@ -172,10 +175,17 @@ def _chosen_units(answers: Floats, layer: str, wanted: list[int] | None, count: 
     return [int(number) for number in np.argsort(-means, kind="stable")[:count]]
 
 
+def _best(answers: Floats, unit: int, count: int) -> list[int]:
+    """Return the photos with the highest activations of a unit, highest first."""
+    import numpy as np
+
+    return [int(index) for index in np.argsort(-answers[:, unit], kind="stable")[:count]]
+
+
 def _pieces(
     network: nn.Module, pictures: list[Image], layer: str, unit: int, rule: str, title: str
 ) -> tuple[str, list[tuple[Image, Image]]]:
-    """Return the title, with the size of the pieces in it, and the pieces of one unit."""
+    """Return the title, with the crop size, and the crops of one unit."""
     from placeprint.networks.deconvnet import reconstruct
     from placeprint.visualization.inspection import area_of, common_side, pieces
 
@@ -183,4 +193,4 @@ def _pieces(
     areas = [area_of(signal) for signal in signals]
     side = common_side(areas)
     drawn = [pieces(*each, side) for each in zip(pictures, signals, areas, strict=True)]
-    return f"{title}, pieces of {side} pixels", drawn
+    return f"{title}, crops of {side} pixels", drawn

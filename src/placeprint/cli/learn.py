@@ -1,4 +1,4 @@
-"""``placeprint learn``: codebooks and whitening from photos of one's own, as a preset."""
+"""``placeprint learn``: make a preset with a codebook and whitening learned from your photos."""
 
 from __future__ import annotations
 
@@ -13,21 +13,23 @@ from placeprint.cli.skipping import list_named
 
 def learn(
     photos: Annotated[list[Path], typer.Argument(help="Photos, and folders that hold photos.", show_default=False)],
-    output: Annotated[Path, typer.Option(help="Folder the preset is written to.", show_default=False)],
+    output: Annotated[Path, typer.Option(help="Folder for the preset.", show_default=False)],
     preset: Annotated[str, typer.Option(help="Preset, or the path of a preset's TOML file.")] = "xfeat-vlad",
     whiten: Annotated[
-        int, typer.Option(min=0, max=65_536, help="Shorten descriptors to so many values by PCA; 0 for no PCA.")
+        int, typer.Option(min=0, max=65_536, help="Shorten descriptors to this many values by PCA; 0 for no PCA.")
     ] = 0,
-    power: Annotated[float, typer.Option(min=0, max=1, help="Of the whitening: 0.5 full, 0 plain PCA.")] = 0.5,
+    power: Annotated[
+        float, typer.Option(min=0, max=1, help="Strength of the whitening: 0.5 is full, 0 is plain PCA.")
+    ] = 0.5,
     sample: Annotated[
-        int, typer.Option(min=1, max=1_000_000_000, help="Photos learnt from at most, spread over all.")
+        int, typer.Option(min=1, max=1_000_000_000, help="Learn from up to this many photos, spread over all.")
     ] = 4000,
     workers: Annotated[
         int | None,
-        typer.Option(min=1, max=256, help="Photos described at once, by default one a core.", show_default=False),
+        typer.Option(min=1, max=256, help="Photos described at once; by default one per core.", show_default=False),
     ] = None,
 ) -> None:
-    """Learn a codebook, and perhaps whitening, once for many atlases; the result is a preset."""
+    """Learn a codebook, and optionally whitening, once for many atlases. The result is a preset."""
     from placeprint.describing.preset_learning import check_preset_folder, learn_preset, read_sample
 
     check_preset_folder(output, [*photos, preset])

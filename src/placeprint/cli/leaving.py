@@ -1,14 +1,14 @@
-"""How the command line ends: every error in one line on stderr, and its exit status.
+"""End the command line: print every error in one line on stderr, and return the exit status.
 
 | status | when |
 |---|---|
 | 0 | done; photos found in folders that cannot be used were skipped and counted |
-| 1 | an error, told in one line; or something named cannot be used, and the rest was done |
+| 1 | an error, reported in one line; or a named photo cannot be used, and the rest was done |
 | 2 | wrong usage |
 | 70 | a bug in placeprint |
 | 130 | interrupted with Ctrl-C |
 
-With ``PLACEPRINT_DEBUG=1`` in the environment the traceback of every error is shown.
+With ``PLACEPRINT_DEBUG=1`` in the environment, the traceback of every error is printed.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from placeprint.errors import PlaceprintError
 FAILED, WRONG_USAGE, BUG, INTERRUPTED = 1, 2, 70, 130
 DEBUG = "PLACEPRINT_DEBUG"
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]
-"""Base of what Typer raises for wrong usage; it has no public name."""
+"""Base class of Typer's errors for wrong usage; it has no public name."""
 NO_MEMORY = ("can't allocate memory", "Insufficient memory", "out of memory", "bad_alloc")
-"""How OpenCV, Torch and FAISS say it."""
+"""Out-of-memory messages of OpenCV, Torch and FAISS."""
 
 
 def run(app: Callable[..., object]) -> int:
@@ -44,14 +44,14 @@ def run(app: Callable[..., object]) -> int:
         if status == INTERRUPTED:
             raise KeyboardInterrupt
         sys.stdout.flush()
-    except BaseException as error:  # the last net
+    except BaseException as error:  # the last safety net
         status = _told(error)
     return _closed(status)
 
 
 def prepare_streams() -> None:
-    """Make stdout and stderr take every text, also where they are closed or take ASCII only."""
-    while (free := os.open(os.devnull, os.O_RDWR)) <= 2:  # a closed stdout would become the next file that is opened
+    """Make stdout and stderr accept any text, even if they are closed or accept only ASCII."""
+    while (free := os.open(os.devnull, os.O_RDWR)) <= 2:  # otherwise the next opened file would become stdout
         os.set_inheritable(free, True)
     os.close(free)
     if sys.stdout is None:
@@ -64,7 +64,7 @@ def prepare_streams() -> None:
 
 
 class _Lines(logging.Handler):
-    """Shows what the library logs as lines of the command line."""
+    """Print the library's log as lines of the command line."""
 
     def emit(self, record: logging.LogRecord) -> None:
         with contextlib.suppress(OSError):
@@ -79,7 +79,7 @@ def show_log() -> None:
 
 
 def _told(error: BaseException) -> int:
-    """Say in one line what went wrong; return the exit status."""
+    """Print in one line what went wrong; return the exit status."""
     with contextlib.suppress(OSError):  # stderr may be full or closed too
         if os.environ.get(DEBUG) and not isinstance(error, SystemExit):
             traceback.print_exception(error)
@@ -91,7 +91,7 @@ def _told(error: BaseException) -> int:
 
 
 def _described(error: BaseException) -> tuple[int, str]:
-    """Return the exit status of an error, and what is said about it."""
+    """Return the exit status and the message of an error."""
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else FAILED, ""
     if isinstance(error, UsageError):
@@ -100,27 +100,26 @@ def _described(error: BaseException) -> tuple[int, str]:
         where = f"; see {context.command_path} --help" if context is not None else ""
         return WRONG_USAGE, words and words.rstrip(".") + where
     if isinstance(error, KeyboardInterrupt | typer.Abort):
-        return INTERRUPTED, "interrupted; what was stored is kept, run the same command again to go on"
+        return INTERRUPTED, "interrupted; what was stored is kept, run the same command again to continue"
     if isinstance(error, PlaceprintError):
         return FAILED, str(error)
     return _described_foreign(error)
 
 
 def _described_foreign(error: BaseException) -> tuple[int, str]:
-    """Return the exit status of an error that is not ours, and what is said about it."""
+    """Return the exit status and the message of an error that is not ours."""
     if isinstance(error, OSError) and (lost := _lost_output()) is not None:
         return FAILED, "" if isinstance(lost, BrokenPipeError) else f"cannot write to stdout: {reason_of(lost)}"
     if isinstance(error, MemoryError) or any(words in str(error) for words in NO_MEMORY):
         return FAILED, "not enough memory; use fewer --workers, a smaller --size or fewer --keypoints"
     told = " ".join(str(error).split())[:300]
     return BUG, (
-        f"this is a bug in placeprint: {type(error).__name__}: {told}; please report it, with what "
-        f"{DEBUG}=1 in the environment shows"
+        f"this is a bug in placeprint: {type(error).__name__}: {told}; please report it, with the output of {DEBUG}=1"
     )
 
 
 def _lost_output() -> OSError | None:
-    """Return why stdout cannot be written, None where it can; what could not be written is still in its buffer."""
+    """Return why stdout cannot be written, or None if it can; lost output is still in its buffer."""
     try:
         sys.stdout.flush()
     except OSError as error:
@@ -129,10 +128,10 @@ def _lost_output() -> OSError | None:
 
 
 def _closed(status: int) -> int:
-    """Return the exit status after stdout took everything, or could not."""
+    """Flush stdout; return the exit status, which is not 0 if that fails."""
     if (lost := _lost_output()) is not None:
         status = status or FAILED
         with contextlib.suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it leaves
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains at exit
         del lost
     return status

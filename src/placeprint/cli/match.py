@@ -1,4 +1,4 @@
-"""``placeprint match``: do two photos show the same thing, and where?"""
+"""``placeprint match``: report whether two photos show the same place, and which points match."""
 
 from __future__ import annotations
 
@@ -17,76 +17,95 @@ if TYPE_CHECKING:
 
 COLORS = {"same place": "green", "possible": "yellow", "not confirmed": "red"}
 PICTURES = ("matches", "outliers", "keypoints", "selected", "descriptors", "overlay", "attention", "attended")
-"""Names of all that `--pictures` may write."""
+"""Names of the pictures that `--pictures` may write."""
+
+Matcher = Annotated[
+    str | None,
+    typer.Option(
+        help="mutual, ratio, mutual-ratio, lighterglue, lightglue, semi-dense; by default depends on --features.",
+        show_default=False,
+    ),
+]
+Model = Annotated[
+    str,
+    typer.Option(help="auto (a plane or a scene with depth), homography, fundamental, essential, affine, similarity."),
+]
+Method = Annotated[
+    str, typer.Option(help="Estimator: opencv (MAGSAC++, faster), poselib (LO-RANSAC, more accurate), auto.")
+]
+Keypoints = Annotated[
+    int | None,
+    typer.Option(min=1, max=1_000_000, help="Most keypoints per photo.", show_default=False),
+]
+Size = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        max=4096,
+        help="Longest side of the working copy in pixels; 0 for full size.",
+        show_default=False,
+    ),
+]
+Option = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="NAME=VALUE: any parameter of the extractor; may be repeated.", show_default=False),
+]
+Pixels = Annotated[
+    float,
+    typer.Option(
+        min=0.01, max=640, help="Largest residual of an inlier, in pixels of a photo whose longest side is 640."
+    ),
+]
+Rotations = Annotated[
+    bool,
+    typer.Option(
+        "--rotations/--no-rotations",
+        "--turns/--no-turns",
+        help="Try rotations of the first photo when it is not confirmed upright.",
+    ),
+]
+Masks = Annotated[
+    tuple[Path, Path] | None,
+    typer.Option(help="Two pictures, white where keypoints are allowed, one per photo.", show_default=False),
+]
+Focal = Annotated[
+    float | None,
+    typer.Option(
+        min=1,
+        max=10_000_000,
+        help="Focal length in pixels, for --model essential; by default from EXIF.",
+        show_default=False,
+    ),
+]
+Output = Annotated[Path | None, typer.Option(help="Picture of the verified matches, PNG or JPEG.", show_default=False)]
+Pictures = Annotated[
+    Path | None,
+    typer.Option(
+        help="Folder for all pictures: matches, keypoints, descriptors, overlay, attention.", show_default=False
+    ),
+]
 
 
 def match(
     first: Annotated[Path, typer.Argument(help="One photo.", show_default=False)],
     second: Annotated[Path, typer.Argument(help="The other photo.", show_default=False)],
     features: Annotated[str, typer.Option(help="Extractor; `placeprint models` lists them.")] = "xfeat",
-    matcher: Annotated[
-        str | None,
-        typer.Option(
-            help="mutual, ratio, mutual-ratio, lighterglue, lightglue, semi-dense; by default what suits the features.",
-            show_default=False,
-        ),
-    ] = None,
-    model: Annotated[
-        str,
-        typer.Option(
-            help="auto (a plane or a scene with depth), homography, fundamental, essential, affine, similarity."
-        ),
-    ] = "auto",
-    method: Annotated[
-        str, typer.Option(help="Estimator: opencv (MAGSAC++, quicker), poselib (LO-RANSAC, more exact), auto.")
-    ] = "auto",
-    keypoints: Annotated[
-        int | None,
-        typer.Option(min=1, max=1_000_000, help="Keypoints of each photo at most.", show_default=False),
-    ] = None,
-    size: Annotated[
-        int | None,
-        typer.Option(
-            min=0,
-            max=4096,
-            help="Longest side in pixels that is searched; 0 for the photo as it is.",
-            show_default=False,
-        ),
-    ] = None,
-    option: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="NAME=VALUE: any parameter of the extractor; may be repeated.", show_default=False),
-    ] = None,
-    pixels: Annotated[
-        float, typer.Option(min=0.01, max=640, help="Residual of an inlier, at 640 pixels on the longest side.")
-    ] = 2.0,
-    seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Of the estimator.")] = 0,
-    turns: Annotated[bool, typer.Option(help="Try other turns when the photo is not confirmed as it is.")] = True,
-    masks: Annotated[
-        tuple[Path, Path] | None,
-        typer.Option(help="Two pictures, white where keypoints of each photo may be.", show_default=False),
-    ] = None,
-    focal: Annotated[
-        float | None,
-        typer.Option(
-            min=1,
-            max=10_000_000,
-            help="Focal length in pixels, for --model essential; by default from EXIF.",
-            show_default=False,
-        ),
-    ] = None,
-    output: Annotated[
-        Path | None, typer.Option(help="Picture of the verified matches, PNG or JPEG.", show_default=False)
-    ] = None,
-    pictures: Annotated[
-        Path | None,
-        typer.Option(
-            help="Folder for all pictures: matches, keypoints, descriptors, overlay, attention.", show_default=False
-        ),
-    ] = None,
+    matcher: Matcher = None,
+    model: Model = "auto",
+    method: Method = "auto",
+    keypoints: Keypoints = None,
+    size: Size = None,
+    option: Option = None,
+    pixels: Pixels = 2.0,
+    seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Seed of the estimator.")] = 0,
+    rotations: Rotations = True,
+    masks: Masks = None,
+    focal: Focal = None,
+    output: Output = None,
+    pictures: Pictures = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Match two photos and say whether they show the same place."""
+    """Match two photos and report whether they show the same place."""
     from placeprint.core.outputs import check_output_folder
     from placeprint.pairs import match as match_photos
     from placeprint.photos import read_image
@@ -99,9 +118,7 @@ def match(
         check_output_folder(pictures, inputs)
         for name in PICTURES:
             check_picture(pictures / f"{name}.png", inputs if output is None else [*inputs, output])
-    options: dict[str, Any] = dict(parse_setting(text, "--set NAME=VALUE") for text in option or [])
-    options |= {"max_keypoints": keypoints} if keypoints is not None else {}
-    options |= {"size": size} if size is not None else {}
+    options = _feature_options(option, keypoints, size)
     with naming(*inputs):
         answer = match_photos(
             first,
@@ -113,7 +130,7 @@ def match(
             method=method,
             pixels=pixels,
             seed=seed,
-            turns=turns,
+            rotations=rotations,
             masks=(None, None) if masks is None else (_read_mask(masks[0]), _read_mask(masks[1])),
             focal=focal,
         )
@@ -126,6 +143,13 @@ def match(
         more = {} if pictures is None else _attention(photos, answer, features, options)
         for path in _draw(*photos, answer, output, pictures, more):
             say(f"wrote {path}", err=json)
+
+
+def _feature_options(settings: list[str] | None, keypoints: int | None, size: int | None) -> dict[str, Any]:
+    """Return the parameters of the extractor that are given."""
+    options: dict[str, Any] = dict(parse_setting(text, "--set NAME=VALUE") for text in settings or [])
+    given = {"max_keypoints": keypoints, "size": size}
+    return options | {name: value for name, value in given.items() if value is not None}
 
 
 def _read_mask(path: Path) -> Mask:
@@ -145,7 +169,7 @@ def _print(answer: PairAnswer) -> None:
         words = f"{check.num_inliers} of {len(check.matches)} matches follow {_article(check.model)}"
     say_verdict(answer.verdict, COLORS[answer.verdict], f": {words}")
     if check.transform is not None:
-        rotated = f"; the first photo was rotated by {answer.turn:.0f} degrees" if answer.turn else ""
+        rotated = f"; the first photo was rotated by {answer.rotation:.0f} degrees" if answer.rotation else ""
         say(f"significance {check.strength:.1f}: {_chance(check.strength)}{rotated}")
         _say_rows(check.transform, style="dim")
     if answer.pose is not None:
@@ -191,7 +215,7 @@ def _as_data(first: Path, second: Path, answer: PairAnswer) -> dict[str, Any]:
         "pose": None
         if answer.pose is None
         else {"rotation": answer.pose[0].tolist(), "translation": answer.pose[1].tolist()},
-        "turn": answer.turn,
+        "turn": answer.rotation,
         "keypoints": [len(answer.query), len(answer.database)],
         "num_matches": len(check.matches),
         "num_inliers": check.num_inliers,
@@ -203,7 +227,7 @@ def _as_data(first: Path, second: Path, answer: PairAnswer) -> dict[str, Any]:
 def _attention(
     photos: tuple[Image, Image], answer: PairAnswer, features: str, options: dict[str, Any]
 ) -> dict[str, Image]:
-    """Return pictures of what the extractor attends to, none where it has no attention."""
+    """Return pictures of the extractor's attention, none if it has no attention."""
     from dataclasses import replace
 
     from placeprint.core import registry

@@ -1,7 +1,7 @@
-"""What the verbs share on the terminal: the console, lines, the progress bar, sizes in words.
+"""Print to the terminal: the console, lines, the progress bar, sizes.
 
-File names are shown as they are: nothing in them is taken for markup or an emoji, and what would change the terminal
-(control characters, escapes, changes of direction) is shown escaped. Every verb prints through this file.
+File names are printed unchanged: nothing in them is read as markup or an emoji, and characters that would change the
+terminal (control characters, escapes, changes of direction) are escaped. Every command prints through this file.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
-"""Unicode categories of characters that are not seen, or change what is seen beside them."""
+"""Unicode categories of invisible characters, and of those that change the display."""
 JOINERS = frozenset("\u200c\u200d")
-"""Of the hidden ones, those that words of some languages and many emoji need."""
+"""Invisible characters that some languages and many emoji need."""
 
 
 class LostOutputError(PlaceprintError, OSError):
-    """What was printed is lost: stdout is full, or nobody reads it any more (then the message is empty)."""
+    """Output was lost: stdout is full, or nobody reads it any more (then the message is empty)."""
 
 
 def console(*, stderr: bool = False) -> Console:
-    """Return the console, of stdout or stderr: text is shown as it is, without markup, emoji or highlights."""
+    """Return the console of stdout or stderr, which prints text without markup, emoji or highlights."""
     from rich.console import Console
 
     return Console(stderr=stderr, markup=False, emoji=False, highlight=False)
 
 
 def printable(text: object) -> str:
-    r"""Return a text in one line, hidden characters and bytes that are not UTF-8 escaped.
+    r"""Return a text in one line, with invisible characters and bytes that are not UTF-8 escaped.
 
     Example:
         >>> printable("a\x1b[31m\nb"), printable("\udce9.jpg"), printable("[red] :heart:")
@@ -56,7 +56,7 @@ def say(text: object, *, style: str = "", err: bool = False) -> None:
 
 
 def warn(text: object) -> None:
-    """Print one line on stderr that begins with the program's name."""
+    """Print one line on stderr, starting with the program's name."""
     print(f"placeprint: {printable(text)}", file=sys.stderr)  # noqa: T201
 
 
@@ -67,7 +67,7 @@ def show(table: Table) -> None:
 
 
 def say_verdict(verdict: str, color: str, rest: str) -> None:
-    """Print one line on stdout that begins with a word in color."""
+    """Print one line on stdout, starting with a word in color."""
     from rich.text import Text
 
     with _writing():
@@ -76,7 +76,7 @@ def say_verdict(verdict: str, color: str, rest: str) -> None:
 
 @contextlib.contextmanager
 def progress_bar(title: str, unit: str) -> Iterator[Callable[[int, int], None]]:
-    """Show a bar on stderr with the rate and the time left; yields ``progress(done, total)``."""
+    """Show a progress bar on stderr with the rate and the time left; yield ``progress(done, total)``."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (
@@ -99,7 +99,7 @@ def progress_bar(title: str, unit: str) -> Iterator[Callable[[int, int], None]]:
 
 
 def size_in_words(num_bytes: float) -> str:
-    """Return a count of bytes with its unit.
+    """Return a number of bytes with its unit.
 
     Example:
         >>> size_in_words(70_000)

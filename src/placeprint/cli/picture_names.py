@@ -1,7 +1,7 @@
-"""Names of pictures that are made of the names of photos: no two queries share one, and nothing is written over.
+"""Name pictures after photos: no two queries share a name, and nothing else is overwritten.
 
-``QUERY-ANSWER.png``; where that is taken by another query's picture or by anything else, ``QUERY-ANSWER-2.png`` and so
-on. A picture carries a fingerprint of its query's path, so that the same search writes over its own pictures.
+``QUERY-ANSWER.png``; if that name is taken by another query's picture or anything else, ``QUERY-ANSWER-2.png`` and so
+on. A picture has a fingerprint of its query's path, so the same search replaces its own pictures.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from pathlib import Path
 from placeprint.core.outputs import PICTURE, is_free
 
 LONGEST = 100
-"""Bytes of a name that each of the two photos may have; most systems take 255 in all."""
+"""Most bytes of each photo's name in a picture's name; most systems allow 255 in total."""
 FORBIDDEN = frozenset('<>:"/\\|?*')
-"""Characters that no name may have on some system."""
+"""Characters that some systems do not allow in names."""
 
 
 def picture_name(folder: Path, query: Path, answer: Path) -> tuple[Path, str]:
-    """Return the path of the picture of a query beside its answer, and the mark that it must carry.
+    """Return the path of the picture of a query and its answer, and the mark that it must have.
 
     Args:
-        folder: that the picture lies in.
-        query: photo that was searched.
-        answer: photo of the atlas.
+        folder: the folder of the picture.
+        query: the query photo.
+        answer: the photo in the atlas.
     """
     about = "query " + hashlib.sha256(os.fsencode(os.path.abspath(query))).hexdigest()[:16]  # noqa: PTH100
     name = f"{safe_stem(query)}-{safe_stem(answer)}"
@@ -37,7 +37,7 @@ def picture_name(folder: Path, query: Path, answer: Path) -> tuple[Path, str]:
 
 
 def safe_stem(path: Path) -> str:
-    r"""Return a photo's name without suffix as a part of another name, not hidden and not too long.
+    r"""Return a photo's name without its suffix, safe for use in another name: not hidden and not too long.
 
     Example:
         >>> safe_stem(Path(".a:b\n.jpg"))

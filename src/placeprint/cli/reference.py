@@ -1,4 +1,4 @@
-"""The command line and the protocols as Markdown, for the documentation."""
+"""Write the command line and the protocols as Markdown, for the documentation."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def command_reference() -> str:
-    """Return Markdown with every verb, its arguments and options."""
+    """Return Markdown with every command, its arguments and options."""
     import typer.main
 
     from placeprint.cli import app
@@ -15,8 +15,10 @@ def command_reference() -> str:
     lines = [
         "# Command line",
         "",
-        "Made by `scripts/write_cli_docs.py` from the command line's own help; a test compares the two.",
-        "Exit status: 0 done, 1 an error told in one line or something named that cannot be used, 2 wrong usage,",
+        "This page is for users of the command line. `scripts/write_cli_docs.py` makes it from the help texts, and a",
+        "test compares the two.",
+        "",
+        "Exit status: 0 done, 1 an error (one line) or something you named cannot be used, 2 wrong usage,",
         "70 a bug in placeprint (`PLACEPRINT_DEBUG=1` shows the traceback), 130 interrupted.",
     ]
     for name, command in _commands(group, "placeprint"):
@@ -26,7 +28,7 @@ def command_reference() -> str:
 
 
 def _commands(group: Any, path: str) -> list[tuple[str, Any]]:
-    """Return every command of a group and of the groups in it, by its whole name."""
+    """Return every command of a group and its subgroups, with its full name."""
     found = []
     for name, command in group.commands.items():
         whole = f"{path} {name}"
@@ -49,7 +51,7 @@ def protocol_reference() -> str:
     from placeprint.datasets.protocols import load_protocol, protocol_names
 
     protocols = [load_protocol(name) for name in protocol_names()]
-    lines = ["| protocol | what it is | queries | database | right, left out | metrics |", "|---|---|---|---|---|---|"]
+    lines = ["| protocol | what it is | queries | database | right, excluded | metrics |", "|---|---|---|---|---|---|"]
     for each in protocols:
         counts = " | ".join("open" if count is None else f"{count:,}" for count in (each.queries, each.database))
         metrics = ", ".join(each.metrics)

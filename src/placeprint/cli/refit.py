@@ -1,4 +1,4 @@
-"""``placeprint refit``: learn the codebook of an atlas anew."""
+"""``placeprint refit``: learn a new codebook for an atlas."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from placeprint.cli.output import progress_bar, say
 
 
 def refit(atlas: Annotated[Path, typer.Argument(help="Folder of the atlas.", show_default=False)]) -> None:
-    """Learn the codebook anew from the stored features; no photo is read again."""
+    """Learn a new codebook from the stored features. No photo is read again."""
     from placeprint.atlas import Atlas
 
     opened = Atlas.open(atlas)

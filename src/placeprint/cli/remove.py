@@ -22,4 +22,4 @@ def remove(
 
     opened = Atlas.open(atlas)
     count = opened.remove(photos)
-    say(f"removed {count} photos; the atlas {atlas} holds {len(opened)}")
+    say(f"removed {count} photos; the atlas {atlas} has {len(opened)}")

@@ -1,4 +1,4 @@
-"""``placeprint search``: which places do photos show?"""
+"""``placeprint search``: find the places that photos show."""
 
 from __future__ import annotations
 
@@ -24,15 +24,27 @@ def search(
     verify: Annotated[
         int, typer.Option(min=0, max=1_000_000_000, help="Candidates verified by geometry; 0 for none.")
     ] = 50,
-    by: Annotated[
+    mode: Annotated[
         str | None,
-        typer.Option(help="descriptor, votes or asmk, by default what the preset says.", show_default=False),
+        typer.Option(
+            "--mode",
+            "--by",
+            help="Search mode: descriptor, votes or asmk; by default that of the preset.",
+            show_default=False,
+        ),
     ] = None,
-    turns: Annotated[bool, typer.Option(help="Look for turned photos when nothing is confirmed upright.")] = True,
+    rotations: Annotated[
+        bool,
+        typer.Option(
+            "--rotations/--no-rotations",
+            "--turns/--no-turns",
+            help="Try rotations of the query when nothing is confirmed upright.",
+        ),
+    ] = True,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     save_matches: Annotated[
         Path | None,
-        typer.Option(help="Folder for pictures of each query beside its answer.", show_default=False),
+        typer.Option(help="Folder for one picture per query, beside its best candidate.", show_default=False),
     ] = None,
 ) -> None:
     """Find the places that photos show."""
@@ -48,7 +60,7 @@ def search(
     answers: list[dict[str, Any]] = []
     for path in paths:
         try:
-            answer = opened.search(path, top=top, verify=verify, turns=turns, by=by)
+            answer = opened.search(path, top=top, verify=verify, rotations=rotations, mode=mode)
         except PhotoError as error:
             skips.tell(path, error)
             continue
@@ -69,7 +81,7 @@ def _print(path: Path, answer: Answer) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    turned = f" (turned by {answer.turn:g} degrees)" if answer.turn else ""
+    turned = f" (rotated by {answer.rotation:g} degrees)" if answer.rotation else ""
     title = f"{_short(path)}: {'found' + turned if answer.best else 'no place confirmed'}"
     table = Table(title=Text(printable(title)), title_justify="left")
     table.add_column("rank", justify="right")
@@ -101,7 +113,7 @@ def _in_words(confidence: float) -> str:
 
 
 def _short(path: Path) -> str:
-    """Return a path as seen from here, when it is below here."""
+    """Return a path relative to the current folder, if it is inside."""
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
@@ -110,7 +122,7 @@ def _as_data(path: Path, answer: Answer) -> dict[str, Any]:
         "query": str(path),
         "found": answer.best is not None,
         "note": answer.note,
-        "turn": answer.turn,
+        "turn": answer.rotation,
         "seconds": answer.seconds,
         "confidence": answer.confidence,
         "evidence": [
@@ -131,7 +143,7 @@ def _as_data(path: Path, answer: Answer) -> dict[str, Any]:
 
 
 def _save_matches(folder: Path, path: Path, answer: Answer) -> None:
-    """Write the query beside its answer, under a name that no other query has."""
+    """Write the picture of a query and its answer, under a name that no other query has."""
     from placeprint.cli.picture_names import picture_name
     from placeprint.core.outputs import check_output_folder
     from placeprint.photos import read_image

@@ -1,7 +1,7 @@
-"""One rule for every verb that takes photos: one that cannot be used is skipped, told and counted; the others are used.
+"""One rule for every command that takes photos: a bad photo is skipped, reported and counted; the others are used.
 
-Exit status: 1 when something that was named on the command line cannot be used, or nothing can; a bad photo found in a
-folder does not change it.
+The exit status is 1 if something named on the command line cannot be used, or nothing can. A bad photo in a folder does
+not change it.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from placeprint.photos import normalized, read_photo, scan_photos
 from placeprint.photos.walking import in_words
 
 SHOWN = 20
-"""Lines at most about skipped photos that are told at once."""
+"""Most lines about skipped photos to print at once."""
 
 
 class Skips:
     """The photos of one command that cannot be used.
 
     Args:
-        places: files and folders as they were named on the command line.
+        places: the files and folders named on the command line.
 
     Attributes:
-        count: of the photos.
-        reasons: path and reason of each photo.
-        waiting: path and reason of what the walk through the folders skipped and nobody was told of yet.
+        count: the number of skipped photos.
+        reasons: the path and reason of each photo.
+        waiting: the path and reason of photos skipped in folders and not yet reported.
     """
 
     def __init__(self, places: Iterable[Path | str] = ()) -> None:
@@ -42,16 +42,16 @@ class Skips:
         self.waiting: list[tuple[str, str]] = []
 
     def tell(self, path: Path | str, reason: object) -> None:
-        """Count a photo and say at once, on stderr, that it is skipped and why."""
+        """Count a photo, and report at once on stderr that it is skipped and why."""
         self._add(path, reason)
         warn(f"skipped {path}: {reason}")
 
     def tell_all(self, skipped: Iterable[tuple[Path | str, str]], *, err: bool = False) -> None:
-        """Count photos, with those that wait, and list them: the first few by name, the others by their reason.
+        """Count photos, including waiting ones, and list them: the first few by name, the others by reason.
 
         Args:
-            skipped: path and reason of each.
-            err: list them on stderr.
+            skipped: the path and reason of each photo.
+            err: whether to list them on stderr.
         """
         listed = sorted((str(path), str(reason)) for path, reason in (*self.waiting, *skipped))
         self.waiting = []
@@ -70,10 +70,10 @@ class Skips:
                 self._listed = True
 
     def leave(self) -> None:
-        """Leave with exit status 1 when something that was named cannot be used; call it last."""
+        """Exit with status 1 if something named cannot be used; call it last."""
         if self._failed:
             if self._listed:
-                warn("some of what was named cannot be used, see above")
+                warn("some of the named photos cannot be used, see above")
             raise typer.Exit(1)
 
     def _add(self, path: Path | str, reason: object) -> None:
@@ -83,13 +83,13 @@ class Skips:
 
 
 def list_named(places: Iterable[Path], *, later: bool = False) -> tuple[list[Path], Skips]:
-    """Return the photos in files and folders, and what counts those that cannot be used.
+    """Return the photos in files and folders, and a counter for those that cannot be used.
 
-    What the walk skips is counted, a place that does not exist too, where another has a photo.
+    Skipped files are counted, and so is a missing place if another has a photo.
 
     Args:
         places: files and folders.
-        later: whether what the walk skips waits to be told with the other photos; otherwise it is told on stderr.
+        later: whether to report skipped files later with the other photos; otherwise at once on stderr.
 
     Raises:
         PhotoError: there is no photo in any place.
@@ -101,16 +101,16 @@ def list_named(places: Iterable[Path], *, later: bool = False) -> tuple[list[Pat
     if not later:
         skips.tell_all([], err=True)
     if found.left_out:
-        warn(f"left out files that are not read as photos: {in_words(found.left_out)}")
+        warn(f"skipped files that are not read as photos: {in_words(found.left_out)}")
     return found.paths, skips
 
 
 @contextlib.contextmanager
 def naming(*paths: Path) -> Iterator[None]:
-    """Say which of the photos it is that an error inside the block is about.
+    """Name the photo in errors raised inside the block.
 
     Raises:
-        PhotoError: as inside, with the path before the reason.
+        PhotoError: the error from inside, with the path before the reason.
     """
     try:
         yield
@@ -125,11 +125,11 @@ def naming(*paths: Path) -> Iterator[None]:
 
 
 def check_some(used: int, count: int) -> None:
-    """Leave with exit status 1 when none of the photos could be used; of one alone enough was said.
+    """Exit with status 1 if none of the photos could be used; for a single photo, enough was said.
 
     Raises:
         PhotoError: ``used`` is 0.
-        typer.Exit: and there was only one.
+        typer.Exit: ``used`` is 0 and there was only one photo.
     """
     if not used and count == 1:
         raise typer.Exit(1)

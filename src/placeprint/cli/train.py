@@ -14,7 +14,7 @@ import typer
 from placeprint.cli.output import console, say
 
 RUN_FILES = ("maps", "checkpoints", "recipe.toml", "skipped.csv", "start.safetensors", "steps.csv", "epochs.csv")
-"""What an interrupted run may leave before its recipe is written."""
+"""Names that an interrupted run may leave before its recipe is written."""
 
 
 def _list_recipes(wanted: bool) -> None:
@@ -36,8 +36,8 @@ def train(
         typer.Argument(help="Recipe, as --list shows them, or the path of a recipe's TOML file.", show_default=False),
     ],
     data: Annotated[Path, typer.Option(help="Folder of the photos.", show_default=False)],
-    output: Annotated[Path, typer.Option(help="Folder of the run; made when it is not there.", show_default=False)],
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the run's last checkpoint.")] = False,
+    output: Annotated[Path, typer.Option(help="Folder of the run; made if missing.", show_default=False)],
+    resume: Annotated[bool, typer.Option("--resume", help="Continue from the run's last checkpoint.")] = False,
     changes: Annotated[
         list[str] | None,
         typer.Option(
@@ -47,15 +47,15 @@ def train(
     maps: Annotated[
         Path | None,
         typer.Option(
-            help="Folder of cached maps, to share them between runs, by default in the run.", show_default=False
+            help="Folder of cached maps, to share them between runs; by default inside the run.", show_default=False
         ),
     ] = None,
     list_recipes: Annotated[
         bool,
-        typer.Option("--list", help="List the recipes, a line each, and stop.", callback=_list_recipes, is_eager=True),
+        typer.Option("--list", help="List the recipes, one per line, and stop.", callback=_list_recipes, is_eager=True),
     ] = False,
 ) -> None:
-    """Train a descriptor and make a preset of it. Interrupted, it goes on from the last checkpoint with --resume.
+    """Train a descriptor and make a preset from it. After an interruption, continue with --resume.
 
     Start with the recipe places-from-folders (one folder per place) or places-from-gps (photos with EXIF GPS).
     """
@@ -64,7 +64,6 @@ def train(
     from placeprint.training.recipe import load_recipe
     from placeprint.training.run.run import RECIPE
     from placeprint.training.run.run import train as train_by
-    from placeprint.training.run.testing import measure_run
 
     chosen = load_recipe(recipe, changes or ())
     check_output_folder(output, [data], only=RUN_FILES, mark=RECIPE)
@@ -81,25 +80,32 @@ def train(
         f"{100 * outcome.score:.1f} % at step {outcome.best_step}"
     )
     if outcome.steps and not outcome.best_step:
-        say("note: no step did better than the state before training, which the preset holds")
+        say("note: no step beat the state before training, which is in the preset")
     if chosen.data.test or chosen.data.test_share:
-        with _bars() as tell:
-            found = measure_run(output, data, maps_folder=maps, progress=partial(tell, "testing"))
-        figures = {
-            "recall@1": "recall_at_1",
-            "mAP": "mean_average_precision",
-            "recall@1 of areas": "area_recall_at_1",
-            "recall@1 of places": "place_recall_at_1",
-        }
-        said = [f"{name} {100 * found[key]:.1f} %" for name, key in figures.items() if key in found]
-        say(f"test {', '.join(said)}, {found['queries']:.0f} photos")
+        _test(output, data, maps)
     preset = export_preset(output)
     say(f"wrote {preset}; use it with --preset {preset}")
 
 
+def _test(run: Path, data: Path, maps: Path | None) -> None:
+    """Measure a run on its test photos, and print the results."""
+    from placeprint.training.run.testing import measure_run
+
+    with _bars() as tell:
+        found = measure_run(run, data, maps_folder=maps, progress=partial(tell, "testing"))
+    figures = {
+        "recall@1": "recall_at_1",
+        "mAP": "mean_average_precision",
+        "recall@1 of areas": "area_recall_at_1",
+        "recall@1 of places": "place_recall_at_1",
+    }
+    shares = [f"{name} {100 * found[key]:.1f} %" for name, key in figures.items() if key in found]
+    say(f"test {', '.join(shares)}, {found['queries']:.0f} photos")
+
+
 @contextlib.contextmanager
 def _bars() -> Iterator[Callable[[str, int, int], None]]:
-    """Show a bar for what is being done, with the time left; yields ``tell(what, done, total)``."""
+    """Show a progress bar for the current step, with the time left; yield ``tell(what, done, total)``."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
     columns = (

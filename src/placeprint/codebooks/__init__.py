@@ -1,6 +1,6 @@
-"""Learnt state that ships with the package, so that an atlas of ten photos works at once.
+"""Learned states that ship with the package, so that an atlas of ten photos works at once.
 
-Each file is made by ``scripts/learn_codebook.py``, which names its photos and their licences; the arrays are
+Each file is made by ``scripts/learn_codebook.py``, which names its photos and their licenses; the arrays are
 float16 and named ``<component>.<field>``.
 """
 
@@ -21,7 +21,7 @@ def load_codebook(name: str) -> dict[str, NDArray[Any]]:
     """Read a shipped state, float16 arrays.
 
     Raises:
-        OptionError: none of this name ships.
+        OptionError: no state with this name ships.
     """
     source = resources.files(__package__)
     file = source / f"{name}.npz"
@@ -33,10 +33,10 @@ def load_codebook(name: str) -> dict[str, NDArray[Any]]:
 
 
 def load_codebook_file(path: str) -> dict[str, NDArray[Any]]:
-    """Read a state that was learnt or trained elsewhere.
+    """Read a state that was learned or trained elsewhere.
 
     Raises:
-        OptionError: there is no such file.
+        OptionError: the file does not exist.
         WeightsError: it is not an ``.npz`` of arrays.
     """
     if not Path(path).is_file():
@@ -44,6 +44,6 @@ def load_codebook_file(path: str) -> dict[str, NDArray[Any]]:
     try:
         with Path(path).open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
             return {key: arrays[key] for key in arrays.files}
-    except Exception as error:  # what NumPy, zipfile and zlib say of a damaged file
+    except Exception as error:  # errors of NumPy, zipfile and zlib for a damaged file
         reason = " ".join(str(error).split())[:160] or type(error).__name__
         raise WeightsError(f"the codebook {path!r} is not an .npz of arrays: {reason}") from error

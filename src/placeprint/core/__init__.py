@@ -1,1 +1,1 @@
-"""The base of all rooms: files, options, threads, the registry. It knows nothing of photos."""
+"""The base of all rooms: files, options, threads, the registry. It knows nothing about photos."""

@@ -1,8 +1,8 @@
-"""CSV files, as people and spreadsheets write them.
+"""Read CSV files as people and spreadsheets write them.
 
-Taken: UTF-8 with or without a byte order mark, any line ends, quoted fields, spaces around fields, blank lines.
-Refused in one line that says what to do: other encodings, semicolons or tabs between fields, a column that is there
-twice, rows with another count of fields than the header.
+Accepted: UTF-8 with or without a byte order mark, any line ends, quoted fields, spaces around fields, blank lines.
+Refused in one line that says what to do: other encodings, semicolons or tabs between fields, a duplicate column, rows
+whose number of fields differs from the header's.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ from placeprint.core.files import read_text
 from placeprint.errors import DatasetError
 
 LONGEST_FIELD = 1 << 24
-"""Characters: a field may list the photos of a landmark, of which there are more than Python's 131,072 allow."""
+"""Most characters of a field; a list of the photos of a landmark exceeds Python's default of 131,072."""
 OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
 def read_csv(path: Path) -> list[dict[str, str]]:
-    """Return the rows of a CSV file by the names of its header.
+    """Return the rows of a CSV file as dictionaries with the header's names.
 
     Raises:
-        DatasetError: there is no such file, it is not text, it has no row, a column is there twice, or a row has
-            another count of fields.
+        DatasetError: the file does not exist, is not text, has no row, has a duplicate column, or a row has another
+            number of fields.
     """
     return [row for _, row in read_numbered_csv(path)]
 
 
 def read_numbered_csv(path: Path) -> list[tuple[int, dict[str, str]]]:
-    """Return what `read_csv` does, each row with the number of the line it ends in, the first line being 1."""
-    csv.field_size_limit(max(csv.field_size_limit(), LONGEST_FIELD))  # of the process; there is no other
+    """Return the rows as `read_csv` does, each with the number of its last line, counted from 1."""
+    csv.field_size_limit(max(csv.field_size_limit(), LONGEST_FIELD))  # a limit of the whole process
     text = read_text(path, error=DatasetError)
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
@@ -42,7 +42,7 @@ def read_numbered_csv(path: Path) -> list[tuple[int, dict[str, str]]]:
         raise DatasetError(f"cannot read {str(path)!r}: line {reader.line_num}: {error}") from error
     lines = [(number, fields) for number, fields in lines if any(fields)]
     if len(lines) < 2:
-        raise DatasetError(f"{str(path)!r} must hold a header and rows")
+        raise DatasetError(f"{str(path)!r} must have a header and rows")
     (_, header), *rows = lines
     _check_header(header, path)
     for place, (number, fields) in enumerate(rows, start=1):
@@ -57,10 +57,10 @@ def read_numbered_csv(path: Path) -> list[tuple[int, dict[str, str]]]:
 def column_of(
     rows: Sequence[dict[str, str]], name: str | None, path: Path, candidates: Sequence[str] = ()
 ) -> list[str]:
-    """Return a column of a CSV file: the named one, or the first candidate that is there.
+    """Return a column of a CSV file: the named one, or the first candidate that exists.
 
     Raises:
-        DatasetError: there is none of them, or a field is empty.
+        DatasetError: none of them exists, or a field is empty.
     """
     wanted = candidates if name is None else (name,)
     found = next((each for each in wanted if each in rows[0]), None)

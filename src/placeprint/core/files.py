@@ -1,8 +1,7 @@
-"""Files: those that a user names are read, and every file is written whole.
+"""Read files that a user names, and write every file whole.
 
-After a crash, a full disk or Ctrl-C there is the old content or the new, never a part: everything that placeprint
-writes goes into a file beside the target, fsync, rename. What the system says of a failed write becomes a `WriteError`
-of one line.
+After a crash, a full disk or Ctrl-C a file has the old content or the new, never a part: placeprint writes to a file
+beside the target, then syncs and renames it. A failed write becomes a one-line `WriteError`.
 
 Links are followed: what a link points to is replaced, not the link. Devices and pipes (``/dev/stdout``) cannot be
 replaced, so they are written directly.
@@ -29,7 +28,7 @@ from numpy.typing import NDArray
 from placeprint.errors import OptionError, PlaceprintError, WriteError
 
 TEMPORARY = ".placeprint-{}.tmp"
-"""Name of the file beside: short, since the target's own name may be as long as the system allows."""
+"""Name of the temporary file; short, because the target's name may be as long as the system allows."""
 KNOWN = {errno.ENAMETOOLONG: "the name is too long", errno.ENXIO: "nobody reads the pipe"}
 SPECIAL_FOLDERS = ("/dev/", "/proc/")
 
@@ -38,9 +37,9 @@ def write_atomically(path: Path, data: bytes, *, error: type[WriteError] = Write
     """Write a file whole.
 
     Args:
-        path: of the file; folders above it are made.
-        data: its content.
-        error: class of the error raised.
+        path: the path of the file; missing parent folders are created.
+        data: the content to write.
+        error: the class of the error to raise.
 
     Raises:
         WriteError: the disk is full, or the file cannot be written.
@@ -51,11 +50,11 @@ def write_atomically(path: Path, data: bytes, *, error: type[WriteError] = Write
 
 @contextlib.contextmanager
 def written_aside(path: Path, *, error: type[WriteError] = WriteError) -> Iterator[Path]:
-    """Yield a path to write to; when the block ends well, its content becomes the file, else it is removed.
+    """Yield a path to write to. If the block succeeds, its content becomes the file; otherwise it is removed.
 
     Args:
-        path: of the file; folders above it are made.
-        error: class of the error raised.
+        path: the path of the file; missing parent folders are created.
+        error: the class of the error to raise.
 
     Raises:
         WriteError: the disk is full, or the file cannot be written.
@@ -82,7 +81,7 @@ def written_aside(path: Path, *, error: type[WriteError] = WriteError) -> Iterat
 
 
 def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]], *, error: type[WriteError] = WriteError) -> None:
-    """Write an ``.npz`` whole; raises as `write_atomically`."""
+    """Write an ``.npz`` whole; raise the same errors as `write_atomically`."""
     buffer = io.BytesIO()
     np.savez(buffer, **dict(arrays))  # type: ignore[arg-type]  # the stub takes the last keyword for an option
     write_atomically(path, buffer.getvalue(), error=error)
@@ -90,11 +89,11 @@ def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]], *, error: type[
 
 @contextlib.contextmanager
 def writing(path: Path, *, error: type[WriteError] = WriteError) -> Iterator[None]:
-    """Turn what the system says of a failed write into one clear line.
+    """Turn the system's error for a failed write into one clear line.
 
     Args:
-        path: file or folder that is written, for the message.
-        error: class of the error raised.
+        path: the file or folder being written, for the message.
+        error: the class of the error to raise.
 
     Raises:
         WriteError: the disk is full, or the path cannot be written.
@@ -115,12 +114,12 @@ def read_bytes(path: Path, *, error: type[PlaceprintError], what: str = "") -> b
     """Return the content of a file that a user names.
 
     Args:
-        path: of a file; a pipe or a device would be waited for, and is refused.
-        error: class of the error raised.
-        what: what the file should be, for the message, as ``"a result"``.
+        path: the path of a regular file; a pipe or a device is refused, because reading it could block.
+        error: the class of the error to raise.
+        what: what the file should be, for the message, such as ``"a result"``.
 
     Raises:
-        PlaceprintError: of that class; the file is missing, is none, or may not be read.
+        PlaceprintError: the file is missing, is not a regular file, or may not be read; of the class ``error``.
     """
     try:
         if path.exists() and not path.is_file():
@@ -134,10 +133,10 @@ def read_bytes(path: Path, *, error: type[PlaceprintError], what: str = "") -> b
 
 
 def read_text(path: Path, *, error: type[PlaceprintError], what: str = "") -> str:
-    """Return a text file in UTF-8, without the byte order mark it may begin with; arguments as `read_bytes`.
+    """Return the text of a UTF-8 file, without a byte order mark; arguments as for `read_bytes`.
 
     Raises:
-        PlaceprintError: of that class; it cannot be read, or is not UTF-8.
+        PlaceprintError: the file cannot be read, or is not UTF-8; of the class ``error``.
     """
     data = read_bytes(path, error=error, what=what)
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
@@ -152,10 +151,10 @@ def read_text(path: Path, *, error: type[PlaceprintError], what: str = "") -> st
 
 
 def read_json(path: Path, what: str, *, error: type[PlaceprintError] = OptionError) -> Any:
-    """Return what a JSON file holds; arguments as `read_bytes`.
+    """Return the content of a JSON file; arguments as for `read_bytes`.
 
     Raises:
-        PlaceprintError: of that class; it cannot be read, or is not JSON.
+        PlaceprintError: the file cannot be read, or is not JSON; of the class ``error``.
     """
     text = read_text(path, error=error, what=what)
     try:
@@ -169,20 +168,20 @@ def _unreadable(path: Path, what: str, why: str) -> str:
 
 
 def flush_folder(path: Path) -> None:
-    """Make the names in a folder safe on disk, where the system can."""
+    """Sync the names in a folder to disk, if the system can."""
     with contextlib.suppress(OSError):
         flush(path)
 
 
 def is_special(path: Path) -> bool:
-    """Say whether a path is a device or a pipe, which can be written but not replaced."""
+    """Return whether a path is a device or a pipe, which can be written but not replaced."""
     if os.path.abspath(path).startswith(SPECIAL_FOLDERS):  # noqa: PTH100  # links such as /dev/stdout are not followed
         return path.exists() and not path.is_dir()
     return path.exists() and not path.is_file() and not path.is_dir()
 
 
 def reason_of(error: Exception) -> str:
-    """Return why the system refused to read or write, in words."""
+    """Return why the system refused to read or write, as text."""
     text = str(error)
     number = error.errno if isinstance(error, OSError) else None
     if number in {errno.ENOSPC, errno.EDQUOT} or "os error 28" in text:
@@ -198,7 +197,7 @@ def reason_of(error: Exception) -> str:
 
 
 def _append(path: Path, data: bytes) -> None:
-    """Write to a device or a pipe; nothing is cut off, as when /dev/stdout is a file, and no reader is waited for."""
+    """Write to a device or a pipe, without truncating it (/dev/stdout may be a file) or waiting for a reader."""
     handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK)
     os.set_blocking(handle, True)
     with os.fdopen(handle, "wb") as file:
@@ -206,7 +205,7 @@ def _append(path: Path, data: bytes) -> None:
 
 
 def flush(path: Path) -> None:
-    """Have the system write a file, or the names in a folder, to the disk."""
+    """Sync a file, or the names in a folder, to disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -1,4 +1,4 @@
-"""Degrees to meters and back: the transverse Mercator projection of UTM, on the ellipsoid WGS 84.
+"""Convert degrees to meters and back by UTM's transverse Mercator projection, on the ellipsoid WGS 84.
 
 Krueger's series in the third flattening ``n = f / (2 - f)`` (L. Krueger, 1912), here to the sixth order as Karney gives
 it (Journal of Geodesy 85, 2011, equations 7 to 9 and 35): with the conformal latitude chi, and
@@ -13,8 +13,8 @@ it (Journal of Geodesy 85, 2011, equations 7 to 9 and 35): with the conformal la
 Within 10 degrees of the central meridian the series is exact to far less than a millimeter; lengths on the map are up
 to 1.2 % longer there, 0.04 % shorter at the meridian itself.
 
-Departures: zones are all 6 degrees wide (no exceptions for Norway and Svalbard), and all points of a region are given
-in one zone and one hemisphere, that of their median, so that neighbors across a border stay neighbors.
+Departures: all zones are 6 degrees wide (no exceptions for Norway and Svalbard), and all points of a region use one
+    zone and one hemisphere, that of their median, so that neighbors across a border stay neighbors.
 """
 
 from __future__ import annotations
@@ -25,32 +25,33 @@ from numpy.typing import NDArray
 from placeprint.errors import DatasetError, ShapeError
 
 EQUATOR = 6_378_137.0
-"""Meters: the larger half axis of WGS 84."""
+"""Semi-major axis of WGS 84, in meters."""
 FLATTENING = 1 / 298.257223563
 SCALE = 0.9996
 FALSE_EAST, FALSE_NORTH = 500_000.0, 10_000_000.0
-"""Meters added to what is east, and south of the equator to what is north."""
+"""False easting, and false northing south of the equator, in meters."""
 REACH = 10.0
-"""Degrees of longitude from the central meridian that are still given."""
+"""Largest distance from the central meridian, in degrees of longitude."""
 GAP = 0.1
-"""Degrees of longitude without a point that part two regions: a kilometer even at a latitude of 85 degrees."""
+"""Gap in degrees of longitude that separates two regions: a kilometer even at a latitude of 85 degrees."""
 REGIONS_APART = 1e7
-"""Meters to the east from one region to the next, so that nothing is near across them."""
+"""Meters from one region to the next, so that no two regions are near each other."""
 STEPS = 20
-"""Of `utm_degrees`: each leaves less than a fifth of the error."""
+"""Iterations of `utm_degrees`; each leaves less than a fifth of the error."""
 
 
 def regional_meters(degrees: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Return ``(n, 2)`` float64 meters (east, north) of points anywhere; those are near that are near on Earth.
+    """Return ``(n, 2)`` float64 meters (east, north) of points anywhere; points near on Earth are near in meters.
 
-    Points with no `GAP` between them are a region; each has the plane of its own zone, and they are put far apart.
+    Points with no `GAP` between them form a region. Each region uses the plane of its own zone, and regions are far
+    apart.
 
     Args:
-        degrees: ``(n, 2)`` latitude and longitude, WGS 84.
+        degrees: ``(n, 2)`` latitude and longitude in WGS 84.
 
     Raises:
-        ShapeError: the shape is another, or there is no point.
-        DatasetError: a point is no place on Earth, or a region is wider than one plane can be.
+        ShapeError: the array has another shape, or there is no point.
+        DatasetError: a point is not on Earth, or a region is wider than one plane allows.
 
     Example:
         >>> paris, sydney = [48.86, 2.35], [-33.86, 151.21]
@@ -63,7 +64,7 @@ def regional_meters(degrees: NDArray[np.floating]) -> NDArray[np.float64]:
     parted = np.diff(longitude[order], append=longitude[order[0]] + 360) > GAP
     regions = np.zeros(len(points), np.int64)
     regions[order[1:]] = np.cumsum(parted[:-1])
-    if not parted[-1]:  # what is on both sides of the first meridian is one region
+    if not parted[-1]:  # both sides of the prime meridian form one region
         regions[regions == regions.max()] = 0
     meters = np.zeros_like(points)
     for region in np.unique(regions):
@@ -76,12 +77,12 @@ def utm(degrees: NDArray[np.floating], zone: int | None = None) -> tuple[NDArray
     """Return ``(n, 2)`` float64 meters (east, north) of ``(n, 2)`` (latitude, longitude), and the zone.
 
     Args:
-        degrees: WGS 84.
-        zone: 1 to 60 north of the equator, -1 to -60 south of it; None for that of the median.
+        degrees: latitude and longitude in WGS 84.
+        zone: 1 to 60 north of the equator, -1 to -60 south of it; None for the zone of the median.
 
     Raises:
-        ShapeError: the shape is another, or there is no point.
-        DatasetError: a point is no place on Earth or is over 10 degrees from the middle of the zone.
+        ShapeError: the array has another shape, or there is no point.
+        DatasetError: a point is not on Earth, or is more than 10 degrees from the center of the zone.
 
     Example:
         >>> meters, zone = utm(np.array([[0.0, 3.0]]))
@@ -104,14 +105,14 @@ def utm(degrees: NDArray[np.floating], zone: int | None = None) -> tuple[NDArray
 def utm_degrees(meters: NDArray[np.floating], zone: int) -> NDArray[np.float64]:
     """Return ``(n, 2)`` float64 degrees (latitude, longitude) of ``(n, 2)`` meters (east, north), the inverse of `utm`.
 
-    A first guess on the sphere is corrected by how far its projection is off, which ends within a micrometer.
+    A first guess on the sphere is corrected by the error of its projection, until it is within a micrometer.
 
     Args:
-        meters: as `utm` gives them.
+        meters: east and north, as from `utm`.
         zone: 1 to 60 north of the equator, -1 to -60 south of it.
 
     Raises:
-        DatasetError: there is no such zone, or the meters are none of a place in it.
+        DatasetError: the zone does not exist, or the meters are not in it.
 
     Example:
         >>> utm_degrees(np.array([[500000.0, 0.0]]), 31).tolist()
@@ -121,9 +122,7 @@ def utm_degrees(meters: NDArray[np.floating], zone: int) -> NDArray[np.float64]:
     east, north = (np.asarray(meters, np.float64) - [FALSE_EAST, FALSE_NORTH if zone < 0 else 0]).T
     reached = np.abs(east) < EQUATOR * np.radians(REACH) * 1.02
     if not (reached & (np.abs(north) < EQUATOR * np.pi / 2)).all():
-        raise DatasetError(
-            f"meters must be those of places in UTM zone {abs(zone)} or up to {REACH:.0f} degrees beside"
-        )
+        raise DatasetError(f"meters must be of places in UTM zone {abs(zone)} or up to {REACH:.0f} degrees beside")
     latitude, longitude = np.zeros_like(north), np.zeros_like(east)
     for _ in range(STEPS):
         found_east, found_north = _transverse_mercator(latitude, longitude)
@@ -147,7 +146,7 @@ def _check_zone(zone: int) -> None:
 
 
 def _zone(latitude: NDArray[np.float64], longitude: NDArray[np.float64]) -> int:
-    # around the first point, or a set on both sides of the date line would have its median on the other side of Earth
+    # relative to the first point, or a set on both sides of the date line would have a median on the far side
     around = (longitude - longitude[0] + 180) % 360 - 180
     middle = (float(np.median(around)) + float(longitude[0]) + 180) % 360
     number = int(middle // 6) + 1
@@ -157,7 +156,7 @@ def _zone(latitude: NDArray[np.float64], longitude: NDArray[np.float64]) -> int:
 def _transverse_mercator(
     latitude: NDArray[np.float64], longitude: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return meters east and north of the central meridian's crossing of the equator, of radians."""
+    """Convert radians to meters east and north of where the central meridian crosses the equator."""
     eccentricity = np.sqrt(FLATTENING * (2 - FLATTENING))
     tau = np.tan(latitude)
     secant = np.hypot(1, tau)
@@ -173,7 +172,7 @@ def _transverse_mercator(
 
 
 def _alphas(n: float) -> tuple[float, ...]:
-    """Return the six coefficients, polynomials in n."""
+    """Return the six coefficients of the series, which are polynomials in n."""
     rows = (
         (1 / 2, -2 / 3, 5 / 16, 41 / 180, -127 / 288, 7891 / 37800),
         (13 / 48, -3 / 5, 557 / 1440, 281 / 630, -1983433 / 1935360),

@@ -1,4 +1,4 @@
-"""Out of memory, in one error: NumPy, OpenCV and Torch each have their own."""
+"""Turn the out-of-memory errors of NumPy, OpenCV and Torch into one."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from placeprint.errors import NotEnoughMemoryError
 
 @contextlib.contextmanager
 def enough_memory() -> Iterator[None]:
-    """Turn what libraries raise when they get no memory into our error; others pass.
+    """Turn the out-of-memory errors of libraries into ours; other errors pass.
 
     Raises:
-        NotEnoughMemoryError: there was not enough.
+        NotEnoughMemoryError: there was not enough memory.
 
     Example:
         >>> with enough_memory():

@@ -1,7 +1,7 @@
-"""TOML files that ship with the package under a name, or that a user has at a path: presets, recipes and protocols.
+"""Read TOML files that ship under a name or that a user has at a path: presets, recipes and protocols.
 
-A file is UTF-8, with or without a byte order mark, and small. Whatever is wrong with one is an `OptionError` that names
-it.
+A file is UTF-8, with or without a byte order mark, and small. Any mistake in one is an `OptionError` that names the
+file.
 """
 
 from __future__ import annotations
@@ -17,29 +17,29 @@ from placeprint.errors import OptionError
 
 SUFFIX = ".toml"
 MOST_BYTES = 1_000_000
-"""A larger file is something else under this name."""
+"""Most bytes of a file; a larger one is something else."""
 
 
 def shipped_names(package: str) -> list[str]:
     """List the files of a package by name, sorted.
 
     Args:
-        package: import name of the package they lie in.
+        package: the import name of the package with the files.
     """
     files = resources.files(package).iterdir()
     return sorted(file.name.removesuffix(SUFFIX) for file in files if file.name.endswith(SUFFIX))
 
 
 def read_named(place: str | os.PathLike[str], package: str, kind: str) -> tuple[str, Path, str]:
-    """Return the name of a file, the folder its relative paths are from, and its text.
+    """Return the name of a file, the folder to which its paths are relative, and its text.
 
     Args:
-        place: name, or path that ends in ``.toml``.
-        package: where the named ones lie.
-        kind: what it is called in messages.
+        place: a name, or a path that ends in ``.toml``.
+        package: the import name of the package with the named files.
+        kind: the kind of file, for messages.
 
     Raises:
-        OptionError: there is none, or it cannot be read.
+        OptionError: the file does not exist, or cannot be read.
     """
     if not isinstance(place, str | os.PathLike):
         raise OptionError(f"a {kind} is given by its name or by the path of a .toml file, got {shown(place)}")
@@ -56,14 +56,14 @@ def read_named(place: str | os.PathLike[str], package: str, kind: str) -> tuple[
 
 
 def toml_tables(text: str, what: str) -> dict[str, Any]:
-    """Return what a TOML text holds.
+    """Parse a TOML text.
 
     Args:
-        text: of the file.
-        what: it is called in messages, such as ``"the preset 'own'"``.
+        text: the text of the file.
+        what: its name in messages, such as ``"the preset 'own'"``.
 
     Raises:
-        OptionError: it is not TOML.
+        OptionError: the text is not TOML.
     """
     try:
         return tomllib.loads(text)
@@ -77,8 +77,8 @@ def parse_setting(text: str, form: str) -> tuple[str, Any]:
     """Return the key and the value of ``key=value``, the value as in TOML; words need no quotes.
 
     Args:
-        text: what was given.
-        form: of it, for the message.
+        text: the setting as typed.
+        form: the expected form, for the message.
 
     Raises:
         OptionError: the key or the equals sign is missing.

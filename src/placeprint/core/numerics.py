@@ -12,10 +12,10 @@ from placeprint.errors import ShapeError
 from placeprint.types import Floats, Ids, LocalFeatures
 
 MAX_DISTANCES = 1_000_000
-"""Distances between points that are computed at a time."""
+"""Most distances to compute at a time."""
 
 SAFE = (1e-15, 1e18)
-"""Lengths that float32 can square and add up without losing digits or overflowing."""
+"""Lengths that float32 can square and sum without losing digits or overflowing."""
 
 
 def normalize(rows: NDArray[np.floating], axis: int = -1) -> Floats:
@@ -38,7 +38,7 @@ def normalize(rows: NDArray[np.floating], axis: int = -1) -> Floats:
 
 
 def evenly(count: int, most: int) -> NDArray[np.intp]:
-    """Return the rising indices of at most so many of ``count`` things, spread evenly from the first to the last.
+    """Return up to ``most`` increasing indices of ``count`` things, spread evenly from the first to the last.
 
     Example:
         >>> evenly(10, 4).tolist(), evenly(2, 4).tolist()
@@ -53,14 +53,15 @@ def spread_features(features: LocalFeatures, count: int) -> LocalFeatures:
 
 
 def stacked(features: Sequence[LocalFeatures], dim: int | None = None) -> Floats:
-    """Return the ``(n, d)`` descriptors of several photos; ``(0, dim)`` when there are none, with 0 for an unknown dim.
+    """Return the ``(n, d)`` descriptors of several photos, or ``(0, dim)`` if there are none (0 for an unknown dim).
 
     Args:
-        features: of the photos; those without features say nothing about d.
-        dim: d, where it is known.
+        features: the features of the photos; photos without features do not determine d.
+        dim: d, if known.
 
     Raises:
-        ShapeError: descriptors differ in length, are not of length ``dim``, or hold what `arrays.rows_of` refuses.
+        ShapeError: descriptors differ in length, do not have length ``dim``, or have values that `arrays.rows_of`
+            refuses.
     """
     rows = [
         rows_of(photo.descriptors, f"the descriptors of photo {number}", dim=dim)
@@ -92,7 +93,7 @@ def power_law(values: NDArray[np.floating], exponent: float) -> Floats:
 def nearest_points(points: NDArray[np.floating], others: NDArray[np.floating]) -> tuple[NDArray[np.float64], Ids]:
     """Return ``(n,)`` distances and rows of the nearest of ``(m, 2)`` points to each of ``(n, 2)``.
 
-    Takes a bounded number of distances at a time; m must be above 0, and of equal distances the first row is given.
+    Computes a bounded number of distances at a time. m must be above 0. With equal distances, the first row wins.
 
     Example:
         >>> nearest_points(np.array([[0.0, 0.0]]), np.array([[9.0, 0.0], [3.0, 4.0]]))

@@ -1,4 +1,4 @@
-"""What a parameter may be, and the one check of it: of components, recipes, presets, protocols and functions.
+"""Check the parameters of components, recipes, presets, protocols and functions.
 
 An annotation says both the type and what is allowed::
 
@@ -38,19 +38,19 @@ from placeprint.errors import OptionError
 Made = TypeVar("Made", bound=Callable[..., Any])
 
 MOST_SHOWN = 60
-"""Characters of a wrong value in a message."""
+"""Most characters of a wrong value in a message."""
 _WRONG = object()
 
 
 @dataclass(frozen=True)
 class Range:
-    """Numbers that are allowed.
+    """A range of allowed numbers.
 
     Args:
-        least: the smallest.
-        most: the largest.
-        above: the smallest itself is not allowed.
-        below: the largest itself is not allowed.
+        least: the smallest allowed number.
+        most: the largest allowed number.
+        above: whether ``least`` itself is excluded.
+        below: whether ``most`` itself is excluded.
     """
 
     least: float
@@ -64,7 +64,7 @@ class Range:
         return bool(low and (value < self.most if self.below else value <= self.most))
 
     def __str__(self) -> str:
-        """Return the range in words.
+        """Return the range as text.
 
         Example:
             >>> str(Range(0, 1)), str(Range(0, 1, above=True)), str(Range(0, math.inf))
@@ -80,7 +80,7 @@ class Range:
 
 
 class OneOf:
-    """Values that are allowed."""
+    """A set of allowed values."""
 
     def __init__(self, *values: str | int) -> None:
         self.values = values
@@ -90,13 +90,13 @@ class OneOf:
         return value in self.values
 
     def __str__(self) -> str:
-        """Return the values in words."""
+        """Return the values as text."""
         return "one of " + ", ".join(map(str, self.values))
 
 
 @dataclass(frozen=True)
 class Length:
-    """How many values a list may have."""
+    """The allowed lengths of a list."""
 
     least: int
     most: int
@@ -106,22 +106,22 @@ class Length:
         return self.least <= len(value) <= self.most
 
     def __str__(self) -> str:
-        """Return the lengths in words."""
+        """Return the lengths as text."""
         return f"{self.least} to {self.most}"
 
 
 Share = Annotated[float, Range(0, 1)]
-"""From 0 to 1, both included."""
+"""A number from 0 to 1, both included."""
 Seed = Annotated[int, Range(0, 2**31 - 1)]
-"""Of what is random: the largest that FAISS, NumPy and Torch all take."""
+"""A random seed, up to the largest that FAISS, NumPy and Torch all accept."""
 Count = Annotated[int, Range(1, 10**9)]
-"""How many of something."""
+"""A count of at least 1."""
 CountOrNone = Annotated[int, Range(0, 10**9)]
-"""How many of something; 0 has a meaning of its own."""
+"""A count of at least 0; 0 has a special meaning."""
 Keypoints = Annotated[int, Range(1, 1_000_000)]
-"""Keypoints of a photo at most."""
+"""The most keypoints per photo."""
 Workers = Annotated[int, Range(1, 256)]
-"""Threads."""
+"""A number of threads."""
 Cosine = Annotated[float, Range(-1, 1)]
 Degrees = Annotated[float, Range(-360, 360)]
 Positive = Annotated[float, Range(0, 1e9, above=True)]
@@ -147,10 +147,10 @@ def checked(made: Made) -> Made:
 
 
 def check_value(name: str, hint: Any, value: Any) -> Any:
-    """Return one value as its annotation wants it.
+    """Check one value against its annotation, and return it converted.
 
     Raises:
-        OptionError: it has the wrong type or is not allowed.
+        OptionError: the value has the wrong type or is not allowed.
 
     Example:
         >>> check_value("size", tuple[int, int], [3, 4])
@@ -177,7 +177,7 @@ def parameters(made: Callable[..., Any]) -> Mapping[str, Any]:
 
 
 def _hints(call: Any) -> dict[str, Any]:
-    """Return the annotations of a function; those that only a type checker can resolve say nothing."""
+    """Return the annotations of a function, except those that only a type checker can resolve."""
     found: dict[str, Any] = {}
     for name, hint in call.__annotations__.items():
         one = types.SimpleNamespace(__annotations__={name: hint})
@@ -189,7 +189,7 @@ def _hints(call: Any) -> dict[str, Any]:
 
 
 def in_words(hint: Any) -> str:
-    """Return what an annotation allows.
+    """Describe as text what an annotation allows.
 
     Example:
         >>> in_words(Annotated[int, Range(1, 9)] | None)
@@ -214,7 +214,7 @@ def in_words(hint: Any) -> str:
 
 
 def shown(value: Any) -> str:
-    """Return a value as a message shows it: on one line, and not long."""
+    """Return a value for a message: on one line, and shortened."""
     try:
         text = repr(value)
     except ValueError:  # Python writes no whole number of more than 4300 digits
@@ -241,7 +241,7 @@ def check_name(kind: str, name: object, known: Iterable[str], more: str = "") ->
 
 
 def suggest(name: str, known: Iterable[str]) -> str:
-    """Return what a message says of an unknown name: the known one that is closest, and all, in their order.
+    """Return the hint for an unknown name: the closest known name, and all names in order.
 
     Example:
         >>> suggest("vald", ["bow", "vlad"])
@@ -269,7 +269,7 @@ def _wrapped(call: Callable[..., Any], owner: Callable[..., Any]) -> Callable[..
 
 
 def _fitting(hint: Any, value: Any) -> Any:
-    """Return a value as an annotation wants it, `_WRONG` when it cannot be."""
+    """Return a value converted to an annotation, or `_WRONG` if that is impossible."""
     base, limits = _parts(hint)
     if is_union(base):
         found = (_fitting(each, value) for each in typing.get_args(base))
@@ -281,7 +281,7 @@ def _fitting(hint: Any, value: Any) -> Any:
 
 
 def _as_type(base: Any, value: Any) -> Any:
-    """Return a value as a type wants it, whatever the limits; values of types that are not known here pass."""
+    """Return a value converted to a type, ignoring limits; values of unknown types pass."""
     origin = typing.get_origin(base)
     if base in (int, float):
         return _as_number(base, value)
@@ -300,7 +300,7 @@ def _as_number(base: type[int] | type[float], value: Any) -> Any:
     if isinstance(value, bool):
         return _WRONG
     if isinstance(value, int | np.integer):
-        return int(value)  # a float only when it is known to be in the range: it may be too large for one
+        return int(value)  # convert to float only once it is known to be in range: it may be too large for a float
     if base is float and isinstance(value, float | np.floating):
         return _WRONG if math.isnan(value) else float(value)
     return _WRONG
@@ -320,7 +320,7 @@ def _as_list(base: Any, value: Any) -> Any:
 
 
 def _parts(hint: Any) -> tuple[Any, list[Any]]:
-    """Return the type of an annotation and its limits; a number without any is finite."""
+    """Return the type of an annotation and its limits; numbers without limits must be finite."""
     base, limits = hint, []
     if typing.get_origin(hint) is Annotated:
         base, *found = typing.get_args(hint)

@@ -1,8 +1,9 @@
-"""What a command may write over: nothing but what placeprint wrote itself.
+"""Check outputs: a command may overwrite only what placeprint wrote itself.
 
 Every path that a user names for an output is checked here before any work is done. It is refused when it is one of the
-inputs (by any name: a relative path, a link, another spelling), lies in an atlas, or holds something that placeprint
-did not write. Running a command again onto its own output works: each kind of file is known by its first or last bytes.
+inputs (by any name: a relative path, a link, another spelling), lies in an atlas, or is something that placeprint did
+not write. Running a command again onto its own output works, because each kind of file is recognized by its first or
+last bytes.
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ from placeprint.core.files import is_special, reason_of
 from placeprint.errors import WriteError
 
 ATLAS_FILE = "atlas.toml"
-"""A folder that holds it is an atlas."""
+"""The file that marks a folder as an atlas."""
 LOOKED_AT = 1 << 16
-"""Bytes at both ends of a file that say what it is."""
+"""Number of bytes at either end of a file that identify its kind."""
 MADE_BY = "made by placeprint"
-"""Stands in pictures, reports and presets."""
+"""The mark in pictures, reports and presets."""
 
 
 @dataclass(frozen=True)
@@ -29,9 +30,9 @@ class Kind:
     """A kind of file that placeprint writes.
 
     Args:
-        name: what it is called in messages.
-        starts: bytes it begins with, one of them.
-        marks: bytes that are near one of its ends, all of them.
+        name: the name of the kind in messages.
+        starts: possible first bytes.
+        marks: bytes that must all appear near one of its ends.
     """
 
     name: str
@@ -39,7 +40,7 @@ class Kind:
     marks: tuple[bytes, ...] = ()
 
     def is_of(self, path: Path) -> bool:
-        """Say whether a file is of this kind; an empty one may become any."""
+        """Return whether a file is of this kind; an empty one may become any."""
         size = path.stat().st_size
         with path.open("rb") as file:
             head = file.read(LOOKED_AT)
@@ -50,7 +51,9 @@ class Kind:
 
 
 PICTURE = Kind("picture", (b"\x89PNG\r\n", b"\xff\xd8\xff", b"RIFF"), (MADE_BY.encode(),))
-RESULT = Kind("result (JSON)", (b'{\n "format": 1,', b'{"format": 1,'))
+RESULT = Kind(
+    "result (JSON)", tuple(f'{start}"format": {version},'.encode() for start in ("{\n ", "{") for version in (1, 2))
+)
 ONNX = Kind("model (ONNX)", (b"\x08",), (b"placeprint.version",))
 ARRAYS = Kind("file of arrays (.npz)", (b"PK\x03\x04",), (b".npy",))
 PRESET = Kind("preset (TOML)", (f"# {MADE_BY}".encode(),))
@@ -59,15 +62,15 @@ TEXT = Kind("report (Markdown)", (b"# ",), (MADE_BY.encode(),))
 
 
 def check_output(path: Path, kind: Kind, inputs: Iterable[Path | str | None] = ()) -> None:
-    """Check, before any work is done for it, that a file may be written.
+    """Check, before any work, that a file may be written.
 
     Args:
-        path: of the file.
+        path: the path of the file.
         kind: what will be written.
-        inputs: files and folders that the command reads; None is left out.
+        inputs: files and folders that the command reads; None entries are ignored.
 
     Raises:
-        WriteError: it may not; the message says why and what to do.
+        WriteError: the output is refused; the message says why and what to do.
     """
     try:
         _check_place(path)
@@ -77,7 +80,7 @@ def check_output(path: Path, kind: Kind, inputs: Iterable[Path | str | None] = (
             raise _refused(path, "it is one of the inputs; choose another name")
         if path.exists() and not is_special(path) and not kind.is_of(path):
             raise _refused(
-                path, f"it exists and is no {kind.name} written by placeprint; move it away, or choose another name"
+                path, f"it exists and is not a {kind.name} written by placeprint; move it away, or choose another name"
             )
     except (OSError, ValueError) as error:
         raise error if isinstance(error, WriteError) else _refused(path, reason_of(error)) from error
@@ -86,17 +89,17 @@ def check_output(path: Path, kind: Kind, inputs: Iterable[Path | str | None] = (
 def check_output_folder(
     path: Path, inputs: Iterable[Path | str | None] = (), *, only: Iterable[str] | None = None, mark: str = ""
 ) -> None:
-    """Check, before any work is done for it, that files may be written into a folder.
+    """Check, before any work, that files may be written into a folder.
 
     Args:
-        path: of the folder, which need not exist.
-        inputs: files and folders that the command reads; None is left out. The output may not lie in one of them: what
-            is written would be read as input the next time.
-        only: names that a folder may hold that is written for the first time; None for any.
-        mark: name of a file that says that the folder was written before.
+        path: the path of the folder, which need not exist.
+        inputs: files and folders that the command reads; None entries are ignored. The output may not be inside one of
+            them, or it would be read as input the next time.
+        only: the only names that the folder may already have the first time; None for any.
+        mark: the name of a file that shows that the folder was written before.
 
     Raises:
-        WriteError: it may not; the message says why and what to do.
+        WriteError: the output is refused; the message says why and what to do.
     """
     try:
         _check_place(path)
@@ -113,24 +116,24 @@ def check_output_folder(
         if only is not None and path.is_dir() and not (path / mark).is_file():
             other = sorted({each.name for each in path.iterdir()} - set(only))
             if other:
-                raise _refused(path, f"it holds {other[0]!r} and no earlier output; choose a new or empty folder")
+                raise _refused(path, f"it contains {other[0]!r} and no earlier output; choose a new or empty folder")
     except (OSError, ValueError) as error:
         raise error if isinstance(error, WriteError) else _refused(path, reason_of(error)) from error
 
 
 def is_free(path: Path, kind: Kind, mark: bytes) -> bool:
-    """Say whether a file may be written without a loss: there is none, or it is of this kind and carries the mark."""
+    """Return whether writing a file loses nothing: it does not exist, or it is of this kind and has the mark."""
     return not os.path.lexists(path) or (
         path.is_file() and Kind(kind.name, kind.starts, (*kind.marks, mark)).is_of(path) and path.stat().st_size > 0
     )
 
 
 def _check_place(path: Path) -> None:
-    """Refuse a path that is no name of a file, or whose folder cannot be written."""
+    """Raise if a path is not the name of a file, or its folder cannot be written."""
     if os.fspath(path) == "-":
         raise _refused(path, "it is not the name of a file; to print, name /dev/stdout")
     with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-        path.stat()  # fails for a name that is too long, and for links that lead to each other
+        path.stat()  # fails for names that are too long, and for circular links
     if is_special(path):
         return
     target = Path(os.path.realpath(path))
@@ -152,7 +155,7 @@ def _is_same(path: Path, other: Path | str) -> bool:
 
 
 def _is_in(path: Path, folder: Path) -> bool:
-    """Say whether a path is a folder or lies below it, links followed."""
+    """Return whether a path is a folder or inside it, following links."""
     target = Path(os.path.realpath(path))
     return any(each.exists() and each.samefile(folder) for each in (target, *target.parents))
 

@@ -1,6 +1,6 @@
-"""Neighbors on the map: points sorted into square cells, so that one looks at nine cells instead of at all points.
+"""Find neighbors on the map: points are sorted into square cells, so a search checks nine cells instead of all points.
 
-Memory is a few numbers a point, whatever their count and however far apart they are: only cells with points are kept.
+Memory is a few numbers per point, however many and however far apart they are, because only cells with points exist.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ Positions = NDArray[np.float64]
 
 @checked
 class PositionGrid:
-    """Points of the plane, to be asked for those near another point.
+    """Points in the plane, indexed to find those near another point.
 
     Args:
         positions: ``(n, 2)`` float64 meters.
-        radius: meters, the largest that will be asked for.
+        radius: the largest search radius, in meters.
 
     Raises:
         ShapeError: the positions are not ``(n, 2)`` finite numbers.
@@ -38,13 +38,13 @@ class PositionGrid:
         if (spread + 9).prod() > 2.0**60:
             raise OptionError(f"positions spread over {spread.max() * radius:.3g} m, too much for cells of {radius} m")
         self._last = np.floor(spread)
-        self._rows = int(self._last[1]) + 3  # of cells, with an empty one on both sides
+        self._rows = int(self._last[1]) + 3  # width in cells, with an empty one on both sides
         keys = self._keys(self._cells(positions))
         self._order = np.argsort(keys, kind="stable")
         self._sorted = keys[self._order]
 
     def near(self, point: Positions, radius: float | None = None) -> Ids:
-        """Return the rising indices of the points at most so far from ``(2,)`` meters; None for the grid's radius.
+        """Return the increasing indices of the points within a radius of ``(2,)`` meters; None for the grid's radius.
 
         Raises:
             OptionError: the radius is larger than the grid's.

@@ -1,10 +1,10 @@
-"""Name -> place of every component, and the three functions that save and restore any of them.
+"""Map the name of every component to its module, and save and restore any component.
 
-A component is a dataclass: its fields are its parameters, and the fields it learns end in ``_``. So every
-one is saved alike: `params_of` gives what goes into TOML, `state_of` what goes into an ``.npz``, and
-`create` and `restore` bring it back. Nothing is imported until a component is asked for.
+A component is a dataclass: its fields are its parameters, and the fields it learns end in ``_``. So all components are
+saved the same way: `params_of` gives what goes into TOML, `state_of` what goes into an ``.npz``, and `create` and
+`restore` bring it back. Nothing is imported until a component is needed.
 
-Another package joins by an entry point of group ``placeprint.<kind>`` with a value ``"module:Class"``.
+Another package can add components through an entry point of group ``placeprint.<kind>``, value ``"module:Class"``.
 """
 
 from __future__ import annotations
@@ -29,10 +29,12 @@ COMPONENTS: dict[str, dict[str, str]] = {
         "aliked": "placeprint.features.aliked:ALIKED",
         "delf": "placeprint.features.delf:DELF",
         "dense-sift": "placeprint.features.dense_sift:DenseSIFT",
+        "disk": "placeprint.features.disk:DISK",
         "grid": "placeprint.features.grid:Grid",
         "harris": "placeprint.features.harris:Harris",
         "hog": "placeprint.features.hog:HOG",
         "orb": "placeprint.features.orb:ORB",
+        "published": "placeprint.features.published:Published",
         "sift": "placeprint.features.sift:SIFT",
         "surf": "placeprint.features.surf:SURF",
         "xfeat": "placeprint.features.xfeat:XFeat",
@@ -74,9 +76,12 @@ COMPONENTS: dict[str, dict[str, str]] = {
     },
 }
 
+WHOLE_PHOTO = frozenset({"published"})
+"""Extractors whose one feature stands for the whole photo: there is nothing to match."""
+
 
 def names(kind: str) -> list[str]:
-    """List the components of a kind, those of other packages included.
+    """List the components of a kind, including those of other packages.
 
     Args:
         kind: ``"extractors"``, ``"aggregators"``, ``"whiteners"``, ``"indexes"``, ``"matchers"``, ``"verifiers"`` or
@@ -93,7 +98,7 @@ def component_class(kind: str, name: str) -> type[Any]:
     """Import and return the class of a component.
 
     Raises:
-        OptionError: there is no such kind or name; the message lists the known ones.
+        OptionError: the kind or name is unknown; the message lists the known ones.
     """
     table = _table(kind)
     check_name(_singular(kind), name, sorted(table))
@@ -116,7 +121,7 @@ def create(kind: str, name: str, params: Mapping[str, Any] | None = None) -> Any
 
 
 def checked_params(kind: str, name: str, params: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the parameters of a component as it takes them; nothing is made.
+    """Check the parameters of a component and return them converted, without making it.
 
     Raises:
         OptionError: the name or a parameter is unknown, or a value has the wrong type or is out of its range.
@@ -125,34 +130,34 @@ def checked_params(kind: str, name: str, params: Mapping[str, Any]) -> dict[str,
 
 
 def params_of(component: Any) -> dict[str, Any]:
-    """Return the parameters of a component, fit for TOML (parameters that are None are left out)."""
+    """Return the parameters of a component for TOML (parameters that are None are omitted)."""
     values = {field.name: getattr(component, field.name) for field in _parameters(type(component))}
     return {name: value for name, value in values.items() if value is not None}
 
 
 def state_of(component: Any) -> State:
-    """Return what a component has learnt, by field name.
+    """Return the learned fields of a component by name.
 
     Raises:
-        NotFittedError: it has not been fitted.
+        NotFittedError: the component has not been fitted.
     """
     state = {field.name: getattr(component, field.name) for field in _learned(type(component))}
     missing = [name for name, value in state.items() if value is None]
     if missing:
-        raise NotFittedError(f"{type(component).__name__} has not learnt {', '.join(missing)}; call fit first")
+        raise NotFittedError(f"{type(component).__name__} has not learned {', '.join(missing)}; call fit first")
     return state
 
 
 def restore(component: Any, state: Mapping[str, NDArray[Any]]) -> Any:
-    """Give a component what an equal one has learnt, and return it.
+    """Set the learned fields of a component from a saved state, and return it.
 
     Raises:
-        OptionError: the state holds other fields than the component learns.
+        OptionError: the state has other fields than the component learns.
     """
     wanted = {field.name for field in _learned(type(component))}
     if wanted != set(state):
         raise OptionError(
-            f"{type(component).__name__} learns {sorted(wanted)}, the saved state holds {sorted(state)}; "
+            f"{type(component).__name__} learns {sorted(wanted)}, the saved state has {sorted(state)}; "
             "it was saved by another component or version"
         )
     for name, value in state.items():

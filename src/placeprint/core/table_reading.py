@@ -30,7 +30,7 @@ class PartReader(Protocol):
         Args:
             base: the annotated type.
             table: what the file holds.
-            path: of the table in the file, such as ``"fusion.extractor"``.
+            path: the path of the table in the file, such as ``"fusion.extractor"``.
 
         Raises:
             OptionError: the table does not have the form.
@@ -51,7 +51,7 @@ def read_table(
         given: fields that come from elsewhere.
 
     Raises:
-        OptionError: it is no table, a name is unknown or missing, or a value has the wrong type or is not allowed.
+        OptionError: it is not a table, a name is unknown or missing, or a value has the wrong type or is not allowed.
 
     Example:
         >>> from placeprint.core.options import Range
@@ -85,7 +85,7 @@ def check_values(
         without: arguments that come from elsewhere.
 
     Raises:
-        OptionError: it is no table, a name is unknown or missing, or a value has the wrong type or is not allowed.
+        OptionError: it is not a table, a name is unknown or missing, or a value has the wrong type or is not allowed.
     """
     if not isinstance(values, Mapping):
         raise OptionError(f"{what} must be a table, got {shown(values)}")

@@ -1,7 +1,7 @@
-"""How many cores there are, and who uses them.
+"""Count the cores, and decide who uses them.
 
-NumPy's matrix products, OpenCV and Torch each keep threads of their own. When placeprint itself works on several
-photos or pairs at once, theirs only get in the way: they are told to use one core each meanwhile.
+NumPy's matrix products, OpenCV and Torch each have their own threads. When placeprint works on several photos or pairs
+at once, those threads compete, so each library is limited to one core meanwhile.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ def num_cores() -> int:
 
 
 class _Limit:
-    """A limit on what belongs to the whole process: set by the first who asks for it, taken back by the last.
+    """A process-wide limit: the first user sets it, the last one restores the old value.
 
-    If each thread saved and restored the value itself, one would restore it while others still work, and one that began
-    in between would save the limit and keep it for good.
+    If each thread saved and restored the value itself, one would restore it while others still work, and one that
+    started in between would save the limit and keep it forever.
 
     Args:
-        limit: sets it, and returns what takes it back.
+        limit: a function that sets the limit and returns a function that restores the old value.
     """
 
     def __init__(self, limit: Callable[[], Callable[[], object]]) -> None:
@@ -42,7 +42,7 @@ class _Limit:
         self._take_back: Callable[[], object] | None = None
 
     def forget(self) -> None:
-        """Begin anew in a forked child, where no other thread is left and the lock may be held for good."""
+        """Reset in a forked child, where no other thread exists and the lock may be locked forever."""
         self._lock = threading.Lock()
         self._users = 0
         self._take_back = None
@@ -63,9 +63,9 @@ class _Limit:
 
 
 def _limit_products() -> Callable[[], object]:
-    """Limit the libraries whose count is that of the process.
+    """Limit the libraries whose thread count belongs to the process.
 
-    threadpoolctl lets no thread but the one that set a limit take it back, until it is told that this one is done.
+    threadpoolctl lets only the thread that set a limit restore it, unless it is told that this thread is done.
     """
     import threadpoolctl
 
@@ -81,7 +81,7 @@ def _limit_products() -> Callable[[], object]:
 
 
 _forked_with_opencv = False
-"""Whether this process is a forked child whose parent had OpenCV's threads: a new count hangs or crashes it."""
+"""Whether this process is a forked child whose parent had OpenCV threads; setting a new count then hangs or crashes."""
 
 
 def _limit_opencv() -> Callable[[], object]:
@@ -95,7 +95,7 @@ def _limit_opencv() -> Callable[[], object]:
 
 
 def _limit_torch() -> Callable[[], object]:
-    """Remember Torch's count: that of new threads is the one that any thread, as those of `limit_torch`, set last."""
+    """Remember Torch's thread count: new threads get the count that any thread set last."""
     torch = _torch()
     before = torch.get_num_threads() if torch is not None else None
 
@@ -112,9 +112,9 @@ _one_core_for_shared, _one_core_for_opencv, _torch_kept = map(_Limit, (_limit_pr
 
 @contextlib.contextmanager
 def one_core_for_products() -> Iterator[None]:
-    """Keep NumPy's matrix products on the calling thread: those of one photo are too small to be shared out.
+    """Keep NumPy's matrix products on the calling thread; those of one photo are too small to share.
 
-    A library on OpenMP has a count for each thread, which is set and taken back in the calling one.
+    A library on OpenMP has a count per thread, which is set and restored in the calling one.
     """
     with _one_core_for_shared(), _own_products().limit(limits=1):
         yield
@@ -122,29 +122,29 @@ def one_core_for_products() -> Iterator[None]:
 
 @contextlib.contextmanager
 def one_core_each() -> Iterator[None]:
-    """Keep all libraries from using several cores for one photo, and give them back afterwards.
+    """Keep all libraries from using several cores for one photo; restore them afterwards.
 
-    Torch's count of threads belongs to each thread: `limit_torch` sets it in a worker.
+    Torch's thread count belongs to each thread; `limit_torch` sets it in a worker.
     """
     with _torch_kept(), _one_core_for_opencv(), one_core_for_products():
         yield
 
 
 def limit_torch() -> None:
-    """Let Torch use one core in the calling thread, when it is loaded at all."""
+    """Let Torch use one core in the calling thread, if Torch is loaded."""
     torch = _torch()
     if torch is not None:
         torch.set_num_threads(1)
 
 
 def _torch() -> Any:
-    """Return Torch when it is loaded; while another thread is loading it, the module is there without its names."""
+    """Return Torch if it is loaded. While another thread loads it, the module exists without its names."""
     torch = sys.modules.get("torch")
     return torch if hasattr(torch, "set_num_threads") and hasattr(torch, "get_num_threads") else None
 
 
 def map_cores(work: Callable[[Job], Result], jobs: Iterable[Job]) -> list[Result]:
-    """Return ``work(job)`` of each short job, in order, on all cores."""
+    """Return ``work(job)`` for each short job, in order, using all cores."""
     return list(_pool().map(work, jobs))
 
 
@@ -173,10 +173,9 @@ def _products() -> Any:
 
 
 def _after_fork() -> None:
-    """Make a forked child work: threads do not survive a fork, and OpenMP waits for its own forever.
+    """Make a forked child work: threads do not survive a fork, and OpenMP waits for its threads forever.
 
-    Only the pool of this module is made anew; FAISS and Torch are kept from sharing their work out, OpenCV is left as
-    it is.
+    Only the pool of this module is made again. FAISS and Torch are limited to one thread; OpenCV is not changed.
     """
     global _forked_with_opencv  # noqa: PLW0603  # a fact about the process
     _forked_with_opencv = "cv2" in sys.modules

@@ -1,1 +1,1 @@
-"""Benchmark folders as the field publishes them."""
+"""Read benchmark folders in the forms in which they are published."""

@@ -1,6 +1,6 @@
-"""What retrieval is measured on: photos that are searched in, photos that search, and which of them should find which.
+"""The data for measuring retrieval: database photos, query photos, and which of them should find which.
 
-Every benchmark becomes one of these, whatever form it has on disk: see `placeprint.datasets.protocols`.
+Every benchmark becomes a `RetrievalSet`, whatever its form on disk: see `placeprint.datasets.protocols`.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from placeprint.errors import ShapeError
 
 Values = NDArray[np.float64]
 Box = tuple[float, float, float, float]
-"""Left, top, right and bottom in pixels, right and bottom outside."""
+"""Left, top, right and bottom in pixels; right and bottom are exclusive."""
 
 METRICS = ("recall@1", "recall@5", "recall@10", "recall@20", "mAP")
-"""What is measured where a protocol says nothing else."""
+"""The default metrics of a protocol."""
 
 
 class PathSets(Sequence[frozenset[str]]):
-    """A set of paths for each query, kept as numbers: each set is made when it is asked for.
+    """A set of paths per query, stored as numbers; each set is made on access.
 
-    A set of 75,000 photos where 300 queries have hundreds of positives each takes megabytes so, not gigabytes.
+    This way 75,000 photos with hundreds of positives for 300 queries take megabytes, not gigabytes.
 
     Args:
-        paths: what the numbers count, as the photos of a database.
-        rows: of each query, the numbers of its paths.
+        paths: the paths that the numbers index, such as those of a database.
+        rows: for each query, the numbers of its paths.
 
     Example:
         >>> PathSets(("a.jpg", "b.jpg", "c.jpg"), [[0, 2], []])[0] == {"a.jpg", "c.jpg"}
@@ -62,7 +62,7 @@ class PathSets(Sequence[frozenset[str]]):
         return PathSets(self._paths, [self._rows[query] for query in queries])
 
     def fingerprint(self) -> str:
-        """Return hexadecimal digits that are others when a query's numbers are; the paths are not looked at."""
+        """Return a hexadecimal fingerprint of the numbers of all queries; the paths are ignored."""
         held = hashlib.sha256()
         for row in self._rows:
             held.update(len(row).to_bytes(8, "little") + row.astype("<i4").tobytes())
@@ -71,12 +71,12 @@ class PathSets(Sequence[frozenset[str]]):
 
 @dataclass(frozen=True, eq=False)
 class Judgment:
-    """Which photos are right for each query, and which do not count.
+    """One level of judgment: which photos are right for each query, and which do not count.
 
     Args:
-        name: of the level, as ``"hard"``; empty where there is one only.
+        name: the name of the level, such as ``"hard"``; empty if there is only one.
         positives: for each query, the database photos that are right.
-        junk: for each query, the database photos that are taken out of its ranking; empty for none at all.
+        junk: for each query, the database photos that are removed from its ranking; empty for none at all.
     """
 
     name: str
@@ -86,31 +86,31 @@ class Judgment:
 
 @dataclass(frozen=True, eq=False)
 class RetrievalSet:
-    """Photos and what is right, paths relative to the root with forward slashes.
+    """Photos and ground truth; paths are relative to the root, with forward slashes.
 
-    A query that is in the database, too, is taken out of its own ranking, unless `finds_itself`.
+    A query that is also in the database is removed from its own ranking, unless `finds_itself`.
 
     Args:
-        root: folder of the photos.
-        protocol: name and version of the rules that made `positives` and `junk`.
-        database: photos that are searched in, in order.
-        queries: photos to find, in order; some may be in the database, too.
+        root: the folder of the photos.
+        protocol: the name and version of the rules that made `positives` and `junk`.
+        database: the photos to search, in order.
+        queries: the query photos, in order; some may also be in the database.
         positives: for each query, the database photos that are right.
-        junk: for each query, the database photos that are taken out of its ranking; empty for none at all.
-        answerable: for each query, whether an answer is expected of it; empty where it is of those with a positive.
+        junk: for each query, the database photos that are removed from its ranking; empty for none at all.
+        answerable: for each query, whether an answer is expected; if empty, those with a positive.
         not_in_database: queries that must be answered "not in the atlas".
-        metrics: names of what is measured, see `placeprint.evaluation.measures`.
-        depth: ranks that the metrics look at; None for the whole database.
-        crops: for each query, the part of the photo that is searched, or None for all of it; empty for all of each.
-        groups: for each database photo, what it is a part of, as a panorama; only the best of a group stays in a
-            ranking. Empty for no groups.
-        finds_itself: whether a query in the database may find itself, and is to.
+        metrics: the names of the metrics, see `placeprint.evaluation.measures`.
+        depth: the number of ranks that the metrics use; None for the whole database.
+        crops: for each query, the part of the photo to use, or None for all of it; empty if no query is cropped.
+        groups: for each database photo, its group, such as a panorama; only the best of a group stays in a ranking.
+            Empty for no groups.
+        finds_itself: whether a query in the database should find itself.
         database_positions: ``(n, 2)`` meters (east, north), or None.
         query_positions: ``(q, 2)`` meters in the same plane, or None.
-        others: further levels that the same queries are judged by.
+        others: additional levels of judgment for the same queries.
 
     Raises:
-        ShapeError: what belongs to queries, or to photos of the database, is not as many as they are.
+        ShapeError: a field for queries or for database photos does not have as many entries as they.
     """
 
     root: Path
@@ -147,20 +147,15 @@ class RetrievalSet:
 
     @property
     def name(self) -> str:
-        """Name of the folder."""
+        """The name of the folder."""
         return self.root.resolve().name
 
     @property
     def judgments(self) -> tuple[Judgment, ...]:
-        """The set's own judgment, without a name, and the others."""
+        """The set's default judgment, without a name, and the others."""
         return (Judgment("", self.positives, self.junk), *self.others)
 
     @property
     def expected(self) -> tuple[bool, ...]:
-        """Whether an answer is expected, of each query; one without a positive is then never answered rightly."""
+        """Whether an answer is expected, for each query; without a positive, no answer is then correct."""
         return self.answerable or tuple(map(bool, self.positives))
-
-    @property
-    def located(self) -> bool:
-        """Whether it is known where all photos were taken."""
-        return self.database_positions is not None and self.query_positions is not None

@@ -1,1 +1,1 @@
-"""Photos in, features and descriptors out: one photo, many photos, and presets learned for them."""
+"""Describe photos: one photo, many photos, and presets learned for them."""

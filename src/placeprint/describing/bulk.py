@@ -1,4 +1,4 @@
-"""Work on many photos at once, in threads.
+"""Describe many photos at once, in threads.
 
 Decoding, resizing, SIFT and the networks all release Python's lock, so threads keep every core busy, share
 one copy of the weights and start at once. Each thread's work runs on one core.
@@ -33,11 +33,11 @@ Result = TypeVar("Result")
 
 
 def map_photos(work: Callable[[Job], Result], jobs: Iterable[Job], workers: int | None = None) -> Iterator[Result]:
-    """Yield ``work(job)`` for each job, in order, a few jobs ahead; an exception ends it.
+    """Yield ``work(job)`` for each job, in order, working a few jobs ahead; an exception ends it.
 
     Args:
-        work: called in several threads at once.
-        jobs: read as they are needed.
+        work: the function, called in several threads at once.
+        jobs: the jobs, read as needed.
         workers: threads; the count of cores when None.
     """
     workers = workers or num_cores()
@@ -57,13 +57,13 @@ def map_photos(work: Callable[[Job], Result], jobs: Iterable[Job], workers: int 
 
 @dataclass(frozen=True, eq=False)
 class DescribedPhoto:
-    """What came of one file.
+    """The result for one file.
 
     Args:
-        record: what is known of it; with an ``error`` it could not be used.
-        columns: encoded local features, None with an error.
-        descriptor: encoded global descriptor, None with an error.
-        same: the content is that of the known record; nothing was described.
+        record: the record of the photo; with an ``error`` if it could not be used.
+        columns: the encoded local features, None with an error.
+        descriptor: the encoded global descriptor, None with an error.
+        same: whether the content is that of the known record, so nothing was described.
     """
 
     record: PhotoRecord
@@ -79,8 +79,8 @@ def describe_files(
 
     Args:
         paths: absolute.
-        describer: used by several threads.
-        known: records by path; a file whose content is the known one is not described again.
+        describer: the describer, used by several threads.
+        known: the records by path; a file with known content is not described again.
         workers: threads; the count of cores when None.
 
     Raises:
@@ -90,10 +90,10 @@ def describe_files(
 
 
 def sample_features(paths: Sequence[Path], describer: Describer, workers: int | None = None) -> list[PhotoFeatures]:
-    """Return the local features of files, as they will be stored, of those that can be used.
+    """Return the local features of usable files, as they will be stored.
 
     Raises:
-        PhotoError: none can be used.
+        PhotoError: no file can be used.
         WeightsError: the network's weights are missing.
     """
     found = list(encoded_files(paths, describer, workers))
@@ -119,7 +119,7 @@ def _map_files(
 ) -> Iterator[Result]:
     import placeprint.photos.openers  # noqa: F401  # loaded once too: Pillow's modules import each other
 
-    describer.features(np.zeros((64, 64, 3), np.uint8))  # loads the networks once, before the threads start
+    describer.features(np.zeros((64, 64, 3), np.uint8))  # load the networks once, before the threads start
     yield from map_photos(work, paths, workers)
 
 
@@ -157,19 +157,19 @@ def _describe_file(path: Path, describer: Describer, known: PhotoRecord | None) 
 
 
 def stamp_of(status: os.stat_result) -> tuple[int, int]:
-    """Return a file's size and its time of change in nanoseconds, kept within the 64 bits that a table holds.
+    """Return a file's size and its modification time in nanoseconds, limited to the 64 bits of a table.
 
-    File systems know times far beyond the year 2262, where the 64 bits end, and broken clocks write them.
+    64 bits end in the year 2262; file systems allow later times, and broken clocks write them.
     """
     return status.st_size, min(max(status.st_mtime_ns, -(2**63)), 2**63 - 1)
 
 
 def _read_file(path: Path, known: PhotoRecord | None) -> tuple[PhotoRecord, Photo | None]:
-    """Read a file: first its header, then in pieces for its hash, and for its pixels only when the content is new.
+    """Read a file: first its header, then its hash in pieces, and its pixels only if the content is new.
 
     Returns:
-        What is known of it with None: the known record when the content is the same, or one with an error. Otherwise a
-        record that lacks what is described, and the photo.
+        The record and None, if the content is the same or there is an error. Otherwise a record without the described
+        fields, and the photo.
     """
     record = PhotoRecord(path=str(path), sha256="", file_size=0, file_time=0)
     try:

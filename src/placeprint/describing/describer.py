@@ -1,20 +1,21 @@
-"""Photo -> local features and one global descriptor: extractors, aggregators, perhaps a whitener.
+"""Describe a photo by local features and one global descriptor: extractors, aggregators, an optional whitener.
 
-Mostly one extractor and one aggregator. Where a preset names more, their descriptors v_i are joined, with weights w_i::
+Usually there is one extractor and one aggregator. If a preset names more, their descriptors v_i are joined with weights
+w_i::
 
     v = (sqrt(w_1) v_1, ..., sqrt(w_n) v_n),   then v / |v|
 
-so the cosine of two photos is the weighted mean of their cosines, and a whitener sees them all. The first extractor's
-features are those that geometry verifies; a photo goes through each extractor once.
+So the cosine of two photos is the weighted mean of their cosines, and a whitener gets all of them. Geometry verifies
+the first extractor's features. Each extractor runs once per photo.
 
-What is searched is made from what is stored: the local features are encoded first and the descriptor is
-aggregated from the decoded ones. So the atlas can aggregate everything anew from the disk, with another
-codebook, and get what the photo itself would give.
+Search uses only what is stored: local features are encoded first, and the descriptor is aggregated from the decoded
+ones. So the atlas can aggregate everything again from disk with another codebook, with the same result as from the
+photos.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,8 +27,8 @@ from placeprint.core import registry
 from placeprint.core.numerics import normalize, spread_features
 from placeprint.core.threads import map_cores
 from placeprint.errors import NotFittedError, OptionError, ShapeError
+from placeprint.features.rotating import rotated_features
 from placeprint.features.steering import steered, steerer_name
-from placeprint.features.turning import turned_features
 from placeprint.networks.weights import weights_sha256
 from placeprint.presets import Preset
 from placeprint.store.encoding import (
@@ -46,20 +47,20 @@ from placeprint.types import Aggregator, Extractor, Floats, Image, LocalFeatures
 State = dict[str, NDArray[Any]]
 
 MAX_DESCRIPTORS = 500_000
-"""Local descriptors a codebook is learnt from at most."""
+"""Most local descriptors to learn a codebook from."""
 MIN_WHITENING = 4000
-"""Photos whitening is fitted from, unless the preset says: fitted on a few hundred it ruins a ranking."""
+"""Default number of photos to fit whitening on: fitted on a few hundred, it ruins a ranking."""
 
 
 @dataclass(frozen=True, eq=False)
 class Branch:
-    """One of the descriptors a photo's global descriptor is made of.
+    """One of the descriptors in a photo's global descriptor.
 
     Args:
-        name: of its learnt state.
-        source: which of the extractors.
-        aggregator: of its features.
-        weight: of its cosine, above 0.
+        name: the name of its learned state.
+        source: the index of its extractor.
+        aggregator: the aggregator of its features.
+        weight: the weight of its cosine, above 0.
     """
 
     name: str
@@ -69,17 +70,17 @@ class Branch:
 
 
 class Describer:
-    """Describe photos as a preset says.
+    """Describe photos by a preset.
 
     Args:
         preset: its extractors, aggregators, whitener and bits.
-        state: what was learnt, ``"aggregator.<field>"``, ``"fusion.<number>.aggregator.<field>"`` and perhaps
+        state: the learned state, ``"aggregator.<field>"``, ``"fusion.<number>.aggregator.<field>"`` and perhaps
             ``"whitener.<field>"``; None to learn it.
 
     Attributes:
-        extractors: the first one's features are those that are verified.
-        branches: what the global descriptor is made of.
-        whitener: of the joined descriptors, None without or before it is fitted.
+        extractors: the extractors; geometry verifies the first one's features.
+        branches: the parts of the global descriptor.
+        whitener: the whitener of the joined descriptors, None if there is none or it is not fitted.
 
     Raises:
         OptionError: a component or parameter is unknown, or the state does not fit.
@@ -101,7 +102,7 @@ class Describer:
 
     @property
     def dim(self) -> int:
-        """Length of the global descriptor; 0 before anything is learnt."""
+        """The length of the global descriptor; 0 before learning."""
         try:
             if self.whitener is not None:
                 return self.whitener.dim
@@ -113,41 +114,49 @@ class Describer:
         """Return the local features of an ``(H, W, 3)`` uint8 RGB image."""
         return tuple(extractor.extract(image) for extractor in self.extractors)
 
-    def turned_features(self, image: Image, degrees: float) -> PhotoFeatures:
-        """Return the features of the image turned counter-clockwise, in pixels of the image as it is."""
-        return tuple(turned_features(extractor, image, degrees) for extractor in self.extractors)
+    def rotated_features(self, image: Image, degrees: float) -> PhotoFeatures:
+        """Return the features of the image rotated counter-clockwise, in pixels of the original image."""
+        return tuple(rotated_features(extractor, image, degrees) for extractor in self.extractors)
 
     def query_features(self, image: Image, degrees: float) -> PhotoFeatures:
-        """Return `turned_features` of the extractors that a search begins with; the others find nothing."""
+        """Return `rotated_features` of the extractors that a search begins with; the others find nothing."""
         begun = sorted({0, *(branch.source for branch in self.branches)})
-        found = dict(zip(begun, map_cores(lambda number: self.turned_one(image, degrees, number), begun), strict=True))
-        size = (image.shape[1], image.shape[0])
+        found = dict(zip(begun, map_cores(lambda number: self.rotated_one(image, degrees, number), begun), strict=True))
+        return self.only(found, (image.shape[1], image.shape[0]))
+
+    def only(self, found: Mapping[int, LocalFeatures], size: tuple[int, int]) -> PhotoFeatures:
+        """Return the features of a photo by some of the extractors; the others find nothing.
+
+        Args:
+            found: features by the number of the extractor.
+            size: ``(width, height)`` of the photo.
+        """
         return tuple(
             found[number] if number in found else no_features(extractor.dim, size)
             for number, extractor in enumerate(self.extractors)
         )
 
-    def turned_one(self, image: Image, degrees: float, number: int) -> LocalFeatures:
-        """Return the features of `turned_features` by one extractor."""
-        return turned_features(self.extractors[number], image, degrees)
+    def rotated_one(self, image: Image, degrees: float, number: int) -> LocalFeatures:
+        """Return the features of `rotated_features` by one extractor."""
+        return rotated_features(self.extractors[number], image, degrees)
 
     def parts(self, descriptors: Floats) -> list[Floats]:
         """Return each descriptor that global descriptors ``(n, dim)`` are joined of, as ``(n, d)`` unit rows."""
         ends = np.cumsum([branch.aggregator.dim for branch in self.branches])
         return [normalize(part) for part in np.split(descriptors, ends[:-1], axis=1)]
 
-    def steered_features(self, features: LocalFeatures, degrees: float) -> PhotoFeatures | None:
-        """Return about what `turned_features` would, without the image; None where there are no steerers for it.
+    def steered_features(self, features: LocalFeatures, degrees: float) -> LocalFeatures | None:
+        """Return about what the first of `rotated_features` is, without the image; None where there are no steerers.
 
         Args:
-            features: of the image as it is, by the first extractor.
-            degrees: counter-clockwise, a multiple of `steering.STEP`.
+            features: the features of the original image, by the first extractor.
+            degrees: the rotation counter-clockwise, a multiple of `steering.STEP`.
         """
-        name = steerer_name(self.extractors[0]) if len(self.extractors) == 1 else None
-        return None if name is None else (steered(features, name, degrees),)
+        name = steerer_name(self.extractors[0])
+        return None if name is None else steered(features, name, degrees)
 
     def descriptor(self, features: PhotoFeatures) -> Floats:
-        """Return the ``(dim,)`` unit global descriptor, zeros without features."""
+        """Return the ``(dim,)`` unit global descriptor, or zeros if it has no features."""
         vector = self._joined(features)
         return vector if self.whitener is None else self.whitener.transform(vector[None])[0]
 
@@ -183,13 +192,13 @@ class Describer:
     def learn(
         self, photos: Callable[[], Iterable[PhotoFeatures]], sample: int, start: State | None, *, adapt: bool
     ) -> State:
-        """Learn codebooks and, with photos enough, whitening; use them from now on and return them.
+        """Learn codebooks and, with enough photos, whitening; use them from now on and return them.
 
         Args:
-            photos: gives the local features of a sample of the photos, anew each time it is called.
-            sample: photos it gives.
-            start: the state to start from; None to begin from nothing.
-            adapt: move its codebooks, right for few photos; otherwise learn others.
+            photos: a function that returns the local features of a sample of the photos each time it is called.
+            sample: the number of photos in the sample.
+            start: the state to start from; None for none.
+            adapt: whether to adapt its codebooks, for few photos; otherwise learn new ones.
         """
         self.whitener = None
         if start is not None:
@@ -212,7 +221,16 @@ class Describer:
             self.whitener = whitener
             state |= _prefixed("whitener", registry.state_of(whitener))
         state = {name: _as(np.float16 if _fits_half(value) else np.float32, value) for name, value in state.items()}
-        self._restore(state)  # what is stored as float16 is what makes the descriptors
+        self._restore(state)  # the stored float16 values make the descriptors
+        return state
+
+    def know_lengths(self) -> State:
+        """Tell aggregators that learn nothing else how long the descriptors are; return it as what was learned."""
+        state: State = {}
+        for branch in self.branches:
+            dim, none = self.extractors[branch.source].dim, np.zeros((0, 2), np.float32)
+            branch.aggregator.fit([LocalFeatures(none, np.zeros((0, dim), np.float32), none[:, 0], (1, 1))])
+            state |= _prefixed(branch.name, registry.state_of(branch.aggregator))
         return state
 
     def weights(self) -> dict[str, str]:
@@ -247,7 +265,7 @@ def _branches(preset: Preset) -> Iterator[Branch]:
 
 
 def checked_describer(preset: Preset) -> Describer:
-    """Make what describes photos by a preset, and see that its other components can be made, too.
+    """Make the describer of a preset, and check that its other components can be made.
 
     Raises:
         OptionError: options of a component do not go together.
@@ -275,7 +293,7 @@ def _fits_half(value: NDArray[Any]) -> bool:
 
 
 def _as(kind: type[np.floating[Any]], value: NDArray[Any]) -> NDArray[Any]:
-    """Return real values as another kind of them; whole numbers stay as they are."""
+    """Return real values in another float type; integers are unchanged."""
     return np.asarray(value, kind) if np.issubdtype(np.asarray(value).dtype, np.floating) else np.asarray(value)
 
 

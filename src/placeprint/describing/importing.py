@@ -1,7 +1,7 @@
 """Checkpoints of other code become presets; `presets.trained_descriptor` says which files they have.
 
-The folder is whole in itself and can be moved. It is written beside its place and renamed, so it is there whole or not
-at all.
+The folder is self-contained and can be moved. It is written to a temporary folder and renamed, so it is complete or
+missing.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from placeprint.presets import ComponentSpec, write_preset
 from placeprint.presets.trained_descriptor import BACKBONE, PRESET, STATE, TrainedDescriptor, grid_spec
 
 SIZES = {"cgd": 224, "netvlad": 640}
-"""Pixels that networks see where nothing is said: CGD stretches to a square, NetVLAD keeps the shape of the photo."""
+"""Default input sizes in pixels: CGD stretches to a square, NetVLAD keeps the shape of the photo."""
 SMALLEST, LARGEST = 32, 4096
 
 
@@ -34,24 +34,24 @@ def import_checkpoint(
     size: int = 0,
     options: CheckpointOptions | None = None,
 ) -> Path:
-    """Make a preset of a checkpoint; return the path of its TOML.
+    """Make a preset from a checkpoint; return the path of its TOML file.
 
     Args:
-        checkpoint: file; see `networks.checkpoints`.
+        checkpoint: the file; see `networks.checkpoints`.
         kind: ``"cgd"`` or ``"netvlad"``.
-        output: folder to make; an empty one may be there.
-        size: pixels the network sees, see `SIZES`; 0 for what is there.
-        options: what the weights do not tell.
+        output: the folder to make; it may exist if empty.
+        size: the input size of the network in pixels; 0 for that of `SIZES`.
+        options: the options that the weights do not show.
 
     Raises:
-        OptionError: there is something at `output`, there is no such kind, or an option is out of its range.
+        OptionError: `output` is not empty, the kind is unknown, or an option is out of its range.
         WeightsError: the file cannot be read or does not fit.
         WriteError: the disk is full or the folder cannot be written.
     """
     folder, kind = Path(output), str(kind)
     _check_free(folder)
     if size and not SMALLEST <= size <= LARGEST:
-        raise OptionError(f"size must be from {SMALLEST} to {LARGEST} pixels, or 0 for the usual one, got {size}")
+        raise OptionError(f"size must be from {SMALLEST} to {LARGEST} pixels, or 0 for the default, got {size}")
     network = load_checkpoint(checkpoint, kind, options)
     backbone: Any = network.backbone
     side = size or SIZES[kind]
@@ -75,9 +75,9 @@ def _check_free(folder: Path) -> None:
     try:
         taken = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
     except OSError as error:
-        raise OptionError(f"cannot look into {str(folder)!r}: {error.strerror}") from error
+        raise OptionError(f"cannot read the folder {str(folder)!r}: {error.strerror}") from error
     if taken:
-        what = "holds files already" if folder.is_dir() else "is a file"
+        what = "already has files" if folder.is_dir() else "is a file"
         raise OptionError(f"{str(folder)!r} {what}; name a new folder with --output")
 
 

@@ -1,7 +1,7 @@
-"""Learn a preset's codebooks and whitening once, from photos of one's own, for many atlases.
+"""Learn a preset's codebooks and whitening once, from your own photos, for many atlases.
 
-An atlas of a few photos cannot learn well, and whitening needs thousands. What is learnt here becomes a preset of its
-own, a folder with ``preset.toml`` and ``codebook.npz``, which atlases use unchanged.
+An atlas with few photos cannot learn well, and whitening needs thousands. The result is a new preset, a folder with
+``preset.toml`` and ``codebook.npz``, which atlases use unchanged.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ from placeprint.store.encoding import Columns
 from placeprint.types import PhotoFeatures
 
 SAMPLE = 4000
-"""Photos learnt from, unless told otherwise."""
+"""Default number of photos to learn from."""
 PRESET_FILE, CODEBOOK_FILE = "preset.toml", "codebook.npz"
 
 
 Whiten = Annotated[int, Range(0, 65_536)]
-"""Values that descriptors are shortened to; 0 for none."""
+"""The length of shortened descriptors; 0 for no PCA."""
 
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """Photos to learn from, their local features encoded.
+    """Photos to learn from, with encoded local features.
 
     Args:
-        features: of each photo its columns and ``(width, height)``.
-        unusable: path and reason of the photos that could not be used.
+        features: the columns and ``(width, height)`` of each photo.
+        unusable: the path and reason of each photo that could not be used.
     """
 
     features: list[tuple[Columns, tuple[int, int]]]
@@ -46,7 +46,7 @@ class Sample:
 
     @property
     def skipped(self) -> list[str]:
-        """Path and reason of each photo that could not be used, in one text."""
+        """The path and reason of each unusable photo, as one text."""
         return [f"{path}: {reason}" for path, reason in self.unusable]
 
 
@@ -59,18 +59,18 @@ def read_sample(
     workers: Workers | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Sample:
-    """Read the local features of photos, as the preset's atlases store them: about 70 KB a photo of the default one.
+    """Read the local features of photos as the preset's atlases store them, about 70 KB per photo by default.
 
     Args:
-        places: photos, and folders that hold photos.
-        preset: name, or path of a TOML file.
-        sample: photos read at most, spread evenly over all.
+        places: photos, and folders of photos.
+        preset: the name of a preset, or the path of a TOML file.
+        sample: the most photos to read, spread evenly over all.
         workers: threads; the count of cores when None.
-        progress: called with the count of photos read and the count of all.
+        progress: called with the number of photos read and the total.
 
     Raises:
         PhotoError: a place does not exist, or there is no photo in any.
-        OptionError: there is no such preset.
+        OptionError: the preset is unknown.
     """
     every = list_photos(places)
     paths = [every[index] for index in evenly(len(every), sample)]
@@ -87,14 +87,14 @@ def read_sample(
 
 
 def check_preset_folder(output: Path | str, inputs: Iterable[Path | str | None] = ()) -> None:
-    """Check, before anything is read, that a preset can be written into a folder.
+    """Check, before reading anything, that a preset can be written to a folder.
 
     Args:
-        output: folder.
-        inputs: files and folders that are read; None is left out.
+        output: the folder.
+        inputs: files and folders that are read; None entries are ignored.
 
     Raises:
-        WriteError: it cannot; the message says why.
+        WriteError: writing is refused; the message says why.
     """
     inputs = list(inputs)
     check_output_folder(Path(output), inputs)
@@ -106,17 +106,17 @@ def check_preset_folder(output: Path | str, inputs: Iterable[Path | str | None] 
 def learn_preset(sample: Sample, preset: str, output: Path | str, *, whiten: Whiten = 0, power: Share = 0.5) -> Path:
     """Learn from a sample and write a preset folder; return the path of its TOML file.
 
-    Whitening holds the descriptors of the sample in memory, 4 bytes a value.
+    Whitening keeps the descriptors of the sample in memory, 4 bytes per value.
 
     Args:
-        sample: read for this preset.
-        preset: name, or path of a TOML file; what it ships is not used.
-        output: folder, made when it is not there; of an older run the two files are replaced.
-        whiten: length of the descriptors after PCA; 0 for none, but what the preset says itself.
-        power: of the whitening: 0.5 full, 0 plain PCA.
+        sample: a sample that was read for this preset.
+        preset: the name of a preset, or the path of a TOML file; its shipped codebook is not used.
+        output: the folder, made if missing; the two files of an older run are replaced.
+        whiten: the length of the descriptors after PCA; 0 for the preset's own whitening, if any.
+        power: the exponent of the whitening: 0.5 is full, 0 is plain PCA.
 
     Raises:
-        OptionError: there is no such preset, or there are too few usable photos for the whitening.
+        OptionError: the preset is unknown, or there are too few usable photos for the whitening.
         ShapeError: there are too few features for a codebook.
         WriteError: the folder cannot be written.
     """
@@ -132,7 +132,7 @@ def learn_preset(sample: Sample, preset: str, output: Path | str, *, whiten: Whi
     needed = 0 if whitener is None else int(whitener.options.get("dim", 0))
     if count <= needed:
         what = f"whitening to {needed} values" if needed else "a codebook"
-        raise OptionError(f"{count} photos can be used; to learn {what} takes more than {needed}")
+        raise OptionError(f"{count} photos can be used; learning {what} takes more than {needed}")
 
     def photos() -> Iterator[PhotoFeatures]:
         for columns, size in sample.features:
@@ -140,12 +140,12 @@ def learn_preset(sample: Sample, preset: str, output: Path | str, *, whiten: Whi
 
     state = describer.learn(photos, count, None, adapt=False)
     folder = Path(output)
-    # with its files, so that the preset outlives the folder of the one it is made of; what that ships is not used
+    # with its files, so that the preset outlives the folder it was made from; what that ships is not used
     kept = kept_files(replace(chosen, whitener=whitener, codebook=CodebookSpec(min_photos=1)))
     for name, data in kept.contents.items():
         write_atomically(folder / name, data)
     write_arrays(folder / CODEBOOK_FILE, state)
-    summary = f"{chosen.name}, learnt from {count} photos"
+    summary = f"{chosen.name}, learned from {count} photos"
     learned = replace(kept.preset, summary=summary, codebook=CodebookSpec(file=CODEBOOK_FILE))
     write_preset(learned, folder / PRESET_FILE, f"{MADE_BY} learn")
     return folder / PRESET_FILE

@@ -1,1 +1,1 @@
-"""Measure retrieval the way the papers do."""
+"""Measure retrieval as the papers do."""

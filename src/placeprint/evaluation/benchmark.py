@@ -1,16 +1,16 @@
-"""Measure presets on photos, each pair once, and keep what was measured.
+"""Measure presets on photos, each pair once, and keep the results.
 
     output/
-      DATASET-PRESET-VERIFIED.json   one result a pair, with its key
+      DATASET-PRESET-VERIFIED.json   one result per pair, with its key
       report.html, report.md         made of all results (`placeprint.evaluation.report`)
       pictures/                      failures with their matches drawn
       cache/                         atlases and the rows of unfinished pairs; may be deleted
 
-A pair is known by the fingerprints of preset, code, photos and rules. Its atlas is made once and serves every number of
-candidates verified; an interrupted run goes on where it was, a finished pair is not repeated, and one whose preset,
-code or photos have changed is measured anew. Indexing and searching each run in a process of their own, so that the
-peak memory is theirs alone; of an indexing that was interrupted time and memory are not known. A pair that fails
-becomes a result with its error, and is tried again by the next run.
+A pair is identified by the fingerprints of preset, code, photos and rules. Its atlas is made once and serves every
+number of verified candidates. An interrupted run continues where it was, a finished pair is not repeated, and a pair
+whose preset, code or photos have changed is measured again. Indexing and searching each run in their own process, so
+the peak memory is theirs alone; if indexing was interrupted, its time and memory are unknown. A pair that fails becomes
+a result with its error, and the next run tries it again.
 """
 
 from __future__ import annotations
@@ -20,12 +20,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from placeprint.atlas.atlas import Atlas
-from placeprint.core.files import write_atomically, writing
+from placeprint.core.files import read_json, write_atomically, writing
 from placeprint.datasets.retrieval_set import Judgment, PathSets, RetrievalSet
 from placeprint.describing.describer import checked_describer
 from placeprint.errors import OptionError
@@ -39,29 +38,54 @@ from placeprint.evaluation.fingerprints import (
     preset_fingerprint,
 )
 from placeprint.evaluation.isolation import Outcome, peak_memory, run_alone
-from placeprint.evaluation.metrics import first_hits
 from placeprint.evaluation.provenance import commit, made_by
 from placeprint.evaluation.rankings import num_searches, rank_queries
-from placeprint.evaluation.retrieval import Row, check_photos, measure
+from placeprint.evaluation.result_files import (
+    as_data,
+    checked_data,
+    query_line,
+    read_query_lines,
+    read_result,
+    write_result,
+)
+from placeprint.evaluation.results import Memory, Result, Settings
+from placeprint.evaluation.retrieval import check_photos, measure, method_of, skipped_in
 from placeprint.presets import load_preset
 
-Result = dict[str, Any]
 Progress = Callable[[int, int], None]
 
 VERIFY = (0, 50)
-KEPT = 50
-"""Of each ranking so many are written to the result; the metrics are those of all."""
-LISTS = ("ranking", "similarities", "scores", "inliers")
+
+
+@dataclass(frozen=True)
+class Indexing:
+    """What indexing took.
+
+    Args:
+        ms_per_photo: milliseconds; None where an interrupted run had begun.
+        bytes_per_photo: on disk.
+        dim: values of a descriptor.
+        codebook: see `AtlasInfo`.
+        skipped: path and reason of the photos that could not be used.
+        peak_bytes: most memory held at once; None where it is not known.
+    """
+
+    ms_per_photo: float | None
+    bytes_per_photo: float
+    dim: int
+    codebook: str
+    skipped: tuple[tuple[str, str], ...] = ()
+    peak_bytes: int | None = None
 
 
 @dataclass(frozen=True)
 class Pair:
-    """What is measured at once.
+    """One pair to measure: a preset on a data set.
 
     Args:
-        preset: name, or path of a TOML file.
-        dataset: photos and what is right.
-        verify: candidates verified a query; 0 for search only.
+        preset: the name of a preset, or the path of a TOML file.
+        dataset: the photos and the ground truth.
+        verify: the number of candidates verified per query; 0 for search only.
     """
 
     preset: str
@@ -70,43 +94,42 @@ class Pair:
 
     @property
     def method(self) -> str:
-        """What the pair is called beside others on the same photos."""
-        name = load_preset(self.preset).name
-        return f"{name}, {self.verify} verified" if self.verify else name
+        """The name of the method among others on the same photos."""
+        return method_of(self.preset, self.verify)
 
     @property
     def name(self) -> str:
-        """Name of the result's file, without suffix."""
+        """The name of the result's file, without suffix."""
         return f"{self.dataset.name}-{load_preset(self.preset).name}-{self.verify}"
 
     @cached_property
     def atlas_key(self) -> str:
-        """Fingerprint of the atlas."""
+        """The fingerprint of the atlas."""
         photos = photos_fingerprint(self.dataset.root, self.dataset.database)
         return digest(preset_fingerprint(self.preset), code_fingerprint(SEARCHING), photos)
 
     @cached_property
     def key(self) -> str:
-        """Fingerprint of the result."""
+        """The fingerprint of the result."""
         data = self.dataset
-        # all that is said of what is right; sets have no order, and the photos stand by their fingerprints
+        # all of the ground truth; sets have no order, and fingerprints stand for the photos
         rules = {name: value for name, value in vars(data).items() if name not in {"root", "database"}}
         photos = photos_fingerprint(data.root, (*data.queries, *data.not_in_database))
         return digest(self.atlas_key, self.verify, code_fingerprint(OUTSIDE), photos, _ordered(rules))
 
 
 def pairs_of(presets: Iterable[str], datasets: Iterable[RetrievalSet], verify: Iterable[int] = VERIFY) -> list[Pair]:
-    """Return every preset with every dataset and count of verified candidates.
+    """Return every combination of preset, data set and number of verified candidates.
 
     Raises:
         OptionError: a preset is unknown or cannot be made, or two pairs have the same name.
     """
     numbers, presets = list(dict.fromkeys(verify)), list(presets)
-    for preset in presets:  # one that cannot be made is told now, not after hours of others
+    for preset in presets:  # report a preset that cannot be made now, not after hours of others
         checked_describer(load_preset(preset))
     pairs = [Pair(preset, data, number) for data in datasets for preset in presets for number in numbers]
     names = [pair.name for pair in pairs]
-    folded = [name.casefold() for name in names]  # as some systems compare names of files
+    folded = [name.casefold() for name in names]  # as some systems compare file names
     twice = sorted({name for name, known in zip(names, folded, strict=True) if folded.count(known) > 1})
     if twice:
         raise OptionError(f"two pairs are called {twice[0]!r}; give each preset and folder once, by different names")
@@ -121,14 +144,14 @@ def run_benchmark(
     verify: Iterable[int] = VERIFY,
     progress: Progress | None = None,
 ) -> list[Result]:
-    """Measure every pair that is not measured yet; return all results in order, ready for a report.
+    """Measure every unfinished pair; return all results in order, ready for a report.
 
     Args:
-        presets: names, or paths of TOML files.
-        datasets: what to search; each folder has another name.
-        output: folder of the results.
-        verify: counts of candidates verified a query; 0 for search only.
-        progress: called with photos done and their count, pair by pair.
+        presets: the names of presets, or paths of TOML files.
+        datasets: the data sets; their folders need distinct names.
+        output: the folder of the results.
+        verify: the numbers of candidates verified per query; 0 for search only.
+        progress: called with the number of photos done and the total, pair by pair.
 
     Raises:
         OptionError: a preset is unknown, or two pairs have the same name.
@@ -138,16 +161,16 @@ def run_benchmark(
 
 
 def finished(pair: Pair, output: Path) -> Result | None:
-    """Return the result of a pair that is measured already and still holds, else None."""
+    """Return the finished and still valid result of a pair, or None."""
     try:
-        result: Result = json.loads((output / f"{pair.name}.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        result = read_result(output / f"{pair.name}.json")
+    except OptionError:
         return None
-    return result if isinstance(result, dict) and result.get("key") == pair.key and "error" not in result else None
+    return result if result.key == pair.key else None
 
 
 def run_pair(pair: Pair, output: Path, *, progress: Progress | None = None) -> Result:
-    """Return the result of a pair, measured now if it is not measured yet; arguments as `run_benchmark`."""
+    """Return the result of a pair, measuring it if needed; arguments as for `run_benchmark`."""
     before = finished(pair, output)
     if before is not None:
         return before
@@ -155,37 +178,33 @@ def run_pair(pair: Pair, output: Path, *, progress: Progress | None = None) -> R
     total = len(pair.dataset.database) + num_searches(pair.dataset)
     cache = output / "cache" / f"{pair.dataset.name}-{load_preset(pair.preset).name}-{pair.atlas_key}"
     indexed = _indexed(pair, cache, lambda done, _: notify(done, total))
-    found: Outcome[Result] = Outcome(None, indexed.error, indexed.peak_bytes)
+    found: Outcome[Result] = Outcome(None, indexed.error, None)
     if indexed.result is not None:
         found = run_alone(
             search_pair, pair, cache, output, progress=lambda done, _: notify(len(pair.dataset.database) + done, total)
         )
-    result = _result(pair, indexed, found)
-    write_atomically(output / f"{pair.name}.json", (json.dumps(result, allow_nan=False) + "\n").encode())
+    result = _result(pair, indexed.result, found)
+    write_result(output / f"{pair.name}.json", result)
     return result
 
 
-def _indexed(pair: Pair, cache: Path, progress: Progress) -> Outcome[Result]:
-    """Return what indexing took, now or when it was done."""
+def _indexed(pair: Pair, cache: Path, progress: Progress) -> Outcome[Indexing]:
+    """Return the cost of indexing, now or when it was done."""
     notes = cache / "indexing.json"
     try:
-        known: Result = json.loads(notes.read_text(encoding="utf-8"))
-        return Outcome(known, None, known.pop("peak_bytes"))
-    except (OSError, ValueError, KeyError, AttributeError, TypeError, RecursionError):
+        return Outcome(checked_data(Indexing, read_json(notes, "notes"), str(notes)), None, None)
+    except OptionError:
         outcome = run_alone(index_pair, pair, cache, progress=progress)
-    if outcome.result is not None:
-        peak = None if outcome.result["ms_per_photo"] is None else outcome.peak_bytes
-        write_atomically(notes, (json.dumps(outcome.result | {"peak_bytes": peak}) + "\n").encode())
-        return replace(outcome, peak_bytes=peak)
-    return outcome
+    if outcome.result is None:
+        return outcome
+    whole = outcome.result.ms_per_photo is not None
+    result = replace(outcome.result, peak_bytes=outcome.peak_bytes if whole else None)
+    write_atomically(notes, (json.dumps(as_data(result)) + "\n").encode())
+    return replace(outcome, result=result)
 
 
-def index_pair(pair: Pair, cache: Path, progress: Progress | None = None) -> Result:
-    """Make the atlas of a pair, or go on with it; runs in a process of its own.
-
-    Returns:
-        Milliseconds a photo (None where an interrupted run had begun), bytes a photo, values of a descriptor, and the
-        count of photos skipped.
+def index_pair(pair: Pair, cache: Path, progress: Progress | None = None) -> Indexing:
+    """Make the atlas of a pair, or continue with it; runs in a process of its own.
 
     Raises:
         DatasetError: no photo can be read.
@@ -194,113 +213,70 @@ def index_pair(pair: Pair, cache: Path, progress: Progress | None = None) -> Res
     began = len(atlas) > 0
     report = atlas.add([pair.dataset.root / path for path in pair.dataset.database], progress=progress)
     check_photos(atlas, report)
-    told = atlas.info()
-    return {
-        "ms_per_photo": None if began else 1000 * report.seconds / report.added,
-        "bytes_per_photo": told.num_bytes / max(told.num_photos, 1),
-        "dim": told.dim,
-        "codebook": told.codebook,
-        "skipped_photos": len(report.skipped),
-    }
+    about = atlas.info()
+    return Indexing(
+        ms_per_photo=None if began else 1000 * report.seconds / report.added,
+        bytes_per_photo=about.num_bytes / max(about.num_photos, 1),
+        dim=about.dim,
+        codebook=about.codebook,
+        skipped=skipped_in(report, pair.dataset),
+    )
 
 
 def search_pair(pair: Pair, cache: Path, output: Path, progress: Progress | None = None) -> Result:
-    """Search every query of a pair and measure; goes on after the rows that are there; runs in a process of its own."""
+    """Search every query of a pair and measure; runs in a process of its own.
+
+    Queries that an interrupted run has searched are not searched again.
+    """
     data, kept = pair.dataset, cache / f"queries-{pair.key}.jsonl"
-    rows = _whole_lines(kept)
-    write_atomically(kept, "".join(json.dumps(row) + "\n" for row in rows).encode())
+    queries = read_query_lines(kept)
+    write_atomically(kept, "".join(map(query_line, queries)).encode())
     atlas = Atlas.open(cache / "atlas")
     with writing(kept), kept.open("a", encoding="utf-8") as file:
-        for query in rank_queries(atlas, data, verify=pair.verify, first=len(rows)):
-            rows.append(query.as_data())
-            file.write(json.dumps(rows[-1]) + "\n")
+        for query in rank_queries(atlas, data, verify=pair.verify, first=len(queries)):
+            queries.append(query)
+            file.write(query_line(query))
             file.flush()
             if progress is not None:
-                progress(len(rows), num_searches(data))
-    peak = peak_memory()  # before pictures are drawn
-    measured = measure(data, rows)
-    details = details_of(data, rows)
-    failures = draw_failures(atlas, data, details, output, pair.name)
+                progress(len(queries), num_searches(data))
+    memory = Memory(search_bytes=peak_memory())  # before drawing pictures
+    result = measure(data, queries)
+    failures = draw_failures(atlas, data, result.queries, output, pair.name)
     kept.unlink()
-    return measured | {"peak_bytes": peak, "queries": details, "failures": failures}
+    return replace(result, memory=memory, failures=failures)
 
 
-def details_of(data: RetrievalSet, rows: Sequence[Row]) -> list[Result]:
-    """Return the rows of the queries with what is right, by the set's own judgment, rankings cut to `KEPT`.
-
-    Args:
-        data: what is right.
-        rows: `as_data` of all that `rank_queries` yields, in order.
-
-    Returns:
-        Each row with ``num_positives``, ``expected`` (see `RetrievalSet.expected`), ``right`` (whether the first
-        candidate is), ``ranked_right`` (the same of each kept), ``first_hit`` (rank of the first right one from 0,
-        None when none is ranked) and ``first_right`` (its path, or that of one that is not ranked).
-    """
-    levels = len(data.judgments)
-    details = []
-    own = rows[: len(data.queries) * levels : levels]
-    for row, wanted, expected in zip(own, data.positives, data.expected, strict=True):
-        ranking = row["ranking"]
-        hit = float(first_hits([ranking], [wanted])[0])
-        found = hit < len(ranking)
-        details.append(
-            {**row}
-            | {name: row[name][:KEPT] for name in LISTS}
-            | {
-                "num_positives": len(wanted),
-                "expected": expected,
-                "right": hit == 0,
-                "ranked_right": [photo in wanted for photo in ranking[:KEPT]],
-                "first_hit": int(hit) if found else None,
-                "first_right": ranking[int(hit)] if found else min(wanted, default=None),
-            }
-        )
-    return details
-
-
-def _result(pair: Pair, indexed: Outcome[Result], found: Outcome[Result]) -> Result:
-    """Return the result as it is written."""
+def _result(pair: Pair, indexing: Indexing | None, found: Outcome[Result]) -> Result:
+    """Return the whole result: what was measured or why nothing was, what indexing took, and of which pair it is."""
     data = pair.dataset
-    head = {
-        "format": 1,
-        "key": pair.key,
-        "method": pair.method,
-        "preset": load_preset(pair.preset).name,
-        "dataset": data.name,
-        "protocol": data.protocol,
-        "root": str(data.root.resolve()),
-        "options": {"verify": pair.verify, "codebook": "own", "turn": 0.0},
-        "counts": {"database": len(data.database), "queries": len(data.queries)},
-        "made_by": made_by(commit=commit()),
-    }
-    if indexed.result is None or found.result is None:
-        return head | {"error": found.error}
-    notes, measured = dict(indexed.result), dict(found.result)
-    timing = {"ms_per_photo": notes.pop("ms_per_photo")} | measured.pop("timing")
-    memory = {"index_bytes": indexed.peak_bytes, "search_bytes": measured.pop("peak_bytes")}
-    return head | notes | {"timing": timing, "memory": memory} | measured
-
-
-def _whole_lines(path: Path) -> list[Result]:
-    """Return the rows of a file whose last line may be cut off; none where there is no file."""
-    rows: list[Result] = []
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, ValueError):
-        return rows
-    for line in lines:
-        try:
-            rows.append(json.loads(line))
-        except ValueError:
-            break
-    return rows
+    result = found.result or Result(dataset=data.name, protocol=data.protocol, error=found.error)
+    if indexing is not None:
+        result = replace(
+            result,
+            timing=replace(result.timing, ms_per_photo=indexing.ms_per_photo),
+            memory=replace(result.memory, index_bytes=indexing.peak_bytes),
+            dim=indexing.dim,
+            codebook=indexing.codebook,
+            bytes_per_photo=indexing.bytes_per_photo,
+            skipped_photos=len(indexing.skipped),
+            skipped=indexing.skipped,
+        )
+    return replace(
+        result,
+        method=pair.method,
+        preset=load_preset(pair.preset).name,
+        key=pair.key,
+        root=str(data.root.resolve()),
+        options=Settings(verify=pair.verify, codebook="own", turn=0.0),
+        made_by=made_by(commit=commit()),
+    )
 
 
 def _ordered(value: object) -> object:
-    """Return a value that JSON can say: sets as sorted lists, arrays as lists, judgments by their fields.
+    """Return a value for JSON: sets as sorted lists, arrays as lists, judgments by their fields.
 
-    Sets of photos of the database are their numbers' digest: there may be millions, and the photos are known beside.
+    Sets of database photos become the digest of their numbers: there may be millions, and the photos are fingerprinted
+    separately.
     """
     if isinstance(value, PathSets):
         return value.fingerprint()

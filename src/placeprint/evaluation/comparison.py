@@ -1,112 +1,61 @@
-"""Two results on the same queries: by how much does one differ, and could it be chance?"""
+"""Compare two results on the same queries: the difference, and whether it could be chance."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any, NamedTuple
+from collections.abc import Sequence
 
 import numpy as np
 
-from placeprint.core.files import read_json
-from placeprint.errors import DatasetError, OptionError
+from placeprint.errors import DatasetError
 from placeprint.evaluation.paired import mcnemar, paired_bootstrap, permutation_test
+from placeprint.evaluation.results import Difference, Result
 
 
-class Difference(NamedTuple):
-    """How a result differs from an earlier one in a metric.
-
-    Args:
-        queries: that both have a value for.
-        difference: mean of this less the earlier one.
-        low: end of its 95 % paired bootstrap interval.
-        high: other end.
-        p: two-sided p-value that the two are equally good.
-        test: ``"McNemar, exact"`` for metrics that are hit or miss, else ``"permutation"``.
-    """
-
-    queries: int
-    difference: float
-    low: float
-    high: float
-    p: float
-    test: str
-
-
-def read_result(path: Path | str) -> dict[str, Any]:
-    """Read the JSON that an evaluation wrote.
-
-    Raises:
-        OptionError: there is no such file, or it holds something else.
-    """
-    held = read_json(Path(path), "a result")
-    if not isinstance(held, dict) or held.get("format") != 1 or "queries" not in held:
-        raise OptionError(f"{str(path)!r} is no result of placeprint evaluate")
-    if "per_query" not in held:
-        raise OptionError(f"{str(path)!r} has no values by query, it is of an older placeprint; measure it again")
-    if not _is_whole(held):
-        raise OptionError(f"{str(path)!r} is damaged: it lacks parts of a result; measure it again")
-    return held
-
-
-def _is_whole(held: dict[str, Any]) -> bool:
-    """Say whether a result has all that it is compared by."""
-    try:
-        names = [held["protocol"], *(query["query"] for query in held["queries"])]
-        columns = list(held["per_query"].values())
-        return all(isinstance(name, str) for name in names) and all(
-            len(values) == len(held["queries"]) and all(isinstance(each, int | float | None) for each in values)
-            for values in columns
-        )
-    except (KeyError, TypeError, AttributeError):
-        return False
-
-
-def check_comparable(
-    protocol: str, queries: Sequence[str], earlier: Mapping[str, Any], database: int | None = None
-) -> None:
-    """Check that an earlier result is of the same protocol and queries, before they are measured again.
+def check_comparable(protocol: str, queries: Sequence[str], earlier: Result, database: int | None = None) -> None:
+    """Check that an earlier result has the same protocol and queries, before measuring again.
 
     Args:
-        protocol: name and version.
-        queries: paths.
-        earlier: the result.
-        database: count of the photos that are searched in, None where it is not known.
+        protocol: the name and version of the protocol.
+        queries: the paths of the queries.
+        earlier: the earlier result.
+        database: the number of database photos, or None if unknown.
 
     Raises:
-        DatasetError: it is not.
+        DatasetError: the result cannot be compared.
     """
-    if protocol != earlier["protocol"]:
-        raise DatasetError(f"results of the same protocol can be compared, got {protocol} and {earlier['protocol']}")
-    before = earlier.get("database_photos")
+    if protocol != earlier.protocol:
+        raise DatasetError(f"results of the same protocol can be compared, got {protocol} and {earlier.protocol}")
+    before = earlier.database_photos
     if None not in (database, before) and database != before:
         raise DatasetError(f"results in the same database can be compared, got {database} and {before} photos")
-    different = set(queries) ^ {query["query"] for query in earlier["queries"]}
+    different = set(queries) ^ {query.query for query in earlier.queries}
     if different:
-        raise DatasetError(f"results on the same queries can be compared; {len(different)} are in one of them only")
+        raise DatasetError(
+            f"only only results on the same queries can be compared; {len(different)} are in one of them only"
+        )
 
 
-def compare(result: Mapping[str, Any], earlier: Mapping[str, Any]) -> dict[str, Difference]:
-    """Return how a result differs from an earlier one, in each metric that both have by query.
+def compare(result: Result, earlier: Result) -> dict[str, Difference]:
+    """Return how a result differs from an earlier one, in each metric that both have per query.
 
     Args:
-        result: of `retrieval.evaluate_retrieval`.
-        earlier: another, of the same protocol and queries.
+        result: a result of `retrieval.evaluate_retrieval`.
+        earlier: another result, with the same protocol and queries.
 
     Raises:
         DatasetError: the protocols or the queries differ, or no metric is common.
     """
-    ours = [query["query"] for query in result["queries"]]
-    check_comparable(result["protocol"], ours, earlier, result.get("database_photos"))
-    differences = {name: difference_in(name, result, earlier) for name in result["per_query"]}
+    ours = [query.query for query in result.queries]
+    check_comparable(result.protocol, ours, earlier, result.database_photos)
+    differences = {name: difference_in(name, result, earlier) for name in result.per_query}
     found = {name: each for name, each in differences.items() if each is not None}
     if not found:
-        raise DatasetError("the two results have no metric by query in common")
+        raise DatasetError("the two results have no per-query metric in common")
     return found
 
 
-def difference_in(metric: str, result: Mapping[str, Any], earlier: Mapping[str, Any]) -> Difference | None:
-    """Return how a result differs from an earlier one in a metric, None where no query has a value of both."""
+def difference_in(metric: str, result: Result, earlier: Result) -> Difference | None:
+    """Return how a result differs from an earlier one in a metric, or None if no query has both values."""
     ours, theirs = (_by_query(metric, each) for each in (result, earlier))
     known = [(ours[query], theirs[query]) for query in ours if query in theirs]
     if not known:
@@ -117,11 +66,13 @@ def difference_in(metric: str, result: Mapping[str, Any], earlier: Mapping[str, 
         p, test = mcnemar(pairs[:, 0] > 0, pairs[:, 1] > 0), "McNemar, exact"
     else:
         p, test = permutation_test(pairs[:, 0], pairs[:, 1]), "permutation"
-    return Difference(len(pairs), difference, low, high, p, test)
+    return Difference(queries=len(pairs), difference=difference, low=low, high=high, p=p, test=test)
 
 
-def _by_query(metric: str, result: Mapping[str, Any]) -> dict[str, float]:
-    """Return the values of a metric by query, of those that have one."""
-    values = result["per_query"].get(metric, [None] * len(result["queries"]))
-    pairs = zip((query["query"] for query in result["queries"]), values, strict=True)
-    return {query: value for query, value in pairs if value is not None}
+def _by_query(metric: str, result: Result) -> dict[str, float]:
+    """Return the values of a metric by query, for queries that have one."""
+    values = result.per_query.get(metric)
+    if values is None:
+        return {}
+    pairs = zip(result.queries, values, strict=True)
+    return {query.query: value for query, value in pairs if value is not None}

@@ -1,8 +1,8 @@
-"""What a result was made of, in a few characters: preset, code and photos.
+"""Fingerprint the inputs of a result: preset, code and photos.
 
-A benchmark keeps what it has measured and must see when that no longer holds. A preset is known by its tables and the
+A benchmark keeps its results and must notice when they are out of date. A preset is identified by its tables and the
 bytes of its codebook and trained networks; the code by the version and the text of its modules; photos by path, size
-and time of change, as an atlas knows them.
+and modification time, as in an atlas.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from placeprint.presets import load_preset
 from placeprint.version import __version__
 
 OUTSIDE = frozenset({"cli", "evaluation/report", "onnx", "training", "visualization"})
-"""Parts of the package that do not decide what is measured."""
+"""Parts of the package that do not affect measurements."""
 SEARCHING = OUTSIDE | {"datasets", "evaluation", "index", "pairs.py", "atlas/search.py", "verification"}
-"""Parts that do not decide what an atlas holds."""
+"""Parts that do not affect the content of an atlas."""
 
 
 def digest(*parts: object) -> str:
-    """Return 16 hexadecimal digits of values that JSON can say.
+    """Return a digest of 16 hexadecimal digits of JSON values.
 
     Example:
         >>> digest("a", 1) == digest("a", 1), digest("a", 1) == digest("a", 2)
@@ -35,10 +35,10 @@ def digest(*parts: object) -> str:
 
 
 def preset_fingerprint(preset: str) -> str:
-    """Return the digest of a preset: tables, learnt files and pretrained weights.
+    """Return the digest of a preset: tables, learned files and pretrained weights.
 
     Raises:
-        OptionError: there is no such preset.
+        OptionError: the preset is unknown.
     """
     chosen = load_preset(preset)
     files: list[Path] = []
@@ -65,7 +65,7 @@ def code_fingerprint(left_out: frozenset[str]) -> str:
 
 
 def photos_fingerprint(root: Path, photos: Iterable[str]) -> str:
-    """Return the digest of photos by path, size and time of change; one that is missing is known as missing."""
+    """Return the digest of photos by path, size and modification time; missing photos count as missing."""
     return digest(str(root.resolve()), [(photo, *_stamp(root / photo)) for photo in photos])
 
 

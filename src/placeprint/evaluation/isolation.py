@@ -1,8 +1,8 @@
-"""Work in a process of its own, so that its memory, its imports and its crashes are its own.
+"""Run work in its own process, to isolate its memory, imports and crashes.
 
-What a method needs of memory cannot be told in a process that has run others before it, and a package that crashes
-must not take the other results with it. The function is sent to a fresh interpreter (this module as a program) by its
-name, so it must be importable; results come back by a pipe. Whatever the function prints goes to stderr.
+The memory of a method cannot be measured in a process that ran others before, and a crashing package must not destroy
+the other results. The function is sent by name to a fresh interpreter (this module as a program), so it must be
+importable; results come back through a pipe. Whatever the function prints goes to stderr.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ STATUS = Path("/proc/self/status")
 
 @dataclass(frozen=True)
 class Outcome(Generic[Result]):
-    """How the work ended.
+    """The outcome of the work.
 
     Args:
-        result: what the function returned; None when it failed.
-        error: one line that says why it failed, None when it did not.
-        peak_bytes: most memory the process held at once; None where the system does not tell.
+        result: the result of the function; None if it failed.
+        error: one line that says why it failed, or None.
+        peak_bytes: the peak memory of the process; None if the system does not report it.
     """
 
     result: Result | None
@@ -43,13 +43,13 @@ def run_alone(
     one_core: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> Outcome[Result]:
-    """Call an importable function in a process of its own and wait for it.
+    """Call an importable function in its own process and wait for it.
 
     Args:
-        work: is called with the arguments and ``progress=``, a function of two counts.
-        *arguments: what can be pickled.
-        one_core: keep the process, and all threads of all its libraries, on one core.
-        progress: hears what the function tells its own.
+        work: the function, called with the arguments and ``progress=``, a function of two counts.
+        *arguments: picklable arguments.
+        one_core: whether to keep the process, with all threads of its libraries, on one core.
+        progress: receives the calls that the function makes to its own ``progress``.
     """
     env = os.environ | {"PYTHONPATH": os.pathsep.join(path or str(Path.cwd()) for path in sys.path)}
     env |= dict.fromkeys(THREADS, "1") if one_core else {}
@@ -67,9 +67,9 @@ def run_alone(
 
 
 def peak_memory() -> int | None:
-    """Return the most bytes this process has held at once, None where the system does not tell.
+    """Return the peak memory of this process in bytes, or None if the system does not report it.
 
-    Linux's VmHWM is used where there is one: unlike ``ru_maxrss`` it does not begin with the memory of the parent.
+    Linux's VmHWM is used if available: unlike ``ru_maxrss``, it does not start with the memory of the parent.
     """
     if STATUS.is_file():
         lines = dict(line.split(":", 1) for line in STATUS.read_text().splitlines() if ":" in line)
@@ -82,7 +82,7 @@ def peak_memory() -> int | None:
 
 
 def _listen(pipe: IO[bytes], progress: Callable[[int, int], None] | None) -> Outcome[Any] | None:
-    """Read messages up to the last; None when the process died before it."""
+    """Read messages up to the last; None if the process died before it."""
     while True:
         try:
             message = pickle.load(pipe)
@@ -100,7 +100,7 @@ def _died(status: int) -> Outcome[Any]:
 
 
 def _work() -> None:
-    """Do what stdin asks for, as the process of its own."""
+    """Do the work that stdin requests, in the separate process."""
     pipe = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
 
@@ -115,16 +115,18 @@ def _work() -> None:
         result = work(*arguments, progress=lambda done, total: tell((done, total)))
         tell(Outcome(result, None, peak_memory()))
     except KeyboardInterrupt:
-        sys.exit(130)  # the parent was interrupted, too, and says so
+        sys.exit(130)  # the parent was interrupted too, and reports it
     except Exception as error:
         words = " ".join(str(error).split())
         try:
             tell(Outcome(None, f"{type(error).__name__}: {words}", peak_memory()))
         except BrokenPipeError:
-            os._exit(1)  # the parent is gone, and nobody asks any more
+            os._exit(1)  # the parent is gone, and nobody waits
 
 
 if __name__ == "__main__":
     import importlib
 
-    importlib.import_module("placeprint.evaluation.isolation")._work()  # by its name: its classes are the parent's
+    importlib.import_module(
+        "placeprint.evaluation.isolation"
+    )._work()  # by its name, so that its classes are those of the parent

@@ -1,8 +1,8 @@
-"""How many meters off an answer is: the best candidate's position against the query's.
+"""Localization error in meters: the best candidate's position against the query's.
 
-The place of a query is taken to be that of its best candidate, as is done without pose estimation. Reported are the
-median and the shares within 25 m, the usual radius of place recognition (Torii et al., CVPR 2015), and within 5 m. An
-unanswered query is infinitely far off, so it counts in all of them.
+The position of a query is assumed to be that of its best candidate, as usual without pose estimation. The metrics are
+the median and the shares within 25 m, the usual radius of place recognition (Torii et al., CVPR 2015), and within 5 m.
+An unanswered query is infinitely far off, so it counts in all of them.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ Values = NDArray[np.float64]
 
 
 def localization_errors(found: Values, truth: Values) -> Values:
-    """Return ``(n,)`` distances in meters, ``inf`` where nothing was found.
+    """Return ``(n,)`` distances in meters, ``inf`` for queries without an answer.
 
     Args:
-        found: ``(n, 2)`` positions of the best candidates, (east, north) in meters; NaN where there is none.
+        found: ``(n, 2)`` positions of the best candidates, (east, north) in meters; NaN if there is none.
         truth: ``(n, 2)`` positions of the queries, in the same plane.
 
     Raises:
-        ShapeError: the shapes are others, or a true position is not finite.
+        ShapeError: the shapes differ, or a true position is not finite.
 
     Example:
         >>> localization_errors(np.array([[3.0, 4.0], [np.nan, np.nan]]), np.zeros((2, 2))).tolist()

@@ -1,19 +1,19 @@
-"""How well keypoints and matches agree with the truth, as the papers measure it.
+"""Measure how well keypoints and matches agree with the ground truth, as the papers do.
 
-- *Repeatability* (Mikolajczyk et al., IJCV 2005): the share of the keypoints in the part both pictures show that were
-  found again. The paper compares elliptic regions by their overlap; here, for keypoints without regions, two
-  correspond when one is moved to within 3 pixels of the other and they are each other's nearest. The share is of the
-  smaller count of keypoints in the common part, as in the paper.
-- *Matching score* (the same): right matches over the same count.
+- *Repeatability* (Mikolajczyk et al., IJCV 2005): the share of the keypoints in the common part that were found again.
+  The paper compares elliptic regions by their overlap; here, for keypoints without regions, two correspond if one maps
+  to within 3 pixels of the other and they are each other's nearest. The denominator is the smaller number of keypoints
+  in the common part, as in the paper.
+- *Matching score* (same paper): right matches divided by the same number.
 - *Mean matching accuracy* (Dusmanu et al., D2-Net, CVPR 2019): the share of a pair's matches that are within a
   threshold of the truth, averaged over pairs; a pair without matches counts 0.
-- *Corner error* (DeTone et al., SuperPoint, 2018): mean distance of the first picture's four corners, moved by the
-  estimated homography and by the true one.
-- *Area under the error curve* (Sarlin et al., SuperGlue, CVPR 2020): of the share of pairs whose error is below e, for
-  e from 0 to a threshold, divided by the threshold; exact, by trapezoids.
-- *Right among the best 100*: against hand-made correspondences, a match is right when the nearest correspondence, by
+- *Corner error* (DeTone et al., SuperPoint, 2018): mean distance between the first picture's four corners, mapped by
+  the estimated homography and by the true one.
+- *Area under the error curve* (Sarlin et al., SuperGlue, CVPR 2020): the area under the share of pairs whose error is
+  below e, for e from 0 to a threshold, divided by the threshold; exact, by trapezoids.
+- *Right among the best 100*: against hand-made correspondences, a match is right if the nearest correspondence, by
   its point in the first picture, is within 5 % of that picture's diagonal and the shifts from picture to picture
-  differ by less than 1 % of it. A match with no correspondence near is not judged and counts as wrong.
+  differ by less than 1 % of it. A match without a near correspondence is not judged and counts as wrong.
 """
 
 from __future__ import annotations
@@ -33,21 +33,22 @@ from placeprint.types import Floats, Matches
 Values = NDArray[np.float64]
 
 RIGHT = 3.0
-"""Pixels within which a keypoint is found again and a match is right."""
+"""Distance in pixels within which a keypoint is found again and a match is right."""
 THRESHOLDS = (1.0, 3.0, 5.0, 10.0)
 RIGHT_SHIFT = 0.01
-"""Share of the query's diagonal by which the shift of a match may differ from a hand-made correspondence's."""
+"""Largest difference between the shifts of a match and of a hand-made correspondence, as a share of the query's
+diagonal."""
 
 
 def in_common(
     query: Floats, database: Floats, pair: ImagePair, sizes: tuple[tuple[int, int], tuple[int, int]]
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Say which keypoints are in the part of the scene both pictures show.
+    """Return which keypoints are in the part of the scene that both pictures show.
 
     Args:
-        query: ``(n, 2)`` pixels.
-        database: ``(m, 2)`` pixels.
-        pair: with a homography.
+        query: ``(n, 2)`` keypoints in pixels.
+        database: ``(m, 2)`` keypoints in pixels.
+        pair: a pair with a homography.
         sizes: ``(width, height)`` of the query and of the database picture.
 
     Returns:
@@ -66,14 +67,14 @@ def repeatability(
     sizes: tuple[tuple[int, int], tuple[int, int]],
     pixels: Annotated[float, Range(0, 1000, above=True)] = RIGHT,
 ) -> float:
-    """Return the share of keypoints found again, NaN where no keypoint is in the common part of a picture.
+    """Return the share of keypoints found again, NaN if a picture has no keypoint in the common part.
 
     Args:
         query: ``(n, 2)`` keypoints in pixels.
         database: ``(m, 2)`` keypoints in pixels.
-        pair: with a homography.
+        pair: a pair with a homography.
         sizes: ``(width, height)`` of the query and of the database picture.
-        pixels: of the database picture, within which a keypoint is found again.
+        pixels: the distance in pixels of the database picture within which a keypoint is found again.
     """
     shared, also = in_common(query, database, pair, sizes)
     moved, kept = project(query[shared], _homography(pair)), np.asarray(database[also], np.float64)
@@ -92,9 +93,9 @@ def matching_score(
     pair: ImagePair,
     sizes: tuple[tuple[int, int], tuple[int, int]],
 ) -> float:
-    """Return right matches over the smaller count of keypoints in the common part, NaN where that is 0.
+    """Return right matches divided by the smaller number of keypoints in the common part, NaN if that is 0.
 
-    Arguments as `repeatability`; ``num_right`` is the count of matches within 3 pixels of the truth.
+    Arguments as for `repeatability`; ``num_right`` is the number of matches within 3 pixels of the truth.
     """
     smaller = min(int(part.sum()) for part in in_common(query, database, pair, sizes))
     return num_right / smaller if smaller else float("nan")
@@ -104,8 +105,8 @@ def matching_accuracy(errors: Values, thresholds: Sequence[float] = THRESHOLDS) 
     """Return the share of one pair's matches within each threshold; zeros without matches.
 
     Args:
-        errors: ``(m,)`` residuals in pixels; matches of which nothing is known (NaN) are left out.
-        thresholds: in pixels.
+        errors: ``(m,)`` residuals in pixels; unknown ones (NaN) are excluded.
+        thresholds: the thresholds in pixels.
 
     Example:
         >>> matching_accuracy(np.array([0.5, 2.0, 20.0, np.nan]), (1, 3)).round(3).tolist()
@@ -118,7 +119,7 @@ def matching_accuracy(errors: Values, thresholds: Sequence[float] = THRESHOLDS) 
 
 
 def corner_error(estimated: Values | None, truth: Values, size: tuple[int, int]) -> float:
-    """Return the mean distance in pixels of the four corners, infinite when there is no estimate.
+    """Return the mean distance in pixels of the four corners, infinite if there is no estimate.
 
     Args:
         estimated: ``(3, 3)`` homography, or None.
@@ -139,12 +140,11 @@ def corner_error(estimated: Values | None, truth: Values, size: tuple[int, int])
 def error_auc(errors: Sequence[float] | Values, thresholds: Sequence[float] = (3, 5, 10)) -> Values:
     """Return the area under the curve of pairs below an error, up to each threshold, as a share; NaN without pairs.
 
-    The curve begins at (0, 0), goes straight from one error to the next and stays level from the last one below the
-    threshold on.
+    The curve starts at (0, 0), is linear between errors, and stays level after the last one below the threshold.
 
     Args:
-        errors: of each pair, in pixels; infinite or NaN for a pair without an estimate.
-        thresholds: in pixels, above 0.
+        errors: the error of each pair in pixels; infinite or NaN for a pair without an estimate.
+        thresholds: the thresholds in pixels, above 0.
 
     Example:
         >>> error_auc([1.0, 100.0], (2,)).tolist()  # a triangle of 1 x 0.5 / 2, and 1 x 0.5: 0.75 of 2
@@ -166,13 +166,13 @@ def error_auc(errors: Sequence[float] | Values, thresholds: Sequence[float] = (3
 
 @checked
 def best_matches_right(matches: Matches, points: Floats, pair: ImagePair, count: Count = 100) -> tuple[float, float]:
-    """Return which shares of the best matches are right, and not judged, by hand-made correspondences.
+    """Return the shares of the best matches that are right, and not judged, by hand-made correspondences.
 
     Args:
-        matches: with their scores.
-        points: ``(m, 2, 2)``, of each match the point in the query and the one in the database picture.
-        pair: with hand-made correspondences.
-        count: matches that are looked at; those that are missing count as wrong.
+        matches: the matches with their scores.
+        points: ``(m, 2, 2)``, for each match the point in the query and the point in the database picture.
+        pair: a pair with hand-made correspondences.
+        count: the number of best matches; missing ones count as wrong.
 
     Raises:
         ShapeError: the pair has no hand-made correspondences.

@@ -1,24 +1,24 @@
-"""The metrics of protocols, by name.
+"""The metrics of protocols by name.
 
-Of a ranking, as means over the queries that an answer is expected of, 0 for those without a positive:
+For rankings, as means over the queries with an expected answer, 0 for those without a positive:
 
 | name | what it is |
 |---|---|
 | `recall@K` | a positive is among the first K |
 | `mAP`, `mAP@K` | average precision, of the whole ranking or of its first K |
-| `mAP trapezoidal`, `mP@K` | as revisited Oxford and Paris and Holidays are measured |
-| `MAP@R`, `R-precision` | of the first R, a query's count of positives |
+| `mAP trapezoidal`, `mP@K` | as for revisited Oxford and Paris and Holidays |
+| `MAP@R`, `R-precision` | for the first R, a query's number of positives |
 | `N-S score` | positives among the first four, from 0 to 4 |
 
-Of the best candidates of all queries together: `auc_pr`, `recall_at_100_precision` and `micro-AP`, see
-`precision_recall`; and, where positions are known, `median_error_m`, `within_5_m` and `within_25_m`, see
+For the best candidates of all queries together: `auc_pr`, `recall_at_100_precision` and `micro-AP`, see
+`precision_recall`; and, if positions are known, `median_error_m`, `within_5_m` and `within_25_m`, see
 `localization`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -26,30 +26,28 @@ from numpy.typing import NDArray
 
 from placeprint.errors import OptionError
 from placeprint.evaluation.class_retrieval import average_precisions_at_r, ns_scores, r_precisions
-from placeprint.evaluation.metrics import average_precisions, bootstrap_interval, first_hits
+from placeprint.evaluation.metrics import Hits, average_precisions, bootstrap_interval
 from placeprint.evaluation.precision_recall import precision_recall
 from placeprint.evaluation.revisited import revisited_precisions, trapezoidal_average_precisions
 
 Values = NDArray[np.float64]
-Rankings = Sequence[Sequence[str]]
-Positives = Sequence[Set[str]]
 
-RANKING: dict[str, Callable[[Rankings, Positives], Values]] = {
+RANKING: dict[str, Callable[[Hits], Values]] = {
     "mAP": average_precisions,
     "mAP trapezoidal": trapezoidal_average_precisions,
     "MAP@R": average_precisions_at_r,
     "R-precision": r_precisions,
     "N-S score": ns_scores,
 }
-AT_K: dict[str, Callable[[Rankings, Positives, int], Values]] = {
-    "recall": lambda rankings, positives, k: (first_hits(rankings, positives) < k).astype(np.float64),
+AT_K: dict[str, Callable[[Hits, int], Values]] = {
+    "recall": lambda hits, k: (hits.first < k).astype(np.float64),
     "mAP": average_precisions,
     "mP": revisited_precisions,
 }
 BEST = ("auc_pr", "recall_at_100_precision", "micro-AP")
 PERCENT = (100.0, "%", 1)
 SCALES = {"median_error_m": (1.0, "m", 1), "N-S score": (1.0, "", 2)}
-"""How values are told: what they are multiplied by, their unit, and decimals; the others are shares, in percent."""
+"""How values are printed: factor, unit and decimals; the others are shares, in percent."""
 LOCATED = ("median_error_m", "within_5_m", "within_25_m")
 
 
@@ -57,10 +55,10 @@ class Measured(NamedTuple):
     """A metric.
 
     Args:
-        value: of all queries; NaN where there was nothing to measure.
-        low: end of its 95 % bootstrap interval.
+        value: the value over all queries; NaN if there is nothing to measure.
+        low: the lower end of its 95 % bootstrap interval.
         high: other end.
-        per_query: ``(n,)`` values whose mean it is, or None where it is no mean.
+        per_query: ``(n,)`` values whose mean it is, or None where it is not a mean.
     """
 
     value: float
@@ -70,7 +68,7 @@ class Measured(NamedTuple):
 
 
 def in_words(name: str, value: float | None, *, unit: bool = False) -> str:
-    """Return the value of a metric, or a difference of two: meters, a score from 0 to 4, or a share in percent.
+    """Return the value of a metric, or a difference, as text: meters, a score from 0 to 4, or a share in percent.
 
     Example:
         >>> in_words("recall@1", 0.5), in_words("median_error_m", 3.21, unit=True), in_words("N-S score", 3.5)
@@ -88,18 +86,18 @@ def scaled(name: str, value: float) -> float:
 
 
 def unit_of(name: str) -> str:
-    """Return what a metric is told in, ``"%"`` for a share; empty for a score."""
+    """Return the unit of a metric, ``"%"`` for a share; empty for a score."""
     return SCALES.get(name, PERCENT)[1]
 
 
-def ranking_metric(name: str) -> Callable[[Rankings, Positives], Values]:
-    """Return what gives the values of a metric of rankings, query by query.
+def ranking_metric(name: str) -> Callable[[Hits], Values]:
+    """Return the function that computes a ranking metric per query.
 
     Raises:
-        OptionError: there is no such metric.
+        OptionError: the metric is unknown.
 
     Example:
-        >>> ranking_metric("recall@1")([["a", "b"], ["c"]], [{"b"}, {"c"}]).tolist()
+        >>> ranking_metric("recall@1")(Hits.of([["a", "b"], ["c"]], [{"b"}, {"c"}])).tolist()
         [0.0, 1.0]
     """
     if name in RANKING:
@@ -107,21 +105,21 @@ def ranking_metric(name: str) -> Callable[[Rankings, Positives], Values]:
     found = re.fullmatch(r"(\w+)@([1-9]\d*)", name)
     if found and found[1] in AT_K:
         at, k = AT_K[found[1]], int(found[2])
-        return lambda rankings, positives: at(rankings, positives, k)
+        return lambda hits: at(hits, k)
     raise OptionError(
         f"no metric called {name!r}; known: {', '.join((*RANKING, *(f'{each}@K' for each in AT_K), *BEST, *LOCATED))}"
     )
 
 
-def measure_rankings(name: str, rankings: Rankings, positives: Positives) -> Measured:
-    """Measure rankings of queries that an answer is expected of; without a positive, a query has 0.
+def measure_rankings(name: str, hits: Hits) -> Measured:
+    """Measure rankings of queries with an expected answer; a query without a positive has 0.
 
     Raises:
-        OptionError: there is no such metric.
+        OptionError: the metric is unknown.
     """
-    some = [place for place, wanted in enumerate(positives) if wanted]
-    values = np.zeros(len(positives))
-    values[some] = ranking_metric(name)([rankings[place] for place in some], [positives[place] for place in some])
+    some = np.flatnonzero(hits.counts)
+    values = np.zeros(len(hits))
+    values[some] = ranking_metric(name)(hits.rows(some))
     return _mean(values)
 
 
@@ -129,10 +127,10 @@ def measure_best(name: str, confidences: Values, right: NDArray[np.bool_], answe
     """Measure the best candidates of all queries by `precision_recall`.
 
     Args:
-        name: one of `BEST`.
-        confidences: ``(n,)`` of the best candidates, NaN for queries without an answer.
-        right: ``(n,)`` whether they are right.
-        answerable: ``(n,)`` whether the query's place is in the database.
+        name: a name in `BEST`.
+        confidences: ``(n,)`` confidences of the best candidates, NaN for queries without an answer.
+        right: ``(n,)``, whether they are right.
+        answerable: ``(n,)``, whether the query's place is in the database.
     """
 
     def statistic(rows: Values) -> float:
@@ -145,7 +143,7 @@ def measure_best(name: str, confidences: Values, right: NDArray[np.bool_], answe
 
 
 def measure_errors(name: str, errors: Values) -> Measured:
-    """Measure the errors in meters of all queries, of `localization`; name is one of `LOCATED`."""
+    """Measure the errors in meters of all queries (see `localization`); name is one of `LOCATED`."""
     if name == "median_error_m":
         return Measured(_median(errors), *bootstrap_interval(errors, _median))
     return _mean((errors <= float(name.split("_")[1])).astype(np.float64))
@@ -158,5 +156,5 @@ def _mean(values: Values) -> Measured:
 
 
 def _median(errors: Values) -> float:
-    """The lower of the two middle errors of an even count, as the mean of a finite and an infinite one is no error."""
+    """Return the median; for an even number, the lower of the two middle errors, because one may be infinite."""
     return float(np.quantile(errors, 0.5, method="lower")) if len(errors) else float("nan")

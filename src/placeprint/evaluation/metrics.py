@@ -1,9 +1,9 @@
-"""Recall@k, mean average precision, and how sure they are.
+"""Recall@k, mean average precision, and their intervals.
 
-A query counts for recall@k when one of its positives is among the first k (the place-recognition convention,
+A query counts for recall@k if one of its positives is among the first k (the place-recognition convention,
 Arandjelovic et al., CVPR 2016). Average precision is the mean, over all positives, of the precision at the
-rank of each (a positive that is not in the ranking counts 0). Queries without positives are left out of both. The
-measures of particular benchmarks are in `revisited`, `class_retrieval`, `precision_recall` and `localization`.
+rank of each (a positive that is not in the ranking counts 0). Queries without positives are excluded from both. The
+metrics of particular benchmarks are in `revisited`, `class_retrieval`, `precision_recall` and `localization`.
 
 The intervals are percentile bootstrap intervals over queries (Efron 1979): with 101 queries a recall of 0.85
 is known to about 0.07, which a table without intervals hides.
@@ -11,7 +11,8 @@ is known to about 0.07, which a table without intervals hides.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
@@ -22,95 +23,111 @@ from placeprint.errors import ShapeError
 
 Values = NDArray[np.float64]
 Samples = Annotated[int, Range(1, 1_000_000)]
-"""Resampled sets of queries."""
+"""Number of resampled sets of queries."""
 Level = Annotated[float, Range(0, 1, above=True, below=True)]
-"""Of a confidence interval."""
+"""Level of a confidence interval."""
 
 
-def first_hits(rankings: Sequence[Sequence[Hashable]], positives: Sequence[Collection[Hashable]]) -> Values:
-    """Return the rank (from 0) of the first positive of each query, ``inf`` where none is ranked.
+@dataclass(frozen=True, eq=False)
+class Hits:
+    """Where the positives of queries stand in their rankings: all that metrics of rankings look at.
 
-    Raises:
-        ShapeError: the two do not have the same length.
-
-    Example:
-        >>> first_hits([["a", "b"], ["c"]], [{"b"}, {"a"}]).tolist()
-        [1.0, inf]
+    Args:
+        ranks: for each query ``(p,)`` int64, rising, the ranks (from 0) of its positives that are ranked.
+        counts: ``(q,)`` int64, the positives of each query, ranked or not.
     """
-    _check(rankings, positives)
-    return np.array(
-        [
-            next((rank for rank, photo in enumerate(ranking) if photo in wanted), np.inf)
+
+    ranks: Sequence[NDArray[np.int64]]
+    counts: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, rankings: Sequence[Sequence[Hashable]], positives: Sequence[Collection[Hashable]]) -> Hits:
+        """Return the hits of rankings, each best first.
+
+        Raises:
+            ShapeError: the two do not have the same length.
+
+        Example:
+            >>> hits = Hits.of([["a", "x", "b"], ["c"]], [{"a", "b", "d"}, {"a"}])
+            >>> [ranks.tolist() for ranks in hits.ranks], hits.counts.tolist()
+            ([[0, 2], []], [3, 1])
+        """
+        if len(rankings) != len(positives):
+            raise ShapeError(f"there are {len(rankings)} rankings and {len(positives)} sets of positives")
+        ranks = [
+            np.flatnonzero(np.array([photo in wanted for photo in ranking], bool))
             for ranking, wanted in zip(rankings, positives, strict=True)
-        ],
-        np.float64,
-    )
+        ]
+        return cls(ranks, np.array([len(wanted) for wanted in positives], np.int64))
+
+    def __len__(self) -> int:
+        return len(self.ranks)
+
+    def rows(self, chosen: Sequence[int] | NDArray[np.int64]) -> Hits:
+        """Return the hits of some of the queries."""
+        return Hits([self.ranks[row] for row in chosen], self.counts[np.asarray(chosen, np.int64)])
+
+    @property
+    def first(self) -> Values:
+        """``(q,)`` float64 rank (from 0) of the first positive of each query, ``inf`` if none is ranked."""
+        return np.array([ranks[0] if len(ranks) else np.inf for ranks in self.ranks], np.float64)
+
+    def each(self) -> Iterator[tuple[NDArray[np.int64], int]]:
+        """Yield the ranks and the count of every query.
+
+        Raises:
+            ShapeError: a query has no positive.
+        """
+        if not self.counts.all():
+            raise ShapeError("each query needs at least one positive; leave out those without")
+        return zip(self.ranks, self.counts.tolist(), strict=True)
 
 
 @checked
-def recall_at(hits: Values, k: Count) -> float:
+def recall_at(first: Values, k: Count) -> float:
     """Return the share of queries whose first positive is among the first k, NaN without queries.
+
+    Args:
+        first: ``(q,)`` ranks of the first positives, see `Hits.first`.
+        k: 1 for recall@1.
 
     Example:
         >>> recall_at(np.array([0.0, 3.0, np.inf]), 1)
         0.3333333333333333
     """
-    return float(np.mean(hits < k)) if len(hits) else float("nan")
-
-
-def positive_ranks(
-    rankings: Sequence[Sequence[Hashable]], positives: Sequence[Collection[Hashable]]
-) -> list[NDArray[np.int64]]:
-    """Return the ranks (from 0, rising) of each query's positives that are ranked; every query needs a positive.
-
-    Raises:
-        ShapeError: the two do not have the same length, or a query has no positive.
-
-    Example:
-        >>> [ranks.tolist() for ranks in positive_ranks([["a", "x", "b"]], [{"a", "b", "c"}])]
-        [[0, 2]]
-    """
-    _check(rankings, positives)
-    if any(not wanted for wanted in positives):
-        raise ShapeError("each query needs at least one positive; leave out those without")
-    return [
-        np.flatnonzero(np.array([photo in wanted for photo in ranking], bool))
-        for ranking, wanted in zip(rankings, positives, strict=True)
-    ]
+    return float(np.mean(first < k)) if len(first) else float("nan")
 
 
 @checked
-def average_precisions(
-    rankings: Sequence[Sequence[Hashable]], positives: Sequence[Collection[Hashable]], at: Count | None = None
-) -> Values:
+def average_precisions(hits: Hits, at: Count | None = None) -> Values:
     """Return the average precision of each query; every query needs a positive.
 
     Args:
-        rankings: of each query, best first.
-        positives: of each query.
-        at: only the first so many of a ranking count, and at most so many positives are asked for, which is mAP@100 of
-            Google Landmarks v2 (Weyand et al., CVPR 2020, equation 2); None for the whole ranking.
+        hits: the hits of the queries.
+        at: the number of ranks that count, and the most positives that are required, as in mAP@100 of Google Landmarks
+            v2 (Weyand et al., CVPR 2020, equation 2); None for the whole ranking.
 
     Raises:
-        ShapeError: the two do not have the same length, or a query has no positive.
+        ShapeError: a query has no positive.
         OptionError: `at` is less than 1.
 
     Example:
-        >>> average_precisions([["a", "x", "b"]], [{"a", "b"}]).round(3).tolist()
+        >>> hits = Hits.of([["a", "x", "b"]], [{"a", "b"}])
+        >>> average_precisions(hits).round(3).tolist()
         [0.833]
-        >>> average_precisions([["a", "x", "b"]], [{"a", "b"}], at=1).tolist()
+        >>> average_precisions(hits, at=1).tolist()
         [1.0]
     """
     values = []
-    for ranks, wanted in zip(positive_ranks(rankings, positives), positives, strict=True):
+    for ranks, count in hits.each():
         near = ranks if at is None else ranks[ranks < at]
-        asked = len(wanted) if at is None else min(len(wanted), at)
+        asked = count if at is None else min(count, at)
         values.append(summed_precisions(near) / asked)
     return np.array(values, np.float64)
 
 
 def summed_precisions(ranks: NDArray[np.int64]) -> float:
-    """Return the sum of the precisions at the ranks (from 0, rising) of positives.
+    """Return the sum of the precisions at the increasing ranks (from 0) of positives.
 
     Example:
         >>> summed_precisions(np.array([0, 3]))
@@ -132,10 +149,10 @@ def bootstrap_interval(
 
     Args:
         per_query: ``(n,)`` values, resampled with replacement.
-        statistic: from ``(n,)`` values to a number.
-        samples: resamples drawn.
-        level: of confidence.
-        seed: of the resampling.
+        statistic: a function from ``(n,)`` values to a number.
+        samples: the number of resamples.
+        level: the confidence level.
+        seed: the seed of the resampling.
 
     Example:
         >>> low, high = bootstrap_interval(np.array([0.0, 1.0] * 50), lambda v: float(v.mean()))
@@ -149,11 +166,6 @@ def bootstrap_interval(
     ends = [(1 - level) / 2, (1 + level) / 2]
     if np.isfinite(drawn).all():
         low, high = np.quantile(drawn, ends)
-    else:  # nothing lies between a number and infinity
+    else:  # there is no interpolation between a number and infinity
         low, high = np.quantile(drawn, ends, method="nearest")
     return float(low), float(high)
-
-
-def _check(rankings: Sequence[object], positives: Sequence[object]) -> None:
-    if len(rankings) != len(positives):
-        raise ShapeError(f"there are {len(rankings)} rankings and {len(positives)} sets of positives")

@@ -1,14 +1,14 @@
-"""Measure extractors and matchers on pairs of pictures whose truth is known.
+"""Measure extractors and matchers on pairs of pictures with known geometry.
 
-Protocol ``matching-1``: each method describes each picture once, as it is read; the keypoints are those the method
-gives; each pair is matched once, the query being the first picture. Means are over the pairs a metric is defined for:
+Protocol ``matching-1``: each method describes each picture once, as read, with its own keypoints; each pair is matched
+once, with the first picture as the query. Means are over the pairs for which a metric is defined:
 
 - mean matching accuracy and right matches: pairs with a homography or a disparity map;
 - repeatability, matching score, corner error and its area: pairs with a homography;
 - right among the best 100: pairs with hand-made correspondences.
 
-Metrics without such a pair are None. Times are medians, of one picture described and of one pair matched; the first
-picture is described once before, untimed, so that loading a network does not count. The homography is not timed.
+Metrics without such a pair are None. Times are medians, for describing one picture and matching one pair; the first
+picture is described once untimed, so that loading a network does not count. The homography is not timed.
 """
 
 from __future__ import annotations
@@ -41,18 +41,18 @@ PROTOCOL = "matching-1"
 CORNER_THRESHOLDS = (3, 5, 10)
 
 Estimate = Callable[[Floats], NDArray[np.float64] | None]
-"""From ``(m, 2, 2)`` matched points to a ``(3, 3)`` homography from query to database pixels, or None."""
+"""A function from ``(m, 2, 2)`` matched points to a ``(3, 3)`` homography from query to database pixels, or None."""
 Row = dict[str, str | int | float | dict[str, float | None] | None]
 
 
 @dataclass(frozen=True, eq=False)
 class Method:
-    """What is measured.
+    """A method to measure.
 
     Args:
-        name: unique in a table.
-        extractor: describes pictures; methods that share one share its features.
-        matcher: matches them.
+        name: a unique name.
+        extractor: the extractor; methods that share one share its features.
+        matcher: the matcher.
     """
 
     name: str
@@ -62,16 +62,16 @@ class Method:
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What a method says of one pair.
+    """The result of a method on one pair.
 
     Args:
-        pair: with its truth.
-        keypoints: ``(n, 2)`` and ``(m, 2)`` pixels, of the query and of the database picture.
+        pair: the pair with its ground truth.
+        keypoints: ``(n, 2)`` and ``(m, 2)`` keypoints of the query and of the database picture, in pixels.
         sizes: ``(width, height)`` of the two pictures.
-        matches: of rows of the keypoints.
-        points: ``(k, 2, 2)``, where the matches are in the two pictures.
-        homography: ``(3, 3)`` estimated, None where none was found or none was asked for.
-        seconds: time of matching.
+        matches: the matches of keypoint rows.
+        points: ``(k, 2, 2)``, the matched points in the two pictures.
+        homography: the estimated ``(3, 3)`` homography, or None if none was found or requested.
+        seconds: the matching time.
     """
 
     pair: ImagePair
@@ -89,13 +89,13 @@ def run_matching(
     estimate: Estimate,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Row]:
-    """Return one row of metrics a method, ready for a table or JSON.
+    """Return one row of metrics per method, ready for a table or JSON.
 
     Args:
-        pairs: with their truths.
-        methods: measured one after the other.
-        estimate: of the homography, called for the pairs that have one.
-        progress: called with methods done and their count.
+        pairs: the pairs with their ground truth.
+        methods: the methods, measured one after the other.
+        estimate: the estimator of the homography, called for the pairs that have one.
+        progress: called with the number of methods done and the total.
 
     Raises:
         DatasetError: there are no pairs.
@@ -125,7 +125,7 @@ def run_matching(
 
 
 def summarize(outcomes: Sequence[Outcome]) -> Row:
-    """Return the means over pairs of what one method says, and the median time of matching.
+    """Return the means over pairs of one method's metrics, and the median matching time.
 
     Keys: ``pairs``, ``keypoints`` (mean of a picture), ``matches``, ``repeatability``, ``matching_score``,
     ``mma@1`` ... ``mma@10``, ``auc@3`` ... ``auc@10``, ``homographies_right`` (share of corner errors of at most 3
@@ -218,6 +218,6 @@ def _of_hand_made(outcomes: Sequence[Outcome]) -> Row:
 
 
 def _mean(values: Sequence[float]) -> float | None:
-    """Return the mean of the values that are numbers, None when there is none."""
+    """Return the mean of the values that are numbers, or None if there are none."""
     numbers = [float(value) for value in values if not np.isnan(value)]
     return mean(numbers) if numbers else None

@@ -1,11 +1,11 @@
-"""Is one method better than another, on the same queries?
+"""Test whether one method is better than another on the same queries.
 
-Two methods measured on the same queries err on mostly the same ones, so their difference is known far better than their
-intervals suggest. What is compared is query by query:
+Two methods measured on the same queries fail on mostly the same ones, so their difference is known far better than
+their intervals suggest. They are compared query by query:
 
-- *McNemar's test* (Psychometrika 12, 1947), exact: of the queries that only one of two methods answers, each should be
-  either's with probability 1/2 if both were equally good.
-- *Paired bootstrap*: the interval of the mean difference, queries drawn with replacement (Efron 1979).
+- *McNemar's test* (Psychometrika 12, 1947), exact: if both were equally good, each query that only one of them answers
+  would belong to either with probability 1/2.
+- *Paired bootstrap*: the interval of the mean difference, with queries resampled (Efron 1979).
 - *Permutation test*: if both were equally good, the sign of each query's difference would be chance (Fisher 1935;
   Smucker et al., CIKM 2007, recommend it for average precision). The p-value counts the observed signs among the
   drawn ones, so it is never 0.
@@ -25,18 +25,18 @@ from placeprint.evaluation.metrics import Level, Samples
 Values = NDArray[np.float64]
 
 CHUNK = 1 << 22
-"""Numbers drawn at once."""
+"""Most random numbers drawn at once."""
 
 
 def mcnemar(hits_a: Sequence[bool] | NDArray[np.bool_], hits_b: Sequence[bool] | NDArray[np.bool_]) -> float:
     """Return the two-sided p-value of the exact test.
 
     Args:
-        hits_a: ``(n,)`` bool, whether the first method is right, query by query.
-        hits_b: ``(n,)`` bool, of the second, on the same queries.
+        hits_a: ``(n,)`` bool, whether the first method is right on each query.
+        hits_b: ``(n,)`` bool, the same for the second method.
 
     Returns:
-        In (0, 1]; 1 where the methods are right and wrong on the same queries.
+        The p-value in (0, 1]; 1 if both methods are right on the same queries.
 
     Raises:
         ShapeError: the shapes differ.
@@ -50,7 +50,7 @@ def mcnemar(hits_a: Sequence[bool] | NDArray[np.bool_], hits_b: Sequence[bool] |
     only_a, only_b = int((a & ~b).sum()), int((b & ~a).sum())
     count = only_a + only_b
     tail, term = 0, 1
-    for k in range(min(only_a, only_b) + 1):  # whole numbers: powers of two overflow a float from 1024 queries on
+    for k in range(min(only_a, only_b) + 1):  # integers: powers of two overflow a float from 1024 queries on
         tail += term
         term = term * (count - k) // (k + 1)
     return min(1.0, 2 * tail / (1 << count))
@@ -68,14 +68,14 @@ def paired_bootstrap(
     """Return the mean of ``a - b`` and its percentile bootstrap interval; NaN without queries.
 
     Args:
-        values_a: ``(n,)`` values of the first method, as average precisions or hits, query by query.
+        values_a: ``(n,)`` values of the first method per query, such as average precisions or hits.
         values_b: ``(n,)`` values of the second.
         samples: resamples drawn.
-        level: of confidence.
-        seed: of the resampling.
+        level: the level of confidence.
+        seed: the seed of the resampling.
 
     Returns:
-        Difference, lower and upper end: the first method is better where all are above 0.
+        Difference, lower and upper end; the first method is better if all are above 0.
 
     Raises:
         ShapeError: the shapes differ.
@@ -98,7 +98,7 @@ def paired_bootstrap(
 def permutation_test(
     values_a: Sequence[float] | Values, values_b: Sequence[float] | Values, *, samples: Samples = 10_000, seed: Seed = 0
 ) -> float:
-    """Return the two-sided p-value of the mean difference, by random signs; arguments as `paired_bootstrap`.
+    """Return the two-sided p-value of the mean difference, by random signs; arguments as for `paired_bootstrap`.
 
     Example:
         >>> permutation_test([1.0, 0.0], [1.0, 0.0])

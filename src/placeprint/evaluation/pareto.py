@@ -1,4 +1,4 @@
-"""The Pareto front: the methods that no other beats on both counts."""
+"""The Pareto front: the methods that no other method beats in both cost and value."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 
 def pareto_front(costs: Sequence[float], values: Sequence[float]) -> list[bool]:
-    """Say of each method whether none of the others is at least as cheap and as good, and better in one of both.
+    """Return for each method whether no other is at least as cheap and as good, and better in one of the two.
 
     Args:
-        costs: of each method, lower is better: a time, a count of bytes.
-        values: of each, higher is better: a recall.
+        costs: the cost of each method, lower is better, such as a time or a number of bytes.
+        values: the value of each method, higher is better, such as a recall.
 
     Example:
         >>> pareto_front([10.0, 20.0, 30.0], [0.5, 0.4, 0.9])

@@ -1,17 +1,17 @@
-"""How far the score of an answer can be trusted: precision against recall, over queries.
+"""Precision against recall over queries: how far the score of an answer can be trusted.
 
-Each query gives one answer, its best candidate, with a score and whether it is right. Accepting only the answers with
-a score of at least t, precision is the share of right ones among the accepted, recall the share of the queries that
-could be answered which are accepted and right. Queries whose place is not in the database have an answer, too, which
-is never right: they lower precision and are not among those that could be answered.
+Each query gives one answer, its best candidate, with a score and whether it is right. If only answers with a score of
+at least t are accepted, precision is the share of right ones among the accepted, and recall is the share of answerable
+queries that are accepted and right. Queries whose place is not in the database have an answer too, which is never
+right: they lower precision and are not answerable.
 
-- *Area*: the sum over thresholds of precision times the recall gained there (average precision). Trapezoids between
-  the points are not used: precision does not go linearly from one to the next, so they promise too much (Davis and
-  Goadrich, ICML 2006).
-- *Recall at full precision*: the greatest recall with no wrong answer accepted, what a robot that must never close a
-  false loop can use (Cummins and Newman, FAB-MAP, IJRR 2008).
+- *Area*: the sum over thresholds of precision times the recall gained there (average precision). Trapezoids between the
+  points are not used, because precision is not linear between them, so they are too optimistic (Davis and Goadrich,
+  ICML 2006).
+- *Recall at full precision*: the highest recall with no wrong answer accepted, which matters for a robot that must
+  never close a false loop (Cummins and Newman, FAB-MAP, IJRR 2008).
 - *Micro-AP* or GAP (Perronnin et al., CVPR 2009; Weyand et al., GLDv2, CVPR 2020, section 4): the same area, over one
-  prediction a query, whose recall counts all queries that show a landmark. Departure: there, predictions of equal
+  prediction per query, whose recall counts all queries that show a landmark. Departure: there, predictions of equal
   score keep the order of the file; here they are accepted together, so that the order of queries does not matter.
 """
 
@@ -30,12 +30,12 @@ Values = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class PrecisionRecall:
-    """Precision and recall by falling threshold.
+    """Precision and recall by decreasing threshold.
 
     Args:
         precision: ``(t,)`` float64 in [0, 1].
         recall: ``(t,)`` float64 in [0, 1], non-decreasing.
-        thresholds: ``(t,)`` float64, falling; each accepts the answers with at least this score.
+        thresholds: ``(t,)`` float64, decreasing; each accepts the answers with at least this score.
     """
 
     precision: Values
@@ -49,7 +49,7 @@ class PrecisionRecall:
 
     @property
     def recall_at_full_precision(self) -> float:
-        """The greatest recall at which no wrong answer is accepted, 0 where the best score is of a wrong one."""
+        """The highest recall at which no wrong answer is accepted, 0 if the best score is wrong."""
         full = self.recall[self.precision == 1.0]
         return float(full.max()) if len(full) else 0.0
 
@@ -57,16 +57,16 @@ class PrecisionRecall:
 def precision_recall(
     scores: Sequence[float] | Values, right: Sequence[bool] | NDArray[np.bool_], num_positives: int
 ) -> PrecisionRecall:
-    """Return the curve of one answer a query.
+    """Return the curve of one answer per query.
 
     Args:
-        scores: ``(n,)`` of the answers, higher is surer; queries without an answer are left out.
+        scores: ``(n,)`` scores of the answers, higher is more confident; queries without an answer are omitted.
         right: ``(n,)`` bool, whether each is right.
-        num_positives: queries that could be answered, those left out included.
+        num_positives: the number of answerable queries, including omitted ones.
 
     Raises:
-        ShapeError: the two have not the same length, a score is not finite, or more answers are right than queries
-            could be answered.
+        ShapeError: the two differ in length, a score is not finite, or more answers are right than queries are
+            answerable.
 
     Example:
         >>> curve = precision_recall([0.9, 0.8, 0.7], [True, False, True], 4)
@@ -80,19 +80,7 @@ def precision_recall(
         raise ShapeError(f"{int(right.sum())} answers are right, but only {num_positives} queries could be answered")
     order = np.argsort(-scores, kind="stable")
     ordered = scores[order]
-    last = np.flatnonzero(np.diff(ordered, append=-np.inf))  # of equal scores, which are accepted together
+    last = np.flatnonzero(np.diff(ordered, append=-np.inf))  # equal scores are accepted together
     accepted = np.cumsum(right[order])[last]
     recall = accepted / num_positives if num_positives else np.zeros(len(last))
     return PrecisionRecall(accepted / (last + 1), recall, ordered[last])
-
-
-def micro_average_precision(
-    scores: Sequence[float] | Values, right: Sequence[bool] | NDArray[np.bool_], num_positives: int
-) -> float:
-    """Return the micro-AP of one prediction a query; arguments and errors as `precision_recall`.
-
-    Example:
-        >>> round(micro_average_precision([0.9, 0.8, 0.7], [True, False, True], 2), 4)
-        0.8333
-    """
-    return precision_recall(scores, right, num_positives).area

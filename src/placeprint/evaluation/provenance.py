@@ -1,4 +1,4 @@
-"""What a result says of its origin: which placeprint, on what machine, when."""
+"""The origin of a result: which placeprint, on what machine, when."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def made_by(**more: Any) -> dict[str, Any]:
     """Return version, Python, machine and date (UTC), ready for JSON.
 
     Args:
-        **more: further entries; one of the same name takes the place of ours.
+        **more: additional entries, which override ours.
 
     Example:
         >>> sorted(made_by(packages={}))
@@ -31,9 +31,9 @@ def made_by(**more: Any) -> dict[str, Any]:
 
 
 def commit() -> str | None:
-    """Return the short name of the commit of the source in use, ``-changed`` after it where files differ from it.
+    """Return the short name of the commit of the source in use, with ``-changed`` if files differ from it.
 
-    None where the package is not in a working copy of git, or git is not there.
+    None if the package is not in a git working copy, or git is missing.
     """
     source = Path(__file__).parents[1]
     command = ("git", "-C", str(source), "describe", "--always", "--abbrev=12", "--exclude=*", "--dirty=-changed")

@@ -1,87 +1,35 @@
-"""Queries of a retrieval set, searched in an atlas of its database by the rules of its protocol.
+"""Search the queries of a retrieval set in an atlas of its database, by the rules of its protocol.
 
-A query that the protocol crops is cropped before it is described. What is junk for a query, and the query itself where
-the database holds it, is no candidate: it is neither verified nor ranked. Of a group, as the cut-outs of a panorama,
-the best candidate stays; those verified are counted before, as re-ranking is measured elsewhere. Where a set is judged
-at several levels, each level searches anew: what is junk at one is a candidate at another, and geometry checks the best
-candidates only.
+A query that the protocol crops is cropped before it is described. Junk for a query, and the query itself if it is in
+the database, is never a candidate: it is neither verified nor ranked. A group, such as the cut-outs of a panorama,
+keeps its best candidate; verified candidates are counted before that, as others measure re-ranking. If a set has
+several levels of judgment, each level searches separately: junk at one level is a candidate at another, and geometry
+checks only the best candidates.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections import Counter
+from collections.abc import Iterable, Iterator
 
 from placeprint.atlas.atlas import Atlas
 from placeprint.core.options import CountOrNone, Degrees, checked
 from placeprint.datasets.retrieval_set import Box, RetrievalSet
 from placeprint.errors import DatasetError, PhotoError
-from placeprint.photos import crop_image, normalized, read_image, turn_image
+from placeprint.evaluation.results import CandidateResult, QueryResult
+from placeprint.photos import crop_image, normalized, read_image, rotate_image
 from placeprint.types import Evidence, Image
 
 KEPT = 100
-"""Candidates of a query of which more is kept than their rank."""
-
-
-@dataclass(frozen=True, eq=False)
-class RankedQuery:
-    """What the atlas said of one query, at one level of judgment.
-
-    Args:
-        query: path in the set.
-        level: name of the level, empty for the set's own.
-        ranking: paths of the candidates, best first; empty where the query could not be used.
-        similarities: cosines of the first `KEPT`.
-        scores: what they are ranked by.
-        inliers: verified matches, None of those that were not verified.
-        probabilities: that they show the query's place, None where evidence is not weighed.
-        confidence: how sure the first candidate is, see `confidence_of`; None without one.
-        turn: degrees the query was turned by to be found, None where it could not be used.
-        seconds: time of the parts, as of `Answer`; None where it could not be used.
-        error: why it could not be used, or None.
-    """
-
-    query: str
-    level: str = ""
-    ranking: tuple[str, ...] = ()
-    similarities: tuple[float, ...] = ()
-    scores: tuple[float, ...] = ()
-    inliers: tuple[int | None, ...] = ()
-    probabilities: tuple[float | None, ...] = ()
-    confidence: float | None = None
-    turn: float | None = None
-    seconds: Mapping[str, float] | None = None
-    error: str | None = None
-
-    def as_data(self) -> dict[str, Any]:
-        """Return all of it, ready for JSON; times in milliseconds, ``ms`` their sum."""
-        parts = None if self.seconds is None else {part: round(1000 * each, 3) for part, each in self.seconds.items()}
-        data: dict[str, Any] = {
-            "query": self.query,
-            "turn": self.turn,
-            "ms": None if parts is None else round(sum(parts.values()), 3),
-            "ms_parts": parts,
-            "confidence": self.confidence,  # whole, as equal ones are accepted together
-            "ranking": list(self.ranking),
-            "similarities": [round(each, 5) for each in self.similarities],
-            "scores": [round(each, 5) for each in self.scores],
-            "inliers": list(self.inliers),
-        }
-        if any(each is not None for each in self.probabilities):
-            data["candidates"] = [
-                {"photo": photo, "probability": probability}
-                for photo, probability in zip(self.ranking, self.probabilities, strict=False)
-            ]
-        return data | {key: value for key, value in (("level", self.level), ("error", self.error)) if value}
+"""Candidates of each query that a result keeps; the metrics are those of the whole ranking."""
 
 
 def confidence_of(first: Evidence, confidence: float | None = None) -> float:
-    """Return how sure a first candidate is, comparable between queries, which scores need not be.
+    """Return the confidence of a first candidate, which unlike scores is comparable between queries.
 
-    It is the answer's own confidence where evidence is weighed. Without, it is its similarity where nothing was
-    verified, else the strength of its verification; where geometry found nothing, its similarity less one, so that all
-    of these are below those that geometry supports.
+    It is the answer's own confidence where evidence is weighed. Without evidence, it is the strength of its
+    verification, or its similarity where nothing was verified. Where geometry found nothing, it is the similarity less
+    one, so that all of these are below those that geometry supports.
     """
     if confidence is not None:
         return confidence
@@ -91,70 +39,78 @@ def confidence_of(first: Evidence, confidence: float | None = None) -> float:
 
 
 class QueryRanker:
-    """Ranks the database of a set for its queries.
+    """Rank the database of a set for its queries.
 
     Args:
-        atlas: of the database photos.
-        dataset: what is searched.
+        atlas: the atlas of the database photos.
+        dataset: the data set.
         verify: candidates verified a query; 0 for search only.
-        turn: degrees counter-clockwise the queries are turned by first.
-        by: as of `Atlas.search`.
+        turn: degrees counter-clockwise by which queries are rotated first.
+        mode: the search mode, see `Atlas.search`.
     """
 
     def __init__(
-        self, atlas: Atlas, dataset: RetrievalSet, *, verify: int = 0, turn: float = 0.0, by: str | None = None
+        self, atlas: Atlas, dataset: RetrievalSet, *, verify: int = 0, turn: float = 0.0, mode: str | None = None
     ) -> None:
-        self._atlas, self._dataset, self._verify, self._turn, self._by = atlas, dataset, verify, turn, by
+        self._atlas, self._dataset, self._verify, self._turn, self._mode = atlas, dataset, verify, turn, mode
         self._paths = {path: str(normalized(dataset.root / path)) for path in dataset.database}
         self._names = {whole: path for path, whole in self._paths.items()}
         self._groups = dict(zip(dataset.database, dataset.groups, strict=True)) if dataset.groups else {}
-        sizes = _counts(dataset.groups)
-        self._wanted = len(atlas) if dataset.depth is None else dataset.depth * max(sizes, default=1)
+        largest = max(Counter(dataset.groups).values(), default=1)
+        self._wanted = len(atlas) if dataset.depth is None else dataset.depth * largest
 
-    def rank(self, query: str, box: Box | None = None, junk: Iterable[str] = (), level: str = "") -> RankedQuery:
-        """Search one query.
+    def rank(self, query: str, box: Box | None = None, junk: Iterable[str] = (), level: str = "") -> QueryResult:
+        """Search one query; similarities, scores and milliseconds are rounded.
 
         Args:
-            query: path in the set.
-            box: part of the photo that is searched; None for all of it.
-            junk: database photos that are no candidates.
-            level: whose junk it is.
+            query: the path of the query in the set.
+            box: the part of the photo to use; None for all of it.
+            junk: database photos to exclude.
+            level: the level of judgment of the junk.
 
         Raises:
-            DatasetError: the atlas holds a photo that is not of the database.
+            DatasetError: the atlas has a photo that is not in the database.
         """
         left_out = [self._paths[path] for path in junk if path in self._paths]
         if query in self._paths and not self._dataset.finds_itself:
             left_out.append(self._paths[query])
         try:
             image = self._read(query, box)
-            answer = self._atlas.search(image, top=self._wanted, verify=self._verify, without=left_out, by=self._by)
+            answer = self._atlas.search(image, top=self._wanted, verify=self._verify, exclude=left_out, mode=self._mode)
         except PhotoError as error:
-            return RankedQuery(query, level, error=str(error))
+            return QueryResult(query=query, level=level, error=str(error))
         ranked = list(self._best_of_groups(answer.evidence))[: self._dataset.depth]
-        return RankedQuery(
-            query,
-            level,
-            tuple(self._names[item.path] for item in ranked),
-            tuple(item.similarity for item in ranked[:KEPT]),
-            tuple(item.score for item in ranked[:KEPT]),
-            tuple(item.num_inliers for item in ranked[:KEPT]),
-            tuple(item.probability for item in ranked[:KEPT]),
-            confidence_of(ranked[0], answer.confidence) if ranked else None,
-            answer.turn,
-            answer.seconds,
+        parts = {part: round(1000 * each, 3) for part, each in answer.seconds.items()}
+        return QueryResult(
+            query=query,
+            level=level,
+            turn=answer.rotation,
+            ms=round(sum(parts.values()), 3),
+            ms_parts=parts,
+            confidence=confidence_of(ranked[0], answer.confidence)
+            if ranked
+            else None,  # not rounded, because equal ones are accepted together
+            ranking=tuple(self._names[item.path] for item in ranked),
+            similarities=tuple(round(item.similarity, 5) for item in ranked[:KEPT]),
+            scores=tuple(round(item.score, 5) for item in ranked[:KEPT]),
+            inliers=tuple(item.num_inliers for item in ranked[:KEPT]),
+            candidates=tuple(
+                CandidateResult(photo=self._names[item.path], probability=item.probability)
+                for item in ranked[:KEPT]
+                if item.probability is not None
+            ),
         )
 
     def _read(self, query: str, box: Box | None) -> Image:
         image = read_image(self._dataset.root / query)
         image = image if box is None else crop_image(image, box)
-        return turn_image(image, self._turn) if self._turn else image
+        return rotate_image(image, self._turn) if self._turn else image
 
     def _best_of_groups(self, evidence: Iterable[Evidence]) -> Iterator[Evidence]:
         seen: set[str] = set()
         for item in evidence:
             if item.path not in self._names:
-                raise DatasetError(f"the atlas holds {item.path!r}, which is no database photo of the set")
+                raise DatasetError(f"the atlas has {item.path!r}, which is no database photo of the set")
             group = self._groups.get(self._names[item.path])
             if group is None:
                 yield item
@@ -170,23 +126,17 @@ def rank_queries(
     *,
     verify: CountOrNone = 0,
     turn: Degrees = 0.0,
-    by: str | None = None,
+    mode: str | None = None,
     first: CountOrNone = 0,
-) -> Iterator[RankedQuery]:
+) -> Iterator[QueryResult]:
     """Yield every search: each query at each level of judgment in turn, then the queries that are not in the database.
 
-    Args:
-        atlas: of the database photos.
-        dataset: what is searched.
-        verify: candidates verified a query; 0 for search only.
-        turn: degrees counter-clockwise the queries are turned by first.
-        by: as of `Atlas.search`.
-        first: searches left out, as those that are done already.
+    Arguments are those of `QueryRanker`; the `first` searches, which are done already, are skipped.
 
     Raises:
-        DatasetError: the atlas holds a photo that is not of the database.
+        DatasetError: the atlas has a photo that is not in the database.
     """
-    ranker, levels = QueryRanker(atlas, dataset, verify=verify, turn=turn, by=by), dataset.judgments
+    ranker, levels = QueryRanker(atlas, dataset, verify=verify, turn=turn, mode=mode), dataset.judgments
     for number in range(first, num_searches(dataset)):
         place, which = divmod(number, len(levels))
         if place < len(dataset.queries):
@@ -199,10 +149,3 @@ def rank_queries(
 def num_searches(dataset: RetrievalSet) -> int:
     """Return how many searches `rank_queries` makes."""
     return len(dataset.queries) * len(dataset.judgments) + len(dataset.not_in_database)
-
-
-def _counts(groups: Iterable[str]) -> list[int]:
-    counts: dict[str, int] = {}
-    for group in groups:
-        counts[group] = counts.get(group, 0) + 1
-    return list(counts.values())

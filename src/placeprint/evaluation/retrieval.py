@@ -1,31 +1,30 @@
-"""Evaluate a preset on a benchmark: every query searched in an atlas of the database photos.
+"""Evaluate a preset on a benchmark: search every query in an atlas of the database photos.
 
-The atlas holds the database photos only. Its codebook is, by name, ``"own"``: learnt
-from the database photos, as any atlas of enough photos does; ``"adapted"``: the package's, adapted to them, as a
-small atlas does; ``"shipped"``: what comes with the preset, unchanged, which is all there is for presets that never
-learn. Queries are never learnt from. Each query ranks the database, as deep as the protocol's metrics look, less its
-junk; with ``verify`` the first so many are re-ranked by geometry. Metrics of rankings leave out queries without
-positives, whose count is reported. Database photos that cannot be used are missing from every ranking; queries that
-cannot be used count as failed.
+The atlas has only the database photos. Its codebook is ``"own"``: learned from the database photos, as in any atlas
+with enough photos; ``"adapted"``: the shipped one adapted to them, as in a small atlas; or ``"shipped"``: the preset's,
+unchanged, which is the only choice for presets that never learn. Nothing is learned from queries. Each query ranks the
+database without its junk, as deep as the protocol's metrics need; with ``verify``, geometry re-ranks the best
+candidates. Ranking metrics exclude queries without positives, whose number is reported. Database photos that cannot be
+used are missing from every ranking; queries that cannot be used count as failed.
 
-Beside the protocol's metrics stand those of the best candidates: precision against recall, where queries without
-positives and those that are not in the database count as places that should not be found; and the error in meters where
-it is known where the photos were taken.
+In addition to the protocol's metrics, there are those of the best candidates: precision against recall, where queries
+without positives and those not in the database should not be answered; and the error in meters, if positions are known.
 """
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from placeprint.atlas.atlas import Atlas
 from placeprint.atlas.reports import AddReport
-from placeprint.atlas.stored_voters import default_way
+from placeprint.atlas.stored_voters import default_mode
 from placeprint.core.options import CountOrNone, Degrees, check_name, checked
 from placeprint.datasets.photos.labeled_photos import first_few
 from placeprint.datasets.retrieval_set import RetrievalSet
@@ -41,15 +40,15 @@ from placeprint.evaluation.measures import (
     measure_rankings,
     ranking_metric,
 )
+from placeprint.evaluation.metrics import Hits
 from placeprint.evaluation.provenance import made_by
 from placeprint.evaluation.rankings import KEPT, num_searches, rank_queries
+from placeprint.evaluation.results import QueryResult, Result, Settings, Timing
 from placeprint.photos import normalized
 from placeprint.presets import load_preset
 
 CODEBOOKS = ("own", "adapted", "shipped")
 Progress = Callable[[int, int], None]
-Row = Mapping[str, Any]
-"""What JSON says of one search: see `RankedQuery.as_data`."""
 
 
 @checked
@@ -60,69 +59,76 @@ def evaluate_retrieval(
     verify: CountOrNone | None = None,
     codebook: str = "own",
     turn: Degrees = 0.0,
-    by: str | None = None,
+    mode: str | None = None,
     progress: Progress | None = None,
-) -> dict[str, Any]:
-    """Return metrics, intervals, times and rankings, ready for JSON.
+) -> Result:
+    """Return metrics, intervals, times and rankings.
 
     Args:
-        dataset: what to search.
+        dataset: the data set to search.
         preset: name, or path of a TOML file.
         verify: candidates verified a query; 0 for search only; None for what the preset weighs, 0 where it weighs none.
         codebook: ``"own"``, ``"adapted"`` or ``"shipped"``.
-        turn: degrees counter-clockwise the queries are turned by first.
-        by: as of `Atlas.search`.
-        progress: called with photos done, database and queries, and their count.
+        turn: degrees counter-clockwise the queries are rotated by first.
+        mode: see `Atlas.search`.
+        progress: called with the number of photos done (database and queries) and the total.
 
     Raises:
-        OptionError: ``codebook`` is none of them, the preset ships none, the turn is not finite, or a metric of the set
-            is unknown.
+        OptionError: ``codebook`` is none of them, the preset ships none, the rotation is not finite, or a metric of
+            the set is unknown.
         DatasetError: no query has a positive, or no photo of the database can be read.
     """
     _check(dataset)
     evidence = load_preset(preset).evidence
     if verify is None:
         verify = 0 if evidence is None else evidence.candidates
-    codebook, way = _codebook(preset, codebook), by or default_way(load_preset(preset))
-    count = len(dataset.database)
+    codebook, mode = _codebook(preset, codebook), mode or default_mode(load_preset(preset))
+    count, queries = len(dataset.database), []
     total = count + num_searches(dataset)
     notify = progress or (lambda done, of: None)
     with tempfile.TemporaryDirectory(prefix="placeprint-") as folder:
         atlas = Atlas.create(Path(folder) / "atlas", preset)
-        report = atlas.add(
-            [dataset.root / path for path in dataset.database],
-            progress=lambda done, _: notify(done, total),
-            learn=codebook == "own",
-        )
-        check_photos(atlas, report)
-        if codebook == "adapted":
-            atlas.refit(adapt=True)
-        atlas.prepare(way)
-        told = atlas.info()
-        rows = []
-        for query in rank_queries(atlas, dataset, verify=verify, turn=turn, by=way):
-            rows.append(query.as_data())
-            notify(count + len(rows), total)
-    result, peak = measure(dataset, rows), peak_memory()
-    return {
-        "format": 1,
-        "protocol": dataset.protocol,
-        "preset": preset,
-        "dataset": dataset.name,
-        "options": {"verify": verify, "codebook": codebook, "turn": turn, "by": way},
-        **result,
-        "timing": {"ms_per_photo": 1000 * report.seconds / max(report.added, 1)} | result["timing"],
-        "dim": told.dim,
-        "bytes_per_photo": told.num_bytes / max(told.num_photos, 1),
-        "peak_memory_mb": None if peak is None else peak / 1e6,
-        "skipped_photos": len(report.skipped),
-        "skipped": sorted([_below(dataset.root, path), reason] for path, reason in report.skipped),
-        "made_by": made_by(),
-    }
+        report = _fill(atlas, dataset, codebook, lambda done, _: notify(done, total))
+        atlas.prepare(mode)
+        about = atlas.info()
+        for query in rank_queries(atlas, dataset, verify=verify, turn=turn, mode=mode):
+            queries.append(query)
+            notify(count + len(queries), total)
+    result, peak = measure(dataset, queries), peak_memory()
+    return replace(
+        result,
+        method=method_of(preset, verify),
+        preset=preset,
+        options=Settings(verify=verify, codebook=codebook, turn=turn, by=mode),
+        timing=replace(result.timing, ms_per_photo=1000 * report.seconds / max(report.added, 1)),
+        dim=about.dim,
+        codebook=about.codebook,
+        bytes_per_photo=about.num_bytes / max(about.num_photos, 1),
+        peak_memory_mb=None if peak is None else peak / 1e6,
+        skipped_photos=len(report.skipped),
+        skipped=skipped_in(report, dataset),
+        made_by=made_by(),
+    )
+
+
+def _fill(atlas: Atlas, dataset: RetrievalSet, codebook: str, progress: Progress) -> AddReport:
+    """Add the database to a new atlas, with the codebook that was requested."""
+    photos = [dataset.root / path for path in dataset.database]
+    report = atlas.add(photos, progress=progress, learn=codebook == "own")
+    check_photos(atlas, report)
+    if codebook == "adapted":
+        atlas.refit(adapt=True)
+    return report
+
+
+def method_of(preset: str, verify: int) -> str:
+    """Return what a preset is called beside others on the same photos."""
+    name = load_preset(preset).name
+    return f"{name}, {verify} verified" if verify else name
 
 
 def check_photos(atlas: Atlas, report: AddReport) -> None:
-    """Check that there is something to search in, after photos were added.
+    """Check that there is something to search, after adding photos.
 
     Raises:
         DatasetError: no photo of the database can be read.
@@ -132,40 +138,68 @@ def check_photos(atlas: Atlas, report: AddReport) -> None:
         raise DatasetError(f"none of {len(report.skipped)} photos of the database can be read: {words}")
 
 
-def measure(dataset: RetrievalSet, rows: Sequence[Row]) -> dict[str, Any]:
-    """Return metrics, intervals, times, counts and the rows of all searches, of which the first candidates are kept.
+def measure(dataset: RetrievalSet, queries: Sequence[QueryResult]) -> Result:
+    """Return metrics, intervals, times, counts and the judged queries, cut to the first `KEPT` candidates.
 
     Args:
-        dataset: what is right.
-        rows: `as_data` of all that `rank_queries` yields, in order.
+        dataset: the ground truth.
+        queries: all that `rank_queries` yields, in order.
 
     Raises:
         OptionError: a metric of the set is unknown.
         DatasetError: no query has a positive.
-        ShapeError: there are not as many rows as searches.
+        ShapeError: there are not as many as searches.
     """
     _check(dataset)
-    if len(rows) != num_searches(dataset):
-        raise ShapeError(f"there must be a row for each of the {num_searches(dataset)} searches, got {len(rows)}")
+    if len(queries) != num_searches(dataset):
+        raise ShapeError(f"there must be a row for each of the {num_searches(dataset)} searches, got {len(queries)}")
     levels, end = len(dataset.judgments), len(dataset.queries) * len(dataset.judgments)
-    ranked, absent = [rows[level:end:levels] for level in range(levels)], rows[end:]
-    measured, per_query = _measure(dataset, ranked, absent)
-    right = [_is_right(row, wanted) for row, wanted in zip(ranked[0], dataset.positives, strict=True)]
-    return {
-        "metrics": {name: _number(each.value) for name, each in measured.items()},
-        "intervals": {name: [_number(each.low), _number(each.high)] for name, each in measured.items()},
-        "per_query": per_query,
-        "timing": _timing(ranked[0]),
-        "database_photos": len(dataset.database),
-        "failed_queries": sum("error" in row for row in (*ranked[0], *absent)),
-        "queries_without_positives": sum(not wanted for wanted in dataset.positives),
-        "queries": [_shortened(row) | {"right": each} for row, each in zip(ranked[0], right, strict=True)],
-        "not_in_database": [_shortened(row) | {"right": False} for row in absent],
-    }
+    hits = [
+        Hits.of([query.ranking for query in queries[level:end:levels]], judgment.positives)
+        for level, judgment in enumerate(dataset.judgments)
+    ]
+    own = list(map(judged, queries[:end:levels], dataset.positives, dataset.expected, hits[0].ranks))
+    absent = [judged(query, frozenset(), False, np.zeros(0, np.int64)) for query in queries[end:]]
+    measured, per_query = _measure(dataset, hits, own, absent)
+    return Result(
+        dataset=dataset.name,
+        protocol=dataset.protocol,
+        metrics={name: _number(each.value) for name, each in measured.items()},
+        intervals={name: (_number(each.low), _number(each.high)) for name, each in measured.items()},
+        per_query=per_query,
+        timing=_timing(own),
+        database_photos=len(dataset.database),
+        failed_queries=sum(query.error is not None for query in (*own, *absent)),
+        queries_without_positives=sum(not wanted for wanted in dataset.positives),
+        queries=tuple(query.cut(KEPT) for query in own),
+        not_in_database=tuple(query.cut(KEPT) for query in absent),
+    )
 
 
-def _shortened(row: Row) -> dict[str, Any]:
-    return {**row, "ranking": row["ranking"][:KEPT]}
+def judged(query: QueryResult, wanted: frozenset[str], expected: bool, ranks: NDArray[np.int64]) -> QueryResult:
+    """Return a query with what is right.
+
+    Args:
+        query: as it was ranked.
+        wanted: right photos.
+        expected: whether an answer is expected.
+        ranks: ``(p,)`` of the right photos that are ranked, rising.
+    """
+    first = int(ranks[0]) if len(ranks) else None
+    return replace(
+        query,
+        num_positives=len(wanted),
+        expected=expected,
+        right=first == 0,
+        ranked_right=tuple(np.isin(np.arange(len(query.ranking)), ranks).tolist()),
+        first_hit=first,
+        first_right=min(wanted, default=None) if first is None else query.ranking[first],
+    )
+
+
+def skipped_in(report: AddReport, dataset: RetrievalSet) -> tuple[tuple[str, str], ...]:
+    """Return path, as the set names it, and reason of the photos that could not be used."""
+    return tuple(sorted((_below(dataset.root, path), reason) for path, reason in report.skipped))
 
 
 def _check(dataset: RetrievalSet) -> None:
@@ -177,7 +211,7 @@ def _check(dataset: RetrievalSet) -> None:
 
 
 def _codebook(preset: str, codebook: str) -> str:
-    """Return the codebook that is used where one is asked for."""
+    """Return the codebook for a name."""
     check_name("codebook", codebook, CODEBOOKS)
     known = load_preset(preset).codebook
     if known.min_photos is None:
@@ -188,75 +222,84 @@ def _codebook(preset: str, codebook: str) -> str:
 
 
 def _measure(
-    dataset: RetrievalSet, ranked: Sequence[Sequence[Row]], absent: Sequence[Row]
-) -> tuple[dict[str, Measured], dict[str, list[float | None]]]:
-    """Return the metrics by name, the protocol's first, and the values of each query where a metric is their mean."""
+    dataset: RetrievalSet, hits: Sequence[Hits], own: Sequence[QueryResult], absent: Sequence[QueryResult]
+) -> tuple[dict[str, Measured], dict[str, tuple[float | None, ...]]]:
+    """Return the metrics by name, the protocol's first, and the values per query if a metric is their mean.
+
+    Args:
+        dataset: the ground truth.
+        hits: the hits of all queries, for each level of judgment.
+        own: the queries, judged at the first level.
+        absent: those that are not in the database.
+    """
     measured: dict[str, Measured] = {}
-    per_query: dict[str, list[float | None]] = {}
-    answerable = dataset.expected
-    for level, (judgment, queries) in enumerate(zip(dataset.judgments, ranked, strict=True)):
-        expected = map(bool, judgment.positives) if level else answerable
-        kept = [place for place, each in enumerate(expected) if each]
-        rankings = [queries[place]["ranking"] for place in kept]
-        positives = [judgment.positives[place] for place in kept]
+    per_query: dict[str, tuple[float | None, ...]] = {}
+    for level, (judgment, found) in enumerate(zip(dataset.judgments, hits, strict=True)):
+        expected = found.counts > 0 if level else np.array(dataset.expected, bool)
+        kept = np.flatnonzero(expected)
         for metric in dataset.metrics:
             if metric in (*BEST, *LOCATED):
                 continue
             name = f"{metric} {judgment.name}".rstrip()
-            measured[name] = found = measure_rankings(metric, rankings, positives)
-            values = dict(zip(kept, [] if found.per_query is None else found.per_query.tolist(), strict=True))
-            per_query[name] = [values.get(place) for place in range(len(queries))]
-    for name, found in _measure_best(dataset, answerable, ranked[0], absent).items():
-        measured[name] = found
-        if found.per_query is not None:
-            per_query[name] = found.per_query.tolist()
+            measured[name] = each = measure_rankings(metric, found.rows(kept))
+            values = dict(zip(kept.tolist(), [] if each.per_query is None else each.per_query.tolist(), strict=True))
+            per_query[name] = tuple(values.get(place) for place in range(len(own)))
+    for name, each in (_measure_best(dataset, own, absent) | _measure_errors(dataset, own)).items():
+        measured[name] = each
+        if each.per_query is not None:
+            per_query[name] = tuple(each.per_query.tolist())
     first = [name for name in dataset.metrics if name in measured]
     return {name: measured[name] for name in dict.fromkeys((*first, *measured))}, per_query
 
 
 def _measure_best(
-    dataset: RetrievalSet, expected: Sequence[bool], queries: Sequence[Row], absent: Sequence[Row]
+    dataset: RetrievalSet, own: Sequence[QueryResult], absent: Sequence[QueryResult]
 ) -> dict[str, Measured]:
-    everyone = [*queries, *absent]
-    confidences = np.array([np.nan if each["confidence"] is None else each["confidence"] for each in everyone])
-    right = np.zeros(len(everyone), bool)
-    right[: len(queries)] = [_is_right(q, wanted) for q, wanted in zip(queries, dataset.positives, strict=True)]
-    answerable = np.zeros(len(everyone), bool)
-    answerable[: len(queries)] = expected
+    """Return the metrics of the best candidates of all queries together."""
+    everyone = [*own, *absent]
+    confidences = np.array([np.nan if each.confidence is None else each.confidence for each in everyone])
+    right, expected = (np.array([getattr(each, name) for each in everyone], bool) for name in ("right", "expected"))
     names = dict.fromkeys((*(name for name in dataset.metrics if name in BEST), "auc_pr", "recall_at_100_precision"))
-    measured = {name: measure_best(name, confidences, right, answerable) for name in names}
-    if dataset.database_positions is not None and dataset.query_positions is not None:
-        places = {path: place for place, path in enumerate(dataset.database)}
-        found = np.full((len(queries), 2), np.nan)
-        for row, query in enumerate(queries):
-            if query["ranking"]:
-                found[row] = dataset.database_positions[places[query["ranking"][0]]]
-        errors = localization_errors(found, dataset.query_positions)
-        measured |= {name: measure_errors(name, errors) for name in LOCATED}
-    return measured
+    return {name: measure_best(name, confidences, right, expected) for name in names}
 
 
-def _is_right(row: Row, wanted: frozenset[str]) -> bool:
-    return bool(row["ranking"]) and row["ranking"][0] in wanted
+def _measure_errors(dataset: RetrievalSet, own: Sequence[QueryResult]) -> dict[str, Measured]:
+    """Return the metrics in meters, none where positions are not known."""
+    if dataset.database_positions is None or dataset.query_positions is None:
+        return {}
+    places = {path: place for place, path in enumerate(dataset.database)}
+    found = np.full((len(own), 2), np.nan)
+    for row, query in enumerate(own):
+        if query.ranking:
+            found[row] = dataset.database_positions[places[query.ranking[0]]]
+    errors = localization_errors(found, dataset.query_positions)
+    return {name: measure_errors(name, errors) for name in LOCATED}
 
 
-def _timing(rows: Sequence[Row]) -> dict[str, float | None]:
+def _timing(queries: Sequence[QueryResult]) -> Timing:
     """Return medians in milliseconds, without the first query, which loads the index."""
-    answered = [row for row in rows[1:] if row["ms"] is not None]
-    if not answered:
-        return {"ms_per_query": None}
-    parts: dict[str, float | None] = {
-        f"ms_{part}": median(row["ms_parts"][part] for row in answered) for part in answered[0]["ms_parts"]
-    }
-    return {"ms_per_query": median(row["ms"] for row in answered)} | parts
+
+    def middle(values: Iterable[float | None]) -> float | None:
+        known = [value for value in values if value is not None]
+        return median(known) if known else None
+
+    def part(name: str) -> float | None:
+        return middle((query.ms_parts or {}).get(name) for query in queries[1:])
+
+    return Timing(
+        ms_per_query=middle(query.ms for query in queries[1:]),
+        ms_describe=part("describe"),
+        ms_search=part("search"),
+        ms_verify=part("verify"),
+    )
 
 
 def _below(root: Path, path: str) -> str:
-    """Return a path as the set names it."""
+    """Return a path as named in the set."""
     base = normalized(root)
     return Path(path).relative_to(base).as_posix() if Path(path).is_relative_to(base) else path
 
 
 def _number(value: float) -> float | None:
-    """Return a value as JSON can hold it."""
+    """Return a value for JSON."""
     return value if np.isfinite(value) else None

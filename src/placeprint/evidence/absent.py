@@ -17,7 +17,7 @@ from placeprint.evidence.model import Columns, to_probability
 from placeprint.evidence.record import FIELDS, PLACES, Values
 
 ABSOLUTE = ("standard", "support", "score", "inliers", "significance", "coverage", "ratio", "spread", "static")
-"""Evidence of the first candidate that is no comparison with others: the best of an unknown place's has all shares, too."""
+"""Evidence of the first candidate by itself: shares of the best say nothing here, since the best has them all."""
 SUMMARY: Mapping[str, bool] = MappingProxyType(
     {"first": True, "lead": True, "apart": False}
     | {field.name: field.rises for field in FIELDS if field.name.partition(".")[2] in ABSOLUTE}
@@ -31,9 +31,7 @@ SUMMARY: Mapping[str, bool] = MappingProxyType(
 """
 
 
-def summary(
-    log_odds: Values, other: NDArray[np.bool_], positions: Values | None, columns: Columns
-) -> dict[str, float]:
+def summary(log_odds: Values, other: NDArray[np.bool_], positions: Values | None, columns: Columns) -> dict[str, float]:
     """Return the values of `SUMMARY`, NaN where there is nothing to compare.
 
     Args:

@@ -2,8 +2,8 @@
 
 Their keypoints are the same in photos of any two places, at the same pixel, and verify anything. So they are looked for
 in a sample of an atlas: small cells of the picture in which many photos have a keypoint, with nearly the same
-descriptor. The query's keypoints there are left out before geometry. A camera that does not move shows nearly all its
-keypoints again, which is no overlay; then nothing is left out.
+descriptor. The query's keypoints there are skipped before geometry. A camera that does not move shows nearly all its
+keypoints again, which is no overlay; then nothing is skipped.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ SHARE = 0.25
 FEWEST = 6
 """Photos that must have it at least."""
 ALIKE = 0.8
-"""Length of the mean of the unit descriptors in a cell from which on they are nearly the same."""
+"""The length of the mean of the unit descriptors in a cell from which on they are nearly the same."""
 WHOLE = 0.5
 """Share of the keypoints in such cells from which on the camera does not move."""
 

@@ -37,7 +37,7 @@ class Field:
 
     Args:
         name: with the source before the point.
-        unit: of the value.
+        unit: the unit of the value.
         rises: whether more of it speaks for the same place, and not against it.
         about: what it is.
     """

@@ -1,1 +1,1 @@
-"""Local features: one file an extractor."""
+"""Local features: one file per extractor."""

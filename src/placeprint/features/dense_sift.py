@@ -1,8 +1,8 @@
 """SIFT descriptors on a regular grid (Lowe, IJCV 2004; dense for places as in Torii et al., CVPR 2015).
 
-At each point of the grid there is one upright keypoint of each diameter; those without contrast (sky, plain walls)
-are left out. Contrast is the mean length of the gradients under the descriptor's window times sigma, so that sizes
-compare, as a share of the contrast of black and white: a straight edge of contrast c through the middle gives c / 14.
+Each grid point has one upright keypoint per diameter; points without contrast (sky, plain walls) are dropped. Contrast
+is the mean length of the gradients under the descriptor's window times sigma, so that sizes compare, as a share of the
+contrast of black and white: a straight edge of contrast c through the middle gives c / 14.
 """
 
 from __future__ import annotations
@@ -24,16 +24,17 @@ Diameter = Annotated[float, Range(0.5, 1000)]
 @checked
 @dataclass(kw_only=True, eq=False)
 class DenseSIFT:
-    """SIFT descriptors on a regular grid.
+    """Extract Extract Extract SIFT descriptors on a regular grid.
 
     Args:
-        max_keypoints: so many are kept, those of most contrast.
-        size: longest side in pixels of the copy that is described; 0 for the photo as it is.
+        max_keypoints: the most keypoints to keep, those of most contrast.
+        size: the longest side in pixels of the working copy; 0 for full size.
         scales: factors of that size.
-        step: pixels of the copy from one point of the grid to the next.
-        diameters: of the keypoints at each point, in pixels of the copy; a descriptor sees six of them across.
-        min_contrast: less is left out, from 0 to 1.
-        root: RootSIFT, otherwise plain SIFT of unit length.
+        step: the distance between grid points in pixels of the copy.
+        diameters: the diameters of the keypoints at each point, in pixels of the copy; a descriptor covers six
+            diameters.
+        min_contrast: the smallest contrast of a keypoint, from 0 to 1.
+        root: whether to use RootSIFT; otherwise plain SIFT of unit length.
 
     Raises:
         OptionError: the step or a diameter is not above 0, or there is no diameter.
@@ -49,7 +50,7 @@ class DenseSIFT:
 
     @property
     def dim(self) -> int:
-        """Length of one descriptor."""
+        """The length of one descriptor."""
         return 128
 
     def extract(self, image: Image, mask: Mask | None = None) -> LocalFeatures:
@@ -83,11 +84,11 @@ class DenseSIFT:
 
 
 def grid_points(size: tuple[int, int], step: float) -> Floats:
-    """Return ``(n, 2)`` points ``(x, y)`` of the grid in the middle of a picture, row by row; at least one.
+    """Return the ``(n, 2)`` points ``(x, y)`` of a grid centered in a picture, row by row; at least one.
 
     Args:
         size: ``(width, height)`` in pixels.
-        step: pixels.
+        step: the distance between points in pixels.
 
     Example:
         >>> grid_points((7, 4), 3).tolist()

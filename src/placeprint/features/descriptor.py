@@ -1,23 +1,23 @@
-"""Our own SIFT descriptor and dominant directions (Lowe, IJCV 2004, sections 5 and 6), for all keypoints at once.
+"""Our own SIFT descriptor and dominant orientations (Lowe, IJCV 2004, sections 5 and 6), for all keypoints at once.
 
-Descriptor (section 6). Round a keypoint of diameter D and angle a lies a square of ``cells x cells`` cells, turned by
-a; the side of a cell is ``width`` sigmas, sigma = D / 2. Each gradient in it is added to a histogram of ``bins``
-directions a cell, with its length times a Gaussian of half the square's side, shared out linearly between the two
-nearest cells in x and in y and the two nearest directions. The vector of all histograms is brought to unit length,
-cut at ``clip`` and brought to unit length again.
+Descriptor (section 6). A keypoint of diameter D and angle a has a square of ``cells x cells`` cells around it, rotated
+by a; the side of a cell is ``width`` sigmas, sigma = D / 2. Each gradient in it is added to a histogram of ``bins``
+orientations per cell, with its length times a Gaussian of half the square's side, shared linearly between the two
+nearest cells in x and in y and the two nearest orientations. The vector of all histograms is scaled to unit length,
+clipped at ``clip``, and scaled to unit length again.
 
-The gradients are looked up on a grid of ``patch x patch`` points that is the same for all keypoints in a keypoint's own
-frame. So window and sharing between cells are one constant matrix of shape (cells^2, patch^2), and the histograms of
-many keypoints are one product of it with the lengths, once for each direction.
+The gradients are sampled on a grid of ``patch x patch`` points that is the same for all keypoints in their own frames.
+So window and sharing between cells are one constant matrix of shape (cells^2, patch^2), and the histograms of many
+keypoints are one product of it with the lengths, once per orientation.
 
-Departures from the paper: the grid covers half a cell more on each side than the cells, as far as a gradient has a
-share in one (OpenCV does the same; the paper's 16 x 16 samples end with the cells), and its points come with the
-keypoint's size instead of being whole pixels of a level. Conventions and layout are OpenCV's: row of cells, column of
+Departures from the paper: the grid covers half a cell more on each side than the cells, as far as a gradient
+contributes to a cell (OpenCV does the same; the paper's 16 x 16 samples end with the cells), and its points scale with
+the keypoint instead of being whole pixels of a level. Conventions and layout are OpenCV's: row of cells, column of
 cells, direction; directions run from the keypoint's angle *against* the direction in which angles grow.
 
-Directions (section 5): a histogram of 36 directions of the gradients round a point, with a Gaussian of 1.5 sigma,
-smoothed; the highest peak and all of at least 0.8 of it, each refined by a parabola, are angles of keypoints. Votes are
-shared between the two nearest directions, which the paper leaves open; OpenCV gives them to one.
+Orientations (section 5): a smoothed histogram of 36 orientations of the gradients around a point, with a Gaussian of
+1.5 sigma; the highest peak and all of at least 0.8 of it, each refined by a parabola, are angles of keypoints. Votes
+are shared between the two nearest orientations, which the paper leaves open; OpenCV gives them to one.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ from placeprint.features.scale_space import Level, ScaleSpace
 from placeprint.types import Floats, Image
 
 CHUNK = 1 << 15
-"""Gradients worked on at once: what stays in the processor's cache."""
+"""Gradients processed at once, which fit in the CPU cache."""
 DIRECTIONS = 36
 PEAK = 0.8
-"""Share of the highest peak another must reach."""
+"""Share of the highest peak that another peak must reach."""
 FAINT = 1e-3
-"""Gradients of fewer grey levels a pixel of the level are taken for rounding errors: a blank picture stays blank."""
+"""Gradients with fewer gray levels per pixel count as rounding errors, so a blank picture stays blank."""
 ROUND = 16
-"""Gradients looked up along each side round a point for its directions."""
+"""Gradients sampled along each side around a point for its orientations."""
 
 
 def describe(
@@ -58,17 +58,17 @@ def describe(
     """Describe keypoints of a picture.
 
     Args:
-        image: ``(H, W, 3)`` uint8 RGB or ``(H, W)`` uint8 grey, or the scale space of one.
+        image: ``(H, W, 3)`` uint8 RGB or ``(H, W)`` uint8 gray, or the scale space of one.
         keypoints: ``(k, 4)`` float32: x, y and diameter in pixels, and the angle in degrees from the x to the y axis.
-        patch: gradients looked up along each side of a keypoint's square.
-        cells: along each side.
-        bins: directions told apart.
-        width: side of a cell in sigmas; sigma is half the diameter.
-        clip: no value is above this before the last normalization.
-        root: RootSIFT, see `root_sift`.
+        patch: the gradients sampled along each side of a keypoint's square.
+        cells: the number of cells along each side.
+        bins: the number of orientations.
+        width: the side of a cell in sigmas; sigma is half the diameter.
+        clip: the largest value before the last normalization.
+        root: whether to use RootSIFT, see `root_sift`.
 
     Returns:
-        ``(k, cells * cells * bins)`` float32 rows of unit length; zeros where there is no gradient or no picture.
+        ``(k, cells * cells * bins)`` float32 rows of unit length; zeros if there is no gradient or no picture.
 
     Raises:
         ShapeError: the image or the keypoints have another shape.
@@ -93,11 +93,11 @@ def histograms(
     bins: int = 8,
     width: float = 3.0,
 ) -> Floats:
-    """Return the histograms that descriptors are made of; parameters and errors are those of `describe`.
+    """Return the histograms behind the descriptors; parameters and errors are those of `describe`.
 
     Returns:
-        ``(k, cells * cells * bins)`` float32, in grey levels of 0 to 255 a pixel of the picture: a row's sum is
-        the mean length of the gradients under the window, less what lies beyond the outer cells or the picture.
+        ``(k, cells * cells * bins)`` float32, in gray levels from 0 to 255 per pixel of the picture: a row's sum is the
+        mean length of the gradients under the window, without those outside the outer cells or the picture.
     """
     if min(patch, cells, bins, width) <= 0:
         raise OptionError(f"patch, cells, bins and width must be above 0, got {patch}, {cells}, {bins} and {width}")
@@ -114,22 +114,22 @@ def histograms(
 
 
 def from_histograms(raw: Floats, *, clip: float = 0.2, root: bool = False) -> Floats:
-    """Return ``(k, d)`` descriptors of unit length of ``(k, d)`` histograms; zero rows stay zero."""
+    """Return the ``(k, d)`` unit descriptors of ``(k, d)`` histograms; zero rows stay zero."""
     rows = normalize(np.minimum(normalize(raw), np.float32(clip)))
     return root_sift(rows) if root else rows
 
 
 def orientations(image: Image | ScaleSpace, points: Floats, diameters: Floats) -> tuple[NDArray[np.intp], Floats]:
-    """Find the dominant directions of the gradients round points.
+    """Find the dominant orientations of the gradients around points.
 
     Args:
-        image: ``(H, W, 3)`` uint8 RGB or ``(H, W)`` uint8 grey, or the scale space of one.
+        image: ``(H, W, 3)`` uint8 RGB or ``(H, W)`` uint8 gray, or the scale space of one.
         points: ``(k, 2)`` float32, ``(x, y)`` in pixels.
         diameters: ``(k,)`` float32 pixels, twice sigma.
 
     Returns:
-        ``(m,)`` rows of the points, rising, and ``(m,)`` float32 angles in [0, 360) from the x to the y axis. A point
-        has one or more, the highest peak first; none where there is no gradient.
+        ``(m,)`` increasing rows of the points, and ``(m,)`` float32 angles in [0, 360) from the x to the y axis. A
+        point has one or more, the highest peak first; none if there is no gradient.
 
     Raises:
         ShapeError: the arrays have another shape.
@@ -170,7 +170,7 @@ def _chunks(space: ScaleSpace, diameters: Floats, samples: int) -> list[tuple[Le
 
 @cache
 def _grid(samples: int, side: float) -> Floats:
-    """Return ``(samples^2, 2)`` points ``(x, y)`` of a square grid round 0 that covers a side, row by row."""
+    """Return the ``(samples^2, 2)`` points ``(x, y)`` of a square grid around 0 that covers a side, row by row."""
     steps = ((np.arange(samples) + 0.5) / samples - 0.5) * side
     x, y = np.meshgrid(steps, steps)
     return np.column_stack([x.ravel(), y.ravel()]).astype(np.float32)
@@ -188,16 +188,16 @@ def _shares(patch: int, cells: int) -> Floats:
 
 
 def _gradients(level: Level, keypoints: Floats, grid: Floats, width: float) -> tuple[Floats, Floats]:
-    """Look up the gradients of keypoints on a grid in their own frames.
+    """Sample the gradients of keypoints on a grid in their own frames.
 
     Args:
-        level: to look them up in.
+        level: the level to sample.
         keypoints: ``(k, 4)``.
         grid: ``(s, 2)``.
-        width: sigmas to a unit of the grid.
+        width: the sigmas per unit of the grid.
 
     Returns:
-        ``(k, s)`` lengths, and ``(k, s)`` directions from the keypoint's angle in turns, in [0, 1].
+        ``(k, s)`` lengths, and ``(k, s)`` directions from the keypoint's angle, as fractions of 360 degrees in [0, 1].
     """
     angles = np.radians(keypoints[:, 3:4].astype(np.float64))
     side = width * keypoints[:, 2:3] / (2 * level.step)
@@ -214,11 +214,11 @@ def _gradients(level: Level, keypoints: Floats, grid: Floats, width: float) -> t
 
 
 def _direction_share(directions: Floats, index: int, bins: int) -> Floats:
-    """Return how much of gradients of ``(k, s)`` directions in [0, bins] goes to a direction of the histogram."""
+    """Return the share of gradients with ``(k, s)`` directions in [0, bins] that goes to one bin of the histogram."""
     if bins == 1:
         return np.ones_like(directions)
     away = np.abs(directions - np.float32(index))
-    np.minimum(away, np.float32(bins) - away, out=away)  # the last direction is beside the first
+    np.minimum(away, np.float32(bins) - away, out=away)  # the last bin is next to the first
     np.subtract(np.float32(1), away, out=away)
     return np.asarray(np.maximum(away, np.float32(0), out=away), np.float32)
 

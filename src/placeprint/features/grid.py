@@ -1,104 +1,78 @@
-"""A network's map as local features: one every so many pixels, without looking for keypoints.
+"""Use a network's map as local features: one per cell, without detecting keypoints.
 
-The last maps of a network that was trained to tell what a picture shows say of every part of it what is there, and
-aggregate into a global descriptor like any local features (NetVLAD, Arandjelovic et al., CVPR 2016, section 3: "a
-D x W x H map can be considered as a set of D-dimensional descriptors at H x W locations").
+The last maps of a network trained to name what a picture shows describe every part of it, and aggregate to a global
+descriptor like any local features (NetVLAD, Arandjelovic et al., CVPR 2016, section 3: "a D x W x H map can be
+considered as a set of D-dimensional descriptors at H x W locations").
 
 - A cell's keypoint is the pixel it looks at: see `networks.backbones`.
-- Its score is the length of its vector, before that is brought to 1: the networks answer strongly where there is
-  something, weakly to sky and road.
-- A network gives vectors of even surfaces too. Cells are dropped when the grey levels of a square of a stride around
-  the keypoint have a standard deviation below `min_contrast`, so a blank picture has no features.
+- Its score is the length of its vector before normalization: networks respond strongly to things, weakly to sky and
+  road.
+- A network gives vectors for uniform surfaces too. A cell is dropped if the gray levels of a square with the side of a
+  stride around the keypoint have a standard deviation below `min_contrast`, so a blank picture has no features.
 
-Neighbors are a stride apart, so matches are only so exact: rank photos by these features, verify by others.
+Neighbors are one stride apart, so matches are inexact: rank photos by these features and verify with others.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
 
 from placeprint.core.numerics import normalize
-from placeprint.core.options import Keypoints, Range, checked
-from placeprint.features.batching import Pyramid, over_pyramids
-from placeprint.features.pyramid import Scales, Size, allowed
+from placeprint.core.options import Range, checked
+from placeprint.features.batching import Pyramid
+from placeprint.features.network_extractor import NetworkExtractor
+from placeprint.features.pyramid import Size, allowed
 from placeprint.features.resizing import InputRule
 from placeprint.features.selection import MIN_CONTRAST, contrast_around
 from placeprint.types import Image, LocalFeatures, Mask
 
-TOGETHER = 16
-"""Pictures in one pass of the network."""
-
 
 @checked
 @dataclass(kw_only=True, eq=False)
-class Grid:
-    """The cells of a network's map.
+class Grid(NetworkExtractor):
+    """The cells of a network's map; scales are the sides of the cells.
 
     Args:
-        backbone: name of the network: ``"efficientnet-lite2"``, ``"efficientnet-lite0"``,
+        backbone: the name of the network: ``"efficientnet-lite2"``, ``"efficientnet-lite0"``,
             ``"transformers:<hub name>"`` or a folder.
-        stride: pixels of the picture from cell to cell: 16 or 32 for EfficientNet; 0 for the network's usual one.
-        max_keypoints: the cells of the longest vectors are kept.
-        size: longest side in pixels the network sees; 0 for the photo as it is. Not used with `stretch`.
-        stretch: ``(width, height)`` in pixels every photo is stretched to, as the network saw photos in training;
+        stride: the pixels of the picture from cell to cell: 16 or 32 for EfficientNet; 0 for the network's default.
+        max_keypoints: the cells of the longest vectors are kept. `size` and `scales` are as of `NetworkExtractor`,
+            but `size` is not used with `stretch`.
+        stretch: ``(width, height)`` in pixels to which every photo is stretched, as in training;
             ``(0, 0)`` keeps the shape of the photo.
-        scales: factors of that size, one pass of the network each.
-        min_contrast: standard deviation in grey levels a cell must have.
+        min_contrast: the smallest standard deviation of a cell, in gray levels.
     """
+
+    TOGETHER = 16
 
     backbone: str = "efficientnet-lite2"
     stride: Annotated[int, Range(0, 256)] = 0
-    max_keypoints: Keypoints = 1000
-    size: Size = 640
     stretch: tuple[Size, Size] = (0, 0)
-    scales: Scales = (1.0,)
     min_contrast: Annotated[float, Range(0, 255)] = MIN_CONTRAST
 
     @property
     def dim(self) -> int:
-        """Length of one descriptor."""
+        """The length of one descriptor."""
         from placeprint.networks.backbones import backbone_dim
 
         return backbone_dim(self.backbone, self.stride)
 
     @property
     def weights(self) -> str | None:
-        """Name of the weights in placeprint's table, or path of a trained network's; None for others."""
-        from placeprint.networks.backbones import EFFICIENTNET_DIMS, TRAINED
+        """The name of the weights in placeprint's table, or the path of a trained network's; None for others."""
+        from placeprint.networks.pretrained import EFFICIENTNET_DIMS, TRAINED
 
         pinned = self.backbone in EFFICIENTNET_DIMS or self.backbone.endswith(TRAINED)
         return self.backbone if pinned else None
 
-    def extract(self, image: Image, mask: Mask | None = None) -> LocalFeatures:
-        """Return the cells of an ``(H, W, 3)`` uint8 RGB image, longest vector first.
-
-        Scales are the sides of the cells in pixels of the photo.
-
-        Raises:
-            OptionError: there is no such backbone or stride.
-            WeightsError: the weights are not installed.
-        """
-        return self.extract_batch([image], [mask])[0]
-
-    def extract_batch(self, images: Sequence[Image], masks: Sequence[Mask | None] | None = None) -> list[LocalFeatures]:
-        """Return what `extract` does of each image; those of one size go through the network together.
-
-        Raises:
-            OptionError: there is no such backbone or stride.
-            WeightsError: the weights are not installed.
-            ShapeError: there are not as many masks as images, or one is not of its image's size.
-        """
-        return over_pyramids(images, masks, self._detect_together, together=TOGETHER, **self._pyramid())
-
     def input_rule(self) -> InputRule:
-        """Return how a photo becomes the picture that the network sees.
+        """Return the rule that turns a photo into the network's input.
 
         Raises:
-            OptionError: there is no such backbone or stride.
+            OptionError: the backbone or stride is unknown.
             WeightsError: the weights are not installed.
         """
         from placeprint.networks.backbones import load_backbone

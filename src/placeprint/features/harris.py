@@ -1,15 +1,15 @@
 """Harris corners of several sizes (Harris and Stephens, AVC 1988) with our SIFT descriptors.
 
-At each level of the scale space, of sigma s, the gradients (times s, so that sizes compare) give the matrix
+At each level of the scale space, of sigma s, the gradients (times s, so that sizes are comparable) give the matrix
 M = G(s / 0.7) * [[gx^2, gx gy], [gx gy, gy^2]] and the response det M - k (trace M)^2 (Harris and Stephens' equations
-with k = 0.05; the scales of differences and windows of Mikolajczyk and Schmid, IJCV 2004, section 2). Grey goes from 0
-to 1 and responses are given by their fourth root, which grows as the contrast does. A keypoint is a point whose
-response is the highest of its 3 x 3 pixels and of those beside it at the next finer and next coarser level; a
-quadratic function through the nine responses says where between the pixels it is.
+with k = 0.05; the scales of differences and windows of Mikolajczyk and Schmid, IJCV 2004, section 2). Gray goes from 0
+to 1, and responses are the fourth root, which is proportional to contrast. A keypoint is a point whose response is the
+highest of its 3 x 3 pixels and of those beside it at the next finer and next coarser level; a quadratic function
+through the nine responses gives the subpixel position.
 
-Departure from Harris-Laplace: the size is the one of highest Harris response, not of highest Laplacian.
+Departure from Harris-Laplace: the size is that of the highest Harris response, not of the highest Laplacian.
 
-``upright=True`` describes every keypoint unturned, as in `SIFT`.
+``upright=True`` describes every keypoint upright, as in `SIFT`.
 """
 
 from __future__ import annotations
@@ -20,70 +20,48 @@ from typing import Annotated
 import numpy as np
 from numpy.typing import NDArray
 
-from placeprint.core.options import Keypoints, Range, Share, checked
+from placeprint.core.options import Range, Share, checked
 from placeprint.features.descriptor import describe, orientations
-from placeprint.features.pyramid import Cells, Scales, Size, allowed, over_pyramid
+from placeprint.features.keypoint_extractor import KeypointExtractor
 from placeprint.features.scale_space import Level, ScaleSpace
-from placeprint.features.selection import spread_order
 from placeprint.types import Floats, Image, LocalFeatures, Mask
 
 EDGE_WEIGHT = 0.05
-"""k: how far a strong edge is held against a corner."""
+"""k: how much a strong edge counts against a corner."""
 DIFFERENCE_SHARE = 0.7
-"""Sigma of the differences by sigma of the window."""
+"""Ratio of the sigma of the differences to that of the window."""
 
 
 @checked
 @dataclass(kw_only=True, eq=False)
-class Harris:
-    """Harris corners.
+class Harris(KeypointExtractor):
+    """Harris corners; see `KeypointExtractor` for the other parameters.
+
+    Scales are twice the window's sigma.
 
     Args:
-        max_keypoints: so many are kept, the strongest of each part of the picture first.
-        size: longest side in pixels of the copy that is searched; 0 for the photo as it is.
-        scales: factors of that size; Harris itself looks for all sizes of corners below it.
-        threshold: fourth root of the least response; a right angle of contrast c, from 0 to 1, gives about c / 6.
-        upright: describe all keypoints unturned.
-        root: RootSIFT, otherwise plain SIFT of unit length.
-        width: side of a descriptor's cell in sigmas of the window.
-        cells: parts of the picture along each side that keypoints are spread over; 1 for the strongest only.
+        threshold: the fourth root of the smallest response; a right angle of contrast c, from 0 to 1, gives about c /
+            6.
+        upright: whether to describe all keypoints upright.
+        root: whether to use RootSIFT; otherwise plain SIFT of unit length.
+        width: the side of a descriptor's cell in sigmas of the window.
     """
 
-    max_keypoints: Keypoints = 1000
-    size: Size = 640
-    scales: Scales = (1.0,)
     threshold: Share = 0.02
     upright: bool = False
     root: bool = True
     width: Annotated[float, Range(0.1, 100)] = 3.0
-    cells: Cells = 1
 
     @property
     def dim(self) -> int:
-        """Length of one descriptor."""
+        """The length of one descriptor."""
         return 128
-
-    def extract(self, image: Image, mask: Mask | None = None) -> LocalFeatures:
-        """Return the corners of an ``(H, W, 3)`` uint8 RGB image, with scales and angles.
-
-        Scales are diameters in pixels of the photo, twice the window's sigma. The order is that of `spread_order`.
-        """
-        return over_pyramid(
-            image,
-            mask,
-            self._detect,
-            size=self.size,
-            scales=self.scales,
-            max_keypoints=self.max_keypoints,
-            cells=self.cells,
-        )
 
     def _detect(self, image: Image, mask: Mask | None) -> LocalFeatures:
         space = ScaleSpace.of(image)
         size = (image.shape[1], image.shape[0])
         corners, responses = find_corners(space, self.threshold)
-        inside = np.flatnonzero(allowed(corners[:, :2], mask))
-        order = inside[spread_order(corners[inside, :2], responses[inside], size, self.cells)[: self.max_keypoints]]
+        order = self._best(corners[:, :2], responses, image, mask)
         rows, angles = np.arange(len(order)), np.zeros(len(order), np.float32)
         if not self.upright:
             rows, angles = orientations(space, corners[order, :2], corners[order, 2])
@@ -98,8 +76,8 @@ def find_corners(space: ScaleSpace, threshold: float) -> tuple[Floats, Floats]:
     """Find the corners of a picture at all levels of its scale space.
 
     Args:
-        space: of the picture.
-        threshold: least response.
+        space: the scale space of the picture.
+        threshold: the smallest response.
 
     Returns:
         ``(n, 3)`` float32: x, y and diameter (twice the window's sigma) in pixels, and ``(n,)`` responses.
@@ -137,7 +115,7 @@ def harris_response(level: Level) -> Floats:
 
 
 def peak_offsets(values: Floats, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> Floats:
-    """Return where the peak of a quadratic function through each pixel and its eight neighbors is.
+    """Return the position of the peak of a quadratic function through each pixel and its eight neighbors.
 
     Args:
         values: ``(h, w)``.
@@ -145,7 +123,7 @@ def peak_offsets(values: Floats, rows: NDArray[np.intp], columns: NDArray[np.int
         columns: ``(n,)``, from 1 to w - 2.
 
     Returns:
-        ``(n, 2)`` float32 ``(x, y)`` from the pixel, each in [-0.5, 0.5]; 0 where there is no peak.
+        ``(n, 2)`` float32 ``(x, y)`` from the pixel, each in [-0.5, 0.5]; 0 if there is no peak.
 
     Example:
         >>> hill = -((np.arange(5) - 2.25) ** 2) - (np.arange(5)[:, None] - 1.9) ** 2
@@ -168,7 +146,7 @@ def peak_offsets(values: Floats, rows: NDArray[np.intp], columns: NDArray[np.int
 
 
 def _nearest(values: Floats, row: NDArray[np.intp], column: NDArray[np.intp], factor: float) -> Floats:
-    """Look up the pixels of another level nearest to those of one; ``factor`` of its pixels lie on one of the other."""
+    """Sample another level at the nearest pixels; ``factor`` of this level's pixels make one of the other."""
     height, width = values.shape
     down = np.minimum(np.rint(row * factor).astype(np.intp), height - 1)
     right = np.minimum(np.rint(column * factor).astype(np.intp), width - 1)

@@ -1,14 +1,15 @@
 """HOG: histograms of oriented gradients on a dense grid (Dalal and Triggs, CVPR 2005), by scikit-image.
 
-The picture is cut into square cells; each holds a histogram of gradient directions: unsigned, weighted by magnitude,
-of the color channel whose gradient is longest. Each square of ``block x block`` cells is one local feature: its
-histograms, concatenated and normalized as "L2-Hys": ``v / sqrt(|v|^2 + e^2)``, cut at 0.2, and normalized again.
+The picture is cut into square cells; each has a histogram of gradient orientations: unsigned, weighted by magnitude,
+using the color channel with the longest gradient. Each square of ``block x block`` cells is one local feature: its
+histograms, concatenated and normalized as "L2-Hys": ``v / sqrt(|v|^2 + e^2)``, clipped at 0.2, and normalized again.
 Blocks overlap: they are one cell apart.
 
-Departures: no detector window and no classifier; blocks without contrast are left out, and the score of a block is its
-mean gradient magnitude, so that ``max_keypoints`` keeps the blocks that show something. A block has 4 x 4 cells, as the
-square of SIFT, and not 2 x 2: those were made to be read all together by a classifier and are too much alike to be
-matched one by one. The descriptor is not invariant to scale or turns, and a keypoint is only as exact as the grid.
+Departures: no detector window and no classifier; blocks without contrast are dropped, and the score of a block is its
+    mean gradient magnitude, so that ``max_keypoints`` keeps the blocks that show something. A block has 4 x 4 cells,
+    like the square of SIFT, not 2 x 2: those were made to be read together by a classifier and look too much alike to
+    be matched one by one. The descriptor is not invariant to scale or rotation, and a keypoint is only as exact as the
+    grid.
 """
 
 from __future__ import annotations
@@ -20,85 +21,59 @@ import numpy as np
 from numpy.typing import NDArray
 
 from placeprint.core.numerics import normalize
-from placeprint.core.options import Keypoints, Range, checked
+from placeprint.core.options import Range, checked
 from placeprint.errors import PackageError
-from placeprint.features.pyramid import Cells, Scales, Size, allowed, over_pyramid
-from placeprint.features.selection import spread_order
+from placeprint.features.keypoint_extractor import KeypointExtractor
 from placeprint.types import Floats, Image, LocalFeatures, Mask
 
 
 @checked
 @dataclass(kw_only=True, eq=False)
-class HOG:
-    """Dense HOG blocks.
+class HOG(KeypointExtractor):
+    """Dense HOG blocks; see `KeypointExtractor` for the other parameters.
+
+    Keypoints are the centers of the blocks, scales the diameters of the circles inside them.
 
     Args:
-        max_keypoints: so many are kept, those of most contrast of each part of the picture first.
-        size: longest side in pixels of the copy that is described; 0 for the photo as it is.
-        scales: factors of that size: smaller ones describe larger parts of the scene.
-        orientations: directions of a histogram, over 180 degrees.
-        cell: side of a cell, which is also the step of the grid, in pixels of the copy.
-        block: cells along each side of a block.
-        min_contrast: mean gradient magnitude, in grey levels a pixel, that a block must exceed.
-        cells: parts of the picture along each side that keypoints are spread over; 1 for the strongest only.
+        orientations: the number of orientations of a histogram, over 180 degrees.
+        cell: the side of a cell, which is also the step of the grid, in pixels of the copy.
+        block: the number of cells along each side of a block.
+        min_contrast: the mean gradient magnitude that a block must exceed, in gray levels per pixel.
     """
 
-    max_keypoints: Keypoints = 1000
-    size: Size = 640
-    scales: Scales = (1.0,)
     orientations: Annotated[int, Range(1, 360)] = 9
     cell: Annotated[int, Range(1, 1024)] = 8
     block: Annotated[int, Range(1, 64)] = 4
     min_contrast: Annotated[float, Range(0, 255)] = 1.0
-    cells: Cells = 1
 
     @property
     def dim(self) -> int:
-        """Length of one descriptor."""
+        """The length of one descriptor."""
         return self.orientations * self.block**2
-
-    def extract(self, image: Image, mask: Mask | None = None) -> LocalFeatures:
-        """Return the blocks of an ``(H, W, 3)`` uint8 RGB image, with scales.
-
-        Keypoints are the centers of the blocks, scales the diameters of the circles inside them, in pixels of the
-        photo. The order is that of `spread_order`. With a mask, the centers are where it is True.
-
-        Raises:
-            PackageError: scikit-image is not installed.
-        """
-        return over_pyramid(
-            image,
-            mask,
-            self._detect,
-            size=self.size,
-            scales=self.scales,
-            max_keypoints=self.max_keypoints,
-            cells=self.cells,
-        )
 
     def _detect(self, image: Image, mask: Mask | None) -> LocalFeatures:
         size = (image.shape[1], image.shape[0])
         blocks = hog_blocks(image, self.orientations, self.cell, self.block)
         rows, columns = blocks.shape[:2]
         grid = np.stack(np.meshgrid(np.arange(columns), np.arange(rows)), axis=-1).reshape(-1, 2)
-        # a block begins at pixel grid * cell, whose left edge is half a pixel before its center
+        # a block starts at pixel grid * cell, whose left edge is half a pixel before its center
         points = ((grid + self.block / 2) * self.cell - 0.5).astype(np.float32)
         strengths = mean_gradients(image, grid * self.cell, self.block * self.cell)
-        shown = np.flatnonzero(allowed(points, mask) & (strengths > self.min_contrast))
-        order = shown[spread_order(points[shown], strengths[shown], size, self.cells)[: self.max_keypoints]]
+        shown = np.flatnonzero(strengths > self.min_contrast)
+        order = shown[self._best(points[shown], strengths[shown], image, mask)]
         chosen = blocks.reshape(-1, self.dim)[order]
         diameters = np.full(len(order), self.block * self.cell, np.float32)
         return LocalFeatures(points[order], normalize(chosen), strengths[order], size, diameters)
 
 
 def hog_blocks(image: Image, orientations: int, cell: int, block: int) -> Floats:
-    """Return ``(rows, columns, block * block * orientations)`` float32, none where no block fits.
+    """Return ``(rows, columns, block * block * orientations)`` float32, empty if no block fits.
 
     Args:
         image: ``(H, W, 3)`` uint8.
-        orientations: directions of a histogram, over 180 degrees.
-        cell: side of a cell in pixels; what is left over at the right and below belongs to no cell.
-        block: cells along each side of a block.
+        orientations: the number of orientations of a histogram, over 180 degrees.
+        cell: the side of a cell in pixels; the remainder at the right and bottom belongs to no cell.
+        block: the number of cells along each side of a block.
 
     Raises:
         PackageError: scikit-image is not installed.
@@ -122,14 +97,14 @@ def hog_blocks(image: Image, orientations: int, cell: int, block: int) -> Floats
 
 
 def mean_gradients(image: Image, corners: NDArray[np.intp], side: int) -> Floats:
-    """Return ``(n,)`` mean gradient magnitudes in squares, in grey levels a pixel.
+    """Return ``(n,)`` mean gradient magnitudes in squares, in gray levels per pixel.
 
-    Gradients are half the difference of the two neighbors, 0 at the border, of the channel where they are longest.
+    Gradients are half the difference of the two neighbors, 0 at the border, in the channel where they are longest.
 
     Args:
         image: ``(H, W, 3)`` uint8.
         corners: ``(n, 2)`` x and y of the first pixel of each square.
-        side: pixels.
+        side: the side of the squares in pixels.
 
     Example:
         >>> ramp = np.repeat(np.arange(16, dtype=np.uint8)[None, :, None], 9, axis=0).repeat(3, axis=2)

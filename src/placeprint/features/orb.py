@@ -1,14 +1,15 @@
 """ORB: oriented FAST keypoints with 256-bit steered BRIEF descriptors (Rublee et al., ICCV 2011).
 
-Detector and descriptor are OpenCV's: FAST corners of an image pyramid, ranked by the Harris measure, turned by the
+Detector and descriptor are OpenCV's: FAST corners of an image pyramid, ranked by the Harris measure and oriented by the
 intensity centroid ``angle = atan2(m01, m10)`` of their patch. The b = 256 bits of a descriptor become ``±1 / sqrt(b)``,
 so that ``a . b = 1 - 2 h / 256`` for the Hamming distance h.
 
-As in OpenCV each level contributes in proportion to its width: the Harris measures of levels do not compare. Here that
-is an order of all corners (`level_order`) of which any beginning may be kept, so that a mask or cells leave no gap.
+As in OpenCV, each level contributes in proportion to its width, because the Harris measures of levels are not
+comparable. Here all corners are ordered (`level_order`) so that any prefix may be kept, and a mask or cells leave no
+gap.
 
-Departure: OpenCV says where a corner is by the pixel of its level times the level's factor f, which is off by
-``(f - 1) / 2`` pixels (pixel centers are at whole numbers, see `to_photo`); here that is put right.
+Departure: OpenCV multiplies a corner's pixel on its level by the level's factor f, which is off by ``(f - 1) / 2``
+    pixels (pixel centers are at whole numbers, see `to_photo`); here that is corrected.
 """
 
 from __future__ import annotations
@@ -19,57 +20,37 @@ from typing import Annotated
 import numpy as np
 from numpy.typing import NDArray
 
-from placeprint.core.options import Keypoints, Range, checked
-from placeprint.features.pyramid import Cells, Scales, Size, allowed, over_pyramid
-from placeprint.features.selection import spread_order
+from placeprint.core.options import Range, checked
+from placeprint.features.keypoint_extractor import KeypointExtractor
+from placeprint.features.pyramid import allowed
 from placeprint.types import Floats, Image, LocalFeatures, Mask
 
 MANY = 100_000
-"""OpenCV is asked for so many corners, so that the choice among them is made here."""
+"""Number of corners requested from OpenCV, large enough that the choice among them is made here."""
 
 
 @checked
 @dataclass(kw_only=True, eq=False)
-class ORB:
-    """ORB keypoints.
+class ORB(KeypointExtractor):
+    """ORB keypoints; see `KeypointExtractor` for the other parameters.
+
+    Scales are diameters of the described patch.
 
     Args:
-        max_keypoints: so many are kept, the strongest of each part of the picture first.
-        size: longest side in pixels of the copy that is searched; 0 for the photo as it is.
-        scales: factors of that size; ORB itself looks at ``levels`` sizes from it downwards.
-        fast_threshold: grey levels by which the ring around a corner is brighter or darker; lower finds more.
-        scale_factor: ratio of the sizes of neighboring levels, above 1.
-        levels: sizes of the picture that are searched.
-        cells: parts of the picture along each side that keypoints are spread over; 1 for the strongest only.
+        fast_threshold: the gray levels by which the ring around a corner must be brighter or darker; lower values find
+            more.
+        scale_factor: the ratio between the sizes of neighboring levels, above 1.
+        levels: the number of levels.
     """
 
-    max_keypoints: Keypoints = 1000
-    size: Size = 640
-    scales: Scales = (1.0,)
     fast_threshold: Annotated[int, Range(1, 255)] = 20
     scale_factor: Annotated[float, Range(1, 10, above=True)] = 1.2
     levels: Annotated[int, Range(1, 32)] = 8
-    cells: Cells = 1
 
     @property
     def dim(self) -> int:
-        """Length of one descriptor."""
+        """The length of one descriptor."""
         return 256
-
-    def extract(self, image: Image, mask: Mask | None = None) -> LocalFeatures:
-        """Return the keypoints of an ``(H, W, 3)`` uint8 RGB image, with scales and angles.
-
-        Scales are diameters of the described patch in pixels of the photo. The order is that of `spread_order`.
-        """
-        return over_pyramid(
-            image,
-            mask,
-            self._detect,
-            size=self.size,
-            scales=self.scales,
-            max_keypoints=self.max_keypoints,
-            cells=self.cells,
-        )
 
     def _detect(self, image: Image, mask: Mask | None) -> LocalFeatures:
         import cv2
@@ -90,9 +71,9 @@ class ORB:
         by_level = level_order(strengths[inside], levels[inside], self.scale_factor)
         places = np.empty(len(inside), np.float32)
         places[by_level] = -np.arange(len(inside))
-        order = inside[spread_order(points[inside], places, size, self.cells)[: self.max_keypoints]]
+        order = inside[self._best(points[inside], places, image, None)]
         for rank, index in enumerate(order):
-            found[index].class_id = rank  # OpenCV describes level by level; this brings them back into order
+            found[index].class_id = rank  # OpenCV describes level by level; this restores the order
         kept, bits = orb.compute(grey, [found[index] for index in order]) if len(order) else ((), None)
         back = np.argsort([point.class_id for point in kept])
         factors = np.array([self.scale_factor**point.octave for point in kept], np.float32).reshape(-1, 1)
@@ -108,12 +89,12 @@ class ORB:
 
 
 def level_order(strengths: Floats, levels: NDArray[np.int64], scale_factor: float) -> NDArray[np.intp]:
-    """Return an order of all corners in which every beginning holds each level in proportion to its width.
+    """Return an order of all corners in which every prefix has each level in proportion to its width.
 
     Args:
-        strengths: ``(n,)``, compared within a level only.
+        strengths: ``(n,)``, compared only within a level.
         levels: ``(n,)`` level of each corner; level l is ``scale_factor ** l`` times smaller than level 0.
-        scale_factor: above 1.
+        scale_factor: the ratio between the sizes of neighboring levels, above 1.
 
     Example:
         >>> level_order(np.array([1.0, 3.0, 2.0, 9.0], np.float32), np.array([0, 0, 0, 1]), 2.0).tolist()

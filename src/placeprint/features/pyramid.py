@@ -1,7 +1,7 @@
-"""One photo at several sizes, and its keypoints back in the photo's pixels.
+"""Detect on a photo at several sizes, and return keypoints in the photo's pixels.
 
-An extractor says what it finds in one picture (`Detect`); what is the same for all of them is here: the copy of the
-right size, further copies of other sizes, the mask, and which keypoints to keep.
+An extractor finds features in one picture (`Detect`). What all extractors share is here: the working copy, copies at
+other sizes, the mask, and which keypoints to keep.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from placeprint.photos.masks import as_mask
 from placeprint.types import Floats, Image, LocalFeatures, Mask
 
 Size = Annotated[int, Range(0, 4096)]
-"""Longest side in pixels of the copy of a photo; 0 for the photo as it is."""
+"""Longest side in pixels of the working copy; 0 for full size."""
 Scales = Annotated[tuple[Annotated[float, Range(0.01, 8)], ...], Length(1, 32)]
 """Factors of that size."""
 Cells = Annotated[int, Range(1, 1000)]
 """Parts of a picture along each side."""
 MOST_PIXELS, MOST_FOR_NETWORKS = 64_000_000, 25_000_000
-"""Of the picture that is searched: SIFT takes 180 bytes for each, the largest network 400; 10 GB."""
+"""Most pixels of a working copy, 10 GB: SIFT takes 180 bytes per pixel, the largest network 400."""
 
 Detect = Callable[[Image, Mask | None], LocalFeatures]
 """Find the features of one picture, in its own pixels, where the mask is True; best first."""
@@ -47,21 +47,21 @@ def over_pyramid(
 
     Args:
         image: ``(H, W, 3)`` uint8.
-        mask: ``(H, W)`` bool, True where keypoints may be; None for everywhere.
-        detect: what finds features in one picture.
-        size: longest side in pixels the photo is brought to; 0 leaves it as it is.
-        scales: factors of that size, one picture each.
-        max_keypoints: so many are kept, in the order of `spread_order`.
-        cells: parts of the picture along each side that keypoints are spread over; 1 for the strongest only.
-        multiple: sides of the pictures are multiples of this.
+        mask: ``(H, W)`` bool, True where keypoints are allowed; None for everywhere.
+        detect: a function that finds features in one picture.
+        size: the longest side of the working copy in pixels; 0 for full size.
+        scales: the factors of that size, one picture each.
+        max_keypoints: the most keypoints to keep, in the order of `spread_order`.
+        cells: parts of the picture along each side over which keypoints are spread; 1 for the strongest only.
+        multiple: the sides of the pictures are multiples of this.
 
     Returns:
         Features in pixels of the photo; scales are diameters in its pixels.
 
     Raises:
-        ShapeError: the mask is not of the image's size.
+        ShapeError: the mask does not have the image's size.
         OptionError: there is no scale, one is not above 0, or the pictures would be too large.
-        PhotoError: the photo is too large to be searched as it is.
+        PhotoError: the photo is too large for its full size.
     """
     mask = as_mask(mask, (image.shape[1], image.shape[0]))
     found = [detect(*level) for level in levels(image, mask, size=size, scales=scales, multiple=multiple)]
@@ -72,10 +72,10 @@ def _check_pixels(photo: tuple[int, int], size: int, longest: int, scales: list[
     pixels = longest * longest * min(photo) / max(photo)
     if pixels <= most:
         return
-    told = f"{pixels / 1e6:,.0f} megapixels would be searched, the most is {most // 1_000_000}"
+    told = f"{pixels / 1e6:,.0f} megapixels would be processed, the most is {most // 1_000_000}"
     if size:
         raise OptionError(f"{told}; lower size or scales, got {size} and {scales}")
-    raise PhotoError(f"{told}: the photo has {photo[0]} x {photo[1]} pixels; set size to search a smaller copy")
+    raise PhotoError(f"{told}: the photo has {photo[0]} x {photo[1]} pixels; set size to use a smaller copy")
 
 
 def levels(
@@ -88,16 +88,16 @@ def levels(
     stretch: tuple[int, int] = (0, 0),
     most: int = MOST_PIXELS,
 ) -> list[tuple[Image, Mask | None]]:
-    """Return the copies of a photo and of its mask that features are looked for in.
+    """Return the working copies of a photo and of its mask.
 
     Args:
-        image: as of `over_pyramid`, like the arguments not listed here.
+        image: see `over_pyramid`, as for arguments not listed here.
         mask: the same.
         size: the same.
         scales: the same.
         multiple: the same.
         stretch: see `InputRule`.
-        most: pixels a copy may have.
+        most: the most pixels of a copy.
     """
     height, width = image.shape[:2]
     mask = as_mask(mask, (width, height))
@@ -114,7 +114,7 @@ def levels(
 def in_photo(
     found: Sequence[LocalFeatures], image: Image, mask: Mask | None, *, max_keypoints: int, cells: int = 1
 ) -> LocalFeatures:
-    """Return what was found in the copies of a photo, of all the best, in its pixels; arguments as `over_pyramid`."""
+    """Return the best features of all copies, in pixels of the photo; arguments as for `over_pyramid`."""
     size = (image.shape[1], image.shape[0])
     moved = [_in_photo(level, size) for level in found]
     features = moved[0] if len(moved) == 1 else _joined(moved)
@@ -126,7 +126,7 @@ def in_photo(
 
 
 def allowed(points: Floats, mask: Mask | None) -> Mask:
-    """Say which of ``(n, 2)`` points are where an ``(H, W)`` mask is True; None allows all.
+    """Return which of ``(n, 2)`` points are where an ``(H, W)`` mask is True; None allows all.
 
     Example:
         >>> allowed(np.array([[0.4, 0.0], [0.6, 0.0]]), np.array([[True, False]])).tolist()

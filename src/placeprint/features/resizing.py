@@ -1,7 +1,7 @@
-"""Bring a photo to the size a network or an extractor works at, and its keypoints back to the photo's pixels.
+"""Resize a photo for a network or an extractor, and map its keypoints back to the photo's pixels.
 
-`InputRule` is the one rule that says how a photo becomes the picture a network sees. Training, validation, indexing
-and exported files all use it, so what was measured in training is what a preset gives later.
+`InputRule` is the one rule that turns a photo into a network's input. Training, validation, indexing and exported files
+all use it, so a preset gives what was measured in training.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from placeprint.types import Floats, Image, Mask
 
 @dataclass(frozen=True)
 class InputRule:
-    """How a photo becomes the picture that a network sees; see `images.resize` for how pixels are interpolated.
+    """The rule that turns a photo into a network's input; see `pixels.resize` for the interpolation.
 
-    Pictures are uint8 RGB. Networks bring the colors into their own range themselves.
+    Pictures are uint8 RGB. Networks scale the colors themselves.
 
     Args:
-        longest: pixels of the longest side; 0 keeps the size of the photo. Not used with `stretch`.
+        longest: the longest side in pixels; 0 keeps the size of the photo. Not used with `stretch`.
         multiple: both sides are rounded down to a multiple of this, at least one. Not used with `stretch`.
         stretch: ``(width, height)`` in pixels of every picture, whatever the shape of the photo; ``(0, 0)`` keeps the
             shape of the photo.
@@ -46,19 +46,19 @@ class InputRule:
         return resize_longest(image, max(1, round(longest * scale)), self.multiple)
 
     def tensor(self, image: Image) -> NDArray[np.float32]:
-        """Return ``(1, 3, h, w)`` float32 in [0, 255], the picture as an exported network takes it."""
+        """Return ``(1, 3, h, w)`` float32 in [0, 255], the input of an exported network."""
         return np.ascontiguousarray(self.picture(image).transpose(2, 0, 1)[None], np.float32)
 
 
 def resize_longest(image: Image, longest: int, multiple: int = 1) -> Image:
-    """Scale a photo, up or down, so that its longest side has ``longest`` pixels.
+    """Scale a photo up or down so that its longest side has ``longest`` pixels.
 
-    Small photos are enlarged: a network's receptive field sees about the same part of the scene whatever the
+    Small photos are enlarged: so a network's receptive field covers about the same part of the scene, whatever the
     camera's resolution.
 
     Args:
         image: ``(H, W, 3)`` uint8.
-        longest: pixels.
+        longest: the longest side in pixels.
         multiple: both sides are rounded down to a multiple of this, at least one; 1 rounds to the nearest pixel.
     """
     height, width = image.shape[:2]
@@ -70,7 +70,7 @@ def resize_longest(image: Image, longest: int, multiple: int = 1) -> Image:
 
 
 def shrink(image: Image, mask: Mask | None, size: int) -> tuple[Image, Mask | None]:
-    """Return an image and its mask with a longest side of at most ``size`` pixels; 0 leaves them alone.
+    """Return an image and its mask with a longest side of at most ``size`` pixels; 0 does not change them.
 
     No side gets shorter than one pixel. The mask is True where all pixels under it are.
     """

@@ -1,9 +1,9 @@
 """The Gaussian scale space of a picture and its gradients (Lowe, IJCV 2004, section 3).
 
-Three levels an octave, each smoother than the last by a factor of the cube root of 2; every octave holds every second
-pixel of the one before, as in the paper, so pixel (i, j) of a level is pixel (step i, step j) of the picture.
+Each octave has three levels, each smoother than the last by a factor of the cube root of 2. Every octave has every
+second pixel of the one before, as in the paper, so pixel (i, j) of a level is pixel (step i, step j) of the picture.
 
-Departure from the paper: the picture is not doubled. Instead a level is blurred less than its name says, by what
+Departure from the paper: the picture is not doubled. Instead a level is blurred less than its nominal sigma, by what
 central differences (the derivative after a box two pixels wide, of variance 1/3 along it) and lookups between pixels
 (1/6 on average) will add. So small keypoints are described as if there were pixels in between, at a quarter of the
 work; benchmarks/speed/descriptor.py measures the agreement with OpenCV, which doubles.
@@ -22,15 +22,15 @@ from placeprint.errors import ShapeError
 from placeprint.types import Floats, Image
 
 LEVELS = 3
-"""Levels an octave."""
+"""Levels per octave."""
 FINEST = 1.0
 """Sigma of the first level, in pixels of the picture."""
 CAMERA_BLUR = 0.5
-"""Sigma the picture is taken to have as it comes, in its pixels (section 3.3)."""
+"""Assumed sigma of the input picture, in its pixels (section 3.3)."""
 DIFFERENCE = 0.2
 """Variance of the blur that differences and lookups add beyond those of a doubled picture, in pixels of a level."""
 SMALLEST = 8
-"""Octaves whose shorter side has fewer pixels are left out, except the first."""
+"""Octaves with a shorter side than this are skipped, except the first."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,9 +38,9 @@ class Level:
     """One level of a scale space.
 
     Args:
-        smooth: ``(h, w)`` float32, grey values from 0 to 255.
-        sigma: standard deviation of the blur in pixels of the picture, differences included.
-        step: pixels of the picture from one pixel of the level to the next.
+        smooth: ``(h, w)`` float32, gray values from 0 to 255.
+        sigma: the standard deviation of the blur in pixels of the picture, including that of differences.
+        step: the pixels of the picture from one pixel of the level to the next.
     """
 
     smooth: Floats
@@ -48,7 +48,7 @@ class Level:
     step: int
 
     def gradient(self) -> Floats:
-        """Return ``(2, h, w)`` float32: rise of grey in x and in y, in levels of 0 to 255 a pixel of the picture."""
+        """Return ``(2, h, w)`` float32: change of gray in x and in y, in levels (0 to 255) per pixel."""
         import cv2
 
         gradient = np.empty((2, *self.smooth.shape), np.float32)
@@ -66,14 +66,14 @@ class Level:
         return gradient
 
     def gradient_at(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
-        """Look the gradient up between pixels: the difference of four lookups is that of the whole picture looked up.
+        """Sample the gradient between pixels, as the difference of four samples.
 
         Args:
             x: ``(a, b)`` float32 pixels of the level; a and b below 32768.
             y: the same.
 
         Returns:
-            ``(a, b)`` float32 twice: rise of grey in x and in y as of `gradient`, 0 outside the picture.
+            Two ``(a, b)`` float32 arrays: change of gray in x and in y as in `gradient`, 0 outside the picture.
         """
         import cv2
 
@@ -89,17 +89,17 @@ class Level:
 
 @dataclass(frozen=True, eq=False)
 class ScaleSpace:
-    """A picture at rising smoothness; make it with `of`.
+    """A picture at increasing smoothness; make it with `of`.
 
     Args:
-        levels: by rising sigma, each `LEVELS`-th root of 2 times the last.
+        levels: by increasing sigma, each `LEVELS`-th root of 2 times the last.
     """
 
     levels: tuple[Level, ...]
 
     @classmethod
     def of(cls, image: Image) -> Self:
-        """Build the scale space of an ``(H, W, 3)`` uint8 RGB or ``(H, W)`` uint8 grey picture.
+        """Build the scale space of an ``(H, W, 3)`` uint8 RGB or ``(H, W)`` uint8 gray picture.
 
         Raises:
             ShapeError: the picture has another shape or dtype, or no pixels.
@@ -107,7 +107,7 @@ class ScaleSpace:
         return cls(tuple(_levels(_grey(image))))
 
     def nearest(self, diameters: Floats) -> NDArray[np.intp]:
-        """Return for ``(k,)`` diameters in pixels the index of the level of sigma nearest to half of each.
+        """Return for ``(k,)`` diameters in pixels the index of the level whose sigma is nearest to half of each.
 
         Example:
             >>> ScaleSpace.of(np.zeros((64, 64), np.uint8)).nearest(np.array([0.0, 2.0, 4.1])).tolist()

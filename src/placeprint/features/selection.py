@@ -1,4 +1,4 @@
-"""Which keypoints to keep: of too many the strongest, spread over the picture; none where a picture shows nothing."""
+"""Choose keypoints: the strongest, spread over the picture, and none where a picture shows nothing."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from numpy.typing import NDArray
 from placeprint.types import Floats, Image
 
 MIN_CONTRAST = 1.0
-"""Standard deviation in grey levels below which a part of a picture shows nothing."""
+"""Standard deviation in gray levels below which a part of a picture shows nothing."""
 
 
 def spread_order(points: Floats, strengths: Floats, size: tuple[int, int], cells: int) -> NDArray[np.intp]:
-    """Return an order of all points in which every beginning is spread over the picture.
+    """Return an order of all points in which every prefix is spread over the picture.
 
     The picture is cut into ``cells x cells``; first comes the strongest point of each cell, then the second
-    strongest of each, and so on, within a round by falling strength.
+    strongest of each, and so on, within a round by decreasing strength.
 
     Args:
         points: ``(n, 2)`` pixels.
         strengths: ``(n,)``.
         size: ``(width, height)`` of the picture.
-        cells: along each side.
+        cells: the number of cells along each side.
 
     Example:
         >>> points = np.array([[1.0, 1.0], [2.0, 2.0], [9.0, 9.0]], np.float32)
@@ -38,12 +38,12 @@ def spread_order(points: Floats, strengths: Floats, size: tuple[int, int], cells
 
 
 def contrast_around(image: Image, points: NDArray[np.floating], side: int) -> Floats:
-    """Return ``(n,)``: the standard deviation of the grey levels in a square around each of ``(n, 2)`` points.
+    """Return ``(n,)``: the standard deviation of the gray levels in a square around each of ``(n, 2)`` points.
 
     Args:
-        image: ``(H, W, 3)`` uint8 RGB; at its border the squares see it mirrored.
+        image: ``(H, W, 3)`` uint8 RGB, mirrored at its border.
         points: pixels inside the image.
-        side: of the square in pixels.
+        side: the side of the square in pixels.
     """
     import cv2
 

@@ -2,9 +2,8 @@
 
 The detector is OpenCV's, the descriptor OpenCV's or our own (`placeprint.features.descriptor`).
 
-``upright=True`` describes every keypoint unturned. Photos of places are taken upright, and not spending the
-descriptor's power on a turn nobody made finds far more of them; photos that were turned are found by
-describing the query in several turns (`Atlas.search`).
+``upright=True`` describes every keypoint upright. Photos of places are taken upright, and upright descriptors find far
+more of them. Rotated photos are found by describing the query in several rotations (`Atlas.search`).
 """
 
 from __future__ import annotations
@@ -16,69 +15,45 @@ from typing import Annotated, Any
 import numpy as np
 
 from placeprint.core.numerics import normalize
-from placeprint.core.options import Keypoints, OneOf, Range, Share, checked
+from placeprint.core.options import OneOf, Range, Share, checked
 from placeprint.features.descriptor import describe
-from placeprint.features.pyramid import Cells, Scales, Size, allowed, over_pyramid
+from placeprint.features.keypoint_extractor import KeypointExtractor
 from placeprint.features.root_sift import root_sift
-from placeprint.features.selection import spread_order
 from placeprint.types import Floats, Image, LocalFeatures, Mask
 
 DESCRIPTORS = ("opencv", "own")
 OPENCV_SHIFT = 0.25
-"""OpenCV's keypoints are so many pixels right of and below what they show: doubling the picture, it takes a pixel's
-corner for its center. Its own descriptors go the same way back; ours are taken where the keypoint really is, which is
-what is returned."""
+"""OpenCV's keypoints are this many pixels to the right of and below what they show, because it takes a pixel's corner
+for its center when it doubles the picture. Its own descriptors undo that; ours use the real position, which is what is
+returned."""
 
 
 @checked
 @dataclass(kw_only=True, eq=False)
-class SIFT:
-    """SIFT keypoints.
+class SIFT(KeypointExtractor):
+    """SIFT keypoints; see `KeypointExtractor` for the other parameters.
 
     Args:
-        max_keypoints: so many are kept, the strongest of each part of the picture first.
-        size: longest side in pixels of the copy that is searched; 0 for the photo as it is.
-        scales: factors of that size; SIFT itself looks for all sizes of keypoints below it.
-        contrast_threshold: lower finds more and weaker keypoints (Lowe's D(x), times OpenCV's layer factor).
-        edge_threshold: higher keeps more keypoints on edges.
-        upright: describe all keypoints unturned.
-        root: RootSIFT, otherwise plain SIFT of unit length.
-        cells: parts of the picture along each side that keypoints are spread over; 1 for the strongest only.
+        contrast_threshold: lower values find more and weaker keypoints (Lowe's D(x), times OpenCV's layer factor).
+        edge_threshold: higher values keep more keypoints on edges.
+        upright: whether to describe all keypoints upright.
+        root: whether to use RootSIFT; otherwise plain SIFT of unit length.
         descriptor: ``"opencv"`` or ``"own"``; the keypoints are the same.
 
     Raises:
-        OptionError: there is no such descriptor.
+        OptionError: the descriptor is unknown.
     """
 
-    max_keypoints: Keypoints = 1000
-    size: Size = 640
-    scales: Scales = (1.0,)
     contrast_threshold: Share = 0.04
     edge_threshold: Annotated[float, Range(0, 10_000, above=True)] = 10.0
     upright: bool = False
     root: bool = True
-    cells: Cells = 1
     descriptor: Annotated[str, OneOf(*DESCRIPTORS)] = "opencv"
 
     @property
     def dim(self) -> int:
-        """Length of one descriptor."""
+        """The length of one descriptor."""
         return 128
-
-    def extract(self, image: Image, mask: Mask | None = None) -> LocalFeatures:
-        """Return the keypoints of an ``(H, W, 3)`` uint8 RGB image, with scales and angles.
-
-        Scales are diameters in pixels of the photo. The order is that of `spread_order`.
-        """
-        return over_pyramid(
-            image,
-            mask,
-            self._detect,
-            size=self.size,
-            scales=self.scales,
-            max_keypoints=self.max_keypoints,
-            cells=self.cells,
-        )
 
     def _detect(self, image: Image, mask: Mask | None) -> LocalFeatures:
         import cv2
@@ -90,8 +65,7 @@ class SIFT:
         size = (image.shape[1], image.shape[0])
         points = np.array([point.pt for point in found], np.float32).reshape(-1, 2)
         strengths = np.array([point.response for point in found], np.float32)
-        inside = np.flatnonzero(allowed(points, mask))
-        order = inside[spread_order(points[inside], strengths[inside], size, self.cells)[: self.max_keypoints]]
+        order = self._best(points, strengths, image, mask)
         kept, descriptors = self._describe(grey, sift, [found[index] for index in order])
         return LocalFeatures(
             np.array([point.pt for point in kept], np.float32).reshape(-1, 2) - np.float32(OPENCV_SHIFT),
@@ -116,7 +90,7 @@ class SIFT:
 
 
 def _upright(points: Sequence[Any]) -> list[Any]:
-    """Turn all keypoints upright and drop the copies that differed in angle only."""
+    """Make all keypoints upright and drop those that differed only in angle."""
     kept: dict[tuple[float, float, float], Any] = {}
     for point in points:
         point.angle = 0.0

@@ -1,12 +1,12 @@
-"""Features of a rotated photo without looking at it again: one matrix product.
+"""Predict the features of a rotated photo by one matrix product, without describing it again.
 
-The descriptor of a point in the rotated photo is nearly a linear function of its descriptor in the photo as it is. Such
-a matrix is called a *steerer* (Bökman, Edstedt, Felsberg and Kahl, CVPR 2024). We learn one for each multiple of `STEP`
+The descriptor of a point in a rotated photo is nearly a linear function of its descriptor in the original. Such a
+matrix is called a *steerer* (Bökman, Edstedt, Felsberg and Kahl, CVPR 2024). We learn one for each multiple of `STEP`
 degrees by ridge regression (``scripts/learn_steerers.py``). Departures from the paper: the descriptors are not trained
-for it, and the keypoints of the photo as it is are kept.
+for it, and the keypoints of the original photo are kept.
 
-For upright SIFT a quarter rotation is exact (it permutes the values); at other angles the cosine is 0.96.
-For XFeat it is 0.9. That is enough to say which rotations deserve a real look, and not enough for a verdict.
+For upright SIFT, rotation by 90 degrees is exact (it permutes the values); at other angles the cosine is 0.96. For
+XFeat it is 0.9. That is enough to choose promising rotations, but not enough for a verdict.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from placeprint.types import Floats, LocalFeatures
 STEP = 30
 """Degrees between two steerers."""
 OUTPUT = Path(__file__).parent / "steerers"
-"""Where ``scripts/learn_steerers.py`` writes."""
+"""The file that ``scripts/learn_steerers.py`` writes."""
 
 
 def steerer_name(extractor: Any) -> str | None:
-    """Return the name of the steerers that fit an extractor, None where there are none."""
+    """Return the name of the steerers for an extractor, or None if there are none."""
     from placeprint.features.sift import SIFT
     from placeprint.features.xfeat import XFeat
 
@@ -41,12 +41,12 @@ def steerer_name(extractor: Any) -> str | None:
 
 
 def steered(features: LocalFeatures, name: str, degrees: float) -> LocalFeatures:
-    """Return what the features of a photo would about be if the photo were rotated.
+    """Return approximately the features that a photo would have if it were rotated.
 
     Args:
-        features: of the photo as it is.
-        name: of `steerer_name`.
-        degrees: counter-clockwise, a multiple of `STEP`.
+        features: the features of the original photo.
+        name: a name from `steerer_name`.
+        degrees: the rotation counter-clockwise, a multiple of `STEP`.
 
     Returns:
         The same keypoints with other descriptors.

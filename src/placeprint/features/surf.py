@@ -1,18 +1,18 @@
 """SURF: speeded-up robust features (Bay et al., CVIU 2008).
 
 Detector: maxima, over position and scale, of ``det = Dxx Dyy - (0.9 Dxy)^2``, where D are second derivatives by box
-filters, divided by the filter's area. A filter with lobes of L pixels is 3 L pixels wide and stands for the scale
-``s = 0.4 L`` (9 pixels for 1.2). Four layers an octave: L = 3, 5, 7, 9; 5, 9, 13, 17; 9, 17, 25, 33; 17, 33, 49, 65.
-A maximum is moved to that of the parabola through its neighbors.
+filters, divided by the filter's area. A filter with lobes of L pixels is 3 L pixels wide and stands for the scale ``s =
+0.4 L`` (9 pixels for 1.2). There are four layers per octave: L = 3, 5, 7, 9; 5, 9, 13, 17; 9, 17, 25, 33; 17, 33, 49,
+65. A maximum is refined by the parabola through its neighbors.
 
 Orientation: Haar wavelets of side 4 s at the points of a grid of step s within 6 s, weighted by a Gaussian of 2 s; the
-longest sum over any 60 degrees. Descriptor: a square of side 20 s, turned by it, in 4 x 4 parts; of the Haar wavelets
-of side 2 s at 5 x 5 points each, weighted by a Gaussian of 3.3 s, the sums of dx, dy, |dx| and |dy|: 64 numbers.
+longest sum over any 60 degrees. Descriptor: a square of side 20 s, rotated by it, in 4 x 4 parts. Each part gives the
+sums of dx, dy, |dx| and |dy| of Haar wavelets of side 2 s at 5 x 5 points, weighted by a Gaussian of 3.3 s: 64 numbers.
 
-Departures: wavelets stand at fractions of a pixel (the sums of boxes are interpolated), so that turning a photo by 180
-degrees changes nothing; the 60 degrees slide in steps of 5; the sign of the Laplacian, which the paper uses to skip
-comparisons, is not kept. Written out here because the SURF of the installed libraries does not fit: OpenCV's wheels
-have none, and that of mahotas moves maxima the wrong way (a test shows it).
+Departures: wavelets are at subpixel positions (the box sums are interpolated), so rotating a photo by 180 degrees
+    changes nothing; the 60-degree window slides in steps of 5; the sign of the Laplacian, which the paper uses to skip
+    comparisons, is not stored. It is implemented here because OpenCV's wheels have no SURF, and that of mahotas moves
+    maxima the wrong way (a test shows it).
 """
 
 from __future__ import annotations
@@ -24,16 +24,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from placeprint.core.numerics import normalize
-from placeprint.core.options import Keypoints, NotNegative, checked
-from placeprint.features.pyramid import Cells, Scales, Size, allowed, over_pyramid
-from placeprint.features.selection import spread_order
+from placeprint.core.options import NotNegative, checked
+from placeprint.features.keypoint_extractor import KeypointExtractor
 from placeprint.types import Floats, Image, LocalFeatures, Mask
 
 OCTAVES = ((3, 5, 7, 9), (5, 9, 13, 17), (9, 17, 25, 33), (17, 33, 49, 65))
-"""Pixels of the lobes of each layer; octave o is sampled every ``2 ** o`` pixels."""
+"""Lobe size of each layer in pixels; octave o is sampled every ``2 ** o`` pixels."""
 SCALE_PER_LOBE = 0.4
 BINS = 72
-"""Directions of an orientation's histogram, 5 degrees each."""
+"""Bins of the orientation histogram, 5 degrees each."""
 CHUNK = 500
 """Keypoints described at once, which bounds the memory."""
 
@@ -42,52 +41,30 @@ Doubles = NDArray[np.float64]
 
 @checked
 @dataclass(kw_only=True, eq=False)
-class SURF:
-    """SURF keypoints.
+class SURF(KeypointExtractor):
+    """SURF keypoints; see `KeypointExtractor` for the other parameters.
+
+    Scales are the sides of the filters, 7.5 s.
 
     Args:
-        max_keypoints: so many are kept, the strongest of each part of the picture first.
-        size: longest side in pixels of the copy that is searched; 0 for the photo as it is.
-        scales: factors of that size; SURF itself looks for all sizes of keypoints below it.
-        hessian_threshold: determinant, in (grey levels a pixel squared) squared, a keypoint must exceed.
-        upright: describe all keypoints unturned (U-SURF).
-        cells: parts of the picture along each side that keypoints are spread over; 1 for the strongest only.
+        hessian_threshold: the determinant that a keypoint must exceed, in (gray levels per pixel squared) squared.
+        upright: whether to describe all keypoints upright (U-SURF).
     """
 
-    max_keypoints: Keypoints = 1000
-    size: Size = 640
-    scales: Scales = (1.0,)
     hessian_threshold: NotNegative = 10.0
     upright: bool = False
-    cells: Cells = 1
 
     @property
     def dim(self) -> int:
-        """Length of one descriptor."""
+        """The length of one descriptor."""
         return 64
-
-    def extract(self, image: Image, mask: Mask | None = None) -> LocalFeatures:
-        """Return the keypoints of an ``(H, W, 3)`` uint8 RGB image, with scales and angles.
-
-        Scales are the sides of the filters (7.5 s) in pixels of the photo. The order is that of `spread_order`.
-        """
-        return over_pyramid(
-            image,
-            mask,
-            self._detect,
-            size=self.size,
-            scales=self.scales,
-            max_keypoints=self.max_keypoints,
-            cells=self.cells,
-        )
 
     def _detect(self, image: Image, mask: Mask | None) -> LocalFeatures:
         integral = integral_of(image)
         found, found_scales, determinants = find_keypoints(integral, self.hessian_threshold)
         keypoints, strengths = found.astype(np.float32), determinants.astype(np.float32)
         size = (image.shape[1], image.shape[0])
-        inside = np.flatnonzero(allowed(keypoints, mask))
-        order = inside[spread_order(keypoints[inside], strengths[inside], size, self.cells)[: self.max_keypoints]]
+        order = self._best(keypoints, strengths, image, mask)
         points, scales = found[order], found_scales[order]
         angles, descriptors = np.zeros(len(order)), np.zeros((len(order), self.dim), np.float32)
         for first in range(0, len(order), CHUNK):
@@ -106,9 +83,9 @@ class SURF:
 
 
 def integral_of(image: Image) -> Doubles:
-    """Return the ``(H + 1, W + 1)`` sums of the grey levels above and left of each pixel corner.
+    """Return the ``(H + 1, W + 1)`` sums of the gray levels above and left of each pixel corner.
 
-    The picture's mean is taken off first: what is outside of it counts as mean grey.
+    The picture's mean is subtracted first, so the outside counts as mean gray.
     """
     import cv2
 
@@ -131,9 +108,9 @@ def hessian_determinants(integral: Doubles, lobe: int, step: int) -> Doubles:
     """Return the determinant at every ``step``-th pixel, 0 where the filter does not fit into the picture.
 
     Args:
-        integral: ``(H + 1, W + 1)``, as of `integral_of`.
+        integral: ``(H + 1, W + 1)``, from `integral_of`.
         lobe: L in pixels, odd.
-        step: between samples, in pixels, from pixel 0 on.
+        step: the distance between samples in pixels, from pixel 0 on.
     """
     height, width = integral.shape[0] - 1, integral.shape[1] - 1
     result = np.zeros((-(-height // step), -(-width // step)))
@@ -171,12 +148,12 @@ def _of_octave(
     highest = np.stack([cv2.dilate(layer, np.ones((3, 3), np.uint8)) for layer in layers])
     inner = layers[1:-1]
     peaks = (inner > threshold) & (inner >= highest[1:-1]) & (inner > highest[:-2]) & (inner > highest[2:])
-    margin = (3 * lobes[-1] - 1) // 2 // step + 1  # nearer to the border the layers above know nothing
+    margin = (3 * lobes[-1] - 1) // 2 // step + 1  # closer to the border the layers above have no values
     allowed_here = np.zeros(peaks.shape[1:], bool)
     allowed_here[margin:-margin, margin:-margin] = True
     layer, row, column = np.nonzero(peaks & allowed_here)
     moves = _parabola_peaks(layers, layer + 1, row, column)
-    near = (np.abs(moves) < 1).all(axis=1)  # farther away the parabola says nothing
+    near = (np.abs(moves) < 1).all(axis=1)  # farther away the parabola is meaningless
     points = (np.stack([column, row], axis=1) + moves[:, :2]) * step
     scales = SCALE_PER_LOBE * (lobes[0] + (layer + 1 + moves[:, 2]) * (lobes[1] - lobes[0]))
     return points[near], scales[near], layers[layer + 1, row, column][near]
@@ -185,7 +162,7 @@ def _of_octave(
 def _parabola_peaks(
     layers: Doubles, layer: NDArray[np.intp], row: NDArray[np.intp], column: NDArray[np.intp]
 ) -> Doubles:
-    """Return ``(n, 3)``: from each maximum to that of the parabola, in samples of x, y and layer; inf without one."""
+    """Return ``(n, 3)`` offsets from maxima to those of the parabola, in samples of x, y and layer; inf if none."""
 
     def at(x: int, y: int, z: int) -> Doubles:
         return layers[layer + z, row + y, column + x]
@@ -246,7 +223,7 @@ def describe(integral: Doubles, points: Doubles, scales: Doubles, angles: Double
 def box_sums(integral: Doubles, x: Doubles, y: Doubles) -> Doubles:
     """Return the integral at fractional corners, interpolated between the four around each; constant outside.
 
-    Not by OpenCV, whose lookups in arrays of float64 round positions to 1/32 of a pixel.
+    OpenCV is not used, because its lookups in float64 arrays round positions to 1/32 of a pixel.
 
     Args:
         integral: ``(H + 1, W + 1)``.
@@ -268,22 +245,22 @@ def box_sums(integral: Doubles, x: Doubles, y: Doubles) -> Doubles:
 
 
 def _cells(places: Doubles, count: int) -> tuple[NDArray[np.intp], Doubles]:
-    """Return the sample before each place, and how far behind it the place is, from 0 to 1."""
+    """Return the sample before each position, and how far after it the position is, from 0 to 1."""
     inside = np.clip(places, 0, count - 1)
     before = np.minimum(inside.astype(np.intp), count - 2)
     return before, inside - before
 
 
 def haar(integral: Doubles, where: Doubles, half: Doubles) -> Doubles:
-    """Return the two Haar wavelets at points, by which a picture gets brighter along x and along y.
+    """Return the responses of the two Haar wavelets at points: how much brighter the picture gets along x and along y.
 
     Args:
         integral: ``(H + 1, W + 1)``.
-        where: ``(n, m, 2)`` points in pixels, fractions included.
+        where: ``(n, m, 2)`` points in pixels, with fractions.
         half: ``(n,)`` half the side of the wavelets in pixels.
 
     Returns:
-        ``(n, m, 2)``: right half minus left half, lower half minus upper half, in grey levels of the mean pixel.
+        ``(n, m, 2)``: right half minus left half, lower half minus upper half, in gray levels of the mean pixel.
     """
     offsets = half[:, None] * np.array([-1, 0, 1])
     # pixel x reaches from corner x to corner x + 1 of the integral, so its center is at corner x + 0.5

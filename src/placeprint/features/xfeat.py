@@ -1,84 +1,62 @@
 """XFeat: fast learned keypoints with 64-D descriptors (Potje et al., CVPR 2024).
 
-The network is kornia's, the weights are the authors'. It works on a copy of the photo whose longest side has
-`size` pixels, rounded down to multiples of 32, since it sees patterns of a certain size in pixels.
+The network is kornia's, the weights are the authors'. It runs on a copy of the photo whose longest side has `size`
+pixels, rounded down to multiples of 32, because it responds to patterns of a certain size in pixels.
 
 XFeat does not survive a rotation of 90 degrees; `Atlas.search` tries the promising rotations of a query when nothing
 is found upright (`features.steering`).
 
 Semi-dense (XFeat*, section 3.3 of the paper): instead of keypoints, every cell of 8 x 8 pixels is a feature, at its
 center, with the network's reliability as score, on copies 0.6 and 1.3 times the size. The matcher ``semi-dense``
-then moves the matched points to where they are inside the cells. Departures: the paper gives a fifth of the features
-to the small copy, here the most reliable of both are kept; cells whose pixels are all alike are dropped.
+then refines the matched points inside the cells. Departures: the paper takes a fifth of the features from the small
+copy, here the most reliable of both are kept; uniform cells are dropped.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from placeprint.core.options import Keypoints, Share, checked
-from placeprint.features.batching import Pyramid, over_pyramids
-from placeprint.features.pyramid import Scales, Size, allowed
+from placeprint.core.options import Share, checked
+from placeprint.features.batching import Pyramid
+from placeprint.features.network_extractor import NetworkExtractor
+from placeprint.features.pyramid import allowed
 from placeprint.features.selection import MIN_CONTRAST, contrast_around
 from placeprint.types import Image, LocalFeatures, Mask
 
 STRIDE = 32
 """The network halves the picture five times."""
 SEMI_DENSE_SCALES = (0.6, 1.3)
-"""Factors of the size a semi-dense photo is seen at."""
-TOGETHER = 32
-"""Pictures in one pass of the network."""
+"""Factors of the size for semi-dense features."""
 
 
 @checked
 @dataclass(kw_only=True, eq=False)
-class XFeat:
-    """XFeat keypoints.
+class XFeat(NetworkExtractor):
+    """Extract Extract XFeat keypoints.
 
     Args:
-        max_keypoints: the strongest are kept.
-        size: longest side in pixels the network sees; 0 for the photo as it is.
-        scales: factors of that size, one pass of the network each; semi-dense, two passes each.
-        detection_threshold: probability a keypoint must exceed, in [0, 1]; semi-dense, it has no effect.
-        semi_dense: the cells of XFeat* instead of keypoints; their `scales` are the sides of the cells in pixels of
-            the photo, 8 pixels of what the network saw.
+        scales: semi-dense, two passes of the network each; the others are as of `NetworkExtractor`.
+        detection_threshold: the probability that a keypoint must exceed, in [0, 1]; no effect for semi-dense features.
+        semi_dense: whether to extract the cells of XFeat* instead of keypoints; their `scales` are the sides of the
+            cells in pixels of the photo, 8 pixels of the network's input.
     """
 
-    max_keypoints: Keypoints = 1000
-    size: Size = 640
-    scales: Scales = (1.0,)
+    TOGETHER = 32
+
     detection_threshold: Share = 0.05
     semi_dense: bool = False
 
     @property
     def dim(self) -> int:
-        """Length of one descriptor."""
+        """The length of one descriptor."""
         return 64
 
     @property
     def weights(self) -> str:
-        """Name of the weights used."""
+        """The name of the weights."""
         return "xfeat"
-
-    def extract(self, image: Image, mask: Mask | None = None) -> LocalFeatures:
-        """Return the keypoints of an ``(H, W, 3)`` uint8 RGB image, strongest first.
-
-        Raises:
-            WeightsError: the weights are not installed.
-        """
-        return self.extract_batch([image], [mask])[0]
-
-    def extract_batch(self, images: Sequence[Image], masks: Sequence[Mask | None] | None = None) -> list[LocalFeatures]:
-        """Return what `extract` does of each image; those of one size go through the network together.
-
-        Raises:
-            WeightsError: the weights are not installed.
-            ShapeError: there are not as many masks as images, or one is not of its image's size.
-        """
-        return over_pyramids(images, masks, self._detect_together, together=TOGETHER, **self._pyramid())
 
     def _pyramid(self) -> Pyramid:
         scales = self.scales

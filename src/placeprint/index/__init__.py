@@ -1,1 +1,1 @@
-"""Nearest rows of global descriptors: one file a kind of index."""
+"""Find the nearest rows of global descriptors: one file per kind of index."""

@@ -1,18 +1,19 @@
-"""The aggregated selective match kernel, binary (Tolias, Avrithis and Jegou, ICCV 2013; IJCV 2016): compact votes.
+"""The binary aggregated selective match kernel (Tolias, Avrithis and Jegou, ICCV 2013; IJCV 2016): compact votes.
 
-The local features of a photo that fall to one visual word c are aggregated to one sign vector of the sum of their
-residuals, b_c = sign(sum over x of (x - c)). Two photos are compared word by word, and only words that agree count::
+The local features of a photo with the same visual word c become one sign vector, from the sum of their residuals, b_c =
+sign(sum over x of (x - c)). Two photos are compared word by word, and only words that agree count::
 
     S(X, Y) = sum over common words c of idf_c s(1 - 2 h(b_c, b'_c) / D) / sqrt(N(X) N(Y))
     s(u) = u ** alpha if u > threshold, else 0          N(X) = sum over the words of X of idf_c
 
-with h the Hamming distance of the sign vectors of D values. One vector a word takes away bursts within a photo. The
-query's features go to their ``assignments`` nearest words, those of the database to the nearest one. The words are an
-inverted file: of each word the photos that have it, with their sign vectors, D / 8 bytes and 4 for the photo.
+with h the Hamming distance of the sign vectors of D values. One vector per word removes bursts within a photo. The
+query's features are assigned to their ``assignments`` nearest words, those of the database to the nearest one. The
+words form an inverted file: for each word the photos that have it, with their sign vectors, D / 8 bytes and 4 for the
+photo.
 
-idf_c = (1 + log((1 + n) / (1 + n_c))) ** idf, with n photos and n_c of them that have the word; a word that all photos
-have counts 1, as in few photos of many features most words are everywhere. The papers have no idf; public code has, and
-changed its definition in 2023, so that figures before and after differ. ``idf = 0`` leaves it out.
+idf_c = (1 + log((1 + n) / (1 + n_c))) ** idf, with n photos and n_c of them that have the word; a word in all photos
+counts 1, because with few photos of many features most words are everywhere. The papers have no idf; public code has
+one and changed its definition in 2023, so figures before and after differ. ``idf = 0`` disables it.
 """
 
 from __future__ import annotations
@@ -32,13 +33,13 @@ from placeprint.index.votes import LEARNED_FROM, descriptors_of
 from placeprint.types import Floats, Ids, LocalFeatures, Ranking
 
 PER_WORD = 4
-"""Features for each word, about, where the count of words is not given: a photo should have few of one word."""
+"""Approximate number of features per word, if the number of words is not given: a photo should have few of one word."""
 LEAST_WORDS, MOST_WORDS = 16, 16_384
 POINTS = 20
-"""Features of each word that it is learned from at most, about."""
+"""Approximate most features per word to learn from."""
 ITERATIONS = 10
 TOGETHER = 1 << 22
-"""Sign vectors that are compared at once."""
+"""Most sign vectors compared at once."""
 ARRAYS = ("codebook", "photos", "words", "owners", "signs")
 Signs = NDArray[np.uint8]
 
@@ -46,15 +47,15 @@ Signs = NDArray[np.uint8]
 @checked
 @dataclass(kw_only=True, eq=False)
 class ASMK:
-    """Photos ranked by the words they share and how alike they are there, see the module.
+    """Rank photos by shared visual words and their similarity there; see the module.
 
     Args:
-        num_words: size of the codebook; 0 for a power of two by the count of features.
-        assignments: words of each query feature.
-        alpha: power of the similarity of a word.
-        threshold: similarity in [0, 1) that a word must have to count.
-        idf: power of the inverse document frequency.
-        seed: of k-means.
+        num_words: the size of the codebook; 0 chooses a power of two from the number of features.
+        assignments: the number of words per query feature.
+        alpha: the exponent of the similarity of a word.
+        threshold: the similarity in [0, 1) that a word must exceed to count.
+        idf: the exponent of the inverse document frequency.
+        seed: the seed of k-means.
 
     Raises:
         OptionError: a parameter is out of its range (when it is fitted).
@@ -74,7 +75,7 @@ class ASMK:
         return len(self._held.get("photos", ()))
 
     def fit(self, features: Sequence[LocalFeatures]) -> ASMK:
-        """Learn the words from the features of photos; return self. What was held is forgotten.
+        """Learn the words from the features of photos; return self. The index becomes empty.
 
         Raises:
             OptionError: a parameter is out of its range.
@@ -87,7 +88,7 @@ class ASMK:
         count = self.num_words or min(max(by_count, LEAST_WORDS), MOST_WORDS, len(rows))
         if count > len(rows):
             raise ShapeError(f"{count} words need as many features, got {len(rows)}")
-        # means as they are: residuals of means brought to unit length would all lean to one side
+        # plain means: residuals to means of unit length would all lean to one side
         means = faiss.Kmeans(
             rows.shape[1],
             count,
@@ -105,7 +106,7 @@ class ASMK:
         return self
 
     def add(self, ids: Ids, features: Sequence[LocalFeatures]) -> None:
-        """Hold the features of photos under the photos' ids, ``(n,)`` int64; none may be held yet.
+        """Add the features of photos under the photos' ids, ``(n,)`` int64; no id may be in the index yet.
 
         Raises:
             NotFittedError: `fit` has not been called.
@@ -113,13 +114,13 @@ class ASMK:
         """
         self._codebook()
         numbers = ids_of(ids, len(features))
-        made = [self._aggregated(each, 1) for each in features]  # all, before anything is held
+        made = [self._aggregated(each, 1) for each in features]  # check all before adding any
         for place, (words, signs) in enumerate(made, start=len(self)):
             self._waiting.append((words, np.full(len(words), place, np.int32), signs))
         self._held["photos"] = np.concatenate([self._held["photos"], numbers])
 
     def remove(self, ids: Ids) -> None:
-        """Forget photos; unknown ids are ignored."""
+        """Remove photos; unknown ids are ignored."""
         if not len(self) or not np.isin(self._held["photos"], ids).any():
             return
         self._settle()
@@ -132,7 +133,7 @@ class ASMK:
 
     @checked
     def search(self, features: LocalFeatures, top: Count) -> Ranking:
-        """Return the ``top`` most similar photos, equal ones by rising id; those of similarity 0 are left out.
+        """Return the ``top`` most similar photos, equal ones by increasing id, without those of similarity 0.
 
         Raises:
             NotFittedError: `fit` has not been called.
@@ -153,7 +154,7 @@ class ASMK:
         return Ranking(photos[order], scores[order])
 
     def write(self, folder: Path) -> None:
-        """Write arrays into a folder that is there.
+        """Write arrays into an existing folder.
 
         Raises:
             NotFittedError: `fit` has not been called.
@@ -164,20 +165,20 @@ class ASMK:
             np.save(folder / f"{name}.npy", self._held[name])
 
     def read(self, folder: Path) -> ASMK:
-        """Hold what an equal one has written, mapped into memory; return self.
+        """Load what an equal voter has written, mapped into memory; return self.
 
         Raises:
-            OSError, ValueError: the files are damaged or not there.
+            OSError, ValueError: the files are damaged or missing.
         """
         arrays = [np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in ARRAYS]
         if len({len(each) for each in arrays[2:]}) > 1:
-            raise ValueError(f"{str(folder)!r} holds arrays that do not fit together")
+            raise ValueError(f"{str(folder)!r} has arrays that do not fit together")
         self._hold(*arrays)
         return self
 
     def _codebook(self) -> Floats:
         if not self._held:
-            raise NotFittedError("ASMK has not learnt its words; call fit first")
+            raise NotFittedError("ASMK has not learned its words; call fit first")
         return self._held["codebook"]
 
     def _nothing(self, dim: int) -> tuple[NDArray[np.int32], NDArray[np.int32], Signs]:
@@ -187,7 +188,7 @@ class ASMK:
         self._held, self._found, self._waiting = dict(zip(ARRAYS, arrays, strict=True)), {}, []
 
     def _settle(self) -> None:
-        """Put what was added into the inverted file."""
+        """Move added photos into the inverted file."""
         if self._waiting:
             old = self._held
             parts = [(old["words"], old["owners"], old["signs"]), *self._waiting]
@@ -196,7 +197,7 @@ class ASMK:
             self._hold(old["codebook"], old["photos"], words[order], owners[order], signs[order])
 
     def _aggregated(self, features: LocalFeatures, assignments: int) -> tuple[NDArray[np.int32], Signs]:
-        """Return the words of a photo, rising, and the sign vector of each, in bits."""
+        """Return the words of a photo in increasing order, and the sign vector of each, in bits."""
         codebook = self._codebook()
         rows = rows_of(features.descriptors, dim=codebook.shape[1])
         if not len(features):
@@ -210,7 +211,7 @@ class ASMK:
         return words.astype(np.int32), np.packbits(np.add.reduceat(residuals, begins) >= 0, axis=1)
 
     def _sums(self, words: NDArray[np.int32], signs: Signs, weights: Floats) -> NDArray[np.float64]:
-        """Return the numerator of the similarity with each photo."""
+        """Return the numerator of the similarity to each photo."""
         dim = self._held["codebook"].shape[1]
         similarities = 1 - 2 * np.arange(dim + 1) / dim
         selected = np.where(similarities > self.threshold, np.maximum(similarities, 0) ** self.alpha, 0)
@@ -235,7 +236,7 @@ class ASMK:
         return self._found["index"]
 
     def _begins(self) -> Ids:
-        """Return where the list of each word begins, and where the last ends."""
+        """Return where the list of each word starts, and where the last ends."""
         if "begins" not in self._found:
             count = len(self._held["codebook"])
             self._found["begins"] = np.searchsorted(self._held["words"], np.arange(count + 1))
@@ -243,7 +244,7 @@ class ASMK:
         return begins
 
     def _weights(self) -> Floats:
-        """Return idf of each word."""
+        """Return the idf of each word."""
         rarity = np.log((1 + len(self)) / (1 + np.diff(self._begins())))
         return np.asarray((1 + rarity) ** self.idf, np.float32)
 

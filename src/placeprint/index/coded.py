@@ -1,51 +1,52 @@
-"""What the indexes that learn a code share: rows are held exactly until there are enough to learn from, then coded.
+"""The base of indexes that learn a code: rows are stored exactly until there are enough to learn from, then coded.
 
-An index is only told of rows by `add`, so it decides itself when to learn:
+An index only sees rows through `add`, so it decides when to learn:
 
-- Rows are held as float16 and searched exactly, as by `index.flat`, until there are ``train_rows`` of them, or until
-  the first search when there are fewer but as many as its code needs. Below that it stays exact. Rows added later are
-  coded by what was learned; nothing is learned anew, since an atlas makes its index anew when its photos change.
-- It learns from at most ``train_rows`` of the rows held then, drawn at random with ``seed``: every n-th row would take
-  one camera of several, or one frame of each turn. The same calls in the same order learn the same.
-- Scores are inner products of the query with the decoded rows; equal scores come by rising id. Many rows of one code
-  are common, so the list is searched further until the tie at its end is broken.
-- FAISS knows the rows by numbers of ours, rising in the order they came: an inverted list loses a row of id -1, and
-  ids may be any int64.
-- An index with inverted lists that finds fewer rows than were asked for looks into all lists.
-- ``refine``: the float16 rows are kept too, ``refine`` times as many candidates as were asked for are taken by their
-  codes, and ranked by their exact scores.
+- Rows are stored as float16 and searched exactly, as in `index.flat`, until there are ``train_rows``, or until the
+  first search if there are fewer but enough for its code. Otherwise it stays exact. Rows added later use the learned
+  code. Nothing is learned twice, because an atlas makes a new index when its photos change.
+- It learns from up to ``train_rows`` rows, sampled with ``seed``: every n-th row could be one camera of several, or one
+  frame of each turn. The same calls in the same order learn the same code.
+- Scores are inner products of the query with the decoded rows; equal scores are sorted by id. Rows often share a code,
+  so the list is searched further until the tie at its end is broken.
+- FAISS knows the rows by our own numbers, in order of arrival, because an inverted list loses a row with id -1, and ids
+  may be any int64.
+- If an index with inverted lists finds fewer rows than requested, it searches all lists.
+- ``refine``: the float16 rows are stored too. The codes select ``refine`` times as many candidates as requested, and
+  their exact scores rank them.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from placeprint.arrays import LARGEST_HALF, ids_of, rows_of
-from placeprint.core.options import Count, checked
+from placeprint.core.options import Count, Seed, checked
 from placeprint.types import Floats, Ids, Ranking
 
 MIN_ROWS = 1000
-"""No code is learned from fewer rows."""
+"""Fewest rows to learn a code from."""
 ROWS_PER_CENTROID = 39
-"""Fewer give poor centers, says FAISS."""
+"""Fewest rows per center; FAISS says that fewer give poor centers."""
 ITERATIONS = 10
-"""Of k-means; 25 find no more neighbors and take two to four times as long."""
+"""Iterations of k-means; 25 find no more neighbors and take two to four times as long."""
 TOGETHER = 8192
-"""Rows decoded and coded at once."""
+"""Most rows decoded and coded at once."""
 
 
 @dataclass(eq=False)
 class Held:
-    """What an index holds: ``exact`` and ``codes`` are FAISS's, by number.
+    """The content of an index: ``exact`` and ``codes`` are FAISS indexes by row number.
 
     Args:
-        dim: length of a row.
-        ids: id of each number there has been.
-        exact: rows as float16.
-        codes: coded rows, once there are any.
+        dim: the length of a row.
+        ids: the id of each row number so far.
+        exact: the rows as float16.
+        codes: the coded rows, if there are any.
     """
 
     dim: int = 0
@@ -54,31 +55,40 @@ class Held:
     codes: Any = None
 
 
-class CodedIndex(Protocol):
-    """Search rows by codes that are learned from the rows themselves."""
+@dataclass(kw_only=True, eq=False)
+class CodedIndex(ABC):
+    """Search rows by codes learned from the rows themselves.
 
-    train_rows: int
-    seed: int
-    _held: Held
+    Args:
+        train_rows: the code is learned when there are this many rows, or at the first search if there are as many as
+            the code needs.
+        seed: the seed of the draw of the rows that are learned from, and of k-means.
+    """
 
+    train_rows: Count = 20_000
+    seed: Seed = 0
+    _held: Held = field(default_factory=Held, init=False, repr=False)
+
+    @abstractmethod
     def _minimum(self) -> int:
-        """Return the count of rows needed to learn."""
+        """Return the number of rows needed to learn."""
 
+    @abstractmethod
     def _untrained(self, dim: int, count: int, sample: int) -> Any:
-        """Return FAISS's empty index that takes ids, for rows of ``dim`` values or of more.
+        """Return an empty FAISS index with ids, for rows of at least ``dim`` values.
 
         Args:
-            dim: length of the rows.
-            count: rows held.
-            sample: those it will learn from.
+            dim: the length of the rows.
+            count: the number of rows in the index.
+            sample: the rows it will learn from.
         """
 
     def _to_learn_from(self, rows: Floats) -> Floats:
-        """Return the rows that the index is trained with, made of those drawn."""
+        """Return the rows for training, made from the sampled ones."""
         return rows
 
     def _refined(self) -> int:
-        """Return how many times as many candidates are ranked exactly, 0 for none."""
+        """Return how many times more candidates are ranked exactly; 0 for none."""
         return 0
 
     def __len__(self) -> int:
@@ -87,11 +97,11 @@ class CodedIndex(Protocol):
         return 0 if index is None else int(index.ntotal)
 
     def add(self, ids: Ids, descriptors: Floats) -> None:
-        """Hold ``(n, d)`` rows under their ids, ``(n,)`` int64; learn when there are ``train_rows``.
+        """Add ``(n, d)`` rows under their ids, ``(n,)`` int64; learn at ``train_rows`` rows.
 
         Raises:
-            ShapeError: the rows have another length than those held, are not finite or exceed float16, or there are
-                not as many as ids.
+            ShapeError: the rows differ in length from those in the index, are not finite or exceed float16, or their
+                number differs from that of the ids.
         """
         held = self._held
         rows = rows_of(descriptors, dim=held.dim or None, most=LARGEST_HALF)
@@ -110,7 +120,7 @@ class CodedIndex(Protocol):
             self._learn()
 
     def remove(self, ids: Ids) -> None:
-        """Forget the rows of these ids; unknown ids are ignored."""
+        """Remove the rows with these ids; unknown ids are ignored."""
         numbers = np.flatnonzero(np.isin(self._held.ids, ids))
         for index in (self._held.exact, self._held.codes):
             if index is not None and len(numbers):
@@ -118,12 +128,12 @@ class CodedIndex(Protocol):
 
     @checked
     def search(self, descriptors: Floats, top: Count) -> list[Ranking]:
-        """Return the ``top`` best rows for each of ``(q, d)`` queries; equal scores come by rising id.
+        """Return the ``top`` best rows for each of ``(q, d)`` queries; equal scores are sorted by id.
 
-        Learns before the first search when there are enough rows.
+        Learns before the first search if there are enough rows.
 
         Raises:
-            ShapeError: the queries are not finite, or of another length than the rows.
+            ShapeError: the queries are not finite, or differ in length from the rows.
         """
         held = self._held
         rows = rows_of(descriptors, "queries", dim=held.dim or None)
@@ -145,11 +155,11 @@ class CodedIndex(Protocol):
         return [Ranking(held.ids[numbers], scores) for numbers, scores in found]
 
     def _ranked_exactly(self, row: Floats, numbers: Ids, count: int) -> tuple[Ids, Floats]:
-        """Return the ``count`` of these rows that are best by their float16 values, and their scores."""
+        """Return the ``count`` best of these rows by their float16 values, and their scores."""
         import faiss
 
         held = self._held
-        # the numbers that FAISS keeps beside the rows rise, also after some were removed
+        # the row numbers in FAISS increase, even after removals
         kept = np.searchsorted(faiss.vector_to_array(held.exact.id_map), numbers)
         scores = held.exact.index.reconstruct_batch(kept) @ row
         order = np.lexsort((held.ids[numbers], -scores))[:count]
@@ -174,7 +184,7 @@ class CodedIndex(Protocol):
 
 
 def padded(rows: Floats, width: int) -> Floats:
-    """Return ``(n, width)`` rows with zeros spread evenly among the values, which leaves inner products as they are.
+    """Return ``(n, width)`` rows with zeros spread evenly among the values, which does not change inner products.
 
     Example:
         >>> padded(np.ones((1, 4), np.float32), 6)[0].tolist()
@@ -196,13 +206,13 @@ def _exact(dim: int) -> Any:
 
 
 def _nearest(index: Any, rows: Floats, count: int, ids: Ids) -> list[tuple[Ids, Floats]]:
-    """Return the numbers and scores of the ``count`` best of at least as many rows for each query.
+    """Return the numbers and scores of the ``count`` best rows per query; there must be at least as many rows.
 
     Args:
-        index: FAISS's.
+        index: a FAISS index.
         rows: ``(q, d)`` queries.
-        count: wanted.
-        ids: id of each number, by which equal scores are ordered.
+        count: the number of rows wanted.
+        ids: the id of each row number, which orders equal scores.
     """
     import faiss
 
@@ -218,7 +228,7 @@ def _nearest(index: Any, rows: Floats, count: int, ids: Ids) -> list[tuple[Ids, 
             ask = min(2 * ask, size)
         else:
             break
-    # what is missing beyond the count has the lowest score, and its number -1 is never looked at
+    # missing entries have the lowest score, and their number -1 is never used
     orders = np.lexsort((ids[numbers], -scores))[:, :count]
     found = np.take_along_axis(numbers, orders, axis=1), np.take_along_axis(scores, orders, axis=1)
     return list(zip(*found, strict=True))

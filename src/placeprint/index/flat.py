@@ -1,6 +1,6 @@
-"""Exact search: every row compared, by FAISS.
+"""Exact search through FAISS: every row is compared.
 
-Rows are held as float16 or float32. Exact means that no row is left out.
+Rows are stored as float16 or float32. Exact means that no row is skipped.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class FlatIndex:
     """Exact inner-product search over unit rows.
 
     Args:
-        bits: 16 or 32 a value held in memory.
+        bits: bits per value in memory, 16 or 32.
     """
 
     bits: Annotated[int, OneOf(16, 32)] = 16
@@ -32,11 +32,11 @@ class FlatIndex:
         return 0 if self._index is None else int(self._index.ntotal)
 
     def add(self, ids: Ids, descriptors: Floats) -> None:
-        """Hold ``(n, d)`` rows under their ids, ``(n,)`` int64.
+        """Add ``(n, d)`` rows under their ids, ``(n,)`` int64.
 
         Raises:
-            ShapeError: the rows have another length than those held, are not finite, exceed float16 where ``bits`` is
-                16, or there are not as many as ids.
+            ShapeError: the rows differ in length from those in the index, are not finite, exceed float16 with ``bits``
+                16, or their number differs from that of the ids.
         """
         dim = None if self._index is None else self._index.d
         rows = rows_of(descriptors, dim=dim, most=LARGEST_HALF if self.bits == 16 else LARGEST)
@@ -48,7 +48,7 @@ class FlatIndex:
         self._index.add_with_ids(rows, numbers)
 
     def remove(self, ids: Ids) -> None:
-        """Forget the rows of these ids; unknown ids are ignored."""
+        """Remove the rows with these ids; unknown ids are ignored."""
         if self._index is not None and len(ids):
             self._index.remove_ids(np.ascontiguousarray(ids, np.int64))
 
@@ -67,10 +67,10 @@ class FlatIndex:
 
     @checked
     def search(self, descriptors: Floats, top: Count) -> list[Ranking]:
-        """Return the ``top`` best rows for each of ``(q, d)`` queries; equal scores come by rising id.
+        """Return the ``top`` best rows for each of ``(q, d)`` queries; equal scores are sorted by id.
 
         Raises:
-            ShapeError: the queries are not finite, or of another length than the rows.
+            ShapeError: the queries are not finite, or differ in length from the rows.
         """
         rows = rows_of(descriptors, "queries", dim=None if self._index is None else self._index.d)
         count = min(top, len(self))

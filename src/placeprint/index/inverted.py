@@ -1,17 +1,17 @@
-"""Inverted lists: rows are put into lists by their nearest center, and a query looks into a few lists only, by FAISS.
+"""Inverted lists through FAISS: rows are sorted into lists by their nearest center, and a query searches a few lists.
 
-    list_i = argmax_l c_l . x_i,    looked into: the ``probes`` lists of greatest c_l . q
+    list_i = argmax_l c_l . x_i,    searched: the ``probes`` lists with the largest c_l . q
 
-The centers are learned by k-means with unit centers. In a list a row is its difference to the center, as float16, in 8
-bits a value, or as a product code: score = q . c + q . (x - c)'. Sivic and Zisserman, ICCV 2003, for the lists; Jegou
-et al., PAMI 2011, section IV, for codes of residuals in them.
+The centers are learned by k-means with unit centers. A list stores the difference between a row and the center, as
+float16, in 8 bits per value, or as a product code: score = q . c + q . (x - c)'. Sivic and Zisserman, ICCV 2003, for
+the lists; Jegou et al., PAMI 2011, section IV, for codes of residuals in them.
 
 Choices:
 
-- There are ``4 sqrt(n)`` lists of the n rows held when it learns, so finding the lists takes about as long as looking
-  into some of them; but never so many that one has fewer than 39 rows to learn from. So ``train_rows`` bounds their
-  count: with 20,000 there are at most 512.
-- With product codes, lengths that the parts do not divide are filled up with zeros, as in `index.product`.
+- With n rows when it learns there are ``4 sqrt(n)`` lists, so finding the lists takes about as long as searching some
+  of them; but each list needs 39 rows to learn from. So ``train_rows`` bounds their number: with 20,000 there are at
+  most 512.
+- With product codes, rows are padded with zeros to a multiple of the parts, as in `index.product`.
 - When it learns, on which rows, and what ``refine`` does: see `index.coded`.
 """
 
@@ -19,18 +19,16 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from placeprint.core.options import (
-    Count,
     Range,
-    Seed,
     checked,
     shown,
 )
 from placeprint.errors import OptionError
-from placeprint.index.coded import ITERATIONS, MIN_ROWS, ROWS_PER_CENTROID, CodedIndex, Held
+from placeprint.index.coded import ITERATIONS, MIN_ROWS, ROWS_PER_CENTROID, CodedIndex
 from placeprint.index.product import padded_length
 
 CODES = re.compile(r"fp16|sq8|pq([1-9]\d*)")
@@ -39,16 +37,16 @@ CODES = re.compile(r"fp16|sq8|pq([1-9]\d*)")
 @checked
 @dataclass(kw_only=True, eq=False)
 class InvertedIndex(CodedIndex):
-    """Inner-product search in the lists nearest to the query.
+    """Search by inner product in the lists nearest to the query.
 
     Args:
-        num_lists: count of lists; 0 for 4 times the root of the count of rows.
-        probes: lists a query looks into.
-        codes: how rows are held: ``"fp16"``, ``"sq8"``, or ``"pq64"``, for 64 bytes a row, or another number.
-        refine: 0, or how many times as many candidates are ranked by their float16 rows, which are then kept too.
-        train_rows: lists are learned when there are so many rows, or at the first search if there are 1000, with
-            product codes 9984, and 39 a list.
-        seed: of k-means and of the draw of the rows that are learned from.
+        num_lists: the number of lists; 0 for 4 times the square root of the number of rows.
+        probes: the number of lists to search per query.
+        codes: how rows are stored: ``"fp16"``, ``"sq8"``, or ``"pq64"`` for 64 bytes per row (or another number).
+        refine: how many times more candidates are ranked by their float16 rows, which are then stored too; 0 for none.
+        train_rows: the number of rows at which lists are learned; or at the first search with at least 1000 rows (9984
+            with product codes) and 39 per list.
+        seed: the seed of k-means and of the training sample.
 
     Raises:
         OptionError: ``codes`` is none of these, ``num_lists`` or ``refine`` is below 0, or ``probes`` or
@@ -59,9 +57,6 @@ class InvertedIndex(CodedIndex):
     probes: Annotated[int, Range(1, 1_000_000)] = 16
     codes: str = "sq8"
     refine: Annotated[int, Range(0, 10_000)] = 0
-    train_rows: Count = 20_000
-    seed: Seed = 0
-    _held: Held = field(default_factory=Held, init=False, repr=False)
 
     def __post_init__(self) -> None:
         if CODES.fullmatch(self.codes) is None:

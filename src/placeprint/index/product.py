@@ -1,43 +1,43 @@
-"""Product quantization: a row as the numbers of the nearest centers of its parts, searched by FAISS.
+"""Product quantization through FAISS: a row is stored as the numbers of the nearest centers of its parts.
 
-A row is cut into M parts, and each part has 2^b centers of its own, learned by k-means. A part is stored as the number
-of its nearest center, b bits, and the score is a sum of M looked-up products, worked out once a query:
+A row is cut into M parts, and each part has its own 2^b centers, learned by k-means. A part is stored as the number of
+its nearest center, b bits. The score is a sum of M table entries, computed once per query:
 
     x = (x_1, ..., x_M),   code_m = argmin_k |x_m - c_mk|^2,   score = sum_m q_m . c_m,code_m
 
-So a photo takes M b / 8 bytes, whatever its row's length. Jegou et al., Product Quantization for Nearest Neighbor
+So a photo takes M b / 8 bytes, whatever the length of its row. Jegou et al., Product Quantization for Nearest Neighbor
 Search, PAMI 2011, the asymmetric distance of section III-B, for inner products.
 
 Choices:
 
-- Lengths that M does not divide are filled up with zeros, spread evenly over the parts. They cost nothing of the score,
-  and no part gets more of them than another. A random rotation would also mix strong and weak values, but of rows of
-  16,000 values it takes a gigabyte, and the parts of a VLAD descriptor are its visual words already.
-- There is no learned rotation (OPQ): it takes long to learn.
-- k-means begins from a seed. When it runs, on which rows, and what ``refine`` does: see `index.coded`.
+- Rows are padded with zeros to a multiple of M, spread evenly over the parts. They do not change the score. A random
+  rotation would also mix strong and weak values, but takes a gigabyte for rows of 16,000 values, and the parts of a
+  VLAD descriptor are its visual words already.
+- There is no learned rotation (OPQ), because it takes long to learn.
+- k-means starts from a seed. When it runs, on which rows, and what ``refine`` does: see `index.coded`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Annotated, Any
 
-from placeprint.core.options import Count, OneOf, Range, Seed, checked
-from placeprint.index.coded import ITERATIONS, ROWS_PER_CENTROID, CodedIndex, Held
+from placeprint.core.options import OneOf, Range, checked
+from placeprint.index.coded import ITERATIONS, ROWS_PER_CENTROID, CodedIndex
 
 
 @checked
 @dataclass(kw_only=True, eq=False)
 class ProductQuantizedIndex(CodedIndex):
-    """Exhaustive inner-product search over codes of a few bytes a row.
+    """Exhaustive inner-product search over codes of a few bytes per row.
 
     Args:
-        code_bytes: bytes a row takes; fewer when the row has fewer values than parts.
-        bits: 8 or 4 a part: ``code_bytes`` parts or twice as many.
-        refine: 0, or how many times as many candidates are ranked by their float16 rows, which are then kept too.
-        train_rows: centers are learned when there are so many rows, or at the first search if there are 9984 (of 4
-            bits, 624).
-        seed: of k-means and of the draw of the rows that are learned from.
+        code_bytes: bytes per row; fewer if the row has fewer values than parts.
+        bits: bits per part, 8 or 4: ``code_bytes`` parts or twice as many.
+        refine: how many times more candidates are ranked by their float16 rows, which are then stored too; 0 for none.
+        train_rows: the number of rows at which centers are learned; or at the first search with at least 9984 rows (624
+            with 4 bits).
+        seed: the seed of k-means and of the training sample.
 
     Raises:
         OptionError: ``bits`` is not 8 or 4, ``code_bytes`` or ``train_rows`` is below 1, or ``refine`` below 0.
@@ -46,9 +46,6 @@ class ProductQuantizedIndex(CodedIndex):
     code_bytes: Annotated[int, Range(1, 4096)] = 64
     bits: Annotated[int, OneOf(4, 8)] = 8
     refine: Annotated[int, Range(0, 10_000)] = 0
-    train_rows: Count = 20_000
-    seed: Seed = 0
-    _held: Held = field(default_factory=Held, init=False, repr=False)
 
     def _minimum(self) -> int:
         return ROWS_PER_CENTROID << self.bits
@@ -66,7 +63,7 @@ class ProductQuantizedIndex(CodedIndex):
 
 
 def padded_length(dim: int, parts: int) -> int:
-    """Return the least multiple of ``parts`` that is not below ``dim``.
+    """Return the smallest multiple of ``parts`` that is at least ``dim``.
 
     Example:
         >>> padded_length(120, 64)

@@ -1,23 +1,22 @@
-"""Search by votes: the local features of all photos in one index, every query feature votes for photos it resembles.
+"""Search by votes: one index has the local features of all photos, and every query feature votes for similar photos.
 
-Each of the query's features finds its ``k`` nearest among all features of all photos, and votes for the photos they
-are of. What the k-th of them still reaches is what any feature finds anywhere; so a vote weighs what its neighbor has
-above that background::
+Each query feature finds its ``k`` nearest among all features of all photos and votes for their photos. The k-th
+neighbor is a background that any feature would find, so a vote is worth how much its neighbor exceeds it::
 
     w = max(0, cosine - cosine of the k-th) ** power
     score of a photo = sum of the votes for it / sum over the query's features of (1 - cosine of the k-th) ** power
 
-so scores are in [0, 1], 1 for the photo itself among photos that share nothing. Votes are as in DELF (Noh et al.,
+Scores are in [0, 1], 1 for the photo itself among photos that share nothing. Votes are as in DELF (Noh et al.,
 ICCV 2017, section 5: 60 neighbors) and before it in Lowe (IJCV 2004); the distance to the background is the weight of
-local naive Bayes nearest neighbors (McCann and Lowe, CVPR 2012), here to a power.
+local naive Bayes nearest neighbors (McCann and Lowe, CVPR 2012), here with an exponent.
 
-Burstiness (Jegou, Douze and Schmid, CVPR 2009): a query feature votes once for a photo, by its best neighbor there, and
-the votes that one feature of a photo gets are divided by the square root of their count. So neither a fence in the
+Burstiness (Jegou, Douze and Schmid, CVPR 2009): a query feature votes once per photo, for its best neighbor there, and
+the votes that one feature of a photo receives are divided by the square root of their number. So neither a fence in the
 query nor a window that looks like every window decides.
 
 The index is FAISS's: inverted lists, the features by optimized product quantization (``"pq"``; Ge et al., CVPR 2013) in
-``code_bytes``, or in 8 bits a value (``"sq8"``), and 8 bytes of number each. It is learned from what `fit` is given.
-Written to disk, it is mapped into memory when read, until it is changed.
+``code_bytes``, or in 8 bits per value (``"sq8"``), plus 8 bytes for its number. It learns from the features given to
+`fit`. On disk, it is mapped into memory until it changes.
 """
 
 from __future__ import annotations
@@ -37,31 +36,32 @@ from placeprint.types import Floats, Ids, LocalFeatures, Ranking
 
 CODES = ("pq", "sq8")
 SHIFT = 16
-"""A feature's number is its photo's id times 2^16 and its place in the photo."""
+"""A feature's number is its photo's id times 2^16 plus its position in the photo."""
 PER_LIST = 64
-"""Features that an inverted list is learned from, about."""
+"""Approximate number of features to learn an inverted list from."""
 MOST_LISTS = 8192
 PQ_ROWS = 10_000
-"""Product quantization is not learned from fewer features; they are kept in 8 bits a value then."""
+"""Fewest features for product quantization; with fewer, 8 bits per value are used."""
 ITERATIONS = 10
 LEARNED_FROM = 500_000
-"""Features that lists and codes are learned from at most."""
+"""Most features to learn lists and codes from."""
 FILE, PHOTOS = "votes.faiss", "photos.npy"
 
 
 @checked
 @dataclass(kw_only=True, eq=False)
 class Votes:
-    """Photos ranked by the votes of local features, see the module.
+    """Rank photos by the votes of local features; see the module.
 
     Args:
         neighbors: k, above 1.
-        power: of a vote.
+        power: the exponent of a vote.
         code: ``"pq"`` or ``"sq8"``.
-        code_bytes: of a feature, by product quantization; descriptors are turned and shortened to a multiple of it.
-        lists: inverted lists; 0 for one a 64 features that are learned from, at most 8192.
-        probes: lists that are looked into.
-        seed: of what is learned.
+        code_bytes: bytes per feature with product quantization; descriptors are rotated and shortened to a multiple of
+            it.
+        lists: the number of inverted lists; 0 for one per 64 features to learn from, at most 8192.
+        probes: the number of lists to search.
+        seed: the seed of learning.
 
     Raises:
         OptionError: a parameter is out of its range (when it is fitted).
@@ -83,7 +83,7 @@ class Votes:
         return len(self._photos)
 
     def fit(self, features: Sequence[LocalFeatures]) -> Votes:
-        """Learn lists and codes from the features of photos; return self. What was held is forgotten.
+        """Learn lists and codes from the features of photos; return self. The index becomes empty.
 
         Raises:
             OptionError: a parameter is out of its range, or does not fit the length of the descriptors.
@@ -96,7 +96,7 @@ class Votes:
         return self
 
     def add(self, ids: Ids, features: Sequence[LocalFeatures]) -> None:
-        """Hold the features of photos under the photos' ids, ``(n,)`` int64, from 0 to 2^47 - 1; none may be held yet.
+        """Add the features of photos under new ids, ``(n,)`` int64, from 0 to 2^47 - 1.
 
         Raises:
             NotFittedError: `fit` has not been called.
@@ -114,7 +114,7 @@ class Votes:
             index.add_with_ids(rows, _numbers(numbers, counts))
 
     def remove(self, ids: Ids) -> None:
-        """Forget photos; unknown ids are ignored."""
+        """Remove photos; unknown ids are ignored."""
         gone = np.isin(self._photos, ids)
         if not gone.any():
             return
@@ -123,7 +123,7 @@ class Votes:
 
     @checked
     def search(self, features: LocalFeatures, top: Count) -> Ranking:
-        """Return the ``top`` photos with most votes, equal ones by rising id; photos without a vote are left out.
+        """Return the ``top`` photos with the most votes, equal ones by increasing id, without photos that have no vote.
 
         Raises:
             NotFittedError: `fit` has not been called.
@@ -144,7 +144,7 @@ class Votes:
         return Ranking(photos[order], scores[order])
 
     def write(self, folder: Path) -> None:
-        """Write two files into a folder that is there.
+        """Write two files into an existing folder.
 
         Raises:
             NotFittedError: `fit` has not been called.
@@ -155,10 +155,10 @@ class Votes:
         np.save(folder / PHOTOS, np.stack([self._photos, self._counts]))
 
     def read(self, folder: Path) -> Votes:
-        """Hold what an equal one has written, mapped into memory; return self.
+        """Load what an equal voter has written, mapped into memory; return self.
 
         Raises:
-            OSError, ValueError, RuntimeError: the files are damaged or not there.
+            OSError, ValueError, RuntimeError: the files are damaged or missing.
         """
         import faiss
 
@@ -167,10 +167,10 @@ class Votes:
         lists: Any = faiss.extract_index_ivf(self._index).invlists
         lists = faiss.downcast_InvertedLists(lists)
         if isinstance(lists, faiss.OnDiskInvertedLists):
-            lists.prefetch_nthread = 0  # its threads are missing in a forked process, which would crash
+            lists.prefetch_nthread = 0  # its threads do not exist in a forked process, which would crash
         self._mapped = True
         if self._index.ntotal != self._counts.sum():
-            raise ValueError(f"{str(folder)!r} holds {self._index.ntotal} features, not {self._counts.sum()}")
+            raise ValueError(f"{str(folder)!r} has {self._index.ntotal} features, not {self._counts.sum()}")
         return self
 
     def _empty(self, rows: Floats) -> Any:
@@ -196,11 +196,11 @@ class Votes:
 
     def _held(self) -> Any:
         if self._index is None:
-            raise NotFittedError("Votes has not learnt its lists; call fit first")
+            raise NotFittedError("Votes has not learned its lists; call fit first")
         return self._index
 
     def _changeable(self) -> Any:
-        """Return the index, copied into memory when it was only mapped; its file may be gone by now."""
+        """Return the index, copied into memory if it was only mapped, because its file may be gone."""
         import faiss
 
         if self._mapped:
@@ -216,7 +216,7 @@ class Votes:
         return self._held()
 
     def _weights(self, found: Floats, there: Any) -> tuple[Floats, float]:
-        """Return the weight of each neighbor ``(q, k)``, 0 where there is none, and the most that could be given."""
+        """Return the weight of each neighbor ``(q, k)``, 0 if there is none, and the largest possible sum."""
         cosines = np.where(there, np.minimum(found, 1), np.inf)
         background = np.where(there.any(axis=1), cosines.min(axis=1), 1.0)[:, None].astype(np.float32)
         above = np.where(there, np.maximum(np.where(there, found, 0) - background, 0), 0)
@@ -224,7 +224,7 @@ class Votes:
 
 
 def descriptors_of(features: Sequence[LocalFeatures], most: int) -> Floats:
-    """Return at most so many descriptors of photos, ``(n, d)`` float32, spread evenly over each.
+    """Return up to ``most`` descriptors of photos, ``(n, d)`` float32, spread evenly over each photo.
 
     Raises:
         ShapeError: there is none, or they differ in length.
@@ -243,12 +243,12 @@ def _numbers(photos: Ids, counts: Ids) -> Ids:
 
 
 def _counted(weights: Floats, numbers: Ids) -> tuple[Ids, Floats]:
-    """Return the photos that got votes, rising, and their sums; neighbors of a query feature come nearest first."""
+    """Return the photos with votes, in increasing order, and their sums; neighbors must be sorted nearest first."""
     queries, _ = np.nonzero(weights)
     given, features = weights[weights > 0], numbers[weights > 0]
     photos, owners = np.unique(features >> SHIFT, return_inverse=True)
     pairs = queries * len(photos) + owners
-    first = np.unique(pairs, return_index=True)[1]  # the nearest of a query's features in each photo
+    first = np.unique(pairs, return_index=True)[1]  # the nearest feature in each photo
     features, given, owners = features[first], given[first], owners[first]
     _, places, times = np.unique(features, return_inverse=True, return_counts=True)
     sums = np.bincount(owners, given / np.sqrt(times[places]), len(photos))

@@ -1,1 +1,1 @@
-"""Torch networks. Nothing outside this package and the stages that ask for it imports Torch."""
+"""Torch networks. Only this package, and stages that need it, import Torch."""

@@ -1,15 +1,15 @@
 """The ALIKED network (Zhao et al., IEEE TIM 2023): kornia's layers with the weights of an installed package.
 
-Keypoints and descriptors are those of kornia's ``ALIKED.forward`` (a test holds the two together), found with less
-work. The network's map of 128 channels is made of four parts of 32, at a full, a half, an eighth and a 32nd of the
-picture's size. It is never built at full size:
+Keypoints and descriptors equal those of kornia's ``ALIKED.forward`` (a test compares the two), with less work. The
+network's map of 128 channels consists of four parts of 32, at a full, a half, an eighth and a 32nd of the picture's
+size. It is never built at full size:
 
 - The first layer of the score head is linear, so it is applied to each part before the parts are enlarged.
-- Descriptors read the map at a few dozen pixels around each keypoint, so only those are looked up in the parts.
-- The soft maximum of the scores (equation 5 of the paper) is taken around the keypoints only.
+- Descriptors read the map at a few dozen pixels around each keypoint, so only those are sampled from the parts.
+- The soft maximum of the scores (equation 5 of the paper) is computed only around the keypoints.
 
 Departures: a mask applies before the strongest are chosen, and a picture without a maximum above the threshold has no
-keypoints instead of its weakest. Pixel (0, 0) of the score map is the center of the top-left pixel of the picture.
+    keypoints. Pixel (0, 0) of the score map is the center of the top-left pixel of the picture.
 """
 
 from __future__ import annotations
@@ -22,24 +22,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from placeprint.networks.weights import device, fit_into, load_weights
+from placeprint.networks.fitting import device, fit_into
+from placeprint.networks.weights import load_weights
 from placeprint.networks.xfeat import WINDOW, Found, local_maxima
 from placeprint.types import Floats, Image, Mask
 
 MULTIPLE = 32
-"""Pictures are continued, by repeating their borders, to multiples of this."""
+"""Pictures are padded to multiples of this, by repeating their borders."""
 PATCH = 3
-"""Side of the square around a keypoint that says where its descriptor looks."""
+"""Side of the square around a keypoint that determines where its descriptor samples the map."""
 TEMPERATURE = 0.1
-"""Of the soft maximum: small ones take the highest pixel, large ones the middle of the window."""
+"""Temperature of the soft maximum: small values pick the highest pixel, large ones the center of the window."""
 DERIVED = ("dkd.hw_grid",)
-"""A buffer kornia's model works out itself."""
+"""A buffer that kornia's model computes itself."""
 
 _loading = threading.Lock()
 
 
 def load_aliked(name: str) -> Any:
-    """Return a model in eval mode with checked weights, one of each name a process, on the GPU where there is one.
+    """Return a model in eval mode with checked weights, one per name and process, on the GPU if there is one.
 
     Raises:
         WeightsError: the weights are absent or not the expected ones.
@@ -54,15 +55,14 @@ def detect_batch(
     """Find and describe keypoints in pictures of one size, in one pass of the network.
 
     Args:
-        name: of the weights.
+        name: the name of the weights.
         images: ``(H, W, 3)`` uint8 RGB, of any size.
-        max_keypoints: the strongest are kept.
-        threshold: score a keypoint must exceed.
-        masks: ``(H, W)`` bool, True where keypoints may be, or None.
+        max_keypoints: the number of strongest keypoints to keep.
+        threshold: the score that a keypoint must exceed.
+        masks: ``(H, W)`` bool, True where keypoints are allowed, or None.
 
     Returns:
-        Of each picture ``(n, 2)`` points to a fraction of a pixel, ``(n, d)`` unit descriptors, ``(n,)`` falling
-        scores.
+        For each picture ``(n, 2)`` subpixel points, ``(n, d)`` unit descriptors, and ``(n,)`` decreasing scores.
     """
     import torch
 
@@ -88,7 +88,7 @@ def detect_batch(
 
 
 def _continued(pictures: Any) -> tuple[Any, tuple[int, int]]:
-    """Return pictures whose sides are multiples of 32, and how many pixels were put left of them and above."""
+    """Return pictures padded to multiples of 32, and how many pixels were added at the left and the top."""
     import torch.nn.functional as F  # noqa: N812  # the name everybody knows it by
 
     across, down = (-side % MULTIPLE for side in pictures.shape[:1:-1])
@@ -119,7 +119,7 @@ def _scores(model: Any, parts: Sequence[Any]) -> Any:
 
 
 def _soft_maxima(scores: Floats, pixels: NDArray[np.int64]) -> Floats:
-    """Return ``(n, 2)``: the mean place in the window of each pixel, weighted by the exponentials of the scores."""
+    """Return ``(n, 2)``: the mean position in the window of each pixel, weighted by the exponentials of the scores."""
     margin = WINDOW // 2
     steps = np.arange(-margin, margin + 1)
     windows = scores[pixels[:, 1, None, None] + steps[:, None], pixels[:, 0, None, None] + steps]
@@ -130,7 +130,7 @@ def _soft_maxima(scores: Floats, pixels: NDArray[np.int64]) -> Floats:
 
 
 def _between_pixels(values: Floats, points: Floats) -> Floats:
-    """Return ``(n,)``: an ``(H, W)`` map at points inside it, bilinearly."""
+    """Return ``(n,)``: an ``(H, W)`` map sampled bilinearly at points inside it."""
     corner = np.minimum(points.astype(int), np.array(values.shape[::-1]) - 2)
     (x, y), (column, row) = (points - corner).T, corner.T
     above = values[row, column] * (1 - x) + values[row, column + 1] * x
@@ -141,14 +141,14 @@ def _between_pixels(values: Floats, points: Floats) -> Floats:
 def _describe(
     model: Any, parts: Sequence[Any], points: Floats, size: tuple[int, int], shift: tuple[int, int]
 ) -> Floats:
-    """Describe keypoints by the map at places that depend on what is around them (section III-B of the paper).
+    """Describe keypoints by sampling the map at places that depend on their surroundings (section III-B of the paper).
 
     Args:
         model: the network.
-        parts: of the map of one continued picture.
-        points: ``(n, 2)`` in pixels of the picture.
-        size: of the picture, ``(width, height)``.
-        shift: pixels put left of the picture and above.
+        parts: the parts of the map of one padded picture.
+        points: ``(n, 2)`` points in pixels of the picture.
+        size: the size of the picture, ``(width, height)``.
+        shift: the pixels added at the left and the top of the picture.
 
     Returns:
         ``(n, d)`` unit rows.
@@ -173,7 +173,7 @@ def _describe(
 
 
 def _look_up_between(parts: Sequence[Any], places: Any, sides: Any, shift: tuple[int, int]) -> Any:
-    """Return ``(n, p, d)``: the map at places between pixels, bilinearly; outside the picture it is zero."""
+    """Return ``(n, p, d)``: the map sampled bilinearly between pixels; outside the picture it is zero."""
     import torch
 
     lower = places.floor()

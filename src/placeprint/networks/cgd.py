@@ -1,25 +1,22 @@
-"""CGD: several global descriptors of one network, trained as one (Jun et al., arXiv 1903.10663).
+"""CGD: several global descriptors of one network, trained together (Jun et al., arXiv 1903.10663).
 
 A backbone's map is pooled in n ways, the letters of the configuration: S is SPoC, M is MAC, G is GeM (see
-`networks.pooling`). With W_i a linear layer without bias, to ``dim / n`` values::
+`networks.pooling`). What each gives goes through a linear layer without bias, to ``dim / n`` values; `kernels.cgd` has
+the equation. An auxiliary classifier, batch normalization and a linear layer, sees what the *first* pooling gives,
+before its linear layer. The paper trains the descriptor with a ranking loss, and the logits with the cross-entropy of
+``logits / 0.5`` with label smoothing of 0.1.
 
-    f_i = W_i pool_i(map),   f = [f_1 / |f_1|, ..., f_n / |f_n|],   descriptor = f / |f|
-
-An auxiliary classifier, batch normalization and a linear layer, sees what the *first* pooling gives, before W_1. The
-paper trains the descriptor with a ranking loss, and the logits with the cross-entropy of ``logits / 0.5`` with label
-smoothing of 0.1.
-
-S is the sum over the cells, as the paper's SPoC; common public code takes the mean. The layers have no bias, so W_i of
+S is the sum over the cells, as the paper's SPoC; common public code uses the mean. The layers have no bias, so W_i of
 the sum is W_i of the mean times the number of cells, and both give the same unit f_i (with a bias they would not). In
-training the classifier's batch normalization takes the factor out too, but its running statistics are those of the sum:
-those of a network trained with the mean do not fit.
+training, the classifier's batch normalization also removes the factor, but its running statistics are those of the sum,
+so those of a network trained with the mean do not fit.
 
-The backbone leaves out its last down-sampling, so that the map of a picture of 224 x 224 has 14 x 14 cells. The paper
-says so "between stage 3 and stage 4" of a ResNet. Here that is the step from stride 16 to stride 32, the first layer
-of the last stage, as it is usually read; a public implementation takes the step before it.
+The backbone skips its last down-sampling, so the map of a picture of 224 x 224 has 14 x 14 cells. The paper does that
+"between stage 3 and stage 4" of a ResNet. As usually understood, that is the step from stride 16 to stride 32, the
+first layer of the last stage; a public implementation skips the step before it.
 
-Departures: the default backbone is EfficientNet-Lite2. Its maps are not behind a ReLU, so they have negative values,
-which GeM does not see. GeM's p is learned, from 3 on.
+Departures: GeM's p is learned, from 3 on. A backbone whose maps are not behind a ReLU (EfficientNet) has negative
+values, which GeM does not see.
 """
 
 from __future__ import annotations
@@ -28,27 +25,24 @@ import torch
 from torch import nn
 
 from placeprint.errors import OptionError, ShapeError
-from placeprint.networks.efficientnet import EfficientNetLite, keep_last_resolution, load_efficientnet
-from placeprint.networks.pooling import MAC, GeM, SPoC, unit
-from placeprint.networks.weights import load_weights
+from placeprint.kernels import cgd as kernels
+from placeprint.networks.pooling import MAC, GeM, SPoC
 
 POOLINGS: dict[str, type[SPoC] | type[MAC] | type[GeM]] = {"S": SPoC, "M": MAC, "G": GeM}
-LITE2_CHANNELS = 352
-"""Of the map of EfficientNet-Lite2's last stage."""
 
 
 class CGD(nn.Module):
-    """Combination of global descriptors.
+    """A combination of several global descriptors.
 
     Args:
-        backbone: gives maps ``(B, C, H, W)``.
-        config: letters of the poolings, each once; the classifier sees that of the first.
-        dim: length of the descriptor, a multiple of the count of letters.
-        num_classes: of the classifier; None for none.
+        backbone: a module that returns maps ``(B, C, H, W)``.
+        config: the letters of the poolings, each once; the classifier gets the first.
+        dim: the length of the descriptor, a multiple of the number of letters.
+        num_classes: the number of classes; None for no classifier.
         channels: C; None for the backbone's attribute ``channels``.
 
     Raises:
-        OptionError: a letter is not known or comes twice, `dim` cannot be shared out evenly, or C is not known.
+        OptionError: a letter is unknown or repeated, `dim` is not a multiple of their number, or C is unknown.
     """
 
     def __init__(
@@ -61,7 +55,7 @@ class CGD(nn.Module):
         channels: int | None = None,
     ) -> None:
         super().__init__()
-        _check(config, dim)
+        kernels.check_config(config, dim, "dim")
         channels = _channels(backbone) if channels is None else channels
         self.backbone, self.config, self.dim = backbone, config, dim
         self.poolings = nn.ModuleList(POOLINGS[letter](normalize=False) for letter in config)
@@ -74,10 +68,10 @@ class CGD(nn.Module):
         """Return the unit descriptors ``(B, dim)``; in training, with a classifier, also logits ``(B, num_classes)``.
 
         Args:
-            pictures: what the backbone takes.
+            pictures: the input of the backbone.
 
         Raises:
-            ShapeError: in training the classifier gets a single photo, whose variance is not known.
+            ShapeError: in training, the classifier gets a single photo, which has no variance.
         """
         classifier = self.classifier if self.training else None
         if classifier is not None and len(pictures) < 2:
@@ -86,60 +80,20 @@ class CGD(nn.Module):
                 "eval() to describe a single one"
             )
         pooled = self.pooled(pictures)
-        descriptors = unit(torch.cat(self.blocks(pooled), dim=1))
+        descriptors = self.described(pooled)
         if classifier is None:
             return descriptors
         logits: torch.Tensor = classifier(pooled[0])
         return descriptors, logits
 
     def pooled(self, pictures: torch.Tensor) -> list[torch.Tensor]:
-        """Return of each pooling its ``(B, C)``, not normalized."""
+        """Return the result of each pooling, ``(B, C)``, not normalized."""
         maps = self.backbone(pictures)
         return [pool(maps) for pool in self.poolings]
 
-    def blocks(self, pooled: list[torch.Tensor]) -> list[torch.Tensor]:
-        """Return of each pooling the unit vectors ``(B, dim / n)`` made of its ``(B, C)``."""
-        return [unit(project(each)) for project, each in zip(self.projections, pooled, strict=True)]
-
-
-def efficientnet_cgd(
-    config: str = "SG",
-    dim: int = 1536,
-    num_classes: int | None = None,
-    *,
-    last_downsampling: bool = False,
-    pretrained: bool = True,
-) -> CGD:
-    """Return a CGD on EfficientNet-Lite2, in training mode; it takes ``(B, 3, H, W)`` float32 RGB in [0, 255].
-
-    Args:
-        config: see `CGD`.
-        dim: see `CGD`.
-        num_classes: see `CGD`.
-        last_downsampling: whether the map has stride 32. Otherwise the sixth of the seven stages, 208 channels wide,
-            which goes from stride 16 to stride 32, runs at stride 16, as does the seventh after it: the stride of the
-            depthwise convolution of its first block is 1. The weights stay, and are not dilated.
-        pretrained: whether to take the weights trained on ImageNet-1k, their batch normalization folded into the
-            convolutions and so frozen. Otherwise they are random, with batch normalization.
-
-    Raises:
-        OptionError: see `CGD`.
-        WeightsError: the weights are not installed.
-    """
-    network = (
-        load_efficientnet(load_weights("efficientnet-lite2"), "lite2") if pretrained else EfficientNetLite("lite2")
-    )
-    del network.head, network.classifier  # parameters that would never get a gradient
-    if not last_downsampling:
-        keep_last_resolution(network)
-    return CGD(network, config, dim, num_classes, channels=LITE2_CHANNELS).train()
-
-
-def _check(config: str, dim: int) -> None:
-    if not config or set(config) - set(POOLINGS) or len(set(config)) < len(config):
-        raise OptionError(f"a configuration of CGD has some of the letters S, M and G, each once, got {config!r}")
-    if dim < 1 or dim % len(config):
-        raise OptionError(f"dim must be a multiple of {len(config)}, the branches of {config!r}, got {dim}")
+    def described(self, pooled: list[torch.Tensor]) -> torch.Tensor:
+        """Return the unit descriptors ``(B, dim)`` made of what each pooling gives, ``(B, C)``."""
+        return kernels.cgd(pooled, [next(layer.parameters()).T for layer in self.projections])
 
 
 def _channels(backbone: nn.Module) -> int:

@@ -1,16 +1,16 @@
-"""Networks of other code out of their checkpoints: CGD and NetVLAD, as public code in PyTorch writes them.
+"""Load networks from checkpoints of other code: CGD and NetVLAD, as public PyTorch code writes them.
 
-`load_checkpoint` reads a file and returns the network. How it is built follows from its weights: which ResNet, how many
-branches, how many clusters, whether PCA follows. What weights do not tell can be said.
+`load_checkpoint` reads a file and returns the network. Its structure follows from its weights: which ResNet, how many
+branches, how many clusters, whether PCA follows. Options give what the weights do not show.
 
 - ``cgd``: ``features.*`` (a ResNet, its layers by number or by name), ``main_modules.N.0.weight`` and
-  ``auxiliary_module.*``, a classifier, which is left out. A public implementation lets the third stage of the ResNet
-  keep its resolution, and the paper means the fourth; the names and shapes are the same. GeM's exponent is 3 there.
+  ``auxiliary_module.*``, a classifier, which is dropped. In a public implementation the third stage of the ResNet keeps
+  its resolution, while the paper means the fourth; names and shapes are the same. GeM's exponent is 3 there.
 - ``netvlad``: ``encoder.*`` (VGG16), ``pool.conv.weight``, ``pool.conv.bias`` in version 2, ``pool.centroids``, and
-  ``WPCA.*`` where PCA follows. Also ``backbone.*``, ``netvlad.*`` and ``whiten.*``, as the first published weights are
-  passed on. Their vectors go channel by channel; the columns of the whitening are brought into our order.
+  ``WPCA.*`` if PCA follows. Also ``backbone.*``, ``netvlad.*`` and ``whiten.*``, the names of the first published
+  weights. Their vectors are ordered by channel; the columns of the whitening are reordered to ours.
 
-What comes before these names (``module.``, ``model.``) and what a profiler left does not matter.
+Prefixes of these names (``module.``, ``model.``) and entries of a profiler are ignored.
 """
 
 from __future__ import annotations
@@ -25,38 +25,38 @@ from torch import nn
 
 from placeprint.core.options import check_name
 from placeprint.errors import OptionError, WeightsError
-from placeprint.networks.backbones import IMAGENET
+from placeprint.kernels.vectors import unit
 from placeprint.networks.cgd import CGD
+from placeprint.networks.fitting import PROFILER_KEYS, fit_into
 from placeprint.networks.netvlad import NetVLAD
 from placeprint.networks.netvlad_checkpoint import load_netvlad
-from placeprint.networks.pooling import unit
+from placeprint.networks.pretrained import IMAGENET
 from placeprint.networks.resnet import shape_of, staged_names
-from placeprint.networks.stages import StagedBackbone, resnet_backbone, vgg16_backbone
+from placeprint.networks.staged_backbone import StagedBackbone, resnet_backbone, vgg16_backbone
 from placeprint.networks.weight_files import Tensors, read_state_dict
-from placeprint.networks.weights import PROFILER_KEYS, fit_into
 
 KINDS = ("cgd", "netvlad")
 CONFIGS = {1: "S", 2: "SG", 3: "SMG"}
-"""Letters of CGD's poolings where nothing is said, by their count."""
+"""Default letters of CGD's poolings, by their number."""
 FULL_STAGE = 3
-"""Stage of the ResNet that keeps its resolution in public checkpoints of CGD."""
+"""The stage of the ResNet that keeps its resolution in public checkpoints of CGD."""
 NUMBERED = {"0": "conv1", "1": "bn1", "4": "layer1", "5": "layer2", "6": "layer3", "7": "layer4"}
-"""Layers of a ResNet by their place in the network."""
+"""Layers of a ResNet by their position in the network."""
 FIRST_PUBLISHED_MEAN = (123.68 / 255, 116.779 / 255, 103.939 / 255)
-"""Of the pictures of the weights with ``backbone.*``, whose colors are not divided by a deviation."""
+"""Mean of the colors for weights with ``backbone.*``, which are not divided by a deviation."""
 COLORS = ("stages.0.mean", "stages.0.deviation")
 
 
 @dataclass(frozen=True, kw_only=True)
 class CheckpointOptions:
-    """What weights do not tell.
+    """Options that the weights do not show.
 
     Args:
-        config: of CGD, letters of its poolings in their order; empty for `CONFIGS`.
-        full_stage: of CGD, stage of the ResNet that keeps the resolution of its map: 3 as in public code, 4 as in the
-            paper, 0 for none.
-        mean: of red, green and blue in [0, 1]; empty for what the network's usual training has.
-        deviation: the same.
+        config: for CGD, the letters of its poolings in order; empty for `CONFIGS`.
+        full_stage: for CGD, the stage of the ResNet that keeps the resolution of its map: 3 as in public code, 4
+            as in the paper, 0 for none.
+        mean: the mean of red, green and blue in [0, 1]; empty for the network's usual value.
+        deviation: the deviation, in the same form.
     """
 
     config: str = ""
@@ -78,17 +78,17 @@ class CheckpointOptions:
     def colors(
         self, mean: Sequence[float] = IMAGENET["image_mean"], deviation: Sequence[float] = IMAGENET["image_std"]
     ) -> tuple[Sequence[float], Sequence[float]]:
-        """Return mean and deviation, those given here first."""
+        """Return mean and deviation, from these options or the defaults."""
         return self.mean or mean, self.deviation or deviation
 
 
 class NetVLADNetwork(nn.Module):
-    """A trunk, NetVLAD, and a linear layer where there is one.
+    """A trunk, NetVLAD, and an optional linear layer.
 
     Args:
-        backbone: takes ``(B, 3, H, W)`` RGB in [0, 255].
-        layer: of its map.
-        projection: of the vectors of the layer, None for none.
+        backbone: a module that takes ``(B, 3, H, W)`` RGB in [0, 255].
+        layer: the NetVLAD layer on its map.
+        projection: the linear layer on the NetVLAD vectors, or None.
     """
 
     def __init__(self, backbone: StagedBackbone, layer: NetVLAD, projection: nn.Linear | None) -> None:
@@ -105,15 +105,15 @@ def load_checkpoint(path: Path | str, kind: str, options: CheckpointOptions | No
     """Return the network of a checkpoint, in eval mode on the CPU; nothing in the file is executed.
 
     Args:
-        path: of the file.
+        path: the path of the file.
         kind: ``"cgd"`` or ``"netvlad"``.
-        options: what the weights do not tell.
+        options: the options that the weights do not show.
 
     Returns:
-        A module that takes ``(B, 3, H, W)`` float32 RGB in [0, 255] and gives unit descriptors ``(B, dim)``.
+        A module from ``(B, 3, H, W)`` float32 RGB in [0, 255] to unit descriptors ``(B, dim)``.
 
     Raises:
-        OptionError: there is no such kind, or an option does not fit.
+        OptionError: the kind is unknown, or an option does not fit.
         WeightsError: the file cannot be read, or its weights do not fit; the message names them.
     """
     check_name("kind of checkpoint", kind, KINDS)
@@ -183,7 +183,7 @@ def netvlad_from(state: Mapping[str, torch.Tensor], options: CheckpointOptions) 
 
 
 def _called_by_cgd(state: Mapping[str, torch.Tensor]) -> Callable[[str], str]:
-    """Return what says how a tensor of the trunk is called in a checkpoint, by number or by name."""
+    """Return a function that names a tensor of the trunk in a checkpoint, by number or by name."""
     numbers = {name: number for number, name in NUMBERED.items()} if "features.0.weight" in state else {}
 
     def called(name: str) -> str:
@@ -195,7 +195,7 @@ def _called_by_cgd(state: Mapping[str, torch.Tensor]) -> Callable[[str], str]:
 
 
 def _projection(state: Tensors, layer: NetVLAD) -> nn.Linear | None:
-    """Return the linear layer of a PCA, which checkpoints write as a convolution of 1 x 1."""
+    """Return the linear layer of a PCA, which checkpoints store as a 1 x 1 convolution."""
     if not state:
         return None
     named = {name.rpartition(".")[2]: value for name, value in state.items()}
@@ -236,16 +236,16 @@ def _from_first_published(state: Mapping[str, torch.Tensor]) -> Tensors:
 
 
 def _below(state: Mapping[str, torch.Tensor], anchor: str, trunk: str, kind: str) -> Tensors:
-    """Return weights without what stands before the names that are expected.
+    """Return weights without prefixes before the expected names.
 
     Args:
         state: the weights.
-        anchor: a name that must be there.
-        trunk: how the names of the trunk begin.
-        kind: for the message.
+        anchor: a name that must exist.
+        trunk: the prefix of the trunk's names.
+        kind: the kind of checkpoint, for the message.
 
     Raises:
-        WeightsError: there is no such name, or no trunk.
+        WeightsError: the anchor or the trunk is missing.
     """
     plain = {".".join(part for part in name.split(".") if part != "module"): value for name, value in state.items()}
     before = next((name.removesuffix(anchor) for name in plain if name.endswith(anchor)), None)

@@ -1,38 +1,38 @@
-"""What a unit of a network answers to, traced back to pixels (Zeiler and Fergus, ECCV 2014).
+"""Trace what a unit of a network responds to back to pixels (Zeiler and Fergus, ECCV 2014).
 
 *Visualizing and Understanding Convolutional Networks*, section 2.1: keep one activation of a layer, set all others to
 zero, and undo the layers below it one by one:
 
-- unpool: put the signal where max pooling found each maximum (its *switch*);
+- unpool: place the signal where max pooling found each maximum (its *switch*);
 - rectify: ``R <- max(R, 0)`` wherever the network has a ReLU;
 - filter: convolve with the transposed filters.
 
-All of it is one backward pass. The gradient of a convolution is the transposed convolution with the same weights, of
-whatever stride, groups and padding; that of max pooling is unpooling by the switches; a sum sends the signal to both
-its branches, whose answers are added where they part. Only at a ReLU do the rules differ (Springenberg et al.,
-*Striving for Simplicity*, ICLR workshop 2015, section 3.4). With S the signal from above and x what the ReLU was given:
+This is one backward pass. The gradient of a convolution is the transposed convolution with the same weights, with any
+stride, groups and padding; that of max pooling is unpooling by the switches; a sum sends the signal to both branches,
+whose results are added where they split. The rules differ only at a ReLU (Springenberg et al., *Striving for
+Simplicity*, ICLR workshop 2015, section 3.4). With S the signal from above and x the input of the ReLU:
 
 - gradient: ``S [x > 0]``;
 - ``deconvnet``: ``max(S, 0)``, whatever x was;
 - ``guided``: ``max(S, 0) [x > 0]``, Springenberg's.
 
-Where there is no max pooling, as in EfficientNet, a deconvnet has no switches and never looks at the picture: but for
-the border, it traces a unit back to the same pattern in every photo, times the activation. Those networks want
-``guided``.
+Without max pooling, as in EfficientNet, a deconvnet has no switches and does not depend on the picture: except at the
+border, it traces a unit back to the same pattern in every photo, times the activation. Use ``guided`` for those
+networks.
 
-Every ReLU and ReLU6 is given its rule by a mode of Torch's that sees the calls, and Torch does the rest: whatever it
-can differentiate can be traced, no module is replaced, and a network used by other threads meanwhile is not disturbed
-as long as it is in eval mode.
+A Torch mode that sees the calls gives every ReLU and ReLU6 its rule, and Torch does the rest: whatever it can
+differentiate can be traced, no module is replaced, and other threads can use the network meanwhile if it is in eval
+mode.
 
-What the paper does not have:
+Additions to the paper:
 
-- Biases are not undone (the authors' are not either). Batch normalisation passes the signal on times
-  ``gamma / sqrt(variance + epsilon)``, average pooling spreads it evenly, other activations (GELU, SiLU) and layer
-  normalisation pass it on times their derivative, without rectification: there it is a gradient.
+- Biases are not undone (nor in the authors' code). Batch normalization passes the signal on times
+  ``gamma / sqrt(variance + epsilon)``, average pooling spreads it evenly. Other activations (GELU, SiLU) and layer
+  normalization pass it on times their derivative, without rectification, so there it is a gradient.
 - Where max pools overlap and share a maximum, the signals add up; the authors' unpooling keeps the last one.
-- A ReLU6 that is full (6) passes the signal on like a ReLU.
-- Layers need not end in a ReLU. An activation that is not above zero has no signal.
-- The authors bring filters whose length exceeds 0.1 to 0.1 while they train; weights are taken as they are.
+- A saturated ReLU6 (at 6) passes the signal on like a ReLU.
+- Layers need not end in a ReLU. An activation that is not positive has no signal.
+- The authors limit the length of filters to 0.1 in training; here weights are used unchanged.
 """
 
 from __future__ import annotations
@@ -52,37 +52,37 @@ from torch.overrides import TorchFunctionMode
 
 from placeprint.core.options import check_name
 from placeprint.errors import OptionError, ShapeError
-from placeprint.networks.backbones import (
+from placeprint.networks.backbones import load_backbone
+from placeprint.networks.fitting import device
+from placeprint.networks.pretrained import (
     EFFICIENTNET_DIMS,
     PREFIX,
     PROBE,
     TRAINED,
-    load_backbone,
     read_efficientnet,
     read_transformer,
 )
-from placeprint.networks.weights import device
 from placeprint.types import Floats, Ids, Image
 
 RELUS = frozenset({nn.functional.relu, torch.relu, torch.relu_, torch.Tensor.relu, torch.Tensor.relu_})
-"""The functions that rectify; ReLU6 has two of its own, see `_ceiling`."""
+"""Rectifying functions; ReLU6 has two, see `_ceiling`."""
 IN_PLACE = frozenset({torch.relu_, torch.Tensor.relu_})
 RULES = ("deconvnet", "guided")
 CLOSE_NAMES = 3
-"""Names of layers offered for one that is not known."""
+"""Most layer names suggested for an unknown one."""
 
 
 def load_network(backbone: str) -> nn.Module:
-    """Return a backbone as a module that can be traced, in eval mode, on the GPU where there is one.
+    """Return a backbone as a traceable module, in eval mode, on the GPU if there is one.
 
     Args:
-        backbone: as in `networks.backbones`.
+        backbone: a name as in `networks.backbones`.
 
     Returns:
         A module that takes ``(B, 3, H, W)`` float32 RGB in [0, 255].
 
     Raises:
-        OptionError: there is no such network; or transformers is not installed.
+        OptionError: the network is unknown, or transformers is not installed.
         WeightsError: its weights are not installed, or cannot be loaded.
     """
     if backbone in EFFICIENTNET_DIMS:
@@ -92,7 +92,7 @@ def load_network(backbone: str) -> nn.Module:
 
         return read_stages(Path(backbone)).requires_grad_(False).to(device())
     if not (backbone.startswith(PREFIX) or Path(backbone).is_dir()):
-        load_backbone(backbone)  # raises, and lists what there is
+        load_backbone(backbone)  # raises, and lists the known ones
     network, settings = read_transformer(backbone.removeprefix(PREFIX))
     mean, deviation = (
         torch.tensor(settings[key], device=device())[:, None, None] * 255 for key in ("image_mean", "image_std")
@@ -103,11 +103,11 @@ def load_network(backbone: str) -> nn.Module:
 
 
 def layers_of(network: nn.Module, size: tuple[int, int] = (PROBE, PROBE)) -> dict[str, nn.Module]:
-    """Return the layers that can be traced, by name: those that make a map of a picture, in the network's order.
+    """Return the traceable layers by name: those that make a map of a picture, in the network's order.
 
     Args:
-        network: takes ``(B, 3, H, W)`` RGB in [0, 255].
-        size: ``(width, height)`` in pixels of the picture it is tried with.
+        network: a module that takes ``(B, 3, H, W)`` RGB in [0, 255].
+        size: ``(width, height)`` of the test picture in pixels.
 
     Example:
         >>> list(layers_of(nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU())))
@@ -135,33 +135,33 @@ def map_shapes(network: nn.Module, size: tuple[int, int] = (PROBE, PROBE)) -> di
 
 
 def activations(network: nn.Module, pictures: NDArray[np.uint8], layer: str) -> Floats:
-    """Return the maps of a layer; nothing above it is worked out.
+    """Return the maps of a layer; nothing above it is computed.
 
     Args:
-        network: takes ``(B, 3, H, W)`` RGB in [0, 255].
+        network: a module that takes ``(B, 3, H, W)`` RGB in [0, 255].
         pictures: ``(B, H, W, 3)`` uint8 RGB.
-        layer: a name of `layers_of`; a module used more than once counts where it is used first.
+        layer: a name from `layers_of`; a module used more than once counts at its first use.
 
     Returns:
-        ``(B, units, h, w)`` float32; ``h`` and ``w`` are 1 for a layer that gives one value a unit.
+        ``(B, units, h, w)`` float32; ``h`` and ``w`` are 1 for a layer with one value per unit.
 
     Raises:
-        OptionError: there is no such layer, or it makes no map.
-        ShapeError: the pictures are no pictures.
+        OptionError: the layer is unknown, or makes no map.
+        ShapeError: the pictures have another shape.
     """
     with _as_it_is_used(network), torch.no_grad():
         return np.asarray(_map(network, _pixels(network, pictures), layer).cpu().numpy(), np.float32)
 
 
 def peaks(maps: Floats) -> tuple[Floats, Ids]:
-    """Return each unit's highest activation, ``(B, units)``, and where it is.
+    """Return each unit's highest activation, ``(B, units)``, and its position.
 
     Args:
         maps: ``(B, units, h, w)``.
 
     Returns:
-        The values, and ``(B, units, 2)`` int64 ``(x, y)`` in cells of the map; the first in reading order where
-        several are equal.
+        The values, and ``(B, units, 2)`` int64 ``(x, y)`` in cells of the map; if several are equal, the first in
+        reading order.
     """
     flat = maps.reshape(*maps.shape[:2], -1)
     best = flat.argmax(axis=2)
@@ -183,21 +183,21 @@ def reconstruct(
     """Trace one activation back to the pixels of a picture.
 
     Args:
-        network: takes ``(B, 3, H, W)`` RGB in [0, 255]; it is left as it was.
+        network: a module that takes ``(B, 3, H, W)`` RGB in [0, 255]; it is not changed.
         picture: ``(H, W, 3)`` uint8 RGB.
-        layer: a name of `layers_of`.
-        unit: number of a map of the layer, from 0.
-        position: ``(x, y)`` in cells of the map; by default where the unit answers most.
-        whole: trace the unit's whole map instead of one position.
+        layer: a name from `layers_of`.
+        unit: the number of a map of the layer, from 0.
+        position: ``(x, y)`` in cells of the map; by default where the unit's activation is highest.
+        whole: whether to trace the unit's whole map instead of one position.
         rule: ``"deconvnet"`` or ``"guided"``, see the module.
 
     Returns:
-        The signal, ``(3, H, W)`` float32, red, green, blue: zero where the activation does not come from, above zero
-        where it comes from light. All zero when the activation is not above zero. And the position, ``(x, y)``.
+        The signal, ``(3, H, W)`` float32, red, green, blue: zero where a pixel does not contribute to the activation,
+        above zero where light raises it. All zero if the activation is not positive. And the position, ``(x, y)``.
 
     Raises:
-        OptionError: there is no such layer, unit, position or rule.
-        ShapeError: the picture is no picture.
+        OptionError: the layer, unit, position or rule is unknown.
+        ShapeError: the picture has another shape.
     """
     check_name("rule", rule, RULES)
     with torch.inference_mode(False), torch.enable_grad(), _as_it_is_used(network):
@@ -220,7 +220,7 @@ def reconstruct(
 
 
 class _Rectify(torch.autograd.Function):
-    """A ReLU on the way up, and its rule on the way down."""
+    """A ReLU in the forward pass, and its rule in the backward pass."""
 
     @staticmethod
     def forward(ctx: Any, values: torch.Tensor, ceiling: float, guided: bool) -> torch.Tensor:
@@ -234,7 +234,7 @@ class _Rectify(torch.autograd.Function):
 
 
 class _Rectifying(TorchFunctionMode):
-    """While it is entered, each ReLU of this thread is a `_Rectify`."""
+    """While active, each ReLU of this thread is a `_Rectify`."""
 
     def __init__(self, rule: str) -> None:
         super().__init__()
@@ -253,18 +253,18 @@ class _Rectifying(TorchFunctionMode):
 
 
 def _ceiling(function: Callable[..., Any], options: dict[str, Any]) -> float | None:
-    """Return the largest value a function that rectifies lets through, None for other functions."""
+    """Return the largest output of a rectifying function, or None for other functions."""
     if function in RELUS:
         return math.inf
     if function is nn.functional.relu6:
         return 6.0
-    if function is nn.functional.hardtanh and options.get("min_val") == 0:  # what the module ReLU6 calls
+    if function is nn.functional.hardtanh and options.get("min_val") == 0:  # called by the module ReLU6
         return float(options["max_val"])
     return None
 
 
 class _ReachedError(Exception):
-    """The layer was reached; there is nothing more to work out."""
+    """The layer was reached; stop computing."""
 
     def __init__(self, output: Any) -> None:
         super().__init__()
@@ -291,7 +291,7 @@ def _map(network: nn.Module, pixels: torch.Tensor, layer: str) -> torch.Tensor:
 
 
 def _unknown(layer: str, names: list[str]) -> str:
-    """Say which layers there are: the outermost ones, and those of a name like the wrong one."""
+    """List the layers: the outermost ones, and those with a name like the wrong one."""
     known = [name for name in names if not any(name.startswith(f"{other}.") for other in names)]
     close = [name for name in difflib.get_close_matches(layer, names, CLOSE_NAMES) if name not in known]
     parts = ", and their parts" if len(known) < len(names) else ""
@@ -304,7 +304,7 @@ def _as_map(output: torch.Tensor) -> torch.Tensor:
 
 
 def _pixels(network: nn.Module, pictures: NDArray[np.uint8]) -> torch.Tensor:
-    """Return ``(B, 3, H, W)`` float32 where the network is."""
+    """Return ``(B, 3, H, W)`` float32 on the network's device."""
     if pictures.ndim != 4 or pictures.shape[3] != 3 or pictures.dtype != np.uint8:
         raise ShapeError(f"pictures must have shape (B, H, W, 3) and be uint8, got {pictures.shape} {pictures.dtype}")
     return torch.from_numpy(np.ascontiguousarray(pictures)).to(_place(network)).permute(0, 3, 1, 2).float()

@@ -1,16 +1,16 @@
-"""DELF (Noh, Araujo, Sim, Weyand and Han, ICCV 2017): a map of descriptors, and how much each of its cells says.
+"""DELF (Noh, Araujo, Sim, Weyand and Han, ICCV 2017): a map of descriptors, and an attention for each cell.
 
     f_n            the cells of a backbone's map, C values each
     alpha(f_n)     = softplus(w_2 . max(0, W_1 f_n + b_1) + b_2), two 1 x 1 convolutions: never negative
-    descriptor     = unit(P (unit(f_n) - m)), P the first axes of a principal component analysis, not whitened
+    descriptor     = unit(P (unit(f_n) - m)), P the first principal axes, not whitened
 
-The attention is learned last, with the map frozen, from photos whose classes are known (`training.delf_heads`).
+The attention is learned last, with the map frozen, from photos with classes (`training.model.delf_heads`).
 
-A trained network is kept in a file of safetensors in float16 that holds only what was trained: the stages that differ
-from those of the installed backbone (``stages.<number>.``), ``attention.``, and ``mean`` and ``axes`` of the
-projection. Its header says ``backbone``, ``last_stage`` and ``last_downsampling``.
+A trained network is stored as a float16 safetensors file with only what was trained: the stages that differ from those
+of the installed backbone (``stages.<number>.``), ``attention.``, and ``mean`` and ``axes`` of the projection. Its
+header has ``backbone``, ``last_stage`` and ``last_downsampling``.
 
-Departures: the backbone is EfficientNet-Lite, whose map is not behind a ReLU, in place of ResNet50's block conv4_x.
+Departures: the backbone is EfficientNet-Lite, whose map does not follow a ReLU, instead of ResNet50's block conv4_x.
 """
 
 from __future__ import annotations
@@ -29,27 +29,29 @@ from torch import nn
 from torch.nn.functional import normalize, softplus
 
 from placeprint.errors import OptionError, WeightsError
-from placeprint.networks.backbones import EFFICIENTNET_DIMS
 from placeprint.networks.efficientnet import CENTERS, fold_batch_norm
-from placeprint.networks.stages import StagedBackbone, load_stages
+from placeprint.networks.fitting import device, fit_into
+from placeprint.networks.pretrained import EFFICIENTNET_DIMS
+from placeprint.networks.staged_backbone import StagedBackbone
+from placeprint.networks.stages import load_stages
 from placeprint.networks.weight_files import read_safetensors
-from placeprint.networks.weights import WEIGHTS, device, fit_into, load_weights
+from placeprint.networks.weights import WEIGHTS, load_weights
 
 FORMAT = "placeprint-delf-1"
 SUFFIX = ".safetensors"
 BUILT = ("last_downsampling", "last_stage")
-"""What the header says of how the backbone is built."""
+"""Header fields that describe the backbone."""
 Tensors = dict[str, torch.Tensor]
 
 _loading = threading.Lock()
 
 
 class Attention(nn.Module):
-    """Say how much each cell of a map says of what a photo shows.
+    """The attention: score how informative each cell of a map is.
 
     Args:
-        channels: C, of the map.
-        hidden: values between the two convolutions.
+        channels: c, the channels of the map.
+        hidden: the number of values between the two convolutions.
     """
 
     def __init__(self, channels: int, hidden: int = 512) -> None:
@@ -57,7 +59,7 @@ class Attention(nn.Module):
         self.first, self.second = nn.Conv2d(channels, hidden, 1), nn.Conv2d(hidden, 1, 1)
 
     def forward(self, maps: torch.Tensor) -> torch.Tensor:
-        """Return ``(B, 1, H, W)`` weights, 0 or more, of maps ``(B, C, H, W)``."""
+        """Return ``(B, 1, H, W)`` non-negative weights for maps ``(B, C, H, W)``."""
         found: torch.Tensor = softplus(self.second(self.first(maps).relu()))
         return found
 
@@ -66,9 +68,9 @@ class DELFNetwork(nn.Module):
     """A backbone, the attention on its map, and the projection of its cells.
 
     Args:
-        backbone: in stages.
-        attention: on its last map.
-        dim: values of a descriptor.
+        backbone: a backbone in stages.
+        attention: the attention on its last map.
+        dim: the length of a descriptor.
     """
 
     mean: torch.Tensor
@@ -97,16 +99,16 @@ def project(maps: torch.Tensor, mean: torch.Tensor, axes: torch.Tensor) -> torch
     """Return the unit descriptors ``(B, dim, H, W)`` of maps ``(B, C, H, W)``.
 
     Args:
-        maps: of a backbone.
-        mean: ``(C,)`` of the unit cells.
-        axes: ``(dim, C)``.
+        maps: the maps of a backbone.
+        mean: ``(C,)``, the mean of the unit cells.
+        axes: ``(dim, C)``, the principal axes.
     """
     cells = normalize(maps, dim=1) - mean[:, None, None]
     return normalize(torch.einsum("dc,bchw->bdhw", axes, cells), dim=1)
 
 
 def principal_axes(rows: torch.Tensor, dim: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the mean ``(C,)`` and the first `dim` principal axes ``(dim, C)`` of rows ``(n, C)``, of unit length each.
+    """Return the mean ``(C,)`` and the first `dim` principal axes ``(dim, C)`` of unit rows ``(n, C)``.
 
     The values along the axes keep their variances: nothing is whitened.
     """
@@ -122,10 +124,10 @@ class Reader:
     """A network that describes pictures.
 
     Args:
-        stride: pixels from cell to cell.
-        center: pixel, in x and in y, the first cell looks at; see `networks.backbones`.
-        dim: values of a descriptor.
-        network: on any device.
+        stride: the pixels from cell to cell.
+        center: the pixel, in x and in y, that the first cell looks at; see `networks.backbones`.
+        dim: the length of a descriptor.
+        network: the network, on any device.
     """
 
     stride: int
@@ -143,13 +145,13 @@ class Reader:
 
 
 def load_delf(name: str) -> Reader:
-    """Return a trained network, loaded once a process, on the GPU where there is one.
+    """Return a trained network, loaded once per process, on the GPU if there is one.
 
     Args:
-        name: of the table of weights, or the path of a file that holds what `delf_as_bytes` returned.
+        name: a name in the table of weights, or the path of a file with the result of `delf_as_bytes`.
 
     Raises:
-        OptionError: there is no such network.
+        OptionError: the network is unknown.
         WeightsError: the file is missing, damaged or of another kind, or the backbone's weights are not installed.
     """
     with _loading:
@@ -157,27 +159,27 @@ def load_delf(name: str) -> Reader:
 
 
 def delf_dim(name: str) -> int:
-    """Return the length of a network's descriptors; one of the table is not loaded for it. Raises as `load_delf`."""
+    """Return the length of a network's descriptors, without loading one of the table. Raise as `load_delf` does."""
     known = {row.name: row.dim for row in WEIGHTS if row.name.startswith("delf-")}
     return known[name] if name in known else load_delf(name).dim
 
 
 def delf_as_bytes(network: DELFNetwork, backbone: str) -> bytes:
-    """Return the file of a trained network, see the module; the network itself is left as it is.
+    """Return the content of a trained network's file, see the module; the network is not changed.
 
     Args:
-        network: in stages of an EfficientNet.
-        backbone: name of the network whose stages are left out where they are as they came.
+        network: a network with a backbone in stages of an EfficientNet.
+        backbone: the name of the pretrained network; unchanged stages are not stored.
 
     Raises:
-        OptionError: it is another network.
+        OptionError: the backbone is another network.
         WeightsError: the backbone's weights are not installed.
     """
     from safetensors.torch import save
 
     described = network.backbone.description
     if described is None or backbone not in EFFICIENTNET_DIMS:
-        raise OptionError(f"DELF is written with {' or '.join(EFFICIENTNET_DIMS)} as its backbone, got {backbone!r}")
+        raise OptionError(f"DELF can be saved with {' or '.join(EFFICIENTNET_DIMS)} as its backbone, got {backbone!r}")
     folded = fold_batch_norm(copy.deepcopy(network).cpu().eval())
     usual = _pretrained(backbone, described).state_dict()
     kept: Tensors = {}
@@ -192,13 +194,13 @@ def delf_as_bytes(network: DELFNetwork, backbone: str) -> bytes:
 
 
 def network_from(state: Tensors, header: dict[str, str], place: str) -> DELFNetwork:
-    """Return the network, in eval mode on the CPU, of what a file holds.
+    """Return the network of a file's content, in eval mode on the CPU.
 
     Raises:
-        WeightsError: it is of another kind, or does not fit.
+        WeightsError: the content is of another kind, or does not fit.
     """
     if header.get("format") != FORMAT or header.get("backbone") not in EFFICIENTNET_DIMS or "axes" not in state:
-        raise WeightsError(f"{place!r} is no trained DELF of placeprint; its header says {header}")
+        raise WeightsError(f"{place!r} is not a trained DELF of placeprint; its header says {header}")
     values = {name: value.float() for name, value in state.items()}
     backbone = _pretrained(header["backbone"], header)
     trained = {name: value for name, value in values.items() if name.startswith("stages.")}
@@ -219,7 +221,7 @@ def _load(name: str) -> Reader:
 
         load_weights(name)  # checks the file
         path = weights_path(find_weights(name))
-        assert path is not None  # it has just been read
+        assert path is not None  # just read
         state, header = read_safetensors(path)
     else:
         known = ", ".join(row.name for row in WEIGHTS if row.name.startswith("delf-"))

@@ -1,15 +1,15 @@
 """EfficientNet-Lite (Tan and Le, ICML 2019, without squeeze-and-excitation and with ReLU6): its maps, or its classes.
 
-The network is written down in `STAGES`: of each stage the count of its blocks, their kernel, the stride of the first,
-the expansion, and the channels. Lite1 to lite4 multiply the counts (depth) and the channels (width), except for those
-of the stem, the head, and the counts of the first and the last stage.
+`STAGES` defines the network: for each stage the number of blocks, their kernel, the stride of the first, the expansion,
+and the channels. Lite1 to lite4 multiply the numbers of blocks (depth) and the channels (width), except for the stem,
+the head, and the numbers of blocks of the first and the last stage.
 
-The weights were trained with TensorFlow's "SAME" padding: a layer of kernel k and stride s sees ``max(k - s, 0)``
-pixels beyond the picture when its side is a multiple of s, the smaller half of them on the left. So a layer of stride
-2 has its output i centered at input ``2 i + 1``, whether its kernel is 3 or 5, and what cell i of the map of stride s
-can see is centered at pixel ``s i + s - 1`` of the picture. What it looks at is not: see `CENTERS`.
+The weights were trained with TensorFlow's "SAME" padding: a layer of kernel k and stride s pads ``max(k - s, 0)``
+pixels if the side is a multiple of s, the smaller half of them on the left. So a layer of stride 2 has its output i
+centered at input ``2 i + 1``, whether its kernel is 3 or 5, and what cell i of the map of stride s can see is centered
+at pixel ``s i + s - 1`` of the picture. Where it actually looks differs: see `CENTERS`.
 
-Input is ``(RGB - 127) / 128``; batch normalisation has an epsilon of 1e-3, and is folded into the convolutions.
+Input is ``(RGB - 127) / 128``; batch normalization has an epsilon of 1e-3, and is folded into the convolutions.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from placeprint.networks.weights import fit_into
+from placeprint.networks.fitting import fit_into
 
 STAGES = (
     (1, 3, 1, 1, 16),
@@ -36,22 +36,22 @@ STAGES = (
 )
 STEM, HEAD = 32, 1280
 MULTIPLIERS = {"lite0": (1.0, 1.0), "lite1": (1.0, 1.1), "lite2": (1.1, 1.2), "lite3": (1.2, 1.4), "lite4": (1.4, 1.8)}
-"""Width and depth."""
+"""Factors of width and depth."""
 EPSILON = 1e-3
 Network = TypeVar("Network", bound=nn.Module)
 LAST_STAGE = {16: 4, 32: 6}
-"""Index of the stage that gives the map of a stride."""
+"""Index of the stage with the map of a stride."""
 LAST_STRIDED_STAGE = 5
 """Index of the stage that goes from stride 16 to stride 32."""
 
 CENTERS = {16: 9.5, 32: 20.0}
-"""Where the first cell of the map of a stride looks, in pixels of the picture.
+"""Pixel of the picture that the first cell looks at, by stride.
 
-Measured with the weights of lite2 on the sample photos, in two ways that agree, mean of x and y: the middle of the
+Measured with the weights of lite2 on the sample photos, in two ways that agree, mean of x and y: the center of the
 energy of a cell's gradient is at 9.6 +- 0.3 and 21 +- 1.5, matching photos with smaller copies of themselves gives 9.3
-and 17.4. Those of lite0 are assumed to be the same: the median middle of the gradient's energy is at 9.9 and 16 on the
+and 17.4. Those of lite0 are assumed to be the same: the median center of the gradient's energy is at 9.9 and 16 on the
 sample photos, at 9.7 and 20 on 40 street photos. At stride 32 that depends much on the photos: those 40 give lite2 28,
-22 in x and 35 in y. The middle of the block is at 7.5 and 15.5, that of all a cell can see at 15 and 31.
+22 in x and 35 in y. The center of the block is at 7.5 and 15.5, that of the receptive field at 15 and 31.
 """
 
 CHECKPOINT_NAMES = {
@@ -92,7 +92,7 @@ def _layer(before: int, after: int, kernel: int, stride: int = 1, *, groups: int
 
 
 class Block(nn.Module):
-    """An inverted residual: widen, filter each channel, narrow."""
+    """An inverted residual block: widen, filter each channel, narrow."""
 
     def __init__(self, before: int, after: int, kernel: int, stride: int, expansion: int) -> None:
         super().__init__()
@@ -109,11 +109,11 @@ class Block(nn.Module):
 
 
 class EfficientNetLite(nn.Module):
-    """The network.
+    """The EfficientNet-Lite network.
 
     Args:
         variant: ``"lite0"`` to ``"lite4"``.
-        classes: of the classifier.
+        classes: the number of classes.
     """
 
     def __init__(self, variant: str = "lite2", classes: int = 1000) -> None:
@@ -146,7 +146,7 @@ class EfficientNetLite(nn.Module):
 
 
 def rounded_channels(channels: float) -> int:
-    """Return the multiple of 8 nearest to a count of channels, at most a tenth below it.
+    """Return the multiple of 8 nearest to a number of channels, at most a tenth below it.
 
     Example:
         >>> rounded_channels(44.0), rounded_channels(123.2)
@@ -160,13 +160,13 @@ def load_efficientnet(state: Mapping[str, torch.Tensor], variant: str, *, fold: 
     """Return the network in eval mode with the weights of a checkpoint.
 
     Args:
-        state: the checkpoint.
+        state: the state dict of the checkpoint.
         variant: see `EfficientNetLite`.
-        fold: whether batch normalization goes into the convolutions: the same function in fewer steps, which no
-            longer follows the photos when it is trained.
+        fold: whether to fold batch normalization into the convolutions: the same function in fewer steps, whose
+            statistics no longer change in training.
 
     Raises:
-        WeightsError: they do not fit exactly.
+        WeightsError: the weights do not fit exactly.
     """
     network = EfficientNetLite(variant)
     fit_into(network, {_own_name(name): value for name, value in state.items()})
@@ -178,7 +178,7 @@ def fold_batch_norm(network: Network) -> Network:
     """Move each batch normalization of a network in eval mode into the convolution before it; return the network.
 
     Args:
-        network: or some stages of one.
+        network: the network, or some stages of one.
     """
     for layer in [part for part in network.modules() if isinstance(part, nn.Sequential) and len(part) > 1]:
         convolution, norm = layer[0], layer[1]
@@ -188,9 +188,9 @@ def fold_batch_norm(network: Network) -> Network:
 
 
 def keep_last_resolution(network: EfficientNetLite) -> EfficientNetLite:
-    """Let the stage that goes from stride 16 to stride 32, and so all after it, run at stride 16; return the network.
+    """Keep stride 16 in the stage that would go to stride 32, and so in all after it; return the network.
 
-    The weights stay, and are not dilated.
+    The weights do not change, and are not dilated.
     """
     first = network.blocks[network.ends[LAST_STRIDED_STAGE - 1]]
     for layer in first.modules():
@@ -200,7 +200,7 @@ def keep_last_resolution(network: EfficientNetLite) -> EfficientNetLite:
 
 
 def _own_name(name: str) -> str:
-    """Return what a tensor of the checkpoint is called here: ``_blocks.3._bn2.bias`` is ``blocks.3.project.1.bias``."""
+    """Return our name for a tensor of the checkpoint: ``_blocks.3._bn2.bias`` is ``blocks.3.project.1.bias``."""
     block = re.fullmatch(r"_blocks\.(\d+)\.(\w+)\.(\w+)", name)
     if block is not None:
         number, layer, tensor = block.groups()

@@ -1,12 +1,12 @@
 """The LightGlue network (Lindenberger et al., ICCV 2023): kornia's model with the weights of installed packages.
 
 Attention among the keypoints of each photo and between the two, layer after layer, until the network is confident
-(section 3.3 of the paper: adaptive depth) and without keypoints it has given up (adaptive width). LighterGlue is the
-smaller one that XFeat's authors trained.
+(section 3.3 of the paper: adaptive depth) and without keypoints that will not match (adaptive width). LighterGlue is
+the smaller one that XFeat's authors trained.
 
-Keypoints are scaled by half the longer side of their photo around its middle. Positions enter attention by their
-differences only (rotary encoding), so half a pixel of the photo more or less changes nothing; here the top-left
-*corner* of the photo is -1, which keeps every point of the photo in the range kornia asks for.
+Keypoints are scaled by half the longer side of their photo around its center. Only differences of positions matter in
+attention (rotary encoding), so an offset of half a pixel changes nothing; here the top-left *corner* of the photo is
+-1, which keeps every point in the range that kornia requires.
 """
 
 from __future__ import annotations
@@ -18,22 +18,23 @@ from typing import Any
 import numpy as np
 
 from placeprint.errors import OptionError, ShapeError
-from placeprint.networks.weights import device, find_weights, fit_into, load_weights
+from placeprint.networks.fitting import device, fit_into
+from placeprint.networks.weights import find_weights, load_weights
 from placeprint.types import LocalFeatures, Matches
 
 MAX_KEYPOINTS = 8192
-"""Keypoints of a photo: with more, the products of all pairs take gigabytes."""
+"""Most keypoints per photo: with more, the products of all pairs take gigabytes."""
 WEIGHTS_OF = {"xfeat": "xfeat-lighterglue", "aliked": "aliked-lightglue"}
-"""Name of the weights for the features of each kind."""
+"""The name of the weights for each kind of features."""
 LAYOUTS: dict[str, dict[str, Any]] = {
     "xfeat": {"input_dim": 64, "descriptor_dim": 96, "n_layers": 6, "num_heads": 1},
     "aliked": {"input_dim": 128},
 }
-"""Where the network differs from kornia's usual one."""
+"""Settings that differ from kornia's defaults."""
 CONFIDENCES = {"xfeat": (-1.0, 0.95), "aliked": (0.95, 0.99)}
-"""Of depth and width, as the authors use them."""
+"""The authors' confidences for depth and width."""
 DERIVED = ("confidence_thresholds",)
-"""A buffer the model works out itself."""
+"""A buffer that the model computes itself."""
 
 _loading = threading.Lock()
 
@@ -42,14 +43,14 @@ def check_features(features: str) -> None:
     """Check the name of a kind of features.
 
     Raises:
-        OptionError: LightGlue was not trained for it.
+        OptionError: LightGlue was not trained for these features.
     """
     if features not in WEIGHTS_OF:
         raise OptionError(f"no LightGlue for {features!r}; known: {', '.join(WEIGHTS_OF)}")
 
 
 def load_lightglue(features: str, depth_confidence: float, width_confidence: float) -> Any:
-    """Return the model in eval mode with checked weights, one of each kind a process, on the GPU where there is one.
+    """Return the model in eval mode with checked weights, one per kind and process, on the GPU if there is one.
 
     Raises:
         OptionError: LightGlue was not trained for such features.
@@ -70,17 +71,17 @@ def match(
     """Match the features of two photos.
 
     Args:
-        features: their kind, a key of `WEIGHTS_OF`.
-        query: of one photo.
-        candidate: of the other.
-        depth_confidence: share of keypoints the network must be confident of to stop early; -1 never stops.
-        width_confidence: how sure the network must be that a keypoint has no match to drop it; -1 drops none.
+        features: the kind of features, a key of `WEIGHTS_OF`.
+        query: the features of one photo.
+        candidate: the features of the other photo.
+        depth_confidence: the share of confident keypoints at which to stop early; -1 never stops early.
+        width_confidence: the confidence that a keypoint has no match at which to drop it; -1 drops none.
 
     Returns:
-        All mutual matches, by rising row of the query, with the network's confidence in [0, 1].
+        All mutual matches, sorted by query row, with the network's confidence in [0, 1].
 
     Raises:
-        ShapeError: the descriptors have another length than those the network was trained for.
+        ShapeError: the descriptors differ in length from those the network was trained for.
         OptionError: a photo has more than `MAX_KEYPOINTS`, or see `load_lightglue`.
         WeightsError: see `load_lightglue`.
     """
@@ -90,7 +91,7 @@ def match(
     most = max(len(query), len(candidate))
     if most > MAX_KEYPOINTS:
         raise OptionError(
-            f"LightGlue takes at most {MAX_KEYPOINTS} keypoints of a photo, got {most}: its memory grows with their "
+            f"LightGlue takes at most {MAX_KEYPOINTS} keypoints per photo, got {most}: its memory grows with their "
             "square; lower max_keypoints, or match by nearest neighbors"
         )
     if not len(query) or not len(candidate):
@@ -138,12 +139,12 @@ def _load(features: str, depth_confidence: float, width_confidence: float) -> An
 
 
 def _belongs(name: str) -> bool:
-    """Leave out the copy of XFeat in LighterGlue's file."""
+    """Drop the copy of XFeat in LighterGlue's file."""
     return not name.startswith("extractor.")
 
 
 def _own_name(name: str) -> str:
-    """Return what a tensor of a checkpoint is called in the model: older ones say ``self_attn.3``."""
+    """Return the model's name for a tensor of a checkpoint; older ones use ``self_attn.3``."""
     parts = name.removeprefix("matcher.").split(".")
     if parts[0] in {"self_attn", "cross_attn"}:
         parts = ["transformers", parts[1], parts[0], *parts[2:]]

@@ -1,31 +1,18 @@
-"""The NetVLAD layer (Arandjelovic et al., CVPR 2016): VLAD that a network can be trained through.
+"""The NetVLAD layer (Arandjelovic et al., CVPR 2016): trainable VLAD.
 
-A map is a set of N descriptors x_i of D values. Each goes to all of K clusters, to some more than to others::
+A map is a set of N descriptors x_i of D values; `kernels.netvlad` has the equations, and the versions that w, b and c
+begin with. They are learned independently. Ghost clusters (Zhong et al., ACCV 2018) take part in the softmax and are
+excluded from V, so that uninformative descriptors have somewhere to go.
 
-    V_k = sum over i of a_k(x_i) (x_i - c_k),   a_k(x) = softmax over k of (w_k . x + b_k)
+How it is computed: the sum is one matrix product per batch, ``V = A X^T - (sum of A's columns) c``, without the
+``(B, K, D, N)`` residuals, and the normalized input is never built: with u = 1 / |x|, the logits are
+``u (w . x) + b`` and the sums ``(A u) X^T``. A u overwrites the logits; it and the input are all that is stored for the
+gradient, which is hand-written for the same reason. As many maps as fit in a cache are processed at a time. Soft
+weights too small to matter are kept from becoming denormal numbers, which are slow on CPUs.
 
-Then each V_k is brought to unit length, and the whole of K x D values. w, b and c are learned independently; they
-begin with the centers c_k of k-means, as one of
-
-- ``"v2"``, the paper's equations: ``a_k = softmax of -alpha |x - c_k|^2``, so ``w_k = 2 alpha c_k`` and
-  ``b_k = -alpha |c_k|^2``;
-- ``"v1"``, with which the published results were made: ``w_k = alpha c_k / |c_k|`` and no b.
-
-alpha makes the largest soft weight of a descriptor 100 times the second: the logarithm of their ratio is ln 100 in
-the mean, so ``alpha = ln 100 / mean of (d2^2 - d1^2)`` with d1 and d2 the distances of a *descriptor* to its two
-nearest *centers* (v1: the two largest cosines). Ghost clusters (Zhong et al., ACCV 2018) take part in the softmax and
-are left out of V, so that descriptors that tell nothing have somewhere to go.
-
-How it is computed. The sum is one matrix product a batch, ``V = A X^T - (sum of A's columns) c``, without the
-``(B, K, D, N)`` residuals, and the normalized input is never made: with u = 1 / |x|, the logits are
-``u (w . x) + b`` and the sums ``(A u) X^T``. A u is written over the logits and, with the input, is all that is
-kept for the gradient, which is written out for the same reason. Some maps are done at a time, as many as fit into
-a cache. Soft weights too small to count are kept from becoming denormal numbers, which processors are slow with.
-
-Departures from the paper: none in value. Descriptors shorter than 1e-12 are not scaled, so a zero vector has the soft
-weights of the zero vector and a gradient that is finite. A vector is divided by 1e-12 at least when V is normalized.
-Maps of float16 are normalized first, into a copy: their products could exceed its range. The gradient cannot be
-differentiated again.
+Departures from the paper: none in value. Descriptors shorter than 1e-12 are not scaled, so a zero vector has a finite
+gradient. Normalization of V divides by at least 1e-12. Maps of float16 are normalized first, into a copy: their
+products could exceed its range. The gradient cannot be differentiated again.
 """
 
 from __future__ import annotations
@@ -40,47 +27,38 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.autograd.function import once_differentiable
 
-from placeprint.arrays import rows_of
 from placeprint.errors import OptionError, ShapeError
+from placeprint.kernels.netvlad import SHORTEST, VERSIONS, assignment, sharpness
 from placeprint.networks.netvlad_checks import numpy_rows, require_finite
 
-VERSIONS = ("v1", "v2")
-RATIO = 100.0
-"""Of the two largest soft weights of a descriptor, once alpha is set."""
 START_ALPHA = 10.0
-"""Before `NetVLAD.init_params`."""
-SHORTEST = 1e-12
-"""Length from which on a vector is brought to unit length."""
+"""The alpha before `NetVLAD.init_params`."""
 BLOCK = 2**20
-"""Logits in work at once on the CPU: 4 MB in float32."""
+"""Most logits processed at once on the CPU: 4 MB in float32."""
 PRODUCT_BLOCK = 2**18
-"""Values of the map in work at once on the CPU where a product with another map is summed."""
+"""Most values of the map processed at once on the CPU where a product with another map is summed."""
 OTHER_DEVICES = 16
-"""What both are multiplied by elsewhere."""
+"""Factor of both on other devices."""
 LEAST = 0.8
-"""Of the logarithm of the smallest normal number: the least logit."""
-SAME = 1e-9
-"""Difference of two descriptors, or of two affinities, that rounding may leave, as a share of the largest."""
-ROWS = 20_000
-"""Descriptors compared with the centers at once."""
+"""Factor of the logarithm of the smallest normal number that gives the smallest logit."""
 
 
 class NetVLAD(nn.Module):
     """The layer.
 
     Args:
-        num_clusters: K.
-        dim: D, channels of the map.
+        num_clusters: k, the number of clusters.
+        dim: d, the channels of the map.
         version: ``"v2"`` or ``"v1"``, see the module; v1 has no bias.
-        normalize_input: whether descriptors are brought to unit length first.
-        num_ghosts: G, ghost clusters, the last rows of ``conv``.
+        normalize_input: whether to scale descriptors to unit length first.
+        num_ghosts: g, the number of ghost clusters, the last rows of ``conv``.
 
     Attributes:
         conv: 1 x 1 convolution with the ``(K + G, D, 1, 1)`` weight w and, in v2, the ``(K + G,)`` bias b.
         centroids: ``(K, D)``, c.
-        alpha: what w and b began with.
+        alpha: the alpha that initialized w and b.
 
-    Until `init_params` the centers are random unit vectors.
+    Before `init_params`, the centers are random unit vectors.
 
     Raises:
         OptionError: a parameter is out of its range.
@@ -117,15 +95,15 @@ class NetVLAD(nn.Module):
     def init_params(
         self, centers: torch.Tensor | NDArray[np.floating], descriptors: torch.Tensor | NDArray[np.floating]
     ) -> None:
-        """Begin with the centers of k-means, and alpha from descriptors they were learned from.
+        """Initialize from k-means centers, and set alpha from the descriptors they were learned from.
 
         Args:
-            centers: ``(K + G, D)``, those of the ghost clusters last; of Torch or NumPy.
-            descriptors: ``(n, D)``, normalized here as the input is; of Torch or NumPy.
+            centers: ``(K + G, D)`` Torch or NumPy array, with the ghost clusters last.
+            descriptors: ``(n, D)`` Torch or NumPy array, normalized here as the input is.
 
         Raises:
             ShapeError: the shapes do not fit, there are no descriptors, or a value is not finite or too large.
-            OptionError: all descriptors are the same, or none is nearer to one center than to the others.
+            OptionError: all descriptors are equal, or none is closer to one center than to the others.
         """
         expected = (self.num_clusters + self.num_ghosts, self.dim)
         began, rows = numpy_rows(centers, "centers"), numpy_rows(descriptors, "descriptors")
@@ -137,17 +115,17 @@ class NetVLAD(nn.Module):
         self._begin(torch.from_numpy(began).to(self.centroids.device), alpha)
 
     def forward(self, x: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
-        """Return the ``(B, K x D)`` unit descriptors of maps, cluster by cluster; zeros where nothing counts.
+        """Return the ``(B, K x D)`` unit descriptors of maps, cluster by cluster; zeros if no position counts.
 
         Args:
-            x: ``(B, D, H, W)`` or ``(B, D, N)`` of any floating dtype, which the answer has too.
-            mask: ``(B, H, W)`` or ``(B, N)`` bool, True where a position counts; others must be finite all the same.
+            x: ``(B, D, H, W)`` or ``(B, D, N)`` of any floating dtype, which is also that of the result.
+            mask: ``(B, H, W)`` or ``(B, N)`` bool, True where a position counts; the others must be finite too.
 
         Raises:
             ShapeError: the shapes do not fit, or, on the CPU, a value is not finite or so large that the squares of
                 a descriptor overflow.
         """
-        # the same numbers with and without autocast: the dtype of the input says what to compute in
+        # same values with and without autocast
         with torch.autocast(x.device.type, enabled=False):
             x, valid, folds = self._prepared(x, mask)
             weight, bias, centroids = self._parameters_like(x)
@@ -158,7 +136,7 @@ class NetVLAD(nn.Module):
 
     @torch.no_grad()
     def soft_weights(self, x: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
-        """Return ``(B, K + G, N)``: how much each descriptor goes to each cluster; see `forward`. Has no gradient."""
+        """Return the soft weights ``(B, K + G, N)`` of each descriptor; see `forward`. There is no gradient."""
         with torch.autocast(x.device.type, enabled=False):
             x, valid, folds = self._prepared(x, mask)
             weight, bias, _ = self._parameters_like(x)
@@ -169,15 +147,13 @@ class NetVLAD(nn.Module):
     def _begin(self, centers: torch.Tensor, alpha: float) -> None:
         self.alpha = alpha
         self.centroids.copy_(centers[: self.num_clusters])
-        if self.conv.bias is None:
-            weight = alpha * nn.functional.normalize(centers, dim=1)
-        else:
-            weight = 2 * alpha * centers
-            self.conv.bias.copy_(-alpha * centers.square().sum(1))
-        self.conv.weight.copy_(weight[:, :, None, None])
+        weights, biases = assignment(centers, alpha, self.version)
+        self.conv.weight.copy_(weights[:, :, None, None])
+        if self.conv.bias is not None:
+            self.conv.bias.copy_(biases)
 
     def _prepared(self, x: torch.Tensor, mask: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor | None, bool]:
-        """Return ``(B, D, N)``, ``(B, 1, N)`` of zeros and ones, and whether lengths are left to be folded in."""
+        """Return ``(B, D, N)``, ``(B, 1, N)`` of zeros and ones, and whether lengths must still be folded in."""
         if x.ndim not in {3, 4} or x.shape[1] != self.dim or not x.is_floating_point():
             raise ShapeError(
                 f"x must have shape (B, {self.dim}, H, W) or (B, {self.dim}, N) and a floating dtype, "
@@ -201,7 +177,7 @@ class NetVLAD(nn.Module):
 class _SoftResiduals(torch.autograd.Function):
     """``V_k = sum over i of a_k(x_i) (x_i - c_k)``, with its gradient; see the module.
 
-    Kept for the gradient: A u, from which a is had back by the lengths.
+    For the gradient it stores A u, from which the lengths restore a.
     """
 
     @staticmethod
@@ -214,7 +190,7 @@ class _SoftResiduals(torch.autograd.Function):
         valid: torch.Tensor | None,
         folds: bool,
     ) -> torch.Tensor:
-        """Return ``(B, K, D)`` of ``(B, D, N)``; `valid` is ``(B, 1, N)``, `folds` whether x is normalized."""
+        """Return ``(B, K, D)`` from ``(B, D, N)``; `valid` is ``(B, 1, N)``, `folds` whether x is normalized."""
         maps, dim, places = x.shape
         K, keeps = len(centroids), any(ctx.needs_input_grad)
         parts = list(_parts(x, len(weight)))
@@ -277,51 +253,6 @@ def _to_logits(
     return found.addcmul_(taken, found.sum(1, keepdim=True) * length, value=-1)
 
 
-def sharpness(centers: NDArray[np.floating], descriptors: NDArray[np.floating], version: str = "v2") -> float:
-    """Return the alpha with which the log ratio of the two largest soft weights is ln 100 in the mean.
-
-    Args:
-        centers: ``(K, D)``.
-        descriptors: ``(n, D)`` as the soft assignment sees them.
-        version: ``"v2"`` or ``"v1"``, see the module.
-
-    Returns:
-        alpha > 0; 1 for a single center, where it does not matter.
-
-    Raises:
-        ShapeError: the shapes do not fit, there are no descriptors, or a value is not finite or too large.
-        OptionError: all descriptors are the same, or none is nearer to one center than to the others.
-
-    Example:
-        >>> # squared distances 0 and 4
-        >>> round(sharpness(np.array([[1.0, 0.0], [-1.0, 0.0]]), np.array([[1.0, 0.0]])), 4)
-        1.1513
-    """
-    c = np.asarray(centers, np.float64)
-    rows_of(c, "centers")
-    rows_of(descriptors, dim=c.shape[1])
-    if not len(descriptors):
-        raise ShapeError(f"descriptors must have shape (n >= 1, {c.shape[1]}), got {descriptors.shape}")
-    if len(c) < 2:
-        return 1.0
-    if len(descriptors) > 1 and np.ptp(descriptors, axis=0).max() <= SAME * np.abs(descriptors).max():
-        raise OptionError("alpha cannot be set: all descriptors are the same; take those of several photos")
-    squares = (c * c).sum(axis=1)
-    # what alpha multiplies: in v2 -|x - c|^2 without |x|^2, which all clusters share
-    if version == "v1":
-        slope, offset = c / np.sqrt(np.where(squares > 0, squares, 1))[:, None], np.zeros(len(c))
-    else:
-        slope, offset = 2 * c, -squares
-    total = 0.0
-    for start in range(0, len(descriptors), ROWS):
-        affinity = np.asarray(descriptors[start : start + ROWS], np.float64) @ slope.T + offset
-        second, first = np.partition(affinity, -2, axis=1)[:, -2:].T
-        total += float((first - second).sum())
-    if not total > SAME * len(descriptors) * float(np.abs(slope).max()):
-        raise OptionError("alpha cannot be set: no descriptor is nearer to one center than to the others")
-    return math.log(RATIO) * len(descriptors) / total
-
-
 def _weigh(
     x: torch.Tensor,
     weight: torch.Tensor,
@@ -331,7 +262,7 @@ def _weigh(
     *,
     out: torch.Tensor,
 ) -> torch.Tensor:
-    """Write the soft weights over the lengths, ``(b, K + G, N)``, and return the lengths, ``(b, 1, N)``."""
+    """Overwrite with the soft weights divided by the lengths, ``(b, K + G, N)``; return the lengths, ``(b, 1, N)``."""
     torch.bmm(weight.expand(len(x), -1, -1), x, out=out)
     if folds:
         lengths = _lengths(x)
@@ -341,7 +272,7 @@ def _weigh(
         lengths = x.new_ones(len(x), 1, x.shape[2])
     if bias is not None:
         out.add_(bias[:, None])
-    # numbers below the smallest normal one slow down exp and every product with them, up to ten times
+    # denormal numbers slow down exp and every product with them, up to ten times
     out.sub_(out.amax(1, keepdim=True)).clamp_(min=_least_logit(out.dtype)).exp_()
     scale = (out.sum(1, keepdim=True) * lengths).reciprocal_()
     out.mul_(scale if valid is None else scale * valid)
@@ -355,15 +286,15 @@ def _lengths(x: torch.Tensor) -> torch.Tensor:
 
 
 def _least_logit(kind: torch.dtype) -> float:
-    """Return the difference to the largest logit below which the soft weight is nothing, in sums of this dtype.
+    """Return the difference to the largest logit below which a soft weight is negligible in this dtype.
 
-    Float32's is -70, a weight of 4e-31: far below what rounding leaves, and still normal when divided by a length.
+    Float32's is -70, a weight of 4e-31: far below rounding errors, and still normal when divided by a length.
     """
     return LEAST * math.log(torch.finfo(torch.promote_types(kind, torch.float32)).tiny)
 
 
 def _dots(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-    """Return ``(B, 1, N)``, float32 at least: the dot products of the descriptors of two ``(B, D, N)``."""
+    """Return ``(B, 1, N)``, at least float32: the dot products of the descriptors of two ``(B, D, N)``."""
     # vector_norm takes up to thirty times as long on the CPU when the dimension is not the last
     found = torch.empty(len(x), 1, x.shape[2], dtype=_wide(x), device=x.device)
     for part in _parts(x, x.shape[1], PRODUCT_BLOCK):
@@ -376,7 +307,7 @@ def _wide(x: torch.Tensor) -> torch.dtype:
 
 
 def _parts(x: torch.Tensor, rows: int, block: int = BLOCK) -> Iterator[slice]:
-    """Yield the maps of ``(B, D, N)`` to do at once, so that ``(b, rows, N)`` has at most `block` values."""
+    """Yield the maps of ``(B, D, N)`` to process at once, so that ``(b, rows, N)`` has at most `block` values."""
     maps, _, places = x.shape
     block = block if x.device.type == "cpu" else OTHER_DEVICES * block
     step = max(1, maps if torch.compiler.is_compiling() else block // max(1, rows * places))

@@ -1,4 +1,4 @@
-"""NetVLAD layers out of checkpoints: names, sizes and version as pytorch-NetVlad and its kin write them."""
+"""Load NetVLAD layers from checkpoints with the names of pytorch-NetVlad and related code."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from collections.abc import Mapping
 import torch
 
 from placeprint.errors import WeightsError
+from placeprint.networks.fitting import PROFILER_KEYS, fit_into
 from placeprint.networks.netvlad import NetVLAD
-from placeprint.networks.weights import PROFILER_KEYS, fit_into
 
 
 def load_netvlad(state: Mapping[str, torch.Tensor], normalize_input: bool = True) -> NetVLAD:
-    """Return the layer of a checkpoint, in eval mode; its sizes and version are read off its tensors.
+    """Return the layer of a checkpoint, in eval mode; its sizes and version follow from its tensors.
 
     Args:
         state: tensors by name: ``conv.weight``, ``centroids`` and, in v2, ``conv.bias``, with or without ``pool.``
-            before them. Those of the network before the layer, ``encoder.*``, what a profiler left, and the
-            ``module.`` that parallel training puts in between are passed over.
+            before them. Tensors of the network before the layer, ``encoder.*``, entries of a profiler, and the
+            ``module.`` of parallel training are ignored.
         normalize_input: see `NetVLAD`.
 
     Raises:

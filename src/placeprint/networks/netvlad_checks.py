@@ -1,4 +1,4 @@
-"""What the NetVLAD layer refuses: rows and maps that are not finite, or too large."""
+"""Input checks of the NetVLAD layer: rows and maps must be finite and not too large."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from placeprint.errors import ShapeError
 
 
 def numpy_rows(values: torch.Tensor | NDArray[np.floating], name: str) -> NDArray[np.float64]:
-    """Return rows ``(n, D)`` of Torch or NumPy as float64 on the CPU; raises as `arrays.rows_of`."""
+    """Return Torch or NumPy rows ``(n, D)`` as float64 on the CPU; raise as `arrays.rows_of` does."""
     given = values.detach().double().cpu().numpy() if isinstance(values, torch.Tensor) else values
     rows_of(given, name)
     return np.asarray(given, np.float64)
 
 
 def require_finite(made: torch.Tensor, x: torch.Tensor) -> None:
-    """Raise ShapeError where what was made of a map shows that the map is not finite or too large.
+    """Raise ShapeError if the result shows that the map is not finite or too large.
 
-    Not on other devices, which would have to wait for each other, and not while the layer is traced.
+    This is skipped on other devices, where it would force a wait, and while the layer is traced.
     """
     traced = torch.compiler.is_compiling() or torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]  # Torch's
     if made.device.type != "cpu" or traced:

@@ -1,8 +1,8 @@
 """ResNet and ResNeXt in stages (He et al., CVPR 2016; Xie et al., CVPR 2017), of any size, without their classifier.
 
-How a network is built follows from its weights, by the names they have in torchvision and in what is derived from it:
-``conv1``, ``bn1``, ``layer1.0.conv1`` and so on. What weights do not tell are the strides of the stages. Usually all
-but the first halve the sides of the map. A stage of stride 1 keeps them, so the map is twice as fine: CGD takes it so.
+The structure follows from the weights, by their names in torchvision and code derived from it: ``conv1``, ``bn1``,
+``layer1.0.conv1`` and so on. The weights do not show the strides of the stages. Usually all but the first halve the
+sides of the map. A stage of stride 1 keeps them, so the map is twice as fine, as in CGD.
 
 Stage 0 is the stem, with the max pooling after it, 1 to 4 are ``layer1`` to ``layer4``. Every layer of stride 2 pads by
 half of its kernel, so cell i of a map of stride s is centered at pixel ``s i``.
@@ -24,23 +24,24 @@ from placeprint.errors import WeightsError
 USUAL_STRIDES = (1, 2, 2, 2)
 STEM_STRIDE = 4
 LARGEST = 2**16
-"""Channels and blocks above this are no ResNet's, but those of a damaged file."""
+"""Largest number of channels and blocks; more means a damaged file."""
 
 
 @dataclass(frozen=True)
 class ResNetShape:
-    """How a ResNet is built.
+    """The structure of a ResNet.
 
     Args:
         bottleneck: whether a block has three layers (ResNet-50 and larger) or two.
-        stem: channels of the stem.
-        depths: blocks of each stage.
-        widths: channels inside the blocks of each stage.
-        channels: of the map of each stage.
-        groups: of the 3 x 3 convolutions of bottlenecks.
-        strides: of the first block of each stage.
-        shortcuts: whether the first block of each stage has a convolution beside it; empty where it changes the size.
-        stride_first: whether a bottleneck strides in its first layer, as the paper has it, and not in its 3 x 3 one.
+        stem: the channels of the stem.
+        depths: the number of blocks of each stage.
+        widths: the channels inside the blocks of each stage.
+        channels: the channels of the map of each stage.
+        groups: the groups of the 3 x 3 convolutions of bottlenecks.
+        strides: the strides of the first block of each stage.
+        shortcuts: whether the first block of each stage has a convolution in its shortcut; empty for those that change
+            the size.
+        stride_first: whether a bottleneck strides in its first layer, as in the paper, instead of its 3 x 3 layer.
     """
 
     bottleneck: bool
@@ -55,14 +56,14 @@ class ResNetShape:
 
     @property
     def stride(self) -> int:
-        """Pixels of the picture from cell to cell of the last map."""
+        """The pixels of the picture from cell to cell of the last map."""
         found = STEM_STRIDE
         for stride in self.strides:
             found *= stride
         return found
 
     def as_text(self) -> str:
-        """Return what `shape_from_text` reads."""
+        """Return the text that `shape_from_text` reads."""
         return json.dumps(asdict(self))
 
 
@@ -70,7 +71,7 @@ def shape_from_text(text: str) -> ResNetShape:
     """Return the shape that `ResNetShape.as_text` wrote.
 
     Raises:
-        WeightsError: it is no such text.
+        WeightsError: it is not a such text.
     """
     try:
         values = json.loads(text)
@@ -84,7 +85,7 @@ def shape_from_text(text: str) -> ResNetShape:
         if len(stages) > 1 or not all(isinstance(value, int) and 0 < value <= LARGEST for value in numbers):
             raise ValueError("numbers out of range")
     except (TypeError, ValueError, AttributeError) as error:
-        raise WeightsError(f"the header says of a ResNet {text[:80]!r}, which is none") from error
+        raise WeightsError(f"the header describes a ResNet {text[:80]!r}, which does not exist") from error
     return made
 
 
@@ -121,11 +122,11 @@ class Block(nn.Module):
 
 
 class Stem(nn.Module):
-    """Stage 0: brings the colors to the network's range, filters, and takes maxima.
+    """Stage 0: normalize the colors, filter, and pool maxima.
 
     Args:
-        channels: of its map.
-        mean: of red, green and blue in [0, 1].
+        channels: the channels of its map.
+        mean: the mean of red, green and blue in [0, 1].
         deviation: the same.
     """
 
@@ -164,15 +165,15 @@ def resnet_stages(shape: ResNetShape, mean: Sequence[float], deviation: Sequence
 def shape_of(
     state: Mapping[str, torch.Tensor], strides: tuple[int, ...] | None = None, *, stride_first: bool = False
 ) -> ResNetShape:
-    """Return how the network is built that weights with torchvision's names are of.
+    """Return the structure of the network from weights with torchvision's names.
 
     Args:
-        state: the weights; those of a classifier are not looked at.
-        strides: of the stages; None for the usual ones.
+        state: the weights; those of a classifier are ignored.
+        strides: the strides of the stages; None for the defaults.
         stride_first: see `ResNetShape`.
 
     Raises:
-        WeightsError: they are no ResNet's; the message names what is missing.
+        WeightsError: the weights are not those of a ResNet; the message names what is missing.
     """
     blocks: dict[int, set[int]] = {}
     for name in state:
@@ -180,13 +181,13 @@ def shape_of(
             blocks.setdefault(int(match[1]), set()).add(int(match[2]))
     stages = sorted(blocks)
     if not stages or stages != list(range(1, len(stages) + 1)):
-        raise WeightsError("the weights are no ResNet's: missing layer1 and those after it")
+        raise WeightsError("the weights are not those of a ResNet: missing layer1 and those after it")
     bottleneck = "layer1.0.conv3.weight" in state
     last = "conv3" if bottleneck else "conv2"
 
     def sizes(name: str) -> torch.Size:
         if name not in state or state[name].ndim != 4:
-            raise WeightsError(f"the weights are no ResNet's: missing {name} with 4 axes")
+            raise WeightsError(f"the weights are not those of a ResNet: missing {name} with 4 axes")
         return state[name].shape
 
     inner = [sizes(f"layer{stage}.0.conv2.weight") for stage in stages]
@@ -205,7 +206,7 @@ def shape_of(
 
 
 def staged_names(state: Mapping[str, Any]) -> dict[str, Any]:
-    """Return weights with torchvision's names under those of the stages; a classifier is left out."""
+    """Rename weights from torchvision's names to those of the stages; a classifier is dropped."""
     renamed = {}
     for name, value in state.items():
         if match := re.match(r"layer(\d+)\.(.*)", name):
@@ -218,7 +219,7 @@ def staged_names(state: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def torchvision_names(state: Mapping[str, Any]) -> dict[str, Any]:
-    """Return weights with the names of a ResNet of transformers under those of torchvision."""
+    """Rename weights of a transformers ResNet to torchvision's names."""
     renamed = {}
     for name, value in state.items():
         name_ = name.replace("embedder.embedder.convolution", "conv1").replace("embedder.embedder.normalization", "bn1")

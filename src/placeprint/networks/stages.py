@@ -1,16 +1,18 @@
-"""Backbones in stages, so that training can begin at any of them.
+"""Backbones in stages, so that training can start at any of them.
 
-What the stages before the first trained one make of a photo never changes, so it can be computed once and kept.
+The output of the stages before the first trained one never changes, so it can be computed once and cached.
 
 - EfficientNet-Lite: stage 0 is the stem, 1 to 7 are the stages of `networks.efficientnet`. With `last_stage = 4`
   or 5 the network ends there, with a map of stride 16; with 7, its last map has stride 32, or 16 without the last
   down-sampling.
-- ResNet: `networks.resnet`; those that transformers loads are taken apart into its stages.
-- VGG16 (`networks.vgg`), XFeat's map and other networks of transformers: one stage, all of the network.
+- ResNet: `networks.resnet`; those loaded by transformers are split into its stages.
+- The trunks of published networks: `networks.published_stages`.
+- VGG16 (`networks.vgg`), XFeat's map and other transformers networks: one stage for the whole network.
 
-A network is kept in a file of safetensors, whose header says how it is built: ``variant`` and what that needs.
+A network is stored as a safetensors file, whose header describes its structure: ``variant`` and what that needs.
 
 - ``lite0`` to ``lite4``: ``last_downsampling`` and ``last_stage``; batch normalization is folded.
+- ``dinov2``: ``spec``, JSON of `published.specs.DINOv2Trunk`.
 - ``resnet``: ``shape``, JSON of `resnet.ResNetShape`.
 - ``transformers``: ``config``, JSON of the configuration of the network.
 - ``vgg16`` and ``xfeat``: nothing more.
@@ -22,7 +24,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,18 +32,6 @@ import torch
 from torch import nn
 
 from placeprint.errors import OptionError, WeightsError
-from placeprint.networks.backbones import (
-    EFFICIENTNET,
-    EFFICIENTNET_DIMS,
-    IMAGENET,
-    PREFIX,
-    PROBE,
-    TRAINED,
-    keeps_pixel_0,
-    read_efficientnet,
-    read_transformer,
-    transformer_from,
-)
 from placeprint.networks.efficientnet import (
     CENTERS,
     LAST_STRIDED_STAGE,
@@ -50,60 +40,38 @@ from placeprint.networks.efficientnet import (
     fold_batch_norm,
     keep_last_resolution,
 )
+from placeprint.networks.fitting import fit_into
+from placeprint.networks.pretrained import (
+    EFFICIENTNET,
+    EFFICIENTNET_DIMS,
+    IMAGENET,
+    PREFIX,
+    TRAINED,
+    keeps_pixel_0,
+    map_shapes,
+    read_efficientnet,
+    read_transformer,
+    transformer_from,
+)
 from placeprint.networks.resnet import (
-    ResNetShape,
-    resnet_stages,
     shape_from_text,
     shape_of,
     staged_names,
     torchvision_names,
 )
-from placeprint.networks.vgg import CENTER, CHANNELS, STRIDE, VGG16
+from placeprint.networks.staged_backbone import StagedBackbone, resnet_backbone, vgg16_backbone
 from placeprint.networks.weight_files import read_safetensors
-from placeprint.networks.weights import fit_into, load_weights
+from placeprint.networks.weights import load_weights
 
 STRIDES = (2, 2, 4, 8, 16, 16, 32, 32)
-"""Of the map after the stem and after each stage of EfficientNet."""
+"""Strides of the map after the stem and after each stage of EfficientNet."""
 FORMAT = "placeprint-backbone-1"
-
-
-class StagedBackbone(nn.Module):
-    """A network cut into stages.
-
-    Args:
-        stages: one after the other; the first takes ``(B, 3, H, W)`` float32 RGB in [0, 255].
-        channels: of the last map.
-        stride: pixels of the picture from cell to cell of the last map.
-        center: pixel, in x and in y, the first cell looks at.
-        multiple: the sides of pictures are multiples of this.
-        description: how the network is built, for the header of its file; None for a network of one's own.
-    """
-
-    def __init__(
-        self,
-        stages: Sequence[nn.Module],
-        channels: int,
-        stride: int,
-        *,
-        center: float = 0.0,
-        multiple: int = 32,
-        description: Mapping[str, str] | None = None,
-    ) -> None:
-        super().__init__()
-        self.stages = nn.ModuleList(stages)
-        self.channels, self.stride = channels, stride
-        self.center, self.multiple = center, multiple
-        self.description = None if description is None else dict(description)
-
-    def forward(self, maps: torch.Tensor, begin: int = 0, end: int | None = None) -> torch.Tensor:
-        """Return what the stages from `begin` up to `end` make of what the one before `begin` gave."""
-        for stage in self.stages[begin:end]:
-            maps = stage(maps)
-        return maps
+PUBLISHED = "published:"
+"""Begins the names of published networks, whose trunks are trained."""
 
 
 class Stem(nn.Module):
-    """Stage 0 of EfficientNet: brings the colors to the network's range, and filters."""
+    """Stage 0 of EfficientNet: normalize the colors and filter."""
 
     def __init__(self, filters: nn.Module) -> None:
         super().__init__()
@@ -127,7 +95,7 @@ class XFeatMap(nn.Module):
         del self.network.keypoint_head, self.network.heatmap_head, self.network.fine_matcher
 
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:
-        """Return ``(B, 64, H / 8, W / 8)`` of ``(B, 3, H, W)`` RGB in [0, 255]; sides are multiples of 32."""
+        """Return ``(B, 64, H / 8, W / 8)`` from ``(B, 3, H, W)`` RGB in [0, 255]; sides are multiples of 32."""
         network = self.network
         grey = network.norm(pictures.mean(dim=1, keepdim=True) / 255)
         third = network.block3(network.block2(network.block1(grey) + network.skip1(grey)))
@@ -141,7 +109,7 @@ class XFeatMap(nn.Module):
 
 
 class TransformerMap(nn.Module):
-    """The last map of a network that transformers loads."""
+    """The last map of a transformers network."""
 
     mean: torch.Tensor
     deviation: torch.Tensor
@@ -164,15 +132,17 @@ def load_stages(
     """Return a pretrained network in stages, in eval mode.
 
     Args:
-        name: ``"efficientnet-lite0"``, ``"efficientnet-lite2"``, ``"xfeat"``, ``"transformers:<name or folder>"``, or
-            the path of a file that holds what `stages_as_bytes` returned, to which the other arguments do not apply.
-        last_downsampling: of EfficientNet, whether the sixth stage goes to stride 32; of ResNet, whether the last one.
-        last_stage: of EfficientNet: 4, 5 or 7, see the module.
-        batch_norm: whether batch normalization stays a layer of its own, to be trained; otherwise it is folded into
-            the convolutions (EfficientNet), or frozen (the others).
+        name: ``"efficientnet-lite0"``, ``"efficientnet-lite2"``, ``"xfeat"``, ``"transformers:<name or folder>"``,
+            ``"published:<name>"`` of `networks.published`, or the path of a file with the result of `stages_as_bytes`,
+            to which the other arguments do not apply.
+        last_downsampling: for EfficientNet, whether the sixth stage goes to stride 32; for ResNet, whether the last
+            stage does.
+        last_stage: for EfficientNet, the last stage: 4, 5 or 7, see the module.
+        batch_norm: whether batch normalization stays a trainable layer; otherwise it is folded into the convolutions
+            (EfficientNet), or frozen (the others).
 
     Raises:
-        OptionError: there is no such network or stage, or the network cannot keep its last resolution.
+        OptionError: the network or stage is unknown, or the network cannot keep its last resolution.
         WeightsError: its weights are not installed.
         PackageError: transformers is not installed.
     """
@@ -182,49 +152,34 @@ def load_stages(
     if name.endswith(TRAINED):
         return read_stages(Path(name))
     if last_stage != len(STRIDES) - 1:
-        raise OptionError(f"model.last_stage is of EfficientNet only; remove it for {name!r}")
+        raise OptionError(f"model.last_stage works with EfficientNet only; remove it for {name!r}")
     if name.startswith(PREFIX):
         return transformer_stages(*read_transformer(name.removeprefix(PREFIX)), last_downsampling=last_downsampling)
     if not last_downsampling:
-        raise OptionError(f"{name!r} cannot leave out its last down-sampling; set model.last_downsampling = true")
+        raise OptionError(f"{name!r} cannot skip its last down-sampling; set model.last_downsampling = true")
     if name == "xfeat":
         return _xfeat_stages()
+    if name.startswith(PUBLISHED):
+        from placeprint.networks.published_stages import published_stages
+
+        return published_stages(name.removeprefix(PUBLISHED))
     raise OptionError(
         f"no backbone called {name!r} that can be trained; known: {', '.join(EFFICIENTNET_DIMS)}, xfeat, "
-        f"{PREFIX}<name on the Hugging Face hub, or the path of a folder>, or the path of a {TRAINED} file"
+        f"{PREFIX}<name on the Hugging Face hub, or the path of a folder>, {PUBLISHED}<name of a "
+        f"published network>, or the path of a {TRAINED} file"
     )
 
 
-def resnet_backbone(
-    shape: ResNetShape,
-    mean: Sequence[float] = IMAGENET["image_mean"],
-    deviation: Sequence[float] = IMAGENET["image_std"],
-) -> StagedBackbone:
-    """Return a ResNet in stages with random weights, in eval mode."""
-    stages, stride = resnet_stages(shape, mean, deviation), shape.stride
-    described = {"variant": "resnet", "shape": shape.as_text()}
-    return StagedBackbone(stages, shape.channels[-1], stride, multiple=stride, description=described).eval()
-
-
-def vgg16_backbone(
-    mean: Sequence[float] = IMAGENET["image_mean"], deviation: Sequence[float] = IMAGENET["image_std"]
-) -> StagedBackbone:
-    """Return the trunk of a VGG16 with random weights, in eval mode."""
-    described = {"variant": "vgg16"}
-    network = VGG16(mean, deviation)
-    return StagedBackbone([network], CHANNELS, STRIDE, center=CENTER, multiple=STRIDE, description=described).eval()
-
-
 def transformer_stages(network: Any, settings: Mapping[str, Any], *, last_downsampling: bool = True) -> StagedBackbone:
-    """Return a network of transformers in stages, in eval mode: a ResNet in its own, others in one.
+    """Return a transformers network in stages, in eval mode: a ResNet in its stages, others in one.
 
     Args:
-        network: what `read_transformer` returned first.
-        settings: what it returned second.
-        last_downsampling: of a ResNet, whether the first block of the last stage halves the sides of the map.
+        network: the first result of `read_transformer`.
+        settings: its second result.
+        last_downsampling: for a ResNet, whether the first block of the last stage halves the sides of the map.
 
     Raises:
-        OptionError: it is no ResNet and cannot leave out its last down-sampling, or it gives no maps.
+        OptionError: the network is not a ResNet and cannot skip its last down-sampling, or it gives no maps.
     """
     config = network.config
     if config.model_type == "resnet" and config.hidden_act == "relu":
@@ -239,20 +194,16 @@ def transformer_stages(network: Any, settings: Mapping[str, Any], *, last_downsa
         return found
     if not last_downsampling:
         raise OptionError(
-            f"a network of the kind {config.model_type!r} cannot leave out its last down-sampling; set "
-            "model.last_downsampling = true, or take a ResNet"
+            f"a network of the kind {config.model_type!r} cannot skip its last down-sampling; set "
+            "model.last_downsampling = true, or use a ResNet"
         )
     stage = TransformerMap(network, settings).eval()
-    with torch.inference_mode():
-        maps = network(torch.zeros(1, 3, PROBE, PROBE)).feature_maps
-    if any(each.ndim != 4 for each in maps):
-        raise OptionError("the network gives tokens and no maps; set reshape_hidden_states in its config.json")
-    strides = [PROBE // each.shape[-1] for each in maps]
-    stride = strides[-1]
+    shapes = map_shapes(network)
+    stride = shapes[-1][1]
     center = 0.0 if keeps_pixel_0(network) else (stride - 1) / 2
     described = {"variant": "transformers", "config": json.dumps(config.to_dict())}
     return StagedBackbone(
-        [stage], maps[-1].shape[1], stride, center=center, multiple=max(strides), description=described
+        [stage], shapes[-1][0], stride, center=center, multiple=max(each for _, each in shapes), description=described
     ).eval()
 
 
@@ -266,7 +217,7 @@ def efficientnet_stages(
     """Return the stages of an EfficientNet, which share its weights.
 
     Raises:
-        OptionError: `last_stage` is none of 4, 5 and 7.
+        OptionError: `last_stage` is not 4, 5 or 7.
     """
     if last_stage not in {4, 5, 7}:
         raise OptionError(f"last_stage must be 4, 5 or 7, got {last_stage}")
@@ -290,10 +241,10 @@ def efficientnet_stages(
 
 
 def stages_as_bytes(backbone: StagedBackbone) -> bytes:
-    """Return the file of a network, see the module; the network itself is left as it is.
+    """Return the content of a network's file, see the module; the network is not changed.
 
     Raises:
-        OptionError: it is one of one's own, so no header could say how it is built.
+        OptionError: the network is custom, so no header can describe it.
     """
     from safetensors.torch import save
 
@@ -305,17 +256,17 @@ def stages_as_bytes(backbone: StagedBackbone) -> bytes:
 
 
 def read_stages(path: Path) -> StagedBackbone:
-    """Return the network of a file that holds what `stages_as_bytes` returned, in eval mode.
+    """Return the network of a file with the result of `stages_as_bytes`, in eval mode.
 
     Raises:
         WeightsError: the file is missing, damaged, or of another kind.
-        PackageError: the network is one of transformers, which is not installed.
+        PackageError: the network needs transformers, which is not installed.
     """
     state, said = read_safetensors(path)
     variant = said.get("variant", "")
     build = BUILDERS.get(variant, _efficientnet_from if variant in MULTIPLIERS else None)
     if said.get("format") != FORMAT or build is None:
-        raise WeightsError(f"{str(path)!r} is no trained backbone of placeprint; its header says {str(said)[:200]}")
+        raise WeightsError(f"{str(path)!r} is not a trained backbone of placeprint; its header says {str(said)[:200]}")
     found = build(said)
     fit_into(found, state)
     return found.eval()
@@ -343,10 +294,17 @@ def _transformer_from(said: Mapping[str, str]) -> StagedBackbone:
     return transformer_stages(transformer_from(said.get("config", "")), IMAGENET)
 
 
+def _dinov2_from(said: Mapping[str, str]) -> StagedBackbone:
+    from placeprint.networks.published_stages import dinov2_from
+
+    return dinov2_from(said)
+
+
 BUILDERS: Mapping[str, Callable[[Mapping[str, str]], StagedBackbone]] = {
+    "dinov2": _dinov2_from,
     "resnet": _resnet_from,
     "vgg16": lambda _: vgg16_backbone(),
     "transformers": _transformer_from,
     "xfeat": lambda _: _xfeat_stages(),
 }
-"""What builds the network of a file from its header, by the header's ``variant``."""
+"""Functions that build the network of a file from its header, by the header's ``variant``."""

@@ -1,7 +1,7 @@
 """The trunk of VGG16 (Simonyan and Zisserman, ICLR 2015) up to its last convolution, without the ReLU after it.
 
-NetVLAD is trained on this map, of stride 16 and 512 channels. Layers have the numbers that torchvision gives them, 0 to
-28, which checkpoints name them by. Max pooling takes 2 x 2 cells, so cell i is centered at pixel ``16 i + 7.5``.
+NetVLAD is trained on this map, with stride 16 and 512 channels. Layers have torchvision's numbers, 0 to 28, which
+checkpoints use as names. Max pooling covers 2 x 2 cells, so cell i is centered at pixel ``16 i + 7.5``.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ import torch
 from torch import nn
 
 LAYERS = (64, 64, 0, 128, 128, 0, 256, 256, 256, 0, 512, 512, 512, 0, 512, 512, 512)
-"""Channels of each convolution of 3 x 3; 0 is max pooling."""
+"""Channels of each 3 x 3 convolution; 0 is max pooling."""
 CHANNELS, STRIDE, CENTER = 512, 16, 7.5
 
 
 class VGG16(nn.Module):
-    """The trunk.
+    """The trunk of VGG16.
 
     Args:
-        mean: of red, green and blue in [0, 1].
+        mean: the mean of red, green and blue in [0, 1].
         deviation: the same.
     """
 
@@ -31,17 +31,22 @@ class VGG16(nn.Module):
         super().__init__()
         self.register_buffer("mean", torch.tensor(mean)[:, None, None] * 255)
         self.register_buffer("deviation", torch.tensor(deviation)[:, None, None] * 255)
-        layers: list[nn.Module] = []
-        before = 3
-        for channels in LAYERS:
-            if channels:
-                layers += [nn.Conv2d(before, channels, 3, padding=1), nn.ReLU()]
-                before = channels
-            else:
-                layers.append(nn.MaxPool2d(2, 2))
-        self.layers = nn.Sequential(*layers[:-1])
+        self.layers = nn.Sequential(*vgg16_layers())
 
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:
         """Return ``(B, 512, H / 16, W / 16)`` of ``(B, 3, H, W)`` RGB in [0, 255]."""
         found: torch.Tensor = self.layers((pictures - self.mean) / self.deviation)
         return found
+
+
+def vgg16_layers() -> list[nn.Module]:
+    """Return the layers, 0 to 28, with random weights; there is no ReLU after the last convolution."""
+    layers: list[nn.Module] = []
+    before = 3
+    for channels in LAYERS:
+        if channels:
+            layers += [nn.Conv2d(before, channels, 3, padding=1), nn.ReLU()]
+            before = channels
+        else:
+            layers.append(nn.MaxPool2d(2, 2))
+    return layers[:-1]

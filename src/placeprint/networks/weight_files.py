@@ -1,12 +1,11 @@
-"""Read files of weights: the one place where files become tensors.
+"""Read weight files: only this module turns files into tensors.
 
-It reads safetensors, and the files of ``torch.save`` in their new form (a zip archive) and their old one. Nothing in a
-file is ever executed: of what a pickle may name, only tensors, plain containers and NumPy's numbers and arrays are
-allowed, which checkpoints keep beside their weights. Everything that safetensors, Torch, pickle or the system say of a
-bad file becomes one `WeightsError`.
+It reads safetensors, and the files of ``torch.save`` in their new format (a zip archive) and their old one. Nothing in
+a file is ever executed: a pickle may only use tensors, plain containers, and NumPy's numbers and arrays, which
+checkpoints store beside their weights. Every error of safetensors, Torch, pickle or the system about a bad file becomes
+one `WeightsError`.
 
-Weights of checkpoints lie on the CPU afterwards, whatever they were saved on, and those in half precision become
-float32.
+The weights are on the CPU afterwards, whatever device they were saved on, and half precision becomes float32.
 """
 
 from __future__ import annotations
@@ -25,20 +24,20 @@ Tensors = dict[str, torch.Tensor]
 
 SAFETENSORS = ".safetensors"
 WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "network", "weights", "ema")
-"""Keys under which checkpoints keep the weights, the usual ones first."""
+"""Keys under which checkpoints store the weights, the most common first."""
 HEAD = 512
-"""Bytes of a file that tell what it is."""
+"""Number of first bytes that identify a file."""
 SAID = 160
-"""Characters of a foreign message that are kept."""
+"""Most characters of a foreign message."""
 
 _reading = threading.Lock()
 
 
 def read_safetensors(path: Path) -> tuple[Tensors, dict[str, str]]:
-    """Return the tensors of a file of safetensors, and the texts of its header.
+    """Return the tensors of a safetensors file, and the texts of its header.
 
     Raises:
-        WeightsError: the file is missing, damaged, or of another kind.
+        WeightsError: the file is missing, damaged, or of another format.
     """
     from safetensors import safe_open
 
@@ -52,14 +51,14 @@ def read_safetensors(path: Path) -> tuple[Tensors, dict[str, str]]:
 
 
 def read_torch(path: Path) -> Any:
-    """Return what ``torch.save`` wrote, its tensors on the CPU; nothing in the file is executed.
+    """Return the content of a ``torch.save`` file, with tensors on the CPU; nothing in the file is executed.
 
     Raises:
-        WeightsError: the file is missing, damaged, of another kind, or holds objects of other packages.
+        WeightsError: the file is missing, damaged, of another kind, or contains objects of other packages.
     """
     _look_at(path)
     try:
-        # what may be in a file is a setting of the whole process
+        # the allowed objects are a setting of the whole process
         with _reading, torch.serialization.safe_globals(_harmless()):
             return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
@@ -72,22 +71,22 @@ def read_torch(path: Path) -> Any:
         if "GLOBAL" in text and "nsupported" in text:
             name = text.partition("GLOBAL ")[2].split(" ")[0].rstrip(".,:") or "unknown"
             raise WeightsError(
-                f"{str(path)!r} holds Python objects ({name}), and loading them would run code; save the weights "
-                "alone where the file was made: torch.save(model.state_dict(), 'weights.pth')"
+                f"{str(path)!r} contains Python objects ({name}), and loading them would run code; save only the "
+                "weights on the machine that made the file: torch.save(model.state_dict(), 'weights.pth')"
             ) from error
         raise WeightsError(f"cannot read the weights {str(path)!r}: {_line(error)}") from error
 
 
 def read_state_dict(path: Path | str) -> Tensors:
-    """Return the tensors of a checkpoint by name, on the CPU, float32 where they are real.
+    """Return the tensors of a checkpoint by name, on the CPU, float32 if they are real.
 
-    What wraps the weights (``{"epoch": ..., "state_dict": ...}``) is left out, as are other values beside them.
+    Wrappers of the weights (``{"epoch": ..., "state_dict": ...}``) and other values beside them are ignored.
 
     Args:
-        path: of the file, safetensors or what ``torch.save`` wrote.
+        path: the path of a safetensors or ``torch.save`` file.
 
     Raises:
-        WeightsError: the file cannot be read, or holds no tensors by name.
+        WeightsError: the file cannot be read, or has no tensors by name.
     """
     path = Path(path)
     head = _look_at(path)
@@ -101,14 +100,24 @@ def read_state_dict(path: Path | str) -> Tensors:
         raise WeightsError(f"{str(path)!r} holds {type(found).__name__}, expected tensors by name (a state dict)")
     tensors = {str(name): value for name, value in found.items() if isinstance(value, torch.Tensor)}
     if not tensors:
-        raise WeightsError(
-            f"{str(path)!r} holds no tensors; its keys: {', '.join(map(str, list(found)[:8])) or 'none'}"
-        )
+        raise WeightsError(f"{str(path)!r} has no tensors; its keys: {', '.join(map(str, list(found)[:8])) or 'none'}")
     return {name: _plain(name, value, path) for name, value in tensors.items()}
 
 
+def read_tensor(path: Path) -> torch.Tensor:
+    """Return the tensor that is all ``torch.save`` wrote to a file, on the CPU, float32.
+
+    Raises:
+        WeightsError: the file cannot be read, or holds something else.
+    """
+    found = read_torch(path)
+    if not isinstance(found, torch.Tensor):
+        raise WeightsError(f"{str(path)!r} holds {type(found).__name__}, expected one tensor")
+    return _plain("the tensor", found, path)
+
+
 def _plain(name: str, value: torch.Tensor, path: Path) -> torch.Tensor:
-    """Return a tensor without gradient, dense, float32 where it is real."""
+    """Return a tensor without gradient, dense, float32 if it is real."""
     if value.is_sparse or value.is_quantized or value.is_meta:
         raise WeightsError(f"{str(path)!r}: {name} is sparse, quantized or without values; save it as a plain tensor")
     value = value.detach()
@@ -116,7 +125,7 @@ def _plain(name: str, value: torch.Tensor, path: Path) -> torch.Tensor:
         return value
     value = value.float()
     if not bool(torch.isfinite(value).all()):
-        raise WeightsError(f"{str(path)!r}: {name} holds values that are no finite numbers; the file is damaged")
+        raise WeightsError(f"{str(path)!r}: {name} has values that are not finite; the file is damaged")
     return value
 
 
@@ -124,15 +133,15 @@ def _look_at(path: Path) -> bytes:
     """Return the first bytes of a file that could hold weights.
 
     Raises:
-        WeightsError: it is missing, no file, empty, or what a failed download leaves.
+        WeightsError: the file is missing, not a file, empty, or the remains of a failed download.
     """
     try:
         if path.is_dir():
-            raise WeightsError(f"{str(path)!r} is a folder; name the file of the weights in it")
+            raise WeightsError(f"{str(path)!r} is a folder; name the weight file in it")
         if not path.exists():
             raise WeightsError(f"there is no file {str(path)!r}")
         if not path.is_file():
-            raise WeightsError(f"{str(path)!r} is no ordinary file")
+            raise WeightsError(f"{str(path)!r} is not a regular file")
         with path.open("rb") as file:
             head = file.read(HEAD)
     except (OSError, ValueError) as error:
@@ -140,14 +149,14 @@ def _look_at(path: Path) -> bytes:
     if not head:
         raise WeightsError(f"{str(path)!r} is empty; download it again")
     if head.startswith(b"version https://git-lfs"):
-        raise WeightsError(f"{str(path)!r} is a pointer of Git LFS, not the file itself; run: git lfs pull")
+        raise WeightsError(f"{str(path)!r} is a Git LFS pointer, not the file itself; run: git lfs pull")
     if head.lstrip()[:14].lower().startswith((b"<!doctype", b"<html", b"<?xml", b"<head")):
         raise WeightsError(f"{str(path)!r} is a web page, not weights; download the file itself")
     return head
 
 
 def _harmless() -> list[Any]:
-    """Return what a pickle may name beside tensors: NumPy's numbers and arrays, and options of a command line."""
+    """Return what a pickle may use besides tensors: NumPy's numbers and arrays, and command-line options."""
     import _codecs
 
     import numpy as np
@@ -165,4 +174,4 @@ def _harmless() -> list[Any]:
 def _line(error: Exception) -> str:
     """Return a foreign message in one line, short."""
     text = " ".join(str(error).split())
-    return (text.split(". ")[0][:SAID] or type(error).__name__) + "; it is damaged or of another kind"
+    return (text.split(". ")[0][:SAID] or type(error).__name__) + "; it is damaged or of another format"

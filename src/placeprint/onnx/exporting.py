@@ -1,16 +1,15 @@
-"""Export what describes photos to ONNX, so that it runs without placeprint and without Torch.
+"""Export describers to ONNX, to run without placeprint and without Torch.
 
-`export_onnx` writes the torch module of a `Describer` (`graphs`), checks the file, and compares what onnxruntime makes
-of it with what placeprint says.
+`export_onnx` writes the Torch module of a `Describer` (`describer_graph`), checks the file, and compares onnxruntime's
+results with placeprint's.
 
-The file takes ``(1, 3, H, W)`` float32 RGB in [0, 255] of a photo that has been resized, and gives ``(1, dim)``; its
-metadata say how to resize. Two extractors that look at different sizes make two inputs of it. Not in it: the resizing,
-the local features (they are not needed to search, only to verify), and their storage in a few bits, of which an atlas
-makes its descriptors: the file's are those of unquantized features.
+The file takes a resized photo, ``(1, 3, H, W)`` float32 RGB in [0, 255], and returns ``(1, dim)``; its metadata say how
+to resize. Two extractors with different sizes make two inputs. The file does not include resizing, local features
+(needed only for verification), or their storage in a few bits: an atlas makes descriptors from quantized features, the
+file from unquantized ones.
 
-It is written by Torch's exporter that traces (``dynamo=False``): it takes seconds where the other takes most of a
-minute, and needs no further package. Nothing in the graph depends on the size it was traced with; the comparison is
-made with other sizes.
+Torch's tracing exporter (``dynamo=False``) writes it: it takes seconds, while the other takes most of a minute, and it
+needs no further package. Nothing in the graph depends on the traced size; the comparison uses other sizes.
 """
 
 from __future__ import annotations
@@ -34,6 +33,7 @@ from placeprint.describing.describer import Describer
 from placeprint.errors import OptionError, PackageError, PlaceprintError, WeightsError
 from placeprint.features.resizing import InputRule
 from placeprint.onnx.describer_graph import check_exportable, descriptor_graph
+from placeprint.onnx.eight_bits import shorten
 from placeprint.presets import load_preset
 from placeprint.store import FILE_NAME
 from placeprint.types import Aggregator, Image, LocalFeatures
@@ -44,31 +44,32 @@ if TYPE_CHECKING:
 
 OPSET = 17
 TOLERANCE = 1e-4
-"""Most that a value of a unit descriptor may differ by."""
+"""Largest allowed difference of a value of a unit descriptor."""
 CHECKED = ((300, 400), (500, 375), (360, 360))
-"""Height and width of the pictures an exported file is tried on: landscape, portrait and square."""
+"""Height and width of the test pictures for an exported file: landscape, portrait and square."""
 TRACED = (256, 352)
-"""Height and width, about, of the picture the graph is traced with."""
+"""Approximate height and width of the traced picture."""
 PREFIX = "placeprint."
-"""Of the names of the metadata."""
+"""Prefix of the metadata names."""
 UNLEARNED = (SPoC, MAC, GeM, WeightedGeM, CroW)
-"""Aggregators that learn no more than the length of the descriptors."""
+"""Aggregators that learn only the length of the descriptors."""
 
 
-def export_onnx(describer: Describer, path: Path | str, *, name: str = "") -> Path:
-    """Write the model that makes a describer's global descriptors, and try it.
+def export_onnx(describer: Describer, path: Path | str, *, name: str = "", int8: bool = False) -> Path:
+    """Write the model of a describer's global descriptors, and test it.
 
     Args:
-        describer: with everything learnt.
-        path: of the file; a model that placeprint wrote there before is replaced, nothing else.
-        name: of the preset, for the metadata.
+        describer: a fitted describer.
+        path: the path of the file; only an earlier model of placeprint is replaced.
+        name: the name of the preset, for the metadata.
+        int8: keep the weights of linear layers in 8 bits (`eight_bits`), after the whole file was compared.
 
     Returns:
         The path.
 
     Raises:
         OptionError: a component has no graph, or one of its parameters has none.
-        NotFittedError: something has not been learnt.
+        NotFittedError: something has not been learned.
         PackageError: onnx or onnxruntime is not installed.
         PlaceprintError: a network cannot be traced, or onnxruntime's descriptor of a test picture differs from
             placeprint's by more than `TOLERANCE`; nothing is written.
@@ -96,18 +97,21 @@ def export_onnx(describer: Describer, path: Path | str, *, name: str = "") -> Pa
                 f"onnxruntime's descriptor of a test picture differs from placeprint's by {found:.2g}, expected at "
                 f"most {TOLERANCE:g}; {str(path)!r} was not written. Try another version of onnxruntime or torch"
             )
+        if int8:
+            with _onnx("the preset cannot be written in 8 bits"):
+                shorten(written)
     return path
 
 
 def load_describer(place: Path | str) -> tuple[str, Describer]:
-    """Return a preset's name and what describes photos for it, everything learnt.
+    """Return a preset's name and its fitted describer.
 
     Args:
-        place: folder of an atlas, whose codebook is taken; or name, TOML file or folder of a preset, with what comes
-            with it.
+        place: the folder of an atlas, to use its codebook; or the name, TOML file or folder of a preset, with its own
+            codebook.
 
     Raises:
-        OptionError: there is no such preset, or it comes without a codebook.
+        OptionError: the preset is unknown, or has no codebook.
         AtlasError: the atlas cannot be read, or was made with other weights.
     """
     if _holds(Path(place), FILE_NAME):
@@ -124,7 +128,7 @@ def load_describer(place: Path | str) -> tuple[str, Describer]:
         for branch in describer.branches:
             if not _learns_nothing(branch.aggregator):
                 raise OptionError(
-                    f"the preset {preset.name!r} comes without a codebook for {type(branch.aggregator).__name__}; make "
+                    f"the preset {preset.name!r} has no codebook for {type(branch.aggregator).__name__}; make "
                     "an atlas, which learns one, and export that: placeprint index PHOTOS --into ATLAS --preset "
                     f"{place}; placeprint export ATLAS"
                 )
@@ -135,16 +139,16 @@ def load_describer(place: Path | str) -> tuple[str, Describer]:
 def _holds(place: Path, name: str) -> bool:
     try:
         return (place / name).is_file()
-    except (OSError, ValueError):  # as of a name that is too long
+    except (OSError, ValueError):  # such as for a name that is too long
         return False
 
 
 def largest_difference(describer: Describer, model: Path | str, images: Sequence[Image]) -> float:
-    """Return the most that a value of the descriptors of any image differs between a file and placeprint.
+    """Return the largest difference between a file's and placeprint's descriptors over all images.
 
     Args:
-        describer: the file was exported of.
-        model: path of the file.
+        describer: the exported describer.
+        model: the path of the file.
         images: ``(H, W, 3)`` uint8 RGB.
 
     Raises:
@@ -161,8 +165,19 @@ def largest_difference(describer: Describer, model: Path | str, images: Sequence
     return max(differences)
 
 
+def least_cosine(describer: Describer, model: Path | str, images: Sequence[Image]) -> float:
+    """Return the least cosine of the descriptors of any image by a file and by placeprint; raises as above."""
+    session, inputs = _open_model(Path(model))
+    cosines = []
+    for image in images:
+        with _onnx(f"onnxruntime cannot describe a picture of {image.shape[1]} x {image.shape[0]} pixels"):
+            (found,) = session.run(None, {name: rule.tensor(image) for name, rule in inputs.items()})
+        cosines.append(float(found[0] @ describer.descriptor(describer.features(image))))
+    return min(cosines)
+
+
 def check_picture(height: int, width: int, seed: int = 0) -> Image:
-    """Return an ``(H, W, 3)`` picture of random blocks of several sizes, with edges, corners and something even."""
+    """Return an ``(H, W, 3)`` picture of random blocks of several sizes, with edges, corners and uniform areas."""
     generator = np.random.default_rng(seed)
     picture = np.full((height, width, 3), 128.0)
     for side in (96, 40, 16):
@@ -174,7 +189,7 @@ def check_picture(height: int, width: int, seed: int = 0) -> Image:
 
 @contextlib.contextmanager
 def _onnx(what: str) -> Iterator[None]:
-    """Turn what Torch's exporter, onnx and onnxruntime say into one line.
+    """Turn errors of Torch's exporter, onnx and onnxruntime into one line.
 
     Raises:
         PlaceprintError: one of them failed.
@@ -203,7 +218,7 @@ def _open_model(path: Path) -> tuple[Any, dict[str, InputRule]]:
         return session, _inputs_of(session.get_modelmeta().custom_metadata_map)
     except Exception as error:
         reason = " ".join(str(error).split())[:120] or type(error).__name__
-        raise WeightsError(f"{str(path)!r} is no whole file that placeprint exported: {reason}") from error
+        raise WeightsError(f"{str(path)!r} is not a complete file exported by placeprint: {reason}") from error
 
 
 def _trace(graph: DescriptorGraph, inputs: Mapping[str, InputRule], path: Path) -> None:
@@ -213,9 +228,10 @@ def _trace(graph: DescriptorGraph, inputs: Mapping[str, InputRule], path: Path) 
         torch.from_numpy(dataclasses.replace(rule, longest=0).tensor(check_picture(*TRACED)))
         for rule in inputs.values()
     )
-    axes = {name: {2: f"height_{name}", 3: f"width_{name}"} for name in inputs}
+    free = [name for name, rule in inputs.items() if rule.stretch == (0, 0)]
+    axes = {name: {2: f"height_{name}", 3: f"width_{name}"} for name in free}
     with warnings.catch_warnings():
-        # the exporter that traces is told to be the older one, and warns of every size it keeps as a number
+        # the tracing exporter is deprecated, and warns about every constant size
         warnings.simplefilter("ignore")
         torch.onnx.export(
             graph,

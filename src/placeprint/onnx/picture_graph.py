@@ -1,22 +1,22 @@
-"""From a picture to its global descriptor as one torch module that can be exported to ONNX.
+"""One Torch module from a picture to its global descriptor, which can be exported to ONNX.
 
-The extractors and aggregators of placeprint look for features in NumPy, as many as there are in a picture. A graph has
-no such freedom: here every place that could be a feature goes all the way (`Places`), with a mask that says which are
-features, and all that follows takes the others for nothing. The numbers are the same.
+placeprint's extractors and aggregators work in NumPy, with a variable number of features. A graph cannot: here every
+possible feature is kept (`Places`), with a mask that says which are features, and all later steps ignore the others.
+The values are the same.
 
-- `GridPlaces` is `features.grid` without its keypoints: the cells of a network's map. A cell's grey levels are summed
-  in float64, so that the same cells fall below ``min_contrast``.
+- `GridPlaces` is `features.grid` without its keypoints: the cells of a network's map. A cell's gray levels are summed
+  in float64, so the same cells fall below ``min_contrast``.
 - `XFeatPlaces` is `features.xfeat`: local maxima by max pooling, the strongest by TopK, descriptors by bicubic
   sampling. The reliability of a pixel, bilinear between the cells of its map and 0 outside, is a product of three
-  matrices: ``A R B^T`` with ``A_pj = max(0, 1 - |u_p - j|)``, u_p the place of pixel p on the map.
-- `DescriptorGraph` joins extractors, aggregators (`onnx_aggregators`) and whitening as `describe` does.
+  matrices: ``A R B^T`` with ``A_pj = max(0, 1 - |u_p - j|)``, u_p the position of pixel p on the map.
+- `DescriptorGraph` joins extractors, aggregators (`onnx.aggregators`) and whitening as `Describer` does.
 
 Input is ``(1, 3, H, W)`` float32 RGB in [0, 255], H and W any multiples of the network's ``multiple``. The photo is
-resized outside the graph, the way the extractor does it: `features.resizing.InputRule`.
+resized outside the graph, as the extractor does: `features.resizing.InputRule`.
 
-Departures: local features are not quantized, as an atlas does before it aggregates them. Exact ties aside, a decision
-(above a threshold, among the strongest, nearest word) can fall otherwise when two numbers differ in the last digits
-only, which no two ways to compute them share.
+Departures: local features are not quantized, as an atlas does before it aggregates them. Apart from exact ties, a
+    decision (above a threshold, among the strongest, nearest word) can differ if two numbers differ only in their last
+    digits, which depend on the implementation.
 """
 
 from __future__ import annotations
@@ -28,27 +28,27 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import nn
 
-from placeprint.networks.pooling import unit
+from placeprint.kernels.vectors import unit
 
 if TYPE_CHECKING:
     from placeprint.networks.backbones import Backbone
 
 GREY_WEIGHTS = (9798.0, 19235.0, 3735.0)
-"""Of red, green and blue in OpenCV's grey, in units of 2^-15."""
+"""Weights of red, green and blue in OpenCV's gray, in units of 2^-15."""
 CELL = 8
-"""Pixels of the picture a cell of XFeat's maps covers."""
+"""Pixels of the picture per cell of XFeat's maps."""
 WINDOW = 5
-"""An XFeat keypoint is the maximum of a window so many pixels wide."""
+"""Side in pixels of the window whose maximum is an XFeat keypoint."""
 
 
 class Places(NamedTuple):
-    """The places of a picture that could be features.
+    """The possible features of a picture.
 
     Args:
-        rows: ``(n, d)`` descriptors of unit length where there is a feature.
+        rows: ``(n, d)`` descriptors, of unit length for features.
         scores: ``(n,)``.
-        kept: ``(n,)`` bool, whether it is a feature.
-        map_size: rows and columns of the map whose cells they are, row by row; None where they are no map.
+        kept: ``(n,)`` bool, whether a place is a feature.
+        map_size: the rows and columns of the map with these cells, row by row; None if they are not a map.
     """
 
     rows: torch.Tensor
@@ -61,7 +61,7 @@ class MapOf(nn.Module):
     """The map of a backbone.
 
     Args:
-        backbone: its network is copied, without gradient, with padding that depends on no size.
+        backbone: the backbone; its network is copied without gradients, with padding independent of size.
     """
 
     def __init__(self, backbone: Backbone) -> None:
@@ -78,11 +78,11 @@ class GridPlaces(nn.Module):
     """The cells of a network's map, see `features.grid`.
 
     Args:
-        network: maps ``(1, 3, H, W)`` RGB in [0, 255] to ``(1, d, H / stride, W / stride)``.
-        stride: pixels from cell to cell.
-        center: pixel the first cell looks at.
-        min_contrast: standard deviation in grey levels a cell must have.
-        max_keypoints: the cells of the longest vectors are kept.
+        network: a module from ``(1, 3, H, W)`` RGB in [0, 255] to ``(1, d, H / stride, W / stride)``.
+        stride: the pixels from cell to cell.
+        center: the pixel that the first cell looks at.
+        min_contrast: the smallest standard deviation of a cell, in gray levels.
+        max_keypoints: the number of cells with the longest vectors to keep.
     """
 
     def __init__(
@@ -113,7 +113,7 @@ class GridPlaces(nn.Module):
         return Places(unit(rows), lengths, able & (chosen > 0), (height, width))
 
     def _contrast(self, picture: torch.Tensor, height: int, width: int) -> torch.Tensor:
-        """Return ``(n,)``: the standard deviation of the grey levels around each cell's pixel."""
+        """Return ``(n,)``: the standard deviation of the gray levels around each cell's pixel."""
         weights: torch.Tensor = self.get_buffer("grey_weights")
         grey = torch.floor(((picture[0] * weights).sum(0) + 2.0**14) / 2.0**15)
         around = (max(-self.first, 0), max(self.first, 0))
@@ -130,15 +130,15 @@ class XFeatPlaces(nn.Module):
     """XFeat keypoints, see `features.xfeat`.
 
     Args:
-        model: kornia's, in eval mode.
-        max_keypoints: the strongest are kept.
-        threshold: probability a keypoint must exceed.
+        model: kornia's model, in eval mode.
+        max_keypoints: the number of strongest keypoints to keep.
+        threshold: the probability that a keypoint must exceed.
     """
 
     def __init__(self, model: nn.Module, *, max_keypoints: int, threshold: float) -> None:
         super().__init__()
         self.model = copy.deepcopy(model).cpu()
-        object.__setattr__(self.model, "_unfold2d", _unfolded)  # ONNX has nothing for the model's own
+        object.__setattr__(self.model, "_unfold2d", _unfolded)  # ONNX has no operator for the model's own
         self.max_keypoints, self.threshold = max_keypoints, threshold
 
     def forward(self, picture: torch.Tensor) -> Places:
@@ -164,9 +164,9 @@ class DescriptorGraph(nn.Module):
     """Extractors, aggregators and whitening: a picture's global descriptor, see `describe`.
 
     Args:
-        extractors: each with the number of the picture it takes.
-        branches: of each descriptor the number of its extractor, the aggregator, and the weight.
-        whitening: mean ``(d,)`` and projection ``(d, dim)``, or None.
+        extractors: the extractors, each with the number of its input picture.
+        branches: for each descriptor the number of its extractor, the aggregator, and the weight.
+        whitening: the mean ``(d,)`` and projection ``(d, dim)``, or None.
     """
 
     def __init__(
@@ -187,7 +187,7 @@ class DescriptorGraph(nn.Module):
             self.register_buffer("projection", whitening[1])
 
     def forward(self, *pictures: torch.Tensor) -> torch.Tensor:
-        """Return the ``(1, dim)`` unit descriptor of pictures ``(1, 3, H, W)``; zeros without features."""
+        """Return the ``(1, dim)`` unit descriptor of pictures ``(1, 3, H, W)``; or zeros if it has no features."""
         places = [extractor(pictures[number]) for number, extractor in zip(self.pictures, self.extractors, strict=True)]
         vectors = [
             aggregator(places[source]) for source, aggregator in zip(self.sources, self.aggregators, strict=True)
@@ -202,10 +202,10 @@ class DescriptorGraph(nn.Module):
 
 
 def plainly_padded(network: nn.Module) -> nn.Module:
-    """Return a copy of a network, on the CPU, whose padding depends on no size.
+    """Return a copy of a network on the CPU, with padding independent of size.
 
-    The layers of EfficientNet follow the size of their picture. Where its sides are multiples of 32, a layer of kernel
-    k and stride s is padded by k - s, the smaller half first. Other networks are copied as they are.
+    EfficientNet's padding depends on the size of the picture. If its sides are multiples of 32, a layer of kernel k and
+    stride s is padded by k - s, the smaller half first. Other networks are copied unchanged.
     """
     from placeprint.networks.efficientnet import SamePadded
 
@@ -230,17 +230,17 @@ def plainly_padded(network: nn.Module) -> nn.Module:
 
 
 def _unfolded(x: torch.Tensor, ws: int) -> torch.Tensor:
-    """Return squares of ``ws x ws`` pixels as channels, as the method of kornia's model of this signature."""
+    """Return squares of ``ws x ws`` pixels as channels, like the method of kornia's model with this signature."""
     return nn.functional.pixel_unshuffle(x, ws)
 
 
 def _on_grid(pixels: torch.Tensor, side: int) -> torch.Tensor:
-    """Return where `grid_sample` is asked for whole pixels of a side, as `networks.xfeat` asks it."""
+    """Return where `grid_sample` is requested whole pixels of a side, as `networks.xfeat` asks it."""
     return (2 * pixels.double() / (side - 1) - 1).float()
 
 
 def _interpolation(side: int, cells: int) -> torch.Tensor:
-    """Return ``(side, cells)``: how much each cell counts for each pixel, linearly, 0 outside."""
+    """Return ``(side, cells)``: the linear weight of each cell for each pixel, 0 outside."""
     place = ((_on_grid(torch.arange(side), side) + 1) * cells - 1) / 2
     return (1 - (place[:, None] - torch.arange(cells)).abs()).clamp(min=0)
 

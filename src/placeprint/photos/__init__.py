@@ -1,13 +1,13 @@
-"""Photos in: find them, open them, decode them upright, read where and when they were taken, resize and rotate them.
+"""Read photos: find, open and decode them upright, read where and when they were taken, resize and rotate them.
 
-`walking` lists the photos of files and folders, `opening` opens one without trusting it, `decoding` makes pixels of it,
-`samples` converts pixel values of any type to 8 bits, `exif` reads what the camera wrote, and `reading` joins them.
-`pixels` resizes, crops, rotates and trims what was read. `masks` reads masks.
+`walking` lists the photos in files and folders, `opening` opens one without trusting it, `decoding` makes pixels from
+it, `samples` converts pixel values of any type to 8 bits, `exif` reads what the camera wrote, and `reading` joins them.
+`pixels` resizes, crops, rotates and trims pictures. `masks` reads masks.
 """
 
 from placeprint.photos.decoding import MAX_PIXELS, MIN_SIDE
 from placeprint.photos.formats import SUFFIXES
-from placeprint.photos.pixels import crop_image, resize, trim_border, turn_image, turn_matrix
+from placeprint.photos.pixels import crop_image, resize, rotate_image, rotation_matrix, trim_border
 from placeprint.photos.reading import Photo, Picture, as_image, read_image, read_photo
 from placeprint.photos.walking import PhotoList, Skipped, find_photos, list_photos, normalized, scan_photos
 
@@ -27,8 +27,8 @@ __all__ = [
     "read_image",
     "read_photo",
     "resize",
+    "rotate_image",
+    "rotation_matrix",
     "scan_photos",
     "trim_border",
-    "turn_image",
-    "turn_matrix",
 ]

@@ -1,9 +1,9 @@
-"""From the file of a photo to upright 8-bit RGB: the one place where Pillow, pillow-heif and OpenCV read files.
+"""Decode a photo file to upright 8-bit RGB. Only this module reads files through Pillow, pillow-heif and OpenCV.
 
 Whatever a decoder raises becomes a PhotoError here. Decoders are chosen by the first bytes of a file, not by
-`PIL.Image.open`: that tries every format Pillow knows, even some that run other programs, and it warns and refuses by a
-limit of pixels that belongs to the whole process. Nothing of the process is changed: no filter of warnings, no limit,
-no registry.
+`PIL.Image.open`: that tries every format Pillow knows, even some that run other programs, and its pixel limit and
+warnings belong to the whole process. This module changes nothing in the process: no warning filter, no limit, no
+registry.
 """
 
 from __future__ import annotations
@@ -29,24 +29,24 @@ if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
 
 MAX_PIXELS = 200_000_000
-"""Photos with more pixels are refused before they are decoded: 200 megapixels take 600 MB."""
+"""Most pixels of a photo; larger photos are refused before decoding. 200 megapixels take 600 MB."""
 MIN_SIDE = 16
-"""Shorter sides hold no place."""
+"""Shortest allowed side in pixels; smaller pictures cannot show a place."""
 BYTES_PER_PIXEL = 16
-"""Of the largest pixels there are: four floats."""
+"""Bytes of the largest pixel: four floats."""
 _GREY_MODES = frozenset({"I", "I;16", "I;16B", "I;16L", "I;16N", "F"})
 _ALPHA_MODES = frozenset({"RGBA", "LA", "PA", "La", "RGBa"})
 Result = TypeVar("Result")
 
 
 def check_header(file: IO[bytes]) -> None:
-    """Look at the header only, so that what is no photo is refused before it is read.
+    """Read only the header, so that a file that is not a photo is refused before it is read.
 
     Args:
-        file: seekable, in binary mode; looked at from its beginning.
+        file: a seekable file object in binary mode; read from its start.
 
     Raises:
-        PhotoError: it is empty, not a picture, or of a size that is refused.
+        PhotoError: the file is empty, is not a picture, or has a size that is refused.
     """
 
     def look() -> None:
@@ -66,19 +66,19 @@ def decode(file: IO[bytes]) -> tuple[Image, Metadata]:
     """Return ``(H, W, 3)`` uint8 RGB, upright, and what the camera wrote.
 
     Args:
-        file: seekable, in binary mode; read from its beginning.
+        file: a seekable file object in binary mode; read from its start.
 
     Raises:
-        PhotoError: it is empty, not a picture, damaged, or of a size that is refused.
+        PhotoError: the file is empty, is not a picture, is damaged, or has a size that is refused.
     """
     return _upright(*_guarded(lambda: _decode(file)))
 
 
 def decode_opened(picture: PilImage) -> tuple[Image, Metadata]:
-    """Return the same of an image of Pillow, as it is now.
+    """Return the same for a Pillow image in its current state.
 
     Raises:
-        PhotoError: it is damaged, or of a size that is refused.
+        PhotoError: the image is damaged, or has a size that is refused.
     """
 
     def read() -> tuple[Image, Metadata]:
@@ -93,7 +93,7 @@ def check_size(width: int, height: int) -> None:
     """Refuse a picture with too many pixels or too short a side.
 
     Raises:
-        PhotoError: with the limit that it breaks.
+        PhotoError: the picture breaks a limit, which the message names.
     """
     if width * height > MAX_PIXELS:
         raise PhotoError(f"the picture has {width} x {height} pixels, more than {MAX_PIXELS // 1_000_000} megapixels")
@@ -102,7 +102,7 @@ def check_size(width: int, height: int) -> None:
 
 
 def _guarded(read: Callable[[], Result]) -> Result:
-    """Call what reads a file; whatever it raises becomes a PhotoError."""
+    """Call a function that reads a file, and turn whatever it raises into a PhotoError."""
     try:
         return read()
     except PhotoError:
@@ -120,7 +120,7 @@ def _kind(file: IO[bytes]) -> str:
         raise PhotoError("the file is empty")
     kind = format_of(head)
     if kind is None:
-        raise PhotoError("not a picture, or of a format that is not supported")
+        raise PhotoError("not a picture, or in an unsupported format")
     return kind
 
 
@@ -132,15 +132,13 @@ def _open(file: IO[bytes], kind: str) -> ImageFile:
     metered = MeteredFile(file, MAX_WHOLE_BYTES if kind in READ_WHOLE else MAX_HEADER_BYTES)
     picture = OPENERS[kind](metered)
     if kind == "TIFF" and _is_small_copy(picture):
-        raise PhotoError(
-            "the file begins with a small copy of its picture, as raw files of cameras do; convert it to JPEG"
-        )
+        raise PhotoError("the file begins with a small preview, as raw camera files do; convert it to JPEG")
     metered.allow(_budget(*picture.size))
     return picture
 
 
 def _is_small_copy(picture: Any) -> bool:
-    """Say whether a TIFF calls its first picture a copy of lower resolution (bit 0 of NewSubfileType)."""
+    """Return whether a TIFF calls its first picture a copy of lower resolution (bit 0 of NewSubfileType)."""
     kind = picture.tag_v2.get(254)
     return isinstance(kind, int) and bool(kind & 1)
 
@@ -156,7 +154,7 @@ def _decode(file: IO[bytes]) -> tuple[Image, Metadata]:
 
 
 def _repaired(file: IO[bytes], kind: str, error: Exception) -> tuple[Image, Metadata]:
-    """Decode a file that cannot be decoded as it is; raises the error where no repair is known."""
+    """Repair and decode a file that cannot be decoded unchanged; raise the error if no repair is known."""
 
     def load(repaired: IO[bytes]) -> tuple[Image, Metadata]:
         return _load(_open(repaired, kind), repaired)
@@ -180,7 +178,7 @@ def _content(file: IO[bytes], max_bytes: int) -> bytes:
 
 
 def _budget(width: int, height: int) -> int:
-    """Return the bytes that may be read for a picture of this size; a size that is refused raises a PhotoError."""
+    """Return how many bytes may be read for a picture of this size; raise a PhotoError if the size is refused."""
     check_size(width, height)
     return MAX_HEADER_BYTES + BYTES_PER_PIXEL * width * height
 
@@ -205,16 +203,16 @@ def _pixels(picture: PilImage) -> Image:
 
 
 def _deep_pixels(picture: PilImage, file: IO[bytes]) -> Image | None:
-    """Return a color picture of 16 bits by OpenCV, since Pillow keeps the upper 8; None when OpenCV cannot read it."""
+    """Return a 16-bit color picture through OpenCV (Pillow keeps only the upper 8 bits), or None if it cannot."""
     try:
         pixels = _by_opencv(file, *picture.size)
-    except PhotoError:  # the file is too long to be read whole, as of many pages
+    except PhotoError:  # the file is too long to read whole, such as one with many pages
         return None
     return to_rgb(pixels) if pixels is not None and pixels.dtype == np.uint16 and pixels.ndim == 3 else None
 
 
 def _other_tiff(file: IO[bytes], error: Exception) -> tuple[Image, Metadata]:
-    """Decode a TIFF that Pillow does not know, as one of colors in floats, by OpenCV."""
+    """Decode a TIFF that Pillow cannot read, such as one with float colors, through OpenCV."""
     from PIL.ExifTags import Base
     from PIL.Image import Exif
     from PIL.TiffImagePlugin import ImageFileDirectory_v2
@@ -240,9 +238,9 @@ def _other_tiff(file: IO[bytes], error: Exception) -> tuple[Image, Metadata]:
 
 
 def _by_opencv(file: IO[bytes], width: int, height: int) -> NDArray[Any] | None:
-    """Return pixels of any type, red first, or None when OpenCV cannot read them in this size.
+    """Return pixels of any type, red first, or None if OpenCV cannot read them at this size.
 
-    TIFFs come upright, whatever OpenCV is told; other formats do not.
+    OpenCV always returns TIFFs upright; it does not rotate other formats.
     """
     import cv2
 

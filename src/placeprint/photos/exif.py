@@ -1,12 +1,12 @@
-"""What the camera wrote beside the picture: which way is up, where and when the photo was taken, the focal length.
+"""Read EXIF: which way is up, where and when the photo was taken, the focal length.
 
 Damaged metadata costs the metadata, never the photo: every call into Pillow's parser goes through `_ifd` or `_value`,
-which turn whatever it raises into "not there". A place that is in doubt is no place:
+which turn whatever it raises into "missing". A doubtful position is ignored:
 
-- The half of the Earth must be known: the references must begin with N or S, and E or W. Degrees below zero, which
-  some programs write, mean south and west whatever the reference says.
-- Degrees, minutes and seconds must all be there and finite, minutes and seconds below 60, the sum within the Earth.
-- Latitude 0 with longitude 0 is what cameras write that do not know where they are.
+- The hemispheres must be known: the references must begin with N or S, and E or W. Negative degrees, which some
+  programs write, mean south and west whatever the reference is.
+- Degrees, minutes and seconds must all be present and finite, minutes and seconds below 60, the position on Earth.
+- Latitude 0 with longitude 0 is ignored, because cameras write it when they have no position.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Tags = Mapping[int, Any]
 
 FILM_DIAGONAL = math.hypot(36, 24)
-"""Millimeters."""
+"""Diagonal of 35 mm film, in millimeters."""
 _TIME = re.compile(
     r"(\d{4})[:/.-](\d\d?)[:/.-](\d\d?)[ T]+(\d\d?):(\d\d):(\d\d)(?:[.,](\d+))?\s*(Z|[+-]\d\d:?\d\d)?", re.ASCII
 )
@@ -33,13 +33,13 @@ _ZONE = re.compile(r"(Z)|([+-])(\d\d):?(\d\d)", re.ASCII)
 
 @dataclass(frozen=True)
 class Metadata:
-    """What is known of a photo besides its pixels.
+    """The metadata of a photo.
 
     Args:
-        orientation: 1 to 8, as EXIF has it; 1 is upright.
+        orientation: EXIF orientation, 1 to 8; 1 is upright.
         location: ``(latitude, longitude)`` in degrees (WGS 84), or None.
-        taken: local time of the camera, without a zone, or None.
-        utc_offset: local time minus UTC, or None when the camera did not say.
+        taken: the camera's local time, without a time zone, or None.
+        utc_offset: local time minus UTC, or None if the camera did not write it.
         film_focal: focal length in millimeters on 35 mm film, or None.
     """
 
@@ -55,10 +55,10 @@ class Metadata:
 
 
 def read_metadata(get_exif: Callable[[], Exif]) -> Metadata:
-    """Read what the camera wrote; what is damaged or odd is left out.
+    """Read the metadata; damaged or odd values are ignored.
 
     Args:
-        get_exif: as the method of an image of Pillow.
+        get_exif: the `getexif` method of a Pillow image.
     """
     from PIL.ExifTags import GPS, IFD, Base
 
@@ -89,7 +89,7 @@ def read_metadata(get_exif: Callable[[], Exif]) -> Metadata:
 
 
 def location_of(gps: Tags) -> tuple[float, float] | None:
-    """Return ``(latitude, longitude)`` in degrees from EXIF's GPS tags, None for a place in doubt.
+    """Return ``(latitude, longitude)`` in degrees from EXIF's GPS tags, or None if the position is doubtful.
 
     Example:
         >>> location_of({1: "S", 2: (33, 30, 36), 3: "E", 4: (151, 0, 0)})
@@ -107,12 +107,12 @@ def location_of(gps: Tags) -> tuple[float, float] | None:
 def time_of(
     text: Any, fraction: Any = None, zone: Any = None
 ) -> tuple[datetime.datetime | None, datetime.timedelta | None]:
-    """Return local time and its offset from UTC, from what EXIF says; each None when it is not known.
+    """Return local time and its offset from UTC from EXIF; each is None if unknown.
 
     Args:
-        text: ``2024:05:01 12:00:00``, or the same in ISO form, perhaps with a fraction and a zone.
-        fraction: digits after the point of the seconds.
-        zone: ``+02:00`` or ``Z``.
+        text: ``2024:05:01 12:00:00``, or the same in ISO form, optionally with a fraction and a time zone.
+        fraction: digits of the seconds after the decimal point.
+        zone: time zone, ``+02:00`` or ``Z``.
 
     Example:
         >>> time_of("2024-05-01T12:00:00+02:00")
@@ -178,7 +178,7 @@ def _positive(value: Any) -> float | None:
 
 
 def _text(value: Any) -> str:
-    """Return a tag's text, whether it is typed as text or as bytes, without what pads it."""
+    """Return the text of a tag, stored as text or as bytes, without padding."""
     if isinstance(value, bytes):
         value = value.decode("latin-1")
     return value.strip("\0 \t\r\n") if isinstance(value, str) else ""
@@ -194,5 +194,5 @@ def _ifd(exif: Exif, number: int) -> Tags:
 def _value(tags: Tags, tag: int) -> Any:
     try:
         return tags.get(tag)
-    except Exception:  # as above: values are parsed when they are asked for
+    except Exception:  # as above: values are parsed on access
         return None

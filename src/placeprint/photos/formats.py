@@ -1,4 +1,4 @@
-"""Which files are photos: by suffix when a folder is walked, by their first bytes when they are read."""
+"""Decide which files are photos: by suffix in a folder, by their first bytes when they are read."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ SUFFIXES = frozenset(
         ".pnm",
     ]
 )
-"""A folder's files with these suffixes are its photos."""
+"""Suffixes of the files in a folder that are photos."""
 
 RAW_SUFFIXES = frozenset(
     [
@@ -105,10 +105,10 @@ PICTURE_SUFFIXES = frozenset(
     ]
 )
 LEFT_OUT = RAW_SUFFIXES | VIDEO_SUFFIXES | PICTURE_SUFFIXES
-"""Files that a person may take for photos. They are not read, and a walk counts them."""
+"""Suffixes of files that a person may take for photos. They are not read, but counted."""
 
 READ_WHOLE = frozenset({"WEBP", "HEIF", "AVIF"})
-"""Formats whose decoders hold the whole file in memory."""
+"""Formats whose decoders load the whole file into memory."""
 
 _STARTS = (
     (b"\xff\xd8\xff", "JPEG"),
@@ -125,11 +125,11 @@ _STARTS = (
     *((b"P%d" % number, "PPM") for number in range(1, 7)),
 )
 HEAD = 64
-"""Bytes that tell the format."""
+"""Number of first bytes that identify the format."""
 
 
 def format_of(head: bytes) -> str | None:
-    """Return the name of a file's format from its first `HEAD` bytes, None for one that is not read.
+    """Return the name of a file's format from its first `HEAD` bytes, or None if the format is not supported.
 
     Example:
         >>> format_of(b"RIFF....WEBPVP8 "), format_of(b"%PDF-1.7")

@@ -1,4 +1,4 @@
-"""Masks in: of the forms people have, one ``(H, W)`` array of bool, True where keypoints may be."""
+"""Read masks: any common form becomes one ``(H, W)`` bool array, True where keypoints are allowed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from placeprint.types import Mask
 
 MaskLike: TypeAlias = Picture
 Masks: TypeAlias = "Sequence[MaskLike | None]"
-"""Of several photos, one each."""
+"""The masks of several photos, one per photo."""
 TAKEN = "(H, W) of bool, 0 and 1, or 0 and 255, or a picture that is white where keypoints may be"
 
 
@@ -23,12 +23,12 @@ def as_mask(mask: MaskLike | None, size: tuple[int, int]) -> Mask | None:
     """Return a mask as bool; None stays None.
 
     Args:
-        mask: an array of `TAKEN`, with one channel or with equal ones; or a picture of any kind that photos are read
-            from, in which what is lighter than mid-gray counts as white.
-        size: ``(width, height)`` of the photo it is for.
+        mask: an array as in `TAKEN`, with one channel or several equal ones; or a picture in any form accepted for
+            photos, in which pixels lighter than mid-gray count as white.
+        size: ``(width, height)`` of the mask's photo.
 
     Raises:
-        ShapeError: the array is none of these, or the mask has another size than the photo.
+        ShapeError: the array has none of these forms, or the mask and the photo differ in size.
         PhotoError: the picture cannot be read.
 
     Example:

@@ -1,4 +1,4 @@
-"""Pillow's reader of each format, without what they do beside reading pixels.
+"""Pillow's reader for each format, limited to reading pixels.
 
 Importing this module imports Pillow; `decoding` does so when the first photo is read.
 """
@@ -22,17 +22,17 @@ from PIL.WebPImagePlugin import WebPImageFile
 
 
 class Jpeg(JpegImageFile):
-    """A JPEG whose resolution in print does not matter: Pillow parses all EXIF for it while it opens the file."""
+    """A JPEG opened without its print resolution, for which Pillow would parse all EXIF."""
 
     def _read_dpi_from_exif(self) -> None:
         pass
 
 
 class Tiff(TiffImageFile):
-    """A TIFF that is not rotated, and whose EXIF is not parsed, while it is decoded."""
+    """A TIFF decoded without rotating it and without parsing its EXIF."""
 
     def load_end(self) -> None:
-        """Leave the picture as it was decoded."""
+        """Do nothing; keep the picture as decoded."""
 
 
 OPENERS: dict[str, Callable[[Any], ImageFile]] = {
@@ -47,4 +47,4 @@ OPENERS: dict[str, Callable[[Any], ImageFile]] = {
     "TIFF": Tiff,
     "WEBP": WebPImageFile,
 }
-"""From the name of a format (`formats.format_of`) to what opens a file object of it."""
+"""The opener of each format name (see `formats.format_of`); it takes a file object."""

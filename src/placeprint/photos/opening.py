@@ -1,4 +1,4 @@
-"""Open the file of a photo without trusting it: regular files only, and no more of it in memory than a photo needs."""
+"""Open a photo file without trusting it: only regular files, and no more in memory than a photo needs."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from typing import Any
 from placeprint.errors import PhotoError
 
 MAX_HEADER_BYTES = 1 << 26
-"""Bytes that may be read before the size of a picture is known; metadata of real photos takes a few megabytes."""
+"""Most bytes to read before the size of the picture is known; metadata of real photos takes a few megabytes."""
 MAX_HEADER_READS = 20_000
-"""Reads before the size is known. Some decoders search for a header byte by byte, all through a file of gigabytes."""
+"""Most reads before the size is known. Some decoders search for a header byte by byte through gigabytes."""
 MAX_WHOLE_BYTES = 1 << 28
-"""Bytes of a file that its decoder holds in memory as a whole."""
+"""Most bytes of a file that its decoder loads whole."""
 _KINDS = (
     (stat.S_ISDIR, "a folder"),
     (stat.S_ISFIFO, "a pipe"),
@@ -27,18 +27,18 @@ _KINDS = (
 
 
 def open_file(path: Path | str) -> BufferedReader:
-    """Open a regular file for reading; a pipe is refused, not waited for.
+    """Open a regular file for reading; refuse a pipe instead of waiting for it.
 
     Raises:
-        PhotoError: there is no such file, it is something else than a regular file, or it may not be read. The message
-            does not name the path.
+        PhotoError: the file does not exist, is not a regular file, or may not be read. The message does not name the
+            path.
     """
     try:
-        check_regular(os.stat(path).st_mode)  # before it is opened: opening some devices has effects
+        check_regular(os.stat(path).st_mode)  # check before opening: opening some devices has side effects
         flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
         file = os.fdopen(os.open(path, flags), "rb")
         try:
-            check_regular(os.fstat(file.fileno()).st_mode)  # again: the name may lead elsewhere by now
+            check_regular(os.fstat(file.fileno()).st_mode)  # check again: the name may point elsewhere by now
         except PhotoError:
             file.close()
             raise
@@ -52,27 +52,27 @@ def open_file(path: Path | str) -> BufferedReader:
 
 
 def check_regular(mode: int) -> None:
-    """Refuse what is no regular file, by a PhotoError that says what it is."""
+    """Raise a PhotoError for anything but a regular file; the message says what it is."""
     if not stat.S_ISREG(mode):
         what = next((name for check, name in _KINDS if check(mode)), "something else")
         raise PhotoError(f"{what}, not a file")
 
 
 def reason_of(error: OSError) -> str:
-    """Return what the system says, without the path."""
+    """Return the system's error message, without the path."""
     return error.strerror or type(error).__name__
 
 
 class MeteredFile:
-    """A file that refuses to be read further than its photo can need.
+    """A file with a read budget: it refuses to be read further than its photo can need.
 
     Decoders read what the header promises: chunks of any length, junk up to the next marker. The budget is small until
     the size of the picture is known, and then grows with its pixels.
 
     Args:
-        file: seekable, in binary mode.
-        max_bytes: that may be read, counted over all reads.
-        max_reads: calls.
+        file: a seekable file object in binary mode.
+        max_bytes: the most bytes to read, over all reads.
+        max_reads: the most calls of `read`.
     """
 
     def __init__(self, file: Any, max_bytes: int = MAX_HEADER_BYTES, max_reads: float = MAX_HEADER_READS) -> None:
@@ -85,7 +85,7 @@ class MeteredFile:
         self._bytes_left, self._reads_left = max_bytes, max_reads
 
     def read(self, size: int | None = -1) -> bytes:
-        """Read as a file does.
+        """Read like a file.
 
         Raises:
             PhotoError: the budget is used up.
@@ -100,12 +100,12 @@ class MeteredFile:
         return data
 
     def check_rest(self) -> None:
-        """Refuse, as `read` does, a file whose rest is more than may be read."""
+        """Raise, as `read` does, if the rest of the file exceeds the budget."""
         self._check(self._rest())
 
     def _check(self, more: int) -> None:
         if self._bytes_left < more or self._reads_left < 0:
-            raise PhotoError("not a photo: its file holds far more than a picture of its size needs")
+            raise PhotoError("not a photo: the file is far larger than a picture of its size needs")
 
     def _rest(self) -> int:
         place = self._file.tell()

@@ -1,4 +1,4 @@
-"""Resize, crop, rotate and trim pictures, once they are read."""
+"""Resize, crop, rotate and trim pictures."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from placeprint.photos.decoding import MAX_PIXELS, MIN_SIDE
 from placeprint.types import Image
 
 LONGEST_CANVAS = 32_766
-"""Longest side in pixels of a rotated picture: OpenCV counts them in 16 bits."""
+"""Longest side of a rotated picture in pixels, because OpenCV counts them in 16 bits."""
 
 
 def resize(image: Image, size: tuple[int, int]) -> Image:
-    """Scale to ``(width, height)``: averaging pixels when it shrinks, bicubic when it grows."""
+    """Scale to ``(width, height)``: average pixels to shrink, bicubic interpolation to enlarge."""
     import cv2
 
     if size == (image.shape[1], image.shape[0]):
@@ -29,7 +29,7 @@ def crop_image(image: Image, box: tuple[float, float, float, float]) -> Image:
     """Cut out the part between left, top, right and bottom, rounded to pixels and kept within the image.
 
     Raises:
-        PhotoError: less than 16 pixels of a side are left.
+        PhotoError: a side would have fewer than 16 pixels.
 
     Example:
         >>> crop_image(np.zeros((100, 200, 3), np.uint8), (10.4, 20, 500, 60)).shape
@@ -43,20 +43,20 @@ def crop_image(image: Image, box: tuple[float, float, float, float]) -> Image:
     return np.ascontiguousarray(image[top:bottom, left:right])
 
 
-def turn_image(image: Image, degrees: float) -> Image:
-    """Turn an image counter-clockwise; the canvas grows to hold all of it, black where nothing was.
+def rotate_image(image: Image, degrees: float) -> Image:
+    """Rotate an image counter-clockwise; the canvas grows to fit it, with black corners.
 
-    Quarter turns move pixels and change none.
+    rotations by 90 degrees move pixels and change none.
 
     Raises:
-        PhotoError: the canvas would have more than 200 megapixels, or a side that OpenCV does not take.
+        PhotoError: the canvas would have more than 200 megapixels, or a side too long for OpenCV.
     """
     quarters, rest = divmod(degrees % 360, 90)
     if rest == 0:
         return np.ascontiguousarray(np.rot90(image, int(quarters)))
     import cv2
 
-    matrix, size = turn_matrix((image.shape[1], image.shape[0]), degrees)
+    matrix, size = rotation_matrix((image.shape[1], image.shape[0]), degrees)
     if size[0] * size[1] > MAX_PIXELS or max(size) > LONGEST_CANVAS:
         raise PhotoError(
             f"rotated by {degrees:g} degrees the picture has {size[0]} x {size[1]} pixels, more than "
@@ -65,11 +65,11 @@ def turn_image(image: Image, degrees: float) -> Image:
     return np.asarray(cv2.warpAffine(image, matrix, size, flags=cv2.INTER_LINEAR), np.uint8)
 
 
-def turn_matrix(size: tuple[int, int], degrees: float) -> tuple[NDArray[np.float64], tuple[int, int]]:
-    """Return the ``(2, 3)`` matrix from points of an image to points of the turned one, and its size.
+def rotation_matrix(size: tuple[int, int], degrees: float) -> tuple[NDArray[np.float64], tuple[int, int]]:
+    """Return the ``(2, 3)`` matrix from points of an image to points of the rotated one, and its size.
 
     Example:
-        >>> matrix, size = turn_matrix((640, 480), 90)
+        >>> matrix, size = rotation_matrix((640, 480), 90)
         >>> size, (matrix @ [639, 0, 1]).round(6).tolist()
         ((480, 640), [0.0, 0.0])
     """
@@ -85,14 +85,15 @@ def turn_matrix(size: tuple[int, int], degrees: float) -> tuple[NDArray[np.float
 
 
 def trim_border(image: Image, darkest: int = 2) -> tuple[Image, tuple[int, int]]:
-    """Cut off rows and columns at the border that are black throughout.
+    """Crop rows and columns at the border that are entirely black.
 
     Args:
         image: ``(H, W, 3)`` uint8.
-        darkest: grey levels up to this are black.
+        darkest: gray levels up to this are black.
 
     Returns:
-        The rest, and the ``(x, y)`` of its first pixel in the image. An image that is all black stays whole.
+        The cropped image, and the ``(x, y)`` of its first pixel in the original. An entirely black image is not
+        cropped.
     """
     lit = image.max(axis=2) > darkest
     rows, columns = np.flatnonzero(lit.any(axis=1)), np.flatnonzero(lit.any(axis=0))

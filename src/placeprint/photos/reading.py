@@ -1,4 +1,4 @@
-"""Read a photo from whatever holds one."""
+"""Read a photo from a path, bytes, a file object, a Pillow image or an array."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ ACCEPTED = (
 
 
 class BinaryFile(Protocol):
-    """What can be read from, as files and `io.BytesIO`."""
+    """A readable object, such as a file or `io.BytesIO`."""
 
     def read(self, size: int = ..., /) -> bytes:
-        """Return up to so many bytes."""
+        """Return up to this many bytes."""
 
 
 class PillowImage(Protocol):
-    """An image of Pillow, named here by what tells it, so that Pillow is not imported for its name."""
+    """A Pillow image, described by its methods, so that Pillow need not be imported."""
 
     def getexif(self) -> Any:
         """Return its EXIF."""
 
 
 Picture: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryFile | PillowImage | NDArray[Any]
-"""What a photo may be given as; see `read_photo`."""
+"""The accepted forms of a photo; see `read_photo`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,10 +51,10 @@ class Photo:
     Args:
         image: ``(H, W, 3)`` uint8 RGB, upright.
         location: ``(latitude, longitude)`` in degrees (WGS 84), or None.
-        taken: local time of the camera when the photo was taken, without a zone, to the microsecond where the camera
-            tells; or None.
-        focal: focal length in pixels of the image, by what EXIF says of a 35 mm film, or None.
-        utc_offset: that local time minus UTC, or None when the camera did not say.
+        taken: the camera's local time when the photo was taken, without a time zone, to the microsecond if the camera
+            wrote it; or None.
+        focal: focal length in pixels of the image, from EXIF's 35 mm equivalent, or None.
+        utc_offset: local time minus UTC, or None if the camera did not write it.
     """
 
     image: Image
@@ -69,13 +69,13 @@ def read_photo(source: Picture) -> Photo:
 
     Args:
         source: the path of a file; its content as bytes, bytearray or memoryview; a file object in binary mode, read
-            from its beginning; an image of Pillow; or an array in RGB order: ``(H, W)``, ``(H, W, 1)``, ``(H, W, 3)``
-            or ``(H, W, 4)``, of bools, integers from 0 to 65535, or floats from 0 to 1 or 0 to 65535 (see `samples`).
-            Files and images of Pillow are made upright by their EXIF.
+            from its start; a Pillow image; or an array in RGB order: ``(H, W)``, ``(H, W, 1)``, ``(H, W, 3)`` or ``(H,
+            W, 4)``, of bools, integers from 0 to 65535, or floats from 0 to 1 or 0 to 65535 (see `samples`). Files and
+            Pillow images are rotated upright by their EXIF.
 
     Raises:
-        PhotoError: it is something else, missing, unreadable, truncated, not a picture, under 16 pixels on a side, or
-            over 200 megapixels.
+        PhotoError: the source is something else, missing, unreadable, truncated, not a picture, under 16 pixels on a
+            side, or over 200 megapixels.
     """
     if isinstance(source, np.ndarray):
         image = np.ascontiguousarray(_from_array(source))
@@ -108,7 +108,7 @@ def _decoded(source: Any) -> tuple[Image, Metadata]:
         return decode(io.BytesIO(_content(source)))
     if isinstance(source, (str, os.PathLike)):
         return _from_path(os.fsdecode(source))
-    # who holds an image has loaded Pillow; while another thread is loading it, the module is there without its names
+    # whoever has an image has loaded Pillow; while another thread loads it, the module exists without its names
     pillow_image: Any = getattr(sys.modules.get("PIL.Image"), "Image", ())
     if isinstance(source, pillow_image):
         return decode_opened(source)
@@ -131,12 +131,12 @@ def _from_path(path: str) -> tuple[Image, Metadata]:
 def _content(source: bytes | bytearray | memoryview) -> bytes:
     try:
         return bytes(source)
-    except ValueError as error:  # as of a memoryview that was released
+    except ValueError as error:  # such as a released memoryview
         raise PhotoError(f"cannot read the bytes of a photo: {error}") from error
 
 
 def _seekable(file: Any) -> IO[bytes]:
-    """Return a file object that can go back to its beginning, by a copy of its content when it cannot."""
+    """Return a file object that can seek to its start; copy its content if needed."""
     if isinstance(file, io.TextIOBase):
         raise PhotoError("the file object of a photo is open as text; open it in binary mode, 'rb'")
     if _works(lambda: file.seek(0)):

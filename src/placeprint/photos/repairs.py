@@ -1,11 +1,11 @@
-"""Files that are not as they should be, but hold the whole picture.
+"""Repair damaged files that still contain the whole picture.
 
-- **A JPEG without its end.** Copies that were cut off lack their last bytes. The file is ended, and decoded; what the
-  missing bytes would have drawn is found by ending it in a second way, after noise. Up to `MAX_LOST` of the pixels may
-  differ, otherwise the photo is refused.
-- **A PNG with a chunk that cannot be read** beside the picture, as a text of megabytes or one with a wrong checksum: it
-  is read from the chunks that draw it.
-- **HEIC or AVIF with EXIF that their libraries refuse**, and the picture with it: the item is given another name.
+- **A JPEG without its end.** Truncated copies lack their last bytes. The file is completed and decoded. Completing it a
+  second time, with noise before the end, shows which pixels the missing bytes would have drawn. If more than `MAX_LOST`
+  of the pixels differ, the photo is refused.
+- **A PNG with an unreadable chunk** besides the picture, such as megabytes of text or a wrong checksum: only the chunks
+  that draw the picture are read.
+- **HEIC or AVIF with EXIF that makes their libraries refuse the file**: the EXIF item is renamed.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from placeprint.photos.opening import MAX_HEADER_BYTES, MeteredFile
 from placeprint.types import Image
 
 MAX_LOST = 0.01
-"""Share of the pixels that may be missing at the end of a JPEG."""
+"""Largest share of pixels that may be missing at the end of a JPEG."""
 MAX_CHUNK_READS = 1_000_000
 _EXIF_ITEM = b"Exif"
 _JPEG_END = b"\xff\xd9"
@@ -36,16 +36,16 @@ def end_jpeg(
     """Decode a JPEG that lacks its end.
 
     Args:
-        data: of the file.
-        load: decodes a whole file.
-        error: raised when the file has an end, or when too much is missing.
+        data: the content of the file.
+        load: a function that decodes a complete file.
+        error: the error to raise if the file has an end, or if too much is missing.
     """
     if data.endswith(_JPEG_END):
         raise error
     body = data.rstrip(b"\xff")
     noise = (
         np.random.default_rng(0).integers(0, 255, len(body), np.uint8).tobytes()
-    )  # without 255, which begins a marker
+    )  # without 255, which starts a marker
     try:
         (image, metadata), (other, _) = (load(io.BytesIO(body + each + _JPEG_END)) for each in (b"", noise))
     except Exception:
@@ -62,8 +62,8 @@ def hide_exif(data: bytes, error: Exception) -> IO[bytes]:
     """Return a HEIC or AVIF whose EXIF is an item of no known type.
 
     Args:
-        data: of the file.
-        error: raised when it has no such item.
+        data: the content of the file.
+        error: the error to raise if there is no such item.
     """
     if _EXIF_ITEM not in data:
         raise error
@@ -71,14 +71,14 @@ def hide_exif(data: bytes, error: Exception) -> IO[bytes]:
 
 
 def bare_png(file: IO[bytes], budget: Callable[[int, int], int]) -> IO[bytes]:
-    """Return a PNG with the chunks that draw it, and its EXIF if that is whole.
+    """Return a PNG with only the chunks that draw it, and its EXIF if that is intact.
 
     Args:
-        file: from its beginning.
-        budget: from width and height to the bytes that may be read; it may refuse.
+        file: a file object at its start.
+        budget: a function from width and height to the most bytes to read; it may raise.
 
     Raises:
-        PhotoError: it takes more bytes than that, or the budget refuses.
+        PhotoError: the file needs more bytes than that, or the budget refuses.
     """
     file.seek(0)
     metered = MeteredFile(file, MAX_HEADER_BYTES, MAX_CHUNK_READS)

@@ -1,9 +1,10 @@
-"""Pixel values of any type as 8 bits.
+"""Convert pixel values of any type to 8 bits.
 
-Files and arrays do not say which value is white: 12 bits of a camera come in 16, and floats go from 0 to 1 or to 255.
-So white is the smallest of 1 (floats only), 255, 1023, 4095, 16383 and 65535 that no value exceeds. Of floats, one
-value in a hundred may exceed it: resampling and highlights overshoot. The price is that a picture of 16 bits without a
-bright pixel becomes brighter. Its contrast is kept, which is what features need. NaN is black, infinity is white.
+Files and arrays do not say which value is white: a camera's 12 bits are stored in 16, and floats go from 0 to 1 or to
+255. So white is the smallest of 1 (floats only), 255, 1023, 4095, 16383 and 65535 that no value exceeds. In float data,
+one value in a hundred may exceed it, because resampling and highlights overshoot. The price is that a 16-bit picture
+without a bright pixel becomes brighter. Its contrast is kept, which is what features need. NaN is black, infinity is
+white.
 """
 
 from __future__ import annotations
@@ -22,10 +23,10 @@ RANGES = "bools, uint8, integers from 0 to 65535, or floats from 0 to 1 or from 
 
 
 def to_eight_bits(values: NDArray[Any]) -> NDArray[np.uint8]:
-    """Scale pixel values of any shape to 0 ... 255; uint8 stays as it is.
+    """Scale pixel values of any shape to 0 ... 255; uint8 is returned unchanged.
 
     Raises:
-        PhotoError: the type is no number, or the values fit no range that is known.
+        PhotoError: the type is not numeric, or the values fit no known range.
 
     Example:
         >>> to_eight_bits(np.array([0, 0.5, np.nan, 1])).tolist(), to_eight_bits(np.array([0, 4095])).tolist()
@@ -66,18 +67,18 @@ def _scaled_floats(values: NDArray[Any]) -> NDArray[np.uint8]:
 
 
 def check_shape(pixels: NDArray[Any]) -> None:
-    """Refuse an array that has not the shape of a picture, by a PhotoError that names those that are taken."""
+    """Raise a PhotoError if an array does not have the shape of a picture; the message lists the accepted shapes."""
     if pixels.ndim != 2 and not (pixels.ndim == 3 and pixels.shape[2] in {1, 3, 4}):
         raise PhotoError(f"an image must be an (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) array, got {pixels.shape}")
 
 
 def to_rgb(pixels: NDArray[Any]) -> NDArray[np.uint8]:
-    """Return ``(H, W, 3)`` uint8 from ``(H, W)`` or ``(H, W, 1)`` grey, ``(H, W, 3)`` RGB or ``(H, W, 4)`` RGBA.
+    """Return ``(H, W, 3)`` uint8 from ``(H, W)`` or ``(H, W, 1)`` gray, ``(H, W, 3)`` RGB or ``(H, W, 4)`` RGBA.
 
-    What is transparent becomes black, which is "nothing here" in placeprint.
+    Transparent pixels become black, which means "nothing here" in placeprint.
 
     Raises:
-        PhotoError: another shape or type.
+        PhotoError: the array has another shape or type.
     """
     check_shape(pixels)
     if pixels.ndim == 2:
@@ -89,7 +90,7 @@ def to_rgb(pixels: NDArray[Any]) -> NDArray[np.uint8]:
 
 
 def _alpha(values: NDArray[Any]) -> NDArray[np.uint8]:
-    """Scale by the type: an alpha channel has no white of its own to be found, and all its values may be low."""
+    """Scale an alpha channel by its type, because its values alone do not show its maximum."""
     if values.dtype == np.uint16:
         return (values >> 8).astype(np.uint8)
     return to_eight_bits(values)

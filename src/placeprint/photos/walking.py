@@ -1,12 +1,12 @@
-"""Find the photos of files and folders: each once, in a fixed order, with a reason for what is skipped.
+"""Find the photos in files and folders: each once, in a fixed order, with a reason for each skip.
 
-- A folder gives the files below it that have a photo's suffix (`formats.SUFFIXES`), without hidden files and folders. A
-  file named outright is given whatever its suffix.
-- Links are followed after everything that is really there, so that a photo has its real path where it has one. A folder
-  is walked once and a file listed once, by what the system says they are (device and inode), however many links and
-  hard links lead to them. So folders that link to each other end, and the time grows with what is on disk.
-- What is no regular file (pipes, devices, sockets), links that lead nowhere or to what is listed already, and folders
-  that cannot be read are skipped, each with one reason.
+- A folder gives the files below it that have a photo's suffix (`formats.SUFFIXES`), except hidden files and folders. A
+  file named explicitly is listed whatever its suffix.
+- Links are followed after all regular files and folders, so a photo has its real path if it has one. A folder is walked
+  once and a file is listed once, identified by device and inode, however many links and hard links lead to them. So
+  folders that link to each other end, and the time is proportional to what is on disk.
+- Pipes, devices, sockets, links that lead nowhere or to something already listed, and folders that cannot be read are
+  skipped, each with one reason.
 - Files that a person may take for photos (raw files of cameras, videos, drawings) are counted by suffix.
 """
 
@@ -26,12 +26,12 @@ from placeprint.photos.formats import LEFT_OUT, SUFFIXES
 from placeprint.photos.opening import check_regular, reason_of
 
 SHOWN = 5
-"""Suffixes that a message counts."""
-NOT_THERE = "there is no file or folder"
+"""Most suffixes that a message lists."""
+NOT_THERE = "no such file or folder"
 
 
 class Skipped(NamedTuple):
-    """A path that is not used, and why."""
+    """A skipped path, and why."""
 
     path: str
     reason: str
@@ -39,14 +39,14 @@ class Skipped(NamedTuple):
 
 @dataclass
 class PhotoList:
-    """What a walk found.
+    """The result of a walk.
 
     Args:
-        places: where it looked.
-        paths: absolute, of the photos.
-        skipped: what was skipped below the folders, by path.
-        missing: places named outright that are not there or cannot be read, in the order they were named.
-        left_out: count of files below the folders that may look like photos but are not read, by suffix.
+        places: the files and folders that were searched.
+        paths: the absolute paths of the photos.
+        skipped: what was skipped below the folders, sorted by path.
+        missing: named places that do not exist or cannot be read, in the order given.
+        left_out: number of files below the folders that look like photos but are not read, by suffix.
     """
 
     places: list[str]
@@ -56,13 +56,14 @@ class PhotoList:
     left_out: Counter[str] = field(default_factory=Counter)
 
     def required(self, *, every: bool = True) -> PhotoList:
-        """Return this list, or refuse it.
+        """Return this list, or raise.
 
         Args:
-            every: whether all places must be there; otherwise one photo is enough.
+            every: whether all places must exist; otherwise one photo is enough.
 
         Raises:
-            PhotoError: a place does not exist or cannot be read, or there is no photo in any; it says what there is.
+            PhotoError: a place does not exist or cannot be read, or there is no photo in any; the message says what
+                there is.
         """
         if self.missing and (every or not self.paths):
             raise _refusal(self.missing[0])
@@ -70,19 +71,19 @@ class PhotoList:
             return self
         where = ", ".join(map(repr, self.places)) or "nothing"
         instead = [f"{len(self.skipped)} skipped, the first: {self.skipped[0].reason}"] if self.skipped else []
-        instead += [f"left out: {in_words(self.left_out)}"] if self.left_out else []
+        instead += [f"not read as photos: {in_words(self.left_out)}"] if self.left_out else []
         raise PhotoError(f"there are no photos in {where}" + (f" ({'; '.join(instead)})" if instead else ""))
 
 
 def scan_photos(places: Iterable[Path | str] | Path | str, *, every_name: bool = False) -> PhotoList:
-    """Find all photos in files and folders; nothing is raised for what is not there.
+    """Find all photos in files and folders; missing places do not raise.
 
     Args:
-        places: files and folders, or one of them.
-        every_name: list a file under each name that leads to it, as of a data set whose lists name its files.
+        places: files and folders, or a single one.
+        every_name: whether to list a file under each of its names, for data sets whose lists name files.
 
     Raises:
-        PhotoError: places are no paths.
+        PhotoError: the places are not paths.
     """
     walk = _Walk(as_places(places), every_name)
     for place in walk.found.places:
@@ -96,8 +97,8 @@ def find_photos(places: Iterable[Path | str] | Path | str, *, every_name: bool =
     """Yield the absolute paths of all photos in files and folders, in a fixed order, none twice.
 
     Args:
-        places: files and folders, or one of them.
-        every_name: as of `scan_photos`.
+        places: files and folders, or a single one.
+        every_name: see `scan_photos`.
 
     Raises:
         PhotoError: a place does not exist or cannot be read.
@@ -109,7 +110,7 @@ def find_photos(places: Iterable[Path | str] | Path | str, *, every_name: bool =
 
 
 def list_photos(places: Iterable[Path | str] | Path | str) -> list[Path]:
-    """Return what `find_photos` yields.
+    """Return the paths from `find_photos` as a list.
 
     Raises:
         PhotoError: a place does not exist or cannot be read, or there is no photo in any.
@@ -118,22 +119,22 @@ def list_photos(places: Iterable[Path | str] | Path | str) -> list[Path]:
 
 
 def normalized(path: Path | str) -> Path:
-    """Return a path as the atlas stores it: absolute, without ``..``, symbolic links kept.
+    """Return a path as the atlas stores it: absolute, without ``..``, with symbolic links.
 
-    After a link, ``..`` is what is above the folder that the link leads to; such a path is followed.
+    After a link, ``..`` means the parent of the link's target; such a path is resolved.
     """
     return Path(_absolute(os.fspath(path)))
 
 
 def _absolute(path: str) -> str:
-    plain = os.path.abspath(path)  # which takes out a link together with the ".." after it
+    plain = os.path.abspath(path)  # which removes a link together with the ".." after it
     if os.pardir in path.split(os.sep) and os.path.realpath(plain) != os.path.realpath(path):
         return os.path.realpath(path)
     return plain
 
 
 def in_words(left_out: Counter[str]) -> str:
-    """Return the counts of files by suffix in words, the most frequent first.
+    """Return the number of files by suffix as text, most frequent first.
 
     Example:
         >>> in_words(Counter({".cr2": 12, ".mp4": 1}))
@@ -145,35 +146,35 @@ def in_words(left_out: Counter[str]) -> str:
 
 
 def as_places(places: Iterable[Path | str] | Path | str) -> list[str]:
-    """Return places as a list of paths; one alone is a list of one.
+    """Return places as a list of paths; a single place becomes a list of one.
 
     Raises:
-        PhotoError: they are no paths, or one is empty.
+        PhotoError: they are not paths, or one is empty.
     """
     try:
         each = [places] if isinstance(places, (str, os.PathLike)) else places
         paths = [os.fsdecode(place) for place in each]
     except TypeError as error:
         got = f"{type(places).__name__} {str(places)[:40]!r}"
-        raise PhotoError(f"places must be paths of files and folders, got {got}") from error
+        raise PhotoError(f"photos must be paths of files and folders, got {got}") from error
     if "" in paths:
-        raise PhotoError("the path of a place is empty; say '.' for the current folder")
+        raise PhotoError("a path is empty; use '.' for the current folder")
     return paths
 
 
 class _Walk:
-    """One walk: what it found, where it was, and the links it has yet to follow."""
+    """The state of one walk: what it found, where it has been, and the links still to follow."""
 
     def __init__(self, places: list[str], every_name: bool) -> None:
         self.found = PhotoList(places)
         self._every_name = every_name
         self._listed: set[str] = set()
         self._files: set[tuple[int, int]] = set()
-        self._folders: dict[tuple[int, int] | str, str] = {}  # and the path they were walked by
+        self._folders: dict[tuple[int, int] | str, str] = {}  # and the path by which they were walked
         self._links: deque[str] = deque()
 
     def visit(self, place: str) -> None:
-        """List what was named outright."""
+        """List the files and folders that were named."""
         try:
             path = _absolute(place)
             status = os.stat(place)
@@ -183,11 +184,11 @@ class _Walk:
                 check_regular(status.st_mode)
                 self._files.add((status.st_dev, status.st_ino))
                 self._list(path)
-        except (OSError, ValueError) as error:  # PhotoError among them
+        except (OSError, ValueError) as error:  # includes PhotoError
             self.found.missing.append(Skipped(place, _why_missing(place, error)))
 
     def follow_links(self) -> None:
-        """List what links lead to; more links may be found on the way."""
+        """List the targets of links; more links may appear on the way."""
         while self._links:
             path = self._links.popleft()
             try:
@@ -203,7 +204,7 @@ class _Walk:
                 self._count(path)
 
     def _walk(self, top: str, *, named: bool = False) -> None:
-        """List the photos of a folder, then those of its folders; links are kept for later."""
+        """List the photos in a folder, then those in its folders; links come later."""
         waiting = [top]
         while waiting:
             folder = waiting.pop()
@@ -285,7 +286,7 @@ def _entries(folder: str) -> list[os.DirEntry[str]]:
 def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir(follow_symlinks=False)
-    except OSError:  # what it is will be asked again, and answered with a reason
+    except OSError:  # asked again later, and then answered with a reason
         return False
 
 

@@ -1,6 +1,6 @@
-"""The components that make an atlas, as one object.
+"""The components of an atlas, as one object.
 
-A preset is read from TOML once (`preset_files`, or an atlas's manifest), checked by that, and passed on as it is.
+A preset is read from TOML once (`preset_files`, or an atlas's manifest), checked by that, and passed on unchanged.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 from placeprint.core.table_reading import read_table
 from placeprint.errors import OptionError
-from placeprint.networks.backbones import TRAINED
+from placeprint.networks.pretrained import TRAINED
 from placeprint.presets.specs import (
     AggregatorSpec,
     CodebookSpec,
@@ -29,6 +29,9 @@ from placeprint.presets.specs import (
     WhitenerSpec,
 )
 
+LENGTH_ONLY = ("crow", "gem", "mac", "spoc", "weighted-gem")
+"""Aggregators that learn no more than the length of the descriptors."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Preset:
@@ -37,22 +40,23 @@ class Preset:
     The order of the fields is the order of the tables in a file.
 
     Args:
-        name: of the preset.
+        name: the name of the preset.
         summary: one line on what it is good for.
-        extractor: of the local features that are verified.
-        aggregator: of their global descriptor; None where there is a `fusion`.
-        fusion: more descriptors, joined to that.
-        whitener: of the joined descriptors.
-        index: that searches them.
-        verifier: of candidates.
-        voter: that searches by local features instead; None to search by the global descriptor.
-        codebook: that comes with it or is learned.
+        extractor: the extractor of the local features that are verified.
+        aggregator: the aggregator of their global descriptor; may be None if there is a `fusion`.
+        fusion: additional descriptors, joined to the first.
+        whitener: the whitener of the joined descriptors.
+        index: the index of the descriptors.
+        verifier: the verifier of candidates.
+        voter: the voter for search by local features; None to search by the global descriptor.
+        codebook: the codebook settings.
         store: how features are stored.
         evidence: how candidates are weighed; None to rank them by the rules of `verification.rerank`.
         opinion: further verifications, for queries whose answer is open.
 
     Raises:
-        OptionError: there is neither an aggregator nor a fusion, or evidence does not fit them.
+        OptionError: there is neither an aggregator nor a fusion, evidence does not fit them, or nothing is said of a
+            codebook that is needed.
     """
 
     name: str
@@ -81,19 +85,23 @@ class Preset:
             raise OptionError("evidence needs each descriptor by itself: an index 'flat', and no whitener")
         if self.opinion and self.evidence is None:
             raise OptionError("an [[opinion]] needs [evidence] to weigh it")
+        aggregators = [self.aggregator, *(each.aggregator for each in self.fusion)]
+        if self.codebook.is_empty and any(each is not None and each.name not in LENGTH_ONLY for each in aggregators):
+            raise OptionError("[codebook]: it needs min_photos: nothing is shipped, so the atlas learns its own")
 
     @property
     def extractors(self) -> tuple[ComponentSpec, ...]:
-        """The extractors that a photo goes through, each once; the first one's features are verified."""
+        """The extractors, each once; geometry verifies the first one's features."""
+        named = [each.extractor for each in self.fusion] + [each.extractor for each in self.opinion]
         found = [self.extractor]
-        for extractor in (*(each.extractor for each in self.fusion), *(each.extractor for each in self.opinion)):
-            if extractor is not None and extractor not in found:
-                found.append(extractor)
+        for each in named:
+            if each is not None and each not in found:  # specs hold dictionaries, so they have no hash
+                found.append(each)
         return tuple(found)
 
     @property
     def components(self) -> dict[str, Any]:
-        """The tables of the components, as TOML holds them; `preset_from` reads them back."""
+        """The tables of the components, as in TOML; `preset_from` reads them back."""
         return {name: _table(value) for name, value in self._parts().items() if value not in (None, ())}
 
     def with_files(self, change: Callable[[str], str]) -> Preset:
@@ -131,7 +139,7 @@ def preset_from(tables: Mapping[str, Any], name: str) -> Preset:
 
 
 def _table(value: Any) -> Any:
-    """Return a part of a preset as TOML holds it; what is None is left out."""
+    """Return a part of a preset as a TOML table; None values are omitted."""
     if isinstance(value, ComponentSpec):
         return value.table
     if isinstance(value, tuple):
@@ -151,5 +159,5 @@ def _changed(value: Any, change: Callable[[str], str]) -> Any:
         return type(value)(_changed(each, change) for each in value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         found = {name: _changed(each, change) for name, each in vars(value).items()}
-        return value if found == vars(value) else dataclasses.replace(value, **found)  # which would check it again
+        return value if found == vars(value) else dataclasses.replace(value, **found)  # this would check it again
     return value

@@ -1,4 +1,4 @@
-"""Presets on disk: read by name or path, written, and the files that they name."""
+"""Presets on disk: read them by name or path, write them, and read the files that they name."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def load_preset(name: str) -> Preset:
     """Read a preset by its name, or from the path of a TOML file; ``preset.toml`` is called by its folder.
 
     Raises:
-        OptionError: there is none, or the file has unknown or missing tables.
+        OptionError: the preset does not exist, or its file has unknown or missing tables.
     """
     place = name
     name, folder, text = read_named(place, PACKAGE, "preset")
@@ -40,12 +40,12 @@ def load_preset(name: str) -> Preset:
 
 
 def write_preset(preset: Preset, path: Path, comment: str = "") -> None:
-    """Write a preset; its file is there whole or not at all. Its name is that of the file.
+    """Write a preset, whole or not at all. Its name is that of the file.
 
     Args:
-        preset: what is written; paths of files may be relative to the file's folder.
-        path: of the TOML file.
-        comment: its first line; none when empty.
+        preset: the preset; paths of files may be relative to the file's folder.
+        path: the path of the TOML file.
+        comment: its first line; none if empty.
 
     Raises:
         WriteError: the disk is full, or the file cannot be written.
@@ -59,11 +59,11 @@ def write_preset(preset: Preset, path: Path, comment: str = "") -> None:
 
 @dataclass(frozen=True)
 class KeptFiles:
-    """A preset that names files of a folder of their own.
+    """A preset with its files in a separate folder.
 
     Args:
-        preset: with the new paths.
-        contents: of the files, by name.
+        preset: the preset with the new paths.
+        contents: the contents of the files, by name.
         names: the new path of each old one.
     """
 
@@ -73,11 +73,11 @@ class KeptFiles:
 
 
 def kept_files(preset: Preset, folder: str = "") -> KeptFiles:
-    """Read the files that a preset names, to be kept in a folder of their own.
+    """Read the files that a preset names, to store them in a separate folder.
 
     Args:
-        preset: paths of files are absolute.
-        folder: what the new paths begin with.
+        preset: the preset; paths of files are absolute.
+        folder: the start of the new paths.
 
     Raises:
         OptionError: a file cannot be read.

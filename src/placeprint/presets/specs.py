@@ -1,6 +1,6 @@
-"""The parts of a preset: components by name and options, and the tables that are no component's.
+"""The parts of a preset: components by name and options, and the other tables.
 
-What is made is checked: no part holds an unknown name, an unknown option, or a value out of its range.
+Every part is checked: it cannot have an unknown name, an unknown option, or a value out of its range.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from placeprint.core.table_reading import check_values
 from placeprint.errors import OptionError
 
 Bits = Annotated[int, OneOf(4, 6, 8)]
-"""A stored value has so many bits."""
+"""The number of bits of a stored value."""
 
 
 @dataclass(frozen=True)
 class ComponentSpec:
-    """A component that is not made yet.
+    """The specification of a component.
 
     Args:
-        kind: of `registry.COMPONENTS`, such as ``"extractors"``.
-        name: of the component; those of other packages are known by their entry points.
-        options: its parameters that differ from its defaults, as TOML holds them.
+        kind: the kind of `registry.COMPONENTS`, such as ``"extractors"``.
+        name: the name of the component; those of other packages are known by their entry points.
+        options: the parameters that differ from its defaults, as in TOML.
 
     Raises:
         OptionError: the kind, the name or an option is unknown, or a value has the wrong type or is out of its range.
@@ -47,7 +47,7 @@ class ComponentSpec:
         """Make the component.
 
         Raises:
-            OptionError: options do not go together.
+            OptionError: the options cannot be combined.
         """
         return registry.create(self.kind, self.name, self.options)
 
@@ -63,13 +63,13 @@ class ComponentSpec:
 
 @dataclass(frozen=True)
 class WhitenerSpec(ComponentSpec):
-    """A whitener that is not made yet.
+    """The specification of a whitener.
 
     Args:
         kind: ``"whiteners"``.
-        name: as of `ComponentSpec`.
-        options: as of `ComponentSpec`.
-        min_photos: it is fitted from so many photos on; None for `describer.MIN_WHITENING`.
+        name: see `ComponentSpec`.
+        options: see `ComponentSpec`.
+        min_photos: the number of photos at which it is fitted; None for `describer.MIN_WHITENING`.
     """
 
     min_photos: Count | None = None
@@ -82,16 +82,16 @@ class WhitenerSpec(ComponentSpec):
 
 @dataclass(frozen=True)
 class OfKind:
-    """Reads the table of a component; see `options.PartReader`.
+    """Read the table of a component; see `options.PartReader`.
 
     Args:
-        kind: of `registry.COMPONENTS`.
+        kind: the kind of `registry.COMPONENTS`.
     """
 
     kind: str
 
     def read(self, base: type[ComponentSpec], table: object, path: str) -> ComponentSpec:
-        """Return the spec of a table that holds the component's name and its options side by side."""
+        """Return the spec of a table with the component's name and its options side by side."""
         if not isinstance(table, Mapping):
             raise OptionError(f"[{path}] must be a table, got {shown(table)}")
         if "name" not in table:
@@ -119,12 +119,12 @@ VoterSpec = Annotated[ComponentSpec, OfKind("voters")]
 @checked
 @dataclass(frozen=True, kw_only=True)
 class FusionSpec:
-    """One more descriptor, joined to the others.
+    """An additional descriptor, joined to the others.
 
     Args:
-        aggregator: that makes it.
-        weight: of its cosine; None for 1.
-        extractor: of the features that are aggregated; None for the preset's.
+        aggregator: the aggregator of the descriptor.
+        weight: the weight of its cosine; None for 1.
+        extractor: the extractor of its features; None for the preset's.
     """
 
     weight: Annotated[float, Range(0, 1e6, above=True)] | None = None
@@ -135,15 +135,15 @@ class FusionSpec:
 @checked
 @dataclass(frozen=True, kw_only=True)
 class CodebookSpec:
-    """Which codebook comes with a preset, and when an atlas learns its own.
+    """Which codebook comes with a preset, and when an atlas learns its own; empty where there is nothing to learn.
 
     Args:
-        shipped: name of one that ships with the package.
-        file: path of an ``.npz``.
-        min_photos: an atlas learns its own from so many photos on; None for never.
+        shipped: the name of a codebook that ships with the package.
+        file: the path of an ``.npz``.
+        min_photos: the number of photos at which an atlas learns its own; None for never.
 
     Raises:
-        OptionError: two come with it, or nothing is said.
+        OptionError: two come with it.
     """
 
     shipped: str | None = None
@@ -153,13 +153,16 @@ class CodebookSpec:
     def __post_init__(self) -> None:
         if self.shipped is not None and self.file is not None:
             raise OptionError("it has shipped or file, not both")
-        if not self.is_included and self.min_photos is None:
-            raise OptionError("it needs min_photos: nothing is shipped, so the atlas learns its own")
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is said: the aggregators learn no more than the length of the descriptors."""
+        return self == CodebookSpec()
 
     @property
     def is_included(self) -> bool:
-        """Whether a codebook comes with the preset, so that none has to be learned first."""
-        return self.shipped is not None or self.file is not None
+        """Whether a codebook comes with the preset, or none is needed, so that none has to be learned first."""
+        return self.shipped is not None or self.file is not None or self.is_empty
 
 
 @checked
@@ -168,8 +171,8 @@ class StoreSpec:
     """How features are stored.
 
     Args:
-        local_bits: of a value of local features.
-        descriptor_bits: of a value of the global descriptor.
+        local_bits: the bits of a value of local features.
+        descriptor_bits: the bits of a value of the global descriptor.
     """
 
     local_bits: Bits = 8
@@ -199,8 +202,8 @@ class OpinionSpec:
 
     Args:
         source: what evidence calls it.
-        extractor: of its features, which are stored, too; None for those of the preset's first extractor.
-        verifier: of candidates.
+        extractor: the extractor of its features, which are stored, too; None for those of the preset's first extractor.
+        verifier: the verifier of candidates.
         candidates: so many of a query, the most probable ones.
         pixels: residual of its inliers, in pixels of a photo whose longest side has 640.
     """

@@ -1,11 +1,11 @@
-"""The preset of a trained descriptor: it searches, and XFeat's keypoints verify.
+"""The preset of a trained descriptor: search by the descriptor, verification by XFeat's keypoints.
 
     PRESET/preset.toml            the components
     PRESET/state.npz              what the aggregator and the whitener learned
-    PRESET/backbone.safetensors   the network up to its map, where no name stands for it
+    PRESET/backbone.safetensors   the network up to its map, if it has no name
 
 The features of a map are its cells (`features.grid`): a unit vector each, and its length as the score. All cells are
-kept, however even the photo is there, as the network in training had no choice either.
+kept, even uniform ones, as in training.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ class TrainedDescriptor:
     """A descriptor of a network's map.
 
     Args:
-        extractor: of the map, see `grid_spec`.
-        aggregator: of its cells.
-        learned: by field of the aggregator.
-        whitening: by field of the whitener; empty for none.
+        extractor: the extractor of the map, see `grid_spec`.
+        aggregator: the aggregator of its cells.
+        learned: the learned fields of the aggregator.
+        whitening: the learned fields of the whitener; empty for none.
     """
 
     extractor: ComponentSpec
@@ -41,17 +41,17 @@ class TrainedDescriptor:
 
     @property
     def state(self) -> dict[str, NDArray[Any]]:
-        """What `STATE` holds."""
+        """The content of `STATE`."""
         found = {f"fusion.0.aggregator.{name}": value for name, value in self.learned.items()}
         return found | {f"whitener.{name}": value for name, value in self.whitening.items()}
 
     def preset(self, name: str, summary: str, local_bits: int) -> Preset:
-        """Return the preset, with its files named from its folder.
+        """Return the preset, with paths relative to its folder.
 
         Args:
-            name: of the preset.
-            summary: one line on what it is.
-            local_bits: of a stored value of local features.
+            name: the name of the preset.
+            summary: a one-line description.
+            local_bits: the bits of a stored value of local features.
         """
         whitener = None
         if self.whitening:
@@ -74,11 +74,12 @@ def grid_spec(backbone: str, stride: int, width: int, height: int, *, stretch: b
     """Return the extractor of a network's map.
 
     Args:
-        backbone: name, or path of the network's file.
-        stride: pixels from cell to cell.
-        width: of the picture the network sees, in pixels.
-        height: of that picture, in pixels.
-        stretch: photos are stretched to that; otherwise they keep their shape, and `width` is their longest side.
+        backbone: the name, or the path of the network's file.
+        stride: the pixels from cell to cell.
+        width: the width of the network's input in pixels.
+        height: the height of the network's input in pixels.
+        stretch: whether photos are stretched to that size; otherwise they keep their shape, and `width` is their
+            longest side.
     """
     side = {"stretch": [width, height]} if stretch else {"size": width}
     cut = {"max_keypoints": -(-width // stride) * -(-height // stride), "min_contrast": 0.0}

@@ -1,4 +1,4 @@
-"""Which photos are at some paths or below them."""
+"""Find the photos at given paths or below them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def ids_below(places: Sequence[str], records: Collection[PhotoRecord]) -> set[in
     """Return the ids of the photos at some paths or below them.
 
     Raises:
-        AtlasMissingError: there is none at one of them.
+        AtlasMissingError: one of the paths has no photo.
     """
     ids = {record.path: record.id for record in records}
     chosen: set[int] = set()

@@ -1,14 +1,15 @@
-"""Unit vectors and local features as few bytes.
+"""Encode unit vectors and local features in few bytes.
 
-A unit row is divided by its largest magnitude, or by `CLIP` times the root mean square of its non-zero values where
-that is less, and rounded to ``b``-bit signed steps, -m ... m with ``m = 2 ** (b - 1) - 1``. Since the row has unit
-length, decoding needs no scale: the steps are normalised again.
+A unit row is divided by its largest magnitude, or by `CLIP` times the root mean square of its non-zero values if that
+is less, and rounded to ``b``-bit signed steps, -m ... m with ``m = 2 ** (b - 1) - 1``. Since the row has unit length,
+decoding needs no scale: the steps are normalized again.
 
-A global descriptor is packed by zlib after that: the cells of a large codebook that no feature fell into are runs of
-zeros, and small steps are more frequent than large ones.
+A global descriptor is then compressed by zlib: the cells of a large codebook without features are runs of zeros, and
+small steps are more frequent than large ones.
 
 Keypoints are 16-bit fractions of the photo's size: 0.01 px in a 640 px photo, 0.06 px in one of 4000 px. Scores are
-kept relative to the highest of the photo, in 255 steps of their square root; the order of the features says the rest.
+stored relative to the highest of the photo, in 255 steps of their square root; the order of the features carries the
+rest.
 """
 
 from __future__ import annotations
@@ -29,10 +30,10 @@ Bytes = NDArray[np.uint8]
 Columns = dict[str, bytes | None]
 
 LOCAL_COLUMNS = ("keypoints", "descriptors", "scores", "scales", "angles")
-"""Of the features of one extractor."""
+"""The columns for the features of one extractor."""
 
 CLIP = {4: 3.5, 6: 5.0, 8: 12.0}
-"""By bits, in root mean squares: where the steps end. Few steps are better spent on what is frequent."""
+"""Largest encoded value by number of bits, in root mean squares: few steps are better spent on frequent values."""
 
 
 def row_bytes(dim: int, bits: int) -> int:
@@ -52,7 +53,7 @@ def encode_rows(rows: Floats, bits: int) -> Bytes:
     Zero rows come back as zero rows.
 
     Raises:
-        OptionError: as `row_bytes`.
+        OptionError: see `row_bytes`.
     """
     row_bytes(rows.shape[1], bits)
     top = _top(bits)
@@ -69,7 +70,7 @@ def decode_rows(codes: Bytes, dim: int, bits: int) -> Floats:
     """Return the ``(n, dim)`` float32 unit rows of `encode_rows`.
 
     Raises:
-        ShapeError: the codes have another length than rows of ``dim`` values take.
+        ShapeError: the codes do not have the length of rows of ``dim`` values.
     """
     if codes.ndim != 2 or codes.shape[1] != row_bytes(dim, bits):
         raise ShapeError(f"codes must have shape (n, {row_bytes(dim, bits)}), got {codes.shape}")
@@ -78,16 +79,16 @@ def decode_rows(codes: Bytes, dim: int, bits: int) -> Floats:
 
 @contextlib.contextmanager
 def stored_bytes(what: str) -> Iterator[None]:
-    """Say of stored bytes that cannot be decoded that the atlas is damaged.
+    """Turn a failure to decode stored bytes into the error that the atlas is damaged.
 
     Raises:
-        AtlasFormatError: they are not what was written.
+        AtlasFormatError: the bytes are not what was written.
     """
     try:
         yield
     except (ValueError, TypeError, KeyError, IndexError, zlib.error) as error:
         raise AtlasFormatError(
-            f"{what} are damaged ({' '.join(str(error).split())[:120]}); restore it, or make the atlas anew"
+            f"{what} are damaged ({' '.join(str(error).split())[:120]}); restore it, or make the atlas again"
         ) from error
 
 
@@ -137,17 +138,17 @@ def decode_features(columns: Columns, image_size: tuple[int, int], dim: int, bit
 
 
 def numbered(columns: Columns, number: int) -> Columns:
-    """Return the columns under the names that the features of the extractor of this number have in the table."""
+    """Return the columns under the table's names for the extractor of this number."""
     return {column_name(name, number): value for name, value in columns.items()}
 
 
 def numbered_back(columns: Columns, number: int) -> Columns:
-    """Return of the columns of `numbered` those of one number, under their plain names."""
+    """Return the columns of one extractor number, under their plain names (the inverse of `numbered`)."""
     return {name: columns[column_name(name, number)] for name in LOCAL_COLUMNS}
 
 
 def column_name(name: str, number: int) -> str:
-    """Return what a column is called in the table: the first extractor's have the plain names.
+    """Return the name of a column in the table; those of the first extractor have the plain names.
 
     Example:
         >>> column_name("scores", 0), column_name("scores", 2)

@@ -1,7 +1,7 @@
-"""``atlas.toml``: what made an atlas, readable by people and checked on opening.
+"""Read and write ``atlas.toml``: how an atlas was made, readable by people and checked on opening.
 
 It is written once, when the atlas is made: the format's version, the preset's name, every component with
-its parameters, and the sha256 of the weights. What is learnt lives beside it in ``state/``.
+its parameters, and the sha256 of the weights. What is learned is beside it in ``state/``.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ MOST_EXTRACTORS = 64
 
 @dataclass(frozen=True)
 class Manifest:
-    """What made an atlas.
+    """How an atlas was made.
 
     Args:
         preset: that it was made by; files in the atlas are named from its folder.
-        weights: sha256 by name of the weights.
-        num_extractors: count of the extractors whose features are stored.
-        created_by: version of placeprint.
-        format: version of the layout on disk.
+        weights: the sha256 of the weights, by name.
+        num_extractors: the number of extractors whose features are stored.
+        created_by: the version of placeprint.
+        format: the version of the layout on disk.
     """
 
     preset: Preset
@@ -40,7 +40,7 @@ class Manifest:
     format: int = FORMAT
 
     def write(self, folder: Path) -> None:
-        """Write ``atlas.toml`` so that it is there whole or not at all."""
+        """Write ``atlas.toml`` whole or not at all."""
         import tomli_w
 
         content = {
@@ -58,7 +58,7 @@ class Manifest:
         """Read ``atlas.toml``.
 
         Raises:
-            AtlasMissingError: the folder holds none.
+            AtlasMissingError: the folder has no manifest.
             AtlasFormatError: it is damaged or of a newer format, or names what this placeprint does not know.
         """
         path = folder / FILE_NAME
@@ -92,11 +92,11 @@ class Manifest:
             raise AtlasFormatError(damaged(folder, error)) from error
         except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError, RecursionError) as error:
             raise AtlasFormatError(
-                f"{os.fspath(path)!r} is damaged ({error!r}); restore it, or make the atlas anew"
+                f"{os.fspath(path)!r} is damaged ({error!r}); restore it, or make the atlas again"
             ) from error
 
 
 def damaged(folder: Path, reason: object) -> str:
     """Return the message about a manifest that does not say what was written."""
     words = " ".join(str(reason).split())
-    return f"the atlas {str(folder)!r} has a damaged {FILE_NAME} ({words}); restore it, or make the atlas anew"
+    return f"the atlas {str(folder)!r} has a damaged {FILE_NAME} ({words}); restore it, or make the atlas again"

@@ -1,8 +1,8 @@
-"""Paths as text that any table can hold.
+"""Store paths as text that any table accepts.
 
-A path on Linux is bytes, and old archives hold names that are not UTF-8. Python reads such a byte as half of a
-surrogate pair, which UTF-8 cannot write. It is stored as NUL and four hexadecimal digits: no path holds a NUL, so
-nothing else reads like it, and every other path is stored as it is.
+A path on Linux is bytes, and old archives have names that are not UTF-8. Python reads such a byte as half of a
+surrogate pair, which UTF-8 cannot write. It is stored as NUL and four hexadecimal digits. No path contains a NUL, so
+the text is unambiguous, and every other path is stored unchanged.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _STORED = re.compile("\0([0-9a-f]{4})")
 
 
 def path_to_text(path: str) -> str:
-    r"""Return a path as it is stored.
+    r"""Return the stored text of a path.
 
     Example:
         >>> path_to_text("caf\udce9.jpg"), text_to_path(path_to_text("caf\udce9.jpg")) == "caf\udce9.jpg"
@@ -24,5 +24,5 @@ def path_to_text(path: str) -> str:
 
 
 def text_to_path(text: str) -> str:
-    """Return the path that was stored as this text."""
+    """Return the path of a stored text."""
     return _STORED.sub(lambda found: chr(int(found[1], 16)), text)

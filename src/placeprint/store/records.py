@@ -1,4 +1,4 @@
-"""What is known of one photo, and the rows that hold it."""
+"""The record of one photo, and its table rows."""
 
 from __future__ import annotations
 
@@ -15,20 +15,21 @@ PHOTO_COLUMNS = ("id", "path", "sha256", "file_size", "file_time", "width", "hei
 
 @dataclass(frozen=True)
 class PhotoRecord:
-    """What the atlas knows of one photo.
+    """The record of one photo in an atlas.
 
     Args:
-        path: absolute path when it was added.
-        sha256: of the file's bytes; empty when it could not be read or its header is not that of a photo.
-        file_size: bytes.
+        path: the absolute path when the photo was added.
+        sha256: the hash of the file's bytes; empty if it could not be read or its header is not that of a photo.
+        file_size: the size of the file in bytes.
         file_time: modification time in nanoseconds.
-        width: pixels, upright; 0 when skipped.
-        height: pixels, upright; 0 when skipped.
+        width: width of the upright photo in pixels; 0 if skipped.
+        height: height of the upright photo in pixels; 0 if skipped.
         location: ``(latitude, longitude)`` in degrees, or None.
-        taken: when it was taken, camera's local time, or None; stored without its fraction of a second and its zone.
-        num_keypoints: count of stored local features.
-        error: why it was skipped, or None.
-        id: given by the store; -1 before.
+        taken: when the photo was taken, in the camera's local time, or None; stored without fractions of a second or a
+            time zone.
+        num_keypoints: the number of stored local features.
+        error: why the photo was skipped, or None.
+        id: the id given by the store; -1 before.
     """
 
     path: str
@@ -66,7 +67,7 @@ def to_row(photo_id: int, record: PhotoRecord, descriptor: bytes | None, state: 
 
 
 def to_record(row: Mapping[str, Any]) -> PhotoRecord:
-    """Return what a row of the table ``images`` says of a photo."""
+    """Return the record of a row of the table ``images``."""
     return PhotoRecord(
         text_to_path(row["path"]),
         row["sha256"],
@@ -107,7 +108,7 @@ def images_schema() -> Any:
 
 
 def local_schema(extractors: int) -> Any:
-    """Return the pyarrow schema of the table ``local``, for so many extractors."""
+    """Return the pyarrow schema of the table ``local``, for a number of extractors."""
     import pyarrow as pa
 
     names = [column_name(name, number) for number in range(extractors) for name in LOCAL_COLUMNS]

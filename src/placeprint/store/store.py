@@ -1,17 +1,17 @@
-"""The photos of an atlas on disk: what is known of each, its local features, what was learned.
+"""The photos of an atlas on disk: their records, their local features, and what was learned.
 
     atlas/
-      atlas.toml     what made it
+      atlas.toml     how it was made
       files/*        what its preset needs: a trained network, a codebook
       state/*.npz    what was learned (codebook, whitening), named by its content
       local.lance    id | keypoints | descriptors | scores | scales | angles, as bytes; and for every further
                      extractor n the same columns, named keypoints_n ...
       images.lance   id | path | sha256 | file size and time | width height | location | descriptor | state | error
-      write.lock     held by the one process that writes
+      write.lock     locked by the one process that writes
 
-`local` is written first and `images` last: a photo exists when its row in `images` does. A crash between the
-two leaves orphans in `local`, swept by the next writer. A photo that could not be used is a row with an
-`error`, so that it is not read again until it changes. The newest row of a path counts.
+`local` is written first and `images` last: a photo exists once its row in `images` does. A crash between the two leaves
+orphans in `local`, which the next writer removes. A photo that could not be used is a row with an `error`, so that it
+is not read again until it changes. The newest row of a path counts.
 
 Each row names the `state` (codebook) that made its descriptor, and a new codebook rewrites all rows in one
 commit: vectors of two codebooks are never in one snapshot.
@@ -47,32 +47,32 @@ from placeprint.store.writing import write_arrays, write_atomically, writing
 
 LOCK, FILES = "write.lock", "files"
 PARTS = ("images.lance", "local.lance", FILES)
-"""What an interrupted creation may leave."""
+"""Names that an interrupted creation may leave."""
 TOGETHER = 2048
-"""Rows that are changed in one commit."""
+"""Most rows changed in one commit."""
 TRIES = 20
 
 
 class Store:
-    """One atlas folder.
+    """The store of one atlas folder.
 
     Args:
-        folder: of an atlas.
+        folder: the folder of the atlas.
 
     Raises:
-        AtlasMissingError: there is none.
+        AtlasMissingError: there is no atlas.
         AtlasFormatError: it is damaged or of a newer format.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = absolute(folder)
-        self.manifest = Manifest.read(folder)  # its errors name the path as it was given
+        self.manifest = Manifest.read(folder)  # its errors name the path as given
         self._made = self._made_at()
         self._images = Table(self.folder / "images.lance", images_schema())
         self._local = Table(self.folder / "local.lance", local_schema(self.manifest.num_extractors))
         for table in (self._images, self._local):
             if not table.is_there():
-                raise AtlasFormatError(f"the atlas {str(folder)!r} lacks {table.path.name}; make it anew")
+                raise AtlasFormatError(f"the atlas {str(folder)!r} lacks {table.path.name}; make it again")
         self._lock = threading.Lock()
         self._now: StoreSnapshot | None = None
         self._next_id = 0
@@ -82,13 +82,13 @@ class Store:
         """Make an empty atlas folder; its manifest is written last, and nothing is left when that fails.
 
         Args:
-            folder: new or empty.
-            manifest: what makes it.
-            files: by name, what the preset needs, kept in the folder ``files``.
+            folder: a new or empty folder.
+            manifest: how the atlas is made.
+            files: the files of the preset by name, stored in the folder ``files``.
 
         Raises:
-            AtlasExistsError: the path is a file, or a folder that holds something else.
-            AtlasWriteError: it cannot be written.
+            AtlasExistsError: the path is a file, or a folder with other content.
+            AtlasWriteError: the folder cannot be written.
         """
         folder = absolute(folder)
         tables = (
@@ -100,7 +100,7 @@ class Store:
             with writing(folder.parent):
                 folder.mkdir(parents=True, exist_ok=True)
             with _held(folder):
-                _check_free(folder, tables)  # again, as another process may have made one meanwhile
+                _check_free(folder, tables)  # check check check again, as another process may have made one meanwhile
                 _remove_parts(folder)
                 for table in tables:
                     table.create()
@@ -120,11 +120,11 @@ class Store:
 
     @contextlib.contextmanager
     def exclusive(self) -> Iterator[None]:
-        """Hold the right to write; the system gives it back when the process dies.
+        """Hold the write lock; the system frees it when the process dies.
 
         Raises:
-            AtlasMissingError: the atlas is not there any more.
-            AtlasBusyError: another process or thread holds it.
+            AtlasMissingError: the atlas no longer exists.
+            AtlasBusyError: another process or thread has the lock.
             AtlasWriteError: the folder is read-only.
         """
         self._check_there()
@@ -136,10 +136,10 @@ class Store:
             yield
 
     def snapshot(self) -> StoreSnapshot:
-        """Return what the atlas holds now; threads may share it. The last one is returned while nothing has changed.
+        """Return a snapshot of the current content, the last one while nothing changes; threads may share it.
 
         Raises:
-            AtlasMissingError: the atlas is not there any more.
+            AtlasMissingError: the atlas no longer exists.
             AtlasFormatError: a table is damaged.
         """
         self._check_there()
@@ -151,7 +151,7 @@ class Store:
         return last
 
     def _newest(self) -> tuple[TableVersion, TableVersion]:
-        """Return versions of the tables that fit together; a version may be cleaned away while it is opened."""
+        """Return versions of the tables that fit together; a version may be removed while it is opened."""
         for left in reversed(range(TRIES)):
             try:
                 images, local = self._images.newest(), self._local.newest()
@@ -168,10 +168,10 @@ class Store:
         return self.manifest.preset.with_files(self.path_of)
 
     def path_of(self, name: str) -> str:
-        """Return the path of a file that the manifest names; those in the atlas are named from its folder.
+        """Return the path of a file that the manifest names; paths in the atlas are relative to its folder.
 
         Raises:
-            AtlasFormatError: a file of the atlas is not there.
+            AtlasFormatError: a file of the atlas is missing.
         """
         path = self.folder / name
         if not Path(name).is_absolute() and not path.is_file():
@@ -184,12 +184,12 @@ class Store:
         state: str,
         replaces: Sequence[int] = (),
     ) -> None:
-        """Add photos in one commit, inside `exclusive`; on return they are safe.
+        """Add photos in one commit, inside `exclusive`; on return they are safe on disk.
 
         Args:
-            entries: record, local features and descriptor of each (None and None for a skipped photo).
-            state: name of the learned state that made the descriptors.
-            replaces: ids of older rows of the same paths, removed afterwards.
+            entries: the record, local features and descriptor of each photo (None and None for a skipped photo).
+            state: the name of the learned state that made the descriptors.
+            replaces: the ids of older rows of the same paths, which are removed afterwards.
         """
         ids = range(self._next_id, self._next_id + len(entries))
         self._next_id += len(entries)
@@ -201,10 +201,10 @@ class Store:
         self.remove(replaces)
 
     def update(self, records: Sequence[PhotoRecord]) -> None:
-        """Store what is known of photos anew, under the ids they have; features and descriptors stay.
+        """Replace the records of photos with the same ids; features and descriptors stay.
 
         Args:
-            records: with their ids. Photos whose path one of them takes over must have been removed before.
+            records: the new records, with their ids. A photo whose path is reused must have been removed before.
         """
         for start in range(0, len(records), TOGETHER):
             changed = {record.id: record for record in records[start : start + TOGETHER]}
@@ -213,25 +213,25 @@ class Store:
             self._images.update([to_row(record.id, record, row["descriptor"], row["state"]) for record, row in kept])
 
     def remove(self, ids: Sequence[int]) -> None:
-        """Forget photos: first that they exist, then their features."""
+        """Remove photos: first their records, then their features."""
         self._images.delete(ids)
         self._local.delete(ids)
 
     def save_state(self, state: Mapping[str, NDArray[Any]]) -> str:
-        """Save what was learned under a name made of its content, and return the name."""
+        """Save a learned state under a name made from its content, and return the name."""
         name = digest_of(state)
         try:
             self.snapshot().load_state(name)
-        except AtlasFormatError:  # not there yet, or damaged
+        except AtlasFormatError:  # missing or damaged
             write_arrays(state_path(self.folder, name), state)
         return name
 
     def replace_descriptors(self, state: str, make: Callable[[Sequence[int]], Mapping[int, bytes]]) -> None:
-        """Give every usable photo a new descriptor, all in one commit.
+        """Replace the descriptor of every usable photo, all in one commit.
 
         Args:
-            state: name of the learned state that makes them.
-            make: from ids to their encoded descriptors.
+            state: the name of the learned state that makes them.
+            make: a function from ids to encoded descriptors.
         """
         now = self.snapshot()
         current = now.photos()
@@ -249,12 +249,12 @@ class Store:
                     path.unlink(missing_ok=True)
 
     def maintain(self) -> None:
-        """Join small files and remove what has not been used for a while."""
+        """Join small files and remove old versions."""
         self._local.maintain()
         self._images.maintain()
 
     def num_bytes(self) -> int:
-        """Bytes of the whole folder; files that go while they are counted do not count."""
+        """Return the size of the folder in bytes; files that disappear meanwhile are ignored."""
         count = 0
         for folder, _, names in os.walk(self.folder):
             for name in names:
@@ -263,7 +263,7 @@ class Store:
         return count
 
     def _sweep(self) -> None:
-        """Remove what a crash left: features without a photo, and rows replaced by a newer one."""
+        """Remove what a crash left: features without a photo, and rows that newer ones replaced."""
         now = self.snapshot()
         current = now.photos().keys()
         if replaced := set(now.images.ids().tolist()) - current:
@@ -276,11 +276,11 @@ class Store:
         return told.st_ino, told.st_mtime_ns
 
     def _check_there(self) -> None:
-        """Refuse an atlas that was deleted, or replaced by another, after it was opened."""
+        """Raise if the atlas was deleted, or replaced by another, after it was opened."""
         try:
             same = self._made_at() == self._made
         except FileNotFoundError as error:
-            raise AtlasMissingError(f"the atlas {str(self.folder)!r} is not there any more") from error
+            raise AtlasMissingError(f"the atlas {str(self.folder)!r} no longer exists") from error
         except OSError as error:
             raise AtlasFormatError(f"the atlas {str(self.folder)!r} cannot be read: {error.strerror}") from error
         if not same:
@@ -288,16 +288,16 @@ class Store:
 
 
 def absolute(folder: Path) -> Path:
-    """Return a folder's path that stays right when the current folder changes."""
+    """Return the absolute path of a folder, which stays valid when the current folder changes."""
     return Path(os.path.abspath(folder))  # noqa: PTH100  # Path.absolute keeps "..", Path.resolve follows links
 
 
 @contextlib.contextmanager
 def _held(folder: Path) -> Iterator[None]:
-    """Hold the lock of a folder; a lock file that is left over holds nothing.
+    """Hold the lock of a folder; a leftover lock file does not lock it.
 
     Raises:
-        AtlasBusyError: another process or thread holds it.
+        AtlasBusyError: another process or thread has the lock.
         AtlasWriteError: the folder is read-only.
     """
     import filelock
@@ -317,7 +317,7 @@ def _held(folder: Path) -> Iterator[None]:
 
 
 def _check_free(folder: Path, tables: Sequence[Table]) -> bool:
-    """Return whether the folder is there; refuse one that holds anything but what an interrupted creation left."""
+    """Return whether the folder exists; raise if it has anything but the remains of an interrupted creation."""
     try:
         names = {path.name for path in folder.iterdir()}
     except FileNotFoundError:
@@ -333,7 +333,7 @@ def _check_free(folder: Path, tables: Sequence[Table]) -> bool:
     for table in tables:
         if table.is_there() and _holds_rows(table):
             raise AtlasExistsError(
-                f"{str(folder)!r} holds the photos of an atlas, but its {FILE_NAME} is gone; restore that, or choose "
+                f"{str(folder)!r} has the photos of an atlas, but its {FILE_NAME} is gone; restore that, or choose "
                 "another folder"
             )
     return True
@@ -347,7 +347,7 @@ def _holds_rows(table: Table) -> bool:
 
 
 def _remove_parts(folder: Path) -> None:
-    """Remove what an interrupted creation left; an atlas is not touched."""
+    """Remove the remains of an interrupted creation; an atlas is not touched."""
     if (folder / FILE_NAME).exists():
         return
     for name in PARTS:

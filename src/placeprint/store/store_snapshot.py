@@ -1,6 +1,6 @@
-"""The photos of an atlas as they were at one moment.
+"""A snapshot: the photos of an atlas at one moment.
 
-A snapshot never changes, so threads may share it, and a search that began on it ends on it, whatever is written
+A snapshot never changes, so threads may share it, and a search that starts on it ends on it, whatever is written
 meanwhile. It joins one version of each table so that every photo has its features: features are written before their
 photo and deleted after it, so a version of `local` fits if `images` has not changed while it was opened.
 """
@@ -27,15 +27,15 @@ State = dict[str, NDArray[Any]]
 
 
 class StoreSnapshot:
-    """What an atlas held at one moment.
+    """The content of an atlas at one moment.
 
     Args:
-        folder: of the atlas.
-        images: version of its table.
-        local: version of its table.
+        folder: the folder of the atlas.
+        images: a version of the table ``images``.
+        local: a version of the table ``local``.
 
     Raises:
-        AtlasFormatError: (when it is read) a file is damaged, or was cleaned away because the snapshot is too old.
+        AtlasFormatError: (on reading) a file is damaged, or was removed because the snapshot is too old.
     """
 
     def __init__(self, folder: Path, images: TableVersion, local: TableVersion) -> None:
@@ -45,20 +45,20 @@ class StoreSnapshot:
 
     @property
     def version(self) -> int:
-        """Grows with every change of the photos."""
+        """A number that grows with every change of the photos."""
         return self.images.number
 
     @property
     def state_name(self) -> str | None:
-        """Name of the learned state behind the descriptors; None while there are none."""
+        """Name of the learned state that made the descriptors; None if there are none."""
         return self._loaded[1]
 
     def photos(self) -> dict[int, PhotoRecord]:
-        """Return what is known of every photo, the skipped ones included, by id."""
+        """Return the record of every photo by id, including skipped ones."""
         return self._loaded[0]
 
     def usable(self) -> dict[int, PhotoRecord]:
-        """Return what is known of every photo that can be searched, by id."""
+        """Return the record of every searchable photo by id."""
         return self._usable
 
     def descriptors(self, size: int = 1024) -> Iterator[tuple[Ids, list[bytes]]]:
@@ -67,12 +67,12 @@ class StoreSnapshot:
         for batch in self.images.batches(["id", "descriptor"], size):
             rows = [row for row in batch if row["id"] in current]
             if any(row["descriptor"] is None for row in rows):
-                raise AtlasFormatError(f"the atlas {str(self.folder)!r} lacks descriptors of photos; make it anew")
+                raise AtlasFormatError(f"the atlas {str(self.folder)!r} lacks descriptors of photos; make it again")
             if rows:
                 yield np.array([row["id"] for row in rows], np.int64), [row["descriptor"] for row in rows]
 
     def local_columns(self, ids: Iterable[int], extractor: int = 0) -> dict[int, Columns]:
-        """Return the encoded local features of one extractor, of photos by id; photos without are left out."""
+        """Return the encoded local features of one extractor by photo id; photos without features are skipped."""
         names = [column_name(name, extractor) for name in LOCAL_COLUMNS]
         return {row["id"]: row for row in self.local.take(ids, names)}
 
@@ -80,7 +80,7 @@ class StoreSnapshot:
         """Read a learned state.
 
         Raises:
-            AtlasFormatError: it is missing or damaged.
+            AtlasFormatError: the state is missing or damaged.
         """
         path = state_path(self.folder, name)
         try:
@@ -90,7 +90,7 @@ class StoreSnapshot:
                 raise ValueError("its content does not fit its name")
         except Exception as error:  # damaged archives raise nearly anything
             raise AtlasFormatError(
-                f"the atlas lacks its learned state {str(path)!r}, or it is damaged; restore it or make the atlas anew"
+                f"the atlas lacks its learned state {str(path)!r}, or it is damaged; restore it or make the atlas again"
             ) from error
         return state
 
@@ -102,22 +102,22 @@ class StoreSnapshot:
     def _loaded(self) -> tuple[dict[int, PhotoRecord], str | None]:
         rows = self.images.scan([*PHOTO_COLUMNS, "num_keypoints", "error", "state"])
         if any(row["id"] is None or row["path"] is None for row in rows):
-            raise AtlasFormatError(f"the atlas {str(self.folder)!r} has photos without a path; make it anew")
+            raise AtlasFormatError(f"the atlas {str(self.folder)!r} has photos without a path; make it again")
         newest = {row["path"]: row for row in sorted(rows, key=lambda row: int(row["id"]))}
         states = {row["state"] for row in newest.values() if row["error"] is None}
         if len(states) > 1:
-            raise AtlasFormatError(f"the atlas mixes descriptors of {len(states)} codebooks; make it anew")
+            raise AtlasFormatError(f"the atlas mixes descriptors of {len(states)} codebooks; make it again")
         photos = {row["id"]: to_record(row) for row in newest.values()}
         return dict(sorted(photos.items())), next(iter(states), None)
 
 
 def state_path(folder: Path, name: str) -> Path:
-    """Return where an atlas keeps a learned state."""
+    """Return the path of a learned state in an atlas."""
     return folder / "state" / f"{name}.npz"
 
 
 def digest_of(state: Mapping[str, NDArray[Any]]) -> str:
-    """Return the name of a learned state, which is made of its content."""
+    """Return the name of a learned state, which comes from its content."""
     digest = hashlib.sha256()
     for name in sorted(state):
         digest.update(name.encode() + str(state[name].dtype).encode() + str(state[name].shape).encode())

@@ -1,8 +1,8 @@
-"""One Lance table: append, delete, update, rewrite, and read a version of it; where errors of Lance and Arrow end.
+"""One Lance table: append, delete, update, rewrite, and read a version. Errors of Lance and Arrow become ours here.
 
-Lance keeps every version until it is cleaned away. A reader holds one version (`TableVersion`), which never changes, so
-threads may share it. Cleaning keeps the versions of the last `KEEP`, so a search that has begun can end on the version
-it began with. A reader that is slower than that gets an `AtlasFormatError` and begins again on the newest version.
+Lance keeps every version until it is cleaned up. A reader uses one version (`TableVersion`), which never changes, so
+threads may share it. Clean-up keeps the versions of the last `KEEP`, so a search can end on the version it started
+with. A slower reader gets an `AtlasFormatError` and starts again on the newest version.
 """
 
 from __future__ import annotations
@@ -25,23 +25,23 @@ T = TypeVar("T")
 KEEP = datetime.timedelta(minutes=5)
 """How long an old version stays on disk, for readers that have it open."""
 FEW_ROWS = 1024
-"""Fragments with fewer rows are small: they are joined when there are more than `MANY` of them."""
+"""Fragments with fewer rows are small; they are joined when there are more than `MANY`."""
 MANY = 24
 DELETED = 0.2
-"""Share of deleted rows from which a table is written without them."""
+"""Share of deleted rows at which a table is rewritten without them."""
 PANIC = "pyo3_runtime"
-"""Module of the exception for a panic in Rust, which is no `Exception`."""
+"""Module of the exception for a Rust panic, which is not an `Exception`."""
 
 
 class TableVersion:
     """One version of a table; it never changes, and threads may share it.
 
     Args:
-        path: folder of the table.
-        dataset: Lance's.
+        path: the folder of the table.
+        dataset: the Lance dataset.
 
     Raises:
-        AtlasFormatError: (when it is read) its files are damaged, or were cleaned away.
+        AtlasFormatError: (on reading) its files are damaged, or were removed.
     """
 
     def __init__(self, path: Path, dataset: Any) -> None:
@@ -50,7 +50,7 @@ class TableVersion:
         self.number = int(dataset.version)
 
     def newest_number(self) -> int:
-        """Return the number of the newest version there is."""
+        """Return the number of the newest version."""
         return self._read(lambda d: int(d.latest_version))
 
     def ids(self) -> Ids:
@@ -58,7 +58,7 @@ class TableVersion:
         return np.fromiter(self._position_of.keys(), np.int64, len(self._position_of))
 
     def scan(self, columns: Sequence[str]) -> list[dict[str, Any]]:
-        """Return all rows, these columns only."""
+        """Return these columns of all rows."""
         rows: list[dict[str, Any]] = self._read(lambda d: d.to_table(columns=list(columns)).to_pylist())
         return rows
 
@@ -73,7 +73,7 @@ class TableVersion:
             yield rows
 
     def take(self, ids: Iterable[int], columns: Sequence[str] | None = None) -> list[dict[str, Any]]:
-        """Return the rows of these ids in their order, with their ``id``; ids that are not there are left out."""
+        """Return the rows with these ids in order, with their ``id``; missing ids are skipped."""
         known = [int(i) for i in ids if int(i) in self._position_of]
         if not known:
             return []
@@ -97,7 +97,7 @@ class Table:
     """A Lance table with an ``id`` column of int64.
 
     Args:
-        path: folder of the table, absolute: Lance takes the part before a colon of a relative one for a protocol.
+        path: the absolute folder of the table; in a relative one, Lance takes the part before a colon for a protocol.
         schema: pyarrow schema, used to create it.
     """
 
@@ -106,11 +106,11 @@ class Table:
         self._schema = schema
 
     def is_there(self) -> bool:
-        """Say whether the table has been made."""
+        """Return whether the table exists."""
         return (self.path / "_versions").is_dir()
 
     def create(self) -> None:
-        """Make the empty table, unless it exists.
+        """Make an empty table, unless it exists.
 
         Raises:
             AtlasWriteError: it cannot be written.
@@ -126,7 +126,7 @@ class Table:
         """Return the newest version.
 
         Raises:
-            AtlasFormatError: the table is damaged or not there.
+            AtlasFormatError: the table is damaged or missing.
         """
         import lance
 
@@ -134,7 +134,7 @@ class Table:
             return TableVersion(self.path, lance.dataset(str(self.path)))
 
     def append(self, rows: Sequence[dict[str, Any]]) -> None:
-        """Add rows in one commit; raises as all that write `AtlasWriteError` or `AtlasFormatError`."""
+        """Add rows in one commit; raise `AtlasWriteError` or `AtlasFormatError`, as all methods that write."""
         import lance
         import pyarrow as pa
 
@@ -142,7 +142,7 @@ class Table:
             lance.write_dataset(pa.Table.from_pylist(list(rows), schema=self._schema), str(self.path), mode="append")
 
     def update(self, rows: Sequence[dict[str, Any]]) -> None:
-        """Replace the rows that have the ids of these, in one commit."""
+        """Replace the rows with the same ids, in one commit."""
         import pyarrow as pa
 
         with _writing(self.path):
@@ -153,7 +153,7 @@ class Table:
         """Replace all rows in one commit; a crash leaves the old ones.
 
         Args:
-            parts: rows, some at a time; what they raise comes out as it is.
+            parts: the rows in parts; errors raised by the iterator pass unchanged.
         """
         import lance
         import pyarrow as pa
@@ -164,7 +164,7 @@ class Table:
             try:
                 for rows in parts:
                     yield from pa.Table.from_pylist(rows, schema=self._schema).to_batches()
-            except BaseException as error:  # Lance would make an error of its own of it
+            except BaseException as error:  # Lance would turn it into its own error
                 failed.append(error)
                 raise
 
@@ -178,7 +178,7 @@ class Table:
                 raise
 
     def delete(self, ids: Iterable[int]) -> None:
-        """Delete the rows of these ids in one commit a thousand."""
+        """Delete the rows with these ids, a thousand per commit."""
         listed = sorted(int(i) for i in ids)
         for start in range(0, len(listed), 1000):
             chunk = ",".join(map(str, listed[start : start + 1000]))
@@ -203,7 +203,7 @@ class Table:
 
 @contextlib.contextmanager
 def _reading(path: Path) -> Iterator[None]:
-    """Turn whatever Lance and Arrow raise while a table is read into one clear line."""
+    """Turn whatever Lance and Arrow raise while reading a table into one clear line."""
     try:
         yield
     except PlaceprintError:
@@ -213,13 +213,13 @@ def _reading(path: Path) -> Iterator[None]:
             raise
         raise AtlasFormatError(
             f"the table {str(path)!r} is damaged or cannot be read ({_one_line(error)}); "
-            "restore it, or make the atlas anew"
+            "restore it, or make the atlas again"
         ) from error
 
 
 @contextlib.contextmanager
 def _writing(path: Path) -> Iterator[None]:
-    """Turn what they raise while a table is written into one clear line."""
+    """Turn whatever Lance and Arrow raise while writing a table into one clear line."""
     try:
         with writing(path.parent):
             yield

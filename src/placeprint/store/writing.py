@@ -1,4 +1,4 @@
-"""Write the files of an atlas: as `placeprint.core.files`, but failing with the error of an atlas."""
+"""Write the files of an atlas, as `placeprint.core.files` does, but raise the errors of an atlas."""
 
 from __future__ import annotations
 

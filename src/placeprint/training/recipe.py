@@ -2,22 +2,22 @@
 
     summary = "one line"
     seed = 0
-    [data]          where the photos and their labels or places are, and which of them validate
-    [model]         backbone, its stages that train, the size of the pictures
+    [data]          where the photos and their labels or places are, and which are for validation
+    [model]         backbone, its trained stages, the size of the pictures
     [head]          name, and parameters of `training.heads`
     [loss]          name, and parameters of `training.losses`
     [batches]       classes and instances of a batch (photos with labels)
     [mining]        tuples (photos with places)
     [augmentation]  parameters of `training.augmentation.Augmentation`
-    [clutter]       parameters of `training.clutter.Clutter`; without the table there is none
+    [clutter]       parameters of `training.clutter.Clutter`; no table, no clutter
     [optimizer]     name, learning rates, accumulation, clipping, precision
     [schedule]      epochs, warm-up, how the learning rate falls
     [validation]    metric, how often, patience
     [checkpoints]   how often, how many
 
-Each table is a dataclass below; what is left out has its default. The tables head, loss, mining, augmentation
-and clutter take the parameters of what they name; `check_parts` checks those. A run keeps its recipe, with
-the defaults.
+Each table is a dataclass below; missing keys have their defaults. The tables head, loss, mining, augmentation and
+clutter take the parameters of the parts they name; `check_parts` checks those. A run keeps its recipe, with the
+defaults.
 """
 
 from __future__ import annotations
@@ -47,9 +47,9 @@ from placeprint.features.resizing import InputRule
 PACKAGE = "placeprint.recipes"
 Values = Mapping[str, Any]
 PartOf = Annotated[float, Range(0, 1, below=True)]
-"""A share that leaves something over."""
+"""A share below 1."""
 Side = Annotated[int, Range(16, 4096)]
-"""Pixels of a side of the pictures that the network sees."""
+"""Side of the network's input in pixels."""
 
 
 class WithName:
@@ -69,25 +69,26 @@ Named = Annotated[Values, WithName()]
 @checked
 @dataclass(frozen=True, kw_only=True)
 class Data:
-    """The photos.
+    """The table ``[data]``: the photos.
 
     Args:
-        form: how they are described: ``"folder"`` (a folder a class), ``"csv"`` or ``"list"`` (labels); ``"clips"``,
-            ``"gps"``, ``"utm"`` or ``"positions"`` (places).
-        train: file or folder below the data folder; empty for the data folder itself.
-        validation: likewise, of the photos that validate; empty to take them from the training photos.
-        test: likewise, of the photos that are searched among all training photos once, when all is done; empty for
-            none. They have labels, and no part in choosing anything.
-        test_share: of photos with places: share of the training sequences that is held out for such a test before
-            those that validate are drawn; 0 for none. See `training.place_testing`.
-        share: of the training photos, or of their classes or sequences, that validate where `validation` is empty.
-        split_by: of labels ``"photo"`` (drawn from each class), ``"block"`` (the last of each class as they are listed:
-            photos taken one after the other are often nearly the same) or ``"class"`` (whole classes); of places
-            ``"sequence"`` or ``"area"``.
-        hold_out_classes: share of the classes of photos with labels that have no part in the run at all, so that what
-            comes of it can be measured on classes it has not seen; 0 for none.
-        options: of the reader of that form, see `datasets`.
-        limit: photos at most, of training and of validation each, evenly spaced; 0 for all.
+        form: how they are organized: ``"folder"`` (one folder per class), ``"csv"`` or ``"list"`` (labels);
+            ``"clips"``, ``"gps"``, ``"utm"`` or ``"positions"`` (places).
+        train: the file or folder of the training photos, below the data folder; empty for the data folder itself.
+        validation: likewise for validation photos; empty to take them from the training photos.
+        test: likewise for test photos, which are searched once among all training photos at the end; empty for none.
+            They need labels, and do not influence any choice.
+        test_share: for photos with places, the share of the sequences held out for such a test, before validation
+            photos are drawn; 0 for none. See `training.run.place_testing`.
+        share: the share of the training photos, or of their classes or sequences, used for validation if `validation`
+            is empty.
+        split_by: for labels ``"photo"`` (drawn from each class), ``"block"`` (the last listed of each class, because
+            successive photos often look nearly the same) or ``"class"`` (whole classes); for places ``"sequence"`` or
+            ``"area"``.
+        hold_out_classes: for photos with labels, the share of the classes excluded from the run, to measure the result
+            on unseen classes; 0 for none.
+        options: the options of the form's reader, see `datasets`.
+        limit: the most photos for training and for validation each, evenly spaced; 0 for all.
     """
 
     form: Annotated[str, OneOf("folder", "csv", "list", "clips", "gps", "utm", "positions")] = "folder"
@@ -105,20 +106,20 @@ class Data:
 @checked
 @dataclass(frozen=True, kw_only=True)
 class Model:
-    """The network.
+    """The table ``[model]``: the network.
 
     Args:
         backbone: see `networks.stages`.
         last_downsampling: see `networks.stages`.
         last_stage: see `networks.stages`.
-        trainable_from: first stage that trains: 0 for all, one more than the last for none.
-        train_batch_norm: whether batch normalization follows the batches.
-        size: ``(width, height)`` in pixels of the pictures the network sees. Photos are stretched to it, and the preset
-            of the run does the same.
-        start: folder of an earlier run, whose best backbone is begun with; the head begins anew. Empty for the backbone
-            as it comes.
-        cached_copies: augmented copies of each training photo whose maps, of the last frozen stage, are kept on
-            disk; 0 to make them anew each time, as is done where all stages train.
+        trainable_from: the first stage to train: 0 for all, one more than the last for none.
+        train_batch_norm: whether batch normalization uses batch statistics.
+        size: ``(width, height)`` of the network's input in pixels. Photos are stretched to it, also by the run's
+            preset.
+        start: folder of an earlier run, whose best backbone is begun with; the head begins again. Empty for the
+            backbone as it comes.
+        cached_copies: the number of augmented copies per training photo whose maps of the last frozen stage are cached
+            on disk; 0 to compute them each time, as when all stages train.
     """
 
     backbone: str = "efficientnet-lite2"
@@ -132,23 +133,24 @@ class Model:
 
     @property
     def input_rule(self) -> InputRule:
-        """How a photo becomes a picture that the network sees: in training, in validation, and in the preset."""
+        """The rule that turns a photo into the network's input: in training, in validation, and in the preset."""
         return InputRule(stretch=self.size)
 
 
 @checked
 @dataclass(frozen=True, kw_only=True)
 class Batches:
-    """Photos of a step, or tuples of a step.
+    """The table ``[batches]``: photos or tuples per step.
 
     Args:
-        classes: different ones in a batch.
-        instances: photos of each.
-        tuples: of photos with places, in a batch.
-        leave_out_lonely: whether classes of one photo are left out; otherwise they are refused.
-        chunk: photos that go through the network at once; fewer than the batch has for the gradient cache; 0 for all.
-        workers: threads that prepare photos ahead; 0 for one a core.
-        ahead: batches prepared ahead.
+        classes: the number of classes per batch.
+        instances: the number of photos per class.
+        tuples: for photos with places, the number of tuples per batch.
+        leave_out_lonely: whether to exclude classes of one photo; otherwise they are an error.
+        chunk: the number of photos through the network at once; less than a batch enables the gradient cache; 0 for
+            all.
+        workers: the number of threads that prepare photos ahead; 0 for one per core.
+        ahead: the number of batches prepared ahead.
     """
 
     classes: Annotated[int, Range(1, 100_000)] = 16
@@ -163,19 +165,19 @@ class Batches:
 @checked
 @dataclass(frozen=True, kw_only=True)
 class Optimizer:
-    """How weights move.
+    """The table ``[optimizer]``.
 
     Args:
         name: ``"adamw"``, ``"adam"`` or ``"sgd"`` (momentum 0.9).
-        learning_rate: of the head.
-        backbone_rate: of the backbone, in units of `learning_rate`.
-        loss_rate: of the loss's own weights, such as proxies, in units of `learning_rate`.
-        weight_decay: not of biases, exponents and batch normalization.
-        accumulate: batches a step.
-        clip: length the gradient is cut to; 0 for none.
-        blend: share, above 0, of the way from the weights before the first step to the learned ones that validation
-            and the preset take; 1 for the learned ones. See `training.blending`.
-        precision: ``"no"``, ``"bf16"`` or ``"fp16"``: of the products.
+        learning_rate: the learning rate of the head.
+        backbone_rate: the learning rate of the backbone, in units of `learning_rate`.
+        loss_rate: the learning rate of the loss's own weights, such as proxies, in units of `learning_rate`.
+        weight_decay: the weight decay, except for biases, exponents and batch normalization.
+        accumulate: the number of batches per step.
+        clip: the largest length of the gradient; 0 for no clipping.
+        blend: the share, above 0, of the learned weights in the blend with the initial ones that validation and the
+            preset use; 1 for the learned ones. See `training.model.blending`.
+        precision: the precision of products, ``"no"``, ``"bf16"`` or ``"fp16"``.
     """
 
     name: Annotated[str, OneOf("adamw", "adam", "sgd")] = "adamw"
@@ -192,11 +194,11 @@ class Optimizer:
 @checked
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
-    """How long, and how the learning rate changes.
+    """The table ``[schedule]``: how long to train, and how the learning rate changes.
 
     Args:
-        epochs: rounds over the photos at most.
-        warmup: epochs in which the rate rises from 0, which may be a fraction.
+        epochs: the most rounds over the photos.
+        warmup: the epochs in which the rate rises from 0; may be a fraction.
         kind: ``"cosine"`` falls to 0 at the end, ``"step"`` falls by `factor` every `every` epochs, ``"constant"``.
         every: see `kind`.
         factor: see `kind`.
@@ -212,17 +214,17 @@ class Schedule:
 @checked
 @dataclass(frozen=True, kw_only=True)
 class Validation:
-    """How the best weights are chosen.
+    """The table ``[validation]``: how the best weights are chosen.
 
     Args:
-        metric: ``"recall@1"``, or ``"mAP"``, which still tells runs apart where nearly every nearest photo is right.
-        against: what a validation photo is searched in: ``"train"``, the training photos, or ``"validation"``, the
-            other validation photos.
-        every: epochs.
-        patience: validations in a row without a better one after which training stops; 0 for never.
-        radius: of photos with places: meters within which a photo shows the same place.
-        nearest: of photos with places: when above 0, a photo is also searched in its own sequence, without the photos
-            at most so many meters away, and places count, not areas.
+        metric: ``"recall@1"``, or ``"mAP"``, which still distinguishes runs if nearly every nearest photo is right.
+        against: where to search a validation photo: ``"train"``, the training photos, or ``"validation"``, the other
+            validation photos.
+        every: the number of epochs between validations.
+        patience: the number of validations without an improvement after which training stops; 0 for never.
+        radius: for photos with places, the distance in meters within which a photo shows the same place.
+        nearest: for photos with places, if above 0: also search a photo in its own sequence, excluding photos within
+            this many meters, and count places instead of areas.
     """
 
     metric: Annotated[str, OneOf("recall@1", "mAP")] = "recall@1"
@@ -236,12 +238,12 @@ class Validation:
 @checked
 @dataclass(frozen=True, kw_only=True)
 class Checkpoints:
-    """What an interruption costs.
+    """The table ``[checkpoints]``.
 
     Args:
-        minutes: between checkpoints; there is one after each validation, too.
-        steps: between checkpoints; 0 for no such rule.
-        keep: the last so many are kept, beside the best.
+        minutes: the time between checkpoints; there is also one after each validation.
+        steps: the number of steps between checkpoints; 0 to ignore steps.
+        keep: the number of latest checkpoints to keep, besides the best.
     """
 
     minutes: NotNegative = 5.0
@@ -252,24 +254,24 @@ class Checkpoints:
 @checked
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """All tables, see the module.
+    """A recipe with all its tables, see the module.
 
     Args:
-        name: of the recipe.
+        name: the name of the recipe.
         summary: one line.
-        seed: of everything random.
-        data: table.
-        model: table.
-        head: name and parameters.
-        loss: name and parameters.
-        batches: table.
-        mining: parameters.
-        augmentation: parameters.
-        clutter: parameters.
-        optimizer: table.
-        schedule: table.
-        validation: table.
-        checkpoints: table.
+        seed: the seed of all randomness.
+        data: the table ``[data]``.
+        model: the table ``[model]``.
+        head: the name and parameters of the head.
+        loss: the name and parameters of the loss.
+        batches: the table ``[batches]``.
+        mining: the parameters of mining.
+        augmentation: the parameters of the augmentation.
+        clutter: the parameters of the clutter.
+        optimizer: the table ``[optimizer]``.
+        schedule: the table ``[schedule]``.
+        validation: the table ``[validation]``.
+        checkpoints: the table ``[checkpoints]``.
     """
 
     name: str = "recipe"
@@ -295,7 +297,7 @@ def recipe_names() -> list[str]:
 
 
 def recipe_summaries() -> dict[str, str]:
-    """Return the recipes that ship with the package: the one line that says what each is for, by name."""
+    """Return the one-line summaries of the recipes that ship with the package, by name."""
     return {name: load_recipe(name).summary for name in recipe_names()}
 
 
@@ -303,11 +305,11 @@ def load_recipe(place: str, changes: Sequence[str] = ()) -> Recipe:
     """Read a recipe by its name, or from the path of a TOML file.
 
     Args:
-        place: name or path.
-        changes: ``"table.key=value"``, the value as in TOML; words may go without quotes.
+        place: a name or a path.
+        changes: settings ``"table.key=value"``, the value as in TOML; words need no quotes.
 
     Raises:
-        OptionError: there is none, it is not TOML, or it has unknown keys; the message lists the known ones.
+        OptionError: the recipe does not exist, is not TOML, or has unknown keys; the message lists the known ones.
     """
     name, _, text = read_named(place, PACKAGE, "recipe")
     tables = toml_tables(text, f"the recipe {place!r}")
@@ -320,7 +322,7 @@ def recipe_from(tables: Values) -> Recipe:
     """Return a recipe from its tables.
 
     Raises:
-        OptionError: a table or key is unknown, or a value is of the wrong kind or out of range.
+        OptionError: a table or key is unknown, or a value has the wrong type or is out of range.
 
     Example:
         >>> recipe_from({"schedule": {"epochs": 3}}).schedule.epochs
@@ -330,10 +332,10 @@ def recipe_from(tables: Values) -> Recipe:
 
 
 def check_parts(recipe: Recipe) -> None:
-    """Check the tables that hold the parameters of what they name, before a photo is read.
+    """Check the tables with the parameters of named parts, before reading any photo.
 
     Raises:
-        OptionError: a name or parameter is unknown, or a value is of the wrong kind or out of range.
+        OptionError: a name or parameter is unknown, or a value has the wrong type or is out of range.
     """
     from placeprint.training.data.augmentation import Augmentation
     from placeprint.training.data.clutter import Clutter
@@ -350,12 +352,12 @@ def check_parts(recipe: Recipe) -> None:
 
 
 def as_tables(recipe: Recipe) -> dict[str, Any]:
-    """Return a recipe as it is written into TOML, with all defaults; `recipe_from` reads it."""
+    """Return a recipe as a TOML document with all defaults; `recipe_from` reads it."""
     return dataclasses.asdict(recipe)
 
 
 def _apply(tables: dict[str, Any], change: str) -> None:
-    """Set what ``table.key=value`` says."""
+    """Apply a setting ``table.key=value``."""
     place, value = parse_setting(change, "table.key=value")
     *above, key = place.split(".")
     for name in above:

@@ -1,1 +1,1 @@
-"""Matching and geometry: do two photos show the same place?"""
+"""Matching and geometry: decide whether two photos show the same place."""

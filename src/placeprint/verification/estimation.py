@@ -1,7 +1,7 @@
-"""One call to fit any model to matches robustly, by OpenCV or by PoseLib.
+"""Fit any model to matches robustly, by OpenCV or PoseLib.
 
-Poor input (too few points, all on one line, all the same, none finite) gives None, never an exception. Points that are
-not finite are no inliers.
+Poor input (too few points, all on one line, all identical, none finite) gives None, never an exception. Points that are
+not finite are never inliers.
 """
 
 from __future__ import annotations
@@ -36,19 +36,19 @@ def estimate(
         model: a name of `MODELS`.
         query: ``(m, 2)`` points.
         database: ``(m, 2)`` points, matched row by row.
-        pixels: residual of an inlier (`residuals`).
-        method: ``"opencv"`` (MAGSAC++, the quickest; similarities by RANSAC in both directions), ``"poselib"``
-            (LO-RANSAC with a last refinement of what is within tolerance, more exact; homography, fundamental,
-            essential) or ``"auto"``: PoseLib for the models it has.
-        seed: of the samples; the same seed gives the same result.
-        cameras: intrinsics, which an essential matrix needs.
+        pixels: the largest residual of an inlier (`residuals`).
+        method: ``"opencv"`` (MAGSAC++, the fastest; similarities by RANSAC in both directions), ``"poselib"``
+            (LO-RANSAC with a final refinement on the inliers, more accurate; homography, fundamental, essential) or
+            ``"auto"``: PoseLib for the models it supports.
+        seed: the seed of the samples; the same seed gives the same result.
+        cameras: the intrinsics of both cameras, which an essential matrix needs.
 
     Returns:
         ``(3, 3)`` transform from query to database and ``(m,)`` inliers; None when no transform explains more matches
         than determine it.
 
     Raises:
-        OptionError: the model or method is unknown, they do not go together, or intrinsics are missing.
+        OptionError: the model or method is unknown, they cannot be combined, or intrinsics are missing.
     """
     kind = find_model(model)
     check_name("method", method, METHODS)

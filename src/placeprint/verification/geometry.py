@@ -1,16 +1,16 @@
-"""Which of the candidates show the query's place? Two passes of matching, then geometry.
+"""Decide which candidates show the query's place: two passes of matching, then geometry.
 
-1. *Quick*: the strongest keypoints of the query against those of every candidate. The sum of how much the mutual
-   matches stand out (`matching.stand_out`) orders the candidates; the best ``keep`` go on.
-2. *Careful*: all keypoints, mutual matches above a floor of similarity. A similarity transform found by RANSAC
-   with a wide tolerance says which agree; the tolerance leaves room for depth and perspective, which a street
-   scene has and one homography does not explain.
-3. *Score*: the weights of the agreeing matches, summed in each cell of a grid over the query, and the square roots
-   of the cells summed. So matches count that stand out and that cover the picture; a hundred on one fence do not.
-   Where all candidates show the query's place, nothing stands out among them: the *strength* that verdicts rest on
-   weighs a match by how much it is above ``usual``, what keypoints of unrelated photos find.
+1. *Quick*: match the strongest keypoints of the query with those of every candidate. The sum of how much the mutual
+matches stand out (`matching.stand_out`) ranks the candidates; the best ``keep`` continue. 2. *Careful*: match all
+keypoints, mutual neighbors above a similarity threshold. A similarity transform from RANSAC with a wide tolerance
+selects the matches that agree; the tolerance leaves room for depth and perspective, which a street scene has and one
+homography does not explain. 3. *Score*: the weights of the agreeing matches, summed in each cell of a grid over the
+query, and the square roots
+   of the cells summed. So matches count if they stand out and cover the picture; a hundred on one fence do not.
+   Where all candidates show the query's place, nothing stands out among them. So the verdict uses the *strength*, which
+   weights a match by how much it exceeds ``usual``, the typical similarity between unrelated photos.
 4. *Proof*: among the agreeing matches, a homography or fundamental matrix by MAGSAC++ with a narrow tolerance,
-   whichever explains clearly more. Its inliers are the verified matches that are counted and drawn.
+   whichever clearly explains more. Its inliers are the verified matches, which are counted and drawn.
 
 Everything is deterministic: OpenCV's estimators have fixed seeds.
 """
@@ -40,31 +40,32 @@ from placeprint.verification.transforms import SIDE, Pixels, Strength, residuals
 from placeprint.verification.verdict import verdict_of
 
 PREFERENCE = 1.2
-"""A fundamental matrix must explain so many times the matches of a homography to be preferred: it is the weaker
+"""A fundamental matrix must explain this many times the matches of a homography to be preferred: it is the weaker
 constraint and always explains some more."""
 
 
 @checked
 @dataclass(kw_only=True, eq=False)
 class MutualGeometry:
-    """Mutual nearest neighbors that stand out and agree with one transform.
+    """Verify by mutual nearest neighbors that stand out and agree with one transform.
 
     Lengths are in pixels of a photo whose longest side has 640, whatever the photo's own size.
 
     Args:
-        quick_keypoints: strongest keypoints of each photo in the quick pass.
-        quick_similarity: floor of the cosine in the quick pass.
-        quick_quantile: share of the candidates that say what is usual, in the quick pass.
-        keep: candidates that go on to the careful pass.
-        keypoints: keypoints of the query in the careful pass.
-        min_similarity: floor of the cosine in the careful pass.
-        quantile: as ``quick_quantile``, for the careful pass.
-        wide: residual of a match that agrees.
-        narrow: residual of a verified match.
-        cell: side of a cell of the grid.
-        usual: cosine of a keypoint with its most similar one of an unrelated photo; of the descriptor's kind.
-        sure: strength from which on two photos show the same place (benchmarks/accuracy/verdicts.py).
-        possible: strength from which on they may.
+        quick_keypoints: the number of strongest keypoints per photo in the quick pass.
+        quick_similarity: the smallest cosine of a match in the quick pass.
+        quick_quantile: the quantile over the candidates that defines the usual cosine in the quick pass.
+        keep: the number of candidates for the careful pass.
+        keypoints: the number of query keypoints in the careful pass.
+        min_similarity: the smallest cosine of a match in the careful pass.
+        quantile: the same as ``quick_quantile``, for the careful pass.
+        wide: the largest residual of a match that agrees.
+        narrow: the largest residual of a verified match.
+        cell: the side of a grid cell.
+        usual: the typical cosine of a keypoint with the most similar one in an unrelated photo; depends on the
+            descriptor.
+        sure: the strength at which two photos show the same place (benchmarks/accuracy/verdicts.py).
+        possible: the strength at which they may show the same place.
     """
 
     quick_keypoints: Keypoints = 500
@@ -82,7 +83,7 @@ class MutualGeometry:
     possible: Strength = 5.9
 
     def verify(self, query: LocalFeatures, candidates: Sequence[LocalFeatures]) -> list[Verification]:
-        """Return one verification for each candidate, in their order."""
+        """Return one verification per candidate, in order."""
         began = time.perf_counter()
         if not candidates:
             return []
@@ -144,18 +145,18 @@ class MutualGeometry:
         return float(np.sqrt(np.bincount(places.ravel(), weights=weights)).sum())
 
     def verdict(self, check: Verification | None) -> str:
-        """Say in words what geometry found: see `Evidence`."""
+        """Return the verdict of a verification; see `Evidence`."""
         return verdict_of(check, sure=self.sure, possible=self.possible)
 
     def _prove(self, points: Floats, similarity: NDArray[np.float64]) -> tuple[str, Found]:
-        """Return the model that explains the agreeing matches best, by narrow tolerance."""
+        """Return the model that explains the agreeing matches best, within the narrow tolerance."""
         query, database = points[:, 0], points[:, 1]
         exact = residuals("similarity", similarity, query, database) < self.narrow
         best: tuple[str, Found] = "similarity", (similarity, exact)
         explained = float(exact.sum())
         for model, factor in (("homography", 1.0), ("fundamental", PREFERENCE)):
             if len(points) / factor <= explained:
-                continue  # even all matches would not be enough more
+                continue  # even all matches would not suffice
             found = estimate(model, query, database, self.narrow, method="opencv")
             if found is not None and found[1].sum() / factor > explained:
                 best, explained = (model, found), found[1].sum() / factor

@@ -1,8 +1,8 @@
-"""Matches by LightGlue (Lindenberger et al., ICCV 2023), and LighterGlue, a smaller one by the authors of XFeat.
+"""Match by LightGlue (Lindenberger et al., ICCV 2023) or LighterGlue, a smaller one by the authors of XFeat.
 
-A network sees all keypoints of both photos, and matches by what is around them too; nearest neighbors compare one
-keypoint with one. It finds more right matches under large changes and costs some hundred times as much, so it is for
-the few best candidates.
+The network sees all keypoints of both photos and matches them in context; nearest neighbors compare keypoints one by
+one. It finds more right matches under large changes and costs about a hundred times as much, so use it for the few best
+candidates.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ class LightGlue:
     """Match by a network.
 
     Args:
-        features: the kind it was trained for: ``"xfeat"`` or ``"aliked"`` (the models with 128-D descriptors).
-        min_confidence: matches must be above, in [0, 1).
-        depth_confidence: share of keypoints the network must be confident of to stop before its last layer, -1 never
-            to stop; None as its authors use it.
-        width_confidence: how sure the network must be that a keypoint has no match to drop it on the way, -1 to drop
-            none; None as its authors use it.
+        features: the features it was trained for: ``"xfeat"`` or ``"aliked"`` (the models with 128-D descriptors).
+        min_confidence: the confidence that matches must exceed, in [0, 1).
+        depth_confidence: the share of confident keypoints at which to stop before the last layer; -1 never stops early;
+            None is the authors' value.
+        width_confidence: the confidence that a keypoint has no match at which to drop it; -1 drops none; None is the
+            authors' value.
 
     Raises:
         OptionError: LightGlue was not trained for such features.
@@ -47,18 +47,18 @@ class LightGlue:
 
     @property
     def weights(self) -> str:
-        """Name of the weights used."""
+        """The name of the weights."""
         from placeprint.networks.lightglue import WEIGHTS_OF
 
         return WEIGHTS_OF[self.features]
 
     def match(self, query: LocalFeatures, candidates: Sequence[LocalFeatures]) -> list[Matches]:
-        """Return the matches with each candidate, in their order, with the network's confidence as scores.
+        """Return the matches with each candidate, in order, with the network's confidence as scores.
 
-        Without features on a side there are no matches.
+        A photo without features has no matches.
 
         Raises:
-            ShapeError: descriptors have another length than the network takes.
+            ShapeError: the descriptors do not have the network's length.
             WeightsError: the weights are not installed.
         """
         return [self._match(query, candidate) for candidate in candidates]

@@ -1,10 +1,10 @@
-"""Nearest neighbors between the descriptors of two photos, and how much each match stands out.
+"""Find nearest neighbors between the descriptors of two photos, and how much each match stands out.
 
-A match is *mutual* when each descriptor is the other's most similar one. Similarity is the cosine of unit rows.
+A match is *mutual* if each descriptor is the other's nearest. Similarity is the cosine of unit rows.
 
-A match *stands out* by how much more similar it is than what the same query keypoint finds in most other
-candidates: lamp posts, foliage and window frames find something similar everywhere, what is special to a place
-does not (the idea of local naive-Bayes nearest neighbors, McCann and Lowe, CVPR 2012, among candidates).
+A match *stands out* by how much more similar it is than the best match of the same query keypoint in most other
+candidates. Lamp posts, foliage and window frames look similar everywhere; what is special to a place does not (the idea
+of local naive-Bayes nearest neighbors, McCann and Lowe, CVPR 2012, among candidates).
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from placeprint.core.threads import map_cores
 from placeprint.types import Floats, Matches
 
 MAX_SIMILARITIES = 16_000_000
-"""Similarities computed at a time: 64 MB. Two photos of 4000 keypoints fit."""
+"""Most similarities computed at a time, 64 MB; two photos of 4000 keypoints fit."""
 FEW = 10
-"""Fewer candidates say too little of what is usual."""
+"""With fewer candidates, the usual similarity cannot be estimated."""
 
 
 def mutual_matches(query: Floats, candidate: Floats, min_similarity: float = -1.0) -> Matches:
     """Match the unit rows ``(n, d)`` of a query with the ``(m, d)`` of a candidate.
 
-    Equal similarities go to the first row. Without rows on a side there are no matches.
+    Of equal similarities the first row wins. If either side has no rows, there are no matches.
 
     Example:
         >>> mutual_matches(np.eye(3, dtype=np.float32), np.eye(3, dtype=np.float32)[::-1]).pairs.tolist()
@@ -44,11 +44,11 @@ def match_candidates(
     Args:
         query: ``(n, d)`` unit rows.
         candidates: ``(m, d)`` unit rows each.
-        min_similarity: matches below are dropped.
+        min_similarity: matches with a lower cosine are dropped.
 
     Returns:
-        The matches with each candidate, and ``(len(candidates), n)``: the cosine of each query row with its
-        most similar row of each candidate, -1 for a candidate without rows.
+        The matches with each candidate, and ``(len(candidates), n)``: the cosine of each query row with the most
+        similar row of each candidate, -1 for a candidate without rows.
     """
     done = map_cores(lambda candidate: _match(query, candidate, min_similarity), candidates)
     best = np.full((len(candidates), len(query)), -1, np.float32)
@@ -74,10 +74,10 @@ class Neighbors:
     """The nearest neighbors of the descriptors of a query.
 
     Args:
-        nearest: ``(n,)`` each row's most similar row of the candidate, the first of equal ones.
-        best: ``(n,)`` how similar.
-        mutual: ``(n,)`` whether no other row of the query is more similar to it; equal rows all are mutual.
-        second: ``(n,)`` the highest similarity of the other rows, -inf where there is none, or None if not asked for.
+        nearest: ``(n,)`` the most similar candidate row of each row, the first if several are equal.
+        best: ``(n,)`` the similarity of that row.
+        mutual: ``(n,)`` whether no other query row is more similar to it; equal rows are all mutual.
+        second: ``(n,)`` the highest similarity of the other rows, -inf if there is none, or None if not requested.
     """
 
     nearest: NDArray[np.intp]
@@ -87,13 +87,13 @@ class Neighbors:
 
 
 def find_neighbors(query: Floats, candidate: Floats, near: Floats | None = None, far: float | None = None) -> Neighbors:
-    """Return each query row's nearest neighbors in a candidate, by a bounded number of similarities at a time.
+    """Return each query row's nearest neighbors in a candidate, computing a bounded number of similarities at a time.
 
     Args:
         query: ``(n, d)`` unit rows.
         candidate: ``(m, d)`` unit rows, m above 0.
-        near: ``(m, 2)`` points of the candidate; those nearer than ``far`` to the nearest neighbor are no second ones.
-        far: pixels; None when second neighbors are not asked for.
+        near: ``(m, 2)`` points of the candidate; points closer than ``far`` to the nearest neighbor cannot be second.
+        far: the distance in pixels; None if second neighbors are not needed.
     """
     n, m = len(query), len(candidate)
     nearest, best = np.zeros(n, np.intp), np.zeros(n, np.float32)
@@ -121,12 +121,12 @@ def _distances(points: Floats, others: Floats) -> Floats:
 
 
 def found_elsewhere(best: Floats, quantile: float, usual: float) -> Floats:
-    """Return ``(n,)``: the cosine that each query keypoint finds in most candidates.
+    """Return ``(n,)``: the best cosine of each query keypoint in most candidates.
 
     Args:
         best: ``(candidates, n)`` of `match_candidates`.
-        quantile: share of the candidates that count as most.
-        usual: cosine with an unrelated photo, which makes up for candidates that are missing.
+        quantile: the share of candidates that counts as "most".
+        usual: the typical cosine with an unrelated photo, which stands in for missing candidates.
     """
     missing = max(0, FEW - len(best))
     padded = np.concatenate([best, np.full((missing, best.shape[1]), usual, np.float32)])
@@ -135,10 +135,10 @@ def found_elsewhere(best: Floats, quantile: float, usual: float) -> Floats:
 
 
 def stand_out(matches: Matches, elsewhere: Floats) -> Floats:
-    """Return ``(m,)``: how much each match is above what its query keypoint finds in most candidates.
+    """Return ``(m,)``: how much each match exceeds the best cosine of its query keypoint in most candidates.
 
     Args:
-        matches: with one candidate.
-        elsewhere: ``(n,)`` of `found_elsewhere`.
+        matches: the matches with one candidate.
+        elsewhere: ``(n,)`` from `found_elsewhere`.
     """
     return np.asarray(np.maximum(0, matches.scores - elsewhere[matches.pairs[:, 0]]), np.float32)

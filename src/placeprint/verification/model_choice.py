@@ -1,12 +1,12 @@
-"""A plane or a scene with depth? The model that describes the matches best for what it costs.
+"""Choose between a plane and a scene with depth by a criterion that charges for complexity.
 
 Torr's geometric robust information criterion (Phil. Trans. R. Soc. A, 1998, equations 9 to 11):
 
     GRIC = sum_i min(e_i^2 / sigma^2, 2 (r - d)) + ln(r) d n + ln(r n) k
 
-for n matches of r = 4 numbers, with residuals e, a model of dimension d (2 for a transform of the plane, 3 for an
-epipolar geometry) and k parameters; lower is better. A homography must place a match, a fundamental matrix only put it
-on a line: the first is charged less for each match, the second leaves fewer unexplained.
+for n matches of r = 4 numbers with residuals e, and a model of dimension d (2 for a transform of the plane, 3 for an
+epipolar geometry) and k parameters; lower is better. A homography maps a match to a point, a fundamental matrix only to
+a line: the first costs less per match, the second leaves fewer matches unexplained.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ COORDINATES = 4
 
 
 def gric(model: str, errors: NDArray[np.float64], sigma: float) -> float:
-    """Return the criterion; the model with the lowest describes the matches best.
+    """Return the criterion; the model with the lowest value describes the matches best.
 
     Args:
         model: a name of `models.MODELS`.

@@ -1,4 +1,4 @@
-"""Transforms by OpenCV: MAGSAC++ (Barath et al., CVPR 2020), and RANSAC for similarities; None on poor input."""
+"""Fit transforms by OpenCV: MAGSAC++ (Barath et al., CVPR 2020), and RANSAC for similarities; None on poor input."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from placeprint.verification.transforms import Cameras, Transform, residuals
 CONFIDENCE = 0.999
 ITERATIONS = 1000
 MAX_SCALE = 5.0
-"""Two photos whose scales differ by more have no matches to speak of: the similarity has collapsed."""
+"""Largest change of scale of a similarity; beyond that it has collapsed to a point."""
 
 
 def fit(model: str, query: Floats, database: Floats, pixels: float, cameras: Cameras | None) -> Transform | None:
-    """Return the ``(3, 3)`` transform from query to database, or None; arguments as `models.estimate`."""
+    """Return the ``(3, 3)`` transform from query to database, or None; arguments as for `estimation.estimate`."""
     import cv2
 
     if model == "similarity":
@@ -47,13 +47,12 @@ def fit(model: str, query: Floats, database: Floats, pixels: float, cameras: Cam
 def relative_pose(essential: Transform, points: Floats, cameras: Cameras) -> tuple[Transform, Transform] | None:
     """Return the rotation ``(3, 3)`` and the unit translation ``(3,)`` from the first to the second camera.
 
-    Of the four poses that an essential matrix leaves, the one with most points in front of both cameras; None where
-    there is none.
+    An essential matrix allows four poses; the result is the one with most points in front of both cameras, or None.
 
     Args:
         essential: ``(3, 3)``.
-        points: ``(m, 2, 2)``: of each match the pixel in the first photo and the one in the second.
-        cameras: intrinsics of both photos.
+        points: ``(m, 2, 2)``: for each match the pixel in the first photo and the pixel in the second.
+        cameras: the intrinsics of both photos.
     """
     import cv2
 
@@ -63,7 +62,7 @@ def relative_pose(essential: Transform, points: Floats, cameras: Cameras) -> tup
     ]
     try:
         _, rotation, translation, _ = cv2.recoverPose(essential, rays[0], rays[1], np.eye(3))
-    except cv2.error:  # no points, or a matrix that is no essential one
+    except cv2.error:  # no points, or a matrix that is not an essential one
         return None
     return np.asarray(rotation, np.float64), np.asarray(translation, np.float64).ravel()
 
@@ -78,7 +77,7 @@ def _essential(query: Floats, database: Floats, pixels: float, cameras: Cameras 
 
 
 def _similarity(query: Floats, database: Floats, pixels: float) -> Transform | None:
-    """Fit in both directions and return what explains more, near in both photos; see `models.residuals`."""
+    """Fit in both directions and return the one that explains more; see `transforms.residuals`."""
     import cv2
 
     def fit_one_way(a: Floats, b: Floats) -> Transform | None:
@@ -108,7 +107,7 @@ def _attempt(estimator: Callable[[], Any]) -> Transform | None:
 
     try:
         matrix = estimator()
-    except cv2.error:  # OpenCV raises where no sample gave a model
+    except cv2.error:  # OpenCV raises if no sample gave a model
         return None
     return None if matrix is None or matrix.shape != (3, 3) else np.asarray(matrix, np.float64)
 

@@ -1,4 +1,4 @@
-"""Transforms by PoseLib: LO-RANSAC with non-linear refinement (Larsson et al., poselib.org); None on poor input."""
+"""Fit transforms by PoseLib: LO-RANSAC with non-linear refinement (Larsson et al., poselib.org); None on poor input."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ OPTIONS = {"max_iterations": 1000, "min_iterations": 100, "success_prob": 0.999,
 
 
 def fit(model: str, query: Floats, database: Floats, pixels: float, cameras: Cameras | None) -> Transform | None:
-    """Return the ``(3, 3)`` transform from query to database, or None; arguments as `models.estimate`.
+    """Return the ``(3, 3)`` transform from query to database, or None; arguments as for `estimation.estimate`.
 
     Raises:
-        OptionError: PoseLib does not estimate the model.
+        OptionError: PoseLib does not support the model.
     """
     if model not in KNOWN:
         raise OptionError(f"poselib has no {model}; it has {', '.join(KNOWN)}: use the method 'opencv'")
     options = OPTIONS | {"max_reproj_error": pixels, "max_epipolar_error": pixels}
     try:
         return _estimate(model, query, database, options, cameras)
-    except (RuntimeError, ValueError):  # as PoseLib raises where no sample gave a model
+    except (RuntimeError, ValueError):  # PoseLib raises if no sample gave a model
         return None
 
 

@@ -1,9 +1,9 @@
-"""Matches of semi-dense XFeat, moved to where the points are (XFeat*, Potje et al., CVPR 2024, section 3.3).
+"""Match the cells of semi-dense XFeat and refine the points (XFeat*, Potje et al., CVPR 2024, section 3.3).
 
-Cells are matched as mutual nearest neighbors. Of two matched cells a small network says where in the query's cell the
-point is that the center of the candidate's cell shows; matches it is not sure of are dropped (the paper's 0.25).
+Cells are matched as mutual nearest neighbors. For two matched cells, a small network predicts where in the query's cell
+the center of the candidate's cell appears; uncertain matches are dropped (below the paper's 0.25).
 
-Offsets are pixels of what the network saw, in which a cell has 8; `LocalFeatures.scales` is the side of a cell in
+Offsets are in pixels of the network's input, where a cell has 8; `LocalFeatures.scales` is the side of a cell in
 pixels of the photo, so a point moves by ``offset * scale / 8``.
 """
 
@@ -22,7 +22,7 @@ from placeprint.types import LocalFeatures, Matches
 from placeprint.verification.matching import match_candidates
 
 DIM = 64
-"""Length of XFeat's descriptors."""
+"""The length of XFeat's descriptors."""
 
 
 @checked
@@ -31,8 +31,8 @@ class SemiDense:
     """Match the cells of an extractor `XFeat` with ``semi_dense=True``.
 
     Args:
-        min_confidence: matches must be above, in [0, 1).
-        min_similarity: cosine that matched cells must have.
+        min_confidence: the confidence that matches must exceed, in [0, 1).
+        min_similarity: the smallest cosine of matched cells.
     """
 
     min_confidence: Share = 0.25
@@ -40,14 +40,14 @@ class SemiDense:
 
     @property
     def weights(self) -> str:
-        """Name of the weights used."""
+        """The name of the weights."""
         return "xfeat"
 
     def match(self, query: LocalFeatures, candidates: Sequence[LocalFeatures]) -> list[Matches]:
-        """Return the matches with each candidate, in their order, with the network's confidence as scores.
+        """Return the matches with each candidate, in order, with the network's confidence as scores.
 
-        Their `refined` points are those of the query, moved, and the centers of the candidate's cells. Without
-        features on a side there are no matches.
+        Their `refined` points are the refined points of the query and the centers of the candidate's cells. A photo
+        without features has no matches.
 
         Raises:
             ShapeError: there are no scales, or the descriptors are not XFeat's.
@@ -58,7 +58,7 @@ class SemiDense:
                 raise ShapeError(
                     f"semi-dense features have descriptors of shape (any, {DIM}) and scales, got "
                     f"{features.descriptors.shape} {'without' if features.scales is None else 'and'} scales; "
-                    "extract them by XFeat(semi_dense=True)"
+                    "extract them with XFeat(semi_dense=True)"
                 )
         found, _ = match_candidates(query.descriptors, [each.descriptors for each in candidates], self.min_similarity)
         return [self._refined(query, candidate, each) for candidate, each in zip(candidates, found, strict=True)]

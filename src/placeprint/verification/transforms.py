@@ -1,10 +1,10 @@
-"""What two photos of one scene may have in common: kinds of transform, and how far matches are from them.
+"""The kinds of transform between two photos of one scene, and the residuals of matches.
 
 | model | explains | points it takes |
 |---|---|---|
-| `similarity` | turn, scale, shift | 2 |
-| `affine` | a plane seen from afar | 3 |
-| `homography` | a plane, or a camera that only turned | 4 |
+| `similarity` | rotation, scale, shift | 2 |
+| `affine` | a plane seen from far away | 3 |
+| `homography` | a plane, or a camera that only rotated | 4 |
 | `fundamental` | any rigid scene, `x2^T F x1 = 0` | 7 |
 | `essential` | any rigid scene through cameras of known intrinsics, `x2^T K2^-T E K1^-1 x1 = 0` | 5 |
 
@@ -28,7 +28,7 @@ Cameras = tuple[NDArray[np.float64], NDArray[np.float64]]
 """The ``(3, 3)`` intrinsic matrices of the query and of the database photo."""
 
 SIDE = 640
-"""Tolerances and other lengths are given in pixels of a photo whose longest side has so many, whatever its own size."""
+"""Tolerances and other lengths are in pixels of a photo whose longest side has this many, whatever its own size."""
 
 
 @dataclass(frozen=True)
@@ -36,10 +36,10 @@ class Model:
     """One kind of transform.
 
     Args:
-        sample: matches that determine it.
-        solutions: transforms that one sample may give.
-        pointwise: whether it says where a point goes, not only on which line.
-        parameters: numbers it consists of.
+        sample: the number of matches that determine it.
+        solutions: the most transforms from one sample.
+        pointwise: whether it maps a point to a point, not only to a line.
+        parameters: the number of parameters.
     """
 
     sample: int
@@ -49,7 +49,7 @@ class Model:
 
 
 Pixels = Annotated[float, Range(0.01, 640)]
-"""Residual of a match, in pixels of a photo whose longest side has 640."""
+"""Largest residual of an inlier, in pixels of a photo whose longest side is 640."""
 Strength = Annotated[float, Range(0, 1e9)]
 
 MODELS = {
@@ -62,10 +62,10 @@ MODELS = {
 
 
 def find_model(name: str) -> Model:
-    """Return the model of a name.
+    """Return the model with this name.
 
     Raises:
-        OptionError: there is none.
+        OptionError: the name is unknown.
     """
     check_name("model", name, MODELS)
     return MODELS[name]
@@ -76,10 +76,10 @@ def residuals(
 ) -> NDArray[np.float64]:
     """Return ``(m,)`` residuals in pixels, the larger of those in the two photos.
 
-    A tolerance in one photo alone lets a transform that shrinks everything to a spot explain anything. For homography,
-    affine and similarity the residual is the distance from where the transform takes the point, and from where its
-    inverse does; for fundamental and essential matrices the distance from the epipolar lines. Points that go to
-    infinity have infinite residuals.
+    With a tolerance in only one photo, a transform that shrinks everything to a spot would explain anything. For
+    homography, affine and similarity, the residual is the distance to where the transform, or its inverse, maps the
+    point; for fundamental and essential matrices, the distance to the epipolar line. Points mapped to infinity have
+    infinite residuals.
     """
     a, b = (np.column_stack([points, np.ones(len(points))]).astype(np.float64) for points in (query, database))
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
@@ -95,15 +95,15 @@ def residuals(
 def to_fundamental(essential: Transform, cameras: Cameras | None) -> Transform:
     """Return the fundamental matrix ``K2^-T E K1^-1`` of an essential one."""
     if cameras is None:
-        raise OptionError("an essential matrix has no pixels without the intrinsics of both cameras")
+        raise OptionError("an essential matrix has no pixel form without the intrinsics of both cameras")
     return np.asarray(np.linalg.inv(cameras[1]).T @ essential @ np.linalg.inv(cameras[0]), np.float64)
 
 
 def to_pixels(transform: Transform, model: str, query_factor: float, database_factor: float) -> Transform:
-    """Return a transform between photos scaled by these factors as one between the photos themselves.
+    """Convert a transform between photos scaled by these factors to one between the original photos.
 
-    An essential matrix relates directions, not pixels, and stays as it is. A fundamental matrix is given with unit
-    Frobenius norm; of the others the last value is 1, unless it is 0.
+    An essential matrix relates directions, not pixels, and does not change. A fundamental matrix gets unit Frobenius
+    norm; the last value of the others becomes 1, unless it is 0.
     """
     if model == "essential":
         return transform
@@ -117,9 +117,9 @@ def to_pixels(transform: Transform, model: str, query_factor: float, database_fa
 
 
 def degenerate(query: Floats, database: Floats, minimum: int) -> bool:
-    """Say whether there are too few different points, or all are on one line."""
+    """Return whether there are too few different points, or all are on one line."""
     for points in (query, database):
-        plane = points[:, 0].astype(np.complex128) + 1j * points[:, 1]  # sorts as fast as numbers do
+        plane = points[:, 0].astype(np.complex128) + 1j * points[:, 1]  # sorts as fast as numbers
         if len(points) < minimum or len(np.unique(plane)) < minimum:
             return True
         if minimum > 2:

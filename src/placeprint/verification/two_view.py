@@ -1,14 +1,14 @@
-"""Do two photos show the same thing, and by which transform? Any matcher, any model, one verdict.
+"""Decide whether two photos show the same thing, and by which transform, with any matcher and any model.
 
 1. The matcher says which keypoints correspond.
 2. A robust estimator fits the model. ``model="auto"`` fits a homography and a fundamental matrix and keeps the one
-   that describes the matches best for what it costs (`model_choice`).
-3. A transform that chance explains, however many matches follow it, is no transform: it is left out.
-4. The verdict rests on how unlikely the agreement is by chance (`significance`, of the model where it is highest), not
-   on a count of inliers, so one threshold serves every extractor, matcher and model.
+   with the better criterion (`model_choice`).
+3. A transform that chance explains is dropped, however many matches follow it.
+4. The verdict depends on how unlikely the agreement is by chance (the highest `significance` of the models), not on the
+number of inliers, so one threshold serves every extractor, matcher and model.
 
-Unlike `geometry.MutualGeometry`, which orders many candidates of one query by what stands out among them, each pair is
-judged by itself.
+Unlike `geometry.MutualGeometry`, which ranks many candidates of one query by what stands out among them, each pair is
+judged on its own.
 """
 
 from __future__ import annotations
@@ -38,16 +38,16 @@ AUTO = ("homography", "fundamental")
 @checked
 @dataclass(kw_only=True, eq=False)
 class TwoView:
-    """One robust model between two photos.
+    """Verify by one robust model between two photos.
 
     Args:
-        matcher: name and parameters of a matcher.
-        model: a name of `models.MODELS`, or ``"auto"`` for a planar or a general scene, whichever it is.
+        matcher: the name and parameters of a matcher.
+        model: a name of `transforms.MODELS`, or ``"auto"`` to choose between a planar and a general scene.
         method: ``"auto"``, ``"opencv"`` or ``"poselib"``, see `estimation.estimate`.
-        pixels: residual of an inlier, in pixels of a photo whose longest side has 640.
-        seed: of the estimator.
-        sure: -log10 of the number of false alarms from which on two photos show the same place.
-        possible: the same from which on they may.
+        pixels: the largest residual of an inlier, in pixels of a photo whose longest side is 640.
+        seed: the seed of the estimator.
+        sure: the significance at which two photos show the same place.
+        possible: the significance at which they may show the same place.
 
     Raises:
         OptionError: a name or parameter is unknown.
@@ -70,12 +70,12 @@ class TwoView:
         candidates: Sequence[LocalFeatures],
         cameras: Sequence[Cameras | None] | None = None,
     ) -> list[Verification]:
-        """Return one verification for each candidate, in their order; strength and score are the significance.
+        """Return one verification per candidate, in order; strength and score are the significance.
 
         Args:
             query: features of one photo.
             candidates: features of the others.
-            cameras: for each candidate the intrinsics of both photos in pixels, which the essential matrix needs.
+            cameras: for each candidate the intrinsics of both photos in pixels, needed for an essential matrix.
         """
         began = time.perf_counter()
         matched = self._matcher().match(query, candidates)
@@ -117,7 +117,7 @@ class TwoView:
         return Verification(matches.pairs, points, inliers, strength, strength, 0.0, transform, best, spent)
 
     def verdict(self, check: Verification | None) -> str:
-        """Say in words what geometry found: see `Evidence`."""
+        """Return the verdict of a verification; see `Evidence`."""
         return verdict_of(check, sure=self.sure, possible=self.possible)
 
     def _estimate(
@@ -153,15 +153,15 @@ def _scaled_cameras(cameras: Cameras | None, factors: tuple[float, float]) -> Ca
 def errors_of(
     check: Verification, sizes: tuple[tuple[int, int], tuple[int, int]], cameras: Cameras | None = None
 ) -> NDArray[np.float64]:
-    """Return ``(m,)`` residuals of the matches of a verification, infinite without a transform.
+    """Return the ``(m,)`` residuals of the matches of a verification; infinite if there is no transform.
 
     Args:
-        check: of two photos.
+        check: a verification of two photos.
         sizes: ``(width, height)`` of the query and of the database photo.
-        cameras: intrinsics of both photos in pixels, which an essential matrix needs.
+        cameras: the intrinsics of both photos in pixels, needed for an essential matrix.
 
     Returns:
-        Pixels of a photo whose longest side has 640, see `models.residuals`.
+        Residuals in pixels of a photo whose longest side is 640; see `transforms.residuals`.
     """
     if check.transform is None:
         return np.full(len(check.matches), np.inf)

@@ -1,4 +1,4 @@
-"""What a verification is worth, in words."""
+"""The verdict of a verification."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ def verdict_of(check: Verification | None, *, sure: float, possible: float) -> s
     """Return the verdict of `types.Evidence` for a verification.
 
     Args:
-        check: None when geometry was not tried.
-        sure: strength from which on two photos show the same place.
-        possible: strength from which on they may.
+        check: the verification, or None if geometry was not tried.
+        sure: the strength at which two photos show the same place.
+        possible: the strength at which they may show the same place.
     """
     if check is None:
         return "not verified"

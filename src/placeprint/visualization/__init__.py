@@ -1,1 +1,1 @@
-"""Pictures: pure functions, arrays in, picture out."""
+"""Draw pictures: pure functions with arrays in and a picture out."""

@@ -1,4 +1,4 @@
-"""Where a network's attention lies in a photo, as in the figures of DELF (Noh et al., ICCV 2017)."""
+"""Draw a network's attention over a photo, as in the figures of DELF (Noh et al., ICCV 2017)."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from placeprint.types import Floats, Image
 from placeprint.visualization.canvas import scaled, with_title
 
 OPACITY = 0.6
-"""Of the colors where the attention is highest; where it is lowest the photo is seen as it is, in grey."""
+"""Opacity of the colors where the attention is highest; where it is lowest the photo shows in gray."""
 ENDS = (2.0, 99.0)
-"""Percentiles of the attention that get the first and the last color."""
+"""Percentiles of the attention with the first and the last color."""
 
 
 def draw_attention(image: Image, attention: Floats, title: str = "") -> Image:
-    """Draw attention over a photo in grey, from blue for little to red for much.
+    """Draw attention over a gray photo, from blue for little to red for much.
 
     Args:
         image: ``(H, W, 3)`` uint8 RGB, the photo.
-        attention: ``(H, W)`` of its pixels; only their order in this photo counts.
+        attention: ``(H, W)``, one value per pixel; only their order within the photo counts.
         title: a line of text above; by default the range of the attention.
 
     Returns:
         ``(514, W', 3)`` uint8 RGB: the photo at 480 px height below a band with the title.
 
     Raises:
-        ShapeError: the attention is not of the image's size.
+        ShapeError: the attention does not have the image's size.
     """
     import cv2
 

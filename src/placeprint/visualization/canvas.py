@@ -1,4 +1,4 @@
-"""What pictures share: a common height, a line of text above, colors, and points between pixels."""
+"""Shared drawing functions: a common height, a title, colors, and subpixel points."""
 
 from __future__ import annotations
 
@@ -20,19 +20,18 @@ BAND = 34
 INK = (32, 33, 36)
 GREY = (150, 153, 158)
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
-WHITE = (255, 255, 255)
 Color = tuple[int, int, int]
 
 
 def scaled(image: Image, height: int = HEIGHT) -> tuple[Image, NDArray[np.float64]]:
-    """Return the photo at a height, and the factors of x and y."""
+    """Return the photo scaled to a height, and the factors of x and y."""
     rows, columns = image.shape[:2]
     width = max(1, round(columns * height / rows))
     return resize(image, (width, height)), np.array([width / columns, height / rows])
 
 
 def with_title(picture: Image, title: str) -> Image:
-    """Return the ``(H, W, 3)`` picture below a white band of 34 pixels with a line of text, cut off where it ends."""
+    """Return the ``(H, W, 3)`` picture below a white band of 34 pixels with a line of text, cut to the width."""
     import PIL.Image
     import PIL.ImageDraw
     import PIL.ImageFont
@@ -44,7 +43,7 @@ def with_title(picture: Image, title: str) -> Image:
 
 
 def side_by_side(pictures: Sequence[Image], gap: int = 12) -> Image:
-    """Return pictures of one height beside each other, white between them."""
+    """Return pictures of one height side by side, with white between them."""
     space = np.full((pictures[0].shape[0], gap, 3), 255, np.uint8)
     parts = [part for picture in pictures for part in (picture, space)][:-1]
     return np.concatenate(parts, axis=1)
@@ -54,7 +53,7 @@ def colors_of(levels: NDArray[np.floating], colormap: str = "turbo") -> list[Col
     """Return a color for each of ``(n,)`` levels in [0, 1].
 
     Args:
-        levels: values beyond the range get the color of its end.
+        levels: values in [0, 1]; values outside get the color of the nearest end.
         colormap: ``"turbo"`` (blue to red), or ``"error"`` (green to red).
     """
     values = np.clip(np.nan_to_num(levels), 0, 1)
@@ -79,12 +78,12 @@ def check_picture(path: Path, inputs: Iterable[Path | str | None] = ()) -> None:
     """Check, before any work, that a picture can be written under this name.
 
     Args:
-        path: of the picture.
-        inputs: files that must not be written over; None is left out.
+        path: the path of the picture.
+        inputs: files that must not be overwritten; None entries are ignored.
 
     Raises:
-        OptionError: the suffix is of no format that can be written.
-        WriteError: something else is at the path, or it cannot be written.
+        OptionError: the suffix is not that of a supported format.
+        WriteError: the path has something else, or it cannot be written.
     """
     if path.suffix.lower() not in FORMATS:
         raise OptionError(f"a picture's name must end in .png, .jpg or .webp, got {path.name!r}")
@@ -92,16 +91,16 @@ def check_picture(path: Path, inputs: Iterable[Path | str | None] = ()) -> None:
 
 
 def write_picture(path: Path, picture: Image, *, about: str = "") -> None:
-    """Write an RGB picture as PNG, JPEG or WebP, by the suffix of the path; folders above it are made.
+    """Write an RGB picture as PNG, JPEG or WebP, by the suffix of the path; missing parent folders are created.
 
     Args:
-        path: of the picture; one that placeprint wrote before is replaced, nothing else.
+        path: the path of the picture; only an earlier picture of placeprint is replaced.
         picture: ``(H, W, 3)`` uint8.
-        about: what it shows, kept in the file beside a mark that placeprint made it.
+        about: what the picture shows, stored in the file beside placeprint's mark.
 
     Raises:
-        OptionError: the suffix is of no format that can be written, or the format has no room for so many pixels.
-        WriteError: something else is at the path, or it cannot be written.
+        OptionError: the suffix is not that of a supported format, or the format does not allow that many pixels.
+        WriteError: the path has something else, or it cannot be written.
     """
     import PIL.Image
     from PIL.ExifTags import Base
@@ -112,7 +111,7 @@ def write_picture(path: Path, picture: Image, *, about: str = "") -> None:
     data = io.BytesIO()
     try:
         PIL.Image.fromarray(picture).save(data, FORMATS[path.suffix.lower()], quality=88, exif=exif.tobytes())
-    except (OSError, ValueError) as error:  # JPEG ends at 65,500 pixels a side, WebP at 16,383
+    except (OSError, ValueError) as error:  # JPEG allows 65,500 pixels per side, WebP 16,383
         height, width = picture.shape[:2]
         raise OptionError(f"{width} x {height} pixels do not fit into {path.name!r}; name a .png") from error
     write_atomically(path, data.getvalue())

@@ -1,7 +1,6 @@
-"""Descriptors as a picture: one row a keypoint, one column a value.
+"""Draw descriptors as a picture: one row per keypoint, one column per value.
 
-What is wrong with descriptors shows at once: a column that never changes, rows that are all the same (keypoints on
-blank wall), a row that is black.
+Problems show at once: a column that never changes, identical rows (keypoints on a blank wall), a black row.
 """
 
 from __future__ import annotations
@@ -13,14 +12,14 @@ from placeprint.types import Floats, Image
 
 
 def draw_descriptors(descriptors: Floats, *, max_rows: int = 240, zoom: int = 4) -> Image:
-    """Draw ``(n, d)`` descriptors in grey.
+    """Draw ``(n, d)`` descriptors in gray.
 
-    Black is the smallest value of all and white the largest; where there are negative values, middle grey is zero.
+    Black is the smallest value and white the largest; if there are negative values, middle gray is zero.
 
     Args:
         descriptors: at least one column.
-        max_rows: rows drawn, the first ones.
-        zoom: pixels a value is wide and half of them high.
+        max_rows: the most rows to draw, from the first.
+        zoom: the width of a value in pixels; its height is half of that.
 
     Returns:
         ``(rows * zoom / 2, d * zoom, 3)`` uint8; one white row when there are no descriptors.

@@ -1,7 +1,7 @@
-"""What units of a network answer to: pieces of photos above what was traced back from them.
+"""Draw what units of a network respond to: crops of photos above the signals traced back from them.
 
-Zeiler and Fergus (ECCV 2014), figure 2. Departure: they cut out all that a unit can see (its receptive field). In
-recent networks that is soon more than the photo, so here it is where the traced signal is: see `area_of`.
+Zeiler and Fergus (ECCV 2014), figure 2. Departure: they crop the receptive field of a unit. In recent networks that
+soon exceeds the photo, so here the crop is where the traced signal is: see `area_of`.
 """
 
 from __future__ import annotations
@@ -18,29 +18,29 @@ from placeprint.types import Floats, Image
 from placeprint.visualization.canvas import side_by_side, with_title
 
 TILE = 112
-"""Side of a piece in pixels of the picture."""
+"""Side of a crop in pixels of the drawn picture."""
 GAP = 4
 NOTHING = 128
-"""Grey level of a signal of zero."""
+"""Gray level of a zero signal."""
 ENERGY = 0.9
 """Share of a signal's energy inside its area, in x and in y."""
 UNCUT = 0.998
-"""Share of a signal's values that are not cut off."""
+"""Share of a signal's values that are not clipped."""
 MIN_SIDE = 8
-"""Pixels of the photo a piece has at least."""
+"""Smallest side of a crop in pixels of the photo."""
 
 Area = tuple[int, int, int, int]
 """Left, top, right, bottom in pixels; the last two are the first outside."""
 
 
 def draw_signal(signal: Floats) -> Image:
-    """Draw a traced signal: grey is zero, brighter is above zero, darker below, the same contrast both ways.
+    """Draw a traced signal: gray is zero, brighter is above zero, darker below, with the same contrast on both sides.
 
     Args:
-        signal: ``(3, H, W)``, as `networks.deconvnet.reconstruct` gives it; the strongest 0.2 percent are cut off.
+        signal: ``(3, H, W)``, from `networks.deconvnet.reconstruct`; the strongest 0.2 percent are clipped.
 
     Returns:
-        ``(H, W, 3)`` uint8 RGB, all grey when the signal is zero.
+        ``(H, W, 3)`` uint8 RGB, all gray when the signal is zero.
 
     Raises:
         ShapeError: the signal has another shape.
@@ -59,7 +59,7 @@ def draw_signal(signal: Floats) -> Image:
 
 
 def area_of(signal: Floats) -> Area:
-    """Return the area a signal comes from: nine tenths of its energy lie in it in x, and nine tenths in y.
+    """Return the area of a signal: nine tenths of its energy in x, and nine tenths in y.
 
     Args:
         signal: ``(3, H, W)``.
@@ -85,18 +85,18 @@ def area_of(signal: Floats) -> Area:
 
 
 def common_side(areas: Sequence[Area]) -> int:
-    """Return the side in pixels of squares that hold half of some areas or more, at least 8."""
+    """Return the side in pixels of squares that cover at least half of the areas, at least 8."""
     sides = [max(right - left, bottom - top) for left, top, right, bottom in areas]
     return max(MIN_SIDE, math.ceil(float(np.median(sides)))) if sides else MIN_SIDE
 
 
 def cut_out(picture: Image, area: Area, side: int) -> Image:
-    """Return the square around the middle of an area, moved where it would leave the picture.
+    """Return the square around the center of an area, moved to stay inside the picture.
 
     Args:
         picture: ``(H, W, 3)``.
-        area: in its pixels.
-        side: pixels; the shorter side of the picture at most.
+        area: the area in pixels of the picture.
+        side: the side in pixels, at most the shorter side of the picture.
     """
     height, width = picture.shape[:2]
     side = min(side, height, width)
@@ -108,16 +108,16 @@ def cut_out(picture: Image, area: Area, side: int) -> Image:
 
 
 def pieces(photo: Image, signal: Floats, area: Area, side: int) -> tuple[Image, Image]:
-    """Return the piece of a photo and the drawn piece of its signal, 112 pixels square each.
+    """Return the crop of a photo and the drawn crop of its signal, each 112 x 112 pixels.
 
     Args:
         photo: ``(H, W, 3)`` uint8 RGB.
         signal: ``(3, H, W)``.
-        area: where the middle of the piece is.
-        side: of the piece in pixels of the photo.
+        area: the area whose center is the center of the crop.
+        side: the side of the crop in pixels of the photo.
 
     Raises:
-        ShapeError: the signal is not of the photo's size.
+        ShapeError: the signal does not have the photo's size.
     """
     _check(signal)
     if signal.shape[1:] != photo.shape[:2]:
@@ -128,19 +128,19 @@ def pieces(photo: Image, signal: Floats, area: Area, side: int) -> tuple[Image, 
 
 
 def draw_units(units: Sequence[tuple[str, Sequence[tuple[Image, Image]]]]) -> Image:
-    """Draw units below each other: a title, a row of pieces of photos, and below each its reconstruction.
+    """Draw units below each other: a title, a row of crops of photos, and below each crop its reconstruction.
 
     Args:
-        units: of each unit its title and its `pieces`, at least one.
+        units: for each unit its title and at least one pair from `pieces`.
 
     Returns:
-        ``(H, W, 3)`` uint8 RGB, white where a unit has fewer pieces than another.
+        ``(H, W, 3)`` uint8 RGB, white where a unit has fewer crops than another.
 
     Raises:
-        ShapeError: there are no units, or one has no pieces.
+        ShapeError: there are no units, or one has no crops.
     """
     if not units or not all(pairs for _, pairs in units):
-        raise ShapeError("there must be at least one unit, and one piece of each")
+        raise ShapeError("there must be at least one unit, and one crop of each")
     most = max(len(pairs) for _, pairs in units)
     white = np.full((TILE, TILE, 3), 255, np.uint8)
     drawn = []
@@ -158,7 +158,7 @@ def _check(signal: Floats) -> None:
 
 
 def _middle(energy: NDArray[np.float64]) -> tuple[int, int]:
-    """Return start and end of the part that leaves as much energy before it as after it."""
+    """Return the start and end of the part with equal energy before and after it."""
     share = np.cumsum(energy) / energy.sum()
     rest = (1 - ENERGY) / 2
     return int(np.searchsorted(share, rest, side="right")), int(np.searchsorted(share, 1 - rest)) + 1

@@ -1,4 +1,4 @@
-"""The keypoints of one photo: where, how large, which way; and which of them were chosen."""
+"""Draw the keypoints of one photo: position, size, orientation, and which were chosen."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ CHOSEN = (255, 176, 0)
 
 
 def draw_keypoints(image: Image, features: LocalFeatures, title: str = "") -> Image:
-    """Draw each keypoint as a circle of its diameter with a line in its direction.
+    """Draw each keypoint as a circle of its diameter, with a line for its orientation.
 
     Keypoints without scales are dots; colors go from blue for the weakest to red for the strongest.
 
     Args:
         image: ``(H, W, 3)`` uint8 RGB, the photo.
-        features: in its pixels.
-        title: a line of text above; by default the count of keypoints.
+        features: the features in pixels of the photo.
+        title: a line of text above; by default the number of keypoints.
 
     Returns:
         ``(514, W', 3)`` uint8 RGB: the photo at 480 px height below a band with the title.
@@ -48,11 +48,11 @@ def draw_keypoints(image: Image, features: LocalFeatures, title: str = "") -> Im
 
 
 def draw_selection(image: Image, features: LocalFeatures, chosen: NDArray[np.bool_], title: str = "") -> Image:
-    """Draw the chosen keypoints over all of them: orange over grey.
+    """Draw the chosen keypoints over all of them: orange over gray.
 
     Args:
         image: ``(H, W, 3)`` uint8 RGB, the photo.
-        features: in its pixels.
+        features: the features in pixels of the photo.
         chosen: ``(n,)`` bool.
         title: a line of text above; by default the two counts.
 

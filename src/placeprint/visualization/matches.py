@@ -1,8 +1,8 @@
-"""Two photos side by side with the matches that prove they show the same place.
+"""Draw two photos side by side with the matches that prove that they show the same place.
 
-Every inlier is a dot in both photos; lines join a subset spread over the picture. Colors say where a match starts from
-left to right, so that the eye can follow each and sees at once whether they agree; or, with `errors`, how far it is
-from the transform. Outliers, when asked for, are thin grey lines below.
+Every inlier is a dot in both photos; lines join a subset spread over the picture. Colors go from left to right, so the
+eye can follow each match and see at once whether they agree; or, with `errors`, they show the residual. Outliers, if
+requested, are thin gray lines underneath.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ def draw_matches(
     Args:
         query: ``(H, W, 3)`` uint8 RGB, drawn left.
         database: the same, drawn right.
-        points: ``(n, 2, 2)`` pixels: of each match the point in the query and the one in the database photo.
+        points: ``(n, 2, 2)`` pixels: for each match the point in the query and the point in the database photo.
         title: a line of text above.
-        errors: ``(n,)`` residuals in pixels that the matches are colored by, green at 0, red at `tolerance`.
-        tolerance: pixels.
-        outliers: ``(m, 2, 2)`` matches that do not follow the transform; None to leave them out.
+        errors: ``(n,)`` residuals in pixels that set the colors, green at 0, red at `tolerance`.
+        tolerance: the largest residual of an inlier, in pixels.
+        outliers: ``(m, 2, 2)`` matches that do not follow the transform; None to draw none.
 
     Returns:
         ``(514, W', 3)`` uint8 RGB: both photos at 480 px height below a band with the title.
@@ -80,7 +80,7 @@ def draw_answer(query: Image, database: Image, answer: Answer) -> Image:
     Args:
         query: the query as read.
         database: the photo of the first candidate.
-        answer: its first candidate has been verified, and its features carry keypoints for the database.
+        answer: an answer whose first candidate has been verified.
     """
     first = answer.evidence[0]
     name = Path(first.path).name

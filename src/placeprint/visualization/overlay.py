@@ -1,4 +1,4 @@
-"""One photo laid over the other by the transform between them: what fits is grey, what does not is colored."""
+"""Draw one photo over the other by the transform between them: gray where they fit, colored where not."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from placeprint.visualization.canvas import scaled, with_title
 
 
 def draw_overlay(query: Image, database: Image, transform: NDArray[np.float64], title: str = "") -> Image:
-    """Draw the query, moved into the database photo, in red over the database photo in cyan.
+    """Draw the query in red, warped into the database photo, over the database photo in cyan.
 
-    Both are shown by their brightness, and the query's is brought to the database photo's in mean and contrast, so that
-    edges that fall on each other vanish into grey.
+    Both show brightness only. The query gets the mean and contrast of the database photo, so that aligned edges vanish
+    into gray.
 
     Args:
         query: ``(H, W, 3)`` uint8 RGB.

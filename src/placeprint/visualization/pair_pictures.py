@@ -1,4 +1,4 @@
-"""All pictures of one matched pair."""
+"""Draw all pictures of one matched pair."""
 
 from __future__ import annotations
 
@@ -25,25 +25,25 @@ def draw_pair(
     errors: NDArray[np.float64],
     tolerance: float,
 ) -> dict[str, Image]:
-    """Draw what was found between two photos.
+    """Draw the result of matching two photos.
 
     Args:
         query: ``(H, W, 3)`` uint8 RGB.
         database: the same.
-        features: of both, in their pixels.
-        check: what geometry says of them.
-        verdict: in words.
+        features: the features of both photos, in their pixels.
+        check: the verification of the pair.
+        verdict: the verdict as text.
         errors: ``(m,)`` residuals of all matches in any unit.
-        tolerance: residual of an inlier in the same unit.
+        tolerance: the largest residual of an inlier, in the same unit.
 
     Returns:
         Pictures by name: ``matches``, ``outliers`` (the same with the other matches), ``keypoints``, ``selected``,
-        ``descriptors``, and ``overlay`` where the transform takes points to points.
+        ``descriptors``, and ``overlay`` if the transform maps points to points.
     """
     photos = query, database
     proof = check.points[check.inliers]
     title = f"{verdict}: {check.num_inliers} of {len(check.matches)} matches, {check.model}"
-    legend = f"{title}   (green: exact, red: as far off as an inlier may be)"
+    legend = f"{title}   (green: exact, red: at the tolerance)"
     close = errors[check.inliers]
     drawn = {
         "matches": draw_matches(query, database, proof, legend, errors=close, tolerance=tolerance),
@@ -82,7 +82,7 @@ def _used(check: Verification, side: int, count: int) -> NDArray[np.bool_]:
 
 
 def _strip(check: Verification, side: int, features: LocalFeatures) -> Image:
-    """Return the descriptors of the inliers, those of the first keypoints when there are none, at a fixed height."""
+    """Return the descriptors of the inliers, or of the first keypoints if there are none, at a fixed height."""
     rows = check.matches[check.inliers, side] if check.num_inliers else np.arange(len(features))
     strip = draw_descriptors(features.descriptors[rows])
     padded = np.full((HEIGHT, strip.shape[1], 3), 255, np.uint8)

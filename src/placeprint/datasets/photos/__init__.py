@@ -1,1 +1,1 @@
-"""Photos with labels or positions, and how they are divided."""
+"""Photos with labels or positions, and their splits."""

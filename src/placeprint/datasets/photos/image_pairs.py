@@ -1,13 +1,15 @@
-"""Pairs of pictures of which it is known where a point of one is in the other.
+"""Pairs of pictures with known geometry: where a point of one is in the other.
 
 - *Homographies*: the affine-covariant-features scenes of Oxford (Mikolajczyk et al., IJCV 2005; `read_oxford_affine`)
-  and their first scene as OpenCV ships it (`read_opencv_doc`). A plane, or a camera that only turned: known everywhere.
+  and their first scene as OpenCV ships it (`read_opencv_doc`). A plane, or a camera that only rotated: known
+  everywhere.
 - *Disparity*: a stereo pair of Middlebury (Scharstein et al., GCPR 2014) inside scikit-image (`stereo_motorcycle`).
-  The point ``(x, y)`` of the left picture is at ``(x - disparity, y)`` of the right one; known where it was measured.
-- *Hand-made correspondences*: two landmarks, as course benchmarks use them (`read_hand_made`). A match is known where
-  a correspondence is near: that one's shift from picture to picture is taken for the match's own.
+  The point ``(x, y)`` of the left picture is at ``(x - disparity, y)`` of the right one; known wherever it was
+  measured.
+- *Hand-made correspondences*: two landmarks, as course benchmarks use them (`read_hand_made`). A match is judged if a
+  correspondence is near, by the shift of that correspondence.
 
-The files of the last kind are MATLAB's and count pixels from 1; here the center of the first pixel is ``(0, 0)``.
+The files of the last kind are MATLAB files and count pixels from 1; here the center of the first pixel is ``(0, 0)``.
 """
 
 from __future__ import annotations
@@ -31,27 +33,27 @@ Values = NDArray[np.float64]
 Skip = Callable[[Path, str], None]
 
 NEAR = 0.05
-"""Share of the query's diagonal within which a hand-made correspondence speaks for a match."""
+"""Largest distance of a hand-made correspondence that judges a match, as a share of the query's diagonal."""
 OPENCV_DOC = Path("/usr/share/doc/opencv-doc")
-"""Where Debian's package puts it."""
+"""The path in Debian's package."""
 
 
 @dataclass(frozen=True, eq=False)
 class ImagePair:
-    """Two pictures and where the points of the first are in the second; one of the three kinds of truth is given.
+    """Two pictures and the position of the first picture's points in the second, by one of three kinds of ground truth.
 
     Args:
-        name: unique in a benchmark, like ``"graf 1-3"``.
+        name: a unique name, such as ``"graf 1-3"``.
         query_path: the first picture.
         database_path: the second picture.
         query_size: ``(width, height)`` of the first picture in pixels.
         homography: ``(3, 3)`` float64 from pixels of the first picture to those of the second, or None.
-        disparity: ``(H, W)`` pixels by which each pixel of the first picture is farther left in the second, not
-            finite where unknown; or None.
+        disparity: ``(H, W)`` how many pixels each pixel of the first picture is farther left in the second, not finite
+            where unknown; or None.
         correspondences: ``(n, 2, 2)`` points in the first and in the second picture, or None.
 
     Raises:
-        ShapeError: there is not exactly one kind of truth, or its shape is another.
+        ShapeError: there is not exactly one kind of ground truth, or it has another shape.
     """
 
     name: str
@@ -75,7 +77,7 @@ class ImagePair:
 
     @property
     def diagonal(self) -> float:
-        """Length of the first picture's diagonal in pixels."""
+        """The length of the first picture's diagonal in pixels."""
         return float(np.hypot(*self.query_size))
 
 
@@ -83,13 +85,13 @@ def residuals(pair: ImagePair, points: NDArray[np.floating]) -> Values:
     """Return how far each match is from the truth.
 
     Args:
-        pair: with its truth.
-        points: ``(m, 2, 2)``, the point in the query and the one in the database picture.
+        pair: a pair with its ground truth.
+        points: ``(m, 2, 2)``, the point in the query and the point in the database picture.
 
     Returns:
         ``(m,)`` float64 pixels of the database picture; NaN where nothing is known: no disparity was measured, or no
-        hand-made correspondence is near. A point that a homography takes out of the other picture is known to have
-        no match there: its residual is as far as it is.
+        hand-made correspondence is near. A point that a homography maps outside the other picture has no match there;
+        its residual is the distance.
     """
     points = np.asarray(points, np.float64).reshape(-1, 2, 2)
     return np.asarray(np.linalg.norm(expected_points(pair, points[:, 0]) - points[:, 1], axis=1), np.float64)
@@ -99,7 +101,7 @@ def expected_points(pair: ImagePair, points: NDArray[np.floating]) -> Values:
     """Return ``(n, 2)``: where points of the query are in the database picture, NaN where unknown.
 
     Raises:
-        DatasetError: the pair has no correspondence at all.
+        DatasetError: the pair has no correspondences.
     """
     points = np.asarray(points, np.float64).reshape(-1, 2)
     if pair.homography is not None:
@@ -119,7 +121,7 @@ def expected_points(pair: ImagePair, points: NDArray[np.floating]) -> Values:
 
 
 def project(points: NDArray[np.floating], homography: Values) -> Values:
-    """Return ``(n, 2)`` points moved by a ``(3, 3)`` homography; far away (1e9) where it takes them to infinity.
+    """Return ``(n, 2)`` points mapped by a ``(3, 3)`` homography; far away (1e9) if it maps them to infinity.
 
     Example:
         >>> project(np.array([[1.0, 2.0]]), np.diag([2.0, 2.0, 1.0])).tolist()
@@ -134,23 +136,23 @@ def project(points: NDArray[np.floating], homography: Values) -> Values:
 def read_oxford_affine(
     folder: Path | str, numbers: Sequence[int] = (3, 5), *, skip: Skip | None = None
 ) -> list[ImagePair]:
-    """Read the pairs of picture 1 and each of these numbers, of all scenes below a folder, in order of their names.
+    """Read the pairs of picture 1 with each of these numbers, for all scenes below a folder, sorted by name.
 
     A scene is a folder with pictures ``img1`` ... ``img6`` and homographies ``H1to2p`` ... ``H1to6p``.
 
     Args:
-        folder: of the scenes.
-        numbers: of the second pictures.
-        skip: called with a picture that cannot be used and the reason; its pair is left out. None to raise.
+        folder: the folder with the scenes.
+        numbers: the numbers of the second pictures.
+        skip: a function that gets a bad picture and the reason; its pair is skipped. None to raise.
 
     Raises:
-        DatasetError: there is no scene, or a file of one is missing or has another form.
+        DatasetError: there is no scene, or one of its files is missing or has another form.
         PhotoError: a picture cannot be used, and `skip` is None.
     """
     folder = Path(folder)
     scenes = sorted(path for path in folder.iterdir() if list(path.glob("H1to*p"))) if folder.is_dir() else []
     if not scenes:
-        raise DatasetError(f"{str(folder)!r} holds no scenes: folders with img1, img2, ... and H1to2p, ...")
+        raise DatasetError(f"{str(folder)!r} has no scenes: folders with img1, img2, ... and H1to2p, ...")
     pairs = []
     for scene in scenes:
         first = _picture(scene, "img1")
@@ -167,35 +169,35 @@ def read_hand_made(folder: Path | str, *, skip: Skip | None = None) -> list[Imag
     """Read the pairs of all folders in a folder: two pictures and a ``...Eval.mat`` with x1, y1, x2, y2.
 
     Args:
-        folder: of the folders.
-        skip: as of `read_oxford_affine`.
+        folder: the folder with the pairs.
+        skip: see `read_oxford_affine`.
 
     Raises:
-        DatasetError: there is no such folder, one has not two pictures, a file has another form, or a point is outside
-            of its picture.
+        DatasetError: there is no such folder, one does not have two pictures, a file has another form, or a point is
+            outside its picture.
         PackageError: SciPy is not installed.
         PhotoError: a picture cannot be used, and `skip` is None.
     """
     files = sorted(Path(folder).glob("*/*Eval.mat"))
     if not files:
-        raise DatasetError(f"{str(folder)!r} holds no pairs: folders with two pictures and a file ...Eval.mat")
+        raise DatasetError(f"{str(folder)!r} has no pairs: folders with two pictures and a file ...Eval.mat")
     pairs = []
     for file in files:
         pictures = sorted(path for path in file.parent.iterdir() if path.suffix.lower() in {".jpg", ".png"})
         if len(pictures) != 2:
-            raise DatasetError(f"{str(file.parent)!r} must hold two pictures, it holds {len(pictures)}")
+            raise DatasetError(f"{str(file.parent)!r} must have two pictures, it has {len(pictures)}")
         points = _read_eval(file)
         sizes = _sizes(pictures, skip)
         if sizes is None:
             continue
         if (points < -0.5).any() or (points > np.array(sizes) - 0.5).any():
-            raise DatasetError(f"{str(file)!r} has points outside of its pictures, of {sizes[0]} and {sizes[1]} pixels")
+            raise DatasetError(f"{str(file)!r} has points outside its pictures, of {sizes[0]} and {sizes[1]} pixels")
         pairs.append(ImagePair(file.parent.name, pictures[0], pictures[1], sizes[0], correspondences=points))
     return pairs
 
 
 def stereo_motorcycle() -> ImagePair:
-    """Return the stereo pair with dense disparity that scikit-image ships.
+    """Return the stereo pair with dense disparity that ships with scikit-image.
 
     Raises:
         DatasetError: scikit-image is not installed.
@@ -211,10 +213,10 @@ def stereo_motorcycle() -> ImagePair:
 
 
 def read_opencv_doc(folder: Path | str = OPENCV_DOC) -> list[ImagePair]:
-    """Return graf1 and graf3 of Debian's package opencv-doc as a list of one pair, none where they are not installed.
+    """Return graf1 and graf3 of Debian's opencv-doc as a list of one pair; an empty list if it is not installed.
 
     Raises:
-        DatasetError: the homography is there and has another form.
+        DatasetError: the homography exists and has another form.
     """
     import cv2
 
@@ -225,7 +227,7 @@ def read_opencv_doc(folder: Path | str = OPENCV_DOC) -> list[ImagePair]:
             found = storage.getFirstTopLevelNode().mat()
             storage.release()
             if found is None or found.shape != (3, 3):
-                raise DatasetError(f"{str(file)!r} must hold a 3 x 3 matrix")
+                raise DatasetError(f"{str(file)!r} must have a 3 x 3 matrix")
             return [ImagePair("opencv graf 1-3", first, second, _size(first), np.asarray(found, np.float64))]
     return []
 
@@ -238,7 +240,7 @@ def _picture(folder: Path, stem: str) -> Path:
 
 
 def _sizes(paths: Sequence[Path], skip: Skip | None) -> list[tuple[int, int]] | None:
-    """Return ``(width, height)`` of each picture, None where one cannot be used."""
+    """Return ``(width, height)`` of each picture, or None if one cannot be used."""
     sizes = []
     for path in paths:
         try:
@@ -261,13 +263,13 @@ def _read_matrix(path: Path) -> Values:
         raise DatasetError(f"{str(path.parent)!r} has no homography {path.name}")
     text = read_text(path, error=DatasetError)
     if not text.strip():
-        raise DatasetError(f"{str(path)!r} must hold a 3 x 3 matrix, it is empty")
+        raise DatasetError(f"{str(path)!r} must have a 3 x 3 matrix, it is empty")
     try:
         matrix = np.loadtxt(io.StringIO(text), dtype=np.float64)
     except ValueError as error:
-        raise DatasetError(f"{str(path)!r} must hold a 3 x 3 matrix ({error})") from error
+        raise DatasetError(f"{str(path)!r} must have a 3 x 3 matrix ({error})") from error
     if matrix.shape != (3, 3) or not np.isfinite(matrix).all():
-        raise DatasetError(f"{str(path)!r} must hold a 3 x 3 matrix of finite numbers, it holds {matrix.shape}")
+        raise DatasetError(f"{str(path)!r} must have a 3 x 3 matrix of finite numbers, it has {matrix.shape}")
     return matrix
 
 
@@ -278,4 +280,4 @@ def _read_eval(path: Path) -> Values:
         columns = [np.asarray(held[name], np.float64).ravel() for name in ("x1", "y1", "x2", "y2")]
         return np.stack(columns, axis=1).reshape(-1, 2, 2) - 1
     except (KeyError, ValueError, TypeError) as error:
-        raise DatasetError(f"{str(path)!r} must hold x1, y1, x2 and y2 of equal length ({error})") from error
+        raise DatasetError(f"{str(path)!r} must have x1, y1, x2 and y2 of equal length ({error})") from error

@@ -1,11 +1,11 @@
-"""Photos with a class each: what metric learning trains on.
+"""Photos with classes, for metric learning.
 
-Three forms are read: a folder a class (`read_image_folder`), a CSV file with a column of labels (`read_label_csv`),
+Three forms are read: one folder per class (`read_image_folder`), a CSV file with a column of labels (`read_label_csv`),
 and a list of lines ``path, id`` or ``path, id, coarse id`` beside a ``classes.csv`` that names the ids
 (`read_label_list`), the form of the Grocery Store Dataset (Klasson et al., WACV 2019).
 
-Labels count the classes of one set from 0 on, so equal numbers of two sets may mean different classes: `labels_among`
-gives the labels of one set in the numbers of another.
+Labels number the classes of one set from 0, so equal numbers in two sets may mean different classes: `labels_among`
+converts the labels of one set to the numbers of another.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from placeprint.types import Ids
 logger = logging.getLogger(__name__)
 
 PATH_COLUMNS = ("path", "image_path", "image", "file", "filename")
-"""Names of a column of paths, the first that is there counts."""
+"""Names of the column of paths; the first that exists is used."""
 SHOWN = 3
-"""Names that an error message gives of many."""
+"""Most names in an error message."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,14 +38,15 @@ class LabeledPhotos:
     """Photos and their classes.
 
     Args:
-        root: folder that the paths are relative to.
-        paths: of the photos, with forward slashes, each once.
+        root: the folder to which the paths are relative.
+        paths: the paths of the photos, with forward slashes, each once.
         labels: ``(n,)`` int64, each photo's index in the classes.
-        classes: names; each has at least one photo.
+        classes: the names of the classes; each has at least one photo.
 
     Raises:
         ShapeError: the labels are not ``(n,)``.
-        DatasetError: there is no photo, a path or a class comes twice, a label is out of range, or a class is empty.
+        DatasetError: there is no photo, a path or a class is listed twice, a label is out of range, or a class is
+            empty.
     """
 
     root: Path
@@ -59,40 +60,42 @@ class LabeledPhotos:
         if self.labels.shape != (len(self.paths),):
             raise ShapeError(f"labels must have shape ({len(self.paths)},), got {self.labels.shape}")
         if len(set(self.classes)) < len(self.classes):
-            raise DatasetError(
-                f"classes must have a name of their own each, {first_few(repeated(self.classes))} repeat"
-            )
+            raise DatasetError(f"classes must have distinct names, {first_few(repeated(self.classes))} repeat")
         if self.labels.min() < 0 or self.labels.max() >= len(self.classes):
             raise DatasetError(
                 f"labels must be from 0 to {len(self.classes) - 1}, got {self.labels.min()} to {self.labels.max()}"
             )
         empty = [name for name, count in zip(self.classes, self.counts(), strict=True) if count == 0]
         if empty:
-            raise DatasetError(f"{len(empty)} classes have no photo: {first_few(empty)}; leave them out")
+            raise DatasetError(f"{len(empty)} classes have no photo: {first_few(empty)}; exclude them")
 
     def __len__(self) -> int:
         return len(self.paths)
 
     def __getitem__(self, chosen: NDArray[np.bool_] | NDArray[np.integer]) -> LabeledPhotos:
-        """Return the chosen photos, by a boolean mask or by indices; classes that lose all photos are left out."""
+        """Return the chosen photos, by a boolean mask or by indices; classes without photos are dropped."""
         rows = np.arange(len(self))[chosen]
         kept, labels = np.unique(self.labels[rows], return_inverse=True)
         paths = tuple(self.paths[row] for row in rows)
         return LabeledPhotos(self.root, paths, labels.reshape(-1), tuple(self.classes[label] for label in kept))
 
     def counts(self) -> Ids:
-        """Return ``(classes,)`` int64, the photos of each class."""
+        """Return ``(classes,)`` int64, the number of photos of each class."""
         return np.bincount(self.labels, minlength=len(self.classes)).astype(np.int64)
 
     def lonely(self) -> tuple[str, ...]:
-        """Return the classes of one photo: they have no positive pair."""
+        """Return the classes with one photo, which have no positive pair."""
         return tuple(self.classes[label] for label in np.flatnonzero(self.counts() == 1))
 
-    def labels_among(self, classes: Sequence[str]) -> Ids:
-        """Return ``(n,)`` int64, the labels as indices in other classes, as of the set that was trained on.
+    def labels_among(self, classes: Sequence[str], *, unknown: int | None = None) -> Ids:
+        """Return ``(n,)`` int64, the labels as indices into other classes, such as those of the training set.
+
+        Args:
+            classes: names.
+            unknown: label of photos whose class is not among them; None when there must be no such photo.
 
         Raises:
-            DatasetError: a class is not among them.
+            DatasetError: a class is not among them, and `unknown` is None.
 
         Example:
             >>> photos = LabeledPhotos(Path("."), ("a.jpg", "b.jpg"), np.array([1, 0]), ("oak", "pine"))
@@ -100,27 +103,26 @@ class LabeledPhotos:
             [2, 1]
         """
         places = {name: place for place, name in enumerate(classes)}
-        unknown = [name for name in self.classes if name not in places]
-        if unknown:
+        others = [name for name in self.classes if name not in places]
+        if others and unknown is None:
             raise DatasetError(
-                f"{len(unknown)} of {len(self.classes)} classes are not among the other set's {len(places)}: "
-                f"{first_few(unknown)}; the labels of the two do not match"
+                f"{len(others)} of {len(self.classes)} classes are not among the other set's {len(places)}: "
+                f"{first_few(others)}; the labels of the two do not match"
             )
-        return np.array([places[name] for name in self.classes], np.int64)[self.labels]
+        return np.array([places.get(name, unknown) for name in self.classes], np.int64)[self.labels]
 
 
 def read_image_folder(folder: Path | str, *, leaf: bool = False, skip_loose: bool = False) -> LabeledPhotos:
-    """Read a folder of folders with photos, classes in order of their names.
+    """Read a folder of folders with photos; classes are sorted by name.
 
     Args:
-        folder: what the paths are relative to.
-        leaf: whether the class is the deepest folder, named by its path (``"Fruit/Apple"``). Otherwise it is the folder
-            of the first level, with everything below it.
-        skip_loose: whether photos beside the folders and folders without photos are left out; otherwise they are
-            refused.
+        folder: the folder to which the paths are relative.
+        leaf: whether the class is the deepest folder, named by its path (``"Fruit/Apple"``). Otherwise it is the
+            first-level folder, with everything below it.
+        skip_loose: whether to skip photos outside the folders and folders without photos; otherwise they are an error.
 
     Raises:
-        DatasetError: there is no such folder, it has photos of no class, or a class has none.
+        DatasetError: there is no such folder, it has photos without a class, or a class has no photos.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -132,27 +134,27 @@ def read_image_folder(folder: Path | str, *, leaf: bool = False, skip_loose: boo
     elif loose:
         raise DatasetError(
             f"{len(loose)} photos are in no folder of {str(folder)!r} and so of no class: {first_few(loose)}; "
-            "put the photos of each class into a folder of their own"
+            "put the photos of each class into a separate folder"
         )
     names = [path.rpartition("/")[0] if leaf else path.partition("/")[0] for path in paths]
     folders = sorted(each.name for each in folder.iterdir() if each.is_dir() and not each.name.startswith("."))
     tops = {name.partition("/")[0] for name in names}
     empty = [name for name in folders if name not in tops]
     if empty and not skip_loose:
-        raise DatasetError(f"{len(empty)} folders of {str(folder)!r} hold no photos: {first_few(empty)}")
+        raise DatasetError(f"{len(empty)} folders of {str(folder)!r} have no photos: {first_few(empty)}")
     return _labeled(folder, paths, names)
 
 
 def read_label_csv(
     csv_path: Path | str, root: Path | str | None = None, *, path_column: str | None = None, label_column: str = "label"
 ) -> LabeledPhotos:
-    """Read a CSV file with a header, a row a photo; classes in order of their names.
+    """Read a CSV file with a header and one row per photo; classes are sorted by name.
 
     Args:
         csv_path: the file.
-        root: folder that its paths are relative to; None for the file's own.
-        path_column: None for the first of `PATH_COLUMNS` that is there.
-        label_column: name of the column with the classes' names.
+        root: the folder to which its paths are relative; None for the file's folder.
+        path_column: the column of paths; None for the first of `PATH_COLUMNS` that exists.
+        label_column: the column with the class names.
 
     Raises:
         DatasetError: there is no such file or column, a field is empty, or photos are missing.
@@ -169,14 +171,14 @@ def read_label_csv(
 def read_label_list(
     path: Path | str, root: Path | str | None = None, *, coarse: bool = False, classes_path: Path | str | None = None
 ) -> LabeledPhotos:
-    """Read lines ``path, id`` or ``path, id, coarse id``; classes in order of their ids.
+    """Read lines ``path, id`` or ``path, id, coarse id``; classes are sorted by id.
 
     Args:
-        path: the list.
-        root: folder that its paths are relative to; None for the list's own.
-        coarse: whether to take the coarse ids.
+        path: the list file.
+        root: the folder to which its paths are relative; None for the list's folder.
+        coarse: whether to use the coarse ids.
         classes_path: CSV file with columns ``Class Name``, ``Class ID``, ``Coarse Class Name`` and ``Coarse Class ID``,
-            types in parentheses allowed. None for ``classes.csv`` beside the list; where there is none, ids are names.
+            types in parentheses allowed. None for ``classes.csv`` beside the list; without one, ids are the names.
 
     Raises:
         DatasetError: a file is missing or has another form, an id has no name, or photos are missing.
@@ -196,22 +198,21 @@ def read_label_list(
 
 
 def photos_below(folder: Path) -> list[str]:
-    """Return the photos below a folder, relative to it with forward slashes.
+    """Return the photos below a folder, relative to it, with forward slashes.
 
     Raises:
-        DatasetError: there is none.
+        DatasetError: there is no photo.
     """
     paths = photos_relative_to(folder, folder)
     if not paths:
-        raise DatasetError(f"{str(folder)!r} holds no photos")
+        raise DatasetError(f"{str(folder)!r} has no photos")
     return paths
 
 
 def photos_relative_to(base: Path, folder: Path) -> list[str]:
-    """Return the photos below a folder, relative to a base above it with forward slashes.
+    """Return the photos below a folder, relative to a base folder above it, with forward slashes.
 
-    A photo is there under each name it has, since lists name photos. What the walk skips is counted in a warning of the
-    log.
+    A photo is listed under each of its names, because lists name photos. Skipped files are counted in a logged warning.
 
     Raises:
         DatasetError: there is no such folder, or it cannot be read.
@@ -227,23 +228,23 @@ def photos_relative_to(base: Path, folder: Path) -> list[str]:
 
 
 def check_paths(paths: Sequence[str]) -> None:
-    """Refuse an empty list of photos and one that names a photo twice, by a DatasetError."""
+    """Raise a DatasetError for an empty list of photos, and for one that names a photo twice."""
     if not paths:
-        raise DatasetError("a set of photos must hold at least one")
+        raise DatasetError("a set of photos must have at least one")
     twice = repeated(paths)
     if twice:
-        raise DatasetError(f"{len(twice)} photos are there twice: {first_few(twice)}")
+        raise DatasetError(f"{len(twice)} photos are listed twice: {first_few(twice)}")
 
 
 def check_files(root: Path, paths: Sequence[str]) -> None:
-    """Refuse paths that lead to no file, by a DatasetError that names the first few."""
+    """Raise a DatasetError for paths that do not exist; the message names the first few."""
     missing = [path for path in paths if not (root / path).is_file()]
     if missing:
         raise DatasetError(f"{len(missing)} of {len(paths)} photos are not in {str(root)!r}: {first_few(missing)}")
 
 
 def first_few(names: Sequence[str]) -> str:
-    """Return the first `SHOWN` of some names, as an error message gives them.
+    """Return the first `SHOWN` names, formatted for an error message.
 
     Example:
         >>> first_few(["a", "b", "c", "d"])
@@ -253,7 +254,7 @@ def first_few(names: Sequence[str]) -> str:
 
 
 def repeated(names: Sequence[str]) -> list[str]:
-    """Return the names that come more than once, in order."""
+    """Return the names that appear more than once, in order."""
     return [name for name, count in Counter(names).items() if count > 1]
 
 
@@ -282,5 +283,5 @@ def _class_names(path: Path, coarse: bool) -> dict[int, str]:
     kind = "Coarse Class" if coarse else "Class"
     ids, names = column_of(rows, f"{kind} ID", path), column_of(rows, f"{kind} Name", path)
     if not all(each.isdecimal() for each in ids):
-        raise DatasetError(f"{str(path)!r} must hold whole numbers in the column '{kind} ID'")
+        raise DatasetError(f"{str(path)!r} must have whole numbers in the column '{kind} ID'")
     return {int(each): name for each, name in zip(ids, names, strict=True)}

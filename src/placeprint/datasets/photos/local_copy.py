@@ -1,4 +1,4 @@
-"""Is a copy of a benchmark whole? Counts against the published ones, files that are missing, photos that are broken."""
+"""Check a copy of a benchmark: its counts against the published ones, missing files, broken photos."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from placeprint.photos import read_image
 
 @dataclass(frozen=True, eq=False)
 class CopyReport:
-    """What was found of a copy.
+    """The result of checking a copy.
 
     Args:
-        protocol: name and version.
-        queries: count, without those that are not in the database.
-        not_in_database: count of these.
-        database: count of photos that are searched in.
-        positives: mean count of right photos of the queries that have one.
-        without_positives: queries without one.
-        differences: in what the counts are not the published ones.
-        missing: photos that are not there.
-        broken: photos of those that were read which cannot be used, with the reason.
-        read: photos that were read.
+        protocol: the name and version of the protocol.
+        queries: the number of queries, without those that are not in the database.
+        not_in_database: the number of queries that are not in the database.
+        database: the number of database photos.
+        positives: the mean number of right photos of the queries that have one.
+        without_positives: the number of queries without a right photo.
+        differences: how the counts differ from the published ones.
+        missing: the photos that do not exist.
+        broken: the photos that were read and cannot be used, with the reason.
+        read: the number of photos that were read.
     """
 
     protocol: str
@@ -42,22 +42,22 @@ class CopyReport:
 
     @property
     def whole(self) -> bool:
-        """Whether nothing is amiss."""
+        """Whether nothing is wrong."""
         return not (self.differences or self.missing or self.broken)
 
 
 @checked
 def check_copy(protocol: str, folder: Path | str, *, sample: CountOrNone = 50) -> CopyReport:
-    """Read a copy by its protocol, look for every file, and read some photos.
+    """Read a copy by its protocol, check that every file exists, and read some photos.
 
     Args:
-        protocol: name, or path of a TOML file.
-        folder: of the copy.
-        sample: photos that are read, evenly over database and queries; 0 for none.
+        protocol: the name of a protocol, or the path of a TOML file.
+        folder: the folder of the copy.
+        sample: the number of photos to read, spread evenly over database and queries; 0 for none.
 
     Raises:
-        OptionError: there is no such protocol, or the sample is negative.
-        DatasetError: the folder does not have the form.
+        OptionError: the protocol is unknown, or the sample is negative.
+        DatasetError: the folder does not have the protocol's form.
     """
     chosen = load_protocol(protocol)
     dataset = chosen.read(folder)
@@ -82,7 +82,7 @@ def check_copy(protocol: str, folder: Path | str, *, sample: CountOrNone = 50) -
 
 
 def _reason(path: Path) -> str | None:
-    """Return why a photo cannot be used, None where it can."""
+    """Return why a photo cannot be used, or None if it can."""
     try:
         read_image(path)
     except PhotoError as error:

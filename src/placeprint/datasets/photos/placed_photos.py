@@ -1,13 +1,13 @@
-"""Photos with a position each: what place recognition trains on.
+"""Photos with positions, for training place recognition.
 
-Positions are meters on a plane. Degrees become meters by `projection.regional_meters`. Read are
-the EXIF GPS of a folder (`read_gps_folder`), CSV files with degrees or with meters (`read_position_csv`), file names
-like ``@east@north@zone@letter@...`` (`read_utm_names`), and clips of walks (`read_clips`), where the number of a frame
-says how far along its walk it is.
+Positions are meters on a plane. Degrees become meters by `map_projection.regional_meters`. Four forms are read: EXIF
+GPS of a folder (`read_gps_folder`), CSV files with degrees or with meters (`read_position_csv`), file names like
+``@east@north@zone@letter@...`` (`read_utm_names`), and clips of walks (`read_clips`), where the frame number gives the
+distance along the walk.
 
-A *sequence* is photos taken one after the other; an *area* is what is known where positions of several sequences
-cannot be compared, like the floor of a building. Photos of one area and of different sequences may show the same
-place, or not.
+A *sequence* is a series of photos taken one after the other. An *area*, such as the floor of a building, is known where
+positions of several sequences cannot be compared. Photos of one area in different sequences may or may not show the
+same place.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from placeprint.datasets.photos.labeled_photos import (
 )
 from placeprint.errors import DatasetError, OptionError, PhotoError, ShapeError
 from placeprint.photos import read_photo
-from placeprint.types import Ids
+from placeprint.types import Ids, Mask
 
 Values = NDArray[np.float64]
 
@@ -41,30 +41,31 @@ DEGREES = (("lat", "lon"), ("latitude", "longitude"), ("lat", "lng"))
 METERS = (("east", "north"), ("easting", "northing"), ("utm_east", "utm_north"))
 """Names of the columns of positions."""
 FRAME = "_frame_"
-"""Between the name of a clip and the number of a frame."""
+"""Text between the name of a clip and the number of a frame."""
 SEQUENCES_APART = 1000.0
-"""Meters between walks whose positions cannot be compared."""
+"""Distance in meters put between walks whose positions cannot be compared."""
 UTM_FIELDS = 14
-"""Up to the time in ``@east@north@zone@letter@latitude@longitude@panorama@tile@heading@pitch@roll@height@time@...``."""
+"""Number of fields up to the time in
+``@east@north@zone@letter@latitude@longitude@panorama@tile@heading@pitch@roll@height@time@...``."""
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
 class PlacedPhotos:
-    """Photos and where they were taken.
+    """Photos with the positions where they were taken.
 
     Args:
         root: folder that the paths are relative to.
-        paths: of the photos, with forward slashes, each once.
+        paths: the paths of the photos, with forward slashes, each once.
         positions: ``(n, 2)`` float64 meters (east, north), finite.
         sequences: ``(n,)`` int64, equal for photos of one sequence.
-        areas: ``(n,)`` int64, see the module, or None where all positions can be compared.
-        times: ``(n,)`` float64 seconds, or None where they are not known.
+        areas: ``(n,)`` int64, see the module, or None if all positions can be compared.
+        times: ``(n,)`` float64 seconds, or None if unknown.
 
     Raises:
         ShapeError: the arrays do not fit together, or a position or a time is not finite.
-        DatasetError: there is no photo, or a path comes twice.
+        DatasetError: there is no photo, or a path is listed twice.
     """
 
     root: Path
@@ -96,7 +97,7 @@ class PlacedPhotos:
         return len(self.paths)
 
     def __getitem__(self, chosen: NDArray[np.bool_] | NDArray[np.integer]) -> PlacedPhotos:
-        """Return the chosen photos, by a boolean mask or by indices; the numbers of sequences and areas stay."""
+        """Return the chosen photos, by a boolean mask or by indices; numbers of sequences and areas do not change."""
         rows = np.arange(len(self))[chosen]
         return PlacedPhotos(
             self.root,
@@ -109,13 +110,13 @@ class PlacedPhotos:
 
 
 def read_gps_folder(folder: Path | str, paths: Sequence[str] | None = None) -> PlacedPhotos:
-    """Read photos with GPS in their EXIF, each folder a sequence; times are given where all photos have one.
+    """Read photos with GPS in their EXIF. Each folder is a sequence; times are set if all photos have one.
 
-    Photos without GPS and those that cannot be read are left out, with a warning in the log that counts them.
+    Photos without GPS and photos that cannot be read are skipped; a logged warning counts them.
 
     Args:
         folder: what the paths are relative to.
-        paths: of the photos; None for all below the folder.
+        paths: the paths of the photos; None for all below the folder.
 
     Raises:
         DatasetError: no photo has GPS, or a region is too wide for one plane (see `regional_meters`).
@@ -140,7 +141,7 @@ def read_gps_folder(folder: Path | str, paths: Sequence[str] | None = None) -> P
         )
     if unplaced:
         logger.warning(
-            "%d photos in %s have no position and are left out: %s", len(unplaced), folder, first_few(unplaced)
+            "%d photos in %s have no position and are skipped: %s", len(unplaced), folder, first_few(unplaced)
         )
     known = [time for time in times if time is not None]
     return PlacedPhotos(
@@ -161,21 +162,21 @@ def read_position_csv(
     area_column: str = "area",
     time_column: str = "time",
 ) -> PlacedPhotos:
-    """Read a CSV file with a header, a row a photo.
+    """Read a CSV file with a header and one row per photo.
 
     Positions are columns of degrees (`DEGREES`) or of meters in one plane, like one UTM zone (`METERS`). Sequences,
-    areas and times in seconds are read where their columns are there; without a column of sequences each folder is one.
+    areas and times in seconds are read if their columns exist; without a column of sequences, each folder is one.
 
     Args:
         csv_path: the file.
         root: folder that its paths are relative to; None for the file's own.
         path_column: None for the first of `PATH_COLUMNS` that is there.
-        sequence_column: of names.
-        area_column: of names.
-        time_column: of seconds.
+        sequence_column: the column of sequence names.
+        area_column: the column of area names.
+        time_column: the column of times in seconds.
 
     Raises:
-        DatasetError: a column of paths or of positions is missing, a field is no number, or photos are missing.
+        DatasetError: a column of paths or positions is missing, a field is not a number, or photos are missing.
     """
     csv_path = Path(csv_path)
     rows = read_csv(csv_path)
@@ -202,16 +203,16 @@ def read_position_csv(
 def read_utm_names(folder: Path | str, paths: Sequence[str] | None = None) -> PlacedPhotos:
     """Read photos named ``@east@north...``, meters of UTM; each folder is a sequence.
 
-    Longer names go on with ``@zone@letter@latitude@longitude``. Where the zones differ, or the halves of Earth, meters
-    cannot be compared, so those of each zone become degrees, and all degrees `regional_meters`. (The degrees of names
-    have five decimals, a meter.) The field of time, ``YYYYMMDD_hhmmss``, is read where all names have one.
+    Longer names continue with ``@zone@letter@latitude@longitude``. If the zones or hemispheres differ, meters cannot be
+    compared, so the meters of each zone become degrees, and all degrees become `regional_meters`. (The degrees in names
+    have five decimals, about a meter.) The time field, ``YYYYMMDD_hhmmss``, is read if all names have one.
 
     Args:
         folder: what the paths are relative to.
-        paths: of the photos; None for all below the folder.
+        paths: the paths of the photos; None for all below the folder.
 
     Raises:
-        DatasetError: there is no photo, a name has another form, or zones differ and a name gives none.
+        DatasetError: there is no photo, a name has another form, or zones differ and a name has none.
     """
     folder = Path(folder)
     paths = photos_below(folder) if paths is None else list(paths)
@@ -255,49 +256,38 @@ def read_clips(
 ) -> PlacedPhotos:
     """Read frames of walks, named ``clip_frame_000012.jpg``; frame f of a clip is ``f x step`` meters along it.
 
-    Clips are put `SEQUENCES_APART` from each other, as their positions cannot be compared, and have the area of their
-    label. Clips and areas are numbered over the whole file, so that they mean the same in all of its splits.
+    Clips are placed `SEQUENCES_APART` from each other, because their positions cannot be compared. Their area is their
+    label. Clips and areas are numbered over the whole file, so numbers mean the same in all of its splits.
 
     Args:
-        csv_path: the file, its paths relative to its folder.
-        split: only the rows of this split; None for all.
-        step: meters between frames, as one estimates them.
-        every: only frames whose number it divides.
-        without: names of clips to leave out, as those that are copies of others.
+        csv_path: the file; its paths are relative to its folder.
+        split: the split to read; None for all.
+        step: the estimated distance between frames, in meters.
+        every: read only frames whose number it divides.
+        without: names of clips to exclude, such as copies of others.
         path_column: None for the first of `PATH_COLUMNS` that is there.
-        area_column: of the areas' names.
-        split_column: of the splits' names, read when one is asked for.
+        area_column: the column of area names.
+        split_column: the column of split names, read only if a split is given.
 
     Raises:
         DatasetError: a column is missing, a name has no clip and frame, there is no such split, photos are missing, or
             a clip is longer than the distance between clips.
-        OptionError: `every` is less than 1, or there is no clip to leave out.
+        OptionError: `every` is less than 1, or there is no clip to exclude.
     """
     csv_path = Path(csv_path)
     rows = read_csv(csv_path)
     paths = column_of(rows, path_column, csv_path, PATH_COLUMNS)
     frames = np.array([_frame(path) for path in paths], np.float64)
     names = [path.rpartition("/")[2].partition(FRAME)[0] for path in paths]
-    clips = _numbered(names)
-    along = frames * step
-    longest = max(np.ptp(along[clips == clip]) for clip in range(int(clips.max()) + 1))
-    if longest > SEQUENCES_APART / 2 or not step > 0:
-        raise DatasetError(
-            f"clips must be longer than 0 and at most {SEQUENCES_APART / 2:.0f} m, the longest has {longest:.0f} m "
-            f"with a step of {step:g} m; give another step"
-        )
-    chosen = np.ones(len(paths), bool)
+    clips, along = _numbered(names), frames * step
+    _check_lengths(along, clips, step)
+    chosen = (frames % every == 0) & ~np.isin(names, list(without))
     if split is not None:
-        splits = column_of(rows, split_column, csv_path)
-        chosen = np.array([each == split for each in splits])
-        if not chosen.any():
-            raise DatasetError(f"{str(csv_path)!r} has no split {split!r}; it has {', '.join(sorted(set(splits)))}")
-    unknown = sorted(set(without) - set(names))
-    if unknown:
-        raise OptionError(f"{str(csv_path)!r} has no clip {unknown[0]!r} to leave out")
-    chosen &= (frames % every == 0) & ~np.isin(names, list(without))
+        chosen &= _in_split(column_of(rows, split_column, csv_path), split, csv_path)
+    if unknown := sorted(set(without) - set(names)):
+        raise OptionError(f"{str(csv_path)!r} has no clip {unknown[0]!r} to exclude")
     if not chosen.any():
-        raise DatasetError(f"no frame in {str(csv_path)!r} has a number that {every} divides, or all are left out")
+        raise DatasetError(f"no frame in {str(csv_path)!r} has a number that {every} divides, or all are excluded")
     photos = PlacedPhotos(
         csv_path.parent,
         tuple(paths),
@@ -309,6 +299,28 @@ def read_clips(
     return photos
 
 
+def _check_lengths(along: NDArray[np.float64], clips: Ids, step: float) -> None:
+    """Refuse clips whose frames, `along` meters along them, would reach into the next clip."""
+    longest = max(np.ptp(along[clips == clip]) for clip in range(int(clips.max()) + 1))
+    if longest > SEQUENCES_APART / 2 or not step > 0:
+        raise DatasetError(
+            f"clips must be longer than 0 and at most {SEQUENCES_APART / 2:.0f} m, the longest has {longest:.0f} m "
+            f"with a step of {step:g} m; give another step"
+        )
+
+
+def _in_split(splits: Sequence[str], split: str, csv_path: Path) -> Mask:
+    """Return which rows are of a split.
+
+    Raises:
+        DatasetError: none is.
+    """
+    chosen = np.array([each == split for each in splits])
+    if not chosen.any():
+        raise DatasetError(f"{str(csv_path)!r} has no split {split!r}; it has {', '.join(sorted(set(splits)))}")
+    return chosen
+
+
 def _frame(path: str) -> int:
     clip, _, rest = path.rpartition("/")[2].partition(FRAME)
     number = rest.partition(".")[0]
@@ -318,14 +330,14 @@ def _frame(path: str) -> int:
 
 
 def _numbered(names: Sequence[str]) -> Ids:
-    """Return ``(n,)`` numbers of the names in their order, equal names equal numbers."""
+    """Return ``(n,)`` numbers of the names in order; equal names have equal numbers."""
     return np.unique(np.array(names, np.str_), return_inverse=True)[1].reshape(-1).astype(np.int64)
 
 
 def _numbers(fields: Sequence[str], name: str, path: Path) -> Values:
     odd = [field for field in fields if not _is_number(field)]
     if odd:
-        raise DatasetError(f"{str(path)!r} must hold finite numbers in the column {name!r}, got {first_few(odd)}")
+        raise DatasetError(f"{str(path)!r} must have finite numbers in the column {name!r}, got {first_few(odd)}")
     return np.array([float(field) for field in fields], np.float64)
 
 
@@ -337,10 +349,10 @@ def _is_number(text: str) -> bool:
 
 
 def _zone(fields: Sequence[str]) -> int:
-    """Return the zone of a name, negative south of the equator; 0 where it gives none."""
+    """Return the zone of a name, negative south of the equator; 0 if it has none."""
     if len(fields) < 6 or not fields[3].isdecimal():
         return 0
-    return int(fields[3]) if fields[4] >= "N" else -int(fields[3])  # of the letters of bands, N and on are north
+    return int(fields[3]) if fields[4] >= "N" else -int(fields[3])  # band letters from N on are north
 
 
 def _time(fields: Sequence[str]) -> float | None:
@@ -352,5 +364,5 @@ def _time(fields: Sequence[str]) -> float | None:
 
 
 def _seconds(taken: datetime.datetime) -> float:
-    """Return seconds since 1970 of a camera's clock, whose time zone is not known."""
+    """Return seconds since 1970 by a camera's clock, whose time zone is unknown."""
     return taken.replace(tzinfo=datetime.UTC).timestamp()

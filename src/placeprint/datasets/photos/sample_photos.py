@@ -1,7 +1,7 @@
 """Real photographs that ship inside installed packages, for the demo, the pictures in the README and tests.
 
 From scikit-image (``skimage.data``: public domain, CC0 or CC BY) and scikit-learn (``china.jpg``, CC BY 2.0).
-`rephotograph` makes what a second visit would give: another viewpoint, light, sharpness and frame.
+`rephotograph` simulates a second visit: another viewpoint, light, sharpness and frame.
 """
 
 from __future__ import annotations
@@ -61,16 +61,16 @@ def rephotograph(
     noise: Annotated[float, Range(0, 1000)] = 4.0,
     seed: Seed = 0,
 ) -> tuple[Image, NDArray[np.float64]]:
-    """Make what a photo of the same thing from elsewhere would look like.
+    """Simulate another photo of the same thing.
 
     Args:
         image: ``(H, W, 3)`` uint8 RGB.
-        corners: the corners move by up to this share of the sides (a strong homography from 0.15 on).
-        crop: share of each side that stays in the frame.
-        exposure: factor of the light; what gets brighter than white is cut off.
-        blur: standard deviation in pixels.
-        noise: standard deviation in grey levels.
-        seed: of the corners and the noise.
+        corners: how far the corners move, as a share of the sides (a strong homography from 0.15 on).
+        crop: the share of each side that stays in the frame.
+        exposure: the factor of the light; values above white are clipped.
+        blur: the standard deviation of the blur in pixels.
+        noise: the standard deviation of the noise in gray levels.
+        seed: the seed of the corners and the noise.
 
     Returns:
         The picture, of the same size, and the ``(3, 3)`` homography from points of the image to points of it.
@@ -92,7 +92,7 @@ def rephotograph(
 
 
 def read_samples(table: dict[str, tuple[str, str]]) -> dict[str, Image]:
-    """Return the sample photos themselves by name; raises like `sample_photos`."""
+    """Return the decoded sample photos by name; raise the same errors as `sample_photos`."""
     return {name: read_image(path) for name, path in sample_photos(table).items()}
 
 

@@ -1,8 +1,8 @@
-"""Training and validation sets that have nothing in common.
+"""Split photos into training and validation sets that have nothing in common.
 
 Frames of one walk, cut-outs of one panorama and photos of one square are nearly the same picture. Where some are
 trained on and others validated on, recall says how well the network remembers. So a split goes by class, by sequence
-or area, or by cells of the map with a gap between, and `check_leak` refuses sets that share something.
+or by area, and `check_leak` refuses sets that share something.
 """
 
 from __future__ import annotations
@@ -26,23 +26,23 @@ from placeprint.photos.opening import open_file
 from placeprint.types import Ids, Mask
 
 PartOf = Annotated[float, Range(0, 1, above=True, below=True)]
-"""A share that leaves something on both sides."""
+"""A share that leaves something on either side."""
 
 
 @checked
 def split_classes(photos: LabeledPhotos, share: PartOf = 0.5, seed: Seed = 0) -> tuple[LabeledPhotos, LabeledPhotos]:
-    """Split so that no class is in both sets: the network is validated on classes it has never seen.
+    """Split by class: the network is validated on classes it has never seen.
 
     Args:
-        photos: of at least two classes.
-        share: of the classes that go to validation, rounded, at least one and not all.
-        seed: of the choice.
+        photos: photos of at least two classes.
+        share: the share of classes for validation, rounded, at least one and not all.
+        seed: the seed of the choice.
 
     Returns:
-        Training and validation set; labels count anew in each.
+        Training and validation set; each numbers its own labels.
 
     Raises:
-        DatasetError: there is one class only.
+        DatasetError: there is only one class.
         OptionError: the share is not between 0 and 1.
     """
     held = _held_out(photos.labels, share, seed, "classes")
@@ -56,14 +56,14 @@ def split_sequences(
     """Split so that no sequence, or no area, is in both sets.
 
     Args:
-        photos: of at least two sequences.
-        share: of the sequences that go to validation, rounded, at least one and not all.
-        seed: of the choice.
+        photos: photos of at least two sequences.
+        share: the share of sequences for validation, rounded, at least one and not all.
+        seed: the seed of the choice.
         by: ``"sequence"`` or ``"area"``. Sequences of one area may show the same places; areas share none.
 
     Raises:
-        DatasetError: there is one only, or there are no areas.
-        OptionError: the share is not between 0 and 1, or `by` is another word.
+        DatasetError: there is only one, or there are no areas.
+        OptionError: the share is not between 0 and 1, or `by` has another value.
     """
     if by not in {"sequence", "area"}:
         raise OptionError(f"by must be 'sequence' or 'area', got {by!r}")
@@ -75,44 +75,19 @@ def split_sequences(
 
 
 @checked
-def split_cells(
-    photos: PlacedPhotos, share: PartOf = 0.2, seed: Seed = 0, *, cell: Positive = 500.0, gap: Positive = 50.0
-) -> tuple[PlacedPhotos, PlacedPhotos]:
-    """Split by square cells of the map; training photos closer than a gap to validation are left out.
-
-    Args:
-        photos: in at least two cells.
-        share: of the cells with photos that go to validation, rounded, at least one and not all.
-        seed: of the choice.
-        cell: meters, the side of a cell.
-        gap: meters; at least the distance of definite negatives.
-
-    Raises:
-        DatasetError: all photos are in one cell, or the gap leaves no photo to train on.
-        OptionError: the share is not between 0 and 1, or a length is not positive.
-    """
-    corners = np.floor((photos.positions - photos.positions.min(axis=0)) / cell).astype(np.int64)
-    cells = np.unique(corners, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)
-    held = _held_out(cells, share, seed, f"cells of {cell:g} m")
-    close = _closer(photos.positions[~held], photos.positions[held], gap)
-    if close.all():
-        raise DatasetError(f"no training photo is {gap:g} m from validation; take a smaller gap or larger cells")
-    return photos[np.flatnonzero(~held)[~close]], photos[held]
-
-
-@checked
 def check_leak(
     train: LabeledPhotos | PlacedPhotos, validation: LabeledPhotos | PlacedPhotos, *, distance: Positive | None = None
 ) -> None:
-    """Refuse sets that share a file, the content of one, a sequence, or photos closer than a distance.
+    """Raise if sets share a file, the content of a file, a sequence, or photos closer than a distance.
 
-    Files are compared by SHA-256, only those of equal length. The numbers of sequences can be compared where both sets
-    have one root, that is, where they were read together.
+    Files of equal length are compared by SHA-256. Sequence numbers are compared if both sets have one root, that is, if
+    they were read together.
 
     Args:
         train: one set.
         validation: the other.
-        distance: meters, for photos with positions in one plane; None to leave positions alone.
+        distance: the smallest allowed distance in meters, for photos with positions in one plane; None to ignore
+            positions.
 
     Raises:
         DatasetError: the sets share something; the message says what and how much. Or a file is missing.
@@ -141,7 +116,7 @@ def _check_places(train: PlacedPhotos, validation: PlacedPhotos, distance: float
         if len(sequences):
             which = validation.paths[int(np.isin(validation.sequences, sequences).argmax())]
             raise DatasetError(
-                f"{len(sequences)} sequences are in training and in validation, as that of {which!r}; use "
+                f"{len(sequences)} sequences are in training and in validation, such as that of {which!r}; use "
                 "split_sequences"
             )
     if distance is None:
@@ -150,12 +125,13 @@ def _check_places(train: PlacedPhotos, validation: PlacedPhotos, distance: float
     if close.any():
         which = validation.paths[int(close.argmax())]
         raise DatasetError(
-            f"{int(close.sum())} photos of validation are closer than {distance:g} m to one to train on, as {which!r}"
+            f"{int(close.sum())} photos of validation are closer than {distance:g} m to a training photo, "
+            f"such as {which!r}"
         )
 
 
 def _closer(positions: Positions, others: Positions, distance: float) -> Mask:
-    """Say of each position whether one of the others is closer than a distance."""
+    """Return for each position whether one of the others is closer than a distance."""
     grid = PositionGrid(others, distance)
     inside = math.nextafter(distance, 0)
     return np.array([len(grid.near(position, inside)) > 0 for position in positions], np.bool_)
@@ -171,7 +147,7 @@ def _held_out(groups: Ids, share: float, seed: int, name: str) -> Mask:
 
 
 def copies_among(paths: Sequence[Path]) -> list[tuple[Path, Path]]:
-    """Return pairs of files with equal content: the first with its content, and each later one.
+    """Return pairs of files with equal content: the first file with that content, and each later one.
 
     Raises:
         DatasetError: a file is missing.
@@ -190,7 +166,7 @@ def copies_among(paths: Sequence[Path]) -> list[tuple[Path, Path]]:
 
 
 def _copies(ours: list[Path], theirs: list[Path]) -> list[tuple[Path, Path]]:
-    """Return pairs of files with equal content, at most one a file of the second list."""
+    """Return pairs of files with equal content, at most one per file of the second list."""
     by_size: dict[int, list[Path]] = defaultdict(list)
     for path in ours:
         by_size[_size(path)].append(path)

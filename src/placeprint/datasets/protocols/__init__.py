@@ -1,7 +1,7 @@
-"""Protocols: the rules that make a benchmark number, each a TOML file of this folder, named and versioned.
+"""Protocols: the rules behind a benchmark number, each a named and versioned TOML file in this folder.
 
-The same photos give other numbers under other rules: which queries, which database, what counts as right. So the name
-and the version of the protocol stand in every result, and a rule that changes is a new version.
+The same photos give different numbers under different rules: which queries, which database, what counts as right. So
+every result has the name and version of its protocol, and a changed rule gets a new version.
 """
 
 from __future__ import annotations
@@ -25,31 +25,31 @@ logger = logging.getLogger(__name__)
 
 DEFAULT = "place-folder"
 AS_MANY = frozenset({"MAP@R", "R-precision"})
-"""Metrics that look at as many ranks as a query has right photos."""
+"""Metrics that use as many ranks as a query has right photos."""
 
 
 @checked
 @dataclass(frozen=True, kw_only=True)
 class Protocol:
-    """What is known of a protocol.
+    """A protocol.
 
     Args:
-        name: without the version.
-        version: counted from 1; another rule is another version.
+        name: the name without the version.
+        version: the version, from 1; a changed rule is a new version.
         title: what it measures, in a few words.
-        source: paper, or program, whose rule it is.
-        where: where the photos are to be had; empty for one's own.
-        layout: files that are expected in the folder.
-        rule: what is right, what is left out.
+        source: the paper or program that defined the rule.
+        where: where to get the photos; empty for your own.
+        layout: the files expected in the folder.
+        rule: what is right, and what is excluded.
         reader: ``"module:function"``, called with the folder and the options.
-        options: of the reader.
-        metrics: names of what is measured, the first is the one that is quoted.
-        depth: ranks that the metrics look at; None for the whole database, which is what `mAP` needs.
-        queries: count of queries in the published set, None where it is open.
-        database: count of photos that are searched there, None where it is open.
+        options: the options of the reader.
+        metrics: the names of the metrics; the first is the one usually quoted.
+        depth: the number of ranks that the metrics use; None for the whole database, which `mAP` needs.
+        queries: the number of queries in the published set, or None if open.
+        database: the number of database photos in the published set, or None if open.
 
     Raises:
-        OptionError: the metrics are no list of names, or one looks deeper than the depth.
+        OptionError: the metrics are not a list of names, or one uses more ranks than the depth.
     """
 
     name: str
@@ -75,15 +75,16 @@ class Protocol:
 
     @property
     def full_name(self) -> str:
-        """Name and version, as results carry it."""
+        """The name and version, as in results."""
         return f"{self.name}-{self.version}"
 
     def read(self, folder: Path | str) -> RetrievalSet:
         """Read a folder by this protocol.
 
         Raises:
-            DatasetError: it does not have the form.
-            OptionError: the reader is not there or does not take the options, or a metric looks deeper than the depth.
+            DatasetError: the folder does not have the protocol's form.
+            OptionError: the reader does not exist or does not take the options, or a metric uses more ranks than the
+                depth.
         """
         folder = Path(folder)
         if not folder.is_dir():
@@ -107,7 +108,7 @@ class Protocol:
         return reader
 
     def differences(self, dataset: RetrievalSet) -> list[str]:
-        """Say in what a set that was read differs from the published one; empty where nothing does."""
+        """Return how a set differs from the published one; empty if it does not."""
         told = []
         for what, expected, got in (
             ("queries", self.queries, len(dataset.queries)),
@@ -119,7 +120,7 @@ class Protocol:
 
 
 def _depth_of(metric: str) -> float:
-    """Return how many ranks a metric looks at, as far as its name says."""
+    """Return how many ranks a metric uses, if its name says so."""
     k = metric.rpartition("@")[2]
     if k.isdecimal():
         return int(k)
@@ -135,7 +136,7 @@ def load_protocol(name: str) -> Protocol:
     """Read a protocol by its name, with or without the version, or from the path of a TOML file.
 
     Raises:
-        OptionError: there is none, it has another version, or the file lacks something.
+        OptionError: the protocol is unknown, has another version, or its file lacks something.
 
     Example:
         >>> load_protocol("place-folder").full_name, load_protocol("place-folder-1").full_name
@@ -160,22 +161,22 @@ def load_protocol(name: str) -> Protocol:
 def read_retrieval_set(protocol: str | None, folder: Path | str) -> RetrievalSet:
     """Read a folder by a protocol.
 
-    A warning in the log tells where the counts are not those of the published set.
+    A logged warning says how the counts differ from those of the published set.
 
     Args:
-        protocol: name, with or without its version, or path of a TOML file; None for a place folder.
-        folder: where the photos are.
+        protocol: the name with or without its version, or the path of a TOML file; None for a place folder.
+        folder: the folder of the photos.
 
     Raises:
-        OptionError: there is no such protocol.
-        DatasetError: the folder does not have the form.
+        OptionError: the protocol is unknown.
+        DatasetError: the folder does not have the protocol's form.
     """
     chosen = load_protocol(protocol or DEFAULT)
     try:
         dataset = chosen.read(folder)
     except DatasetError as error:
         if protocol is None:
-            raise DatasetError(f"{error}; for another form name its protocol, see: placeprint datasets") from error
+            raise DatasetError(f"{error}; for another form, name its protocol; see: placeprint datasets") from error
         raise
     for difference in chosen.differences(dataset):
         logger.warning("%s in %s has %s", chosen.full_name, folder, difference)

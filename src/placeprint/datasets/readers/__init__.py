@@ -1,1 +1,1 @@
-"""One file for each form in which benchmarks come; each makes a `RetrievalSet`."""
+"""Readers: one file per form of benchmark; each makes a `RetrievalSet`."""

@@ -1,9 +1,10 @@
-"""Retrieval by class: right are the photos of the query's class.
+"""Retrieval by class: the photos of the query's class are right.
 
-Where one set is both, each photo is a query and is taken out of its own ranking. The benchmarks of metric learning test
-on classes that did not train, by the splits of Oh Song et al. (CVPR 2016): CUB-200-2011 on the classes 101 to 200,
-Cars196 on 99 to 196, Stanford Online Products on the products of ``Ebay_test.txt``. In-shop (Liu et al., CVPR 2016) has
-queries and a gallery. Pictures are whole: numbers on cropped cars and birds are another protocol.
+If one set is both database and queries, each photo is a query and is removed from its own ranking. Benchmarks of metric
+learning test on classes outside the training set, by the splits of Oh Song et al. (CVPR 2016): CUB-200-2011 on the
+classes 101 to 200, Cars196 on 99 to 196, Stanford Online Products on the products of ``Ebay_test.txt``. In-shop (Liu et
+al., CVPR 2016) has queries and a gallery. Pictures are not cropped; numbers on cropped cars and birds belong to another
+protocol.
 """
 
 from __future__ import annotations
@@ -29,10 +30,10 @@ from placeprint.types import Ids
 
 
 def read_class_folder(folder: Path) -> RetrievalSet:
-    """Read a folder a class; or such folders in ``database/`` and ``queries/``.
+    """Read one folder per class, or such folders in ``database/`` and ``queries/``.
 
     Raises:
-        DatasetError: there is no photo, a photo is of no class, or a class of queries is not in the database.
+        DatasetError: there is no photo, a photo has no class, or a class of the queries is not in the database.
     """
     if not ((folder / "database").is_dir() and (folder / "queries").is_dir()):
         photos = read_image_folder(folder)
@@ -44,16 +45,16 @@ def read_class_folder(folder: Path) -> RetrievalSet:
 def read_class_list(
     folder: Path, *, database: str = "train.txt", queries: str = "val.txt", coarse: bool = False
 ) -> RetrievalSet:
-    """Read lists of lines ``path, id`` or ``path, id, coarse id``, one of the database and one of queries.
+    """Read lists of lines ``path, id`` or ``path, id, coarse id``, one for the database and one for the queries.
 
     Args:
-        folder: of the lists and the photos.
-        database: name of the list that is searched in.
-        queries: name of the list of queries.
+        folder: the folder of the lists and the photos.
+        database: the name of the database list.
+        queries: the name of the query list.
         coarse: whether the coarse ids are the classes.
 
     Raises:
-        DatasetError: a list is missing or has another form, or a class of queries is not in the database.
+        DatasetError: a list is missing or has another form, or a class of the queries is not in the database.
     """
     parts = [read_label_list(folder / name, coarse=coarse) for name in (database, queries)]
     return _of_classes(folder, parts[0], parts[1])
@@ -72,7 +73,7 @@ def read_cub(folder: Path, *, first: CountOrNone = 101) -> RetrievalSet:
     try:
         chosen = [(f"images/{names[key]}", int(classes[key])) for key in names if int(classes[key]) >= first]
     except ValueError as error:
-        raise DatasetError(f"{str(folder / 'image_class_labels.txt')!r} must hold numbers of classes") from error
+        raise DatasetError(f"{str(folder / 'image_class_labels.txt')!r} must have numbers of classes") from error
     return _checked(folder, chosen)
 
 
@@ -90,7 +91,7 @@ def read_cars(folder: Path, *, first: CountOrNone = 99) -> RetrievalSet:
     try:
         rows = [(str(row["relative_im_path"]), int(row["class"])) for row in read_mat(path)["annotations"]]
     except (KeyError, TypeError, ValueError) as error:
-        raise DatasetError(f"{str(path)!r} must hold annotations with relative_im_path and class ({error})") from error
+        raise DatasetError(f"{str(path)!r} must have annotations with relative_im_path and class ({error})") from error
     return _checked(folder, [row for row in rows if row[1] >= first])
 
 
@@ -102,7 +103,7 @@ def read_online_products(folder: Path, *, name: str = "Ebay_test.txt") -> Retrie
     """
     rows = _table(folder / name, ("image_id", "class_id", "super_class_id", "path"), skip=0)
     if not all(row["class_id"].isdecimal() for row in rows):
-        raise DatasetError(f"{str(folder / name)!r} must hold numbers of classes in the column 'class_id'")
+        raise DatasetError(f"{str(folder / name)!r} must have numbers of classes in the column 'class_id'")
     return _checked(folder, [(row["path"], int(row["class_id"])) for row in rows])
 
 
@@ -133,7 +134,7 @@ def read_in_shop(folder: Path) -> RetrievalSet:
 def _of_classes(
     folder: Path, database: LabeledPhotos, queries: LabeledPhotos, prefix: str = "", query_prefix: str = ""
 ) -> RetrievalSet:
-    """Return the queries searched in the database, both named from the folder."""
+    """Return the set of queries and database, with paths relative to the folder."""
     members = _members(database.labels.tolist())
     labels = queries.labels_among(database.classes).tolist()
     paths = tuple(prefix + path for path in database.paths)
@@ -149,7 +150,7 @@ def _checked(folder: Path, photos: Sequence[tuple[str, int]]) -> RetrievalSet:
 
 
 def _each_other(folder: Path, paths: tuple[str, ...], labels: Ids) -> RetrievalSet:
-    """Return a set whose photos search each other; those that are alone in their class have no positive."""
+    """Return a set whose photos search each other; photos alone in their class have no positive."""
     members = _members(labels.tolist())
     rows = [members[label][members[label] != row] for row, label in enumerate(labels.tolist())]
     return RetrievalSet(folder, "", paths, paths, PathSets(paths, rows))
@@ -170,13 +171,13 @@ def _lines(path: Path) -> list[list[str]]:
 def _pairs(path: Path) -> dict[str, str]:
     lines = _lines(path)
     if any(len(line) != 2 for line in lines):
-        raise DatasetError(f"{str(path)!r} must hold two fields a line")
+        raise DatasetError(f"{str(path)!r} must have two fields per line")
     return {line[0]: line[1] for line in lines}
 
 
 def _table(path: Path, header: tuple[str, ...], *, skip: int) -> list[dict[str, str]]:
-    """Return the rows below a header, which is preceded by so many lines."""
+    """Return the rows below a header, after a number of lines to skip."""
     lines = _lines(path)[skip:]
     if not lines or tuple(lines[0]) != header or any(len(line) != len(header) for line in lines):
-        raise DatasetError(f"{str(path)!r} must hold rows below the header {' '.join(header)!r}")
+        raise DatasetError(f"{str(path)!r} must have rows below the header {' '.join(header)!r}")
     return [dict(zip(header, line, strict=True)) for line in lines[1:]]

@@ -1,8 +1,8 @@
-"""Walks in clips: does a frame find its area, as the floor of a building, in other clips?
+"""Walks in clips: measure whether a frame finds its area, such as the floor of a building, in other clips.
 
 The list is a CSV file (see `placed_photos.read_clips`) with a label, the area, and a split, gallery or query. A query
 often has its own clip in the gallery, whose neighboring frames are nearly the same picture. So there are two protocols:
-*across clips*, where the frames of the query's own clip are junk, and *plain*, where they count as right as any.
+*across clips*, where the frames of the query's own clip are junk, and *plain*, where they count as right.
 """
 
 from __future__ import annotations
@@ -35,17 +35,17 @@ def read_clip_areas(
     """Read ``dataset.csv`` and the frames it lists.
 
     Args:
-        folder: of the list.
+        folder: the folder of the list.
         across: whether the frames of the query's own clip are junk.
-        database: split that is searched in.
-        queries: split of the queries.
-        every: only frames whose number it divides.
-        same: groups of clips that are one and the same walk, as copies are.
-        without: names of clips to leave out.
+        database: the name of the database split.
+        queries: the name of the query split.
+        every: read only frames whose number it divides.
+        same: groups of clips that show the same walk, such as copies.
+        without: names of clips to exclude.
 
     Raises:
         DatasetError: the list has another form or lacks a split, or photos are missing.
-        OptionError: a clip of `same` or `without` is not there.
+        OptionError: a clip of `same` or `without` does not exist.
     """
     parts = [read_clips(folder / LIST, split=each, every=every, without=without) for each in (database, queries)]
     searched, asked = parts
@@ -62,7 +62,7 @@ def read_clip_areas(
 
 
 def _walks(searched: PlacedPhotos, asked: PlacedPhotos, same: Sequence[Sequence[str]]) -> dict[str, str]:
-    """Return for each clip the one that stands for its walk."""
+    """Return for each clip the clip that represents its walk."""
     walks = {clip: clip for clip in map(_clip, (*searched.paths, *asked.paths))}
     unknown = [clip for group in same for clip in group if clip not in walks]
     if unknown:

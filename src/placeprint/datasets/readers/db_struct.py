@@ -1,7 +1,7 @@
-"""The ``dbStruct`` of NetVLAD's authors: Pittsburgh and Tokyo 24/7 as they are handed out.
+"""The ``dbStruct`` of NetVLAD's authors: Pittsburgh and Tokyo 24/7 as distributed.
 
-A MATLAB file holds names and UTM positions of the database and of the queries (Arandjelovic et al., CVPR 2016). The
-photos lie beside it or near; some of Tokyo's are PNG though the file calls them JPEG.
+A MATLAB file has the names and UTM positions of the database and of the queries (Arandjelovic et al., CVPR 2016). The
+photos are beside it or nearby; some of Tokyo's are PNG although the file calls them JPEG.
 """
 
 from __future__ import annotations
@@ -27,28 +27,28 @@ FOLDERS = (
 TOKYO = "247query_subset_v2"
 QUERY_FOLDERS = ("queries_real", TOKYO, f"query/{TOKYO}", f"queries/{TOKYO}", "query", "queries", "queries_v3", "")
 MATS = ("", "datasets", "raw_data/datasets", "raw_data", "groundtruth", "netvlad_v100_datasets")
-"""Where the photos and the file are looked for, below the folder."""
+"""Folders to search for the photos and the file."""
 
 
 @checked
 def read_db_struct(
     folder: Path, *, mat: str, split: str = "test", radius: Positive = RADIUS, panoramas: str = ""
 ) -> RetrievalSet:
-    """Read a MATLAB file and its photos, or the folders ``images/SPLIT/database`` and ``queries`` made of them.
+    """Read a MATLAB file and its photos, or the folders ``images/SPLIT/database`` and ``queries`` made from them.
 
-    Pittsburgh's queries have names that photos of its database have, too, perhaps of another split's; they are never
-    read from the folder of the database.
+    Pittsburgh's queries share names with database photos, perhaps of another split, so they are never read from the
+    database folder.
 
     Args:
-        folder: of the benchmark.
-        mat: name of the file.
-        split: of the folders that are read where there is no such file, or where its photos were moved into them.
-        radius: meters; a photo at most so far shows the query's place.
-        panoramas: text in a photo's name that ends the name of its panorama, whose cut-outs are a group, of which only
-            the best stays in a ranking; empty for no groups.
+        folder: the folder of the benchmark.
+        mat: the name of the file.
+        split: the split of the folders that are read if the file does not exist, or if its photos were moved into them.
+        radius: the distance in meters within which a photo shows the query's place.
+        panoramas: text in a photo's name that ends the name of its panorama. The cut-outs of a panorama are a group
+            that keeps only its best in a ranking. Empty for no groups.
 
     Raises:
-        DatasetError: neither is there, the file has another form, or photos are missing.
+        DatasetError: neither exists, the file has another form, or photos are missing.
     """
     path = next((folder / place / mat for place in MATS if (folder / place / mat).is_file()), None)
     names, positions = ([[], []], []) if path is None else _read(path)
@@ -74,26 +74,26 @@ def read_db_struct(
 
 
 def _read(path: Path) -> tuple[list[list[str]], list[Any]]:
-    """Return the names of database and queries, and their positions ``(n, 2)``."""
+    """Return the names of the database and the queries, and their positions ``(n, 2)``."""
     try:
         struct = read_mat(path)["dbStruct"]
         names = [[str(name) for name in np.atleast_1d(struct[field])] for field in FIELDS[::2]]
         positions = [np.asarray(struct[field], np.float64).reshape(2, -1).T for field in FIELDS[1::2]]
     except (KeyError, ValueError, TypeError) as error:
-        raise DatasetError(f"{str(path)!r} must hold a dbStruct with {', '.join(FIELDS)} ({error})") from error
+        raise DatasetError(f"{str(path)!r} must have a dbStruct with {', '.join(FIELDS)} ({error})") from error
     for held, places in zip(names, positions, strict=True):
         if not held or len(held) != len(places):
-            raise DatasetError(f"{str(path)!r} must hold a position for each photo, got {len(places)} for {len(held)}")
+            raise DatasetError(f"{str(path)!r} must have a position for each photo, got {len(places)} for {len(held)}")
     return names, positions
 
 
 def _tops(names: Sequence[str]) -> set[str]:
-    """Return the folders that names begin with, and the names of those in none."""
+    """Return the first folders of the names, and the names without a folder."""
     return {name.partition("/")[0] for name in names}
 
 
 def _located(folder: Path, names: Sequence[str], places: Sequence[str]) -> tuple[str, tuple[str, ...]]:
-    """Return the first of some folders that has the first photo, and the paths of all photos there."""
+    """Return the first folder that has the first photo, and the paths of all photos in it."""
     for place in dict.fromkeys(places):
         if _existing(folder, place, names[0]) is not None:
             found = [(name, _existing(folder, place, name)) for name in names]

@@ -1,7 +1,7 @@
-"""Two runs along the same way, frame by frame: right are the frames of the same number, and their neighbors.
+"""Two runs along the same route, frame by frame: frames with the same number and their neighbors are right.
 
 Nordland (Suenderhauf et al., ICRA workshop 2013) is used in three ways that give very different numbers: which season
-is searched, which frames are, and how many frames a match may be off. Each is a protocol of its own.
+and which frames are searched, and how many frames a match may be off. Each is a separate protocol.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from placeprint.datasets.tables.plain_pickle import read_plain_npy
 from placeprint.errors import DatasetError
 
 CLEAN = "cleanImageNames.txt"
-"""Names of the frames that count, a line each, where such a file is there."""
+"""The file with the names of the frames that count, one per line, if it exists."""
 TRUTH = "ground_truth_new.npy"
 SECTIONS_APART = 1e6
-"""Frames between sections of a way."""
+"""Number of frames put between sections of a route."""
 
 
 @checked
@@ -43,16 +43,16 @@ def read_frames(
     """Read two folders of frames, in the order of the numbers in their names.
 
     Args:
-        folder: of the benchmark.
-        database: names of the folder that is searched in, the first that is there.
-        queries: names of the folder of queries.
-        tolerance: frames; right is what is at most so many away.
-        stride: the n-th query is the frame n times this of the database.
-        radius_folders: where there are folders ``database`` and ``queries`` whose names give positions, made so that 25
-            m are the tolerance, these are read in place of frames. No errors in meters come of such positions.
+        folder: the folder of the benchmark.
+        database: possible names of the database folder; the first that exists is used.
+        queries: possible names of the query folder.
+        tolerance: the number of frames within which a frame is right.
+        stride: the n-th query shows the database frame number n times this.
+        radius_folders: folders that may have ``database`` and ``queries`` with positions in the names, made so that 25
+            m equal the tolerance; they are read instead of frames. Such positions give no errors in meters.
 
     Raises:
-        DatasetError: a folder is missing or holds no photos, or the counts do not fit.
+        DatasetError: a folder is missing or has no photos, or the counts do not fit.
     """
     for place in radius_folders:
         if (folder / place / "database").is_dir():
@@ -74,12 +74,12 @@ def read_vpr_bench(folder: Path, *, tolerance: CountOrNone | None = None) -> Ret
     """Read the form of VPR-Bench (Zaffar et al., IJCV 2021): ``ref/``, ``query/`` and ``ground_truth_new.npy``.
 
     Args:
-        folder: with the three.
-        tolerance: frames; where the file is not there, right is what is at most so many frames away. None where the
-            file is needed.
+        folder: the folder with all three.
+        tolerance: the number of frames within which a frame is right if the file does not exist; None if the file is
+            required.
 
     Raises:
-        DatasetError: a part is missing, or the file names photos that are not there.
+        DatasetError: a part is missing, or the file names photos that do not exist.
     """
     if not (folder / TRUTH).is_file() and tolerance is not None:
         return read_frames(
@@ -94,7 +94,7 @@ def read_vpr_bench(folder: Path, *, tolerance: CountOrNone | None = None) -> Ret
             rows[int(query)] += [int(each) for each in np.atleast_1d(right)]
     except (IndexError, TypeError, ValueError) as error:
         raise DatasetError(
-            f"{str(folder / TRUTH)!r} must hold rows (query, photos of ref) for {len(queries)} queries ({error})"
+            f"{str(folder / TRUTH)!r} must have rows (query, photos of ref) for {len(queries)} queries ({error})"
         ) from error
     if any(not 0 <= each < len(database) for row in rows for each in row):
         raise DatasetError(f"{str(folder / TRUTH)!r} names photos beyond the {len(database)} of ref/")
@@ -128,7 +128,7 @@ def _natural(path: str) -> list[tuple[int, str]]:
 
 
 def _along(paths: Sequence[str], stride: int) -> NDArray[np.float64]:
-    """Return ``(n, 2)`` the number of each frame in its section, sections far apart."""
+    """Return ``(n, 2)``: the number of each frame in its section, with sections far apart."""
     rows = []
     for number, (_, section) in enumerate(groupby(paths, lambda path: path.partition("/")[2].rpartition("/")[0])):
         rows += [(frame * stride, number * SECTIONS_APART) for frame, _ in enumerate(section)]

@@ -1,13 +1,13 @@
-"""Google Landmarks v2 (Weyand et al., CVPR 2020): retrieval in the index set, recognition by the training set.
+"""Google Landmarks v2 (Weyand et al., CVPR 2020): retrieval in the index set, and recognition by the training set.
 
-Photos lie in ``test/``, ``index/`` and ``train/`` as ``a/b/c/abc....jpg``, by the first three letters of their names.
+Photos are in ``test/``, ``index/`` and ``train/`` as ``a/b/c/abc....jpg``, by the first three letters of their names.
 
-- *Retrieval*: queries of the public (validation) or the private (test) part, right are the photos of the index that
-  the solution lists. Queries without any are not measured.
-- *Recognition*: all queries of a part. A query is answered with its nearest photo of the training set; it is right
-  when that shows a landmark of the query. Most queries, about 99 of 100, show none; each of them has a wrong answer,
-  the less sure the better. A query whose landmarks have no photo in the training set that was read counts as one that
-  should be answered, as officially, so that a smaller list is no easier.
+- *Retrieval*: queries of the public (validation) or the private (test) part; the index photos that the solution lists
+  are right. Queries without any are not measured.
+- *Recognition*: all queries of a part. The answer to a query is its nearest training photo; it is right if that shows a
+  landmark of the query. Most queries, about 99 of 100, show no landmark; their answers are wrong, and the less
+  confident the better. A query whose landmarks have no photo in the training set still counts as one to be answered, as
+  in the official metric, so a smaller list is not easier.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from placeprint.datasets.retrieval_set import PathSets, RetrievalSet
 from placeprint.errors import DatasetError
 
 TRAINING = ("train_clean.csv", "train.csv")
-"""Lists of the training set, the first that is there."""
+"""Possible lists of the training set; the first that exists is used."""
 PLACES = ("", "test", "ground_truth", "metadata", "train", "index")
-"""Where CSV files are looked for, below the folder."""
+"""Folders to search for CSV files."""
 
 
 def read_landmark_retrieval(folder: Path, *, usage: str = "Private") -> RetrievalSet:
-    """Read ``retrieval_solution_v2.1.csv`` and, of the index set, ``index.csv`` or all photos in ``index/``.
+    """Read ``retrieval_solution_v2.1.csv`` and, for the index set, ``index.csv`` or all photos in ``index/``.
 
     Args:
-        folder: of the benchmark.
+        folder: the folder of the benchmark.
         usage: the part: ``"Private"`` or ``"Public"``.
 
     Raises:
@@ -56,10 +56,10 @@ def read_landmark_retrieval(folder: Path, *, usage: str = "Private") -> Retrieva
 
 
 def read_landmark_recognition(folder: Path, *, usage: str = "Private") -> RetrievalSet:
-    """Read ``recognition_solution_v2.1.csv`` and, of the training set, ``train_clean.csv`` or ``train.csv``.
+    """Read ``recognition_solution_v2.1.csv`` and, for the training set, ``train_clean.csv`` or ``train.csv``.
 
     Args:
-        folder: of the benchmark.
+        folder: the folder of the benchmark.
         usage: the part: ``"Private"`` or ``"Public"``.
 
     Raises:
@@ -100,7 +100,7 @@ def _rows(path: Path, *columns: str) -> list[dict[str, str]]:
 
 
 def _several(text: str) -> list[str]:
-    """Return what a field lists, nothing for an empty one and for None."""
+    """Return the items of a field; none for an empty field or None."""
     return [] if text in {"", "None", "nan"} else text.split()
 
 

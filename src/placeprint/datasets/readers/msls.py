@@ -1,8 +1,9 @@
 """Mapillary Street-level Sequences (Warburg et al., CVPR 2020): the validation cities, by its own rules and merged.
 
-Official: in each city the queries and the database of a subtask ("all"), panoramas left out, right within 25 m, and a
-query is searched in its own city. Without positives a query is left out, which leaves 740. Public code often merges the
-two cities and takes every photo of the query sequences, about 11,000; its recall@1 is 2.5 to 5 points lower for the
+Official: in each city the queries and the database of a subtask ("all"), without panoramas; photos within 25 m are
+    right, and a query is searched in its own city. Queries without positives are excluded, which leaves 740. Public
+    code often merges the two cities and uses every photo of the query sequences, about 11,000; its recall@1 is 2.5 to 5
+    points lower for the
 same model, so that is another protocol.
 """
 
@@ -25,9 +26,9 @@ from placeprint.types import Ids
 
 CITIES = ("cph", "sf")
 PLACES = ("train_val", "")
-"""Where the cities are looked for, below the folder."""
+"""Folders to search for the cities."""
 MERGED = ("images/val", "val")
-"""Where the folders of public converters are looked for."""
+"""Folders to search for the output of public converters."""
 
 
 @checked
@@ -39,15 +40,15 @@ def read_msls(
     radius: Positive = RADIUS,
     merged: bool = False,
 ) -> RetrievalSet:
-    """Read cities as they are handed out: ``train_val/CITY/query`` and ``database``, each with CSV files and images.
+    """Read cities as distributed: ``train_val/CITY/query`` and ``database``, each with CSV files and images.
 
     Args:
-        folder: of the benchmark.
-        cities: names of their folders.
-        subtask: column of ``subtask_index.csv`` that says which photos count; not used when merged.
-        radius: meters; a photo at most so far shows the query's place.
-        merged: take all photos without panoramas, and search a query in all cities. Where there is a folder
-            ``images/val`` with ``database`` and ``queries``, it is read.
+        folder: the folder of the benchmark.
+        cities: the names of their folders.
+        subtask: the column of ``subtask_index.csv`` that selects photos; ignored if merged.
+        radius: the distance in meters within which a photo shows the query's place.
+        merged: whether to use all photos except panoramas, and search all cities. A folder ``images/val`` with
+            ``database`` and ``queries`` is read if it exists.
 
     Raises:
         DatasetError: a folder or file is missing or has another form, or photos are missing.
@@ -80,7 +81,7 @@ def read_msls(
 
 
 def _joined(parts: Sequence[tuple[tuple[str, ...], Values]]) -> tuple[tuple[str, ...], Values, Ids]:
-    """Return paths, positions and the number of the city of all its photos, cities far apart."""
+    """Return the paths, positions and city numbers of all photos, with cities far apart."""
     owners = np.repeat(np.arange(len(parts)), [len(paths) for paths, _ in parts])
     positions = np.concatenate([each for _, each in parts])
     positions[:, 0] += owners * REGIONS_APART
@@ -94,7 +95,8 @@ def _read(folder: Path, part: str, subtask: str | None) -> tuple[tuple[str, ...]
     index = raw if subtask is None else read_csv(base / "subtask_index.csv")
     if not len(placed) == len(raw) == len(index):
         raise DatasetError(
-            f"{str(base)!r} must have a row a photo in its CSV files, got {len(placed)}, {len(raw)} and {len(index)}"
+            f"{str(base)!r} must have one row per photo in its CSV files, "
+            f"got {len(placed)}, {len(raw)} and {len(index)}"
         )
     chosen = [_is(row, "pano", base / "raw.csv") for row in raw]
     chosen = [
@@ -109,7 +111,7 @@ def _read(folder: Path, part: str, subtask: str | None) -> tuple[tuple[str, ...]
         positions = np.array([[float(row["easting"]), float(row["northing"])] for row in rows])
     except (KeyError, ValueError) as error:
         raise DatasetError(
-            f"{str(base / 'postprocessed.csv')!r} must hold key, easting and northing ({error})"
+            f"{str(base / 'postprocessed.csv')!r} must have key, easting and northing ({error})"
         ) from error
     check_files(folder, paths)
     return tuple(paths), positions

@@ -1,15 +1,15 @@
-"""Photos with positions, in a folder of the database and one of queries: right is what is at most so many meters away.
+"""Photos with positions, in a database and a query folder: photos within a number of meters are right.
 
 Recall@N within 25 m is the rule of Torii et al. (CVPR 2015) and Arandjelovic et al. (CVPR 2016). Positions are read in
-three forms, the first that is there:
+three forms; the first that exists is used:
 
 - names of photos ``@east@north@zone@letter@latitude@longitude@panorama@...``, the convention of Berton et al. (CVPR
-  2022), in which many benchmarks are to be had;
+  2022), in which many benchmarks are distributed;
 - ``positions.csv`` beside the two folders, with degrees or meters (see `placed_photos.read_position_csv`);
-- GPS in the EXIF of the photos; those without it are left out, with a warning.
+- GPS in the EXIF of the photos; photos without it are skipped, with a warning.
 
-Photos of several regions, as of two cities, or on both sides of the border of two UTM zones, are near each other where
-they are on Earth.
+Photos of several regions, such as two cities, or on both sides of a border between UTM zones, are near each other if
+they are near on Earth.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from placeprint.errors import DatasetError
 RADIUS = 25.0
 POSITIONS = "positions.csv"
 PANORAMA = 7
-"""Field of a name between ``@``."""
+"""Index of a field of a name between ``@``."""
 
 
 @checked
@@ -48,18 +48,18 @@ def read_near_photos(
     radius: Positive = RADIUS,
     panoramas: bool = False,
 ) -> RetrievalSet:
-    """Read a folder of the database and one of queries.
+    """Read a database folder and a query folder.
 
     Args:
-        folder: of the benchmark.
-        under: where in it the two are, the first that has both.
-        database: names of the former, the first that is there.
-        queries: names of the latter.
-        radius: meters; a photo at most so far shows the query's place.
-        panoramas: whether the cut-outs of a panorama are a group, of which only the best stays in a ranking.
+        folder: the folder of the benchmark.
+        under: possible places of the two inside it; the first with both is used.
+        database: possible names of the database folder; the first that exists is used.
+        queries: possible names of the query folder.
+        radius: the distance in meters within which a photo shows the query's place.
+        panoramas: whether the cut-outs of a panorama are a group that keeps only its best in a ranking.
 
     Raises:
-        DatasetError: a folder is missing, holds no photos, or a position is missing or is no number.
+        DatasetError: a folder is missing or has no photos, or a position is missing or not a number.
     """
     base, names = _find(folder, under, database, queries)
     prefix = base.relative_to(folder).as_posix() + "/" if base != folder else ""
@@ -82,13 +82,13 @@ def read_near_photos(
 
 @checked
 def near(paths: Sequence[str], database: Values, queries: Values, radius: Positive) -> PathSets:
-    """Return for each query the photos at most so many meters away.
+    """Return for each query the photos within a radius.
 
     Args:
-        paths: of the database.
+        paths: the paths of the database photos.
         database: ``(n, 2)`` meters.
         queries: ``(q, 2)`` meters in the same plane.
-        radius: meters.
+        radius: the radius in meters.
     """
     grid = PositionGrid(database, radius)
     return PathSets(paths, (grid.near(position) for position in queries))
@@ -117,14 +117,14 @@ def _placed(base: Path, paths: Sequence[str]) -> PlacedPhotos:
         missing = [path for path in paths if path not in known]
         if missing:
             raise DatasetError(
-                f"{str(base / POSITIONS)!r} has no position of {len(missing)} photos, as of {missing[0]!r}"
+                f"{str(base / POSITIONS)!r} has no position for {len(missing)} photos, such as {missing[0]!r}"
             )
         return placed[np.isin(placed.paths, paths)]
     return read_gps_folder(base, paths)
 
 
 def _panoramas(paths: Sequence[str]) -> tuple[str, ...]:
-    """Return the panorama of each photo by its name, its position where the name gives none (or ``None``)."""
+    """Return the panorama of each photo from its name, or its position if the name has none (or ``None``)."""
     fields = [Path(path).name.split("@") for path in paths]
     return tuple(
         each[PANORAMA] if len(each) > PANORAMA and each[PANORAMA] not in {"", "None"} else "@".join(each[:3])

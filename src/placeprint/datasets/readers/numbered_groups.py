@@ -1,9 +1,9 @@
-"""Sets whose photos are numbered so that the number says the object: INRIA Holidays and UKBench.
+"""Sets whose photo numbers identify the object: INRIA Holidays and UKBench.
 
 - *Holidays* (Jegou et al., ECCV 2008): 1491 photos of 500 scenes; the first of each scene, whose number ends with 00,
-  is its query, the others are right. The query is in the database and is taken out of its own ranking.
+  is its query; the others are right. The query is in the database and is removed from its own ranking.
 - *UKBench* (Nister and Stewenius, CVPR 2006): four photos each of 2550 objects, all of them queries; the query finds
-  itself and counts.
+  itself, and that counts.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def read_holidays(folder: Path) -> RetrievalSet:
     """Read photos like ``jpg/100001.jpg``.
 
     Raises:
-        DatasetError: there is no photo, or a name is no number.
+        DatasetError: there is no photo, or a name is not a number.
     """
     paths, numbers = _numbered(folder, "jpg", "")
     scenes = numbers // 100
@@ -36,13 +36,13 @@ def read_ukbench(folder: Path) -> RetrievalSet:
     """Read photos like ``full/ukbench00000.jpg``.
 
     Raises:
-        DatasetError: there is no photo, a name has another form, or an object has not four photos.
+        DatasetError: there is no photo, a name has another form, or an object does not have four photos.
     """
     paths, numbers = _numbered(folder, "full", "ukbench")
     objects, counts = np.unique(numbers // 4, return_counts=True)
     if (counts != 4).any():
         raise DatasetError(
-            f"{str(folder)!r} must hold four photos of each object, it holds {counts[counts != 4][0]} from number "
+            f"{str(folder)!r} must have four photos of each object, it has {counts[counts != 4][0]} from number "
             f"{4 * objects[counts != 4][0]:05d} on"
         )
     members = {number: np.flatnonzero(numbers // 4 == number) for number in objects}
@@ -53,7 +53,7 @@ def read_ukbench(folder: Path) -> RetrievalSet:
 def _numbered(
     folder: Path, below: str, prefix: str
 ) -> tuple[tuple[str, ...], np.ndarray[tuple[int], np.dtype[np.int64]]]:
-    """Return the photos and their numbers, by rising number."""
+    """Return the photos and their numbers, sorted by number."""
     place = f"{below}/" if (folder / below).is_dir() else ""
     found = photos_below(folder / place)
     stems = [Path(path).stem.removeprefix(prefix) for path in found]

@@ -3,10 +3,10 @@
     folder/
       database/          photos of known places
       queries/           photos to find
-      positives.csv      header ``query,database``; one row a positive pair, paths relative to the folder
+      positives.csv      header ``query,database``; one row per positive pair, paths relative to the folder
       not_in_database/   optional: queries that must be answered "not in the atlas"
 
-A query may have several positives, or none: such queries are counted and left out of recall.
+A query may have several positives, or none; queries without positives are counted and excluded from recall.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def read_place_folder(root: Path | str) -> RetrievalSet:
     """Read a place folder.
 
     Raises:
-        DatasetError: a part is missing, or ``positives.csv`` names a photo that is not there.
+        DatasetError: a part is missing, or ``positives.csv`` names a photo that does not exist.
     """
     root = Path(root)
     for part in ("database", "queries"):
@@ -34,7 +34,7 @@ def read_place_folder(root: Path | str) -> RetrievalSet:
     database, queries = _photos(root, "database"), _photos(root, "queries")
     for part, photos in (("database", database), ("queries", queries)):
         if not photos:
-            raise DatasetError(f"{str(root / part)!r} holds no photos")
+            raise DatasetError(f"{str(root / part)!r} has no photos")
     positives = _read_positives(root / "positives.csv", set(queries), set(database))
     absent = _photos(root, "not_in_database") if (root / "not_in_database").is_dir() else ()
     right = tuple(frozenset(positives.get(query, ())) for query in queries)

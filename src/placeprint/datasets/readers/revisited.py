@@ -1,14 +1,14 @@
 """Revisited Oxford and Paris (Radenovic et al., CVPR 2018): 70 queries each, judged at three levels.
 
-Each query has photos that show its building easily, hardly, and ones that are junk. At the level
+Each query has easy photos of its building, hard ones, and junk. At the level
 
 - *easy*, the easy ones are right, the hard ones and the junk do not count;
 - *medium*, the easy and the hard ones are right, the junk does not count;
 - *hard*, the hard ones are right, the easy ones and the junk do not count.
 
-What does not count is taken out of the ranking. A query without a right photo at a level is left out there. Queries
-are cropped to their box; the photos they are taken from are not in the database. Numbers on whole queries are another
-protocol: with a million distractors they are up to 6 points higher.
+What does not count is removed from the ranking. A query without a right photo at a level is excluded there. Queries are
+cropped to their box; their source photos are not in the database. Numbers on whole queries belong to another protocol:
+with a million distractors they are up to 6 points higher.
 """
 
 from __future__ import annotations
@@ -30,29 +30,29 @@ LEVELS = {
     "easy": (("easy",), ("hard", "junk")),
     "hard": (("hard",), ("easy", "junk")),
 }
-"""Keys of what is right and of what does not count; medium is the set's own judgment."""
+"""Keys of what is right and of what does not count, by level; medium is the set's default."""
 PHOTOS = ("jpg", "images")
-"""Folders of photos, the first that is there; else they lie beside the truth."""
+"""Possible photo folders; the first that exists is used, otherwise the photos are beside the ground truth."""
 
 
 def read_revisited(folder: Path, *, name: str, crop: bool = True) -> RetrievalSet:
-    """Read photos in ``jpg/`` and the truth in ``gnd_NAME.pkl`` or ``gnd_NAME.mat``.
+    """Read photos in ``jpg/`` and the ground truth in ``gnd_NAME.pkl`` or ``gnd_NAME.mat``.
 
     Args:
-        folder: of the benchmark; the parts may also lie in a folder NAME of it.
+        folder: the folder of the benchmark; the parts may also be in a folder NAME inside it.
         name: ``"roxford5k"`` or ``"rparis6k"``.
         crop: whether queries are cropped to their box.
 
     Raises:
         DatasetError: a part is missing or has another form, or photos are missing.
-        PackageError: the truth is a MATLAB file and SciPy is not installed.
+        PackageError: the ground truth is a MATLAB file and SciPy is not installed.
     """
     place = next(
         (p for p in ("", f"{name}/") for s in (".pkl", ".mat") if (folder / f"{p}gnd_{name}{s}").is_file()), None
     )
     if place is None:
         raise DatasetError(
-            f"{str(folder)!r} has no gnd_{name}.pkl, nor gnd_{name}.mat; both are to be had with revisitop"
+            f"{str(folder)!r} has no gnd_{name}.pkl, nor gnd_{name}.mat; get either from the revisitop repository"
         )
     path = folder / f"{place}gnd_{name}.pkl"
     held, first = (read_plain_pickle(path), 0) if path.is_file() else (read_mat(path.with_suffix(".mat")), 1)
@@ -63,7 +63,7 @@ def read_revisited(folder: Path, *, name: str, crop: bool = True) -> RetrievalSe
         boxes = tuple(_box(each["bbx"]) for each in held["gnd"])
     except (KeyError, TypeError, ValueError) as error:
         raise DatasetError(
-            f"{str(path)!r} must hold imlist, qimlist and gnd with bbx, easy, hard and junk ({error})"
+            f"{str(path)!r} must have imlist, qimlist and gnd with bbx, easy, hard and junk ({error})"
         ) from error
     check_files(folder, [*queries, *database])
     levels = [

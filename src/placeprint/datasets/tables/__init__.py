@@ -1,1 +1,1 @@
-"""Tables as other people's programs write them."""
+"""Read tables that other programs wrote."""

@@ -1,4 +1,4 @@
-"""MATLAB files as dicts, lists, texts and arrays."""
+"""Read MATLAB files as dicts, lists, strings and arrays."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from placeprint.errors import DatasetError, PackageError
 
 
 def read_mat(path: Path) -> dict[str, Any]:
-    """Return what a MATLAB file holds by name: structs as dicts, lists of structs as lists of dicts, texts as str.
+    """Return the content of a MATLAB file by name: structs as dicts, lists of structs as lists of dicts, text as str.
 
     Raises:
-        DatasetError: the file cannot be read, or is none.
+        DatasetError: the file cannot be read, or is not a MATLAB file.
         PackageError: SciPy is not installed.
     """
     try:

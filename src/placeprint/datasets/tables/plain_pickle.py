@@ -1,8 +1,8 @@
-"""Pickle files of other people, read without running what they hold.
+"""Read other people's pickle files without executing them.
 
 A pickle is a program: it may import and call anything. Ground truth comes in pickles all the same (``.pkl`` of the
-revisited Oxford and Paris, ``.npy`` of objects of VPR-Bench). Here only what plain data needs may be named in one:
-NumPy's arrays and numbers, and the text codec that Python 2 wrote bytes with. Everything else is refused by name.
+revisited Oxford and Paris, ``.npy`` of objects of VPR-Bench). Here a pickle may only use what plain data needs:
+NumPy's arrays and numbers, and the text codec that Python 2 wrote bytes with. Everything else is refused.
 """
 
 from __future__ import annotations
@@ -26,30 +26,30 @@ PLAIN = frozenset(
         *((f"numpy.{core}.numeric", "_frombuffer") for core in ("core", "_core")),
     }
 )
-"""What a pickle may name."""
+"""The names that a pickle may use."""
 
 
 class _PlainUnpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in PLAIN:
-            raise pickle.UnpicklingError(f"it names {module}.{name}, which is no plain data")
+            raise pickle.UnpicklingError(f"it names {module}.{name}, which is not plain data")
         return super().find_class(module, name)
 
 
 def read_plain_pickle(path: Path) -> Any:
-    """Return what a pickle file holds: dicts, lists, tuples, texts, numbers and arrays.
+    """Return the content of a pickle file: dicts, lists, tuples, strings, numbers and arrays.
 
     Raises:
-        DatasetError: it cannot be read, is no pickle, or holds anything else.
+        DatasetError: the file cannot be read, is not a pickle, or contains anything else.
     """
     return _unpickle(_bytes(path), path)
 
 
 def read_plain_npy(path: Path) -> Any:
-    """Return the array of a ``.npy`` file, which may be one of objects.
+    """Return the array of a ``.npy`` file, which may contain objects.
 
     Raises:
-        DatasetError: it cannot be read, is no such file, or holds objects that are no plain data.
+        DatasetError: the file cannot be read, is not a ``.npy`` file, or contains objects that are not plain data.
     """
     data = io.BytesIO(_bytes(path))
     try:

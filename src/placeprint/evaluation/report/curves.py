@@ -1,7 +1,7 @@
-"""The figures of a report, drawn by matplotlib, as SVG that stands inside a page.
+"""Draw the figures of a report with matplotlib, as inline SVG.
 
-Colors are those of Okabe and Ito, which color-blind people can tell apart; methods beyond eight repeat them with other
-dashes and marks. Points are labeled by the number of the method in the table. Texts stay texts.
+Colors are those of Okabe and Ito, which color-blind people can distinguish; methods beyond eight repeat them with other
+dashes and marks. Points are labeled by the method's number in the table. Text stays text.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ DASHES = ("-", "--", ":", "-.")
 MARKS = ("o", "s", "^", "D")
 MAX_RANK = 20
 LABEL = 0.05, 0.03
-"""Share of a figure that a label takes, across and up."""
+"""Width and height of a label, as shares of the figure."""
 SIZE = (5.6, 3.9)
-"""Inches."""
+"""Size of a figure in inches."""
 COLUMNS, LINE = 2, 0.18
-"""Of a legend, and the inches that a line of it takes."""
+"""Columns of a legend, and the height of its lines in inches."""
 NO_ORIGIN = dict.fromkeys(("Date", "Creator", "Format", "Type"))
 
 
@@ -35,8 +35,7 @@ def recall_figure(comparison: Comparison) -> str:
     def draw(axes: Any) -> None:
         ks = np.arange(1, MAX_RANK + 1)
         for row in comparison.measured:
-            queries = [query for query in row.result["queries"] if query["expected"]]
-            ranks = (query["first_hit"] for query in queries)
+            ranks = (query.first_hit for query in row.result.queries if query.expected)
             hits = np.array([np.inf if rank is None else rank for rank in ranks], np.float64)
             axes.plot(ks, [100 * recall_at(hits, int(k)) for k in ks], label=_label(row), **_style(row))
         axes.set(xlabel="k", ylabel="recall@k, %", xlim=(1, MAX_RANK), xticks=[1, 5, 10, 15, 20])
@@ -45,7 +44,7 @@ def recall_figure(comparison: Comparison) -> str:
 
 
 def precision_recall_figure(comparison: Comparison) -> str:
-    """Return precision against recall of the queries' first answers, by falling score."""
+    """Return precision against recall of the queries' first answers, by decreasing score."""
 
     def draw(axes: Any) -> None:
         for row in comparison.measured:
@@ -59,15 +58,15 @@ def precision_recall_figure(comparison: Comparison) -> str:
 
 
 def trade_figure(comparison: Comparison, cost: str, label: str, factor: float = 1.0) -> str:
-    """Return the metric against a cost, with the Pareto front; empty where no method tells its cost.
+    """Return the metric against a cost, with the Pareto front; empty if no method has a cost.
 
-    Methods at one point have one label.
+    Methods at the same point share a label.
 
     Args:
-        comparison: of the methods.
-        cost: a name that `Row.value` knows.
-        label: of the axis.
-        factor: what costs are multiplied by.
+        comparison: the comparison of the methods.
+        cost: one of `differences.COSTS`.
+        label: the label of the axis.
+        factor: the factor of the costs.
     """
     metric = comparison.metric
     found = [(row, row.value(cost), row.value(metric)) for row in comparison.measured]
@@ -96,7 +95,7 @@ def trade_figure(comparison: Comparison, cost: str, label: str, factor: float = 
 
 
 def _together(axes: Any, points: Sequence[tuple[int, float, float]]) -> list[tuple[list[int], tuple[float, float]]]:
-    """Return the numbers of methods whose labels would lie on each other, and where the rightmost of them is."""
+    """Return the numbers of methods whose labels would overlap, and the position of the rightmost."""
     groups: list[list[tuple[int, float, float]]] = []
     width, height = axes.figure.bbox.size
     for point in points:
@@ -113,7 +112,7 @@ def _together(axes: Any, points: Sequence[tuple[int, float, float]]) -> list[tup
 
 
 def _plain_ticks(axes: Any, prices: Sequence[float]) -> None:
-    """Label a logarithmic axis by plain numbers, few enough to be read."""
+    """Label a logarithmic axis with a few plain numbers."""
     from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
     ratio = max(prices) / min(prices)
@@ -124,7 +123,7 @@ def _plain_ticks(axes: Any, prices: Sequence[float]) -> None:
 
 
 def _figure(draw: Callable[[Any], None], *, legend: int = 0) -> str:
-    """Return what is drawn, with a legend of so many methods below it."""
+    """Return the drawing, with a legend of a number of methods below it."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 

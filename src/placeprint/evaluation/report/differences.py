@@ -1,49 +1,23 @@
-"""Methods beside each other on the same queries: what a table says of each, and which are not beaten.
+"""Compare methods on the same queries: the values of a table, and the Pareto front.
 
-Every method is compared with the first one of its photos, query by query, in one metric: the protocol's first that is
-a mean over queries, mostly recall@1. Its difference has the interval of a paired bootstrap and the p-value of a paired
-test (`placeprint.evaluation.comparison`). Queries that only one of the two has measured are left out. The Pareto front
-is over milliseconds a query, and over bytes a photo.
+Every method is compared with the first one of its photos, query by query, in one metric: the protocol's first that is a
+mean over queries, usually recall@1. Its difference has the interval of a paired bootstrap and the p-value of a paired
+test (`placeprint.evaluation.comparison`). Queries measured by only one of the two are excluded. The Pareto fronts are
+over milliseconds per query and over bytes per photo.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from placeprint.evaluation.comparison import difference_in
 from placeprint.evaluation.measures import in_words
 from placeprint.evaluation.pareto import pareto_front
 from placeprint.evaluation.precision_recall import PrecisionRecall, precision_recall
+from placeprint.evaluation.results import Difference, Result
 
-Result = Mapping[str, Any]
-
-SIGNIFICANT = 0.05
-
-
-@dataclass(frozen=True)
-class Against:
-    """One method against the first.
-
-    Args:
-        difference: of the metric, this one minus the first.
-        interval: 95 % of the difference.
-        p_value: of the paired test.
-        queries: compared.
-    """
-
-    difference: float
-    interval: tuple[float, float]
-    p_value: float
-    queries: int
-
-    @property
-    def words(self) -> str:
-        """Which of the two is better, as far as the test can tell."""
-        if self.p_value >= SIGNIFICANT:
-            return "no difference shown"
-        return "better" if self.difference > 0 else "worse"
+COSTS = ("ms_per_photo", "ms_per_query", "bytes_per_photo", "peak_bytes")
 
 
 @dataclass(frozen=True)
@@ -51,39 +25,34 @@ class Row:
     """One method on one set of photos.
 
     Args:
-        number: of the row, from 1.
-        method: name.
-        result: all that was measured, or the error.
+        number: the number of the row, from 1.
+        method: the name of the method.
+        result: the measured result, or the error.
         error: why there are no numbers, or None.
-        against: comparison with the first method; None for the first itself and where no query is common.
+        against: the comparison with the first method; None for the first itself, or if no query is common.
         precision_recall: over the queries' first answers; None with an error.
-        on_time_front: no other method is at least as quick a query and as good, and better in one of both; None where
-            the time is not known.
-        on_size_front: the same of bytes a photo.
-        note: an explanation that stands beside the row.
+        on_time_front: whether no other method is at least as fast per query and as accurate, and better in one of the
+            two; None if the time is unknown.
+        on_size_front: the same for bytes per photo.
+        note: an explanation for the row.
     """
 
     number: int
     method: str
     result: Result
     error: str | None = None
-    against: Against | None = None
+    against: Difference | None = None
     precision_recall: PrecisionRecall | None = None
     on_time_front: bool | None = None
     on_size_front: bool | None = None
     note: str = ""
 
     def value(self, name: str) -> float | None:
-        """Return a number by name: of ``metrics``, ``timing``, or ``bytes_per_photo`` and ``peak_bytes``."""
-        if self.error is not None:
-            return None
-        if name == "peak_bytes":
-            peaks = list(self.result.get("memory", {}).values())
-            return max(peaks) if peaks and None not in peaks else None
-        for part in (self.result["metrics"], self.result["timing"], self.result):
-            if part.get(name) is not None:
-                return float(part[name])
-        return None
+        """Return a metric, or one of `COSTS`, by name; None where it is not known."""
+        if name in self.result.metrics:
+            return self.result.metrics[name]
+        cost: float | None = getattr(self.result, name) if name in COSTS else None
+        return cost
 
 
 @dataclass(frozen=True)
@@ -91,9 +60,9 @@ class Comparison:
     """All methods on one set of photos.
 
     Args:
-        dataset: name.
-        rows: in the order of the results.
-        metric: that they are compared in; empty where none could be measured.
+        dataset: the name of the data set.
+        rows: the rows in the order of the results.
+        metric: the metric of the comparison; empty if none could be measured.
     """
 
     dataset: str
@@ -102,12 +71,12 @@ class Comparison:
 
     @property
     def measured(self) -> tuple[Row, ...]:
-        """The rows without error."""
+        """The rows without an error."""
         return tuple(row for row in self.rows if row.error is None)
 
     @property
     def summary(self) -> str:
-        """One sentence or two: what is best, and what the first method's place is."""
+        """One or two sentences: which method is best, and how the first one compares."""
         if not self.measured:
             return "No method could be measured."
         first = self.measured[0]
@@ -117,32 +86,31 @@ class Comparison:
             near = [row for row in self.measured[1:] if row.against and row.against.words == "no difference shown"]
             rest = f"; for {len(near)} of the {len(self.measured) - 1} others the test shows no difference"
             return f"{first.method} has the best {self.metric}, {score}{rest if len(self.measured) > 1 else ''}."
-        tested = f" (p = {best.against.p_value:.2g}: {best.against.words})" if best.against else ""
+        tested = f" (p = {best.against.p:.2g}: {best.against.words})" if best.against else ""
         return f"{best.method} has the best {self.metric}, {score}{tested}; {first.method} has {own}."
 
 
 def compare(results: Sequence[Result], notes: Mapping[tuple[str, str], str] | None = None) -> list[Comparison]:
-    """Return a comparison for each set of photos, in the order they first come.
+    """Return one comparison per set of photos, in order of appearance.
 
     Args:
-        results: of methods on photos; the first of each set that has no error is what others are compared with.
+        results: the results of methods on photos; others are compared with the first of each set without an error.
         notes: explanations by ``(dataset, method)``.
     """
-    datasets = list(dict.fromkeys(str(result["dataset"]) for result in results))
-    return [_comparison(name, [each for each in results if each["dataset"] == name], notes or {}) for name in datasets]
+    datasets = list(dict.fromkeys(result.dataset for result in results))
+    return [_comparison(name, [each for each in results if each.dataset == name], notes or {}) for name in datasets]
 
 
 def _comparison(dataset: str, results: Sequence[Result], notes: Mapping[tuple[str, str], str]) -> Comparison:
-    first = next((result for result in results if "error" not in result), None)
+    first = next((result for result in results if result.error is None), None)
     metric = "" if first is None else _metric_of(first)
     rows = []
     for number, result in enumerate(results, start=1):
-        method = str(result["method"])
-        row = Row(number, method, result, result.get("error"), note=notes.get((dataset, method), ""))
+        row = Row(number, result.method, result, result.error, note=notes.get((dataset, result.method), ""))
         if row.error is None:
             row = replace(
                 row,
-                against=None if first is None or result is first else _against(first, result, metric),
+                against=None if first is None or result is first else difference_in(metric, result, first),
                 precision_recall=_curve(result),
             )
         rows.append(row)
@@ -152,25 +120,20 @@ def _comparison(dataset: str, results: Sequence[Result], notes: Mapping[tuple[st
 
 
 def _metric_of(result: Result) -> str:
-    """Return the first metric that is a mean over queries, or the first, as micro-AP alone, where none is."""
-    names: list[str] = list(result["metrics"])
-    return next((name for name in names if name in result["per_query"]), names[0])
-
-
-def _against(first: Result, other: Result, metric: str) -> Against | None:
-    found = difference_in(metric, other, first)
-    return None if found is None else Against(found.difference, (found.low, found.high), found.p, found.queries)
+    """Return the first metric that is a mean over queries, or the first metric if none is, such as micro-AP."""
+    names = list(result.metrics)
+    return next((name for name in names if name in result.per_query), names[0])
 
 
 def _curve(result: Result) -> PrecisionRecall:
-    rows = [*result["queries"], *result.get("not_in_database", ())]
-    answered = [row for row in rows if row["confidence"] is not None]
-    positives = sum(row["expected"] for row in result["queries"])
-    return precision_recall([row["confidence"] for row in answered], [row["right"] for row in answered], positives)
+    answered = [query for query in (*result.queries, *result.not_in_database) if query.confidence is not None]
+    confidences = [query.confidence for query in answered if query.confidence is not None]
+    positives = sum(query.expected for query in result.queries)
+    return precision_recall(confidences, [query.right for query in answered], positives)
 
 
 def _front(rows: Sequence[Row], cost: str, metric: str) -> dict[int, bool]:
-    """Return by number whether a row is on the front, for those whose cost is known."""
+    """Return by number whether a row is on the front, for rows with a known cost."""
     known = [(row.number, row.value(cost), row.value(metric)) for row in rows]
     kept = [(number, price, value) for number, price, value in known if price is not None and value is not None]
     front = pareto_front([price for _, price, _ in kept], [value for _, _, value in kept])

@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from placeprint.evaluation.measures import LOCATED, in_words
 from placeprint.evaluation.report.differences import Comparison, Row, compare
+from placeprint.evaluation.results import Result
 
 OTHERS = {
     "auc_pr": "PR area",
     "against": "against the first",
     "p_value": "p",
-    "ms_per_photo": "ms a photo",
-    "ms_per_query": "ms a query",
-    "bytes_per_photo": "KB a photo",
+    "ms_per_photo": "ms per photo",
+    "ms_per_query": "ms per query",
+    "bytes_per_photo": "KB per photo",
     "peak_bytes": "peak MB",
 }
 """Columns after those of the protocol's metrics."""
 METRICS = 5
-"""Of the protocol, so many at most."""
+"""Most metrics of the protocol."""
 FRONT = "★"
 
 
 def columns_of(comparison: Comparison) -> dict[str, str]:
     """Return the columns of a table by the keys of `headline_cells`: the metric, its levels, others of the protocol."""
     metric = comparison.metric
-    known = list(comparison.measured[0].result["metrics"]) if comparison.measured else []
+    known = list(comparison.measured[0].result.metrics) if comparison.measured else []
     names = [name for name in known if name == metric or name not in (*OTHERS, *LOCATED, "recall_at_100_precision")]
     names.sort(key=lambda name: (name != metric, not name.startswith(f"{metric} ")))
     words = {name: name.replace("recall@", "R@") for name in names[:METRICS]}
@@ -35,7 +35,7 @@ def columns_of(comparison: Comparison) -> dict[str, str]:
 
 
 def headline_cells(row: Row, comparison: Comparison) -> dict[str, str]:
-    """Return the cells of one method by the keys of `columns_of`: shares in percent, ``-`` where nothing is known."""
+    """Return the cells of one method by the keys of `columns_of`: shares in percent, ``-`` if unknown."""
     columns, metric = columns_of(comparison), comparison.metric
     cells = dict.fromkeys(columns, "-")
     if row.error is not None:
@@ -43,16 +43,16 @@ def headline_cells(row: Row, comparison: Comparison) -> dict[str, str]:
     for name in columns:
         if name not in OTHERS and row.value(name) is not None:
             cells[name] = in_words(name, row.value(name))
-    low, high = (in_words(metric, end) for end in row.result["intervals"][metric])
+    low, high = (in_words(metric, end) for end in row.result.intervals[metric])
     cells[metric] += f" ({low}-{high})"
     if row.precision_recall is not None:
         cells["auc_pr"] = in_words("auc_pr", row.precision_recall.area)
     against = row.against
     if against is not None:
-        ends = (against.difference, *against.interval)
+        ends = (against.difference, against.low, against.high)
         difference, lower, upper = (f"{'+' if end >= 0 else ''}{in_words(metric, end)}" for end in ends)
         cells["against"] = f"{difference} ({lower} to {upper})"
-        cells["p_value"] = "< 0.001" if against.p_value < 0.001 else f"{against.p_value:.3f}"
+        cells["p_value"] = "< 0.001" if against.p < 0.001 else f"{against.p:.3f}"
     for name, factor in (("ms_per_photo", 1.0), ("ms_per_query", 1.0), ("bytes_per_photo", 1e-3), ("peak_bytes", 1e-6)):
         value = row.value(name)
         cells[name] = "-" if value is None else _amount(factor * value)
@@ -61,35 +61,37 @@ def headline_cells(row: Row, comparison: Comparison) -> dict[str, str]:
     return cells
 
 
-def unread_in_words(results: Sequence[Mapping[str, Any]]) -> str:
-    """Return of how many photos and queries results do without at most, as they cannot be read; empty for none."""
-    kinds = (("photos", "skipped_photos"), ("queries", "failed_queries"))
-    counts = ((what, max(result.get(key, 0) for result in results)) for what, key in kinds)
-    return " and ".join(f"{count} of the {what}" for what, count in counts if count)
+def unread_in_words(results: Sequence[Result]) -> str:
+    """Return how many photos and queries could not be read, at most over the results; empty for none."""
+    counts = {
+        "photos": max(result.skipped_photos for result in results),
+        "queries": max(result.failed_queries for result in results),
+    }
+    return " and ".join(f"{count} of the {what}" for what, count in counts.items() if count)
 
 
 def counts_in_words(comparison: Comparison) -> str:
-    """Return what was searched, and what of it could not be; empty where nothing could be measured."""
+    """Return what was searched, and what could not be read; empty if nothing could be measured."""
     if not comparison.measured:
         return ""
     one = comparison.measured[0].result
-    absent = len(one.get("not_in_database", ()))
-    words = f"{one['counts']['database']} photos searched, {len(one['queries'])} queries"
+    absent = len(one.not_in_database)
+    words = f"{one.database_photos} photos searched, {len(one.queries)} queries"
     words += f" and {absent} that are not in the database" if absent else ""
-    words += f", {one['queries_without_positives']} without a right photo; protocol {one['protocol']}"
+    words += f", {one.queries_without_positives} without a right photo; protocol {one.protocol}"
     unread = unread_in_words([row.result for row in comparison.measured])
     return words + (f". Could not be read: {unread}" if unread else "") + "."
 
 
 def markdown_report(
-    results: Sequence[Mapping[str, Any]], notes: Mapping[tuple[str, str], str] | None = None, *, level: int = 2
+    results: Sequence[Result], notes: Mapping[tuple[str, str], str] | None = None, *, level: int = 2
 ) -> str:
     """Return a table for each set of photos, with a sentence above and the explanations below.
 
     Args:
-        results: as of `html_report`.
+        results: see `html_report`.
         notes: explanations by ``(dataset, method)``.
-        level: of the headings.
+        level: the level of the headings.
     """
     lines: list[str] = []
     for comparison in compare(results, notes):
@@ -102,7 +104,7 @@ def table_lines(comparison: Comparison) -> list[str]:
     columns = columns_of(comparison)
     lines = [
         f"{comparison.summary} {counts_in_words(comparison)}".rstrip(),
-        f"{FRONT}: no other method is at least as cheap and as good, and better in one of both.",
+        f"{FRONT}: no other method is at least as cheap and as accurate, and better in one of the two.",
         "",
         "| method | " + " | ".join(columns.values()) + " |",
         "|---" * (len(columns) + 1) + "|",
@@ -118,5 +120,5 @@ def table_lines(comparison: Comparison) -> list[str]:
 
 
 def _amount(value: float) -> str:
-    """Return an amount to about three digits."""
+    """Return an amount with about three digits."""
     return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"

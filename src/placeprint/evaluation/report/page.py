@@ -1,8 +1,8 @@
-"""The page: results in, one HTML file out that needs nothing else, neither files beside it nor a network.
+"""The page: results in, one self-contained HTML file out, which needs no other files and no network.
 
-At the top what was found, in a sentence a set of photos; then tables, curves, the worst failures with their matches
-drawn, and every query with the first answers of every method. Photos are small copies; beyond a number of bytes they
-are left out, names stay, and the page says so.
+It starts with one sentence per set of photos; then come tables, curves, the worst failures with their matches, and
+every query with the first answers of every method. Photos are thumbnails; beyond a number of bytes only their names
+remain, and the page says so.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib.util
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -21,20 +22,17 @@ from placeprint.evaluation.report.curves import precision_recall_figure, recall_
 from placeprint.evaluation.report.differences import Comparison, compare
 from placeprint.evaluation.report.markdown import OTHERS, columns_of, counts_in_words, headline_cells, markdown_report
 from placeprint.evaluation.report.thumbnails import Album
-
-Result = Mapping[str, Any]
+from placeprint.evaluation.results import Failure, QueryResult, Result
 
 HTML, MARKDOWN = "report.html", "report.md"
 MAX_BYTES = 24_000_000
-"""Of the photos in a page."""
+"""Most bytes of photos in a page."""
 SHOWN = 5
-"""First answers shown a query and method."""
+"""First answers shown per query and method."""
 PICTURE = 900
 """Longest side of a picture of matches."""
-NOWHERE = {"nowhere": True, "num_positives": 0, "first_hit": None, "first_right": None}
-"""What is known of a query that is not in the database."""
 DETAILED = 400
-"""Queries whose answers are shown, of each set of photos; those that most methods fail come first."""
+"""Most queries shown per set of photos; those that most methods fail come first."""
 
 
 def check_packages() -> None:
@@ -59,11 +57,11 @@ def html_report(
     """Return the page.
 
     Args:
-        results: of methods on photos, as `placeprint.evaluation.benchmark` gives them, or with an ``error``.
-        title: of the page.
-        pictures: folder that the pictures of failures are named from; None to leave them out.
-        notes: explanations by ``(dataset, method)`` that stand beside the method's numbers.
-        max_bytes: of all photos in the page.
+        results: the results of methods on photos from `placeprint.evaluation.benchmark`, or with an ``error``.
+        title: the title of the page.
+        pictures: the folder to which pictures of failures are relative; None to omit them.
+        notes: explanations by ``(dataset, method)``, shown beside the method's numbers.
+        max_bytes: the most bytes of all photos in the page.
 
     Raises:
         PackageError: Jinja2 or matplotlib is not installed.
@@ -113,11 +111,11 @@ def check_report_folder(output: Path, inputs: Iterable[Path | str] = ()) -> None
     """Check, before anything is measured, that results and reports can be written into a folder.
 
     Args:
-        output: folder.
-        inputs: folders of photos.
+        output: the folder.
+        inputs: the folders of photos.
 
     Raises:
-        WriteError: they cannot; the message says why.
+        WriteError: writing is refused; the message says why.
     """
     check_output_folder(output, inputs)
     check_output(output / HTML, PAGE)
@@ -143,102 +141,94 @@ def _figures(comparison: Comparison) -> list[tuple[str, str]]:
         return []
     return [
         ("Recall@k: queries with a right photo among the first k", recall_figure(comparison)),
-        ("Precision against recall, accepting first answers by falling score", precision_recall_figure(comparison)),
-        ("Time against accuracy: the line joins the front", trade_figure(comparison, "ms_per_query", "ms a query")),
+        ("Precision against recall, accepting first answers by decreasing score", precision_recall_figure(comparison)),
         (
-            "Disk against accuracy: the line joins the front",
-            trade_figure(comparison, "bytes_per_photo", "KB a photo", 1e-3),
+            "Time against accuracy: the line joins the Pareto front",
+            trade_figure(comparison, "ms_per_query", "ms per query"),
+        ),
+        (
+            "Disk against accuracy: the line joins the Pareto front",
+            trade_figure(comparison, "bytes_per_photo", "KB per photo", 1e-3),
         ),
         ("Peak memory against accuracy", trade_figure(comparison, "peak_bytes", "peak memory, MB", 1e-6)),
     ]
 
 
 def _failures(comparison: Comparison, album: Album, pictures: Path | None) -> list[dict[str, Any]]:
-    """Return, a method, its worst failures with the pictures of their matches."""
+    """Return, for each method, its worst failures with the pictures of their matches."""
+    if pictures is None:
+        return []
     found = []
     for row in comparison.measured:
-        shown = []
-        for failure in row.result.get("failures", ()) if pictures is not None else ():
-            images = [
-                picture | {"uri": album.uri((pictures or Path()) / picture["file"], PICTURE)}
-                for picture in failure["pictures"]
-            ]
-            shown.append({**failure, "pictures": images, "anchor": _anchor(comparison.dataset, failure["query"])})
+        shown = [_failure(failure, album, pictures, comparison.dataset) for failure in row.result.failures]
         if shown:
             found.append({"row": row, "failures": shown})
     return found
 
 
+def _failure(failure: Failure, album: Album, pictures: Path, dataset: str) -> dict[str, Any]:
+    images = [asdict(each) | {"uri": album.uri(pictures / each.file, PICTURE)} for each in failure.pictures]
+    return asdict(failure) | {"pictures": images, "anchor": _anchor(dataset, failure.query)}
+
+
 def _queries(comparison: Comparison, album: Album) -> list[dict[str, Any]]:
     """Return every query with the rank of its first right photo by method, and the first answers of each."""
-    by_query: dict[str, dict[int, Any]] = {}
-    roots: dict[int, Path] = {}
+    by_query: dict[str, dict[int, QueryResult]] = {}
+    nowhere: set[str] = set()
     for row in comparison.measured:
-        roots[row.number] = Path(row.result.get("root", "."))
-        for query in row.result["queries"]:
-            by_query.setdefault(query["query"], {})[row.number] = query
-        for query in row.result.get("not_in_database", ()):
-            wrong = {"ranked_right": [False] * len(query["ranking"])}
-            by_query.setdefault(query["query"], {})[row.number] = {**NOWHERE, **wrong, **query}
+        nowhere |= {query.query for query in row.result.not_in_database}
+        for query in (*row.result.queries, *row.result.not_in_database):
+            by_query.setdefault(query.query, {})[row.number] = query
     missed = {
-        name: sum(bool(query["num_positives"]) and query["first_hit"] != 0 for query in answers.values())
+        name: sum(query.num_positives > 0 and query.first_hit != 0 for query in answers.values())
         for name, answers in by_query.items()
     }
-    listed = []
-    for place, name in enumerate(sorted(by_query, key=lambda name: -missed[name])):
-        answers = by_query[name]
-        root = next(iter(roots[number] for number in answers))
-        shown = [
-            {
-                "row": row,
-                "rank": answers[row.number]["first_hit"],
-                "answers": _answers(answers[row.number], root, album) if place < DETAILED else [],
-            }
-            for row in comparison.measured
-            if row.number in answers
-        ]
-        first = next(iter(answers.values()))
-        right = first["first_right"]
-        detailed = place < DETAILED
-        listed.append(
-            {
-                "name": name,
-                "anchor": _anchor(comparison.dataset, name),
-                "missed": missed[name],
-                "num_positives": first["num_positives"],
-                "nowhere": first.get("nowhere", False),
-                "error": first.get("error", ""),
-                "thumb": album.thumb(root / name) if detailed else "",
-                "right": right,
-                "right_thumb": album.thumb(root / right) if right and detailed else "",
-                "methods": shown,
-                "detailed": detailed,
-            }
-        )
-    return listed
-
-
-def _answers(query: Mapping[str, Any], root: Path, album: Album) -> list[dict[str, Any]]:
-    inliers = query.get("inliers") or [None] * len(query["ranking"])
     return [
-        {
-            "photo": query["ranking"][place],
-            "right": query["ranked_right"][place],
-            "score": query["scores"][place],
-            "inliers": inliers[place],
-            "thumb": album.thumb(root / query["ranking"][place]),
-        }
-        for place in range(min(SHOWN, len(query["ranking"])))
+        _query(comparison, answers, album, place < DETAILED) | {"missed": missed[name], "nowhere": name in nowhere}
+        for place, (name, answers) in enumerate(sorted(by_query.items(), key=lambda item: -missed[item[0]]))
     ]
 
 
-def _origins(results: Sequence[Result]) -> list[dict[str, Any]]:
-    """Return what made the results, each once."""
-    found: list[dict[str, Any]] = []
+def _query(comparison: Comparison, answers: Mapping[int, QueryResult], album: Album, detailed: bool) -> dict[str, Any]:
+    """Return what the page shows of one query, of which there is an answer by the number of each method."""
+    rows = [row for row in comparison.measured if row.number in answers]
+    first, root = answers[rows[0].number], Path(rows[0].result.root or ".")
+    shown = [
+        {
+            "row": row,
+            "rank": answers[row.number].first_hit,
+            "answers": _answers(answers[row.number], root, album) if detailed else [],
+        }
+        for row in rows
+    ]
+    right = first.first_right
+    return {
+        "name": first.query,
+        "anchor": _anchor(comparison.dataset, first.query),
+        "num_positives": first.num_positives,
+        "error": first.error or "",
+        "thumb": album.thumb(root / first.query) if detailed else "",
+        "right": right,
+        "right_thumb": album.thumb(root / right) if right and detailed else "",
+        "methods": shown,
+        "detailed": detailed,
+    }
+
+
+def _answers(query: QueryResult, root: Path, album: Album) -> list[dict[str, Any]]:
+    columns = (query.ranking, query.ranked_right, query.scores, query.inliers)
+    return [
+        {"photo": photo, "right": right, "score": score, "inliers": inliers, "thumb": album.thumb(root / photo)}
+        for photo, right, score, inliers in list(zip(*columns, strict=False))[:SHOWN]
+    ]
+
+
+def _origins(results: Sequence[Result]) -> list[Mapping[str, Any]]:
+    """Return the origins of the results, each once."""
+    found: list[Mapping[str, Any]] = []
     for result in results:
-        made = result.get("made_by")
-        if made is not None and made not in found:
-            found.append(made)
+        if result.made_by and result.made_by not in found:
+            found.append(result.made_by)
     return found
 
 
@@ -251,5 +241,5 @@ def _anchor(dataset: str, query: str) -> str:
 
 
 def _slug(text: str) -> str:
-    """Return a text that can stand in a link."""
+    """Return a text that is safe in a link."""
     return re.sub(r"[^A-Za-z0-9]+", "-", text).strip("-").lower()

@@ -1,4 +1,4 @@
-"""Photos inside a page: small JPEG copies as data URIs, each once, up to a number of bytes."""
+"""Thumbnails for a page: small JPEG copies as data URIs, each once, up to a number of bytes."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from placeprint.types import Image
 
 QUALITY = 70
 THUMB = 144
-"""Longest side of a thumb in pixels."""
+"""Longest side of a thumbnail in pixels."""
 
 
 @dataclass
 class Album:
-    """Copies of photos for one page.
+    """The thumbnails of one page.
 
     Args:
-        max_bytes: of all copies together, as they stand in the page; photos beyond it are left out and counted.
+        max_bytes: the most encoded bytes of all copies; photos beyond it are skipped and counted.
 
     Attributes:
-        left_out: count of photos asked for that there was no room for.
-        unreadable: count of those that cannot be read.
-        thumbs: by name, the copies that the page shows more than once.
+        left_out: the number of photos without room.
+        unreadable: the number of photos that cannot be read.
+        thumbs: the copies that the page shows more than once, by name.
     """
 
     max_bytes: int
@@ -39,7 +39,7 @@ class Album:
     _spent: int = 0
 
     def thumb(self, path: Path) -> str:
-        """Return the name of the photo's entry in `thumbs`; empty when it cannot be read or there is no room."""
+        """Return the name of the photo's entry in `thumbs`; empty if it cannot be read or there is no room."""
         known = len(self._known)
         uri = self.uri(path, THUMB)
         name = f"t{self._names.setdefault(str(path), known)}"
@@ -48,11 +48,11 @@ class Album:
         return name if uri else ""
 
     def uri(self, path: Path, side: int) -> str:
-        """Return the copy as a data URI; empty when it cannot be read or there is no room.
+        """Return the copy as a data URI; empty if it cannot be read or there is no room.
 
         Args:
-            path: of the photo.
-            side: longest side of the copy in pixels; smaller photos stay as they are.
+            path: the path of the photo.
+            side: the longest side of the copy in pixels; smaller photos keep their size.
         """
         key = (str(path), side)
         if key not in self._known:
@@ -60,7 +60,7 @@ class Album:
         return self._known[key]
 
     def _copy(self, path: Path, side: int) -> str:
-        """Make a copy, or count why there is none."""
+        """Make a copy, or count the reason why not."""
         room = self.max_bytes - self._spent
         try:
             text = _data_uri(path, side) if room > 0 else ""

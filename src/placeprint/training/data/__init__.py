@@ -1,1 +1,1 @@
-"""Photos for training: read, checked, divided, augmented, and put into batches."""
+"""Photos for training: read, check, split, augment, and batch them."""

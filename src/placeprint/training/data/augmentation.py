@@ -1,21 +1,22 @@
-"""What a photo could have looked like: other frame, viewpoint, light, sharpness and file.
+"""Augment photos: another frame, viewpoint, light, sharpness and file.
 
-The steps, in this order: cut out a part of the photo and scale it to the network's size; mirror it; move its corners,
+The steps, in this order: crop a part of the photo and scale it to the network's size; mirror it; move its corners,
 blur it and add noise (`datasets.sample_photos.rephotograph`); change brightness, contrast, saturation and hue; make it
-night; save it as JPEG. Each has a strength, 0 for none, and happens by chance or by a random amount up to its strength.
+night; save it as JPEG. Each has a strength, 0 for none, and is applied at random, or by a random amount up to its
+strength.
 
-Night is made of a day's photo: ``value ** gamma`` with gamma from 1.5 to 3, scaled to a mean light of 0.06 to 0.2,
+Night is simulated from a day photo: ``value ** gamma`` with gamma from 1.5 to 3, scaled to a mean light of 0.06 to 0.2,
 bluish shadows, up to four lamps, which light what is around them by ``exp(-r^2 / (2 s^2))``, and the noise of a long
-exposure. It is like a night, not a night: strong shadows and lit windows are not in it.
+exposure. It only resembles night: strong shadows and lit windows are missing.
 
-All randomness comes from one generator, and `generator_of` gives the one of a photo in an epoch, so what becomes of a
-photo does not depend on the others, nor on how many processes load them.
+All randomness comes from one generator, and `generator_of` gives the one for a photo in an epoch, so the result for a
+photo does not depend on other photos or on the number of loading processes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated, Any, Self
 
 import numpy as np
@@ -34,34 +35,34 @@ Side = Annotated[int, Range(16, 4096)]
 Area = Annotated[float, Range(0, 1, above=True)]
 Ratio = Annotated[float, Range(0.01, 100)]
 TRIES = 10
-"""Attempts at a part of the wanted size and shape that fits into the photo."""
+"""Most attempts to find a crop of the wanted size and shape."""
 WARM, COLD = (1.0, 0.85, 0.6), (0.75, 0.85, 1.0)
 """Red, green and blue of a lamp and of a night's shadows."""
 LAMP = 6
-"""A lamp is so many times smaller than what it lights."""
+"""A lamp is this many times smaller than the area it lights."""
 
 
 @checked
 @dataclass(frozen=True, kw_only=True)
 class Augmentation:
-    """Steps and their strengths.
+    """The augmentation steps and their strengths.
 
     Args:
-        size: ``(width, height)`` in pixels of what comes out.
-        area: least and most share of the photo's area that is cut out.
-        ratio: least and most of (the part's width / height) / (that of `size`).
-        flip: chance of a mirror image. A mirrored place is another place: leave it 0 for places.
-        corners: share of the sides by which the corners move at most, below 0.25.
+        size: ``(width, height)`` of the result in pixels.
+        area: the smallest and largest share of the photo's area to crop.
+        ratio: the smallest and largest aspect ratio of the crop, relative to that of `size`.
+        flip: the probability of a mirror image. A mirrored place is another place, so keep it 0 for places.
+        corners: how far the corners move at most, as a share of the sides, below 0.25.
         brightness: the light is multiplied by 1 - brightness to 1 + brightness.
         contrast: the same for differences from the mean.
-        saturation: the same for differences from grey.
-        hue: degrees by which colors turn at most.
-        blur: standard deviation in pixels at most.
-        blur_chance: chance that it is blurred.
-        noise: standard deviation in grey levels at most.
-        night: chance of a night.
-        jpeg_quality: lowest, 1 to 100; 100 leaves the picture as it is.
-        jpeg_chance: chance of a JPEG's artefacts.
+        saturation: the same for differences from gray.
+        hue: the largest rotation of hue in degrees.
+        blur: the largest standard deviation of the blur in pixels.
+        blur_chance: the probability of blur.
+        noise: the largest standard deviation of the noise in gray levels.
+        night: the probability of night.
+        jpeg_quality: the lowest quality, 1 to 100; 100 does not change the picture.
+        jpeg_chance: the probability of JPEG artifacts.
 
     Raises:
         OptionError: a value is out of its range.
@@ -87,25 +88,25 @@ class Augmentation:
         for name in ("area", "ratio"):
             least, most = getattr(self, name)
             if least > most:
-                raise OptionError(f"{name} must rise from least to most, got {least:g} and {most:g}")
+                raise OptionError(f"{name} must be in increasing order, got {least:g} and {most:g}")
 
     @classmethod
     def from_table(cls, table: Mapping[str, object]) -> Self:
-        """Return what a table of a TOML file says: ``preset`` (``"weak"`` or ``"strong"``) and fields in its place.
+        """Read a TOML table: ``preset`` (``"weak"`` or ``"strong"``) and fields that override it.
 
         Raises:
-            OptionError: a key or the preset is not known, a value has another type or is out of its range.
+            OptionError: a key or the preset is unknown, or a value has another type or is out of its range.
         """
         chosen = Annotated[str, OneOf(*PRESETS)]
         given = check_values(cls, table, what="augmentation", prefix="augmentation.", beside={"preset": chosen})
         return cls(**{**PRESETS[given.pop("preset", "weak")], **given})
 
     def apply(self, image: Image, generator: np.random.Generator) -> Image:
-        """Return ``(height, width, 3)`` uint8 RGB, one of the photos this could have been.
+        """Return an augmented photo, ``(height, width, 3)`` uint8 RGB.
 
         Args:
-            image: ``(H, W, 3)`` uint8 RGB, or ``(H, W)`` grey.
-            generator: gives all that is random; see `generator_of`.
+            image: ``(H, W, 3)`` uint8 RGB, or ``(H, W)`` gray.
+            generator: the source of randomness; see `generator_of`.
 
         Raises:
             PhotoError: the image has another form, or a side below 16 pixels.
@@ -132,7 +133,7 @@ class Augmentation:
             part_width, part_height = round(np.sqrt(pixels * shape)), round(np.sqrt(pixels / shape))
             if 1 <= part_width <= width and 1 <= part_height <= height:
                 break
-        else:  # the largest part of the wanted shape
+        else:  # the largest crop of the wanted shape
             part_width = max(min(width, round(height * target)), 1)
             part_height = max(min(height, round(width / target)), 1)
         left = int(generator.integers(0, width - part_width + 1))
@@ -172,17 +173,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "jpeg_chance": 0.4,
     },
 }
-"""Fields that differ from the defaults, by name."""
-
-
-def weak(size: tuple[int, int] = (224, 224)) -> Augmentation:
-    """Return what suits many photos of each place: the camera moved and turned up its colors a little."""
-    return replace(Augmentation.from_table({"preset": "weak"}), size=size)
-
-
-def strong(size: tuple[int, int] = (224, 224)) -> Augmentation:
-    """Return what suits few photos of each place, or such as are alike: other viewpoints, weather, and some nights."""
-    return replace(Augmentation.from_table({"preset": "strong"}), size=size)
+"""The fields that differ from the defaults, by name."""
 
 
 def generator_of(seed: int, epoch: int, photo: int) -> np.random.Generator:
@@ -212,7 +203,7 @@ def _recolor(light: Light, strengths: Augmentation, generator: np.random.Generat
 def _night(light: Light, generator: np.random.Generator) -> Light:
     height, width = light.shape[:2]
     dark = light ** np.float32(generator.uniform(1.5, 3))
-    wanted = min(generator.uniform(0.06, 0.2), float(light.mean()))  # a photo that is dark already stays as bright
+    wanted = min(generator.uniform(0.06, 0.2), float(light.mean()))  # a dark photo keeps its brightness
     dark = dark * np.float32(wanted / max(float(dark.mean()), 1e-6)) * np.array(COLD, np.float32)
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     for _ in range(int(generator.integers(0, 5))):

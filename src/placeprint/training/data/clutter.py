@@ -1,9 +1,9 @@
-"""Photos among others: what the attention of DELF learns from (Noh et al., ICCV 2017, section 4.2.2).
+"""Paste photos among others, to train the attention of DELF (Noh et al., ICCV 2017, section 4.2.2).
 
-The photo is made smaller, by a random factor, and laid anywhere on a picture full of parts of other photos. What it
-shows is then a part of what there is to see, in many sizes, as a landmark is in photos that were not made for it.
+The photo is scaled down by a random factor and pasted anywhere on a picture full of parts of other photos. Its content
+is then only a part of the picture, at many sizes, like a landmark in ordinary photos.
 
-Departure: the paper has photos with clutter in them, and rescales those; here clean ones are put among others.
+Departure: the paper rescales photos that contain clutter; here clean ones are pasted among others.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ from placeprint.photos import as_image, resize
 from placeprint.types import Image
 
 OTHER_SIDES = (0.3, 0.7)
-"""Least and most share of the sides that a part of another photo takes."""
+"""Smallest and largest size of another photo's part, as a share of the sides."""
 PARTS = (0.3, 0.9)
-"""Least and most share of another photo's sides that is seen."""
+"""Smallest and largest visible share of another photo's sides."""
 Side = Annotated[float, Range(0, 1, above=True)]
 
 
 @checked
 @dataclass(frozen=True, kw_only=True)
 class Clutter:
-    """How photos are put among others.
+    """Settings for pasting photos among others.
 
     Args:
-        chance: that a photo is.
-        sides: least and most share of the picture's sides that the photo takes.
-        others: parts of other photos that may be seen around it.
+        chance: the probability that a photo is pasted.
+        sides: the smallest and largest size of the photo, as a share of the picture's sides.
+        others: the number of other photos around it.
 
     Raises:
         OptionError: a value is out of its range.
@@ -47,24 +47,24 @@ class Clutter:
 
     def __post_init__(self) -> None:
         if self.sides[0] > self.sides[1]:
-            raise OptionError(f"sides must rise from least to most, got {list(self.sides)}")
+            raise OptionError(f"sides must be in increasing order, got {list(self.sides)}")
 
     @classmethod
     def from_table(cls, table: Mapping[str, object]) -> Self | None:
-        """Return what the table of a recipe says, None for an empty one: no clutter.
+        """Read the table of a recipe; None for an empty one, which means no clutter.
 
         Raises:
-            OptionError: a key is not known, a value has another type or is out of its range.
+            OptionError: a key is unknown, or a value has another type or is out of its range.
         """
         return read_table(cls, table, what="clutter", prefix="clutter.") if table else None
 
     def apply(self, image: Image, others: Sequence[Image], generator: np.random.Generator) -> Image:
-        """Return a picture of the image's size with the image, made smaller, among parts of others.
+        """Return a picture of the image's size with the image, scaled down, among parts of others.
 
         Args:
             image: ``(H, W, 3)`` uint8 RGB.
-            others: photos of any sizes; the first lies below all, whole or in part.
-            generator: gives all that is random; see `augmentation.generator_of`.
+            others: photos of any size; the first is the background.
+            generator: the source of randomness; see `augmentation.generator_of`.
         """
         if generator.random() >= self.chance:
             return image
@@ -86,7 +86,7 @@ def _part(image: Image, generator: np.random.Generator) -> Image:
 
 
 def _lay(canvas: Image, image: Image, share: float, generator: np.random.Generator) -> None:
-    """Put an image on the canvas, at a share of its sides."""
+    """Paste an image on the canvas, at a share of its sides."""
     height, width = canvas.shape[:2]
     part_height, part_width = max(1, round(height * share)), max(1, round(width * share))
     top, left = (int(generator.integers(0, room + 1)) for room in (height - part_height, width - part_width))

@@ -1,10 +1,10 @@
-"""The descriptors of a training set on disk, where mining reads them.
+"""The descriptors of a training set on disk, for mining.
 
-They are an ordinary ``.npy`` file, so NumPy reads it too: ``(n, D)`` float16 or float32, 8 KB a photo of 4096 values in
-float16. Rows are read as they are asked for. They are not mapped into memory: a system that keeps a file in large
-pages maps megabytes for each row, and scattered rows of a large file would soon map all of it.
+They are an ordinary ``.npy`` file, which NumPy can read: ``(n, D)`` float16 or float32, 8 KB per photo for 4096 values
+in float16. Rows are read on demand. They are not mapped into memory: with large pages, the system maps megabytes per
+row, and scattered rows would soon map the whole file.
 
-A row that was never written is all zeros, which no unit descriptor is: reading it is an error, not a bad neighbor.
+A row that was never written is all zeros, which no unit descriptor is; reading it is an error.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ TYPES: dict[str, np.dtype[np.float16] | np.dtype[np.float32]] = {
 }
 CACHE = Kind("array (.npy)", (b"\x93NUMPY",))
 CHUNK = 4096
-"""Rows that `DescriptorCache.chunks` gives at once."""
+"""Most rows that `DescriptorCache.chunks` yields at once."""
 
 
 class DescriptorCache:
-    """Rows of descriptors in a file; made by `create` or `open`.
+    """Descriptors in a file, made by `create` or `open`.
 
     Attributes:
-        path: of the file.
-        num_rows: n.
-        dim: D.
+        path: the path of the file.
+        num_rows: n, the number of rows.
+        dim: d, the length of a row.
     """
 
     def __init__(self, path: Path | str) -> None:
@@ -53,31 +53,31 @@ class DescriptorCache:
                 shape, by_columns, dtype = read(file)
                 start = file.tell()
                 if len(shape) != 2 or by_columns or dtype not in TYPES.values():
-                    raise DatasetError(f"{str(path)!r} must hold (n, D) float16 or float32, it holds {shape} {dtype}")
+                    raise DatasetError(f"{str(path)!r} must have (n, D) float16 or float32, it has {shape} {dtype}")
                 needed, length = start + math.prod(shape) * dtype.itemsize, self.path.stat().st_size
                 if length < needed:
-                    raise DatasetError(f"{str(path)!r} must have {needed} bytes, it has {length}; make it anew")
+                    raise DatasetError(f"{str(path)!r} must have {needed} bytes, it has {length}; make it again")
                 cleanup.pop_all()
         except (OSError, ValueError) as error:
             if isinstance(error, DatasetError):
                 raise
-            raise DatasetError(f"{str(path)!r} is no cache of descriptors ({error})") from error
+            raise DatasetError(f"{str(path)!r} is not a cache of descriptors ({error})") from error
         self.num_rows, self.dim = int(shape[0]), int(shape[1])
         self._file, self._start, self._dtype = file, start, dtype
         weakref.finalize(self, file.close)
 
     @classmethod
     def create(cls, path: Path | str, num_rows: int, dim: int, dtype: str = "float16") -> Self:
-        """Make an empty cache, in place of a file that may be there.
+        """Make an empty cache, replacing an existing file.
 
         Args:
-            path: of the file, ending in ``.npy``.
-            num_rows: n, the photos of the set.
-            dim: D.
+            path: the path of the file, ending in ``.npy``.
+            num_rows: n, the number of photos.
+            dim: d, the length of a row.
             dtype: ``"float16"`` or ``"float32"``.
 
         Raises:
-            OptionError: a number is not positive, or there is no such type.
+            OptionError: a number is not positive, or the type is unknown.
             WriteError: the file cannot be written, or something else is at the path.
         """
         if num_rows < 1 or dim < 1 or dtype not in TYPES:
@@ -97,7 +97,7 @@ class DescriptorCache:
         """Open a cache.
 
         Raises:
-            DatasetError: there is no such file, or it is none.
+            DatasetError: the file does not exist, or is not a cache.
         """
         return cls(path)
 
@@ -105,7 +105,7 @@ class DescriptorCache:
         return self.num_rows
 
     def write(self, start: int, descriptors: NDArray[np.floating]) -> None:
-        """Put ``(m, D)`` rows at ``start`` and after.
+        """Write ``(m, D)`` rows from ``start`` on.
 
         Raises:
             ShapeError: the rows do not fit, or have numbers that are not finite.
@@ -121,21 +121,21 @@ class DescriptorCache:
             return
         self._file.seek(self._offset(start))
         data = np.ascontiguousarray(rows, self._dtype).data.cast("B")
-        while len(data):  # a call may write a part
+        while len(data):  # a call may write only a part
             data = data[self._file.write(data) :]
 
     def rows(self, indices: Ids | slice) -> Floats:
-        """Return the chosen rows as float32.
+        """Return these rows as float32.
 
         Raises:
-            NotFittedError: one was never written.
-            ShapeError: there is no such row.
+            NotFittedError: a row was never written.
+            ShapeError: a row does not exist.
         """
         wanted = np.arange(self.num_rows)[indices] if isinstance(indices, slice) else np.asarray(indices, np.int64)
         if len(wanted) and not 0 <= wanted.min() <= wanted.max() < self.num_rows:
             raise ShapeError(f"rows must be from 0 to {self.num_rows - 1}, got {wanted.min()} to {wanted.max()}")
         read = np.empty((len(wanted), self.dim), self._dtype)
-        # neighbors in the file that are asked for one after the other are read at once
+        # neighboring rows requested one after the other are read at once
         cuts = np.flatnonzero(np.diff(wanted) != 1) + 1
         for first, last in zip([0, *cuts], [*cuts, len(wanted)], strict=True):
             if first < last:
@@ -147,21 +147,21 @@ class DescriptorCache:
         return found
 
     def chunks(self) -> Iterator[tuple[int, Floats]]:
-        """Yield all rows as float32, `CHUNK` at once, each with the index of its first; raises like `rows`."""
+        """Yield all rows as float32, `CHUNK` at once, with the index of the first row; raise as `rows` does."""
         for start in range(0, self.num_rows, CHUNK):
             yield start, self.rows(slice(start, min(start + CHUNK, self.num_rows)))
 
     def close(self) -> None:
-        """Close the file, before it is deleted; the cache cannot be used after."""
+        """Close the file before it is deleted; the cache cannot be used afterwards."""
         self._file.close()
 
     def _read(self, start: int, into: NDArray[np.floating]) -> None:
         self._file.seek(self._offset(start))
         data = into.data.cast("B")
-        while len(data):  # a call may read a part
+        while len(data):  # a call may read only a part
             count = self._file.readinto(data)
             if not count:
-                raise DatasetError(f"{str(self.path)!r} has become shorter; make it anew")
+                raise DatasetError(f"{str(self.path)!r} has become shorter; make it again")
             data = data[count:]
 
     def _offset(self, row: int) -> int:

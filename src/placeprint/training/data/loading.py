@@ -1,12 +1,12 @@
-"""Photos as the network takes them, prepared ahead by threads while it learns.
+"""Load photos for the network: threads prepare them ahead while it trains.
 
-A photo comes in copies: copy 0 is the photo as it is, brought to the size of the network; copy c > 0 of photo i is
-augmented with random numbers that depend on the seed, i and c only. So a run can stop anywhere and go on with the same
-pictures, whichever thread makes them.
+A photo has copies: copy 0 is the photo resized for the network; copy c > 0 of photo i is augmented with random numbers
+that depend only on the seed, i and c. So a run can stop anywhere and continue with the same pictures, whichever thread
+makes them.
 
-Decoding, augmentation and the frozen stages happen in the threads. Decoders and Torch let go of Python's lock, so
-threads are as good as processes here, and nothing is copied between them. Each uses one core: on a CPU, two threads
-with a batch each are quicker than one batch on two cores, whose layers are too small to be shared out.
+Decoding, augmentation and the frozen stages happen in the threads. Decoders and Torch release Python's lock, so threads
+are as good as processes here, and nothing is copied between them. Each uses one core: on a CPU, two threads with one
+batch each are faster than one batch on two cores, because layers are too small to share.
 """
 
 from __future__ import annotations
@@ -37,25 +37,25 @@ Result = TypeVar("Result")
 
 
 class Maps(Protocol):
-    """What a model learns from: the maps of its frozen stages, photo by photo."""
+    """The input of training: the maps of the frozen stages, photo by photo."""
 
     def maps(self, rows: Ids, copies: Ids) -> torch.Tensor:
-        """Return ``(B, C, H, W)`` of photos ``rows``, of each the copy named by ``copies``; both ``(B,)``."""
+        """Return the maps ``(B, C, H, W)`` of photos ``rows`` in the copies ``copies``; both are ``(B,)``."""
         ...
 
 
 @dataclass(frozen=True, eq=False)
 class Photos:
-    """Photos of one size, in copies.
+    """Resized photos in copies.
 
     Args:
-        root: folder.
-        paths: below it.
-        rule: makes a picture of a photo as it is; all of one size.
-        augment: makes a picture of the same size from a photo; None where there is copy 0 only.
-        seed: of the augmentation.
-        clutter: puts photos among others of the same set; None to leave them alone.
-        cluttered_from: lowest number of a copy that is put among others.
+        root: the folder of the photos.
+        paths: the paths below it.
+        rule: the rule that resizes a photo; all pictures have one size.
+        augment: a function that augments a photo to a picture of the same size; None if there is only copy 0.
+        seed: the seed of the augmentation.
+        clutter: pastes photos among others of the same set; None for none.
+        cluttered_from: the lowest number of a copy that is pasted among others.
     """
 
     root: Path
@@ -97,11 +97,11 @@ class Photos:
 
 @dataclass(frozen=True, eq=False)
 class PhotoMaps:
-    """Maps made from the photos each time they are asked for.
+    """Maps computed from the photos on every access.
 
     Args:
-        photos: what is read.
-        model: its frozen stages make the maps, where it is.
+        photos: the photos to read.
+        model: the model whose frozen stages make the maps, on its device.
     """
 
     photos: Photos
@@ -121,13 +121,13 @@ class PhotoMaps:
 def prefetch(
     load: Callable[[Job], Result], jobs: Iterable[Job], *, workers: int, ahead: int
 ) -> Iterator[tuple[Job, Result]]:
-    """Yield each job with its result, in order, while threads work on those that follow.
+    """Yield each job with its result, in order, while threads work on the next ones.
 
     Args:
-        load: does a job.
-        jobs: taken one by one as there is room.
-        workers: threads; 0 to do each job when it is its turn.
-        ahead: results that wait at most.
+        load: a function that does a job.
+        jobs: the jobs, taken one by one.
+        workers: the number of threads; 0 to do each job when it is its turn.
+        ahead: the most waiting results.
     """
     if workers == 0:
         for job in jobs:
@@ -151,15 +151,15 @@ def prefetch(
 def describe(
     model: DescriptorModel, source: Maps, rows: Ids, *, workers: int, batch: int = 32, progress: Progress | None = None
 ) -> NDArray[np.float32]:
-    """Return the ``(n, dim)`` descriptors of photos as they are, without gradient and in eval mode.
+    """Return the ``(n, dim)`` descriptors of photos without augmentation, without gradients, in eval mode.
 
     Args:
-        model: describes; its mode is the same afterwards.
-        source: of the photos.
-        rows: ``(n,)`` which of them.
-        workers: threads that prepare photos.
-        batch: photos at once.
-        progress: called with the photos done and their count.
+        model: the model; its mode is restored.
+        source: the maps of the photos.
+        rows: ``(n,)`` indices of the photos.
+        workers: the number of threads that prepare photos.
+        batch: the number of photos at once.
+        progress: called with the number of photos done and the total.
     """
     training, place = model.training, next(model.parameters()).device
     model.eval()

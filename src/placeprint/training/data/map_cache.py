@@ -1,10 +1,10 @@
-"""The maps of the frozen stages on disk, so that training begins where they end.
+"""Cache the maps of the frozen stages on disk, so that training starts after them.
 
-A file ``<key>.npy`` holds ``(1 + copies, photos, C, H, W)`` float16, copy 0 of all photos first, and is mapped into
-memory. Its key is a hash of all it depends on: the photos (path, bytes, time of change), the frozen stages and their
-weights, the size, the augmentation, the seed, and the count of copies. So runs that share these share the file, and a
-change of any makes another. It grows as ``<key>.part`` and is renamed when it is whole; a run that is interrupted
-meanwhile goes on where it was, and of two runs that need the same file one waits for the other.
+A file ``<key>.npy`` has ``(1 + copies, photos, C, H, W)`` float16, copy 0 of all photos first, and is mapped into
+memory. Its key is a hash of everything it depends on: the photos (path, bytes, modification time), the frozen stages
+and their weights, the size, the augmentation, the seed, and the number of copies. So runs that share these share the
+file, and any change makes another. It grows as ``<key>.part`` and is renamed when complete. An interrupted run
+continues where it was; of two runs that need the same file, one waits for the other.
 """
 
 from __future__ import annotations
@@ -26,32 +26,27 @@ from placeprint.training.model.trained_network import DescriptorModel
 from placeprint.types import Ids
 
 BATCH = 16
-"""Photos that go through the frozen stages at once."""
+"""Most photos through the frozen stages at once."""
 LARGEST = np.float32(65504)
-"""Of float16."""
+"""Largest magnitude of float16."""
 HEADER = 192
-"""Bytes of the file before the maps."""
+"""Bytes of the file's header."""
 
 
 @dataclass(frozen=True, eq=False)
 class CachedMaps:
-    """Maps that lie on disk.
+    """Maps on disk.
 
     Args:
-        path: of the file.
+        path: the path of the file.
         array: ``(1 + copies, photos, C, H, W)`` float16, mapped.
     """
 
     path: Path
     array: NDArray[np.float16]
 
-    @property
-    def num_copies(self) -> int:
-        """Augmented copies of each photo."""
-        return len(self.array) - 1
-
     def maps(self, rows: Ids, copies: Ids) -> torch.Tensor:
-        """Return ``(B, C, H, W)`` float32, see `photos.Maps`."""
+        """Return ``(B, C, H, W)`` float32, see `loading.Maps`."""
         return torch.from_numpy(self.array[copies, rows].astype(np.float32))
 
 
@@ -64,15 +59,15 @@ def cached_maps(
     workers: int,
     progress: Progress | None = None,
 ) -> CachedMaps:
-    """Return the maps of photos and of their augmented copies; they are made when they are not there yet.
+    """Return the maps of photos and of their augmented copies; make them if needed.
 
     Args:
-        folder: where the file is, or will be.
+        folder: the folder of the file.
         photos: what is read.
-        model: its frozen stages make the maps.
-        copies: augmented copies of each photo.
-        workers: threads.
-        progress: called with the pictures done and their count, while maps are made.
+        model: the model whose frozen stages make the maps.
+        copies: the number of augmented copies per photo.
+        workers: the number of threads.
+        progress: called with the number of pictures done and the total, while maps are made.
 
     Raises:
         PhotoError: a photo cannot be read.
@@ -85,13 +80,13 @@ def cached_maps(
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
             with FileLock(path.with_suffix(".lock")):
-                if not path.is_file():  # another run may have made it meanwhile
+                if not path.is_file():  # another run may have made it by now
                     _make(path, PhotoMaps(photos, model), copies, workers, progress)
     return CachedMaps(path, np.load(path, mmap_mode="r"))
 
 
 def cache_key(photos: Photos, model: DescriptorModel, copies: int) -> str:
-    """Return 32 hexadecimal digits that stand for all that the maps depend on."""
+    """Return 32 hexadecimal digits for everything that the maps depend on."""
     seen = hashlib.sha256()
 
     def add(*values: Any) -> None:
@@ -114,7 +109,7 @@ def cache_key(photos: Photos, model: DescriptorModel, copies: int) -> str:
 
 
 def _make(path: Path, source: PhotoMaps, copies: int, workers: int, progress: Progress | None) -> None:
-    """Append maps to a file beside, photo by photo, and rename it when it is whole."""
+    """Append maps to a temporary file, photo by photo, and rename it when complete."""
     count = len(source.photos)
     shape = source.maps(np.zeros(1, np.int64), np.zeros(1, np.int64)).shape[1:]
     total, each = (1 + copies) * count, 2 * math.prod(shape)
@@ -141,7 +136,7 @@ def _make(path: Path, source: PhotoMaps, copies: int, workers: int, progress: Pr
 
 
 def _header(shape: tuple[int, ...]) -> bytes:
-    """Return the beginning of an ``.npy`` file, of the same length whatever the shape."""
+    """Return the header of an ``.npy`` file, with the same length for any shape."""
     text = repr({"descr": "<f2", "fortran_order": False, "shape": shape})
     body = text.ljust(HEADER - 11) + "\n"
     return b"\x93NUMPY\x01\x00" + len(body).to_bytes(2, "little") + body.encode("latin1")

@@ -1,22 +1,22 @@
-"""Training tuples from positions: query, best positive, hardest negatives (Arandjelovic et al., arXiv 1511.07247).
+"""Mine training tuples from positions: query, best positive, hardest negatives (Arandjelovic et al., arXiv 1511.07247).
 
-- *Potential positives* of a query are photos from 1 m (nearer ones are nearly the same picture) to 10 m away, of its
-  area, and taken at another time where times are known (the paper's Tokyo Time Machine). The one nearest by descriptor
-  is taken. With ``area_positives`` they are instead all photos of other sequences in the query's area, however far
-  apart they are said to be: some of them may show what the query shows, and finding the area is what is learned.
-- *Definite negatives* are farther than 25 m away. Photos of another sequence in the query's area are none: how far
-  they are is not known.
-- Of 1000 negatives drawn at random, and the 10 hardest of the query's last round, the 10 nearest by descriptor are
-  taken and remembered; of those the ones that violate the margin, ``d^2(q, n) < d^2(q, p) + 0.1``, are trained on.
+- *Potential positives* of a query are photos from 1 m (closer ones are nearly the same picture) to 10 m away, in its
+  area, and taken at another time if times are known (the paper's Tokyo Time Machine). The one nearest by descriptor is
+  used. With ``area_positives`` they are instead all photos of other sequences in the query's area, whatever their
+  positions: some of them may show what the query shows, and the network learns to find the area.
+- *Definite negatives* are farther than 25 m away. Photos of another sequence in the query's area are not negatives,
+  because their distance is unknown.
+- From 1000 random negatives and the 10 hardest of the query's last round, the 10 nearest by descriptor are selected and
+  remembered; those that violate the margin, ``d^2(q, n) < d^2(q, p) + 0.1``, are used in training.
 
-Queries without a potential positive are known beforehand, and those without a violating negative are left out of a
-round: they have nothing to teach.
+Queries without a potential positive are known in advance; those without a violating negative are skipped in a round,
+because they have no loss.
 
-Memory does not grow with the square of the photos: positives are found in a grid, descriptors stay on disk, and
-queries are worked on in blocks. Beside the cache, a photo takes about 100 bytes.
+Memory does not grow with the square of the number of photos: positives are found with a grid, descriptors stay on disk,
+and queries are processed in blocks. Besides the cache, a photo takes about 100 bytes.
 
-Departures: the queries of a block draw their negatives from one sample, which is read once, instead of one each. The
-1 m are those of the authors' code.
+Departures: the queries of a block share one sample of negatives, which is read once. The 1 m comes from the authors'
+    code.
 """
 
 from __future__ import annotations
@@ -37,22 +37,22 @@ from placeprint.training.data.descriptor_cache import DescriptorCache
 from placeprint.types import Floats, Ids, Mask
 
 POSITIVES_AT_ONCE = 1024
-"""Rows of potential positives that are compared at once."""
+"""Most rows of potential positives compared at once."""
 MOST_DRAWN = 16
-"""Photos drawn for a wanted negative at most: a query to which nearly all are near gets fewer negatives."""
+"""Most photos drawn per wanted negative: a query close to nearly all photos gets fewer negatives."""
 
 
 @dataclass(frozen=True, eq=False)
 class Tuples:
-    """What a round of mining found.
+    """The result of a round of mining.
 
     Args:
-        queries: ``(t,)`` int64, those that have violating negatives, in the order they were asked for.
+        queries: ``(t,)`` int64, the queries with violating negatives, in the order given.
         positives: ``(t,)`` int64, the best potential positive of each.
-        negatives: of each its violating negatives, int64, hardest first.
-        easy: how many of the queries that were asked for have no violating negative.
-        distances: ``(asked, 2)`` float32 squared distances of each query that was asked for to its best positive and
-            its hardest negative, to watch the training by.
+        negatives: the violating negatives of each, int64, hardest first.
+        easy: the number of queries without a violating negative.
+        distances: ``(asked, 2)`` float32 squared distances of each given query to its best positive and its hardest
+            negative, for monitoring.
     """
 
     queries: Ids
@@ -68,19 +68,19 @@ class Tuples:
 @checked
 @dataclass(frozen=True, kw_only=True)
 class MiningOptions:
-    """Distances and counts, with the paper's values.
+    """Distances and counts of mining, with the paper's values.
 
     Args:
-        nearest: meters; potential positives are farther away.
-        positive: meters; they are at most so far.
-        negative: meters; definite negatives are farther away.
-        sampled: negatives drawn for a query.
-        remembered: hardest negatives kept for a query's next round.
-        used: violating negatives of a tuple at most.
-        margin: in squared L2 distance.
-        seconds_apart: where there are times, those of query and positive differ by more.
+        nearest: the distance in meters beyond which potential positives are.
+        positive: the largest distance of potential positives in meters.
+        negative: the distance in meters beyond which negatives are definite.
+        sampled: the number of negatives drawn per query.
+        remembered: the number of hardest negatives kept for a query's next round.
+        used: the most violating negatives per tuple.
+        margin: the margin in squared L2 distance.
+        seconds_apart: if times are known, query and positive differ by more than this.
         area_positives: see the module; `nearest` and `positive` have no part in it.
-        block: queries worked on at once.
+        block: the number of queries processed at once.
 
     Raises:
         OptionError: a value is out of its range.
@@ -106,7 +106,7 @@ class MiningOptions:
 
     @classmethod
     def from_table(cls, table: Mapping[str, object]) -> tuple[Self, int]:
-        """Return what the table of a recipe says, and its ``queries``: a round has so many, 0 for all.
+        """Read the table of a recipe, and its ``queries``: the number per round, 0 for all.
 
         Raises:
             OptionError: a key is unknown, or a value has the wrong type or is out of its range.
@@ -118,24 +118,24 @@ class MiningOptions:
 
 
 class TupleMiner:
-    """Finds training tuples, round after round.
+    """Find training tuples, round after round.
 
     Args:
         photos: the training set.
-        options: distances and counts.
-        seed: of the negatives that are drawn.
+        options: the distances and counts.
+        seed: the seed of the random negatives.
         queries: ``(q,)`` indices of photos that may be queries; None for all.
         database: ``(d,)`` indices of photos that may be positives and negatives; None for all.
 
     Attributes:
-        queries: those with a potential positive, rising.
-        without_positive: those without, rising; they cannot be trained on.
-        hardest_: ``(n, remembered)`` int32, the hardest negatives of each photo's last round, -1 for none. It is all
-            that mining remembers, so it belongs into a checkpoint.
+        queries: the queries with a potential positive, in increasing order.
+        without_positive: the queries without one, in increasing order; they cannot be used in training.
+        hardest_: ``(n, remembered)`` int32, the hardest negatives of each photo's last round, -1 for none. It is the
+            only memory of mining, so it belongs in a checkpoint.
 
     Raises:
-        DatasetError: no query has a potential positive, or areas are wanted and there are none.
-        ShapeError: indices are not of these photos.
+        DatasetError: no query has a potential positive, or areas are required and unknown.
+        ShapeError: an index is out of range.
     """
 
     def __init__(
@@ -161,12 +161,12 @@ class TupleMiner:
                 raise DatasetError("no area is seen by two sequences, so there are no positives to learn from")
             raise DatasetError(
                 f"none of {len(wanted)} queries has a photo from {self.options.nearest} to {self.options.positive} m "
-                "away to learn from; are positions in meters, and are distances right for them?"
+                "away to learn from; are positions in meters, and do the distances fit them?"
             )
         self.hardest_: NDArray[np.int32] = np.full((len(photos), self.options.remembered), -1, np.int32)
 
     def potential_positives(self, query: int) -> Ids:
-        """Return the rising indices of the photos that may show what a photo shows."""
+        """Return the increasing indices of the photos that may show the same as a photo."""
         photos, options = self.photos, self.options
         if photos.areas is not None and options.area_positives:
             near = self._areas.get(int(photos.areas[query]), np.zeros(0, np.int64))
@@ -204,17 +204,17 @@ class TupleMiner:
         The same queries, seed, round and memory give the same tuples.
 
         Args:
-            cache: unit descriptors of all photos, by the network as it is.
-            round_number: of the refresh of the cache, for the draw of negatives.
-            queries: ``(q,)`` of `queries`, in any order; None for all.
-            progress: called with the count of queries done and the count of all.
+            cache: the unit descriptors of all photos by the current network.
+            round_number: the number of the cache refresh, for drawing negatives.
+            queries: ``(q,)`` indices among `queries`, in any order; None for all.
+            progress: called with the number of queries done and the total.
 
         Raises:
-            ShapeError: the cache is of another set, or a query has no potential positive.
-            NotFittedError: the cache lacks a descriptor that is needed.
+            ShapeError: the cache belongs to another set, or a query has no potential positive.
+            NotFittedError: the cache lacks a needed descriptor.
         """
         if len(cache) != len(self.photos):
-            raise ShapeError(f"the cache must have {len(self.photos)} rows, one a photo, it has {len(cache)}")
+            raise ShapeError(f"the cache must have {len(self.photos)} rows, one per photo, it has {len(cache)}")
         asked = self.queries if queries is None else np.asarray(queries, np.int64)
         if not np.isin(asked, self.queries).all():
             raise ShapeError("a query must be one of the miner's queries, which have a potential positive")
@@ -239,7 +239,7 @@ class TupleMiner:
         )
 
     def _best_positives(self, cache: DescriptorCache, queries: Ids, described: Floats) -> tuple[Ids, Floats]:
-        """Return of each query its nearest potential positive by descriptor, the first of equals, and d^2 to it."""
+        """Return for each query the nearest potential positive by descriptor (the first if equal), and d^2 to it."""
         best, distances = np.empty(len(queries), np.int64), np.empty(len(queries), np.float32)
         for place, query in enumerate(queries):
             candidates = self.potential_positives(int(query))
@@ -256,7 +256,7 @@ class TupleMiner:
     def _violating(
         self, cache: DescriptorCache, queries: Ids, described: Floats, limits: Floats, generator: np.random.Generator
     ) -> tuple[list[Ids], Floats]:
-        """Return of each query its violating negatives and d^2 to the hardest; remember the hardest of each."""
+        """Return for each query its violating negatives and d^2 to the hardest; remember the hardest."""
         options = self.options
         before = self.hardest_[queries].astype(np.int64)
         sample, allowed = self._sample(queries, generator)
@@ -279,10 +279,10 @@ class TupleMiner:
         return found, np.asarray(squares.min(axis=1), np.float32)
 
     def _sample(self, queries: Ids, generator: np.random.Generator) -> tuple[Ids, Mask]:
-        """Return photos drawn for a block, and ``(q, photos)`` whether each is one of a query's sampled negatives."""
+        """Return the photos drawn for a block, and ``(q, photos)``: whether each is a sampled negative of a query."""
         wanted = self.options.sampled
         most = min(len(self._database), MOST_DRAWN * wanted)
-        size = min(most, wanted + wanted // 4)  # some drawn photos are near a query
+        size = min(most, wanted + wanted // 4)  # some drawn photos are close to a query
         while True:
             drawn = self._database[generator.choice(len(self._database), size, replace=False)]
             allowed = self.definite_negatives(queries, drawn)

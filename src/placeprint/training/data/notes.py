@@ -1,4 +1,4 @@
-"""What a user should know of the photos of a run."""
+"""Notes for the user about the photos of a run."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from placeprint.training.data.sifting import FILE as SKIPPED
 from placeprint.training.recipe import Recipe
 
 SHOWN = 3
-"""Photos that were left out that a note names."""
+"""Most skipped photos that a note names."""
 
 
 def notes_of(recipe: Recipe, data: TrainingData, skipped: Mapping[str, str]) -> tuple[str, ...]:
-    """Return what a user should know of the photos."""
+    """Return notes for the user about the photos."""
     used = len(data.train) + len(data.validation)
     notes = []
     if skipped:
@@ -24,8 +24,8 @@ def notes_of(recipe: Recipe, data: TrainingData, skipped: Mapping[str, str]) -> 
     if isinstance(data.train, LabeledPhotos):
         lonely = data.train.lonely()
         if lonely and recipe.batches.leave_out_lonely:
-            notes.append(f"{len(lonely)} classes have one photo to train on and take no part: {first_few(lonely)}")
+            notes.append(f"{len(lonely)} classes have one training photo and are excluded: {first_few(lonely)}")
         wanted, there = recipe.batches.classes, len(data.train.classes) - len(lonely)
         if there < wanted:
-            notes.append(f"a batch has {there} classes, not batches.classes = {wanted}: there are no more")
+            notes.append(f"a batch has {there} classes, not batches.classes = {wanted}: there are not enough")
     return tuple(notes)

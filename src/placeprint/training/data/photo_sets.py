@@ -1,4 +1,4 @@
-"""The forms in which photos come to a run, by name, and what reads them."""
+"""The forms of photos for a run, by name, and their readers."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ READERS: Mapping[str, Callable[..., PhotoSet]] = {
 
 
 def read_photos(data: Data, folder: Path, name: str) -> PhotoSet:
-    """Read the photos of one file or folder of a recipe's form.
+    """Read the photos of one file or folder in a recipe's form.
 
     Raises:
         DatasetError: the photos do not have the documented form.
-        OptionError: the reader has no such option.
+        OptionError: the reader does not have an option.
     """
     reader = READERS[data.form]
     what, place = f"data.options of the form {data.form!r}", list(parameters(reader))[:1]

@@ -1,6 +1,6 @@
-"""The batches of an epoch: classes and instances for photos with labels, mined tuples for photos with places.
+"""Plan the batches of an epoch: classes and instances for photos with labels, mined tuples for photos with places.
 
-Copy c of a photo is drawn anew in each epoch, among the cached ones where there are some.
+Copy c of a photo is drawn again in each epoch, among the cached ones if there are any.
 """
 
 from __future__ import annotations
@@ -18,55 +18,55 @@ import torch
 from placeprint.datasets.photos.labeled_photos import LabeledPhotos
 from placeprint.datasets.photos.placed_photos import PlacedPhotos
 from placeprint.errors import DatasetError, OptionError
+from placeprint.training.data.batches import Batch
 from placeprint.training.data.descriptor_cache import DescriptorCache
 from placeprint.training.data.mining import MiningOptions, TupleMiner
 from placeprint.training.data.sampling import ClassBatches
 from placeprint.training.losses import LOSSES, NEEDS_PAIRS
 from placeprint.training.recipe import Recipe
-from placeprint.training.run.objectives import Batch
 from placeprint.types import Floats, Ids
 
 Memory = dict[str, torch.Tensor]
 
 OTHERS = 32
-"""Photos that a photo makes pairs with at most, where a network begins from pairs."""
+"""Most pairs per photo for initialization from pairs."""
 TOGETHER = 4096
-"""Photos whose descriptors are in memory at once while a cache of them is written."""
+"""Most photos whose descriptors are in memory at once while their cache is written."""
 
 
 class Plan(Protocol):
-    """Gives the batches of each epoch."""
+    """The plan of the batches of each epoch."""
 
     def epoch(self, number: int) -> list[Batch]:
-        """Return the batches of an epoch, from 0 on."""
+        """Return the batches of an epoch, counted from 0."""
         ...
 
     def first(self) -> Batch:
-        """Return a batch to try a run with, which leaves no trace."""
+        """Return a batch for a trial, without side effects."""
         ...
 
     def pairs(self, rows: Ids) -> Ids:
-        """Return ``(p, 2)`` places in `rows`, training photos ``(n,)``, whose photos show the same."""
+        """Return ``(p, 2)`` positions in `rows`, training photos ``(n,)``, of pairs that show the same thing."""
         ...
 
     def memory(self) -> Memory:
-        """Return what later epochs depend on beside the weights."""
+        """Return the state that later epochs depend on, besides the weights."""
         ...
 
     def remember(self, memory: Memory) -> None:
-        """Take over what `memory` returned."""
+        """Restore the result of `memory`."""
         ...
 
 
 @dataclass(eq=False)
 class ClassPlan:
-    """Batches of classes.
+    """Plan batches of classes.
 
     Args:
-        batches: of photos.
-        labels: ``(n,)`` of the training photos.
-        copies: cached copies of each photo; 0 where each epoch has its own.
-        seed: of the choice among copies.
+        batches: the sampler of the photos.
+        labels: ``(n,)`` labels of the training photos.
+        copies: the number of cached copies per photo; 0 if each epoch makes its own.
+        seed: the seed of the choice among copies.
     """
 
     batches: ClassBatches
@@ -106,15 +106,15 @@ class ClassPlan:
 
 @dataclass(eq=False)
 class TuplePlan:
-    """Mined tuples.
+    """Plan batches of mined tuples.
 
     Args:
-        miner: finds them.
-        describe: gives the descriptors ``(n, dim)`` of training photos ``(n,)`` by the weights as they are.
-        size: tuples of a batch.
-        queries: of an epoch; 0 for all.
-        copies: as of `ClassPlan`.
-        seed: of the order, and of the choice among copies.
+        miner: the miner of the tuples.
+        describe: a function from training photos ``(n,)`` to descriptors ``(n, dim)`` by the current weights.
+        size: the number of tuples per batch.
+        queries: the number of queries per epoch; 0 for all.
+        copies: see `ClassPlan`.
+        seed: the seed of the order and of the choice among copies.
     """
 
     miner: TupleMiner
@@ -125,7 +125,7 @@ class TuplePlan:
     seed: int
 
     def epoch(self, number: int) -> list[Batch]:
-        """See `Plan`; queries that have nothing to teach are left out, so there may be no batch at all."""
+        """See `Plan`; queries without a loss are skipped, so there may be no batch at all."""
         generator = np.random.default_rng((self.seed, number))
         asked = generator.permutation(self.miner.queries)[: self.queries or None]
         count = len(self.miner.photos)
@@ -148,7 +148,7 @@ class TuplePlan:
         return [self._batch(part, number, generator) for part in parts]
 
     def first(self) -> Batch:
-        """See `Plan`: tuples of any potential positive and any negatives."""
+        """See `Plan`: tuples with any potential positive and any negatives."""
         queries = self.miner.queries[: self.size]
         every = np.arange(len(self.miner.photos))
         tuples = []
@@ -187,13 +187,13 @@ def make_plan(recipe: Recipe, photos: LabeledPhotos | PlacedPhotos, describe: Ca
     """Return the plan of a recipe.
 
     Args:
-        recipe: says which batches.
+        recipe: the recipe, which sets the batches.
         photos: the training photos.
         describe: see `TuplePlan`.
 
     Raises:
         OptionError: a batch is too small for the loss.
-        DatasetError: a class has one photo, or no photo has another of its place.
+        DatasetError: a class has one photo, or no two photos show one place.
     """
     copies, seed, batches = recipe.model.cached_copies, recipe.seed, recipe.batches
     if isinstance(photos, PlacedPhotos):
@@ -209,7 +209,7 @@ def make_plan(recipe: Recipe, photos: LabeledPhotos | PlacedPhotos, describe: Ca
     if len(photos.classes) < 2:
         raise DatasetError(
             f"training needs at least 2 classes, got {', '.join(map(repr, photos.classes))} only; put the photos of "
-            "each class into a folder of their own, below the data folder"
+            "each class into a separate folder, below the data folder"
         )
     drawn = ClassBatches(
         photos.labels,
@@ -223,27 +223,27 @@ def make_plan(recipe: Recipe, photos: LabeledPhotos | PlacedPhotos, describe: Ca
 
 
 def _check_far(miner: TupleMiner) -> None:
-    """Refuse photos that are all so near to each other that none surely shows another place."""
+    """Raise if all photos are so close to each other that there are no negatives."""
     every, together = np.arange(len(miner.photos)), 64
     blocks = (miner.queries[start : start + together] for start in range(0, len(miner.queries), together))
     if not any(miner.definite_negatives(block, every).any() for block in blocks):
         raise DatasetError(
             f"no two of the {len(every)} training photos are more than mining.negative = {miner.options.negative:g} m "
-            "apart, so there is nothing to tell apart; add photos of other places, or set mining.negative lower"
+            "apart, so there are no negatives; add photos of other places, or set mining.negative lower"
         )
 
 
 def _with_margin(mining: Mapping[str, Any], loss: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the table of mining with the loss's own margin."""
+    """Return the table of mining with the loss's margin."""
     margin = loss.get("margin", inspect.signature(LOSSES["weak-ranking"]).parameters["margin"].default)
-    if mining.get("margin", margin) != margin:  # recipes of earlier versions say it twice
+    if mining.get("margin", margin) != margin:  # recipes of earlier versions set it twice
         raise OptionError(
-            f"mining.margin {mining['margin']} differs from loss.margin {margin}; set loss.margin alone, mining takes "
-            "it"
+            f"mining.margin {mining['margin']} differs from loss.margin {margin}; set only loss.margin, which "
+            "mining uses too"
         )
     return {**mining, "margin": margin}
 
 
 def _copies(count: int, cached: int, epoch: int, generator: np.random.Generator) -> Ids:
-    """Return ``(count,)`` which copy of each photo: copy 0 is the photo as it is."""
+    """Return ``(count,)``: the copy of each photo; copy 0 is not augmented."""
     return generator.integers(1, cached + 1, count) if cached else np.full(count, epoch + 1, np.int64)

@@ -1,4 +1,4 @@
-"""The photos of a recipe: read, divided into training, validation and test, and checked before a run begins."""
+"""Read the photos of a recipe, split them into training, validation and test, and check them before a run."""
 
 from __future__ import annotations
 
@@ -20,12 +20,13 @@ from placeprint.training.recipe import Data
 
 @dataclass(frozen=True, eq=False)
 class TrainingData:
-    """Photos to learn from, and photos to choose the weights by.
+    """Training photos, and validation photos that choose the weights.
 
     Args:
-        train: photos.
+        train: the training photos.
         validation: photos that have nothing in common with them.
-        test: photos of sequences held out by `data.test_share`, which neither trains nor validates; None for none.
+        test: photos of sequences held out by `data.test_share`, used neither for training nor validation; None for
+            none.
     """
 
     train: PhotoSet
@@ -37,14 +38,14 @@ def read_data(data: Data, folder: Path, seed: int = 0, skipped: Mapping[str, str
     """Read the photos of a recipe.
 
     Args:
-        data: table of the recipe.
-        folder: its paths are below this.
-        seed: of the division.
-        skipped: photos to leave out, see `sifting.sift`.
+        data: the table of the recipe.
+        folder: the folder above its paths.
+        seed: the seed of the split.
+        skipped: the photos to exclude, see `sifting.sift`.
 
     Raises:
         DatasetError: the photos do not have the documented form, or training and validation have something in common.
-        OptionError: the reader has no such option, or the division does not fit the form.
+        OptionError: the reader does not have an option, or the split does not fit the form.
     """
     if not folder.is_dir():
         raise DatasetError(f"there is no folder {str(folder)!r}")
@@ -68,7 +69,7 @@ def read_data(data: Data, folder: Path, seed: int = 0, skipped: Mapping[str, str
 
 
 def _without_classes(data: Data, photos: PhotoSet, seed: int) -> LabeledPhotos:
-    """Leave a share of the classes out."""
+    """Exclude a share of the classes."""
     if not isinstance(photos, LabeledPhotos) or data.validation or data.test:
         raise OptionError(
             "data.hold_out_classes needs photos with labels, and neither data.validation nor data.test beside it"
@@ -77,7 +78,7 @@ def _without_classes(data: Data, photos: PhotoSet, seed: int) -> LabeledPhotos:
 
 
 def _without_test(data: Data, photos: PhotoSet, seed: int) -> tuple[PlacedPhotos, PlacedPhotos]:
-    """Hold out a share of the sequences, none that is the only one of its area: nothing else shows what it shows."""
+    """Hold out a share of the sequences, but none that is the only one of its area, because nothing else shows it."""
     if not isinstance(photos, PlacedPhotos):
         raise OptionError("data.test_share needs photos with places; name labeled test photos by data.test")
     held = photos
@@ -99,14 +100,14 @@ def _divided(data: Data, photos: PhotoSet, seed: int) -> tuple[PhotoSet, PhotoSe
     if isinstance(photos, LabeledPhotos) and data.split_by in {"photo", "block"}:
         return _split_photos(photos, data.share, seed if data.split_by == "photo" else None)
     fitting = "photo, block or class" if isinstance(photos, LabeledPhotos) else "photo, sequence or area"
-    raise OptionError(f"photos of the form {data.form!r} are divided by {fitting}, got data.split_by {data.split_by!r}")
+    raise OptionError(f"photos of the form {data.form!r} are split by {fitting}, got data.split_by {data.split_by!r}")
 
 
 def _split_photos(photos: LabeledPhotos, share: float, seed: int | None) -> tuple[LabeledPhotos, LabeledPhotos]:
-    """Hold back a share of each class, drawn by a seed or, without one, the last; what is left must make pairs.
+    """Hold back a share of each class, drawn by a seed or, without one, the last photos; the rest must make pairs.
 
-    So classes of one or two photos give none. Where no class has more, a share of those of two gives one each, and the
-    photo that is left of each is only told apart from others.
+    So classes of one or two photos give none. If no class has more, a share of the classes of two gives one photo each,
+    and their remaining photo only serves as a negative.
     """
     generator = np.random.default_rng(seed)
     counts, held = photos.counts(), np.zeros(len(photos), bool)
@@ -120,20 +121,20 @@ def _split_photos(photos: LabeledPhotos, share: float, seed: int | None) -> tupl
         held[rows[: min(max(round(share * len(rows)), 1), max(len(rows) - 2, 1))]] = True
     if not held.any():
         raise DatasetError(
-            f"the {len(photos)} photos of {len(photos.classes)} classes are too few to hold some back that validate; "
-            "training needs 3 photos of a class or more"
+            f"the {len(photos)} photos of {len(photos.classes)} classes are too few to hold some back for validation; "
+            "training needs 3 or more photos of a class"
         )
     return photos[~held], photos[held]
 
 
 def _split_places(photos: PlacedPhotos, share: float, seed: int) -> tuple[PlacedPhotos, PlacedPhotos]:
-    """Hold back a share of the photos, drawn by a seed, as a sequence of their own: another visit to the same places.
+    """Hold back a share of the photos, drawn by a seed, as a separate sequence: another visit to the same places.
 
-    Photos of a walk are often nearly the same as their neighbors, so what is measured on them is more than what a
-    later walk would get; divide by sequence where there are several.
+    Photos of a walk often look nearly the same as their neighbors, so the score is higher than for a later walk; split
+    by sequence if there are several.
     """
     if len(photos) < 3:
-        raise DatasetError(f"training needs 3 photos with places or more, got {len(photos)}")
+        raise DatasetError(f"training needs 3 or more photos with places, got {len(photos)}")
     count = min(max(round(share * len(photos)), 1), len(photos) - 2)
     held = np.zeros(len(photos), bool)
     held[np.random.default_rng(seed).choice(len(photos), count, replace=False)] = True

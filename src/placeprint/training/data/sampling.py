@@ -1,16 +1,15 @@
-"""Batches of P classes with K photos each, what losses of pairs and triplets need (Hermans et al., arXiv 1703.07737).
+"""Batches of P classes with K photos each, for losses on pairs and triplets (Hermans et al., arXiv 1703.07737).
 
-An epoch shuffles the photos of each class and cuts them into groups of K. A batch takes the P classes with the most
-groups left, ties by chance, so each photo is used once, with these exceptions:
+An epoch shuffles the photos of each class and splits them into groups of K. A batch takes the P classes with the most
+groups left, with random ties, so each photo is used once, with these exceptions:
 
-- the last group of a class is filled up with others of its photos, which come twice; a class of fewer than K photos
+- the last group of a class is filled with others of its photos, which are used twice; a class of fewer than K photos
   gives all of them, some repeatedly;
-- when fewer than P classes have groups left, a last batch is filled up with groups of other classes;
-- where there are fewer than P classes, a batch has all of them;
-- groups of a class that has more than there are batches then are left for another epoch, which has another order.
+- if fewer than P classes have groups left, a last batch is filled with groups of other classes;
+- if there are fewer than P classes, a batch has all of them;
+- groups of a class beyond the number of batches are then left for another epoch, with another order.
 
-An epoch depends on the seed and its number alone, so a run that goes on after a break sees the batches it would have
-seen.
+An epoch depends only on the seed and its number, so a resumed run gets the same batches.
 """
 
 from __future__ import annotations
@@ -31,24 +30,25 @@ AtLeastTwo = Annotated[int, Range(2, 100_000)]
 
 @checked
 class ClassBatches:
-    """Draws the batches of each epoch.
+    """Draw the batches of each epoch.
 
     Args:
         labels: ``(n,)`` whole numbers, the class of each photo.
-        classes: P, at least 2; fewer where there are not as many.
+        classes: p, at least 2; fewer if there are not enough.
         instances: K, at least 2.
-        seed: of all draws.
-        names: of the classes, by label, for messages; None for the labels.
-        leave_out_lonely: whether classes of one photo are left out. Otherwise they are refused, as they make no pair.
+        seed: the seed of all draws.
+        names: the names of the classes by label, for messages; None for the labels.
+        leave_out_lonely: whether to exclude classes of one photo. Otherwise they are an error, because they make no
+            pair.
 
     Attributes:
-        left_out: names of the classes of one photo that were left out.
-        classes: of a batch.
+        left_out: the names of the excluded classes of one photo.
+        classes: the number of classes per batch.
 
     Raises:
         ShapeError: the labels are not ``(n,)`` whole numbers.
         OptionError: P or K is below 2.
-        DatasetError: a class has one photo only, or fewer than 2 classes have more.
+        DatasetError: a class has only one photo, or fewer than 2 classes have more.
     """
 
     def __init__(
@@ -70,15 +70,15 @@ class ClassBatches:
         lonely = tuple(name for name, group in zip(called, groups, strict=True) if len(group) < 2)
         if lonely and not leave_out_lonely:
             raise DatasetError(
-                f"{len(lonely)} of {len(known)} classes have one photo to train on and make no pair: "
+                f"{len(lonely)} of {len(known)} classes have one training photo and make no pair: "
                 f"{first_few(lonely)}; add photos, or set batches.leave_out_lonely = true"
             )
         self.left_out = lonely
         self._groups = [group.astype(np.int64) for group in groups if len(group) > 1]
         if len(self._groups) < 2:
             raise DatasetError(
-                f"training needs 2 classes with 2 photos each or more, beside those that validate, there are "
-                f"{len(self._groups)} of {len(known)}: {first_few(called)}; add photos of these classes, or classes"
+                f"training needs 2 or more classes with 2 or more photos each, besides the validation photos, there "
+                f"are {len(self._groups)} of {len(known)}: {first_few(called)}; add photos of these classes, or classes"
             )
         self.classes, self.instances, self.seed = min(classes, len(self._groups)), instances, seed
 
@@ -86,7 +86,7 @@ class ClassBatches:
         """Return the batches of an epoch, ``(P K,)`` int64 indices of photos each, the photos of a class side by side.
 
         Args:
-            number: of the epoch, from 0 on.
+            number: the number of the epoch, from 0.
         """
         generator = np.random.default_rng([self.seed, number])
         waiting = [self._cut(group, generator) for group in self._groups]
@@ -107,7 +107,7 @@ class ClassBatches:
         if len(order) <= self.instances:
             return [np.resize(order, self.instances)]
         missing = -len(order) % self.instances
-        # those at the front are in other groups than those at the end, so no group has a photo twice
+        # those at the front and at the end are in different groups, so no group has a photo twice
         return list(np.concatenate([order, order[:missing]]).reshape(-1, self.instances))
 
     def _any(self, each: int, generator: np.random.Generator) -> Ids:

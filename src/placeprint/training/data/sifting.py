@@ -1,8 +1,8 @@
-"""Which photos a run leaves out, and why: those that cannot be read, copies, and those without a class or a place.
+"""Decide which photos a run excludes, and why: unreadable ones, copies, and those without a class or a place.
 
-Photos are decoded once before a run begins, so one broken file neither stops a run hours later nor counts as a photo.
-Of files with equal bytes only the first is kept, where validation photos are drawn from the training photos: with a
-copy of each in both, validation would only measure memory.
+Photos are decoded once before a run, so a broken file neither stops a run hours later nor counts as a photo. If
+validation photos are drawn from the training photos, only the first of files with equal bytes is kept: with copies in
+both sets, validation would only measure memory.
 
     RUN/skipped.csv    path (below the data folder), reason
 """
@@ -29,17 +29,17 @@ from placeprint.training.recipe import Data
 FILE = "skipped.csv"
 COLUMNS = ("path", "reason")
 FOLDERS = ("folder", "gps", "utm")
-"""Forms that take all photos below a folder."""
+"""Forms that use all photos below a folder."""
 
 
 def sift(data: Data, folder: Path, *, workers: int = 0, progress: Progress | None = None) -> dict[str, str]:
-    """Return the photos to leave out, by their path below the folder, and why.
+    """Return the photos to exclude, by their path below the folder, and why.
 
     Args:
         data: table of the recipe.
         folder: its paths are below this.
-        workers: threads that read photos; 0 for none.
-        progress: called with the photos read and their count.
+        workers: the number of threads that read photos; 0 for none.
+        progress: called with the number of photos read and the total.
 
     Raises:
         DatasetError: the photos do not have the documented form.
@@ -60,15 +60,15 @@ def sift(data: Data, folder: Path, *, workers: int = 0, progress: Progress | Non
 
 
 def without(photos: PhotoSet, folder: Path, left_out: Mapping[str, str]) -> PhotoSet:
-    """Return the photos that are not left out.
+    """Return the photos that are not excluded.
 
     Args:
-        photos: of any form.
-        folder: what the paths that are left out are below.
+        photos: photos of any form.
+        folder: the folder above the excluded paths.
         left_out: see `sift`.
 
     Raises:
-        DatasetError: none is left.
+        DatasetError: no photo is left.
     """
     if not left_out:
         return photos
@@ -80,7 +80,7 @@ def without(photos: PhotoSet, folder: Path, left_out: Mapping[str, str]) -> Phot
 
 
 def write_skipped(run: Path, skipped: Mapping[str, str]) -> None:
-    """Write ``RUN/skipped.csv``, or remove an old one where nothing was skipped.
+    """Write ``RUN/skipped.csv``, or remove an old one if nothing was skipped.
 
     Raises:
         WriteError: the disk is full or the folder cannot be written.
@@ -96,7 +96,7 @@ def write_skipped(run: Path, skipped: Mapping[str, str]) -> None:
 
 
 def read_skipped(run: Path) -> dict[str, str]:
-    """Return the photos that a run left out, and why; none where there is no file."""
+    """Return the photos that a run excluded, and why; none if there is no file."""
     try:
         with (run / FILE).open(newline="", encoding="utf-8", errors="surrogateescape") as file:
             return dict(list(csv.reader(file))[1:])

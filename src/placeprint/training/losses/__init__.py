@@ -1,11 +1,11 @@
-"""The losses by name.
+"""Losses by name.
 
 Most are called as ``loss(descriptors (B, D), labels (B,))`` and return a scalar. ``"cgd"`` and ``"cross-entropy"`` take
 the logits of the network's classifier as a third argument; ``"weak-ranking"`` takes queries, their potential positives
-and their negatives (see `ranking_loss`), as positions make no classes. Losses with `NEEDS_PAIRS` want batches of P
+and their negatives (see `ranking_loss`), because positions are not classes. Losses with `NEEDS_PAIRS` need batches of P
 classes with K photos each.
 
-Parameters of a loss of its own, its proxies, are ``loss.parameters()``.
+A loss's own parameters, its proxies, are ``loss.parameters()``.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ NEEDS_PAIRS = frozenset({"triplet", "contrastive", "multi-similarity", "cgd"})
 NEEDS_PROXIES = frozenset({"proxy-nca", "arcface"})
 NEEDS_CLASSIFIER = frozenset({"cgd", "cross-entropy"})
 OF_THE_NETWORK = ("num_classes", "dim")
-"""Parameters that the data and the network give."""
+"""Parameters set by the data and the network."""
 
 
 def loss_params(name: str) -> tuple[str, ...]:
-    """Return the parameters of a loss that one may choose.
+    """Return the parameters of a loss that a user may set.
 
     Raises:
-        OptionError: there is no such loss.
+        OptionError: the loss is unknown.
 
     Example:
         >>> loss_params("weak-ranking")
@@ -56,10 +56,10 @@ def loss_params(name: str) -> tuple[str, ...]:
 
 
 def checked_loss(name: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the parameters of a loss as it takes them.
+    """Check the parameters of a loss and return them converted.
 
     Raises:
-        OptionError: there is no such loss or parameter, or a value is of the wrong kind or out of range.
+        OptionError: the loss or a parameter is unknown, or a value has the wrong type or is out of range.
     """
     loss_params(name)
     return check_values(LOSSES[name], parameters, what=f"the loss {name!r}", prefix="loss.", without=OF_THE_NETWORK)
@@ -69,13 +69,13 @@ def make_loss(name: str, num_classes: int, dim: int, **params: float | bool | st
     """Return a loss.
 
     Args:
-        name: of `LOSSES`.
-        num_classes: of the training photos; counts where there are proxies.
-        dim: D, length of the descriptors; counts where there are proxies.
+        name: a name in `LOSSES`.
+        num_classes: the number of training classes; used by losses with proxies.
+        dim: d, the length of the descriptors; used by losses with proxies.
         **params: see the loss.
 
     Raises:
-        OptionError: the name or a parameter is not known, or a value is out of its range.
+        OptionError: the name or a parameter is unknown, or a value is out of its range.
         PackageError: the loss needs pytorch-metric-learning, which is not installed.
     """
     given = checked_loss(name, params)

@@ -1,12 +1,13 @@
-"""The loss of CGD (Jun et al., arXiv 1903.10663): a ranking loss of the descriptors and an auxiliary classification.
+"""The loss of CGD (Jun et al., arXiv 1903.10663): a ranking loss on the descriptors and an auxiliary classification.
 
     L = triplets(descriptors) + cross-entropy(logits / temperature, label smoothing)
 
 The triplets are batch-hard with margin 0.1, see `pair_losses`; a photo that is alone with its class in the batch makes
-none. The logits are of the classifier on the *first* global descriptor, `networks.cgd` gives them in training. With
-smoothing e and M classes the right class is worth ``1 - e + e / M`` and each other one ``e / M``.
+none. The logits come from the classifier on the *first* global descriptor; `networks.cgd` returns them in training.
+With smoothing e and M classes, the target of the right class is ``1 - e + e / M`` and that of every other class ``e /
+M``.
 
-The paper names no other weight than 1 of the two parts.
+The paper gives both parts the weight 1.
 """
 
 from __future__ import annotations
@@ -25,10 +26,10 @@ class CGDLoss(nn.Module):
     """Ranking and classification, see the module.
 
     Args:
-        margin: of the triplets.
-        squared: whether they take squared distances.
-        temperature: of the logits.
-        smoothing: of the labels, in [0, 1).
+        margin: the margin of the triplets.
+        squared: whether to use squared distances.
+        temperature: the temperature of the logits.
+        smoothing: the smoothing of the labels, in [0, 1).
 
     Raises:
         OptionError: a parameter is out of its range.
@@ -50,17 +51,17 @@ class CGDLoss(nn.Module):
         Args:
             descriptors: ``(B, D)`` floats; they are normalized here.
             labels: ``(B,)`` int64.
-            logits: ``(B, M)`` of the classifier.
+            logits: ``(B, M)`` logits of the classifier.
 
         Raises:
-            ShapeError: there are no logits, the shapes do not fit, a label is not below M, or no photo has both a
+            ShapeError: logits are missing, the shapes do not fit, a label is not below M, or no photo has both a
                 positive and a negative.
         """
         if logits is None or logits.ndim != 2 or len(logits) != len(labels):
             shape = None if logits is None else tuple(logits.shape)
             raise ShapeError(
                 f"CGD's loss needs logits of shape ({len(labels)}, classes), got {shape}; make the network with "
-                "num_classes and put it into training mode"
+                "num_classes and set it to training mode"
             )
         ranking: torch.Tensor = self.triplets(descriptors, labels)
         if labels.min() < 0 or labels.max() >= logits.shape[1]:

@@ -2,8 +2,8 @@
 
     L = mean over photos of -log softmax(logits / temperature)_y
 
-With smoothing e and M classes the right class is worth ``1 - e + e / M`` and each other one ``e / M``; the paper has
-none, and temperature 1. The logits are of the head's classifier.
+With smoothing e and M classes, the target of the right class is ``1 - e + e / M`` and that of every other class ``e /
+M``; the paper uses no smoothing and temperature 1. The logits come from the head's classifier.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ class CrossEntropyLoss(nn.Module):
     """Classification, see the module.
 
     Args:
-        temperature: of the logits.
-        smoothing: of the labels, in [0, 1).
+        temperature: the temperature of the logits.
+        smoothing: the smoothing of the labels, in [0, 1).
 
     Raises:
         OptionError: a parameter is out of its range.
@@ -39,12 +39,12 @@ class CrossEntropyLoss(nn.Module):
         """Return the loss, a scalar.
 
         Args:
-            descriptors: ``(B, D)``; the logits are made of them, and they are not looked at here.
+            descriptors: ``(B, D)``; ignored here, because the logits come from them.
             labels: ``(B,)`` int64.
-            logits: ``(B, M)`` of the classifier.
+            logits: ``(B, M)`` logits of the classifier.
 
         Raises:
-            ShapeError: there are no logits, they are not as many as the labels, or a label is not below M.
+            ShapeError: logits are missing, their number differs from that of the labels, or a label is not below M.
         """
         if logits is None or logits.ndim != 2 or len(logits) != len(labels):
             shape = None if logits is None else tuple(logits.shape)

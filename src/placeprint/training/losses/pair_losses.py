@@ -1,25 +1,24 @@
-"""Losses of pairs and triplets within a batch of labeled photos.
+"""Losses on pairs and triplets within a batch of labeled photos.
 
 With unit descriptors f, ``d(i, j) = |f_i - f_j|`` and ``s(i, j) = f_i . f_j``:
 
 - `TripletLoss`: mean over triplets (a, p, n) of ``max(0, D(a, p) - D(a, n) + margin)``, where D is d, or d^2 when
-  ``squared``. Batch-hard (Hermans et al., arXiv 1703.07737): of each photo the farthest of its class and the nearest of
-  others. Semi-hard (Schroff et al., CVPR 2015): all triplets with ``D(a, p) < D(a, n) <= D(a, p) + margin``.
+  ``squared``. Batch-hard (Hermans et al., arXiv 1703.07737): for each photo, the farthest of its class and the nearest
+  of others. Semi-hard (Schroff et al., CVPR 2015): all triplets with ``D(a, p) < D(a, n) <= D(a, p) + margin``.
 - `ContrastiveLoss` (Hadsell et al., CVPR 2006): the mean of ``d^2 / 2`` over pairs of one class plus the mean of
   ``max(0, margin - d)^2 / 2`` over pairs of two.
 - `MultiSimilarityLoss` (Wang et al., CVPR 2019): the mean over photos i of ``log(1 + sum over p of e^(-alpha (s -
-  base))) / alpha + log(1 + sum over n of e^(beta (s - base))) / beta``. Of the pairs of a photo only those count that
-  are not ``epsilon`` better than its worst pair of the other kind.
+  base))) / alpha + log(1 + sum over n of e^(beta (s - base))) / beta``. Only those pairs of a photo count that are not
+  ``epsilon`` better than its worst pair of the other kind.
 
-A photo that is alone with its class in the batch is no i and no a: having nothing to be near to, it would only be
-pushed away. It still counts as the n of others. A batch in which no photo has both a positive and a negative is
-refused.
+A photo that is alone with its class in the batch is never i or a: with nothing to be near to, it would only be pushed
+away. It still counts as n for others. A batch in which no photo has both a positive and a negative is an error.
 
 Triplets and multi-similarity are those of pytorch-metric-learning 2.9, checked against plain loops. Its contrastive
-loss takes distances without the square, so that one is ours.
+loss does not square distances, so that one is ours.
 
-Departures: Schroff et al. take one negative a pair. The base of multi-similarity is the lambda of its paper; 0.5 is
-that of its authors' code.
+Departures: Schroff et al. take one negative per pair. The base of multi-similarity is the paper's lambda; 0.5 is the
+    value in the authors' code.
 """
 
 from __future__ import annotations
@@ -38,23 +37,23 @@ from placeprint.errors import PackageError, ShapeError
 
 MINING = ("batch-hard", "semi-hard")
 Margin = Annotated[float, Range(0, 4, above=True)]
-"""In the distance of unit vectors, or in its square."""
+"""A margin in the distance of unit vectors, or in its square."""
 Scale = Annotated[float, Range(0, 10_000, above=True)]
 Smoothing = Annotated[float, Range(0, 1, below=True)]
-"""Share of the label that goes to all classes alike."""
+"""Share of the label that is spread over all classes."""
 
 
 @checked
 class TripletLoss(nn.Module):
-    """Triplets of a batch, see the module.
+    """Loss on the triplets of a batch, see the module.
 
     Args:
         mining: ``"batch-hard"`` or ``"semi-hard"``.
-        margin: in the unit of D.
+        margin: the margin in the unit of D.
         squared: whether D is the squared distance.
 
     Raises:
-        OptionError: `mining` is another word, or the margin is not positive.
+        OptionError: `mining` has another value, or the margin is not positive.
         PackageError: pytorch-metric-learning is not installed.
     """
 
@@ -75,7 +74,7 @@ class TripletLoss(nn.Module):
         )
 
     def forward(self, descriptors: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        """Return the loss, a scalar; 0 when no triplet is semi-hard.
+        """Return the loss, a scalar; 0 if no triplet is semi-hard.
 
         Args:
             descriptors: ``(B, D)`` floats; they are normalized here.
@@ -90,11 +89,10 @@ class TripletLoss(nn.Module):
 
 @checked
 class ContrastiveLoss(nn.Module):
-    """Pairs of a batch, see the module.
+    """Loss on the pairs of a batch, see the module.
 
     Args:
-        margin: distance from which on photos of two classes are far enough from each other; unit vectors are at most 2
-            apart.
+        margin: the distance at which photos of two classes are far enough apart; unit vectors are at most 2 apart.
 
     Raises:
         OptionError: the margin is not positive.
@@ -111,7 +109,7 @@ class ContrastiveLoss(nn.Module):
         squares = (2 - 2 * units @ units.T).clamp(min=0)
         same = labels[:, None] == labels
         itself = torch.eye(len(labels), dtype=torch.bool, device=labels.device)
-        # the root has no slope at 0, where two photos of different classes have one descriptor
+        # the root has no gradient at 0, when two photos of different classes have the same descriptor
         lacking = (self.margin - (squares + 1e-8).sqrt()).clamp(min=0)
         near: torch.Tensor = squares[same & ~itself].mean() / 2
         far: torch.Tensor = lacking[~same & anchors[:, None]].square().mean() / 2
@@ -120,13 +118,13 @@ class ContrastiveLoss(nn.Module):
 
 @checked
 class MultiSimilarityLoss(nn.Module):
-    """Pairs of a batch, weighted by their similarity to each other, see the module.
+    """Loss on the pairs of a batch, weighted by their similarity, see the module.
 
     Args:
-        alpha: of pairs of one class.
-        beta: of pairs of two classes.
-        base: the similarity that is neither near nor far.
-        epsilon: of the choice of pairs.
+        alpha: the sharpness for pairs of one class.
+        beta: the sharpness for pairs of two classes.
+        base: the similarity between near and far.
+        epsilon: the tolerance in the choice of pairs.
 
     Raises:
         OptionError: alpha or beta is not positive.
@@ -158,13 +156,13 @@ class MultiSimilarityLoss(nn.Module):
 def checked_batch(
     descriptors: torch.Tensor, labels: torch.Tensor, *, pairs: bool = False
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the descriptors as float32, or float64 as they are, and the ``(B,)`` mask of photos that are not alone.
+    """Return the descriptors as float32 (float64 unchanged), and the ``(B,)`` mask of photos that are not alone.
 
-    Losses of half-precision descriptors would underflow, so they are widened.
+    Losses on half-precision descriptors would underflow, so they are widened.
 
     Raises:
-        ShapeError: the shapes do not fit together, the batch is empty, or there are pairs to be made and no photo has
-            both another of its class and one of another.
+        ShapeError: the shapes do not fit together, the batch is empty, or pairs are needed and no photo has both
+            another of its class and one of another class.
     """
     if descriptors.ndim != 2 or labels.shape != descriptors.shape[:1] or not len(labels):
         raise ShapeError(

@@ -1,22 +1,22 @@
-"""Losses with a learned vector a class, its proxy, which stands for the photos that are not in the batch.
+"""Losses with one learned vector per class, its proxy, which stands for the photos that are not in the batch.
 
 With unit descriptors x, unit proxies p_c and the class y of a photo, each is the mean over the batch of a
 cross-entropy:
 
-- `ProxyNCA` (ProxyNCA++, Teh et al., ECCV 2020): logits ``-|x - p_c|^2 / temperature``, with all proxies, that of y
-  too;
+- `ProxyNCA` (ProxyNCA++, Teh et al., ECCV 2020): logits ``-|x - p_c|^2 / temperature``, with all proxies, including
+  that of y;
 - `ArcFace` (Deng et al., CVPR 2019): logits ``scale cos(theta_c)``, for c = y ``scale cos(theta_y + margin)``, where
   theta_c is the angle between x and p_c in radians.
 
-Both are cross-entropies, so a photo that is alone with its class trains: towards its proxy. Proxies are parameters of
-the loss (``loss.parameters()``): give them to the optimizer, as a group of their own with a larger learning rate (fast
-proxies are a part of ProxyNCA++), move the loss to the network's device, and save its state with the network's.
+Both are cross-entropies, so a photo that is alone with its class still trains, toward its proxy. Proxies are parameters
+of the loss (``loss.parameters()``): give them to the optimizer as a separate group with a larger learning rate (fast
+proxies are part of ProxyNCA++), move the loss to the network's device, and save its state with the network's.
 
-pytorch-metric-learning 2.9 has both, with no finite gradient where a descriptor equals its proxy (ArcFace) and a loss
-that is not a number where the probability of the right proxy is below the smallest float (ProxyNCA): these are ours.
+pytorch-metric-learning 2.9 has both, but without a finite gradient if a descriptor equals its proxy (ArcFace), and with
+a NaN loss if the probability of the right proxy is below the smallest float (ProxyNCA); so these are ours.
 
-Departure: where ``theta + margin`` is over 180 degrees its cosine would rise again, and a straight line in ``cos
-theta`` goes on in its place, as in its authors' code.
+Departure: if ``theta + margin`` exceeds 180 degrees, its cosine would rise again; a straight line in ``cos theta``
+    replaces it, as in the authors' code.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from placeprint.errors import OptionError, ShapeError
 from placeprint.training.losses.pair_losses import Scale, checked_batch
 
 Angle = Annotated[float, Range(0, math.pi, above=True, below=True)]
-"""In radians."""
+"""An angle in radians."""
 
 
 @checked
@@ -41,10 +41,10 @@ class ProxyNCA(nn.Module):
     """ProxyNCA++, see the module.
 
     Args:
-        num_classes: count of proxies, at least 2.
-        dim: D, length of the descriptors.
-        temperature: of the logits.
-        seed: of the random directions the proxies begin with.
+        num_classes: the number of proxies, at least 2.
+        dim: d, the length of the descriptors.
+        temperature: the temperature of the logits.
+        seed: the seed of the random initialization of the proxies.
 
     Raises:
         OptionError: a parameter is out of its range.
@@ -60,7 +60,7 @@ class ProxyNCA(nn.Module):
 
         Args:
             descriptors: ``(B, D)`` floats; they are normalized here.
-            labels: ``(B,)`` int64, below the count of proxies.
+            labels: ``(B,)`` int64, below the number of proxies.
 
         Raises:
             ShapeError: the shapes do not fit, or a label has no proxy.
@@ -73,11 +73,11 @@ class ArcFace(nn.Module):
     """Additive angular margin, see the module.
 
     Args:
-        num_classes: count of proxies, at least 2.
-        dim: D, length of the descriptors.
-        margin: radians, below half a turn.
-        scale: of the cosines.
-        seed: of the random directions the proxies begin with.
+        num_classes: the number of proxies, at least 2.
+        dim: d, the length of the descriptors.
+        margin: the margin in radians, below pi.
+        scale: the scale of the cosines.
+        seed: the seed of the random initialization of the proxies.
 
     Raises:
         OptionError: a parameter is out of its range.
@@ -92,7 +92,7 @@ class ArcFace(nn.Module):
         """Return the loss, a scalar; arguments and errors are those of `ProxyNCA`."""
         cosines = _cosines(descriptors, labels, self.proxies)
         own = cosines.gather(1, labels[:, None])
-        # by the theorem of addition: the angle itself has no slope where it is 0
+        # by the addition theorem: the angle itself has no gradient at 0
         sines = (1 - own.square()).clamp(min=1e-8).sqrt()
         turned = own * math.cos(self.margin) - sines * math.sin(self.margin)
         beyond = own - self.margin * math.sin(self.margin)
@@ -104,10 +104,10 @@ def first_proxies(num_classes: int, dim: int, seed: int) -> nn.Parameter:
     """Return ``(num_classes, dim)`` random unit rows as a parameter.
 
     Raises:
-        OptionError: there are fewer than 2 classes, or no dimension.
+        OptionError: there are fewer than 2 classes, or the dimension is 0.
     """
     if num_classes < 2 or dim < 1:
-        raise OptionError(f"proxies need 2 classes and 1 dimension at least, got {num_classes} and {dim}")
+        raise OptionError(f"proxies need at least 2 classes and 1 dimension, got {num_classes} and {dim}")
     generator = torch.Generator().manual_seed(seed)
     return nn.Parameter(normalize(torch.randn(num_classes, dim, generator=generator), dim=1))
 

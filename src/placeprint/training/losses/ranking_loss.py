@@ -1,12 +1,12 @@
 """The weakly supervised ranking loss of NetVLAD (Arandjelovic et al., arXiv 1511.07247, equation 7).
 
-A position says which photos *may* show what a query shows, its potential positives p_i, and which surely do not, its
-definite negatives n_j. Of the potential positives the best counts, by the descriptors themselves::
+A position tells which photos *may* show the same as a query, its potential positives p_i, and which certainly do not,
+its definite negatives n_j. Only the best potential positive counts, by the descriptors themselves::
 
     L(q) = sum over j of max(0, min over i of d^2(q, p_i) + margin - d^2(q, n_j)),   d^2 = squared L2 distance
 
-A margin of 0.1 belongs to *squared* distances of unit descriptors. The authors' code divides the gradient by the count
-of negatives that violate the margin; ``average_violating`` does so. Here the losses of several queries are averaged.
+A margin of 0.1 belongs to *squared* distances of unit descriptors. The authors' code divides the gradient by the number
+of negatives that violate the margin, as ``average_violating`` does. Here the losses of several queries are averaged.
 """
 
 from __future__ import annotations
@@ -24,11 +24,12 @@ from placeprint.training.losses.pair_losses import Margin
 
 @checked
 class WeakRankingLoss(nn.Module):
-    """Queries, their potential positives and their definite negatives, see the module.
+    """Loss on queries, their potential positives and their definite negatives, see the module.
 
     Args:
-        margin: in squared L2 distance.
-        average_violating: divide the sum of each query by its count of negatives that violate the margin.
+        margin: the margin in squared L2 distance.
+        average_violating: whether to divide the sum of each query by the number of its negatives that violate the
+            margin.
 
     Raises:
         OptionError: the margin is not positive.
@@ -48,8 +49,8 @@ class WeakRankingLoss(nn.Module):
 
         Args:
             queries: ``(Q, D)`` floats; all descriptors are normalized here.
-            positives: of each query ``(P, D)``, P at least 1; or one ``(Q, P, D)`` for all.
-            negatives: of each query ``(N, D)``, N may be 0; or one ``(Q, N, D)`` for all.
+            positives: one ``(P, D)`` per query, P at least 1; or one ``(Q, P, D)`` for all.
+            negatives: one ``(N, D)`` per query, N may be 0; or one ``(Q, N, D)`` for all.
 
         Raises:
             ShapeError: the shapes do not fit together, there is no query, or a query has no positive.

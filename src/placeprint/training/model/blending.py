@@ -1,12 +1,12 @@
-"""Weights between those a run began with and those it has learned (WiSE-FT, Wortsman et al., CVPR 2022).
+"""Blend the initial weights of a run with the learned ones (WiSE-FT, Wortsman et al., CVPR 2022).
 
     w = start + share (learned - start)
 
-On few photos the learned weights fit the training photos more than anything else. Part of the way they keep most of
-what was gained, and lose less on photos and classes that were not trained on. Checkpoints hold the learned weights, so
-a run can go on; validation and the preset see the blended ones.
+With few photos, the learned weights mainly fit the training photos. Blended weights keep most of the gain and lose less
+on photos and classes outside the training set. Checkpoints have the learned weights, so a run can continue; validation
+and the preset use the blended ones.
 
-    RUN/start.safetensors   the weights before the first step, where the share is below 1
+    RUN/start.safetensors   the weights before the first step, if the share is below 1
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ FILE = "start.safetensors"
 
 @dataclass(frozen=True, eq=False)
 class Blend:
-    """A way between two sets of weights.
+    """A blend of two sets of weights.
 
     Args:
-        start: weights before the first step, by name, on the CPU.
-        share: of the way, from 0, the start, to 1, the weights as they are.
+        start: the weights before the first step, by name, on the CPU.
+        share: the share of the learned weights, from 0 (only the start) to 1 (only the learned ones).
     """
 
     start: Mapping[str, torch.Tensor]
@@ -39,14 +39,14 @@ class Blend:
 
     @torch.no_grad()
     def apply(self, model: nn.Module) -> None:
-        """Move the weights of a model, which are those that were learned, toward the start."""
+        """Blend the learned weights of a model with the start, in place."""
         for name, value in model.state_dict().items():
             if value.is_floating_point():
                 value.copy_(torch.lerp(self.start[name].to(value), value, self.share))
 
     @contextlib.contextmanager
     def applied(self, model: nn.Module) -> Iterator[None]:
-        """Have a model with blended weights for a while."""
+        """Use a model with blended weights inside the block."""
         learned = {name: value.clone() for name, value in model.state_dict().items()}
         self.apply(model)
         try:
@@ -56,7 +56,7 @@ class Blend:
 
 
 def write_start(run: Path, model: nn.Module) -> None:
-    """Keep the weights of a model before its first step.
+    """Save the weights of a model before its first step.
 
     Raises:
         WriteError: the disk is full or the folder cannot be written.
@@ -68,7 +68,7 @@ def write_start(run: Path, model: nn.Module) -> None:
 
 
 def read_blend(run: Path, share: float) -> Blend | None:
-    """Return the blend of a run, None where the share is 1.
+    """Return the blend of a run, or None if the share is 1.
 
     Raises:
         WeightsError: the file of the weights before the first step is missing or damaged.

@@ -1,12 +1,12 @@
 """The second step of DELF (Noh et al., ICCV 2017, section 4.2): the attention, from the classes of photos.
 
-    y = W (1 / N) sum_n alpha(f_n) unit(f_n),    minimized: the cross-entropy of y and the class of the photo
+    y = W (1 / N) sum_n alpha(f_n) unit(f_n),    minimize the cross-entropy between y and the class of the photo
 
-The descriptors f_n are those of the first step and stay as they are; what is learned is alpha and W. A cell that looks
-the same in photos of all classes only disturbs the sum, so its alpha falls; W is not needed afterwards.
+The descriptors f_n come from the first step and are frozen; alpha and W are learned. A cell that looks the same in
+photos of all classes only disturbs the sum, so its alpha falls. W is not needed afterwards.
 
-Departures: the mean in place of the sum, so that the size of the picture does not matter; unit cells, times
-``sqrt(C)``, as unit cells are what is matched. The projection of the descriptors is learned before the attention, from
+Departures: the mean instead of the sum, so that the size of the picture does not matter; unit cells times ``sqrt(C)``,
+    because unit cells are matched. The projection of the descriptors is learned before the attention, from
 all cells of training photos.
 """
 
@@ -21,24 +21,24 @@ from torch.nn.functional import normalize
 
 from placeprint.core.options import Range, checked
 from placeprint.errors import OptionError
+from placeprint.kernels.vectors import unit
 from placeprint.networks.delf import Attention, principal_axes
-from placeprint.networks.pooling import unit
 from placeprint.types import Ids
 
 CELLS = 200_000
-"""Cells that the projection is learned from at most."""
+"""Most cells to learn the projection from."""
 Values = Annotated[int, Range(1, 65_536)]
 
 
 @checked
 class DELFAttentionHead(nn.Module):
-    """Attention, and a classifier of the weighted mean.
+    """The attention, and a classifier on the weighted mean.
 
     Args:
         channels: C, of the maps.
-        num_classes: of the classifier; None for none.
-        hidden: values between the convolutions of the attention.
-        local_dim: values of a local descriptor after its projection.
+        num_classes: the number of classes; None for no classifier.
+        hidden: the number of values between the convolutions of the attention.
+        local_dim: the length of a projected local descriptor.
 
     Raises:
         OptionError: `local_dim` is not from 1 to C, or `hidden` below 1.
@@ -71,7 +71,7 @@ class DELFAttentionHead(nn.Module):
 
     @torch.no_grad()
     def begin(self, maps: torch.Tensor, seed: int, pairs: Ids) -> None:
-        """Learn the projection from the cells of maps ``(n, C, H, W)``, and bring the attention to their size."""
+        """Learn the projection from the cells of maps ``(n, C, H, W)``, and set the attention's input size."""
         cells = maps.transpose(0, 1).flatten(1).T
         step = math.ceil(len(cells) / CELLS)
         mean, axes = principal_axes(normalize(cells[::step], dim=1), len(self.axes))

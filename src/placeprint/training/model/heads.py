@@ -1,15 +1,15 @@
-"""Heads: what makes one descriptor of a backbone's map, by name.
+"""Heads by name: they make one descriptor from a backbone's map.
 
-- ``cgd``: several poolings, each projected (`networks.cgd`), with a classifier when the classes are known.
+- ``cgd``: several poolings, each projected (`networks.cgd`), with a classifier if the classes are known.
 - ``delf``: the mean of the map (SPoC) and a classifier on it, batch normalization and a linear layer: the first step of
-  DELF, which teaches the map to describe. ``delf-attention``: the second, `training.delf_heads`.
+  DELF, which trains the map. ``delf-attention``: the second step, `training.model.delf_heads`.
 - ``gem``, ``spoc``, ``mac``: one pooling (`networks.pooling`); with `dim` a linear layer without bias after it.
-- ``netvlad``: `networks.netvlad`; begun from k-means of the cells of training photos. Tied, its assignment follows
-  from its centers, ``w_k = 2 alpha c_k`` and ``b_k = -alpha |c_k|^2``, all through training, and centers and alpha
-  are what is learned. The paper lets w, b and c go their own ways: ``tied = false``. With `dim` a linear layer
-  follows; the paper learns PCA with whitening afterwards.
+- ``netvlad``: `networks.netvlad`, initialized from k-means of the cells of training photos. If tied, its assignment
+  follows from its centers, ``w_k = 2 alpha c_k`` and ``b_k = -alpha |c_k|^2``, throughout training, and the centers and
+  alpha are learned. The paper learns w, b and c independently: ``tied = false``. With `dim` a linear layer follows; the
+  paper learns PCA with whitening afterwards.
 
-Linear layers begin as `training.beginnings` says.
+For the initialization of linear layers, see `training.model.initialization`.
 """
 
 from __future__ import annotations
@@ -26,9 +26,11 @@ from torch.func import functional_call
 from placeprint.core.options import NotNegative, OneOf, Range, check_name, checked
 from placeprint.core.table_reading import check_values
 from placeprint.errors import OptionError
+from placeprint.kernels.netvlad import VERSIONS, assignment, sharpness
+from placeprint.kernels.vectors import unit
 from placeprint.networks.cgd import CGD
-from placeprint.networks.netvlad import VERSIONS, NetVLAD, sharpness
-from placeprint.networks.pooling import MAC, GeM, SPoC, unit
+from placeprint.networks.netvlad import NetVLAD
+from placeprint.networks.pooling import MAC, GeM, SPoC
 from placeprint.training.model.delf_heads import DELFAttentionHead
 from placeprint.training.model.initialization import BEGINNINGS, PAIRS_SHRINKAGE, PAIRS_SIGNAL, shortened, whiten
 from placeprint.types import Ids
@@ -36,17 +38,17 @@ from placeprint.types import Ids
 KMEANS_ROUNDS = 20
 
 Dim = Annotated[int, Range(0, 65_536)]
-"""Values of a descriptor; 0 for as many as there are."""
+"""The length of a descriptor; 0 for full length."""
 AtLeastOne = Annotated[int, Range(1, 65_536)]
 Exponent = Annotated[float, Range(0, 100, above=True)]
 Begin = Annotated[str, OneOf(*BEGINNINGS)]
 
 Output = tuple[torch.Tensor, torch.Tensor | None]
-"""Unit descriptors ``(B, dim)``, and what the classifier sees, ``(B, C)``, where there is one."""
+"""Unit descriptors ``(B, dim)``, and the classifier's input ``(B, C)``, if there is one."""
 
 
 class Head(Protocol):
-    """What the heads share."""
+    """The interface of the heads."""
 
     dim: int
 
@@ -55,29 +57,29 @@ class Head(Protocol):
         ...
 
     def begin(self, maps: torch.Tensor, seed: int, pairs: Ids) -> None:
-        """Learn what can be learned before training.
+        """Initialize what can be learned before training.
 
         Args:
-            maps: ``(n, C, H, W)`` of training photos.
-            seed: of what is random.
-            pairs: ``(p, 2)`` rows of maps that show the same; there may be none.
+            maps: ``(n, C, H, W)`` maps of training photos.
+            seed: the seed of randomness.
+            pairs: ``(p, 2)`` rows of maps that show the same thing; may be empty.
         """
         ...
 
 
 @checked
 class CGDHead(nn.Module):
-    """Combination of global descriptors.
+    """The head of CGD: a combination of global descriptors.
 
     Args:
-        channels: of the maps.
-        num_classes: of the classifier; None for none.
+        channels: the channels of the maps.
+        num_classes: the classes of the classifier; None for none.
         config: letters of the poolings.
-        dim: length of the descriptor.
-        begin: how the projections begin, see `training.beginnings`; the paper's are random.
-        shrinkage: of that beginning from pairs, at least 0: added to the variances within pairs, as a share of their
-            mean.
-        signal: of that beginning from pairs, at least 0: power of the share of signal a direction is weighted by.
+        dim: the length of the descriptor.
+        begin: the initialization of the projections, see `training.model.initialization`; random in the paper.
+        shrinkage: for initialization from pairs, at least 0: the share of the mean variance within pairs that is added
+            to each.
+        signal: for initialization from pairs, at least 0: the exponent of the share of signal that weights a direction.
     """
 
     def __init__(
@@ -102,34 +104,33 @@ class CGDHead(nn.Module):
 
     @property
     def classifier(self) -> nn.Module | None:
-        """Gives logits of what `forward` gives second."""
+        """The classifier, which turns the second result of `forward` into logits."""
         return self.cgd.classifier
 
     def forward(self, maps: torch.Tensor) -> Output:
         """Describe maps ``(B, C, H, W)``."""
         pooled = self.cgd.pooled(maps)
-        descriptors = unit(torch.cat(self.cgd.blocks(pooled), dim=1))
-        return descriptors, None if self.cgd.classifier is None else pooled[0]
+        return self.cgd.described(pooled), None if self.cgd.classifier is None else pooled[0]
 
     @torch.no_grad()
     def begin(self, maps: torch.Tensor, seed: int, pairs: Ids) -> None:
-        """Whiten."""
+        """Initialize the projections by whitening."""
         for layer, pooled in zip(self.cgd.projections, self.cgd.pooled(maps), strict=True):
             whiten(layer, pooled, pairs, self.beginning, **self.pairs_rule)
 
 
 @checked
 class PooledHead(nn.Module):
-    """One pooling, and a linear layer where the descriptor shall have another length.
+    """One pooling, and a linear layer if the descriptor should have another length.
 
     Args:
-        pooling: gives unit vectors of maps.
-        channels: of the maps.
-        dim: length of the descriptor; 0 for that of the maps, without a layer.
-        begin: how the layer begins, see `training.beginnings`.
-        shrinkage: as of `CGDHead`.
-        signal: as of `CGDHead`.
-        num_classes: of a classifier on what the pooling gives; None for none.
+        pooling: a module from maps to unit vectors.
+        channels: the channels of the maps.
+        dim: the length of the descriptor; 0 for that of the maps, without a layer.
+        begin: the initialization of the layer, see `training.model.initialization`.
+        shrinkage: see `CGDHead`.
+        signal: see `CGDHead`.
+        num_classes: the number of classes of a classifier on the pooled vector; None for no classifier.
     """
 
     def __init__(
@@ -161,22 +162,22 @@ class PooledHead(nn.Module):
 
     @torch.no_grad()
     def begin(self, maps: torch.Tensor, seed: int, pairs: Ids) -> None:
-        """Whiten."""
+        """Initialize the projections by whitening."""
         if self.projection is not None:
             whiten(self.projection, self.pooling(maps), pairs, self.beginning, **self.pairs_rule)
 
 
 @checked
 class NetVLADHead(nn.Module):
-    """NetVLAD, see the module.
+    """The head of The head of The head of NetVLAD, see the module.
 
     Args:
-        channels: of the maps.
-        num_clusters: K.
+        channels: the channels of the maps.
+        num_clusters: k, the number of clusters.
         version: see `networks.netvlad`.
         tied: whether the assignment follows from the centers.
-        dim: values of the descriptor after the linear layer; 0 for all ``K x channels`` without it.
-        begin: how that layer begins: ``"pairs"`` or ``"photos"``, see `training.beginnings`.
+        dim: the length of the descriptor after the linear layer; 0 for all ``K x channels`` values without it.
+        begin: the initialization of that layer, ``"pairs"`` or ``"photos"``, see `training.model.initialization`.
     """
 
     def __init__(
@@ -195,7 +196,7 @@ class NetVLADHead(nn.Module):
             raise OptionError(f"head.dim must be from 0 to {whole}, clusters x channels, got {dim}")
         self.layer = NetVLAD(num_clusters, channels, version)
         if begin == "random":
-            raise OptionError("the layer after NetVLAD begins from 'pairs' or 'photos', got 'random'")
+            raise OptionError("the layer after NetVLAD is initialized from 'pairs' or 'photos', got 'random'")
         self.dim, self.tied, self.beginning = dim or whole, tied, begin
         self.projection = nn.Linear(whole, dim) if dim else None
         if tied:
@@ -211,13 +212,10 @@ class NetVLADHead(nn.Module):
     def _aggregated(self, maps: torch.Tensor) -> torch.Tensor:
         if not self.tied:
             return self.layer(maps)  # type: ignore[no-any-return]  # nn.Module.__call__ is untyped
-        alpha, centers = self.log_alpha.exp(), self.centers
-        values: dict[str, torch.Tensor] = {"centroids": centers}
-        if self.layer.version == "v1":
-            values["conv.weight"] = (alpha * unit(centers))[:, :, None, None]
-        else:
-            values["conv.weight"] = (2 * alpha * centers)[:, :, None, None]
-            values["conv.bias"] = -alpha * centers.square().sum(1)
+        weights, biases = assignment(self.centers, self.log_alpha.exp(), self.layer.version)
+        values: dict[str, torch.Tensor] = {"centroids": self.centers, "conv.weight": weights[:, :, None, None]}
+        if self.layer.version != "v1":
+            values["conv.bias"] = biases
         return functional_call(self.layer, values, (maps,))  # type: ignore[no-any-return]  # untyped in Torch
 
     @torch.no_grad()
@@ -225,7 +223,7 @@ class NetVLADHead(nn.Module):
         """Learn the centers by k-means of the cells of all maps, alpha from the same cells, and the layer.
 
         Raises:
-            ShapeError: there are fewer cells than clusters, or not more photos than values to keep.
+            ShapeError: there are fewer cells than clusters, or no more photos than values to keep.
         """
         from placeprint.aggregation.vocabulary import learn_words
 
@@ -269,7 +267,7 @@ def _spoc(
     signal: NotNegative = PAIRS_SIGNAL,
 ) -> PooledHead:
     if center_prior and dim:
-        raise OptionError("a preset holds no projection after SPoC with a center prior; set head.dim = 0")
+        raise OptionError("a preset cannot have a projection after SPoC with a center prior; set head.dim = 0")
     pooling = SPoC(center_prior=center_prior)
     return PooledHead(pooling, channels, dim=dim, begin=begin, shrinkage=shrinkage, signal=signal)
 
@@ -299,14 +297,14 @@ HEADS: Mapping[str, Any] = {
     "delf-attention": DELFAttentionHead,
 }
 CLASSIFYING = ("cgd", "delf", "delf-attention")
-"""Heads that have a classifier where the classes are known."""
+"""Heads that have a classifier if the classes are known."""
 
 
 def head_parameters(name: str) -> list[str]:
     """List the parameters of a head.
 
     Raises:
-        OptionError: there is no such head.
+        OptionError: the head is unknown.
 
     Example:
         >>> head_parameters("cgd")
@@ -318,10 +316,10 @@ def head_parameters(name: str) -> list[str]:
 
 
 def checked_head(name: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the parameters of a head as it takes them.
+    """Check the parameters of a head and return them converted.
 
     Raises:
-        OptionError: there is no such head or parameter, or a value is of the wrong kind or out of range.
+        OptionError: the head or a parameter is unknown, or a value has the wrong type or is out of range.
     """
     head_parameters(name)
     return check_values(

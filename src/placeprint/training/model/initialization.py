@@ -1,17 +1,17 @@
-"""How the linear layer of a head begins: as whitening, from pairs of training photos that show the same or from photos.
+"""Initialize the linear layer of a head as whitening, from pairs of training photos that show the same, or from photos.
 
 - ``"pairs"`` learns it from pairs (`whitening.SupervisedWhitening` with ``signal = 1``): photos of one class, or near
-  each other. The layers of poolings have no bias, so the direction of the mean is taken out of them instead.
-  Weighted by its signal, a direction counts by how far it tells the training classes apart. With few classes that
-  leaves about as many directions as classes, which serve those classes and ruin all others: set ``head.signal = 0``
-  and ``head.shrinkage = 1`` then.
+  each other. The layers of poolings have no bias, so the direction of the mean is removed from them instead. Weighted
+  by its signal, a direction counts by how well it separates the training classes. With few classes, that leaves about
+  as many directions as classes, which help those classes and ruin all others; then set ``head.signal = 0`` and
+  ``head.shrinkage = 1``.
 - ``"photos"``, or fewer pairs than values: with the second moments ``M = mean of x x^T`` of the pooled unit vectors of
   training photos, and its largest eigenvalues l with vectors P, ``W = (l + s mean(l)) ** -1/2 P^T``. It is not
-  centered; the direction of the mean has the largest eigenvalue, and so counts least.
-- ``"random"`` is Torch's.
+  centered; the direction of the mean has the largest eigenvalue and so counts least.
+- ``"random"``: Torch's default.
 
-The layer after NetVLAD has a bias. It begins as PCA with the mean taken away and, with pairs, as whitening in the
-principal directions.
+The layer after NetVLAD has a bias. It is initialized as PCA with the mean subtracted and, with pairs, as whitening in
+the principal directions.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ from torch import nn
 
 from placeprint.aggregation.whitening import PCAWhitening, SupervisedWhitening
 from placeprint.core.numerics import normalize
-from placeprint.networks.pooling import unit
+from placeprint.kernels.vectors import unit
 from placeprint.types import Floats, Ids
 
 BEGINNINGS = ("pairs", "photos", "random")
 PAIRS_SHRINKAGE, PAIRS_SIGNAL = 0.1, 1.0
-"""Of whitening from pairs."""
+"""Share of the mean variance added in whitening from pairs."""
 SHRINKAGE = 1.0
-"""s: added to the eigenvalues of the whitening, as a share of their mean; with less, few photos ruin a ranking."""
+"""s: the share of the mean eigenvalue added to each; with less, few photos ruin a ranking."""
 PCA_SHRINKAGE, PCA_POWER = 0.1, 0.0
-"""Of the layer after NetVLAD; power 0 turns and shortens only, as whitening takes more photos than a recipe has."""
+"""Whitening exponent of the layer after NetVLAD; 0 only rotates and shortens, because whitening needs more photos."""
 MOST_DIRECTIONS = 1024
-"""Principal directions of NetVLAD's vectors in which whitening from pairs is learned at most."""
+"""Most principal directions of NetVLAD's vectors for whitening from pairs."""
 
 
 def shortened(rows: Floats, dim: int, pairs: Ids) -> tuple[Floats, Floats]:
-    """Return mean ``(d,)`` and projection ``(d, dim)`` of rows ``(n, d)``: PCA, and whitening from pairs if enough."""
+    """Return mean ``(d,)`` and projection ``(d, dim)`` of rows ``(n, d)``: PCA, or whitening if pairs suffice."""
     if len(pairs) < dim:
         plain = PCAWhitening(dim=dim, power=PCA_POWER, shrinkage=PCA_SHRINKAGE).fit(rows)
         assert plain.mean_ is not None and plain.projection_ is not None  # fit has learned them
@@ -61,15 +61,15 @@ def whiten(
     shrinkage: float = PAIRS_SHRINKAGE,
     signal: float = PAIRS_SIGNAL,
 ) -> None:
-    """Let a linear layer without bias begin as whitening of pooled vectors, see the module.
+    """Initialize a linear layer without bias as whitening of pooled vectors, see the module.
 
     Args:
-        layer: changed in place.
-        pooled: ``(n, C)`` of training photos.
-        pairs: ``(p, 2)`` rows of them that show the same.
-        beginning: of `BEGINNINGS`.
-        shrinkage: of whitening from pairs, see `SupervisedWhitening`.
-        signal: likewise.
+        layer: the layer, changed in place.
+        pooled: ``(n, C)`` pooled vectors of training photos.
+        pairs: ``(p, 2)`` rows that show the same thing.
+        beginning: a name in `BEGINNINGS`.
+        shrinkage: the shrinkage of whitening from pairs, see `SupervisedWhitening`.
+        signal: the exponent of the signal, see `SupervisedWhitening`.
     """
     weight: Any = layer.weight
     dim = len(weight)

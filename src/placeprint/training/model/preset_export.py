@@ -1,7 +1,7 @@
-"""A run becomes a preset: the network's map as features, the trained head as their aggregator.
+"""Turn a run into a preset: the network's map becomes features, the trained head their aggregator.
 
 `presets.trained_descriptor` says which files it has. A pooling with a linear layer is CGD with one branch; the linear
-layer after NetVLAD is the whitener of the preset, whose mean m solves ``W m = -b``.
+layer after NetVLAD becomes the whitener of the preset, whose mean m solves ``W m = -b``.
 
 The second step of DELF trains local features: ``RUN/delf.safetensors`` is the network of the extractor `features.delf`,
 and the preset aggregates and verifies them; an atlas learns its own codebook.
@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from placeprint.aggregation.cgd import CGD, from_layers, from_network
 from placeprint.aggregation.netvlad_layer import from_layer
@@ -22,10 +22,11 @@ from placeprint.aggregation.whitening import from_linear
 from placeprint.core.files import write_arrays, write_atomically
 from placeprint.core.registry import State, state_of
 from placeprint.errors import OptionError
-from placeprint.networks.backbones import EFFICIENTNET_DIMS
 from placeprint.networks.delf import DELFNetwork, delf_as_bytes
 from placeprint.networks.pooling import MAC, GeM, SPoC
-from placeprint.networks.stages import StagedBackbone, stages_as_bytes
+from placeprint.networks.pretrained import EFFICIENTNET_DIMS
+from placeprint.networks.staged_backbone import StagedBackbone
+from placeprint.networks.stages import stages_as_bytes
 from placeprint.presets import CodebookSpec, ComponentSpec, Preset, StoreSpec, write_preset
 from placeprint.presets.trained_descriptor import BACKBONE, PRESET, STATE, TrainedDescriptor, grid_spec
 from placeprint.training.model.delf_heads import DELFAttentionHead
@@ -35,18 +36,18 @@ from placeprint.training.recipe import Recipe
 from placeprint.training.run.run import load_run
 
 LOCAL = "delf.safetensors"
-LETTERS = {SPoC: "S", MAC: "M", GeM: "G"}
+LETTERS: dict[type[nn.Module], str] = {SPoC: "S", MAC: "M", GeM: "G"}
 
 
 def export_preset(run: Path, *, backbone: StagedBackbone | None = None) -> Path:
     """Write the preset of a run's best weights; return the path of its TOML.
 
     Args:
-        run: folder of the run.
-        backbone: the network that was trained in place of the recipe's, as `run.train` got it.
+        run: the folder of the run.
+        backbone: the network that was trained instead of the recipe's, as given to `run.train`.
 
     Raises:
-        OptionError: the folder holds no run, or no preset can hold such a network; the message says why.
+        OptionError: the folder has no run, or a preset cannot have such a network; the message says why.
         WeightsError: there is no validated checkpoint, or it does not fit.
         WriteError: the disk is full or the folder cannot be written.
     """
@@ -56,7 +57,7 @@ def export_preset(run: Path, *, backbone: StagedBackbone | None = None) -> Path:
     aggregator, learned = aggregator_of(model)  # before a network is written: not every head has one
     descriptor = TrainedDescriptor(_extractor(recipe, model, run), aggregator, learned, whitening_of(model))
     write_arrays(run / STATE, descriptor.state)
-    # with 6 bits whitened descriptors of stored cells differ from those that validated: cosine .9998, with 8 .99999
+    # with 6 bits, whitened descriptors of stored cells differ from the validated ones: cosine .9998; with 8, .99999
     write_preset(descriptor.preset(run.name, _summary(recipe, facts), local_bits=8), run / PRESET)
     return run / PRESET
 
@@ -65,7 +66,7 @@ def delf_of(model: DescriptorModel) -> DELFNetwork:
     """Return the network of local features of the second step of DELF.
 
     Raises:
-        OptionError: the model is another.
+        OptionError: the model has another head.
     """
     head: object = model.head
     if not isinstance(head, DELFAttentionHead):
@@ -97,7 +98,7 @@ def _export_delf(recipe: Recipe, model: DescriptorModel, facts: dict[str, Any], 
 def _summary(recipe: Recipe, facts: dict[str, Any]) -> str:
     metrics = facts["metrics"]
     share = 100 * float(metrics["score"])
-    # from what was trained: a recipe's own summary may speak of a backbone or a head that was changed
+    # from the trained parts: the recipe's summary may name a backbone or head that was changed
     made = f"{recipe.head['name']} on {Path(recipe.model.backbone).name}, trained by the recipe {recipe.name}"
     return f"{made}; {metrics['name']} {share:.1f} % of its validation photos"
 
@@ -137,7 +138,7 @@ def aggregator_of(model: DescriptorModel) -> tuple[ComponentSpec, State]:
 
 
 def whitening_of(model: DescriptorModel) -> State:
-    """Return what the whitener learned that does what the layer after NetVLAD does; empty where there is none."""
+    """Return the learned fields of the whitener equal to the layer after NetVLAD; empty if there is none."""
     layer = model.head.projection if isinstance(model.head, NetVLADHead) else None
     return {} if layer is None else state_of(from_linear(_array(layer.weight), _array(layer.bias)))
 
@@ -152,9 +153,7 @@ def _extractor(recipe: Recipe, model: DescriptorModel, run: Path) -> ComponentSp
     backbone, name = model.backbone, recipe.model.backbone
     trained = model.trainable_from < len(backbone.stages)
     if backbone.description is None and (trained or name == "xfeat"):
-        raise OptionError(
-            "a preset holds a network of one's own only where a name stands for it and it was not trained"
-        )
+        raise OptionError("a preset can use your own network only by name and untrained")
     usual = recipe.model.last_stage == 5 or (recipe.model.last_stage == 7 and recipe.model.last_downsampling)
     if backbone.description is not None and (trained or not usual or name not in EFFICIENTNET_DIMS):
         write_atomically(run / BACKBONE, stages_as_bytes(backbone))

@@ -1,9 +1,9 @@
-"""What is trained: a backbone, from one of its stages on, and a head that makes one descriptor of its map.
+"""The trained model: a backbone, from one of its stages on, and a head that makes one descriptor from its map.
 
-    photo -> stages before trainable_from (frozen) -> the others -> head (`training.heads`) -> unit descriptor
+    photo -> stages before trainable_from (frozen) -> the others -> head (`training.model.heads`) -> unit descriptor
 
 Departures from the papers: batch normalization of the backbone is folded or frozen unless a recipe trains it, because
-the few photos of a class in a batch are no fair sample.
+the few photos of a class in a batch are not a fair sample.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ import torch
 from torch import nn
 
 from placeprint.errors import OptionError
-from placeprint.networks.backbones import EFFICIENTNET_DIMS
-from placeprint.networks.stages import StagedBackbone, load_stages
+from placeprint.networks.pretrained import EFFICIENTNET_DIMS
+from placeprint.networks.staged_backbone import StagedBackbone
+from placeprint.networks.stages import load_stages
 from placeprint.training.model.delf_heads import DELFAttentionHead
 from placeprint.training.model.heads import Head, Output, build_head
 
@@ -25,13 +26,13 @@ class DescriptorModel(nn.Module):
     """A backbone and a head.
 
     Args:
-        backbone: in stages.
+        backbone: a backbone in stages.
         head: see `build_head`.
-        trainable_from: first stage that is trained; as many as there are stages for none.
-        train_batch_norm: whether batch normalization of the trained stages follows the batches.
+        trainable_from: the first stage to train; the number of stages for none.
+        train_batch_norm: whether batch normalization of the trained stages uses batch statistics.
 
     Raises:
-        OptionError: there is no such stage.
+        OptionError: the stage does not exist.
     """
 
     def __init__(
@@ -54,13 +55,13 @@ class DescriptorModel(nn.Module):
                     layer.requires_grad_(False)
 
     def forward(self, maps: torch.Tensor) -> Output:
-        """Describe what `frozen_maps` gave, ``(B, C, H, W)``."""
+        """Describe the result of `frozen_maps`, ``(B, C, H, W)``."""
         found: Output = self.head(self.backbone(maps, self.trainable_from))
         return found
 
     @torch.no_grad()
     def frozen_maps(self, pictures: torch.Tensor) -> torch.Tensor:
-        """Return what the frozen stages make of ``(B, 3, H, W)`` RGB in [0, 255], itself where there are none."""
+        """Return the output of the frozen stages for ``(B, 3, H, W)`` RGB in [0, 255]; the input if there are none."""
         found: torch.Tensor = self.backbone(pictures, 0, self.trainable_from)
         return found
 
@@ -69,7 +70,7 @@ class DescriptorModel(nn.Module):
         return self(maps)[0]  # type: ignore[no-any-return]  # nn.Module.__call__ is untyped
 
     def train(self, mode: bool = True) -> DescriptorModel:
-        """Set the mode; layers that are frozen stay in eval mode."""
+        """Set the mode; frozen layers stay in eval mode."""
         super().train(mode)
         self.backbone.eval()
         if mode and self.train_batch_norm:
@@ -88,13 +89,13 @@ def build_model(
     last_stage: int = 7,
     train_batch_norm: bool = False,
 ) -> DescriptorModel:
-    """Return a model ready to be trained.
+    """Return a model ready for training.
 
     Args:
-        backbone: name, see `networks.stages`; or a network in stages, whatever it is.
-        head: name, see `training.heads`.
+        backbone: a name, see `networks.stages`; or any network in stages.
+        head: a name, see `training.model.heads`.
         head_options: its parameters.
-        num_classes: of the head's classifier, where it has one; None for none.
+        num_classes: the number of classes of the head's classifier, if it has one; None for none.
         trainable_from: see `DescriptorModel`.
         last_downsampling: see `networks.stages.load_stages`.
         last_stage: see `networks.stages.load_stages`.
@@ -115,7 +116,7 @@ def build_model(
     made = build_head(head, backbone.channels, num_classes, **(head_options or {}))
     if isinstance(made, DELFAttentionHead) and trainable_from < len(backbone.stages):
         raise OptionError(
-            f"the head 'delf-attention' learns from descriptors that stay as they are; set model.trainable_from = "
+            f"the head 'delf-attention' learns from frozen descriptors; set model.trainable_from = "
             f"{len(backbone.stages)}, and model.start to the run that trained them"
         )
     return DescriptorModel(backbone, made, trainable_from=trainable_from, train_batch_norm=train_batch_norm)

@@ -1,4 +1,4 @@
-"""A training run, from the first step to the last word."""
+"""A training run, from the first step to the final test."""
 
 from placeprint.training.run.run import train
 

@@ -1,13 +1,13 @@
-"""Checkpoints: what a run needs to go on as if nothing had happened.
+"""Checkpoints: everything a run needs to continue as if uninterrupted.
 
     RUN/checkpoints/step-00001200/
       weights.safetensors   the model (``model.``) and the loss's own weights (``loss.``)
-      state.pt              optimizer, random numbers, what is left of the epoch; nothing in it is executed
+      state.pt              optimizer, random state, the rest of the epoch; nothing in it is executed
       checkpoint.toml       step, epoch, metrics, architecture, classes, data, commit
-    RUN/best.toml           name of the best one so far
+    RUN/best.toml           the the the name of the best one so far
 
-A checkpoint is written into a folder beside, file by file with fsync, and renamed when it is whole. So a run that is
-killed leaves only whole checkpoints, and folders whose names begin with a dot, which the next one removes.
+A checkpoint is written to a temporary folder, file by file with fsync, and renamed when complete. So a killed run
+leaves only complete checkpoints, and folders whose names start with a dot, which the next one removes.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ import hashlib
 import logging
 import os
 import shutil
-import subprocess
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -31,8 +30,8 @@ from torch import nn
 
 from placeprint.core.files import flush_folder, write_atomically, writing
 from placeprint.errors import DatasetError, WeightsError
+from placeprint.networks.fitting import fit_into
 from placeprint.networks.weight_files import read_safetensors, read_torch
-from placeprint.networks.weights import fit_into
 from placeprint.version import __version__
 
 FORMAT = 1
@@ -44,13 +43,13 @@ WEIGHTS, STATE, FACTS = "weights.safetensors", "state.pt", "checkpoint.toml"
 
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
-    """One checkpoint.
+    """A checkpoint.
 
     Args:
-        weights: tensors by name, on the CPU.
-        facts: what TOML can hold; ``"step"`` is one of them.
+        weights: the tensors by name, on the CPU.
+        facts: TOML values by name, including ``"step"``.
         state: nested dicts and lists of tensors and numbers, on the CPU.
-        path: its folder, once it is on disk.
+        path: its folder, if it is on disk.
     """
 
     weights: Mapping[str, torch.Tensor]
@@ -60,17 +59,17 @@ class Checkpoint:
 
     @property
     def step(self) -> int:
-        """Steps the optimizer has taken."""
+        """The number of optimizer steps so far."""
         return int(self.facts["step"])
 
 
 def write_checkpoint(run: Path, checkpoint: Checkpoint, *, keep: int, best: bool = False) -> Path:
-    """Write a checkpoint whole, mark it as the best where it is, and remove old ones; return its folder.
+    """Write a checkpoint whole, mark it if it is the best, and remove old ones; return its folder.
 
     Args:
         run: folder of the run.
-        checkpoint: what to write.
-        keep: the last so many stay, and the best.
+        checkpoint: the checkpoint to write.
+        keep: the number of latest checkpoints to keep, besides the best.
         best: whether it is the best so far.
 
     Raises:
@@ -83,7 +82,7 @@ def write_checkpoint(run: Path, checkpoint: Checkpoint, *, keep: int, best: bool
     temporary = path.with_name(f".{name}.{os.getpid()}.tmp")
     facts = {"format": FORMAT, "placeprint": __version__, **checkpoint.facts}
     with writing(run):
-        _all(run)  # brings back what an interruption left aside
+        _all(run)  # restores what an interruption left
         for left in (run / FOLDER).glob(".*.tmp"):
             shutil.rmtree(left, ignore_errors=True)
         temporary.mkdir(parents=True)
@@ -92,7 +91,7 @@ def write_checkpoint(run: Path, checkpoint: Checkpoint, *, keep: int, best: bool
             torch.save(dict(checkpoint.state), file)
             _flush(file)
         _write(temporary / FACTS, tomli_w.dumps(facts).encode())
-        if path.exists():  # of the same step, as after a validation
+        if path.exists():  # of the same step, such as after a validation
             old = path.with_name(f".{name}.old.tmp")
             path.rename(old)
         temporary.rename(path)
@@ -109,7 +108,7 @@ def write_checkpoint(run: Path, checkpoint: Checkpoint, *, keep: int, best: bool
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
-    """Read a checkpoint's folder; nothing in it is executed.
+    """Read a checkpoint from its folder; nothing in it is executed.
 
     Raises:
         WeightsError: a file is missing or damaged, or a newer placeprint wrote it.
@@ -128,13 +127,13 @@ def read_checkpoint(path: Path) -> Checkpoint:
 
 
 def latest_checkpoint(run: Path) -> Path | None:
-    """Return the folder of the last whole checkpoint of a run, None when there is none."""
+    """Return the folder of the last complete checkpoint of a run, or None."""
     found = _all(run)
     return found[-1] if found else None
 
 
 def readable_checkpoint(run: Path) -> Checkpoint | None:
-    """Return the last checkpoint of a run that is not damaged, None when the run has no checkpoint at all.
+    """Return the last undamaged checkpoint of a run, or None if the run has no checkpoint at all.
 
     Raises:
         WeightsError: all are damaged, or a newer placeprint wrote the last one.
@@ -146,12 +145,12 @@ def readable_checkpoint(run: Path) -> Checkpoint | None:
         except WeightsError:
             if path == found[0]:
                 raise
-            logger.warning("the checkpoint %s is damaged; going on from the one before", path)
+            logger.warning("the checkpoint %s is damaged; continuing from the one before", path)
     return None
 
 
 def best_checkpoint(run: Path) -> Path | None:
-    """Return the folder of the best checkpoint of a run, None when none was validated."""
+    """Return the folder of the best checkpoint of a run, or None if none was validated."""
     try:
         path = run / FOLDER / str(tomllib.loads((run / BEST).read_text(encoding="utf-8"))["checkpoint"])
     except (OSError, ValueError, KeyError):
@@ -170,7 +169,7 @@ def weights_of(model: nn.Module, loss: nn.Module) -> dict[str, torch.Tensor]:
 
 
 def load_into(weights: Mapping[str, torch.Tensor], *, model: nn.Module, loss: nn.Module | None = None) -> None:
-    """Load what `weights_of` returned.
+    """Load the result of `weights_of`.
 
     Raises:
         WeightsError: keys are missing or unexpected, or of another shape; the message names them.
@@ -189,7 +188,7 @@ def load_into(weights: Mapping[str, torch.Tensor], *, model: nn.Module, loss: nn
 
 
 def data_fingerprint(root: Path, paths: tuple[str, ...], *about: NDArray[Any]) -> str:
-    """Return 32 hexadecimal digits of photos (path and bytes) and of what is known about them.
+    """Return a fingerprint of 32 hexadecimal digits of photos (path and bytes) and their labels or places.
 
     Raises:
         DatasetError: a photo is missing.
@@ -205,20 +204,8 @@ def data_fingerprint(root: Path, paths: tuple[str, ...], *about: NDArray[Any]) -
     return seen.hexdigest()[:32]
 
 
-def commit() -> str:
-    """Return the git commit of placeprint's own source, empty where there is none."""
-    here = Path(__file__)
-    git = ["git", "-C", str(here.parent)]
-    try:
-        subprocess.run([*git, "ls-files", "--error-unmatch", here.name], check=True, capture_output=True, timeout=5)
-        found = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True, timeout=5)
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return found.stdout.strip()
-
-
 def _all(run: Path) -> list[Path]:
-    """Return the whole checkpoints, oldest first; one that was being replaced by its successor counts again."""
+    """Return the complete checkpoints, oldest first; one that was being replaced counts again."""
     for old in (run / FOLDER).glob(".step-*.old.tmp"):
         path = old.with_name(old.name.removeprefix(".").removesuffix(".old.tmp"))
         if not path.exists():

@@ -1,12 +1,12 @@
-"""What a run says of itself: two CSV files, TensorBoard's events, and a picture of the curves.
+"""The log of a run: two CSV files, TensorBoard events, and a plot of the curves.
 
     RUN/steps.csv    step, epoch, loss, gradient (its length), learning_rate, photos_per_second
-    RUN/epochs.csv   step, epoch, loss (mean), score (what validation measures), seconds
+    RUN/epochs.csv   step, epoch, loss (mean), score (the validation metric), seconds
     RUN/events.*     the same for TensorBoard
     RUN/curves.png
 
-When a run goes on from a checkpoint, rows of later steps are dropped first: they are made again. The CSV files need no
-package; TensorBoard and matplotlib do, and a run without them has only the files.
+When a run continues from a checkpoint, rows of later steps are dropped first, because they are made again. The CSV
+files need no package; TensorBoard and matplotlib are optional.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ COLUMNS = {
 }
 INSTALL = "run: pip install 'placeprint[training]'"
 SMOOTHED = 50
-"""The loss is drawn as the mean of the steps in so many equal parts of the run."""
+"""The loss is drawn as the mean over this many equal parts of the run."""
 
 
 class Journal:
-    """The files of one run.
+    """The log files of one run.
 
     Args:
-        run: folder.
-        step: rows up to this one are kept, those of later steps dropped.
-        tensorboard: whether to write events, where TensorBoard is installed.
+        run: the folder of the run.
+        step: the last step whose rows are kept.
+        tensorboard: whether to write events, if TensorBoard is installed.
 
     Raises:
         WriteError: the folder cannot be written.
@@ -56,7 +56,7 @@ class Journal:
             self._events = SummaryWriter(str(run), purge_step=step + 1 if step else None)
 
     def add(self, name: str, row: Mapping[str, float]) -> None:
-        """Append a row to ``"steps"`` or ``"epochs"``; the values are those of its columns."""
+        """Append a row to ``"steps"`` or ``"epochs"``, with the values of its columns."""
         columns = COLUMNS[name]
         with writing(self.run), _path(self.run, name).open("a", newline="", encoding="utf-8") as file:
             csv.writer(file).writerow([f"{row[column]:.7g}" for column in columns])
@@ -65,13 +65,13 @@ class Journal:
                 self._events.add_scalar(f"{name}/{column}", row[column], int(row["step"]))
 
     def close(self) -> None:
-        """Write what TensorBoard still holds back."""
+        """Flush TensorBoard's events."""
         if self._events is not None:
             self._events.close()
 
 
 def read_log(run: Path, name: str) -> list[dict[str, float]]:
-    """Return the rows of ``"steps"`` or ``"epochs"``, none where there is no file; a torn last row is left out."""
+    """Return the rows of ``"steps"`` or ``"epochs"``, none if there is no file; an incomplete last row is skipped."""
     try:
         with _path(run, name).open(newline="", encoding="utf-8") as file:
             rows = list(csv.reader(file))[1:]
@@ -88,7 +88,7 @@ def read_log(run: Path, name: str) -> list[dict[str, float]]:
 
 
 def draw_curves(run: Path) -> Path:
-    """Draw loss, learning rate and validation of a run into ``curves.png``; return its path.
+    """Plot loss, learning rate and validation of a run to ``curves.png``; return its path.
 
     Raises:
         PackageError: matplotlib is not installed.

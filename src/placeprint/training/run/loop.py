@@ -2,17 +2,17 @@
 
     for each epoch: plan its batches; for each batch: prepare (ahead), describe, loss, gradient, step; then validate
 
-All chance is in the plan and in the copies of the photos, and depends on the seed and the epoch; what is left of the
-plan is part of a checkpoint. So a run that was interrupted ends with the weights of one that was not (on a CPU; GPUs
-add in changing order).
+All randomness is in the plan and in the copies of the photos, and depends on the seed and the epoch; the rest of the
+plan is part of a checkpoint. So an interrupted run ends with the same weights as an uninterrupted one (on a CPU; GPUs
+add in varying order).
 
 *Gradient cache* (Gao et al., "Scaling deep contrastive learning batch size under memory limited setup", 2021): a batch
-too large for the memory is described in chunks without keeping what a gradient needs; the gradient of the loss with
-respect to the descriptors is found; then each chunk is described again, and gets its part. The sum is that of the
-whole batch, since no layer but the head's classifier, which sees the whole batch, looks at other photos.
+too large for memory is described in chunks without storing activations; the gradient of the loss with respect to the
+descriptors is computed; then each chunk is described again and gets its part. The sum equals that of the whole batch,
+because only the head's classifier, which gets the whole batch, depends on other photos.
 
-*Several devices* (``accelerate launch``): each process takes every n-th batch, gradients are averaged once a step, and
-validation is shared out. The model needs no wrapper for it, so the gradient cache works there as well.
+*Several devices* (``accelerate launch``): each process takes every n-th batch, gradients are averaged once per step,
+and validation is shared. The model needs no wrapper for it, so the gradient cache works there as well.
 """
 
 from __future__ import annotations
@@ -27,39 +27,40 @@ from typing import Any
 import torch
 
 from placeprint.errors import TrainingError
+from placeprint.training.data.batches import Batch, pack, unpack
 from placeprint.training.data.loading import Maps, prefetch
 from placeprint.training.data.plans import Plan
 from placeprint.training.model.trained_network import DescriptorModel
 from placeprint.training.recipe import Recipe
 from placeprint.training.run.checkpoint import Checkpoint, weights_of, write_checkpoint
 from placeprint.training.run.journal import Journal
-from placeprint.training.run.objectives import Batch, Objective, pack, unpack
+from placeprint.training.run.objectives import Objective
 from placeprint.training.run.optimizer import rate_factor
 
 Tell = Callable[[str, int, int], None]
-"""Called with what is being done, how much of it is, and how much there is."""
+"""Called with the current task, how much of it is done, and the total."""
 SHOWN = 8
-"""Photos of a batch that an error names."""
+"""Most photos of a batch that an error names."""
 
 
 @dataclass(frozen=True, eq=False)
 class Setup:
-    """All that a run is made of.
+    """The parts of a run.
 
     Args:
         run: folder.
-        recipe: of the run.
-        accelerator: accelerate's.
-        model: on its device.
-        objective: on its device.
-        optimizer: from `make_optimizer`, prepared by the accelerator.
-        source: maps of the training photos.
-        paths: of the training photos.
-        plan: batches of an epoch, and what that remembers.
-        validate: the validation's metric of the model as it is.
-        facts: what a checkpoint says besides step, epoch and metrics.
+        recipe: the recipe of the run.
+        accelerator: the accelerator of accelerate.
+        model: the model, on its device.
+        objective: the objective, on its device.
+        optimizer: the result of `make_optimizer`, prepared by the accelerator.
+        source: the maps of the training photos.
+        paths: the paths of the training photos.
+        plan: the plan of the batches, with its memory.
+        validate: a function that returns the validation metric of the current model.
+        facts: the values of a checkpoint besides step, epoch and metrics.
         workers: threads that prepare photos.
-        tell: progress.
+        tell: the progress callback.
     """
 
     run: Path
@@ -79,18 +80,18 @@ class Setup:
 
 @dataclass(eq=False)
 class Position:
-    """How far a run is.
+    """The progress of a run.
 
     Args:
-        epoch: whole ones done.
-        step: steps of the optimizer.
-        left: batches of the epoch that are left; None before it is planned.
-        planned: batches the epoch has in all.
-        losses: sum of the losses of the epoch, and their count.
+        epoch: the number of completed epochs.
+        step: the number of optimizer steps.
+        left: the remaining batches of the epoch; None before it is planned.
+        planned: the number of batches in the epoch.
+        losses: the sum of the losses of the epoch, and their number.
         best: the metric of the best weights, below 0 before the first validation.
-        best_step: their step.
-        stale: validations since.
-        seconds: spent, of all runs that led here.
+        best_step: the step of the best weights.
+        stale: the number of validations since.
+        seconds: the time spent, over all resumed runs.
     """
 
     epoch: int = 0
@@ -106,17 +107,17 @@ class Position:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a run.
+    """The result of a run.
 
     Args:
-        score: the validation's metric of the best weights.
-        best_step: their step.
-        first_score: before the first step.
-        epochs: done.
-        steps: done.
-        seconds: spent, validation included.
-        stopped_early: whether validation did not get better for long enough.
-        notes: what a user should know of the photos: which were left out and why, a sentence each.
+        score: the validation metric of the best weights.
+        best_step: the step of the best weights.
+        first_score: the validation metric before the first step.
+        epochs: the number of epochs done.
+        steps: the number of steps done.
+        seconds: the time spent, including validation.
+        stopped_early: whether training stopped because validation did not improve.
+        notes: sentences for the user about the photos, such as which were skipped and why.
     """
 
     score: float
@@ -131,7 +132,7 @@ class Outcome:
 
 @dataclass(eq=False)
 class _Clock:
-    """Times a run and its checkpoints."""
+    """The clock of a run and its checkpoints."""
 
     before: float
     began: float = field(default_factory=time.monotonic)
@@ -147,9 +148,9 @@ def fit(setup: Setup, position: Position, journal: Journal | None) -> Outcome:
     """Train from a position to the end of the recipe; see the module.
 
     Args:
-        setup: of the run.
-        position: where it is; it moves.
-        journal: of the main process; None on others.
+        setup: the parts of the run.
+        position: the progress, updated in place.
+        journal: the log of the main process; None in others.
 
     Raises:
         TrainingError: the loss is not a number; the message names the photos, and the last checkpoint stays.
@@ -175,7 +176,7 @@ def fit(setup: Setup, position: Position, journal: Journal | None) -> Outcome:
 
 
 def save(setup: Setup, position: Position, *, best: bool = False) -> Path:
-    """Write a checkpoint of where a run is; return its folder."""
+    """Write a checkpoint of the current progress; return its folder."""
     facts = setup.facts | {
         "step": position.step,
         "epoch": position.epoch,
@@ -197,7 +198,7 @@ def save(setup: Setup, position: Position, *, best: bool = False) -> Path:
 
 
 def restore_position(setup: Setup, checkpoint: Checkpoint) -> Position:
-    """Return the position of a checkpoint, and give the optimizer its state; weights are loaded apart."""
+    """Return the progress of a checkpoint, and restore the optimizer; weights are loaded separately."""
     facts, state = checkpoint.facts, checkpoint.state
     setup.optimizer.load_state_dict(state["optimizer"])
     torch.set_rng_state(state["random"])
@@ -220,10 +221,10 @@ def backward(setup: Setup, batch: Batch, maps: torch.Tensor, share: float = 1.0)
     """Add the gradient of a batch's loss to the weights; return the loss.
 
     Args:
-        setup: of the run.
-        batch: photos.
-        maps: of them, from the source.
-        share: of the loss, where several batches make a step.
+        setup: the parts of the run.
+        batch: the photos of the batch.
+        maps: their maps, from the source.
+        share: the share of the loss, if several batches make a step.
     """
     model, accelerator, chunk = setup.model, setup.accelerator, setup.recipe.batches.chunk
     maps = maps.to(accelerator.device)
@@ -236,7 +237,7 @@ def backward(setup: Setup, batch: Batch, maps: torch.Tensor, share: float = 1.0)
     parts = torch.split(maps, chunk)
     with torch.no_grad(), accelerator.autocast():
         found = [model(part) for part in parts]
-    # descriptors, and what the classifier sees where there is one, as the leaves of the loss
+    # descriptors, and the classifier's input if there is one, as the leaves of the loss
     leaves = [torch.cat(each).requires_grad_() for each in zip(*found, strict=True) if each[0] is not None]
     loss = setup.objective((leaves[0], leaves[1] if len(leaves) > 1 else None), batch)
     accelerator.backward(loss * share)
@@ -249,8 +250,8 @@ def backward(setup: Setup, batch: Batch, maps: torch.Tensor, share: float = 1.0)
 
 
 def _epoch(setup: Setup, position: Position, journal: Journal | None, clock: _Clock) -> None:
-    """Go through what is left of the plan, each process its share of every step."""
-    assert position.left is not None  # `fit` has planned it
+    """Go through the rest of the plan, each process with its share of every step."""
+    assert position.left is not None  # `fit` planned it
     processes, rank = setup.accelerator.num_processes, setup.accelerator.process_index
     size, schedule = setup.recipe.optimizer.accumulate * processes, setup.recipe.schedule
     groups = [position.left[start : start + size] for start in range(0, len(position.left), size)]
@@ -289,7 +290,7 @@ def _step(setup: Setup, group: Sequence[Batch], maps: Sequence[torch.Tensor], fa
     """Take a step of the optimizer; return the loss and the length of the gradient.
 
     Raises:
-        TrainingError: one of them is not a number; the weights stay as they were.
+        TrainingError: one of them is not a number; the weights do not change.
     """
     accelerator, optimizer, clip = setup.accelerator, setup.optimizer, setup.recipe.optimizer.clip
     for parameters in optimizer.param_groups:
@@ -303,7 +304,7 @@ def _step(setup: Setup, group: Sequence[Batch], maps: Sequence[torch.Tensor], fa
     moved = [each for parameters in optimizer.param_groups for each in parameters["params"]]
     _average_gradients(accelerator, moved)
     length = float(accelerator.clip_grad_norm_(moved, clip or math.inf))
-    # with float16 the gradient scaler leaves such a step out, and scales less from then on
+    # with float16, the gradient scaler skips such a step and scales less afterwards
     if not math.isfinite(length) and setup.recipe.optimizer.precision != "fp16":
         raise _not_a_number(setup, "gradient", group)
     optimizer.step()
@@ -351,11 +352,11 @@ def _save_when_due(setup: Setup, position: Position, clock: _Clock) -> None:
 
 
 def _shared_out(setup: Setup, batches: list[Batch]) -> list[Batch]:
-    """Return as many batches for each process; there may be none at all."""
+    """Return equally many batches for each process; possibly none."""
     count = setup.accelerator.num_processes
     kept = batches[: len(batches) // count * count]
     if batches and not kept:
-        raise TrainingError(f"an epoch has {len(batches)} batches, too few for {count} processes; make batches smaller")
+        raise TrainingError(f"an epoch has {len(batches)} batches, too few for {count} processes; use smaller batches")
     return kept
 
 
@@ -363,8 +364,8 @@ def _not_a_number(setup: Setup, what: str, group: Sequence[Batch]) -> TrainingEr
     names = list(dict.fromkeys(setup.paths[row] for batch in group for row in batch.rows))
     listed = ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
     return TrainingError(
-        f"the {what} is not a number for the batch of {listed}; the last checkpoint is kept. Look at these photos, or "
-        "go on with a lower optimizer.learning_rate or with optimizer.clip"
+        f"the {what} is not a number for the batch of {listed}; the last checkpoint is kept. Check these photos, or "
+        "continue with a lower optimizer.learning_rate or with optimizer.clip"
     )
 
 

@@ -1,74 +1,33 @@
-"""Batches, and the number that a step makes smaller.
+"""The number that a step makes smaller.
 
-What a loss is called with is told by the names of its arguments: ``(descriptors, labels)``;
-``(descriptors, labels, logits)``, where the head has a classifier; or ``(queries, positives, negatives)``, for photos
-with places.
+The names of a loss's arguments decide how it is called: ``(descriptors, labels)``; ``(descriptors, labels, logits)``,
+if the head has a classifier; or ``(queries, positives, negatives)``, for photos with places.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import nn
 
 from placeprint.errors import OptionError
+from placeprint.training.data.batches import Batch
 from placeprint.training.model.heads import Output
 from placeprint.types import Ids
 
 
-@dataclass(frozen=True, eq=False)
-class Batch:
-    """Photos of one step.
-
-    Args:
-        rows: ``(B,)`` which photos.
-        copies: ``(B,)`` which copy of each.
-        tuples: ``(T, 2)`` of photos with places: counts of positives and of negatives; the rows hold of each tuple its
-            query, its positives and its negatives. ``(0, 2)`` for photos with labels.
-    """
-
-    rows: Ids
-    copies: Ids
-    tuples: Ids
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-
-def pack(batches: Sequence[Batch]) -> dict[str, torch.Tensor]:
-    """Return batches as tensors, which `unpack` brings back."""
-    empty = np.zeros(0, np.int64)
-    return {
-        "lengths": torch.tensor([[len(each), len(each.tuples)] for each in batches]).reshape(-1, 2),
-        "rows": torch.from_numpy(np.concatenate([empty, *(each.rows for each in batches)])),
-        "copies": torch.from_numpy(np.concatenate([empty, *(each.copies for each in batches)])),
-        "tuples": torch.from_numpy(np.concatenate([empty.reshape(0, 2), *(each.tuples for each in batches)])),
-    }
-
-
-def unpack(packed: dict[str, torch.Tensor]) -> list[Batch]:
-    """Return the batches that `pack` got."""
-    lengths = packed["lengths"].numpy()
-    cuts, tuple_cuts = np.cumsum(lengths, axis=0)[:-1].T if len(lengths) else (np.zeros(0, int),) * 2
-    parts = [np.split(packed[name].numpy(), cuts) for name in ("rows", "copies")]
-    tuples = np.split(packed["tuples"].numpy(), tuple_cuts)
-    return [Batch(*each) for each in zip(*parts, tuples, strict=True)] if len(lengths) else []
-
-
 class Objective(nn.Module):
-    """A loss as the loop calls it.
+    """A loss as called by the loop.
 
     Args:
-        loss: see the module; it may have weights of its own.
-        labels: ``(n,)`` of all training photos; None for photos with places.
-        classifier: the head's, which gives logits; None where it has none.
+        loss: the loss, see the module; it may have its own weights.
+        labels: ``(n,)`` labels of all training photos; None for photos with places.
+        classifier: the head's classifier, which returns logits; None if it has none.
 
     Raises:
-        OptionError: the loss needs labels, tuples or a classifier, and there are none.
+        OptionError: the loss needs labels, tuples or a classifier that do not exist.
     """
 
     def __init__(self, loss: nn.Module, labels: Ids | None, classifier: nn.Module | None) -> None:
@@ -77,7 +36,7 @@ class Objective(nn.Module):
         self.labels = None if labels is None else torch.from_numpy(np.asarray(labels, np.int64))
         names = list(inspect.signature(loss.forward).parameters)
         self.takes_tuples, takes_logits = names[:1] == ["queries"], "logits" in names
-        # in a list, so that it is not registered: its weights are the model's
+        # in a list, so that it is not registered: its weights belong to the model
         self._classifier = [classifier if takes_logits else None]
         kind = type(loss).__name__
         if self.takes_tuples != (labels is None):
@@ -90,7 +49,7 @@ class Objective(nn.Module):
         """Return the loss of a batch, a scalar.
 
         Args:
-            output: the model's for all photos of the batch, in their order.
+            output: the model's output for all photos of the batch, in order.
             batch: the photos.
         """
         descriptors, pooled = output

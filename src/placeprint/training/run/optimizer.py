@@ -1,4 +1,4 @@
-"""How weights move: the groups of weights, their learning rates, and how these change."""
+"""The optimizer: groups of weights, their learning rates, and the schedule."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from placeprint.training.recipe import Optimizer, Schedule
 def make_optimizer(settings: Optimizer, model: DescriptorModel, loss: nn.Module) -> torch.optim.Optimizer:
     """Return the optimizer of a recipe.
 
-    Head, backbone and the loss's own weights have learning rates of their own. Weight decay is for matrices and
+    Head, backbone and the loss's own weights have separate learning rates. Weight decay is for matrices and
     filters; biases, exponents and normalization have none.
     """
     rates = (
@@ -39,7 +39,7 @@ def make_optimizer(settings: Optimizer, model: DescriptorModel, loss: nn.Module)
 
 
 def rate_factor(schedule: Schedule, epochs: float) -> float:
-    """Return what the learning rates are multiplied by, so many epochs after the beginning.
+    """Return the factor of the learning rates after a number of epochs.
 
     Example:
         >>> [round(rate_factor(Schedule(epochs=4, warmup=1.0), at), 3) for at in (0.5, 1.0, 2.5, 4.0)]

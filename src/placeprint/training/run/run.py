@@ -1,12 +1,12 @@
 """A run: recipe and photos in, a folder with the best weights out.
 
     RUN/recipe.toml     with all defaults
-    RUN/skipped.csv     photos that were left out, and why; see `training.sifting`
-    RUN/checkpoints/    see `training.checkpoint`
-    RUN/steps.csv ...   see `training.journal`
+    RUN/skipped.csv     excluded photos, and why; see `training.data.sifting`
+    RUN/checkpoints/    see `training.run.checkpoint`
+    RUN/steps.csv ...   see `training.run.journal`
 
-What can be wrong is found out before the first epoch: the recipe is read to its last key, photos and labels are
-checked, and one batch goes through everything, forth and back, whose traces are removed.
+Mistakes are found before the first epoch: the whole recipe, the photos and the labels are checked, and one trial batch
+goes forward and backward, without side effects.
 """
 
 from __future__ import annotations
@@ -25,12 +25,11 @@ from placeprint.core.files import write_atomically
 from placeprint.core.threads import num_cores
 from placeprint.datasets.photos.labeled_photos import LabeledPhotos
 from placeprint.errors import DatasetError, OptionError, PackageError, PlaceprintError, TrainingError, WeightsError
-from placeprint.networks.stages import StagedBackbone
-from placeprint.networks.weights import fit_into
-from placeprint.training.data.augmentation import Augmentation
-from placeprint.training.data.clutter import Clutter
-from placeprint.training.data.loading import Maps, PhotoMaps, Photos
-from placeprint.training.data.map_cache import cached_maps
+from placeprint.evaluation.provenance import commit
+from placeprint.evaluation.relevance import Relevance
+from placeprint.networks.fitting import fit_into
+from placeprint.networks.staged_backbone import StagedBackbone
+from placeprint.training.data.loading import Maps
 from placeprint.training.data.notes import notes_of
 from placeprint.training.data.photo_sets import PhotoSet
 from placeprint.training.data.plans import make_plan
@@ -42,7 +41,6 @@ from placeprint.training.model.trained_network import DescriptorModel, build_mod
 from placeprint.training.recipe import Recipe, as_tables, check_parts, recipe_from
 from placeprint.training.run.checkpoint import (
     best_checkpoint,
-    commit,
     data_fingerprint,
     latest_checkpoint,
     load_into,
@@ -54,15 +52,16 @@ from placeprint.training.run.journal import INSTALL, Journal, draw_curves
 from placeprint.training.run.loop import Outcome, Position, Setup, Tell, backward, fit, restore_position
 from placeprint.training.run.objectives import Objective
 from placeprint.training.run.optimizer import make_optimizer
-from placeprint.training.run.scoring import Sources, blended_score, descriptors_of, score_of
+from placeprint.training.run.scoring import blended_score, descriptors_of, score_of
+from placeprint.training.run.sources import Sources, sources_of
 from placeprint.training.run.validation import relevance
 from placeprint.types import Floats, Ids
 
 RECIPE = "recipe.toml"
 SAMPLE = 2048
-"""Training photos that the head begins with at most."""
+"""Most training photos for the initialization of the head."""
 MAY_CHANGE = ("name", "summary", "checkpoints")
-"""What of a recipe may be another one when a run goes on."""
+"""Settings of a recipe that may change when a run continues."""
 
 
 def train(
@@ -78,25 +77,25 @@ def train(
     """Train by a recipe; see the module.
 
     Args:
-        recipe: what to do.
-        data_folder: the recipe's photos are below this.
+        recipe: the recipe.
+        data_folder: the folder above the recipe's photos.
         run: folder of the run.
-        resume: go on from the last checkpoint of the folder, where it has one.
-        maps_folder: where cached maps lie; None for one in the folder of the run.
+        resume: whether to continue from the last checkpoint of the folder, if any.
+        maps_folder: the folder of cached maps; None for one in the run's folder.
         tell: progress.
-        backbone: a network in place of the recipe's.
+        backbone: a network that replaces the recipe's.
 
     Raises:
-        OptionError: the recipe does not fit the photos or itself, or the folder holds a run and `resume` is not set.
+        OptionError: the recipe does not fit the photos or itself, or the folder has a run and `resume` is not set.
         DatasetError: the photos do not have the documented form.
         WeightsError: weights are not installed, or a checkpoint does not fit.
         TrainingError: the loss is not a number.
         PackageError: accelerate is not installed.
-        PhotoError: a photo cannot be read any more that could be read before the run began.
+        PhotoError: a photo can no longer be read.
         WriteError: the disk is full or the folder cannot be written.
     """
     said = tell or (lambda *_: None)
-    if recipe.model.trainable_from == 0:  # nothing is frozen, so there are no maps to keep
+    if recipe.model.trainable_from == 0:  # nothing is frozen, so there are no maps to cache
         recipe = dataclasses.replace(recipe, model=dataclasses.replace(recipe.model, cached_copies=0))
     check_parts(recipe)
     last = _last(run, recipe, resume)
@@ -106,56 +105,16 @@ def train(
     relevant = relevance(data, recipe.validation)
     accelerator = _accelerator(recipe)
     torch.manual_seed(recipe.seed)
-    model, objective = _network(recipe, data, backbone)
-    if recipe.model.start:
-        _begin_from(Path(recipe.model.start), model, backbone)
-    model.to(accelerator.device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in the stub
-    objective.to(accelerator.device)
-    tried = _sources(recipe, data, model, workers, None, said)
-    setup = Setup(
-        run=run,
-        recipe=recipe,
-        accelerator=accelerator,
-        model=model,
-        objective=objective,
-        optimizer=accelerator.prepare(make_optimizer(recipe.optimizer, model, objective)),
-        source=tried.train,
-        paths=data.train.paths,
-        plan=make_plan(recipe, data.train, lambda rows: np.zeros((len(rows), 1), np.float32)),
-        validate=lambda: 0.0,
-        facts=_facts(recipe, data),
-        workers=workers,
-        tell=said,
-    )
+    setup = _setup(recipe, data, run, accelerator, backbone, workers, said)
     _dry_run(setup)
     if accelerator.is_main_process:
         write_atomically(run / RECIPE, tomli_w.dumps(as_tables(recipe)).encode())
         write_skipped(run, skipped)
     with accelerator.main_process_first():
-        sources = _sources(recipe, data, model, workers, maps_folder or run / "maps", said)
-
-    def described(source: Maps, rows: Ids, what: str) -> Floats:
-        return descriptors_of(setup, source, rows, what)
-
-    def validate() -> float:
-        return score_of(recipe, data, relevant, sources, described)
-
-    setup = dataclasses.replace(
-        setup,
-        source=sources.train,
-        plan=make_plan(recipe, data.train, lambda rows: described(sources.train, rows, "mining")),
-        validate=validate,
-    )
+        sources = sources_of(recipe, data, setup.model, workers, maps_folder or run / "maps", said)
+    setup = _with_sources(setup, data, sources, relevant)
     position = _begun(setup, len(data.train)) if last is None else _restore(setup)
-    blend = read_blend(run, recipe.optimizer.blend)
-    if blend is not None:
-        setup = dataclasses.replace(setup, validate=lambda: blended_score(blend, model, validate))
-    journal = Journal(run, position.step) if accelerator.is_main_process else None
-    try:
-        outcome = fit(setup, position, journal)
-    finally:
-        if journal is not None:
-            journal.close()
+    outcome = _fitted(setup, position)
     if accelerator.is_main_process:
         try:
             draw_curves(run)
@@ -164,8 +123,67 @@ def train(
     return dataclasses.replace(outcome, notes=notes_of(recipe, data, skipped))
 
 
+def _setup(
+    recipe: Recipe,
+    data: TrainingData,
+    run: Path,
+    accelerator: Any,
+    backbone: StagedBackbone | None,
+    workers: int,
+    tell: Tell,
+) -> Setup:
+    """Return what a run works with, as far as it can be made before maps are cached: enough for a dry run."""
+    model, objective = _network(recipe, data, backbone)
+    if recipe.model.start:
+        _begin_from(Path(recipe.model.start), model, backbone)
+    model.to(accelerator.device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in the stub
+    objective.to(accelerator.device)
+    return Setup(
+        run=run,
+        recipe=recipe,
+        accelerator=accelerator,
+        model=model,
+        objective=objective,
+        optimizer=accelerator.prepare(make_optimizer(recipe.optimizer, model, objective)),
+        source=sources_of(recipe, data, model, workers, None, tell).train,
+        paths=data.train.paths,
+        plan=make_plan(recipe, data.train, lambda rows: np.zeros((len(rows), 1), np.float32)),
+        validate=lambda: 0.0,
+        facts=_facts(recipe, data),
+        workers=workers,
+        tell=tell,
+    )
+
+
+def _with_sources(setup: Setup, data: TrainingData, sources: Sources, relevant: Relevance) -> Setup:
+    """Return the setup with cached maps, and with plans and validation that describe photos by them."""
+
+    def described(source: Maps, rows: Ids, what: str) -> Floats:
+        return descriptors_of(setup, source, rows, what)
+
+    return dataclasses.replace(
+        setup,
+        source=sources.train,
+        plan=make_plan(setup.recipe, data.train, lambda rows: described(sources.train, rows, "mining")),
+        validate=lambda: score_of(setup.recipe, data, relevant, sources, described),
+    )
+
+
+def _fitted(setup: Setup, position: Position) -> Outcome:
+    """Train from a position on, with a journal."""
+    blend, validate = read_blend(setup.run, setup.recipe.optimizer.blend), setup.validate
+    if blend is not None:
+        setup = dataclasses.replace(setup, validate=lambda: blended_score(blend, setup.model, validate))
+    journal = Journal(setup.run, position.step) if setup.accelerator.is_main_process else None
+    try:
+        return fit(setup, position, journal)
+    finally:
+        if journal is not None:
+            journal.close()
+
+
 def load_run(run: Path, *, backbone: StagedBackbone | None = None) -> tuple[Recipe, DescriptorModel, dict[str, Any]]:
-    """Return the recipe of a run, its best model in eval mode, and what the checkpoint says.
+    """Return the recipe of a run, its best model in eval mode, and the facts of its checkpoint.
 
     Raises:
         WeightsError: there is no validated checkpoint, or it does not fit the recipe.
@@ -186,31 +204,31 @@ def load_run(run: Path, *, backbone: StagedBackbone | None = None) -> tuple[Reci
 
 
 def read_run_recipe(run: Path) -> Recipe:
-    """Return the recipe that a run keeps.
+    """Return the recipe stored in a run.
 
     Raises:
-        OptionError: the folder holds no run.
+        OptionError: the folder has no run.
     """
     import tomllib
 
     try:
         return recipe_from(tomllib.loads((run / RECIPE).read_text(encoding="utf-8")))
     except (OSError, tomllib.TOMLDecodeError) as error:
-        raise OptionError(f"{str(run)!r} holds no run: its {RECIPE} cannot be read") from error
+        raise OptionError(f"{str(run)!r} has no run: its {RECIPE} cannot be read") from error
 
 
 def _last(run: Path, recipe: Recipe, resume: bool) -> Path | None:
-    """Return the checkpoint to go on from, None to begin."""
+    """Return the checkpoint to continue from, or None to start."""
     last = latest_checkpoint(run)
     if last is None:
         return None
     if not resume:
-        raise OptionError(f"{str(run)!r} holds a run already; go on with --resume, or name another folder")
+        raise OptionError(f"{str(run)!r} already has a run; continue with --resume, or name another folder")
     kept, given = as_tables(read_run_recipe(run)), as_tables(recipe)
     differ = [name for name in given if name not in MAY_CHANGE and not _same(kept[name], given[name])]
     if differ:
         raise OptionError(
-            f"the run {str(run)!r} was begun with another recipe: {', '.join(differ)} differ; "
+            f"the run {str(run)!r} was started with another recipe: {', '.join(differ)} differ; "
             f"give it {str(run / RECIPE)!r}, or name another folder"
         )
     return last
@@ -225,7 +243,7 @@ def _sifted(recipe: Recipe, data_folder: Path, workers: int, tell: Tell) -> dict
 
 
 def _same(first: Any, second: Any) -> bool:
-    """Whether two values are the same in TOML, where a pair is a list."""
+    """Return whether two values are equal in TOML, where a pair is a list."""
     return tomli_w.dumps({"value": first}) == tomli_w.dumps({"value": second})
 
 
@@ -235,7 +253,7 @@ def _accelerator(recipe: Recipe) -> Any:
         from accelerate.state import AcceleratorState
     except ImportError as error:
         raise PackageError(f"training needs accelerate, which is not installed; {INSTALL}") from error
-    AcceleratorState._reset_state()  # an earlier run of this process may have had another precision
+    AcceleratorState._reset_state()  # an earlier run of this process may have set another precision
     precision = recipe.optimizer.precision
     if precision == "fp16" and not torch.cuda.is_available():
         raise OptionError("optimizer.precision 'fp16' needs a GPU; use 'no' or 'bf16' here")
@@ -243,7 +261,7 @@ def _accelerator(recipe: Recipe) -> Any:
 
 
 def _network(recipe: Recipe, data: TrainingData, backbone: StagedBackbone | None) -> tuple[DescriptorModel, Objective]:
-    """Return model and objective, checked against the photos."""
+    """Return the model and the objective, checked against the photos."""
     batches = recipe.batches
     if batches.chunk and recipe.model.train_batch_norm:
         raise OptionError("batches.chunk needs batch normalization to be frozen; set model.train_batch_norm = false")
@@ -258,7 +276,7 @@ def _network(recipe: Recipe, data: TrainingData, backbone: StagedBackbone | None
 
 def _model(recipe: Recipe, classes: int | None, backbone: StagedBackbone | None) -> DescriptorModel:
     settings = recipe.model
-    # a classifier that no loss looks at would only be in the way
+    # a classifier that no loss uses would only get in the way
     classifies = classes if recipe.loss["name"] in NEEDS_CLASSIFIER else None
     return build_model(
         backbone=backbone if backbone is not None else settings.backbone,
@@ -273,37 +291,11 @@ def _model(recipe: Recipe, classes: int | None, backbone: StagedBackbone | None)
 
 
 def _begin_from(earlier: Path, model: DescriptorModel, backbone: StagedBackbone | None) -> None:
-    """Give a model the backbone of the best weights of an earlier run."""
+    """Load the best backbone of an earlier run into a model."""
     begun = load_run(earlier, backbone=copy.deepcopy(backbone))[1].backbone
     if (begun.description, str(begun)) != (model.backbone.description, str(model.backbone)):
-        raise OptionError(f"the run {str(earlier)!r} of model.start trained another backbone; let [model] be the same")
+        raise OptionError(f"the run {str(earlier)!r} of model.start trained another backbone; use the same [model]")
     fit_into(model.backbone, begun.state_dict())
-
-
-def _sources(
-    recipe: Recipe, data: TrainingData, model: DescriptorModel, workers: int, folder: Path | None, tell: Tell
-) -> Sources:
-    """Return the maps of the photos, from the cache in `folder` where the recipe wants one and there is a folder."""
-    if "size" in recipe.augmentation:
-        raise OptionError("the size of augmented pictures is model.size; remove augmentation.size")
-    rule = recipe.model.input_rule
-    augment = dataclasses.replace(Augmentation.from_table(recipe.augmentation), size=rule.stretch)
-    clutter = Clutter.from_table(recipe.clutter)
-    photos = Photos(data.train.root, data.train.paths, rule, augment, recipe.seed, clutter)
-    # those that validate are put among others, too: what is chosen is what finds the photo in the clutter
-    others = Photos(data.validation.root, data.validation.paths, rule, None, recipe.seed, clutter, 0)
-    copies = recipe.model.cached_copies
-    if folder is None or not copies:
-        return Sources(PhotoMaps(photos, model), PhotoMaps(others, model), copies)
-
-    def progress(done: int, total: int) -> None:
-        tell("caching maps", done, total)
-
-    found = [
-        cached_maps(folder, each, model, count, workers=workers, progress=progress)
-        for each, count in ((photos, copies), (others, 0))
-    ]
-    return Sources(found[0], found[1], copies)
 
 
 def _facts(recipe: Recipe, data: TrainingData) -> dict[str, Any]:
@@ -313,7 +305,7 @@ def _facts(recipe: Recipe, data: TrainingData) -> dict[str, Any]:
         "classes": list(data.train.classes) if isinstance(data.train, LabeledPhotos) else [],
         "data": {"train": _fingerprint(data.train), "validation": _fingerprint(data.validation)},
         "photos": {"train": len(data.train), "validation": len(data.validation)},
-        "commit": commit(),
+        "commit": commit() or "",
     }
 
 
@@ -323,7 +315,7 @@ def _fingerprint(photos: PhotoSet) -> str:
 
 
 def _dry_run(setup: Setup) -> None:
-    """Send one batch forth and back, and undo what it did to the weights."""
+    """Run one batch forward and backward, and undo its effects on the weights."""
     before = weights_of(setup.model, setup.objective.loss)
     batch = setup.plan.first()
     setup.model.train()
@@ -331,20 +323,20 @@ def _dry_run(setup: Setup) -> None:
         loss = backward(setup, batch, setup.source.maps(batch.rows, batch.copies))
     except PlaceprintError:
         raise
-    except (RuntimeError, ValueError) as error:  # as of a network that wants other sizes, or too little memory
+    except (RuntimeError, ValueError) as error:  # such as from a network that needs other sizes, or too little memory
         width, height = setup.recipe.model.size
         raise TrainingError(
             f"the network cannot learn from a batch of {len(batch)} pictures of {width} x {height}: "
-            f"{' '.join(str(error).split())[:160]}; look at model.size and [batches]"
+            f"{' '.join(str(error).split())[:160]}; check model.size and [batches]"
         ) from error
     setup.optimizer.zero_grad()
     load_into(before, model=setup.model, loss=setup.objective.loss)
     if not math.isfinite(loss):
-        raise TrainingError("the loss of the first batch is not a number; look at the recipe's [loss] and [head]")
+        raise TrainingError("the loss of the first batch is not a number; check the recipe's [loss] and [head]")
 
 
 def _begun(setup: Setup, count: int) -> Position:
-    """Begin the head, and keep the weights before the first step where later ones are blended with them."""
+    """Initialize the head, and save the initial weights if later ones are blended with them."""
     _begin(setup, count)
     if setup.accelerator.is_main_process and setup.recipe.optimizer.blend < 1:
         write_start(setup.run, setup.model)
@@ -375,7 +367,7 @@ def _restore(setup: Setup) -> Position:
     assert checkpoint is not None  # `_last` found one
     for name, kept in dict(checkpoint.facts["data"]).items():
         if kept != setup.facts["data"][name]:
-            raise OptionError(f"the {name} photos are not those that {str(setup.run)!r} was begun with")
+            raise OptionError(f"the {name} photos differ from those that {str(setup.run)!r} was started with")
     load_into(checkpoint.weights, model=setup.model, loss=setup.objective.loss)
     setup.facts["first_score"] = float(checkpoint.facts["first_score"])
     return restore_position(setup, checkpoint)

@@ -1,29 +1,21 @@
-"""How well the photos that validate are found while a run goes on."""
+"""Validate the weights during a run."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
+from placeprint.evaluation.relevance import Relevance
 from placeprint.training.data.loading import Maps, describe
 from placeprint.training.data.prepare import TrainingData
 from placeprint.training.model.blending import Blend
 from placeprint.training.model.trained_network import DescriptorModel
 from placeprint.training.recipe import Recipe
 from placeprint.training.run.loop import Setup
-from placeprint.training.run.validation import Relevance, score
+from placeprint.training.run.sources import Sources
+from placeprint.training.run.validation import score
 from placeprint.types import Floats, Ids
-
-
-@dataclass(frozen=True, eq=False)
-class Sources:
-    """The maps of the photos."""
-
-    train: Maps
-    validation: Maps
-    copies: int
 
 
 def score_of(
@@ -33,7 +25,7 @@ def score_of(
     sources: Sources,
     described: Callable[[Maps, Ids, str], Floats],
 ) -> float:
-    """Return the metric of the recipe on the photos that validate."""
+    """Return the recipe's metric on the validation photos."""
     queries = described(sources.validation, np.arange(len(data.validation)), "validating")
     if recipe.validation.against == "validation":
         return score(queries, queries, relevant, recipe.validation.metric)
@@ -42,13 +34,13 @@ def score_of(
 
 
 def blended_score(blend: Blend, model: DescriptorModel, validate: Callable[[], float]) -> float:
-    """Return the score of weights that are blended with those before the first step."""
+    """Return the score of weights blended with the initial ones."""
     with blend.applied(model):
         return validate()
 
 
 def descriptors_of(setup: Setup, source: Maps, rows: Ids, what: str) -> Floats:
-    """Return the descriptors of photos ``(n,)``, each process its share of the work."""
+    """Return the descriptors of photos ``(n,)``; each process does its share."""
     processes, rank = setup.accelerator.num_processes, setup.accelerator.process_index
     found = describe(
         setup.model,

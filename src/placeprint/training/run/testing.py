@@ -1,7 +1,7 @@
-"""The last word on a run: photos that had no part in it search the photos it learned from, once, at the end.
+"""The final test of a run: photos outside the run are searched among its training photos, once, at the end.
 
 Labeled photos of ``data.test`` are searched among all photos of ``data.train``, those that validated included. Written
-into ``RUN/test.toml``. The measures are those of `evaluation.metrics`, classes are what is right. Photos with places
+into ``RUN/test.toml``. The measures are those of `evaluation.relevance`, classes are what is right. Photos with places
 that ``data.test_share`` held out are measured by `training.place_testing`.
 """
 
@@ -19,8 +19,9 @@ from placeprint.datasets.photos.labeled_photos import LabeledPhotos
 from placeprint.datasets.photos.placed_photos import PlacedPhotos
 from placeprint.datasets.photos.splits import check_leak
 from placeprint.errors import OptionError
-from placeprint.evaluation.metrics import average_precisions, first_hits, recall_at
-from placeprint.networks.stages import StagedBackbone
+from placeprint.evaluation.metrics import average_precisions, recall_at
+from placeprint.evaluation.relevance import Relevance
+from placeprint.networks.staged_backbone import StagedBackbone
 from placeprint.training.data.loading import PhotoMaps, Photos, Progress, describe
 from placeprint.training.data.map_cache import cached_maps
 from placeprint.training.data.photo_sets import PhotoSet, read_photos
@@ -43,22 +44,22 @@ def measure_run(
     backbone: StagedBackbone | None = None,
     progress: Progress | None = None,
 ) -> dict[str, float]:
-    """Measure the best weights of a run on its test photos, and write what was found.
+    """Measure the best weights of a run on its test photos, and write the result.
 
     Args:
         run: folder of the run.
         data_folder: the recipe's photos are below this.
         maps_folder: where cached maps lie; None for one in the folder of the run.
-        backbone: the network that was trained in place of the recipe's.
-        progress: called with the pictures described and their count.
+        backbone: the network that was trained instead of the recipe's.
+        progress: called with the number of pictures described and the total.
 
     Returns:
-        ``recall_at_1``, ``recall_at_5`` and ``mean_average_precision``, in [0, 1], and how many photos; of photos with
-        places what `place_recalls` returns.
+        ``recall_at_1``, ``recall_at_5`` and ``mean_average_precision``, in [0, 1], and the number of photos; for photos
+        with places, the result of `place_recalls`.
 
     Raises:
         OptionError: the recipe names no test photos, or they have no labels.
-        DatasetError: test and training photos have photos in common, or a class of the former is unknown.
+        DatasetError: test and training sets share photos, or a class of the test set is unknown.
         WeightsError: there is no validated checkpoint, or it does not fit.
     """
     recipe, model, _ = load_run(run, backbone=backbone)
@@ -89,19 +90,16 @@ def measure(
     maps_folder: Path,
     progress: Progress | None = None,
 ) -> dict[str, float]:
-    """Return the measures of a model, trained or not, whose other settings are the recipe's; see `measure_run`."""
+    """Return the metrics of a model, trained or not, with the recipe's settings; see `measure_run`."""
     if not isinstance(database, LabeledPhotos) or not isinstance(queries, LabeledPhotos):
-        raise OptionError("test photos must have labels; hold out photos with places by data.test_share")
+        raise OptionError("test photos must have labels; hold out photos with places with data.test_share")
     labels = queries.labels_among(database.classes)
     first, second = (_described(recipe, model, photos, maps_folder, progress) for photos in (database, queries))
-    order = np.argsort(-(second @ first.T), axis=1, kind="stable").tolist()
-    members = [frozenset(np.flatnonzero(database.labels == label).tolist()) for label in range(len(database.classes))]
-    positives = [members[label] for label in labels]
-    hits = first_hits(order, positives)
+    hits = Relevance(labels, database.labels).hits(second, first)
     return {
-        "recall_at_1": recall_at(hits, 1),
-        "recall_at_5": recall_at(hits, 5),
-        "mean_average_precision": float(average_precisions(order, positives).mean()),
+        "recall_at_1": recall_at(hits.first, 1),
+        "recall_at_5": recall_at(hits.first, 5),
+        "mean_average_precision": float(average_precisions(hits).mean()),
         "queries": len(queries),
         "database": len(database),
     }
@@ -115,16 +113,16 @@ def measure_places(
     progress: Progress | None = None,
     skipped: Mapping[str, str] | None = None,
 ) -> dict[str, float]:
-    """Return the measures of a model, trained or not, on the places that the recipe holds out; see `measure_run`."""
+    """Return the metrics of a model, trained or not, on the held-out places of the recipe; see `measure_run`."""
     whole, held = held_out(recipe, data_folder, skipped)
     return place_recalls(_described(recipe, model, whole, maps_folder, progress), whole, held)
 
 
 def held_out(recipe: Recipe, data_folder: Path, skipped: Mapping[str, str] | None = None) -> tuple[PlacedPhotos, Mask]:
-    """Return all photos of ``data.train``, and ``(n,)`` which of them the recipe holds out for the test.
+    """Return all photos of ``data.train``, and ``(n,)``: which of them the recipe holds out for the test.
 
     Raises:
-        OptionError: it holds out none.
+        OptionError: the recipe holds out no photos.
         DatasetError: see `read_data`.
     """
     whole, test = without(read_photos(recipe.data, data_folder, recipe.data.train), data_folder, skipped or {}), None

@@ -1,0 +1,160 @@
+"""Which rotations of a query deserve a whole look: a photo may have been taken rotated.
+
+A whole look describes the photo, searches, and verifies many candidates. Here each rotation is looked at cheaply:
+
+- In the rotations by quarters, smaller copies of the photo are described by the extractor that is verified.
+- In those between, its features are steered (`features.steering`): a matrix product in place of a network. Extractors
+  without steerers describe smaller copies for these, too.
+- The global descriptors of either give a few candidates, without the photo's other descriptors. Presets that do not
+  search by the verified extractor describe the quarters by the one they search by; the rotations between share the
+  candidates of the nearest quarter.
+- Geometry looks at those whose strongest keypoints match best, over all rotations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from placeprint.atlas.memory import Memory
+from placeprint.atlas.snapshot import Snapshot
+from placeprint.core.threads import map_cores
+from placeprint.features.rotating import ROTATIONS, all_rotations, promising_rotations, rotated_features, working_size
+from placeprint.types import Extractor, Floats, Ids, Image, LocalFeatures, PhotoFeatures, Verification
+from placeprint.verification.matching import match_candidates
+
+SMALLER = 0.6
+"""Smaller copies have so many times the size that an extractor looks at: half of its time."""
+SMALLEST = 224
+"""Pixels of their longest side, at least, where the extractor does not look at less anyway."""
+QUARTER_CANDIDATES, BETWEEN_CANDIDATES = 10, 5
+"""Candidates of each rotation whose keypoints are matched."""
+CHECKS = 6
+"""Those that geometry looks at, the best matched of the quarters, and the best matched of the rotations between."""
+SMALLER_SHARE, STEERED_SHARE = 0.5, 0.45
+"""Shares of the strength of "same place" that are enough. Steered features give about 0.6 of the strength that those of
+a whole look do, and more than 0.45 for nine photos in ten; smaller copies give more than steered features."""
+KEYPOINTS = 300
+"""Strongest keypoints that are matched to choose what geometry looks at."""
+QUARTERS = (0, *ROTATIONS[0])
+
+
+@dataclass(frozen=True, eq=False)
+class _View:
+    """A query in one rotation.
+
+    Args:
+        degrees: counter-clockwise.
+        features: by the extractor that is verified.
+        candidates: features of photos that may show the place.
+        share: the share of the strength of "same place" that is enough.
+    """
+
+    degrees: int
+    features: LocalFeatures
+    candidates: list[LocalFeatures]
+    share: float
+
+
+class Rotations:
+    """Looks cheaply at the rotations of queries.
+
+    Args:
+        now: the atlas.
+        memory: what earlier searches of it kept.
+    """
+
+    def __init__(self, now: Snapshot, memory: Memory) -> None:
+        self._now, self._memory, self._describer = now, memory, now.describer
+        self._smaller = [_smaller(extractor) for extractor in self._describer.extractors]
+        self._searched = sorted({branch.source for branch in self._describer.branches})
+
+    def promising(self, image: Image, features: LocalFeatures, start: float, excluded: Ids) -> list[tuple[int, ...]]:
+        """Return the rotations that deserve a whole look, the most promising first, one for each look.
+
+        Args:
+            image: ``(H, W, 3)`` uint8 RGB.
+            features: the features of the image rotated by ``start``, by the extractor that is verified.
+            start: degrees counter-clockwise that the rotations are counted from.
+            excluded: ids that are no candidates.
+        """
+        quarters = self._quarters(image, start, excluded)
+        between = self._between(image, features, start, quarters, excluded)
+        checks: dict[int, Verification] = {}
+        for view, candidate in (*_best_matched(quarters), *_best_matched(between)):
+            check = self._memory.verifier.verify(view.features, [candidate])[0]
+            check = replace(check, strength=check.strength / view.share)
+            if view.degrees not in checks or check.strength > checks[view.degrees].strength:
+                checks[view.degrees] = check
+        return promising_rotations(checks, self._memory.verifier.verdict)
+
+    def _quarters(self, image: Image, start: float, excluded: Ids) -> list[_View]:
+        """Return the views by quarters; that of the image as it is only where those between need its candidates."""
+        numbers = self._searched if 0 not in self._searched else [0]
+        begun = sorted({0, *numbers})
+
+        def look(degrees: int) -> PhotoFeatures:
+            found = {n: rotated_features(self._smaller[n], image, start + degrees) for n in begun}
+            return self._describer.only(found, (image.shape[1], image.shape[0]))
+
+        turns = ROTATIONS[0] if 0 in self._searched else QUARTERS
+        seen = map_cores(look, turns)
+        candidates = self._candidates(seen, QUARTER_CANDIDATES, excluded)
+        return [
+            _View(degrees, photo[0], found, SMALLER_SHARE)
+            for degrees, photo, found in zip(turns, seen, candidates, strict=True)
+        ]
+
+    def _between(
+        self, image: Image, features: LocalFeatures, start: float, quarters: Sequence[_View], excluded: Ids
+    ) -> list[_View]:
+        """Return the views of the rotations between the quarters."""
+        turns, size = [each for each in all_rotations() if each not in QUARTERS], (image.shape[1], image.shape[0])
+        steered = {each: self._describer.steered_features(features, each) for each in turns}
+        share = STEERED_SHARE
+        if None in steered.values():
+            found = map_cores(lambda each: rotated_features(self._smaller[0], image, start + each), turns)
+            steered, share = dict(zip(turns, found, strict=True)), SMALLER_SHARE
+        views = {each: view for each, view in steered.items() if view is not None}
+        if 0 in self._searched:
+            photos = [self._describer.only({0: view}, size) for view in views.values()]
+            candidates = self._candidates(photos, BETWEEN_CANDIDATES, excluded)
+        else:
+            near = {view.degrees: view.candidates[:BETWEEN_CANDIDATES] for view in quarters}
+            candidates = [near[round(each / 90) * 90 % 360] for each in views]
+        return [_View(each, views[each], found, share) for each, found in zip(views, candidates, strict=True)]
+
+    def _candidates(self, photos: Sequence[PhotoFeatures], count: int, excluded: Ids) -> list[list[LocalFeatures]]:
+        """Return the features of the photos nearest to each of some."""
+        descriptors = np.stack(map_cores(self._describer.descriptor, photos))
+        rankings = self._memory.nearest(self._now, descriptors, count + len(excluded))
+        chosen = [ranking.ids[~np.isin(ranking.ids, excluded)][:count] for ranking in rankings]
+        return [self._memory.read(self._now, ids.tolist()) for ids in chosen]
+
+
+def _smaller(extractor: Extractor) -> Extractor:
+    """Return the extractor as it looks at smaller copies; itself where nothing is known of its size."""
+    size: Any = getattr(extractor, "size", 0)
+    if not working_size(extractor) or size <= SMALLEST:
+        return extractor
+    smaller: Extractor = replace(extractor, size=max(SMALLEST, round(SMALLER * size)))  # type: ignore[type-var]
+    return smaller
+
+
+def _best_matched(views: Sequence[_View]) -> list[tuple[_View, LocalFeatures]]:
+    """Return the `CHECKS` pairs of a view and a candidate whose strongest keypoints match best.
+
+    What counts is by how much the cosines of the mutual neighbors are above the median one of all pairs.
+    """
+    pairs = [(view, candidate) for view in views for candidate in view.candidates]
+    scores: list[Floats] = []
+    for view in views:
+        strong = [candidate[:KEYPOINTS].descriptors for candidate in view.candidates]
+        found, _ = match_candidates(view.features[:KEYPOINTS].descriptors, strong)
+        scores += [matches.scores for matches in found]
+    usual = np.median(np.concatenate(scores)) if any(map(len, scores)) else 0.0
+    supports = [float(np.maximum(0, each - usual).sum()) for each in scores]
+    return [pairs[place] for place in np.argsort(-np.array(supports), kind="stable")[:CHECKS]]

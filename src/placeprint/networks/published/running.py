@@ -1,0 +1,76 @@
+"""A published network ready to describe pictures, loaded once a process."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from placeprint.networks.fitting import device
+from placeprint.networks.published import checkpoints
+from placeprint.networks.published.building import PlaceNetwork
+from placeprint.networks.published.rows import Sight
+from placeprint.networks.published.table import find_network
+
+_loading = threading.Lock()
+
+
+class FromColors(nn.Module):
+    """A network with the colors brought to its range.
+
+    Args:
+        network: takes normalized pictures.
+        sight: how they are normalized.
+    """
+
+    mean: torch.Tensor
+    deviation: torch.Tensor
+
+    def __init__(self, network: PlaceNetwork, sight: Sight) -> None:
+        super().__init__()
+        self.network = network
+        self.register_buffer("mean", 255 * torch.tensor(sight.mean)[:, None, None])
+        self.register_buffer("deviation", 255 * torch.tensor(sight.deviation)[:, None, None])
+
+    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+        """Return ``(B, dim)`` unit descriptors of ``(B, 3, H, W)`` float32 RGB in [0, 255]."""
+        found: torch.Tensor = self.network((pictures - self.mean) / self.deviation)
+        return found
+
+    def describe(self, pictures: Sequence[NDArray[np.uint8]], *, bfloat16: bool = False) -> NDArray[np.float32]:
+        """Return ``(B, dim)`` unit descriptors of ``(H, W, 3)`` uint8 RGB pictures of one size.
+
+        Args:
+            pictures: B of them.
+            bfloat16: compute products in 16 bits.
+        """
+        with torch.inference_mode(), torch.autocast(self.mean.device.type, torch.bfloat16, enabled=bfloat16):
+            batch = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2)
+            batch = batch.to(self.mean.device).float().contiguous(memory_format=torch.channels_last)
+            found = self(batch).float()
+            return np.asarray((nn.functional.normalize(found) if bfloat16 else found).cpu().numpy(), np.float32)
+
+
+def load_published(name: str) -> FromColors:
+    """Return a network with the weights that are here, without gradient, on the GPU where there is one.
+
+    Raises:
+        OptionError: there is no such network.
+        WeightsError: its weights are not here, not those that first came, or do not fit.
+    """
+    with _loading:
+        return _load(name, checkpoints.sha256(find_network(name)))
+
+
+@functools.cache
+def _load(name: str, sha256: str) -> FromColors:  # other weights are another network
+    network = find_network(name)
+    made: Any = FromColors(checkpoints.load(network), network.sight).eval().requires_grad_(False)
+    ready: FromColors = made.to(device(), memory_format=torch.channels_last)  # Torch's stub knows no memory format here
+    return ready
