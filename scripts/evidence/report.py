@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,9 +73,9 @@ def unknown_places(split: LeaveOut, models: Split, scene: str) -> dict[str, floa
     own = models[assembler.scene.group]
     areas: list[float] = []
     accepted: list[float] = []
-    beside: list[float] = []
-    everyone: list[Values] = []
-    rights: list[NDArray[np.bool_]] = []
+    beside: list[Any] = []
+    everyone: list[Any] = []
+    rights: list[Any] = []
     for asked in halves(assembler, split.policy, HALVES):
         ends = [ended(own.pair, own.first, each) for each in asked]
         sure = np.array([first_odds(own.first, end.row) for end in ends])

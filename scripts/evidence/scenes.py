@@ -152,8 +152,8 @@ def _grocery() -> Scene:
         database += members[:2].tolist()
         queries += members[2:3].tolist()
     labels = (kinds[queries][:, None] == kinds[database][None]).astype(np.int8)
-    names = [[f"grocery/{rows[i][0].strip()}" for i in each] for each in (database, queries)]
-    return _scene("grocery", "grocery", names[0], names[1], labels, learned=False)
+    known, asked = ([f"grocery/{rows[i][0].strip()}" for i in each] for each in (database, queries))
+    return _scene("grocery", "grocery", known, asked, labels, learned=False)
 
 
 def _views(name: str, of: Scene, count: int, overlay: str = "") -> Scene:

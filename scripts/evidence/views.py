@@ -12,6 +12,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from placeprint.photos import read_image
 from placeprint.types import Image
@@ -51,11 +52,11 @@ def _view(image: Image, path: str, number: int) -> Image:
     source = ((corners + inset * inward - middle) @ rotation.T + middle).astype(np.float32)
     matrix = cv2.getPerspectiveTransform(source, corners)
     warped = cv2.warpPerspective(image, matrix, (width, height), borderMode=cv2.BORDER_REFLECT)
-    light = np.asarray(255 * (warped.astype(np.float32) / 255) ** random.uniform(0.5, 2.0), np.float32)
-    light = np.asarray(light * random.uniform(0.8, 1.2, 3) * random.uniform(0.6, 1.2), np.float32)
-    blurred = np.asarray(cv2.GaussianBlur(light, (0, 0), random.uniform(0.3, 2.0) * max(width, height) / 640))
-    noise = random.normal(0, random.uniform(0, 10), blurred.shape)
-    return np.asarray((blurred + noise).clip(0, 255), np.uint8)
+    seen: NDArray[np.floating] = 255 * (warped.astype(np.float32) / 255) ** random.uniform(0.5, 2.0)
+    seen = seen * random.uniform(0.8, 1.2, 3) * random.uniform(0.6, 1.2)
+    seen = np.asarray(cv2.GaussianBlur(seen, (0, 0), random.uniform(0.3, 2.0) * max(width, height) / 640))
+    seen = seen + random.normal(0, random.uniform(0, 10), seen.shape)
+    return np.asarray(seen.clip(0, 255), np.uint8)
 
 
 def _overlay(image: Image, path: str, number: int) -> Image:

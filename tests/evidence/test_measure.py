@@ -1,31 +1,33 @@
+from typing import Any
+
 import numpy as np
 import pytest
-from numpy.typing import ArrayLike
+from numpy.typing import NDArray
 
 from placeprint.evidence.measure import compared, geometry, margins, other_places, standardised
-from placeprint.evidence.record import OF_VERIFICATIONS, PLACES, Values, no_evidence
+from placeprint.evidence.record import OF_VERIFICATIONS, PLACES, no_evidence
 from placeprint.types import LocalFeatures, Verification
 
 NAMES = [name for name, *_ in OF_VERIFICATIONS]
 
 
-def features(points: ArrayLike, size: tuple[int, int] = (640, 480)) -> LocalFeatures:
-    places = np.asarray(points, np.float32)
-    rows = np.tile(np.eye(2, dtype=np.float32)[0], (len(places), 1))
-    return LocalFeatures(places, rows, np.ones(len(places), np.float32), size)
+def features(given: Any, size: tuple[int, int] = (640, 480)) -> LocalFeatures:
+    points = np.asarray(given, np.float32)
+    rows = np.tile(np.eye(2, dtype=np.float32)[0], (len(points), 1))
+    return LocalFeatures(points, rows, np.ones(len(points), np.float32), size)
 
 
-def check(where: ArrayLike, transform: Values) -> tuple[LocalFeatures, LocalFeatures, Verification]:
-    points = np.asarray(where, np.float32)
+def check(given: Any, transform: NDArray[np.float64]) -> tuple[LocalFeatures, LocalFeatures, Verification]:
+    points = np.asarray(given, np.float32)
     other = points @ transform[:2, :2].T + transform[:2, 2]
     pairs = np.stack([points, other], axis=1).astype(np.float32)
     rows = np.repeat(np.arange(len(points))[:, None], 2, axis=1)
     agree = np.ones(len(points), bool)
-    found = Verification(rows, pairs, agree, 3.0, 2.0, 1.0, transform, "homography")
+    found = Verification(rows, pairs, agree, 3.0, 2.0, 1.0, transform.astype(float), "homography")
     return features(points), features(other), found
 
 
-def moved(scale: float = 1.0, degrees: float = 0.0, shift: tuple[float, float] = (0.0, 0.0)) -> Values:
+def moved(scale: float = 1.0, degrees: float = 0.0, shift: tuple[float, float] = (0.0, 0.0)) -> NDArray[np.float64]:
     angle = np.radians(degrees)
     matrix = np.eye(3)
     matrix[:2, :2] = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
@@ -33,17 +35,13 @@ def moved(scale: float = 1.0, degrees: float = 0.0, shift: tuple[float, float] =
     return matrix
 
 
-def measured(query: LocalFeatures, candidate: LocalFeatures, found: Verification) -> dict[str, float]:
-    return dict(zip(NAMES, geometry(query, candidate, found, 8.0).tolist(), strict=True))
-
-
 @pytest.fixture
-def scattered() -> Values:
+def scattered() -> NDArray[np.float64]:
     return np.random.default_rng(0).uniform([50, 50], [400, 300], (60, 2))
 
 
-def test_rotation_and_zoom_are_those_of_the_transform(scattered: Values) -> None:
-    found = measured(*check(scattered, moved(0.5, 30, (200, 10))))
+def test_rotation_and_zoom_are_those_of_the_transform(scattered: NDArray[np.float64]) -> None:
+    found = dict(zip(NAMES, geometry(*check(scattered, moved(0.5, 30, (200, 10))), 8.0), strict=True))
     assert found["rotation"] == pytest.approx(30, abs=0.1)
     assert found["zoom"] == pytest.approx(1, abs=0.01)
     assert found["inliers"] == 60
@@ -52,16 +50,16 @@ def test_rotation_and_zoom_are_those_of_the_transform(scattered: Values) -> None
     assert found["significance"] > 50
 
 
-def test_points_at_the_same_pixel_stand_still(scattered: Values) -> None:
-    still = measured(*check(scattered, moved()))
-    apart = measured(*check(scattered, moved(shift=(5, 0))))
+def test_points_at_the_same_pixel_stand_still(scattered: NDArray[np.float64]) -> None:
+    still = dict(zip(NAMES, geometry(*check(scattered, moved()), 8.0), strict=True))
+    apart = dict(zip(NAMES, geometry(*check(scattered, moved(shift=(5, 0))), 8.0), strict=True))
     assert (still["static"], apart["static"]) == (1, 0)
 
 
 def test_points_on_a_line_have_no_spread() -> None:
     line = np.stack([np.linspace(20, 600, 40), np.full(40, 200)], axis=1)
     line[::2, 1] += 1
-    found = measured(*check(line, moved(shift=(3, 3))))
+    found = dict(zip(NAMES, geometry(*check(line, moved(shift=(3, 3))), 8.0), strict=True))
     assert found["spread"] < 0.01
 
 

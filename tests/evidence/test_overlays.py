@@ -53,6 +53,6 @@ def test_it_is_found_in_photos_of_another_size(factor: float) -> None:
     found = find_overlays([photo(seed, 30) for seed in range(20)])
     same = photo(100, 30)
     other = LocalFeatures(
-        same.keypoints * factor, same.descriptors, same.scores, (int(640 * factor), int(480 * factor))
+        same.keypoints * np.float32(factor), same.descriptors, same.scores, (int(640 * factor), int(480 * factor))
     )
     assert found.on(other).sum() == found.on(same).sum()
