@@ -29,8 +29,8 @@ from scripts.evidence.scenes import scenes
 from scripts.evidence.tables import CHECKS, Tables
 
 POLICIES = {
-    "fast": Policy("fast", {"keypoints": 1.0}, {"xfeat": 20}),
-    "balanced": Policy("balanced", {"keypoints": 1.0, "map": 1.5}, {"xfeat": 20, "sift": 5}),
+    "fast": Policy("fast", {"keypoints": 1.0}, {"xfeat": 6}),
+    "balanced": Policy("balanced", {"keypoints": 1.0, "map": 1.5}, {"xfeat": 6, "sift": 5}),
     "best": Policy("best", {"keypoints": 0.5, "map": 1.0, "aliked": 1.0}, {"xfeat": 20, "sift": 10}),
 }
 OUTPUT = Path(__file__).parents[1] / "src" / "placeprint" / "evidence" / "models"

@@ -61,12 +61,12 @@ class Levels:
 
 
 def levels_of(asked: Asked, policy: Policy) -> Levels:
-    """Return a query after each level: the first looks at all candidates, others at those that it confirms best."""
+    """Return a query after each level: the first looks at the most similar, others at those that it confirms best."""
     levels, by_similarity = policy.levels(), np.arange(len(asked.table))
     none = limited(asked, by_similarity, {source: 0 for source, _ in levels})
     parts, order = [evidence_of(none)], by_similarity
     for depth in range(1, len(levels) + 1):
-        closed = limited(asked, by_similarity, {source: 0 for source, _ in levels[depth:]})
+        closed = limited(asked, by_similarity, dict(levels[:1]) | {source: 0 for source, _ in levels[depth:]})
         parts.append(evidence_of(limited(closed, order, dict(levels[1:depth]))))
         if depth == 1:
             order = np.argsort(-np.nan_to_num(parts[1][f"{levels[0][0]}.score"]), kind="stable")

@@ -124,7 +124,7 @@ def test_a_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 SHAPES = ((90, 120), (120, 80), (96, 96))
 """Landscape, portrait and square."""
-HAVE_NO_GRAPH = ("delf-votes", "fusion", "sift-bow", "sift-vlad")
+HAVE_NO_GRAPH = ("best", "delf-votes", "fusion", "sift-bow", "sift-vlad")
 
 
 @pytest.mark.parametrize("name", presets_at_hand())

@@ -332,7 +332,7 @@ def test_a_loss_that_is_not_a_number_names_the_photos_and_keeps_the_checkpoint(
         ({"model": {"trainable_from": 9}}, OptionError, "model.trainable_from must be from 0"),
         ({"augmentation": {"size": [32, 32]}}, OptionError, "is model.size"),
         ({"data": {"options": {"deep": True}}}, OptionError, "no parameter 'deep'; known: leaf"),
-        ({"data": {"split_by": "sequence"}}, OptionError, "divided by photo, block or class"),
+        ({"data": {"split_by": "sequence"}}, OptionError, "split by photo, block or class"),
         ({"data": {"train": "missing"}}, DatasetError, "there is no folder"),
         ({"data": {"split_by": "class"}}, DatasetError, "set validation.against"),
         ({"model": {"train_batch_norm": True}, "batches": {"chunk": 2}}, OptionError, "to be frozen"),

@@ -1,12 +1,11 @@
-"""Candidates of a query ranked by one probability: what is cheap is measured of all, what is dear while it can matter.
+"""Candidates of a query ranked by one probability: cheap evidence for all, expensive evidence while it matters.
 
 1. The most similar photos, with the similarity of each descriptor by itself, standardised in this atlas.
-2. Geometry of all of them, without the keypoints on overlays (`evidence.overlays`).
+2. Geometry of the most similar ones, without the keypoints on overlays (`evidence.overlays`).
 3. While the answer is open (the first candidate is not certain, or another place is close), one opinion after another
-   for the most probable candidates: SIFT, LighterGlue. Their features of the query are found only then.
+   for the most probable candidates, such as SIFT. The query's features for it are extracted only then.
 
-Photos beyond those are no less likely by anything that was measured, but have less of it: they come after, by
-similarity.
+Other photos follow, ranked by similarity.
 """
 
 from __future__ import annotations
@@ -107,7 +106,7 @@ class Weigher:
         count = min(len(ranking), self._spec.candidates)
         state = self._similar(ranking.ids[:count], descriptor)
         if verify:
-            asked, preset = min(count, verify), self._now.preset
+            asked, preset = min(count, verify, self._spec.verified), self._now.preset
             self._check(state, Look(FIRST, 0, self._memory.verifier, PIXELS), np.arange(asked), describe)
             for opinion in preset.opinion:
                 if state.weighed.confidence >= DECIDED and not state.weighed.lead < LEAD:

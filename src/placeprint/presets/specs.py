@@ -187,12 +187,14 @@ class EvidenceSpec:
     Args:
         model: name of one that ships with the package, see `placeprint.evidence`.
         descriptors: what evidence calls each of the preset's descriptors, in their order.
-        candidates: so many are verified and weighed, the most similar ones.
+        candidates: the number of candidates that are weighed, the most similar ones.
+        verified: the number of those that the first verification looks at, the most similar ones.
     """
 
     model: str
     descriptors: tuple[str, ...]
     candidates: Annotated[int, Range(1, 1000)] = 20
+    verified: Annotated[int, Range(1, 1000)] = 20
 
 
 @checked
