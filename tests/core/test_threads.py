@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from placeprint import Atlas
-from placeprint.core.threads import _products, one_core_each, one_core_for_products
+from placeprint.core.threads import _products, map_cores, one_core_each, one_core_for_products
 from placeprint.photos import read_photo
 from tests.conftest import write_scenes
 from tests.photos.pictures import with_exif
@@ -127,3 +127,10 @@ def test_a_warning_of_the_caller_is_heard_while_photos_are_read() -> None:
         for thread in threads:
             thread.join()
     assert sum("of the caller" in str(each.message) for each in heard) == 300
+
+
+def test_jobs_may_have_jobs_of_their_own() -> None:
+    def outer(number: int) -> int:
+        return sum(map_cores(lambda each: each * number, range(5)))
+
+    assert map_cores(outer, range(8)) == [10 * number for number in range(8)]

@@ -26,13 +26,13 @@ from placeprint.features.rotating import ROTATIONS, all_rotations, promising_rot
 from placeprint.types import Extractor, Floats, Ids, Image, LocalFeatures, PhotoFeatures, Verification
 from placeprint.verification.matching import match_candidates
 
-SMALLER = 0.6
+SMALLER = 0.5
 """Smaller copies have so many times the size that an extractor looks at: half of its time."""
 SMALLEST = 224
 """Pixels of their longest side, at least, where the extractor does not look at less anyway."""
 QUARTER_CANDIDATES, BETWEEN_CANDIDATES = 10, 5
 """Candidates of each rotation whose keypoints are matched."""
-CHECKS = 6
+CHECKS = 4
 """Those that geometry looks at, the best matched of the quarters, and the best matched of the rotations between."""
 SMALLER_SHARE, STEERED_SHARE = 0.5, 0.45
 """Shares of the strength of "same place" that are enough. Steered features give about 0.6 of the strength that those of
@@ -83,12 +83,13 @@ class Rotations:
         """
         quarters = self._quarters(image, start, excluded)
         between = self._between(image, features, start, quarters, excluded)
+        pairs = [*_best_matched(quarters), *_best_matched(between)]
+        found = map_cores(lambda pair: self._memory.verifier.verify(pair[0].features, [pair[1]])[0], pairs)
         checks: dict[int, Verification] = {}
-        for view, candidate in (*_best_matched(quarters), *_best_matched(between)):
-            check = self._memory.verifier.verify(view.features, [candidate])[0]
-            check = replace(check, strength=check.strength / view.share)
-            if view.degrees not in checks or check.strength > checks[view.degrees].strength:
-                checks[view.degrees] = check
+        for (view, _), check in zip(pairs, found, strict=True):
+            raised = replace(check, strength=check.strength / view.share)
+            if view.degrees not in checks or raised.strength > checks[view.degrees].strength:
+                checks[view.degrees] = raised
         return promising_rotations(checks, self._memory.verifier.verdict)
 
     def _quarters(self, image: Image, start: float, excluded: Ids) -> list[_View]:

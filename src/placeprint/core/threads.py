@@ -143,14 +143,23 @@ def _torch() -> Any:
     return torch if hasattr(torch, "set_num_threads") and hasattr(torch, "get_num_threads") else None
 
 
+POOL = "placeprint-pairs"
+"""The start of the names of the pool's threads."""
+
+
 def map_cores(work: Callable[[Job], Result], jobs: Iterable[Job]) -> list[Result]:
-    """Return ``work(job)`` for each short job, in order, using all cores."""
+    """Return ``work(job)`` for each short job, in order, using all cores.
+
+    A job may call this again: its own jobs then run one after another in its thread, since the cores are taken.
+    """
+    if threading.current_thread().name.startswith(POOL):
+        return [work(job) for job in jobs]
     return list(_pool().map(work, jobs))
 
 
 @functools.cache
 def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(num_cores(), "placeprint-pairs")
+    return ThreadPoolExecutor(num_cores(), POOL)
 
 
 @functools.cache
