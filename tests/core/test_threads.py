@@ -58,6 +58,9 @@ def in_new_thread(call: Callable[[], int]) -> int:
 
 
 def test_what_belongs_to_the_process_is_the_same_after_several_indexed_at_once(tmp_path: Path) -> None:
+    import faiss  # noqa: F401  # sets a variable of the environment when it is first imported
+    import torch  # noqa: F401
+
     folder = write_scenes(tmp_path / "photos", 3)
     (folder / "bad-exif.jpg").write_bytes(with_exif("JPEG", b"garbage"))
     (folder / "cut.png").write_bytes((folder / "00.png").read_bytes()[:500])
