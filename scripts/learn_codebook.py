@@ -9,7 +9,7 @@ Photos, in equal shares of descriptors, so that no kind of scene prevails:
 - the sample photos inside scikit-image and scikit-learn.
 
 PLACEPRINT_DATA says where the first three are. No photo of a benchmark that placeprint reports on (sf_landmarks,
-corridor) is used. With --metric, the local projection is learnt from descriptors of the same point in a photo and in
+corridor) is used. With --metric, the local projection is learned from descriptors of the same point in a photo and in
 its rephotographed copy. With --like, the first descriptor of a preset of several is that of another preset.
 """
 

@@ -51,7 +51,7 @@ def test_no_features_give_zeros(aggregator: Any) -> None:
     assert not aggregator.aggregate(random_features(0, 16)).any()
 
 
-def test_what_is_learnt_survives_saving(aggregator: Any) -> None:
+def test_what_is_learned_survives_saving(aggregator: Any) -> None:
     other = registry.restore(type(aggregator)(**registry.params_of(aggregator)), registry.state_of(aggregator))
     features = random_features(50, 16, 9)
     np.testing.assert_array_equal(aggregator.aggregate(features), other.aggregate(features))

@@ -48,7 +48,7 @@ SEEDS = 3
 TIMED = 20
 """Photos the extractor is timed on, alone on one core."""
 VERY_MANY = 1000
-"""Photos above which codebooks are learnt from an even sample of so many."""
+"""Photos above which codebooks are learned from an even sample of so many."""
 
 Named = tuple[str, dict[str, Any]]
 """Name and parameters of a component."""

@@ -1,9 +1,9 @@
-"""Whole descriptors beside those shortened by PCA, with a codebook and a PCA learnt from photos of another place.
+"""Whole descriptors beside those shortened by PCA, with a codebook and a PCA learned from photos of another place.
 
     python benchmarks/accuracy/short.py
 
 `placeprint learn` learns both from ie_tower, a building, every second frame or so. sf_landmarks (streets) and corridor
-are then measured with what it learnt, unchanged. The rows of a preset differ only in the PCA. Writes
+are then measured with what it learned, unchanged. The rows of a preset differ only in the PCA. Writes
 benchmarks/results/short.json.
 """
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from placeprint.evidence.measure import compared, margins, other_places, standardised
+from placeprint.evidence.measure import compared, margins, other_places, standardized
 from placeprint.evidence.record import DESCRIPTORS, OF_VERIFICATIONS, PLACES, Values, by_name, columns_of, no_evidence
 from scripts.evidence.scenes import OTHER, OUT, SAME, Scene
 from scripts.evidence.tables import Tables
@@ -24,7 +24,7 @@ class Policy:
 
     Args:
         name: of the preset.
-        descriptors: by weight of their standardised similarities, which choose the candidates.
+        descriptors: by weight of their standardized similarities, which choose the candidates.
         geometry: how many of the best candidates each verification looks at, by the tables' names of them, in order:
             the first always, the others while the answer is open.
         candidates: so many.
@@ -111,7 +111,7 @@ class Assembler:
         if not len(slots):
             return None
         standard = {
-            name: standardised(self._similar[name][row, pool[slots]], self._similar[name][row, there], USUAL[name])
+            name: standardized(self._similar[name][row, pool[slots]], self._similar[name][row, there], USUAL[name])
             for name in policy.descriptors
         }
         total = sum((policy.descriptors[name] * standard[name] for name in standard), np.zeros(len(slots)))
@@ -126,7 +126,7 @@ class Assembler:
                 table[:, PLACES[f"{name}.standard"]] = z
                 table[:, PLACES[f"{name}.margin"]] = margins(similar, among, z)
                 near.append(z)
-                apart.append(standardised(among, self._similar[name][row, there], USUAL[name]))
+                apart.append(standardized(among, self._similar[name][row, there], USUAL[name]))
         other = other_places(near, apart)
         for name in policy.geometry:
             source = name.partition("-")[0]

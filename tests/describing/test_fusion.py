@@ -1,4 +1,4 @@
-"""Several descriptors of a photo as one, and presets that bring what was learnt elsewhere."""
+"""Several descriptors of a photo as one, and presets that bring what was learned elsewhere."""
 
 from __future__ import annotations
 
@@ -101,8 +101,8 @@ def test_a_codebook_file_is_used_unchanged(photos: Path, tmp_path: Path) -> None
     assert report.added == 10 and not report.learned and atlas.info().codebook == "shipped"
     with pytest.raises(OptionError, match="keeps what it came with"):
         atlas.refit()
-    learnt = atlas.describer.branches[0].aggregator
-    assert np.array_equal(learnt.codebook_, np.asarray(state["aggregator.codebook_"], np.float32))  # type: ignore[attr-defined]
+    learned = atlas.describer.branches[0].aggregator
+    assert np.array_equal(learned.codebook_, np.asarray(state["aggregator.codebook_"], np.float32))  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What is learnt once, from photos of one's own, and used by atlases of others."""
+"""What is learned once, from photos of one's own, and used by atlases of others."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_a_learnt_preset_makes_an_atlas_of_a_few_photos(photos: Path, tmp_path: Path) -> None:
+def test_a_learned_preset_makes_an_atlas_of_a_few_photos(photos: Path, tmp_path: Path) -> None:
     write_photo(photos / "blank.png", np.full((40, 40, 3), 7, np.uint8))
     seen: list[tuple[int, int]] = []
     sample = read_sample([photos], "sift-vlad", progress=lambda done, of: seen.append((done, of)))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from placeprint.evidence.measure import compared, geometry, margins, other_places, standardised
+from placeprint.evidence.measure import compared, geometry, margins, other_places, standardized
 from placeprint.evidence.record import OF_VERIFICATIONS, PLACES, no_evidence
 from placeprint.types import LocalFeatures, Verification
 
@@ -76,12 +76,12 @@ def test_what_was_not_checked_is_missing() -> None:
 def test_photos_of_the_place_do_not_move_the_background() -> None:
     background = np.random.default_rng(0).normal(0.1, 0.02, 200).astype(np.float32)
     crowded = np.concatenate([background, np.full(20, 0.9, np.float32)])
-    alone, among = (standardised(np.array([0.5], np.float32), b, (0.0, 0.1)) for b in (background, crowded))
+    alone, among = (standardized(np.array([0.5], np.float32), b, (0.0, 0.1)) for b in (background, crowded))
     assert among[0] == pytest.approx(alone[0], rel=0.15)
 
 
 def test_a_small_atlas_has_the_usual_spread() -> None:
-    z = standardised(np.array([0.4], np.float32), np.array([0.4], np.float32), (0.0, 0.1))
+    z = standardized(np.array([0.4], np.float32), np.array([0.4], np.float32), (0.0, 0.1))
     assert 2 < z[0] < 4.1
 
 

@@ -111,7 +111,7 @@ def test_what_has_no_graph_is_named(tables: dict[str, Any], message: str, tmp_pa
         export_onnx(describer, tmp_path / "model.onnx")
 
 
-def test_what_has_not_been_learnt_cannot_be_exported(tmp_path: Path) -> None:
+def test_what_has_not_been_learned_cannot_be_exported(tmp_path: Path) -> None:
     with pytest.raises(NotFittedError):
         export_onnx(Describer(preset_from(TABLES, "own")), tmp_path / "model.onnx")
 

@@ -21,7 +21,7 @@ class Peer(Protocol):
     """A method of image retrieval."""
 
     def index(self, photos: Sequence[Path]) -> float:
-        """Learn from the photos what must be learnt, hold what is searched; return the bytes held in all."""
+        """Learn from the photos what must be learned, hold what is searched; return the bytes held in all."""
 
     def search(self, queries: Sequence[Path]) -> Scores:
         """Return ``(q, n)`` scores of the held photos, higher is better; ``-inf`` for those that are not found."""

@@ -1,6 +1,6 @@
 """OpenCV's SIFT and a bag of words: k-means by FAISS, histograms with idf, cosine.
 
-OpenCV's own BOWKMeansTrainer is not in the wheels of OpenCV 5, so the codebook is learnt by FAISS.
+OpenCV's own BOWKMeansTrainer is not in the wheels of OpenCV 5, so the codebook is learned by FAISS.
 """
 
 from __future__ import annotations

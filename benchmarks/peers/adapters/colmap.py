@@ -1,4 +1,4 @@
-"""COLMAP: SIFT, a vocabulary tree learnt from the database photos, and its two-view verification of 50 candidates.
+"""COLMAP: SIFT, a vocabulary tree learned from the database photos, and its two-view verification of 50 candidates.
 
 ``VisualIndex.query`` gives nothing to Python in 4.2.1, so queries are matched with what the tree finds. A photo's score
 is its count of verified matches, or less than one by its count of matches. COLMAP verifies no photo with fewer than 15,
@@ -17,7 +17,7 @@ import numpy as np
 from benchmarks.peers.adapters import Scores
 
 VERIFIED, INLIERS, KEYPOINTS = 50, 6, 1000
-WORDS, PER_WORD = 5000, 20  # words at most, and features that each is learnt from: more take hours on one core
+WORDS, PER_WORD = 5000, 20  # words at most, and features that each is learned from: more take hours on one core
 
 
 class Colmap:

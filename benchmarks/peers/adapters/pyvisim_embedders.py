@@ -1,6 +1,6 @@
 """pyvisim: VLAD and Fisher vectors of its own SIFT (RootSIFT), cosine; parameters as the package has them.
 
-The package's SIFT looks at every scale of every photo in Python, so it is slow; the codebook is learnt from as many
+The package's SIFT looks at every scale of every photo in Python, so it is slow; the codebook is learned from as many
 photos as its descriptors fill 100,000 rows, evenly over the database, since its k-means does not end before it
 converges.
 """

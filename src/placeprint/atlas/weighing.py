@@ -1,6 +1,6 @@
 """Candidates of a query ranked by one probability: cheap evidence for all, expensive evidence while it matters.
 
-1. The most similar photos, with the similarity of each descriptor by itself, standardised in this atlas.
+1. The most similar photos, with the similarity of each descriptor by itself, standardized in this atlas.
 2. Geometry of the most similar ones, without the keypoints on overlays (`evidence.overlays`).
 3. While the answer is open (the first candidate is not certain, or another place is close), one opinion after another
    for the most probable candidates, such as SIFT. The query's features for it are extracted only then.
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from placeprint.atlas.memory import Memory
 from placeprint.atlas.snapshot import Snapshot
-from placeprint.evidence.measure import geometry, margins, other_places, standardised
+from placeprint.evidence.measure import geometry, margins, other_places, standardized
 from placeprint.evidence.record import OF_VERIFICATIONS, PLACES, PairEvidence, Values, no_evidence
 from placeprint.evidence.shipped import EvidenceModel, Weighed, load_model, verdict_of
 from placeprint.presets import EvidenceSpec
@@ -127,11 +127,11 @@ class Weigher:
         for name, own, rows, others in zip(self._spec.descriptors, query, known, background, strict=True):
             similar, among = rows @ own[0], rows @ rows.T
             usual, around = self._model.usual[name], others @ own[0]
-            z = standardised(similar, around, usual)
+            z = standardized(similar, around, usual)
             table[:, PLACES[f"{name}.standard"]] = z
             table[:, PLACES[f"{name}.margin"]] = margins(similar, among, z)
             near.append(z)
-            apart.append(standardised(among, around, usual))
+            apart.append(standardized(among, around, usual))
         other, positions = other_places(near, apart), self._positions(ids)
         return _Open(ids, table, other, positions, {}, self._model.weigh(table, other, positions))
 

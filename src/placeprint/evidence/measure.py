@@ -1,7 +1,7 @@
 """Evidence measured: from similarities in an atlas, and from what geometry found of a pair.
 
 *Similarities* of one descriptor mean different things in different atlases: in a corridor all photos are alike. They
-are standardised by the query's similarities to the whole atlas, or to a sample of it: their median, and its distance to
+are standardized by the query's similarities to the whole atlas, or to a sample of it: their median, and its distance to
 the 16th percentile, which is a standard deviation and does not grow with photos of the query's place. Where the atlas
 has few photos, both are drawn to usual ones, as by `PRIOR` more photos.
 
@@ -34,7 +34,7 @@ CELLS = 8
 """Cells along each side of a photo in which coverage is counted."""
 
 
-def standardised(similarities: Floats, background: Floats, usual: tuple[float, float]) -> Values:
+def standardized(similarities: Floats, background: Floats, usual: tuple[float, float]) -> Values:
     """Return ``(n,)`` similarities in standard deviations above the median of the atlas.
 
     Args:
@@ -57,7 +57,7 @@ def margins(similarities: Floats, among: Floats, standard: Values) -> Values:
     Args:
         similarities: ``(n,)`` cosines of the candidates with the query.
         among: ``(n, n)`` cosines of the candidates with each other.
-        standard: ``(n,)`` standardised similarities, in which the result is.
+        standard: ``(n,)`` standardized similarities, in which the result is.
 
     Returns:
         Standard deviations; below 0 where another place is more similar. Where all candidates are of one place, what
@@ -130,8 +130,8 @@ def other_places(standards: Sequence[Values], among: Sequence[Values]) -> NDArra
     photos of the atlas are.
 
     Args:
-        standards: of each descriptor, ``(n,)`` standardised similarities of the candidates with the query.
-        among: of each descriptor, ``(n, n)`` similarities of the candidates with each other, standardised alike.
+        standards: of each descriptor, ``(n,)`` standardized similarities of the candidates with the query.
+        among: of each descriptor, ``(n, n)`` similarities of the candidates with each other, standardized alike.
     """
     other = np.logical_and.reduce(
         [each < np.maximum(own, ALIKE)[:, None] for own, each in zip(standards, among, strict=True)]
