@@ -303,12 +303,13 @@ def test_the_default_preset_finds_a_photo_seen_again(tmp_path: Path) -> None:
     for number in range(3):
         write_photo(folder / f"{number}.png", make_scene(number))
     atlas = Atlas.create(tmp_path / "atlas")
-    assert atlas.preset == "xfeat-vlad"
+    assert atlas.preset == "balanced"
     atlas.add([folder])
     answer = atlas.search(rephotograph(make_scene(1), corners=0.06)[0])
     assert answer.best is not None and Path(answer.best.path).name == "1.png"
+    assert answer.confidence is not None and answer.confidence > 0.5
     info = atlas.info()
-    assert (info.num_photos, info.dim) == (3, 65536)
+    assert (info.num_photos, info.dim) == (3, 65536 + 12288)
 
 
 def test_whitening_is_fitted_when_there_are_photos_enough(photos: Path, tmp_path: Path) -> None:

@@ -139,7 +139,7 @@ def test_help_tells_defaults_that_are_words() -> None:
     told = {
         "evaluate": "by default place-folder",
         "search": "by default that of the preset",
-        "index": "by default xfeat",
+        "index": "by default balanced",
     }
     for verb, words in told.items():
         assert words in " ".join(run(verb, "--help").stdout.split()), verb
