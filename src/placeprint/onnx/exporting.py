@@ -75,8 +75,9 @@ def export_onnx(describer: Describer, path: Path | str, *, name: str = "") -> Pa
         WriteError: something else is at the path, or it cannot be written.
     """
     try:
-        import onnx
         import onnxruntime  # noqa: F401  # before the work is done
+
+        import onnx
     except ImportError as error:
         raise PackageError("exporting needs onnx and onnxruntime; run: pip install 'placeprint[onnx]'") from error
     path = Path(path)
