@@ -76,9 +76,8 @@ def export_onnx(describer: Describer, path: Path | str, *, name: str = "", int8:
         WriteError: something else is at the path, or it cannot be written.
     """
     try:
-        import onnxruntime  # noqa: F401  # before the work is done
-
         import onnx
+        import onnxruntime  # noqa: F401  # before the work is done
     except ImportError as error:
         raise PackageError("exporting needs onnx and onnxruntime; run: pip install 'placeprint[onnx]'") from error
     path = Path(path)
