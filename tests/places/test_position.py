@@ -33,7 +33,7 @@ def test_the_position_is_the_weighted_mean_of_the_best_three() -> None:
 
 
 def test_a_wrong_tag_moves_the_position_by_little() -> None:
-    true = [[0, 0], [10, 0], [20, 0], [5, 5]]
+    true: list[list[float]] = [[0, 0], [10, 0], [20, 0], [5, 5]]
     weights = np.array([1.0, 0.9, 0.8, 0.7])
     without = estimate(near_here(true), weights)
     with_wrong = estimate(near_here([*true, [90_000, -40_000]]), np.array([*weights, 1.0]))

@@ -1,7 +1,7 @@
 """Positions that verified matches contradict: tags that are wrong.
 
-Each photo is located from the others that show the same place (`position.estimate`). The tag that is farthest from that,
-measured in the spread of its neighbors, is taken for wrong, and has no part in what follows; then the next. So a wrong
+Each photo is located from the others that show the same place (`position.estimate`). The tag that is farthest from that
+position, measured in the spread of its neighbors, is wrong, and has no part in what follows; then the next. So a wrong
 tag does not make its right neighbors look wrong. At least two neighbors that agree with each other must contradict it.
 """
 
@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from placeprint.core.options import Count, Positive, checked
 from placeprint.places.plane import Degrees, distances
@@ -57,7 +58,7 @@ def wrong_positions(
         limit: score above which a tag is wrong.
         agreeing: neighbors that must agree, at least.
     """
-    known = np.isfinite(positions).all(axis=1)
+    known: NDArray[np.bool_] = np.asarray(np.isfinite(positions).all(axis=1))
     trusted = known.copy()
     wrong: list[WrongPosition] = []
     contradictions = {photo: _contradiction(photo, positions, trusted, neighbors, agreeing) for photo in neighbors}
@@ -75,7 +76,7 @@ def wrong_positions(
 
 
 def _contradiction(
-    photo: int, positions: Degrees, trusted: np.ndarray, neighbors: Neighbors, agreeing: int
+    photo: int, positions: Degrees, trusted: NDArray[np.bool_], neighbors: Neighbors, agreeing: int
 ) -> WrongPosition | None:
     """Return by how much a photo's tag differs from what its neighbors say; None where they do not say enough."""
     if not trusted[photo]:
