@@ -38,6 +38,8 @@ from placeprint.verification.rerank import ranking_scores
 UPRIGHT = 1.1
 """If no rotation is confirmed, the upright photo counts this many times: most photos are upright, and eleven rotations
 have more chances to look like something."""
+UPRIGHT_ODDS = 3.0
+"""The same for the odds of a confidence."""
 
 
 class Searcher:
@@ -191,15 +193,16 @@ class Searcher:
 
 
 def _certainty(answer: Answer, start: float) -> tuple[bool, float]:
-    """What answers for several rotations are compared by: the confidence, or the strength of the first candidate.
+    """What answers for several rotations are compared by: the odds of the confidence, or the strength of geometry.
 
     Args:
         answer: for one rotation.
         start: the rotation, in degrees, of the original photo.
     """
+    upright = answer.rotation == start
     if answer.confidence is not None:
-        certainty = answer.confidence
-    else:
-        first = answer.evidence[0].verification if answer.evidence else None
-        certainty = 0.0 if first is None else first.strength
-    return answer.best is not None, UPRIGHT * certainty if answer.rotation == start else certainty
+        odds = answer.confidence / max(1 - answer.confidence, 1e-9)
+        return answer.best is not None, UPRIGHT_ODDS * odds if upright else odds
+    first = answer.evidence[0].verification if answer.evidence else None
+    strength = 0.0 if first is None else first.strength
+    return answer.best is not None, UPRIGHT * strength if upright else strength
