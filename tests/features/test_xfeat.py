@@ -52,7 +52,7 @@ def test_a_turned_photo_gives_points_of_the_photo_as_it_is() -> None:
     describer = Describer(load_preset("xfeat-vlad"))
     scene = make_scene(2, 320, 240)
     upright = describer.features(scene)[0]
-    turned = describer.rotated_features(scene, 90)[0]
+    turned = describer.rotated_one(scene, 90, 0)
     assert turned.image_size == (320, 240)
     # the same corners are found: most turned keypoints lie on an upright one
     distance = np.linalg.norm(turned.keypoints[:, None] - upright.keypoints[None], axis=2).min(axis=1)

@@ -27,7 +27,7 @@ from placeprint.types import Extractor, Floats, Ids, Image, LocalFeatures, Photo
 from placeprint.verification.matching import match_candidates
 
 SMALLER = 0.5
-"""Smaller copies have so many times the size that an extractor looks at: half of its time."""
+"""Smaller copies have this share of the size that an extractor looks at: a quarter of its pixels."""
 SMALLEST = 224
 """Pixels of their longest side, at least, where the extractor does not look at less anyway."""
 QUARTER_CANDIDATES, BETWEEN_CANDIDATES = 10, 5
@@ -94,31 +94,30 @@ class Rotations:
 
     def _quarters(self, image: Image, start: float, excluded: Ids) -> list[_View]:
         """Return the views by quarters; that of the image as it is only where those between need its candidates."""
-        numbers = self._searched if 0 not in self._searched else [0]
-        begun = sorted({0, *numbers})
+        begun = [0] if 0 in self._searched else [0, *self._searched]
 
         def look(degrees: int) -> PhotoFeatures:
             found = {n: rotated_features(self._smaller[n], image, start + degrees) for n in begun}
             return self._describer.only(found, (image.shape[1], image.shape[0]))
 
-        turns = ROTATIONS[0] if 0 in self._searched else QUARTERS
-        seen = map_cores(look, turns)
+        rotations = ROTATIONS[0] if 0 in self._searched else QUARTERS
+        seen = map_cores(look, rotations)
         candidates = self._candidates(seen, QUARTER_CANDIDATES, excluded)
         return [
             _View(degrees, photo[0], found, SMALLER_SHARE)
-            for degrees, photo, found in zip(turns, seen, candidates, strict=True)
+            for degrees, photo, found in zip(rotations, seen, candidates, strict=True)
         ]
 
     def _between(
         self, image: Image, features: LocalFeatures, start: float, quarters: Sequence[_View], excluded: Ids
     ) -> list[_View]:
         """Return the views of the rotations between the quarters."""
-        turns, size = [each for each in all_rotations() if each not in QUARTERS], (image.shape[1], image.shape[0])
-        steered = {each: self._describer.steered_features(features, each) for each in turns}
+        rotations, size = [each for each in all_rotations() if each not in QUARTERS], (image.shape[1], image.shape[0])
+        steered = {each: self._describer.steered_features(features, each) for each in rotations}
         share = STEERED_SHARE
         if None in steered.values():
-            found = map_cores(lambda each: rotated_features(self._smaller[0], image, start + each), turns)
-            steered, share = dict(zip(turns, found, strict=True)), SMALLER_SHARE
+            found = map_cores(lambda each: rotated_features(self._smaller[0], image, start + each), rotations)
+            steered, share = dict(zip(rotations, found, strict=True)), SMALLER_SHARE
         views = {each: view for each, view in steered.items() if view is not None}
         if 0 in self._searched:
             photos = [self._describer.only({0: view}, size) for view in views.values()]

@@ -1,8 +1,7 @@
 """Search one query: describe, search, verify; and if nothing is confirmed, again in the promising rotations.
 
-Steered features (`features.steering`) choose the promising rotations, by a matrix product instead of a network pass.
-Their global descriptors give a few candidates per rotation, and geometry checks the best of those. Without steerers for
-the preset's extractors, all rotations are tried.
+A photo with black corners is straightened first (`features.straightening`). Which rotation deserves a further look is
+said by cheap looks at all of them (`atlas.rotations`).
 """
 
 from __future__ import annotations

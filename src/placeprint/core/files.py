@@ -12,6 +12,7 @@ from __future__ import annotations
 import codecs
 import contextlib
 import errno
+import hashlib
 import io
 import json
 import os
@@ -130,6 +131,24 @@ def read_bytes(path: Path, *, error: type[PlaceprintError], what: str = "") -> b
             raise
         why = failed.strerror if isinstance(failed, OSError) else str(failed)
         raise error(_unreadable(path, what, why or str(failed))) from failed
+
+
+def file_sha256(path: Path, *, error: type[PlaceprintError], what: str) -> str:
+    """Return the sha256 of a file's content, read in pieces.
+
+    Args:
+        path: the path of the file.
+        error: the class of the error to raise.
+        what: what the file is, for the message, such as ``"the weights"``.
+
+    Raises:
+        PlaceprintError: the file cannot be read; of the class ``error``.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as failed:
+        raise error(f"cannot read {what} {str(path)!r}: {failed.strerror or failed}") from failed
 
 
 def read_text(path: Path, *, error: type[PlaceprintError], what: str = "") -> str:

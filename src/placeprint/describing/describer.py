@@ -114,12 +114,8 @@ class Describer:
         """Return the local features of an ``(H, W, 3)`` uint8 RGB image."""
         return tuple(extractor.extract(image) for extractor in self.extractors)
 
-    def rotated_features(self, image: Image, degrees: float) -> PhotoFeatures:
-        """Return the features of the image rotated counter-clockwise, in pixels of the original image."""
-        return tuple(rotated_features(extractor, image, degrees) for extractor in self.extractors)
-
     def query_features(self, image: Image, degrees: float) -> PhotoFeatures:
-        """Return `rotated_features` of the extractors that a search begins with; the others find nothing."""
+        """Return `rotated_one` of the extractors that a search begins with; the others find nothing."""
         begun = sorted({0, *(branch.source for branch in self.branches)})
         found = dict(zip(begun, map_cores(lambda number: self.rotated_one(image, degrees, number), begun), strict=True))
         return self.only(found, (image.shape[1], image.shape[0]))
@@ -137,7 +133,7 @@ class Describer:
         )
 
     def rotated_one(self, image: Image, degrees: float, number: int) -> LocalFeatures:
-        """Return the features of `rotated_features` by one extractor."""
+        """Return one extractor's features of the rotated image, see `features.rotating.rotated_features`."""
         return rotated_features(self.extractors[number], image, degrees)
 
     def parts(self, descriptors: Floats) -> list[Floats]:
@@ -146,7 +142,7 @@ class Describer:
         return [normalize(part) for part in np.split(descriptors, ends[:-1], axis=1)]
 
     def steered_features(self, features: LocalFeatures, degrees: float) -> LocalFeatures | None:
-        """Return about what the first of `rotated_features` is, without the image; None where there are no steerers.
+        """Return about what `rotated_one` is for the first extractor, without the image; None if it has no steerers.
 
         Args:
             features: the features of the original image, by the first extractor.

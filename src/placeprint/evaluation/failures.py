@@ -79,7 +79,7 @@ def _draw(
     except PhotoError:
         return None
     with one_core_for_products():
-        features = describer.rotated_features(query, row.turn or 0.0)[0]
-        check = verifier.verify(features, [describer.features(other)[0]])[0]
+        features = describer.rotated_one(query, row.turn or 0.0, 0)
+        check = verifier.verify(features, [describer.rotated_one(other, 0.0, 0)])[0]
     write_picture(path, draw_matches(query, other, check.points[check.inliers]))
     return check

@@ -45,7 +45,7 @@ from placeprint.evaluation.provenance import made_by
 from placeprint.evaluation.rankings import KEPT, num_searches, rank_queries
 from placeprint.evaluation.results import QueryResult, Result, Settings, Timing
 from placeprint.photos import normalized
-from placeprint.presets import load_preset
+from placeprint.presets import Preset, load_preset
 
 CODEBOOKS = ("own", "adapted", "shipped")
 Progress = Callable[[int, int], None]
@@ -79,10 +79,10 @@ def evaluate_retrieval(
         DatasetError: no query has a positive, or no photo of the database can be read.
     """
     _check(dataset)
-    evidence = load_preset(preset).evidence
+    chosen = load_preset(preset)
     if verify is None:
-        verify = 0 if evidence is None else evidence.candidates
-    codebook, mode = _codebook(preset, codebook), mode or default_mode(load_preset(preset))
+        verify = 0 if chosen.evidence is None else chosen.evidence.candidates
+    codebook, mode = _codebook(chosen, preset, codebook), mode or default_mode(chosen)
     count, queries = len(dataset.database), []
     total = count + num_searches(dataset)
     notify = progress or (lambda done, of: None)
@@ -210,14 +210,14 @@ def _check(dataset: RetrievalSet) -> None:
         raise DatasetError(f"no query of {dataset.name!r} has a positive; recall cannot be measured")
 
 
-def _codebook(preset: str, codebook: str) -> str:
-    """Return the codebook for a name."""
+def _codebook(preset: Preset, given: str, codebook: str) -> str:
+    """Return the codebook for a name; the preset is called as it was given."""
     check_name("codebook", codebook, CODEBOOKS)
-    known = load_preset(preset).codebook
+    known = preset.codebook
     if known.min_photos is None:
         codebook = "shipped"
     if codebook != "own" and not known.is_included:
-        raise OptionError(f"the preset {preset!r} ships no codebook; measure it with the codebook 'own'")
+        raise OptionError(f"the preset {given!r} ships no codebook; measure it with the codebook 'own'")
     return codebook
 
 

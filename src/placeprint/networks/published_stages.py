@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from placeprint.errors import OptionError, WeightsError
+from placeprint.networks.colors import ColorInput
 from placeprint.networks.published import Sight, checkpoints, find_network
 from placeprint.networks.published.building import dinov2
 from placeprint.networks.published.dinov2 import HEAD, PATCH, DINOv2, as_map
@@ -85,7 +86,7 @@ def _vgg(trunk: nn.Module, sight: Sight) -> StagedBackbone:
     return backbone
 
 
-class FirstStage(nn.Module):
+class FirstStage(ColorInput):
     """Patches with their positions, and the class token.
 
     Args:
@@ -93,18 +94,13 @@ class FirstStage(nn.Module):
         sight: how pictures are normalized.
     """
 
-    mean: torch.Tensor
-    deviation: torch.Tensor
-
     def __init__(self, trunk: DINOv2, sight: Sight) -> None:
-        super().__init__()
+        super().__init__(sight.mean, sight.deviation)
         self.trunk = trunk
-        self.register_buffer("mean", 255 * torch.tensor(sight.mean)[:, None, None])
-        self.register_buffer("deviation", 255 * torch.tensor(sight.deviation)[:, None, None])
 
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:
         """Return the map of ``(B, 3, H, W)`` RGB in [0, 255], sides multiples of 14."""
-        tokens = self.trunk.embed((pictures - self.mean) / self.deviation)
+        tokens = self.trunk.embed(self.normalized(pictures))
         return _as_map(tokens, pictures.shape[3] // PATCH)
 
 

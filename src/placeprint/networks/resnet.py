@@ -20,6 +20,7 @@ import torch
 from torch import nn
 
 from placeprint.errors import WeightsError
+from placeprint.networks.colors import ColorInput
 
 USUAL_STRIDES = (1, 2, 2, 2)
 STEM_STRIDE = 4
@@ -121,7 +122,7 @@ class Block(nn.Module):
         return found
 
 
-class Stem(nn.Module):
+class Stem(ColorInput):
     """Stage 0: normalize the colors, filter, and pool maxima.
 
     Args:
@@ -130,13 +131,8 @@ class Stem(nn.Module):
         deviation: the same.
     """
 
-    mean: torch.Tensor
-    deviation: torch.Tensor
-
     def __init__(self, channels: int, mean: Sequence[float], deviation: Sequence[float]) -> None:
-        super().__init__()
-        self.register_buffer("mean", torch.tensor(mean)[:, None, None] * 255)
-        self.register_buffer("deviation", torch.tensor(deviation)[:, None, None] * 255)
+        super().__init__(mean, deviation)
         self.conv1 = nn.Conv2d(3, channels, 7, 2, 3, bias=False)
         self.bn1 = nn.BatchNorm2d(channels)
         self.relu = nn.ReLU()
@@ -144,7 +140,7 @@ class Stem(nn.Module):
 
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:
         """Return the map of stride 4 of ``(B, 3, H, W)`` RGB in [0, 255]."""
-        found: torch.Tensor = self.maxpool(self.relu(self.bn1(self.conv1((pictures - self.mean) / self.deviation))))
+        found: torch.Tensor = self.maxpool(self.relu(self.bn1(self.conv1(self.normalized(pictures)))))
         return found
 
 
@@ -206,7 +202,7 @@ def shape_of(
 
 
 def staged_names(state: Mapping[str, Any]) -> dict[str, Any]:
-    """Rename weights from torchvision's names to those of the stages; a classifier is dropped."""
+    """Give weights with torchvision's names the names of the stages; a classifier is dropped."""
     renamed = {}
     for name, value in state.items():
         if match := re.match(r"layer(\d+)\.(.*)", name):

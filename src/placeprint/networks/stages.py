@@ -32,6 +32,7 @@ import torch
 from torch import nn
 
 from placeprint.errors import OptionError, WeightsError
+from placeprint.networks.colors import ColorInput
 from placeprint.networks.efficientnet import (
     CENTERS,
     LAST_STRIDED_STAGE,
@@ -108,21 +109,16 @@ class XFeatMap(nn.Module):
         return found
 
 
-class TransformerMap(nn.Module):
+class TransformerMap(ColorInput):
     """The last map of a transformers network."""
 
-    mean: torch.Tensor
-    deviation: torch.Tensor
-
     def __init__(self, network: nn.Module, settings: Mapping[str, Any]) -> None:
-        super().__init__()
+        super().__init__(settings["image_mean"], settings["image_std"])
         self.network = network
-        self.register_buffer("mean", torch.tensor(settings["image_mean"])[:, None, None] * 255)
-        self.register_buffer("deviation", torch.tensor(settings["image_std"])[:, None, None] * 255)
 
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:
         """Return the map of ``(B, 3, H, W)`` RGB in [0, 255]."""
-        found: torch.Tensor = self.network((pictures - self.mean) / self.deviation).feature_maps[-1]
+        found: torch.Tensor = self.network(self.normalized(pictures)).feature_maps[-1]
         return found
 
 

@@ -11,12 +11,14 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
+from placeprint.networks.colors import ColorInput
+
 LAYERS = (64, 64, 0, 128, 128, 0, 256, 256, 256, 0, 512, 512, 512, 0, 512, 512, 512)
 """Channels of each 3 x 3 convolution; 0 is max pooling."""
 CHANNELS, STRIDE, CENTER = 512, 16, 7.5
 
 
-class VGG16(nn.Module):
+class VGG16(ColorInput):
     """The trunk of VGG16.
 
     Args:
@@ -24,18 +26,13 @@ class VGG16(nn.Module):
         deviation: the same.
     """
 
-    mean: torch.Tensor
-    deviation: torch.Tensor
-
     def __init__(self, mean: Sequence[float], deviation: Sequence[float]) -> None:
-        super().__init__()
-        self.register_buffer("mean", torch.tensor(mean)[:, None, None] * 255)
-        self.register_buffer("deviation", torch.tensor(deviation)[:, None, None] * 255)
+        super().__init__(mean, deviation)
         self.layers = nn.Sequential(*vgg16_layers())
 
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:
         """Return ``(B, 512, H / 16, W / 16)`` of ``(B, 3, H, W)`` RGB in [0, 255]."""
-        found: torch.Tensor = self.layers((pictures - self.mean) / self.deviation)
+        found: torch.Tensor = self.layers(self.normalized(pictures))
         return found
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from placeprint.core.files import file_sha256
 from placeprint.errors import OptionError, WeightsError
 
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ def weights_sha256(name: str) -> str:
     from placeprint.networks.published import checkpoints, find_network, is_published
 
     if Path(name).is_file():
-        return _sha256(Path(name))
+        return file_sha256(Path(name), error=WeightsError, what="the weights")
     if is_published(name):
         return checkpoints.sha256(find_network(name))
     return find_weights(name).sha256
@@ -188,7 +188,7 @@ def load_weights(name: str) -> dict[str, torch.Tensor]:
     path = weights_path(weights)
     if path is None:
         raise WeightsError(f"the weights {name!r} are not installed; {weights.install}")
-    found = _sha256(path)
+    found = file_sha256(path, error=WeightsError, what="the weights")
     if found != weights.sha256:
         raise WeightsError(
             f"the weights {str(path)!r} have sha256 {found[:12]}..., expected {weights.sha256[:12]}...; "
@@ -198,11 +198,3 @@ def load_weights(name: str) -> dict[str, torch.Tensor]:
         return read_safetensors(path)[0]
     state: dict[str, torch.Tensor] = read_torch(path)
     return state
-
-
-def _sha256(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise WeightsError(f"cannot read the weights {str(path)!r}: {error.strerror or error}") from error

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from placeprint.core.files import read_json, write_atomically, written_aside
+from placeprint.core.files import file_sha256, read_json, write_atomically, written_aside
 from placeprint.errors import OptionError, WeightsError
 from placeprint.networks.published.download import download
 from placeprint.networks.published.rows import Network, PublishedFile
@@ -120,7 +120,7 @@ def take(network: Network, given: Sequence[Path]) -> tuple[Path, ...]:
         if not (path.exists() and path.samefile(source)):
             with written_aside(path) as written:
                 shutil.copyfile(source, written)
-            _remember(path, _sha256(path))
+            _remember(path, file_sha256(path, error=WeightsError, what="the weights"))
     return paths_of(network)
 
 
@@ -190,7 +190,7 @@ def _accept(path: Path) -> str:
     stat = path.stat()
     if known is not None and (known.size, known.time) == (stat.st_size, stat.st_mtime_ns):
         return known.sha256
-    found = _sha256(path)
+    found = file_sha256(path, error=WeightsError, what="the weights")
     if known is not None and known.sha256 != found:
         raise WeightsError(
             f"{str(path)!r} has sha256 {found[:12]}..., and had {known.sha256[:12]}... when it first came: it is "
@@ -209,14 +209,6 @@ def _remember(path: Path, found: str) -> None:
 
 def _note(path: Path) -> Path:
     return path.with_name(f"{path.name}.sha256.json")
-
-
-def _sha256(path: Path) -> str:
-    try:
-        with path.open("rb") as opened:
-            return hashlib.file_digest(opened, "sha256").hexdigest()
-    except OSError as error:
-        raise WeightsError(f"cannot read the weights {str(path)!r}: {error.strerror or error}") from error
 
 
 def _progress_of(file: PublishedFile, progress: Progress | None) -> Callable[[int, int], None] | None:

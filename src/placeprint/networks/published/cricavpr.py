@@ -17,7 +17,7 @@ from placeprint.networks.published.attention import EncoderLayer
 from placeprint.networks.published.dinov2 import Tokens, as_map
 from placeprint.networks.published.gem import GeM, UnitLength
 
-WIDTH, SIDE, REGIONS = 768, 16, 14
+WIDTH, SIDE = 768, 16
 SPANS = (((0, 8), (8, 16)), ((0, 5), (5, 11), (11, 16)))
 """Rows, and columns, of the quarters and of the ninths."""
 BATCH_NORM_EPS = 1e-3

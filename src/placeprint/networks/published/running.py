@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from placeprint.networks.colors import ColorInput
 from placeprint.networks.fitting import device
 from placeprint.networks.published import checkpoints
 from placeprint.networks.published.building import PlaceNetwork
@@ -21,7 +22,7 @@ from placeprint.networks.published.table import find_network
 _loading = threading.Lock()
 
 
-class FromColors(nn.Module):
+class FromColors(ColorInput):
     """A network with the colors brought to its range.
 
     Args:
@@ -29,18 +30,13 @@ class FromColors(nn.Module):
         sight: how they are normalized.
     """
 
-    mean: torch.Tensor
-    deviation: torch.Tensor
-
     def __init__(self, network: PlaceNetwork, sight: Sight) -> None:
-        super().__init__()
+        super().__init__(sight.mean, sight.deviation)
         self.network = network
-        self.register_buffer("mean", 255 * torch.tensor(sight.mean)[:, None, None])
-        self.register_buffer("deviation", 255 * torch.tensor(sight.deviation)[:, None, None])
 
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:
         """Return ``(B, dim)`` unit descriptors of ``(B, 3, H, W)`` float32 RGB in [0, 255]."""
-        found: torch.Tensor = self.network((pictures - self.mean) / self.deviation)
+        found: torch.Tensor = self.network(self.normalized(pictures))
         return found
 
     def describe(self, pictures: Sequence[NDArray[np.uint8]], *, bfloat16: bool = False) -> NDArray[np.float32]:
