@@ -240,25 +240,39 @@ import os, sys, signal, warnings
 warnings.simplefilter("ignore")
 import placeprint
 from placeprint import Atlas
-atlas = Atlas.open(sys.argv[1])
+from placeprint.errors import AtlasError
+path, photo, first = sys.argv[1:]
 def use():
-    answer = atlas.search(sys.argv[2], rotations=False)
-    assert answer.best is not None and len(Atlas.open(sys.argv[1])) == 8
-    assert placeprint.match(sys.argv[2], sys.argv[2], features="sift", rotations=False).verdict == "same place"
-use()
+    atlas = Atlas.open(path)
+    assert atlas.search(photo, rotations=False).best is not None and len(atlas) == 8
+    return atlas
+def match():
+    assert placeprint.match(photo, photo, features="sift", rotations=False).verdict == "same place"
+match()
+atlas = use() if first == "used" else None
 child = os.fork()
 if child == 0:
     signal.alarm(60)
-    use()
+    match()
+    for act in (use, lambda: atlas.search(photo), lambda: atlas.add(photo)) if first == "used" else ():
+        try:
+            act()
+        except AtlasError as error:
+            assert "forked after an atlas was used" in str(error)
+        else:
+            os._exit(3)
+    if first != "used":
+        use()
     os._exit(0)
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
-def test_a_forked_child_works(path: Path, built: Path) -> None:
+@pytest.mark.parametrize("first", ["used", "not used"])
+def test_a_forked_child_works_or_says_why_not(first: str, path: Path, built: Path) -> None:
     photo = str(built / "photos" / "03.png")
-    assert subprocess.run([sys.executable, "-c", FORK, str(path), photo], check=False).returncode == 0
+    assert subprocess.run([sys.executable, "-c", FORK, str(path), photo, first], check=False).returncode == 0
 
 
 def test_an_atlas_needs_nothing_but_its_folder(tmp_path: Path, built: Path) -> None:

@@ -58,7 +58,8 @@ def in_new_thread(call: Callable[[], int]) -> int:
 
 
 def test_what_belongs_to_the_process_is_the_same_after_several_indexed_at_once(tmp_path: Path) -> None:
-    import faiss  # noqa: F401  # sets a variable of the environment when it is first imported
+    import faiss  # noqa: F401  # this and scikit-learn set a variable of the environment when they are first imported
+    import sklearn  # noqa: F401
     import torch  # noqa: F401
 
     folder = write_scenes(tmp_path / "photos", 3)

@@ -46,7 +46,8 @@ class Atlas:
 
     Threads may share an atlas: they may search it at once, even while one of them adds photos. Only one thread or
     process may change it at a time; others get `AtlasBusyError`. A read sees the atlas as it was when the read started.
-    A forked child process may use an atlas that its parent opened; it works on one core.
+    A process that was forked after an atlas was used cannot use one, and gets an `AtlasError`: start processes with
+    ``spawn``, or fork them before.
 
     The path may be relative: the atlas stays valid if the current folder changes.
 

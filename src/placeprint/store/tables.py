@@ -10,13 +10,14 @@ from __future__ import annotations
 import contextlib
 import datetime
 import functools
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 
-from placeprint.errors import AtlasFormatError, PlaceprintError
+from placeprint.errors import AtlasError, AtlasFormatError, PlaceprintError
 from placeprint.store.writing import writing
 from placeprint.types import Ids
 
@@ -115,12 +116,11 @@ class Table:
         Raises:
             AtlasWriteError: it cannot be written.
         """
-        import lance
         import pyarrow as pa
 
         if not self.is_there():
             with _writing(self.path):
-                lance.write_dataset(pa.Table.from_pylist([], schema=self._schema), str(self.path))
+                _lance().write_dataset(pa.Table.from_pylist([], schema=self._schema), str(self.path))
 
     def newest(self) -> TableVersion:
         """Return the newest version.
@@ -128,18 +128,15 @@ class Table:
         Raises:
             AtlasFormatError: the table is damaged or missing.
         """
-        import lance
-
         with _reading(self.path):
-            return TableVersion(self.path, lance.dataset(str(self.path)))
+            return TableVersion(self.path, _lance().dataset(str(self.path)))
 
     def append(self, rows: Sequence[dict[str, Any]]) -> None:
         """Add rows in one commit; raise `AtlasWriteError` or `AtlasFormatError`, as all methods that write."""
-        import lance
         import pyarrow as pa
 
         with _writing(self.path):
-            lance.write_dataset(pa.Table.from_pylist(list(rows), schema=self._schema), str(self.path), mode="append")
+            _lance().write_dataset(pa.Table.from_pylist(list(rows), schema=self._schema), str(self.path), mode="append")
 
     def update(self, rows: Sequence[dict[str, Any]]) -> None:
         """Replace the rows with the same ids, in one commit."""
@@ -155,7 +152,6 @@ class Table:
         Args:
             parts: the rows in parts; errors raised by the iterator pass unchanged.
         """
-        import lance
         import pyarrow as pa
 
         failed: list[BaseException] = []
@@ -171,7 +167,7 @@ class Table:
         with _writing(self.path):
             reader = pa.RecordBatchReader.from_batches(self._schema, batches())
             try:
-                lance.write_dataset(reader, str(self.path), mode="overwrite")
+                _lance().write_dataset(reader, str(self.path), mode="overwrite")
             except BaseException:
                 if failed:
                     raise failed[0] from None
@@ -196,14 +192,34 @@ class Table:
             dataset.cleanup_old_versions(older_than=KEEP)
 
     def _dataset(self) -> Any:
-        import lance
+        return _lance().dataset(str(self.path))
 
-        return lance.dataset(str(self.path))
+
+_lance_process = 0
+"""The process that first used Lance; 0 if none has."""
+
+
+def _lance() -> Any:
+    global _lance_process  # noqa: PLW0603  # a fact about the process
+    import lance
+
+    _lance_process = _lance_process or os.getpid()
+    return lance
+
+
+def _check_not_forked() -> None:
+    """Raise an `AtlasError` in a child that was forked after its parent used Lance, whose threads do not survive it."""
+    if _lance_process not in (0, os.getpid()):
+        raise AtlasError(
+            "this process was forked after an atlas was used, and Lance's threads do not survive a fork; "
+            'start processes with multiprocessing.get_context("spawn"), or fork before an atlas is opened'
+        )
 
 
 @contextlib.contextmanager
 def _reading(path: Path) -> Iterator[None]:
     """Turn whatever Lance and Arrow raise while reading a table into one clear line."""
+    _check_not_forked()
     try:
         yield
     except PlaceprintError:
@@ -220,6 +236,7 @@ def _reading(path: Path) -> Iterator[None]:
 @contextlib.contextmanager
 def _writing(path: Path) -> Iterator[None]:
     """Turn whatever Lance and Arrow raise while writing a table into one clear line."""
+    _check_not_forked()
     try:
         with writing(path.parent):
             yield
