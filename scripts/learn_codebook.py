@@ -1,4 +1,4 @@
-"""Learn the codebook that ships with a preset, from photos whose licence allows it.
+"""Learn the codebook that ships with a preset, from photos whose license allows it.
 
     python scripts/learn_codebook.py xfeat-vlad
 

@@ -3,8 +3,8 @@
     python benchmarks/accuracy/verdicts.py
 
 An atlas of the database of sf_landmarks is asked for photos that are in it (its queries) and for photos that are not
-(its seven others, frames of ie_tower, photos of grocery), all with turns, which give chance twelve tries. This is where
-the thresholds ``sure`` and ``possible`` of the presets come from.
+(its seven others, frames of ie_tower, photos of grocery), all in all rotations, which give chance twelve tries. This is
+where the thresholds ``sure`` and ``possible`` of the presets come from.
 """
 
 from __future__ import annotations

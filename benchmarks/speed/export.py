@@ -4,7 +4,7 @@
 
 From a picture that already has its size to its global descriptor: EfficientNet-Lite2 (stride 16, VLAD of `lite2-vlad`)
 at 320 and at 640 px, and XFeat (`xfeat-vlad`) at 640 px. Both ways have the same count of threads, 1 and then 2, and
-take turns picture by picture. Given are medians over pictures and rounds: milliseconds on the clock, and ``cpu_ms`` on
+alternate picture by picture. Given are medians over pictures and rounds: milliseconds on the clock, and ``cpu_ms`` on
 all cores, which other processes change less; and the medians over the same pictures of Torch's time over
 onnxruntime's. Threads do not spin while they wait, or CPU time would say nothing: onnxruntime's are told so here,
 Torch's by the variable.
@@ -99,7 +99,7 @@ def measured(way: Way, picture: Image) -> tuple[float, float]:
 
 
 def timed(both: dict[str, Way], pictures: list[Image]) -> dict[str, Any]:
-    """Return medians over pictures and rounds, the two in turn."""
+    """Return medians over pictures and rounds, the two alternating."""
     for way in both.values():
         way(pictures[0])
     pairs = [

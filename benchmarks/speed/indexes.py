@@ -113,10 +113,10 @@ def recalls(found: list[Ranking], scores: Floats) -> dict[str, float]:
 
 def bytes_held(index: Any) -> int:
     """Return the bytes of what FAISS holds for an index, and of our ids."""
-    held = getattr(index, "_held", None)
-    parts = [index._index] if held is None else [part for part in (held.exact, held.codes) if part is not None]
+    state = getattr(index, "_state", None)
+    parts = [index._index] if state is None else [part for part in (state.exact, state.codes) if part is not None]
     written = sum(int(faiss.serialize_index(part).nbytes) for part in parts)
-    return written if held is None else written + 8 * len(held.ids)
+    return written if state is None else written + 8 * len(state.ids)
 
 
 def seconds(work: Callable[[], object]) -> tuple[float, float]:
@@ -143,7 +143,7 @@ def measured(rows: Floats, queries: Floats) -> dict[str, dict[str, Any]]:
         figures[name] = {
             "index": kind,
             "parameters": parameters,
-            "coded": kind != "flat" and index._held.codes is not None,
+            "coded": kind != "flat" and index._state.codes is not None,
             "build_s": build_s,
             "build_cpu_s": build_cpu_s,
             "bytes": bytes_held(index) / len(rows),

@@ -8,13 +8,13 @@ Three other ways, all with the same numbers (checked first):
 - ``loop``: normalize and convolve, then the residuals to one cluster after the other;
 - ``residuals``: the textbook listing, with the ``(B, K, D, N)`` residuals to all clusters at once.
 
-Every shape is measured from several beginnings: which soft weights are very small depends on them, and very small
+Every shape is measured from several initializations: which soft weights are very small depends on them, and very small
 numbers are slow.
 
 Time is that of a call without gradient, and of a call with the gradient of the map and of all parameters. Rounds
 alternate between the ways; given are medians of the rounds, and medians over the rounds of each way's time over ours
 in the same round. ``cpu_ms`` is what the process used of the cores, which other processes change less. Torch has one
-thread unless told otherwise: with more than there are idle cores, what is measured is how long they wait for each
+thread by default: with more than there are idle cores, what is measured is how long they wait for each
 other. Peak memory is what Torch's allocator holds at most during a call, read from the profiler's record of every
 allocation and release, with the map that goes in and the answer that comes out. What the library of matrix products
 takes for itself is not in it. The least there can be is the map, the soft weights and the answer, ``least_mb``.
@@ -45,7 +45,7 @@ from placeprint.networks.netvlad import NetVLAD
 RESULTS = Path(__file__).parents[1] / "results"
 SHAPES = ((48, 16, 32, 32), (4, 512, 20, 20), (4, 512, 30, 40))
 CLUSTERS = 64
-BEGINNINGS = ("fitted", "rand", "randn", "v1", "zero", "large")
+INITIALIZATIONS = ("fitted", "rand", "randn", "v1", "zero", "large")
 """What the centers and alpha begin with: see `begun`."""
 TIGHT = {"fitted", "v1", "zero"}
 """Those with small logits."""
@@ -117,14 +117,14 @@ def measured(work: Callable[[torch.Tensor], object], x: torch.Tensor) -> tuple[f
     return 1000 * (time.perf_counter() - began), 1000 * (time.process_time() - used)
 
 
-def begun(beginning: str, dim: int) -> NetVLAD:
+def begun(initialization: str, dim: int) -> NetVLAD:
     """Return a layer that began as said.
 
     ``fitted`` and ``v1`` are by `NetVLAD.init_params`. ``rand`` has centers in [0, 1) and alpha 100, as common public
     code begins, ``randn`` normal ones, ``large`` unit centers and alpha 10,000; with ``zero`` all centers are 0.
     """
-    layer = NetVLAD(CLUSTERS, dim, "v1" if beginning == "v1" else "v2")
-    if beginning in {"fitted", "v1"}:
+    layer = NetVLAD(CLUSTERS, dim, "v1" if initialization == "v1" else "v2")
+    if initialization in {"fitted", "v1"}:
         layer.init_params(normalize(torch.randn(CLUSTERS, dim), dim=1), torch.randn(2000, dim))
         return layer
     centers, alpha = {
@@ -132,24 +132,24 @@ def begun(beginning: str, dim: int) -> NetVLAD:
         "randn": (torch.randn(CLUSTERS, dim), 100.0),
         "zero": (torch.zeros(CLUSTERS, dim), 100.0),
         "large": (normalize(torch.randn(CLUSTERS, dim), dim=1), 10_000.0),
-    }[beginning]
+    }[initialization]
     layer._begin(centers, alpha)
     return layer
 
 
 def compared(
-    shape: tuple[int, ...], mode: Callable[[Layer, torch.Tensor], torch.Tensor], beginning: str
+    shape: tuple[int, ...], mode: Callable[[Layer, torch.Tensor], torch.Tensor], initialization: str
 ) -> dict[str, object]:
     """Return what a shape takes in all the ways."""
     torch.manual_seed(0)
-    layer, x = begun(beginning, shape[1]), torch.randn(shape)
+    layer, x = begun(initialization, shape[1]), torch.randn(shape)
     calls: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
         name: partial(mode, way) for name, way in ways(layer).items()
     }
     truth = calls["bmm"](x)
     for name, call in calls.items():
         # float32 logits of tens of thousands are exact to 0.001 only
-        torch.testing.assert_close(call(x), truth, atol=1e-5 if beginning in TIGHT else 5e-3, rtol=0, msg=name)
+        torch.testing.assert_close(call(x), truth, atol=1e-5 if initialization in TIGHT else 5e-3, rtol=0, msg=name)
     rounds: list[dict[str, tuple[float, float]]] = []
     for number in range(ROUNDS):
         chosen = [name for name in calls if name in {OURS, "bmm"} or number < FEW_ROUNDS]
@@ -157,7 +157,7 @@ def compared(
     places = shape[2] * shape[3]
     result: dict[str, object] = {
         "shape": shape,
-        "beginning": beginning,
+        "initialization": initialization,
         "mode": mode.__name__,
         "least_mb": 4e-6 * shape[0] * (shape[1] * places + CLUSTERS * places + CLUSTERS * shape[1]),
     }
@@ -176,11 +176,11 @@ def compared(
 def main() -> None:
     torch.set_num_threads(int(sys.argv[1]) if len(sys.argv) > 1 else 1)
     rows = []
-    for beginning, shape in itertools.product(BEGINNINGS, SHAPES):
+    for initialization, shape in itertools.product(INITIALIZATIONS, SHAPES):
         for mode in (forward, forward_backward):
-            row = compared(shape, mode, beginning)
+            row = compared(shape, mode, initialization)
             rows.append(row)
-            print(f"{beginning} {shape} {mode.__name__}, least {row['least_mb']:.1f} MB")
+            print(f"{initialization} {shape} {mode.__name__}, least {row['least_mb']:.1f} MB")
             for name in ways(NetVLAD(1, 1)):
                 found = row[name]
                 assert isinstance(found, dict)

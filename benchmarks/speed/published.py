@@ -94,7 +94,7 @@ def random_network(network: Network) -> PlaceNetwork:
 
 
 def timed(ways: dict[str, Way]) -> tuple[dict[str, float], dict[str, Floats]]:
-    """Return the median CPU time in ms and the descriptor of each way; they take turns."""
+    """Return the median CPU time in ms and the descriptor for each mode, alternating."""
     found = {name: way() for name, way in ways.items()}
     times: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(ROUNDS):

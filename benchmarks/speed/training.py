@@ -76,7 +76,7 @@ class Learner:
 
 
 def learner(labels: np.ndarray[Any, np.dtype[np.int64]]) -> Learner:
-    """Return the same beginning each time."""
+    """Return the same initial state each time."""
     torch.manual_seed(0)
     model = build_model(head="gem", head_options={"dim": 256}, trainable_from=7).train()
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in the stub
@@ -85,7 +85,7 @@ def learner(labels: np.ndarray[Any, np.dtype[np.int64]]) -> Learner:
 
 
 def plain(source: Maps, batches: list[Batch]) -> Iterator[tuple[Batch, torch.Tensor]]:
-    """Prepare each batch when it is its turn."""
+    """Prepare each batch only when it is needed."""
     for batch in batches:
         yield batch, source.maps(batch.rows, batch.copies)
 

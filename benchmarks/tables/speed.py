@@ -48,7 +48,7 @@ def netvlad() -> list[str]:
         peaks = ", ".join(f"{row[name]['peak_mb']:.0f}" for name in ("bmm", "residuals"))
         shape, backward = " x ".join(map(str, row["shape"])), "yes" if "backward" in row["mode"] else "no"
         lines.append(
-            f"| {row['beginning']} | {shape} | {backward} "
+            f"| {row['initialization']} | {shape} | {backward} "
             f"| {row['placeprint']['ms']:.0f} | {times} | {row['placeprint']['peak_mb']:.1f} | {peaks} "
             f"| {row['least_mb']:.1f} |"
         )

@@ -98,7 +98,7 @@ def test_models_lists_everything() -> None:
     assert {"fusion", "sift-vlad", "xfeat-vlad"} <= set(told["presets"])
     assert {"bow", "netvlad", "vlad"} <= set(told["components"]["aggregators"])
     assert {"nearest", "lightglue"} <= set(told["components"]["matchers"])
-    assert told["weights"][0]["licence"] == "Apache-2.0"
+    assert told["weights"][0]["license"] == "Apache-2.0"
     narrow = run("models", columns=80).stdout
     assert all(name in narrow for name in (*told["presets"], *(row["name"] for row in told["weights"])))
 

@@ -189,11 +189,11 @@ def test_streams_that_the_shell_closed(tmp_path: Path) -> None:
 
 def test_skipped_photos_are_told_in_order_and_grouped(capsys: pytest.CaptureFixture[str]) -> None:
     skips = Skips()
-    skips.tell_all([(f"/p/{number:04}.jpg", "empty" if number % 3 else "damaged") for number in reversed(range(900))])
+    skips.report_all([(f"/p/{number:04}.jpg", "empty" if number % 3 else "damaged") for number in reversed(range(900))])
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "  skipped /p/0000.jpg: damaged" and lines[SHOWN - 1] == "  skipped /p/0019.jpg: empty"
     assert lines[SHOWN:] == ["  skipped 587 more: empty", "  skipped 293 more: damaged"] and skips.count == 900
-    skips.tell_all([(f"/q/{number:04}.jpg", f"reason {number}") for number in range(900)])
+    skips.report_all([(f"/q/{number:04}.jpg", f"reason {number}") for number in range(900)])
     assert len(capsys.readouterr().out.splitlines()) == 2 * SHOWN + 1
     skips.leave()
 
@@ -204,7 +204,7 @@ def test_a_bad_photo_that_is_named_makes_the_status_one(tmp_path: Path, monkeypa
     os.mkfifo(tmp_path / "photos" / "b.png")
     paths, skips = list_named([Path("photos")])
     assert [path.name for path in paths] == ["a.png"] and skips.count == 1
-    skips.tell(tmp_path / "photos" / "a.png", "damaged")
+    skips.report(tmp_path / "photos" / "a.png", "damaged")
     skips.leave()
     for places in (["photos", "none.jpg"], ["photos", "photos/b.png"]):
         paths, skips = list_named(map(Path, places))
@@ -212,7 +212,7 @@ def test_a_bad_photo_that_is_named_makes_the_status_one(tmp_path: Path, monkeypa
         with pytest.raises(typer.Exit):
             skips.leave()
     _, skips = list_named([Path("photos"), Path("photos/a.png")])
-    skips.tell(tmp_path / "photos" / "a.png", "damaged")
+    skips.report(tmp_path / "photos" / "a.png", "damaged")
     with pytest.raises(typer.Exit):
         skips.leave()
     with pytest.raises(PhotoError, match=r"no such file or folder 'none.jpg'"):

@@ -43,7 +43,7 @@ def index(request: pytest.FixtureRequest) -> Any:
 
 
 def learned(index: CodedIndex) -> bool:
-    return index._held.codes is not None
+    return index._state.codes is not None
 
 
 def test_few_rows_are_searched_exactly(index: Any) -> None:
@@ -182,7 +182,7 @@ def test_a_product_code_is_the_nearest_center_of_each_part() -> None:
     index = ProductQuantizedIndex(code_bytes=2, bits=4)  # 4 parts of 3 values: 10 values and 2 zeros
     index.add(np.arange(900), rows)
     found = index.search(rows[:3], 900)
-    codes: Any = faiss.downcast_index(index._held.codes.index)
+    codes: Any = faiss.downcast_index(index._state.codes.index)
     centers = faiss.vector_to_array(codes.pq.centroids).reshape(4, 16, 3)
     places_of_values = [0, 1, 2, 3, 4, 6, 7, 8, 9, 10]  # floor(12 i / 10)
     wide = np.zeros((900, 12), np.float32)
@@ -204,7 +204,7 @@ def test_a_product_code_has_no_more_parts_than_the_row_has_values() -> None:
     index = ProductQuantizedIndex(code_bytes=64, bits=4)
     index.add(np.arange(900), places(900, 6))
     assert index.search(places(900, 6)[:1], 1)[0].scores[0] == pytest.approx(1, abs=0.15)
-    codes: Any = faiss.downcast_index(index._held.codes.index)
+    codes: Any = faiss.downcast_index(index._state.codes.index)
     assert codes.pq.M == 6
 
 
@@ -223,7 +223,7 @@ def test_rows_are_looked_for_in_the_lists_of_the_nearest_centers() -> None:
     index = InvertedIndex(codes="fp16", num_lists=25, probes=2)
     index.add(np.arange(1200), rows)
     found = index.search(rows[:40], 5)
-    centers = index._held.codes.quantizer.reconstruct_n(0, 25)
+    centers = index._state.codes.quantizer.reconstruct_n(0, 25)
     np.testing.assert_allclose(np.linalg.norm(centers, axis=1), 1, atol=1e-5)
     own = (rows @ centers.T).argmax(axis=1)
     for query, ranking in zip(rows, found, strict=False):
@@ -238,7 +238,7 @@ def test_lists_are_four_times_the_root_but_have_rows_to_learn_from(rows: int, tr
     index = InvertedIndex(codes="fp16", train_rows=train_rows)
     index.add(np.arange(rows), places(2400, 6)[:rows])
     index.search(places(3, 6), 1)
-    assert index._held.codes.nlist == lists
+    assert index._state.codes.nlist == lists
 
 
 @given(dim=st.integers(1, 70), parts=st.integers(1, 70), seed=st.integers(0, 9))

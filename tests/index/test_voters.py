@@ -159,7 +159,7 @@ def test_votes_are_those_of_a_plain_loop() -> None:
 def test_asmk_is_that_of_a_plain_loop() -> None:
     kernel = ASMK(num_words=16, assignments=2, alpha=2.0, threshold=0.1)
     kernel.fit(PHOTOS).add(IDS, PHOTOS)
-    codebook = np.asarray(kernel._held["codebook"], np.float64)
+    codebook = np.asarray(kernel._state["codebook"], np.float64)
 
     def signs(features: LocalFeatures, assignments: int) -> dict[int, Any]:
         sums: dict[int, Any] = {}

@@ -46,7 +46,7 @@ def test_one_bad_thing_in_a_folder_is_one_skip_and_the_rest_is_stored(tmp_path: 
             ("to-itself", "a link to a folder that is listed already"),
             ("zeros.jpg", "not a picture, or in an unsupported format"),
         ]
-        assert report.left_out == {".mp4": 1}
+        assert report.unread == {".mp4": 1}
     best = {evidence.path for evidence in Atlas.open(tmp_path / "atlas").search(photos / name).evidence}
     assert str(photos / name) in best and all(Path(path).exists() for path in best)
 

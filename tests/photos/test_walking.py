@@ -167,7 +167,7 @@ def test_every_suffix_of_a_photo_counts_and_what_looks_like_one_is_counted(tmp_p
         touch(tmp_path / name)
     found = scan_photos([tmp_path])
     assert [path.name for path in found.paths] == photos
-    assert found.left_out == Counter({".cr2": 2, ".mp4": 1})
+    assert found.unread == Counter({".cr2": 2, ".mp4": 1})
     with pytest.raises(PhotoError, match=r"no photos .*not read as photos: 1 \.nef"):
         list_photos([touch(tmp_path / "raw" / "x.nef").parent])
 

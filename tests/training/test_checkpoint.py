@@ -114,7 +114,7 @@ def train_until(step: int, recipe: Recipe, photos: Path, run: Path, *, resume: b
             raise StoppedError
 
     with pytest.raises(StoppedError):
-        train(recipe, photos, run, tell=tell, resume=resume, backbone=tiny_backbone())
+        train(recipe, photos, run, progress=tell, resume=resume, backbone=tiny_backbone())
 
 
 @pytest.mark.parametrize("kind", ["labels", "places"])

@@ -71,7 +71,7 @@ def setup_of(chunk: int, head: str, loss: str) -> Setup:
         validate=lambda: 0.0,
         facts={},
         workers=0,
-        tell=lambda *_: None,
+        progress=lambda *_: None,
     )
 
 
@@ -264,7 +264,7 @@ def test_mean_average_precision_agrees_with_the_evaluation() -> None:
 def test_training_makes_classes_easier_to_tell_apart(folder: Path, tmp_path: Path) -> None:
     recipe = tiny_recipe(schedule={"epochs": 8}, optimizer={"learning_rate": 0.02, "backbone_rate": 1.0})
     told: list[tuple[str, int, int]] = []
-    outcome = train(recipe, folder, tmp_path, tell=lambda *said: told.append(said), backbone=tiny_backbone())
+    outcome = train(recipe, folder, tmp_path, progress=lambda *said: told.append(said), backbone=tiny_backbone())
     losses = [row["loss"] for row in read_log(tmp_path, "epochs")]
     assert losses[-1] < losses[1]
     assert len(losses) == 9 and outcome.epochs == 8 and outcome.score >= outcome.first_score

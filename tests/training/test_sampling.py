@@ -78,7 +78,7 @@ def test_classes_of_one_photo_are_refused_or_left_out_and_counted() -> None:
     with pytest.raises(DatasetError, match="make no pair: 'café'"):
         ClassBatches(labels, 2, 2, names=["oak", "elm", "café", "pine"])
     sampler = ClassBatches(labels, 2, 2, leave_out_lonely=True)
-    assert sampler.left_out == ("2",)
+    assert sampler.excluded == ("2",)
     assert 4 not in np.concatenate([batch for number in range(5) for batch in sampler.epoch(number)])
 
 

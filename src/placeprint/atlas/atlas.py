@@ -173,7 +173,7 @@ class Atlas:
         began = time.perf_counter()
         found = scan_photos(places).required()
         paths = found.paths
-        report = AddReport(skipped=[*found.skipped], left_out=dict(found.left_out))
+        report = AddReport(skipped=[*found.skipped], unread=dict(found.unread))
         with self._store.exclusive():
             addition = Addition(self._store, report, workers, progress)
             changed = addition.changed(paths)
@@ -302,14 +302,14 @@ class Atlas:
             OptionError: the search mode is unknown.
         """
         image = as_image(photo)
-        left_out = [exclude] if isinstance(exclude, str) else exclude
+        excluded = [exclude] if isinstance(exclude, str) else exclude
 
         def search(now: Snapshot) -> Answer:
             if not now.usable():
                 features, seconds = now.describer.features(image)[0], {"describe": 0.0, "search": 0.0, "verify": 0.0}
                 return Answer((), features, 0.0, seconds, EMPTY)
             searcher = Searcher(now, self._memory)
-            return searcher.search(image, top=top, verify=verify, rotations=rotations, exclude=left_out, mode=mode)
+            return searcher.search(image, top=top, verify=verify, rotations=rotations, exclude=excluded, mode=mode)
 
         return self._snapshots.reading(search)
 

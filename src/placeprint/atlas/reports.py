@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from placeprint.renamed import renamed_attribute
+
 
 @dataclass
 class AddReport:
@@ -16,7 +18,7 @@ class AddReport:
         unchanged: the number of photos that were already in the atlas.
         moved: the number of photos recognized by their content at another path, which keep their features.
         skipped: the path and reason of each photo that could not be used, and of each skipped file, sorted by path.
-        left_out: the number of files below the folders that look like photos but are not read, by suffix.
+        unread: the number of files below the folders that look like photos but are not read, by suffix.
         learned: whether the atlas learned its own codebook at the end.
         seconds: the time spent, in seconds.
     """
@@ -27,8 +29,10 @@ class AddReport:
     skipped: list[tuple[str, str]] = field(default_factory=list)
     learned: bool = False
     seconds: float = 0.0
-    left_out: dict[str, int] = field(default_factory=dict)
+    unread: dict[str, int] = field(default_factory=dict)
     moved: int = 0
+
+    left_out = renamed_attribute("left_out", "unread")
 
 
 @dataclass(frozen=True)

@@ -72,14 +72,14 @@ def matching(
         check_output(json, RESULT)
     check_name("method", method, ESTIMATORS)
     pairs = _pairs(data or Path(os.environ.get("PLACEPRINT_DATA", ".")), Skips())
-    methods, left_out = _methods(features, matcher, size, keypoints)
+    methods, unavailable = _methods(features, matcher, size, keypoints)
     with progress_bar("matching", "methods") as progress:
         rows = run_matching(pairs, methods, partial(_homography, method=method), progress)
     table = Table(*COLUMNS, title=f"{PROTOCOL}: {len(pairs)} pairs", title_justify="left")
     for row in rows:
         table.add_row(*(_cell(names, row) for names in COLUMNS.values()))
     show(table)
-    for name, reason in left_out.items():
+    for name, reason in unavailable.items():
         say(f"skipped {name}: {reason}", err=True)
     if json is not None:
         _write(
@@ -87,7 +87,7 @@ def matching(
             pairs,
             rows,
             {"size": size, "keypoints": keypoints, "homography": f"{ESTIMATORS[method]}, {TOLERANCE} pixels"},
-            left_out,
+            unavailable,
         )
 
 
@@ -196,7 +196,7 @@ def _pairs(folder: Path, skips: Skips) -> list[ImagePair]:
     found = []
     for part, read in (("oxford_affine", read_oxford_affine), ("pairs", read_hand_made)):
         if (folder / part).is_dir():
-            found += read(folder / part, skip=skips.tell)
+            found += read(folder / part, skip=skips.report)
     if skips.count and not found:
         raise PhotoError(f"no pair of pictures in {str(folder)!r} can be used")
     if not found:
@@ -217,7 +217,7 @@ def _methods(
     from placeprint.evaluation.pair_benchmark import Method
     from placeprint.pairs import matcher_params
 
-    methods, left_out = [], {}
+    methods, unavailable = [], {}
     blank = np.zeros((64, 64, 3), np.uint8)
     matched = [name for name in registry.names("extractors") if name not in registry.WHOLE_PHOTO]
     for name in features or matched:
@@ -225,7 +225,7 @@ def _methods(
         try:
             extractor.extract(blank)
         except (PackageError, WeightsError) as error:
-            left_out[name] = str(error)
+            unavailable[name] = str(error)
             continue
         for chosen in matchers or [*NEAREST, *SPECIAL.get(name, ())]:
             params = matcher_params(name, None if chosen == "default" else chosen)
@@ -235,7 +235,7 @@ def _methods(
             methods.append(
                 Method(f"{name}, {chosen}", described, registry.create("matchers", params.pop("name"), params))
             )
-    return methods, left_out
+    return methods, unavailable
 
 
 def _homography(points: Floats, method: str) -> NDArray[np.float64] | None:
@@ -258,7 +258,7 @@ def _cell(names: Sequence[str], row: Row) -> str:
 
 
 def _write(
-    path: Path, pairs: list[ImagePair], rows: list[Row], options: dict[str, int | str], left_out: dict[str, str]
+    path: Path, pairs: list[ImagePair], rows: list[Row], options: dict[str, int | str], unavailable: dict[str, str]
 ) -> None:
     from placeprint.core.files import write_atomically
     from placeprint.evaluation.pair_benchmark import PROTOCOL
@@ -270,7 +270,7 @@ def _write(
         "pairs": [pair.name for pair in pairs],
         "options": options,
         "made_by": made_by(),
-        "left_out": left_out,
+        "left_out": unavailable,
         "rows": rows,
     }
     write_atomically(path, (jsonlib.dumps(result, indent=1, allow_nan=False) + "\n").encode())

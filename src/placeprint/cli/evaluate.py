@@ -88,7 +88,7 @@ def evaluate(
             dataset, preset, verify=verify, codebook=codebook, turn=turn, mode=mode, progress=progress
         )
     _print_result(result)
-    Skips().tell_all(_unread(result))
+    Skips().report_all(_unread(result))
     if earlier is not None:
         result = _compared(result, earlier, str(against))
     if json is not None:

@@ -48,6 +48,6 @@ def index(
         say(f"{report.moved} moved: their content is known, so their features are kept")
     if report.learned:
         say(f"learned a codebook from the {len(atlas)} photos of this atlas")
-    skips.tell_all(report.skipped)
+    skips.report_all(report.skipped)
     say(f"the atlas {into} has {len(atlas)} photos")
     skips.leave()

@@ -46,7 +46,7 @@ def info(
         for each in params if isinstance(params, list) else [params]:
             table.add_row(stage, printable(_in_words(each)))
     show(table)
-    Skips().tell_all(told.errors)
+    Skips().report_all(told.errors)
 
 
 def _where(box: tuple[float, float, float, float]) -> str:

@@ -153,7 +153,7 @@ def _answers(network: nn.Module, paths: list[Path], layer: str, size: int, skips
             try:
                 picture = _read(path, size)
             except PhotoError as error:
-                skips.tell(path, error)
+                skips.report(path, error)
                 continue
             found.append(peaks(activations(network, picture[None], layer))[0][0])
             used.append(path)

@@ -38,6 +38,6 @@ def learn(
     with progress_bar("reading", "photos") as progress:
         read = read_sample(paths, preset, sample=sample, workers=workers, progress=progress)
     path = learn_preset(read, preset, output, whiten=whiten, power=power)
-    skips.tell_all(read.unusable)
+    skips.report_all(read.unusable)
     say(f"wrote {path}, {skips.count} photos skipped; use it: placeprint index ... --preset {path}")
     skips.leave()

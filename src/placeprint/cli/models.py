@@ -115,7 +115,7 @@ def _line_of(row: dict[str, Any]) -> tuple[str, ...]:
     lines = [row["source"], f"trained on {row['trained_on']}"]
     if not row["installed"]:
         lines.append(f"not installed: {row['install']}")
-    return row["name"], str(row["dim"]), "\n".join(lines), row["licence"]
+    return row["name"], str(row["dim"]), "\n".join(lines), row["license"]
 
 
 def _show_rows(title: str, columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:

@@ -62,7 +62,7 @@ def search(
         try:
             answer = opened.search(path, top=top, verify=verify, rotations=rotations, mode=mode)
         except PhotoError as error:
-            skips.tell(path, error)
+            skips.report(path, error)
             continue
         answers.append(_as_data(path, answer))
         if not json:

@@ -41,12 +41,12 @@ class Skips:
         self.reasons: list[tuple[str, str]] = []
         self.waiting: list[tuple[str, str]] = []
 
-    def tell(self, path: Path | str, reason: object) -> None:
+    def report(self, path: Path | str, reason: object) -> None:
         """Count a photo, and report at once on stderr that it is skipped and why."""
         self._add(path, reason)
         warn(f"skipped {path}: {reason}")
 
-    def tell_all(self, skipped: Iterable[tuple[Path | str, str]], *, err: bool = False) -> None:
+    def report_all(self, skipped: Iterable[tuple[Path | str, str]], *, err: bool = False) -> None:
         """Count photos, including waiting ones, and list them: the first few by name, the others by reason.
 
         Args:
@@ -99,9 +99,9 @@ def list_named(places: Iterable[Path], *, later: bool = False) -> tuple[list[Pat
     skips = Skips(places)
     skips.waiting = [*found.missing, *found.skipped]
     if not later:
-        skips.tell_all([], err=True)
-    if found.left_out:
-        warn(f"skipped files that are not read as photos: {in_words(found.left_out)}")
+        skips.report_all([], err=True)
+    if found.unread:
+        warn(f"skipped files that are not read as photos: {in_words(found.unread)}")
     return found.paths, skips
 
 

@@ -69,8 +69,8 @@ def train(
     check_output_folder(output, [data], only=RUN_FILES, mark=RECIPE)
     if maps is not None:
         check_output_folder(maps, [data])
-    with _bars() as tell:
-        outcome = train_by(chosen, data, output, resume=resume, maps_folder=maps, tell=tell)
+    with _bars() as progress:
+        outcome = train_by(chosen, data, output, resume=resume, maps_folder=maps, progress=progress)
     for note in outcome.notes:
         say(f"note: {note}")
     ended = "stopped early" if outcome.stopped_early else "done"
@@ -91,8 +91,8 @@ def _test(run: Path, data: Path, maps: Path | None) -> None:
     """Measure a run on its test photos, and print the results."""
     from placeprint.training.run.testing import measure_run
 
-    with _bars() as tell:
-        found = measure_run(run, data, maps_folder=maps, progress=partial(tell, "testing"))
+    with _bars() as progress:
+        found = measure_run(run, data, maps_folder=maps, progress=partial(progress, "testing"))
     figures = {
         "recall@1": "recall_at_1",
         "mAP": "mean_average_precision",
@@ -105,7 +105,7 @@ def _test(run: Path, data: Path, maps: Path | None) -> None:
 
 @contextlib.contextmanager
 def _bars() -> Iterator[Callable[[str, int, int], None]]:
-    """Show a progress bar for the current step, with the time left; yield ``tell(what, done, total)``."""
+    """Show a progress bar for the current step, with the time left; yield ``progress(what, done, total)``."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
     columns = (
@@ -119,9 +119,9 @@ def _bars() -> Iterator[Callable[[str, int, int], None]]:
     with Progress(*columns, console=out, transient=True, disable=not out.is_terminal) as bar:
         tasks: dict[str, TaskID] = {}
 
-        def tell(what: str, done: int, total: int) -> None:
+        def progress(what: str, done: int, total: int) -> None:
             if what not in tasks:
                 tasks[what] = bar.add_task(what, total=math.inf)
             bar.update(tasks[what], completed=done, total=total, visible=done < total)
 
-        yield tell
+        yield progress

@@ -104,7 +104,7 @@ def _work() -> None:
     pipe = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
 
-    def tell(message: Any) -> None:
+    def send(message: Any) -> None:
         pickle.dump(message, pipe)
         pipe.flush()
 
@@ -112,14 +112,14 @@ def _work() -> None:
         one_core, work, arguments = pickle.load(sys.stdin.buffer)
         if one_core and hasattr(os, "sched_setaffinity"):
             os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-        result = work(*arguments, progress=lambda done, total: tell((done, total)))
-        tell(Outcome(result, None, peak_memory()))
+        result = work(*arguments, progress=lambda done, total: send((done, total)))
+        send(Outcome(result, None, peak_memory()))
     except KeyboardInterrupt:
         sys.exit(130)  # the parent was interrupted too, and reports it
     except Exception as error:
         words = " ".join(str(error).split())
         try:
-            tell(Outcome(None, f"{type(error).__name__}: {words}", peak_memory()))
+            send(Outcome(None, f"{type(error).__name__}: {words}", peak_memory()))
         except BrokenPipeError:
             os._exit(1)  # the parent is gone, and nobody waits
 

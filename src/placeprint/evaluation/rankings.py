@@ -71,12 +71,12 @@ class QueryRanker:
         Raises:
             DatasetError: the atlas has a photo that is not in the database.
         """
-        left_out = [self._paths[path] for path in junk if path in self._paths]
+        excluded = [self._paths[path] for path in junk if path in self._paths]
         if query in self._paths and not self._dataset.finds_itself:
-            left_out.append(self._paths[query])
+            excluded.append(self._paths[query])
         try:
             image = self._read(query, box)
-            answer = self._atlas.search(image, top=self._wanted, verify=self._verify, exclude=left_out, mode=self._mode)
+            answer = self._atlas.search(image, top=self._wanted, verify=self._verify, exclude=excluded, mode=self._mode)
         except PhotoError as error:
             return QueryResult(query=query, level=level, error=str(error))
         ranked = list(self._best_of_groups(answer.evidence))[: self._dataset.depth]

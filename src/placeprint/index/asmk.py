@@ -67,12 +67,12 @@ class ASMK:
     threshold: Annotated[float, Range(0, 1, below=True)] = 0.0
     idf: Annotated[float, Range(0, 100)] = 1.0
     seed: Seed = 0
-    _held: dict[str, NDArray[Any]] = field(default_factory=dict, init=False, repr=False)
+    _state: dict[str, NDArray[Any]] = field(default_factory=dict, init=False, repr=False)
     _waiting: list[tuple[NDArray[Any], ...]] = field(default_factory=list, init=False, repr=False)
     _found: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
 
     def __len__(self) -> int:
-        return len(self._held.get("photos", ()))
+        return len(self._state.get("photos", ()))
 
     def fit(self, features: Sequence[LocalFeatures]) -> ASMK:
         """Learn the words from the features of photos; return self. The index becomes empty.
@@ -117,14 +117,14 @@ class ASMK:
         made = [self._aggregated(each, 1) for each in features]  # check all before adding any
         for place, (words, signs) in enumerate(made, start=len(self)):
             self._waiting.append((words, np.full(len(words), place, np.int32), signs))
-        self._held["photos"] = np.concatenate([self._held["photos"], numbers])
+        self._state["photos"] = np.concatenate([self._state["photos"], numbers])
 
     def remove(self, ids: Ids) -> None:
         """Remove photos; unknown ids are ignored."""
-        if not len(self) or not np.isin(self._held["photos"], ids).any():
+        if not len(self) or not np.isin(self._state["photos"], ids).any():
             return
         self._settle()
-        old = self._held
+        old = self._state
         stays = ~np.isin(old["photos"], ids)
         kept = stays[old["owners"]]
         places = np.cumsum(stays, dtype=np.int32) - 1
@@ -148,7 +148,7 @@ class ASMK:
         sums = self._sums(words, signs, weights)
         norms = np.sqrt(self._norms() * max(float(weights[words].sum()), 1e-12))
         scores = (sums / np.maximum(norms, 1e-12)).astype(np.float32)
-        photos = self._held["photos"]
+        photos = self._state["photos"]
         order = np.lexsort((photos, -scores))[:top]
         order = order[scores[order] > 0]
         return Ranking(photos[order], scores[order])
@@ -162,7 +162,7 @@ class ASMK:
         self._codebook()
         self._settle()
         for name in ARRAYS:
-            np.save(folder / f"{name}.npy", self._held[name])
+            np.save(folder / f"{name}.npy", self._state[name])
 
     def read(self, folder: Path) -> ASMK:
         """Load what an equal voter has written, mapped into memory; return self.
@@ -177,20 +177,20 @@ class ASMK:
         return self
 
     def _codebook(self) -> Floats:
-        if not self._held:
+        if not self._state:
             raise NotFittedError("ASMK has not learned its words; call fit first")
-        return self._held["codebook"]
+        return self._state["codebook"]
 
     def _nothing(self, dim: int) -> tuple[NDArray[np.int32], NDArray[np.int32], Signs]:
         return np.zeros(0, np.int32), np.zeros(0, np.int32), np.zeros((0, -(-dim // 8)), np.uint8)
 
     def _hold(self, *arrays: NDArray[Any]) -> None:
-        self._held, self._found, self._waiting = dict(zip(ARRAYS, arrays, strict=True)), {}, []
+        self._state, self._found, self._waiting = dict(zip(ARRAYS, arrays, strict=True)), {}, []
 
     def _settle(self) -> None:
         """Move added photos into the inverted file."""
         if self._waiting:
-            old = self._held
+            old = self._state
             parts = [(old["words"], old["owners"], old["signs"]), *self._waiting]
             words, owners, signs = (np.concatenate(each) for each in zip(*parts, strict=True))
             order = np.argsort(words, kind="stable")
@@ -212,7 +212,7 @@ class ASMK:
 
     def _sums(self, words: NDArray[np.int32], signs: Signs, weights: Floats) -> NDArray[np.float64]:
         """Return the numerator of the similarity to each photo."""
-        dim = self._held["codebook"].shape[1]
+        dim = self._state["codebook"].shape[1]
         similarities = 1 - 2 * np.arange(dim + 1) / dim
         selected = np.where(similarities > self.threshold, np.maximum(similarities, 0) ** self.alpha, 0)
         begins = self._begins()
@@ -221,25 +221,25 @@ class ASMK:
         for part in np.array_split(np.arange(len(words)), max(1, int(counts.sum() // TOGETHER))):
             times = counts[part]
             rows = np.arange(times.sum()) + np.repeat(first[part] - (np.cumsum(times) - times), times)
-            apart = _hamming(self._held["signs"][rows], np.repeat(signs[part], times, axis=0))
+            apart = _hamming(self._state["signs"][rows], np.repeat(signs[part], times, axis=0))
             votes = selected[apart] * np.repeat(weights[words[part]], times)
-            sums += np.bincount(self._held["owners"][rows], votes, len(self))
+            sums += np.bincount(self._state["owners"][rows], votes, len(self))
         return sums
 
     def _words(self) -> Any:
         import faiss
 
         if "index" not in self._found:
-            index = faiss.IndexFlatL2(self._held["codebook"].shape[1])
-            index.add(np.ascontiguousarray(self._held["codebook"], np.float32))
+            index = faiss.IndexFlatL2(self._state["codebook"].shape[1])
+            index.add(np.ascontiguousarray(self._state["codebook"], np.float32))
             self._found["index"] = index
         return self._found["index"]
 
     def _begins(self) -> Ids:
         """Return where the list of each word starts, and where the last ends."""
         if "begins" not in self._found:
-            count = len(self._held["codebook"])
-            self._found["begins"] = np.searchsorted(self._held["words"], np.arange(count + 1))
+            count = len(self._state["codebook"])
+            self._found["begins"] = np.searchsorted(self._state["words"], np.arange(count + 1))
         begins: Ids = self._found["begins"]
         return begins
 
@@ -251,8 +251,8 @@ class ASMK:
     def _norms(self) -> NDArray[np.float64]:
         """Return N of each photo."""
         if "norms" not in self._found:
-            given = self._weights()[self._held["words"]]
-            self._found["norms"] = np.bincount(self._held["owners"], given, len(self))
+            given = self._weights()[self._state["words"]]
+            self._found["norms"] = np.bincount(self._state["owners"], given, len(self))
         norms: NDArray[np.float64] = self._found["norms"]
         return norms
 

@@ -39,7 +39,7 @@ TOGETHER = 8192
 
 
 @dataclass(eq=False)
-class Held:
+class State:
     """The content of an index: ``exact`` and ``codes`` are FAISS indexes by row number.
 
     Args:
@@ -67,7 +67,7 @@ class CodedIndex(ABC):
 
     train_rows: Count = 20_000
     seed: Seed = 0
-    _held: Held = field(default_factory=Held, init=False, repr=False)
+    _state: State = field(default_factory=State, init=False, repr=False)
 
     @abstractmethod
     def _minimum(self) -> int:
@@ -92,8 +92,8 @@ class CodedIndex(ABC):
         return 0
 
     def __len__(self) -> int:
-        held = self._held
-        index = held.exact if held.codes is None else held.codes
+        state = self._state
+        index = state.exact if state.codes is None else state.codes
         return 0 if index is None else int(index.ntotal)
 
     def add(self, ids: Ids, descriptors: Floats) -> None:
@@ -103,26 +103,26 @@ class CodedIndex(ABC):
             ShapeError: the rows differ in length from those in the index, are not finite or exceed float16, or their
                 number differs from that of the ids.
         """
-        held = self._held
-        rows = rows_of(descriptors, dim=held.dim or None, most=LARGEST_HALF)
+        state = self._state
+        rows = rows_of(descriptors, dim=state.dim or None, most=LARGEST_HALF)
         given = ids_of(ids, len(rows))
         if not len(rows):
             return
-        held.dim = rows.shape[1]
-        numbers = np.arange(len(held.ids), len(held.ids) + len(rows))
-        held.ids = np.concatenate([held.ids, given])
-        if held.codes is not None:
-            held.codes.add_with_ids(padded(rows, held.codes.d), numbers)
-        if held.codes is None or self._refined():
-            held.exact = _exact(held.dim) if held.exact is None else held.exact
-            held.exact.add_with_ids(rows, numbers)
-        if held.codes is None and len(self) >= max(self.train_rows, self._minimum()):
+        state.dim = rows.shape[1]
+        numbers = np.arange(len(state.ids), len(state.ids) + len(rows))
+        state.ids = np.concatenate([state.ids, given])
+        if state.codes is not None:
+            state.codes.add_with_ids(padded(rows, state.codes.d), numbers)
+        if state.codes is None or self._refined():
+            state.exact = _exact(state.dim) if state.exact is None else state.exact
+            state.exact.add_with_ids(rows, numbers)
+        if state.codes is None and len(self) >= max(self.train_rows, self._minimum()):
             self._learn()
 
     def remove(self, ids: Ids) -> None:
         """Remove the rows with these ids; unknown ids are ignored."""
-        numbers = np.flatnonzero(np.isin(self._held.ids, ids))
-        for index in (self._held.exact, self._held.codes):
+        numbers = np.flatnonzero(np.isin(self._state.ids, ids))
+        for index in (self._state.exact, self._state.codes):
             if index is not None and len(numbers):
                 index.remove_ids(numbers)
 
@@ -135,52 +135,52 @@ class CodedIndex(ABC):
         Raises:
             ShapeError: the queries are not finite, or differ in length from the rows.
         """
-        held = self._held
-        rows = rows_of(descriptors, "queries", dim=held.dim or None)
+        state = self._state
+        rows = rows_of(descriptors, "queries", dim=state.dim or None)
         count = min(top, len(self))
         if count <= 0 or not len(rows):
             return [Ranking(np.zeros(0, np.int64), np.zeros(0, np.float32)) for _ in rows]
-        if held.codes is None and len(self) >= self._minimum():
+        if state.codes is None and len(self) >= self._minimum():
             self._learn()
-        if held.codes is None:
-            found = _nearest(held.exact, rows, count, held.ids)
+        if state.codes is None:
+            found = _nearest(state.exact, rows, count, state.ids)
         else:
             factor = self._refined()
             candidates = min(count * max(factor, 1), len(self))
-            found = _nearest(held.codes, padded(rows, held.codes.d), candidates, held.ids)
+            found = _nearest(state.codes, padded(rows, state.codes.d), candidates, state.ids)
             if factor:
                 found = [
                     self._ranked_exactly(row, numbers, count) for row, (numbers, _) in zip(rows, found, strict=True)
                 ]
-        return [Ranking(held.ids[numbers], scores) for numbers, scores in found]
+        return [Ranking(state.ids[numbers], scores) for numbers, scores in found]
 
     def _ranked_exactly(self, row: Floats, numbers: Ids, count: int) -> tuple[Ids, Floats]:
         """Return the ``count`` best of these rows by their float16 values, and their scores."""
         import faiss
 
-        held = self._held
+        state = self._state
         # the row numbers in FAISS increase, even after removals
-        kept = np.searchsorted(faiss.vector_to_array(held.exact.id_map), numbers)
-        scores = held.exact.index.reconstruct_batch(kept) @ row
-        order = np.lexsort((held.ids[numbers], -scores))[:count]
+        kept = np.searchsorted(faiss.vector_to_array(state.exact.id_map), numbers)
+        scores = state.exact.index.reconstruct_batch(kept) @ row
+        order = np.lexsort((state.ids[numbers], -scores))[:count]
         return numbers[order], scores[order]
 
     def _learn(self) -> None:
         import faiss
 
-        held, exact = self._held, self._held.exact
+        state, exact = self._state, self._state.exact
         count = int(exact.ntotal)
         sample = min(count, max(self.train_rows, self._minimum()))
         chosen = np.sort(np.random.default_rng(self.seed).choice(count, sample, replace=False))
-        codes = self._untrained(held.dim, count, sample)
+        codes = self._untrained(state.dim, count, sample)
         codes.train(padded(self._to_learn_from(exact.index.reconstruct_batch(chosen)), codes.d))
         numbers = faiss.vector_to_array(exact.id_map)
         for start in range(0, count, TOGETHER):
             part = numbers[start : start + TOGETHER]
             codes.add_with_ids(padded(exact.index.reconstruct_n(start, len(part)), codes.d), part)
-        held.codes = codes
+        state.codes = codes
         if not self._refined():
-            held.exact = None
+            state.exact = None
 
 
 def padded(rows: Floats, width: int) -> Floats:

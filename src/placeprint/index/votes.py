@@ -131,7 +131,7 @@ class Votes:
         """
         import faiss
 
-        index = self._held()
+        index = self._filled_index()
         rows = rows_of(features.descriptors, dim=index.d if len(features) else None)
         if not len(features) or not index.ntotal or top < 1:
             return Ranking(np.zeros(0, np.int64), np.zeros(0, np.float32))
@@ -151,7 +151,7 @@ class Votes:
         """
         import faiss
 
-        faiss.write_index(self._held(), str(folder / FILE))
+        faiss.write_index(self._filled_index(), str(folder / FILE))
         np.save(folder / PHOTOS, np.stack([self._photos, self._counts]))
 
     def read(self, folder: Path) -> Votes:
@@ -194,7 +194,7 @@ class Votes:
         inner.cp.seed, inner.cp.niter, inner.cp.min_points_per_centroid = self.seed, ITERATIONS, 1
         return index
 
-    def _held(self) -> Any:
+    def _filled_index(self) -> Any:
         if self._index is None:
             raise NotFittedError("Votes has not learned its lists; call fit first")
         return self._index
@@ -205,15 +205,15 @@ class Votes:
 
         if self._mapped:
             lists: Any = faiss.extract_index_ivf(self._index)
-            held: Any = faiss.ArrayInvertedLists(lists.nlist, lists.code_size)
+            lists_in_memory: Any = faiss.ArrayInvertedLists(lists.nlist, lists.code_size)
             mapped = lists.invlists
             for number in range(lists.nlist):
                 size = mapped.list_size(number)
-                held.add_entries(number, size, mapped.get_ids(number), mapped.get_codes(number))
-            lists.replace_invlists(held, True)
-            held.this.disown()  # the index owns it now
+                lists_in_memory.add_entries(number, size, mapped.get_ids(number), mapped.get_codes(number))
+            lists.replace_invlists(lists_in_memory, True)
+            lists_in_memory.this.disown()  # the index owns it now
             self._mapped = False
-        return self._held()
+        return self._filled_index()
 
     def _weights(self, found: Floats, there: Any) -> tuple[Floats, float]:
         """Return the weight of each neighbor ``(q, k)``, 0 if there is none, and the largest possible sum."""

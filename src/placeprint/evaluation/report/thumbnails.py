@@ -25,13 +25,13 @@ class Album:
         max_bytes: the most encoded bytes of all copies; photos beyond it are skipped and counted.
 
     Attributes:
-        left_out: the number of photos without room.
+        not_shown: the number of photos without room.
         unreadable: the number of photos that cannot be read.
         thumbs: the copies that the page shows more than once, by name.
     """
 
     max_bytes: int
-    left_out: int = 0
+    not_shown: int = 0
     unreadable: int = 0
     thumbs: dict[str, str] = field(default_factory=dict)
     _known: dict[tuple[str, int], str] = field(default_factory=dict)
@@ -68,7 +68,7 @@ class Album:
             self.unreadable += 1
             return ""
         if not 0 < len(text) <= room:
-            self.left_out += 1
+            self.not_shown += 1
             return ""
         self._spent += len(text)
         return text

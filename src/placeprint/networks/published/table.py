@@ -190,5 +190,5 @@ def find_network(name: str) -> Network:
     for row in TABLE:
         if name in {row.name, row.full_name}:
             return row
-    told = [row.name for row in published_networks() if not row.name.rpartition("-")[2].isdigit()]
-    raise OptionError(f"no published network called {name!r}; {suggest(name, told)}; all: placeprint models")
+    names = [row.name for row in published_networks() if not row.name.rpartition("-")[2].isdigit()]
+    raise OptionError(f"no published network called {name!r}; {suggest(name, names)}; all: placeprint models")

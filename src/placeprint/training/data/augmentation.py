@@ -187,7 +187,7 @@ def _recolor(light: Light, strengths: Augmentation, generator: np.random.Generat
     brightness, contrast, saturation = (
         1 + getattr(strengths, name) * generator.uniform(-1, 1) for name in ("brightness", "contrast", "saturation")
     )
-    turn = generator.uniform(-strengths.hue, strengths.hue)
+    shift = generator.uniform(-strengths.hue, strengths.hue)
     light = np.asarray(np.clip(light * np.float32(brightness), 0, 1), np.float32)
     mean = light.mean(dtype=np.float64)
     light = np.asarray(np.clip(mean + (light - mean) * np.float32(contrast), 0, 1), np.float32)
@@ -196,7 +196,7 @@ def _recolor(light: Light, strengths: Augmentation, generator: np.random.Generat
     if not strengths.hue:
         return light
     colors = np.asarray(cv2.cvtColor(light, cv2.COLOR_RGB2HSV), np.float32)
-    colors[..., 0] = (colors[..., 0] + turn) % 360
+    colors[..., 0] = (colors[..., 0] + shift) % 360
     return np.asarray(cv2.cvtColor(colors, cv2.COLOR_HSV2RGB), np.float32)
 
 

@@ -49,15 +49,15 @@ def read_data(data: Data, folder: Path, seed: int = 0, skipped: Mapping[str, str
     """
     if not folder.is_dir():
         raise DatasetError(f"there is no folder {str(folder)!r}")
-    left_out = skipped or {}
-    train = without(read_photos(data, folder, data.train), folder, left_out)
+    excluded = skipped or {}
+    train = without(read_photos(data, folder, data.train), folder, excluded)
     test = None
     if data.hold_out_classes:
         train = _without_classes(data, train, seed)
     if data.test_share:
         train, test = _without_test(data, train, seed)
     if data.validation:
-        validation = without(read_photos(data, folder, data.validation), folder, left_out)
+        validation = without(read_photos(data, folder, data.validation), folder, excluded)
     else:
         train, validation = _divided(data, train, seed)
     train, validation = (_limited(photos, data.limit) for photos in (train, validation))
@@ -81,12 +81,12 @@ def _without_test(data: Data, photos: PhotoSet, seed: int) -> tuple[PlacedPhotos
     """Hold out a share of the sequences, but none that is the only one of its area, because nothing else shows it."""
     if not isinstance(photos, PlacedPhotos):
         raise OptionError("data.test_share needs photos with places; name labeled test photos by data.test")
-    held = photos
+    held_out = photos
     if photos.areas is not None:
         pairs = np.unique(np.column_stack([photos.areas, photos.sequences]), axis=0)
         areas, counts = np.unique(pairs[:, 0], return_counts=True)
-        held = photos[np.isin(photos.areas, areas[counts > 1])] if (counts > 1).any() else photos
-    test = split_sequences(held, data.test_share, seed)[1]
+        held_out = photos[np.isin(photos.areas, areas[counts > 1])] if (counts > 1).any() else photos
+    test = split_sequences(held_out, data.test_share, seed)[1]
     return photos[~np.isin(photos.sequences, test.sequences)], test
 
 
@@ -110,7 +110,7 @@ def _split_photos(photos: LabeledPhotos, share: float, seed: int | None) -> tupl
     and their remaining photo only serves as a negative.
     """
     generator = np.random.default_rng(seed)
-    counts, held = photos.counts(), np.zeros(len(photos), bool)
+    counts, held_out = photos.counts(), np.zeros(len(photos), bool)
     giving = np.flatnonzero(counts > 2)
     if not len(giving):
         two = np.flatnonzero(counts == 2)
@@ -118,13 +118,13 @@ def _split_photos(photos: LabeledPhotos, share: float, seed: int | None) -> tupl
     for label in giving:
         rows = np.flatnonzero(photos.labels == label)
         rows = rows[::-1] if seed is None else generator.permutation(rows)
-        held[rows[: min(max(round(share * len(rows)), 1), max(len(rows) - 2, 1))]] = True
-    if not held.any():
+        held_out[rows[: min(max(round(share * len(rows)), 1), max(len(rows) - 2, 1))]] = True
+    if not held_out.any():
         raise DatasetError(
             f"the {len(photos)} photos of {len(photos.classes)} classes are too few to hold some back for validation; "
             "training needs 3 or more photos of a class"
         )
-    return photos[~held], photos[held]
+    return photos[~held_out], photos[held_out]
 
 
 def _split_places(photos: PlacedPhotos, share: float, seed: int) -> tuple[PlacedPhotos, PlacedPhotos]:
@@ -136,11 +136,11 @@ def _split_places(photos: PlacedPhotos, share: float, seed: int) -> tuple[Placed
     if len(photos) < 3:
         raise DatasetError(f"training needs 3 or more photos with places, got {len(photos)}")
     count = min(max(round(share * len(photos)), 1), len(photos) - 2)
-    held = np.zeros(len(photos), bool)
-    held[np.random.default_rng(seed).choice(len(photos), count, replace=False)] = True
-    visit = np.where(held, photos.sequences.max() + 1, photos.sequences)
+    held_out = np.zeros(len(photos), bool)
+    held_out[np.random.default_rng(seed).choice(len(photos), count, replace=False)] = True
+    visit = np.where(held_out, photos.sequences.max() + 1, photos.sequences)
     apart = dataclasses.replace(photos, sequences=visit)
-    return apart[~held], apart[held]
+    return apart[~held_out], apart[held_out]
 
 
 def _limited(photos: PhotoSet, limit: int) -> PhotoSet:

@@ -42,7 +42,7 @@ class ClassBatches:
             pair.
 
     Attributes:
-        left_out: the names of the excluded classes of one photo.
+        excluded: the names of the excluded classes of one photo.
         classes: the number of classes per batch.
 
     Raises:
@@ -73,7 +73,7 @@ class ClassBatches:
                 f"{len(lonely)} of {len(known)} classes have one training photo and make no pair: "
                 f"{first_few(lonely)}; add photos, or set batches.leave_out_lonely = true"
             )
-        self.left_out = lonely
+        self.excluded = lonely
         self._groups = [group.astype(np.int64) for group in groups if len(group) > 1]
         if len(self._groups) < 2:
             raise DatasetError(

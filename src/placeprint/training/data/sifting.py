@@ -59,22 +59,22 @@ def sift(data: Data, folder: Path, *, workers: int = 0, progress: Progress | Non
     return {_below(folder, path): reason for path, reason in sorted(found.items())}
 
 
-def without(photos: PhotoSet, folder: Path, left_out: Mapping[str, str]) -> PhotoSet:
+def without(photos: PhotoSet, folder: Path, skipped: Mapping[str, str]) -> PhotoSet:
     """Return the photos that are not excluded.
 
     Args:
         photos: photos of any form.
         folder: the folder above the excluded paths.
-        left_out: see `sift`.
+        skipped: see `sift`.
 
     Raises:
         DatasetError: no photo is left.
     """
-    if not left_out:
+    if not skipped:
         return photos
-    kept = np.array([_below(folder, normalized(photos.root / path)) not in left_out for path in photos.paths])
+    kept = np.array([_below(folder, normalized(photos.root / path)) not in skipped for path in photos.paths])
     if not kept.any():
-        reasons = list(dict.fromkeys(left_out.values()))
+        reasons = list(dict.fromkeys(skipped.values()))
         raise DatasetError(f"none of {len(photos)} photos can be used, as {first_few(photos.paths)}: {reasons[0]}")
     return photos if kept.all() else photos[kept]
 

@@ -94,9 +94,9 @@ class ArcFace(nn.Module):
         own = cosines.gather(1, labels[:, None])
         # by the addition theorem: the angle itself has no gradient at 0
         sines = (1 - own.square()).clamp(min=1e-8).sqrt()
-        turned = own * math.cos(self.margin) - sines * math.sin(self.margin)
+        widened = own * math.cos(self.margin) - sines * math.sin(self.margin)
         beyond = own - self.margin * math.sin(self.margin)
-        harder = torch.where(own >= -math.cos(self.margin), turned, beyond)
+        harder = torch.where(own >= -math.cos(self.margin), widened, beyond)
         return cross_entropy(self.scale * cosines.scatter(1, labels[:, None], harder), labels)
 
 

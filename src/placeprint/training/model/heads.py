@@ -32,7 +32,7 @@ from placeprint.networks.cgd import CGD
 from placeprint.networks.netvlad import NetVLAD
 from placeprint.networks.pooling import MAC, GeM, SPoC
 from placeprint.training.model.delf_heads import DELFAttentionHead
-from placeprint.training.model.initialization import BEGINNINGS, PAIRS_SHRINKAGE, PAIRS_SIGNAL, shortened, whiten
+from placeprint.training.model.initialization import INITIALIZATIONS, PAIRS_SHRINKAGE, PAIRS_SIGNAL, shortened, whiten
 from placeprint.types import Ids
 
 KMEANS_ROUNDS = 20
@@ -41,7 +41,7 @@ Dim = Annotated[int, Range(0, 65_536)]
 """The length of a descriptor; 0 for full length."""
 AtLeastOne = Annotated[int, Range(1, 65_536)]
 Exponent = Annotated[float, Range(0, 100, above=True)]
-Begin = Annotated[str, OneOf(*BEGINNINGS)]
+Begin = Annotated[str, OneOf(*INITIALIZATIONS)]
 
 Output = tuple[torch.Tensor, torch.Tensor | None]
 """Unit descriptors ``(B, dim)``, and the classifier's input ``(B, C)``, if there is one."""
@@ -100,7 +100,7 @@ class CGDHead(nn.Module):
                 f"a branch of {dim // len(config)} values cannot be whitened from {channels} channels; "
                 f"set dim to at most {channels * len(config)}, or begin = 'random'"
             )
-        self.dim, self.beginning, self.pairs_rule = dim, begin, {"shrinkage": shrinkage, "signal": signal}
+        self.dim, self.initialization, self.pairs_rule = dim, begin, {"shrinkage": shrinkage, "signal": signal}
 
     @property
     def classifier(self) -> nn.Module | None:
@@ -116,7 +116,7 @@ class CGDHead(nn.Module):
     def begin(self, maps: torch.Tensor, seed: int, pairs: Ids) -> None:
         """Initialize the projections by whitening."""
         for layer, pooled in zip(self.cgd.projections, self.cgd.pooled(maps), strict=True):
-            whiten(layer, pooled, pairs, self.beginning, **self.pairs_rule)
+            whiten(layer, pooled, pairs, self.initialization, **self.pairs_rule)
 
 
 @checked
@@ -147,7 +147,7 @@ class PooledHead(nn.Module):
         super().__init__()
         if begin != "random" and dim > channels:
             raise OptionError(f"head.dim must be from 0 to {channels}, the channels of the map, got {dim}")
-        self.pooling, self.dim, self.beginning = pooling, dim or channels, begin
+        self.pooling, self.dim, self.initialization = pooling, dim or channels, begin
         self.pairs_rule = {"shrinkage": shrinkage, "signal": signal}
         self.projection = nn.Linear(channels, dim, bias=False) if dim else None
         self.classifier: nn.Sequential | None = None
@@ -164,7 +164,7 @@ class PooledHead(nn.Module):
     def begin(self, maps: torch.Tensor, seed: int, pairs: Ids) -> None:
         """Initialize the projections by whitening."""
         if self.projection is not None:
-            whiten(self.projection, self.pooling(maps), pairs, self.beginning, **self.pairs_rule)
+            whiten(self.projection, self.pooling(maps), pairs, self.initialization, **self.pairs_rule)
 
 
 @checked
@@ -197,7 +197,7 @@ class NetVLADHead(nn.Module):
         self.layer = NetVLAD(num_clusters, channels, version)
         if begin == "random":
             raise OptionError("the layer after NetVLAD is initialized from 'pairs' or 'photos', got 'random'")
-        self.dim, self.tied, self.beginning = dim or whole, tied, begin
+        self.dim, self.tied, self.initialization = dim or whole, tied, begin
         self.projection = nn.Linear(whole, dim) if dim else None
         if tied:
             self.layer.requires_grad_(False)
@@ -237,7 +237,7 @@ class NetVLADHead(nn.Module):
             self.log_alpha.fill_(float(np.log(sharpness(centers, rows, self.layer.version))))
         if self.projection is not None:
             whole = torch.cat([self._aggregated(part) for part in torch.split(maps, 64)]).float().cpu().numpy()
-            mean, projection = shortened(whole, self.dim, pairs if self.beginning == "pairs" else pairs[:0])
+            mean, projection = shortened(whole, self.dim, pairs if self.initialization == "pairs" else pairs[:0])
             weight = torch.from_numpy(projection.T / np.abs(projection).max())
             self.projection.weight.copy_(weight)
             self.projection.bias.copy_(-(weight @ torch.from_numpy(mean)))

@@ -27,7 +27,7 @@ from placeprint.core.numerics import normalize
 from placeprint.kernels.vectors import unit
 from placeprint.types import Floats, Ids
 
-BEGINNINGS = ("pairs", "photos", "random")
+INITIALIZATIONS = ("pairs", "photos", "random")
 PAIRS_SHRINKAGE, PAIRS_SIGNAL = 0.1, 1.0
 """Share of the mean variance added in whitening from pairs."""
 SHRINKAGE = 1.0
@@ -45,18 +45,18 @@ def shortened(rows: Floats, dim: int, pairs: Ids) -> tuple[Floats, Floats]:
         assert plain.mean_ is not None and plain.projection_ is not None  # fit has learned them
         return plain.mean_, plain.projection_
     most = max(dim, min(len(rows) - 1, rows.shape[1], len(pairs), MOST_DIRECTIONS))
-    mean, turned = shortened(rows, most, pairs[:0])
-    first, second = ((rows[each] - mean) @ turned for each in pairs.T)
+    mean, projection = shortened(rows, most, pairs[:0])
+    first, second = ((rows[each] - mean) @ projection for each in pairs.T)
     learned = SupervisedWhitening(dim=dim, shrinkage=PAIRS_SHRINKAGE, signal=PAIRS_SIGNAL).fit_pairs(first, second)
     assert learned.mean_ is not None and learned.projection_ is not None  # fit has learned them
-    return mean + turned @ learned.mean_, turned @ learned.projection_
+    return mean + projection @ learned.mean_, projection @ learned.projection_
 
 
 def whiten(
     layer: nn.Module,
     pooled: torch.Tensor,
     pairs: Ids,
-    beginning: str,
+    initialization: str,
     *,
     shrinkage: float = PAIRS_SHRINKAGE,
     signal: float = PAIRS_SIGNAL,
@@ -67,15 +67,15 @@ def whiten(
         layer: the layer, changed in place.
         pooled: ``(n, C)`` pooled vectors of training photos.
         pairs: ``(p, 2)`` rows that show the same thing.
-        beginning: a name in `BEGINNINGS`.
+        initialization: a name in `INITIALIZATIONS`.
         shrinkage: the shrinkage of whitening from pairs, see `SupervisedWhitening`.
         signal: the exponent of the signal, see `SupervisedWhitening`.
     """
     weight: Any = layer.weight
     dim = len(weight)
-    if beginning == "random":
+    if initialization == "random":
         return
-    if beginning == "pairs" and len(pairs) >= max(pooled.shape[1], dim):
+    if initialization == "pairs" and len(pairs) >= max(pooled.shape[1], dim):
         found = unit(pooled.detach().float()).cpu().numpy()
         whitening = SupervisedWhitening(dim=dim, shrinkage=shrinkage, signal=signal)
         projection = whitening.fit_pairs(found[pairs[:, 0]], found[pairs[:, 1]]).projection_

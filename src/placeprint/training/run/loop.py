@@ -37,7 +37,7 @@ from placeprint.training.run.journal import Journal
 from placeprint.training.run.objectives import Objective
 from placeprint.training.run.optimizer import rate_factor
 
-Tell = Callable[[str, int, int], None]
+Progress = Callable[[str, int, int], None]
 """Called with the current task, how much of it is done, and the total."""
 SHOWN = 8
 """Most photos of a batch that an error names."""
@@ -60,7 +60,7 @@ class Setup:
         validate: a function that returns the validation metric of the current model.
         facts: the values of a checkpoint besides step, epoch and metrics.
         workers: threads that prepare photos.
-        tell: the progress callback.
+        progress: the progress callback.
     """
 
     run: Path
@@ -75,7 +75,7 @@ class Setup:
     validate: Callable[[], float]
     facts: dict[str, Any]
     workers: int
-    tell: Tell
+    progress: Progress
 
 
 @dataclass(eq=False)
@@ -283,7 +283,7 @@ def _epoch(setup: Setup, position: Position, journal: Journal | None, clock: _Cl
         last = now
         steps = math.ceil(position.planned / size)
         done = (position.epoch + 1) * steps - math.ceil(len(position.left) / size)
-        setup.tell("training", done, schedule.epochs * steps)
+        setup.progress("training", done, schedule.epochs * steps)
 
 
 def _step(setup: Setup, group: Sequence[Batch], maps: Sequence[torch.Tensor], factor: float) -> tuple[float, float]:

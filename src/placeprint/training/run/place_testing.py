@@ -26,14 +26,14 @@ NEAREST, RADIUS = 3.0, 10.0
 
 
 def place_recalls(
-    descriptors: Floats, photos: PlacedPhotos, held: Mask, *, nearest: float = NEAREST, radius: float = RADIUS
+    descriptors: Floats, photos: PlacedPhotos, held_out: Mask, *, nearest: float = NEAREST, radius: float = RADIUS
 ) -> dict[str, float]:
     """Return how often held-out photos find their area in other sequences, and their place; see the module.
 
     Args:
         descriptors: ``(n, d)`` unit rows, one per photo; the largest dot product is the nearest.
         photos: the whole set.
-        held: ``(n,)`` which photos are queries.
+        held_out: ``(n,)`` which photos are queries.
         nearest: the distance in meters within which photos of the query's sequence are excluded.
         radius: the distance in meters within which a photo shows the query's place.
 
@@ -45,15 +45,15 @@ def place_recalls(
         ShapeError: the shapes do not fit together, or no photo is held out.
     """
     count = len(photos)
-    if descriptors.ndim != 2 or len(descriptors) != count or held.shape != (count,) or not held.any():
+    if descriptors.ndim != 2 or len(descriptors) != count or held_out.shape != (count,) or not held_out.any():
         raise ShapeError(
-            f"descriptors must have shape ({count}, d) and held ({count},) with a photo in it, got "
-            f"{descriptors.shape} and {held.shape} with {int(held.sum())}"
+            f"descriptors must have shape ({count}, d) and held_out ({count},) with a photo in it, got "
+            f"{descriptors.shape} and {held_out.shape} with {int(held_out.sum())}"
         )
-    queries, groups = descriptors[held], (photos.sequences[held], photos.sequences)
-    asked = {"place": Relevance(photos.positions[held], photos.positions, groups, radius, nearest)}
+    queries, groups = descriptors[held_out], (photos.sequences[held_out], photos.sequences)
+    asked = {"place": Relevance(photos.positions[held_out], photos.positions, groups, radius, nearest)}
     if photos.areas is not None:
-        asked = {"area": Relevance(photos.areas[held], photos.areas, groups)} | asked
+        asked = {"area": Relevance(photos.areas[held_out], photos.areas, groups)} | asked
     measures: dict[str, float] = {}
     for name, relevant in asked.items():
         first = relevant.first_hits(queries, descriptors)

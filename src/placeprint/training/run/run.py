@@ -29,6 +29,7 @@ from placeprint.evaluation.provenance import commit
 from placeprint.evaluation.relevance import Relevance
 from placeprint.networks.fitting import fit_into
 from placeprint.networks.staged_backbone import StagedBackbone
+from placeprint.renamed import renamed_arguments
 from placeprint.training.data.loading import Maps
 from placeprint.training.data.notes import notes_of
 from placeprint.training.data.photo_sets import PhotoSet
@@ -49,7 +50,7 @@ from placeprint.training.run.checkpoint import (
     weights_of,
 )
 from placeprint.training.run.journal import INSTALL, Journal, draw_curves
-from placeprint.training.run.loop import Outcome, Position, Setup, Tell, backward, fit, restore_position
+from placeprint.training.run.loop import Outcome, Position, Progress, Setup, backward, fit, restore_position
 from placeprint.training.run.objectives import Objective
 from placeprint.training.run.optimizer import make_optimizer
 from placeprint.training.run.scoring import blended_score, descriptors_of, score_of
@@ -64,6 +65,7 @@ MAY_CHANGE = ("name", "summary", "checkpoints")
 """Settings of a recipe that may change when a run continues."""
 
 
+@renamed_arguments(tell="progress")
 def train(
     recipe: Recipe,
     data_folder: Path,
@@ -71,7 +73,7 @@ def train(
     *,
     resume: bool = False,
     maps_folder: Path | None = None,
-    tell: Tell | None = None,
+    progress: Progress | None = None,
     backbone: StagedBackbone | None = None,
 ) -> Outcome:
     """Train by a recipe; see the module.
@@ -82,7 +84,7 @@ def train(
         run: folder of the run.
         resume: whether to continue from the last checkpoint of the folder, if any.
         maps_folder: the folder of cached maps; None for one in the run's folder.
-        tell: progress.
+        progress: called with what is done, how much of it is, and how much there is.
         backbone: a network that replaces the recipe's.
 
     Raises:
@@ -94,24 +96,24 @@ def train(
         PhotoError: a photo can no longer be read.
         WriteError: the disk is full or the folder cannot be written.
     """
-    said = tell or (lambda *_: None)
+    report = progress or (lambda *_: None)
     if recipe.model.trainable_from == 0:  # nothing is frozen, so there are no maps to cache
         recipe = dataclasses.replace(recipe, model=dataclasses.replace(recipe.model, cached_copies=0))
     check_parts(recipe)
     last = _last(run, recipe, resume)
     workers = recipe.batches.workers or num_cores()
-    skipped = read_skipped(run) if last is not None else _sifted(recipe, data_folder, workers, said)
+    skipped = read_skipped(run) if last is not None else _sifted(recipe, data_folder, workers, report)
     data = read_data(recipe.data, data_folder, recipe.seed, skipped)
     relevant = relevance(data, recipe.validation)
     accelerator = _accelerator(recipe)
     torch.manual_seed(recipe.seed)
-    setup = _setup(recipe, data, run, accelerator, backbone, workers, said)
+    setup = _setup(recipe, data, run, accelerator, backbone, workers, report)
     _dry_run(setup)
     if accelerator.is_main_process:
         write_atomically(run / RECIPE, tomli_w.dumps(as_tables(recipe)).encode())
         write_skipped(run, skipped)
     with accelerator.main_process_first():
-        sources = sources_of(recipe, data, setup.model, workers, maps_folder or run / "maps", said)
+        sources = sources_of(recipe, data, setup.model, workers, maps_folder or run / "maps", report)
     setup = _with_sources(setup, data, sources, relevant)
     position = _begun(setup, len(data.train)) if last is None else _restore(setup)
     outcome = _fitted(setup, position)
@@ -119,7 +121,7 @@ def train(
         try:
             draw_curves(run)
         except PackageError:
-            said("no curves, matplotlib is missing", 1, 1)
+            report("no curves, matplotlib is missing", 1, 1)
     return dataclasses.replace(outcome, notes=notes_of(recipe, data, skipped))
 
 
@@ -130,7 +132,7 @@ def _setup(
     accelerator: Any,
     backbone: StagedBackbone | None,
     workers: int,
-    tell: Tell,
+    progress: Progress,
 ) -> Setup:
     """Return what a run works with, as far as it can be made before maps are cached: enough for a dry run."""
     model, objective = _network(recipe, data, backbone)
@@ -145,13 +147,13 @@ def _setup(
         model=model,
         objective=objective,
         optimizer=accelerator.prepare(make_optimizer(recipe.optimizer, model, objective)),
-        source=sources_of(recipe, data, model, workers, None, tell).train,
+        source=sources_of(recipe, data, model, workers, None, progress).train,
         paths=data.train.paths,
         plan=make_plan(recipe, data.train, lambda rows: np.zeros((len(rows), 1), np.float32)),
         validate=lambda: 0.0,
         facts=_facts(recipe, data),
         workers=workers,
-        tell=tell,
+        progress=progress,
     )
 
 
@@ -234,11 +236,11 @@ def _last(run: Path, recipe: Recipe, resume: bool) -> Path | None:
     return last
 
 
-def _sifted(recipe: Recipe, data_folder: Path, workers: int, tell: Tell) -> dict[str, str]:
+def _sifted(recipe: Recipe, data_folder: Path, workers: int, progress: Progress) -> dict[str, str]:
     if not data_folder.is_dir():
         raise DatasetError(f"there is no folder {str(data_folder)!r}; set --data to the folder of the photos")
     return sift(
-        recipe.data, data_folder, workers=workers, progress=lambda done, total: tell("checking photos", done, total)
+        recipe.data, data_folder, workers=workers, progress=lambda done, total: progress("checking photos", done, total)
     )
 
 
@@ -353,7 +355,7 @@ def _begin(setup: Setup, count: int) -> None:
     for number, part in enumerate(parts):
         maps = setup.source.maps(part, np.zeros(len(part), np.int64)).to(setup.accelerator.device)
         found.append(setup.model.backbone(maps, setup.model.trainable_from).float())
-        setup.tell("beginning", number + 1, len(parts))
+        setup.progress("initialization", number + 1, len(parts))
     setup.model.head.begin(torch.cat(found), setup.recipe.seed, setup.plan.pairs(rows))
     if setup.accelerator.num_processes > 1:
         from accelerate.utils import broadcast

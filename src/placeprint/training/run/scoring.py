@@ -47,7 +47,7 @@ def descriptors_of(setup: Setup, source: Maps, rows: Ids, what: str) -> Floats:
         source,
         rows[rank::processes],
         workers=setup.workers,
-        progress=lambda done, total: setup.tell(what, done, total),
+        progress=lambda done, total: setup.progress(what, done, total),
     )
     if processes == 1:
         return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from placeprint.errors import OptionError
@@ -14,7 +15,7 @@ from placeprint.training.data.map_cache import cached_maps
 from placeprint.training.data.prepare import TrainingData
 from placeprint.training.model.trained_network import DescriptorModel
 from placeprint.training.recipe import Recipe
-from placeprint.training.run.loop import Tell
+from placeprint.training.run.loop import Progress
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +28,7 @@ class Sources:
 
 
 def sources_of(
-    recipe: Recipe, data: TrainingData, model: DescriptorModel, workers: int, folder: Path | None, tell: Tell
+    recipe: Recipe, data: TrainingData, model: DescriptorModel, workers: int, folder: Path | None, progress: Progress
 ) -> Sources:
     """Return the maps of the photos, from the cache in `folder` where the recipe wants one and there is a folder."""
     if "size" in recipe.augmentation:
@@ -42,11 +43,8 @@ def sources_of(
     if folder is None or not copies:
         return Sources(PhotoMaps(photos, model), PhotoMaps(others, model), copies)
 
-    def progress(done: int, total: int) -> None:
-        tell("caching maps", done, total)
-
     found = [
-        cached_maps(folder, each, model, count, workers=workers, progress=progress)
+        cached_maps(folder, each, model, count, workers=workers, progress=partial(progress, "caching maps"))
         for each, count in ((photos, copies), (others, 0))
     ]
     return Sources(found[0], found[1], copies)
