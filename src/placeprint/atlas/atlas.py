@@ -18,7 +18,8 @@ from placeprint.atlas.search import Searcher
 from placeprint.atlas.snapshot import Snapshot, Snapshots
 from placeprint.core.defaults import PRESET
 from placeprint.core.numerics import evenly
-from placeprint.core.options import Count, CountOrNone, Workers, checked
+from placeprint.core.options import Count, CountOrNone, Share, Workers, checked
+from placeprint.core.threads import map_cores
 from placeprint.describing.bulk import sample_features
 from placeprint.describing.describer import Describer, checked_describer
 from placeprint.errors import (
@@ -310,6 +311,39 @@ class Atlas:
                 return Answer((), features, 0.0, seconds, EMPTY)
             searcher = Searcher(now, self._memory)
             return searcher.search(image, top=top, verify=verify, rotations=rotations, exclude=excluded, mode=mode)
+
+        return self._snapshots.reading(search)
+
+    @checked
+    def search_stored(
+        self, photos: Sequence[int], *, top: Count = 20, verify: CountOrNone = 50, likely: Share = 0.1
+    ) -> dict[int, Answer]:
+        """Find for photos of the atlas the other photos that show their places, by what is stored; all cores work.
+
+        Nothing is decoded, described or tried in rotations.
+
+        Args:
+            photos: ids of usable photos; others have no answer.
+            top: the number of candidates of each.
+            verify: the number of candidates checked by geometry, at most; the preset may check fewer.
+            likely: probability above which geometry checks a candidate in any case.
+
+        Returns:
+            The answers, by id.
+
+        Raises:
+            OptionError: the preset gives no probabilities.
+        """
+
+        def search(now: Snapshot) -> dict[int, Answer]:
+            usable = now.usable()
+            known = [photo for photo in photos if photo in usable]
+            if not known:
+                return {}
+            searcher = Searcher(now, self._memory)
+            self._memory.prepare(now)
+            found = map_cores(lambda photo: searcher.search_stored(photo, top=top, verify=verify, likely=likely), known)
+            return dict(zip(known, found, strict=True))
 
         return self._snapshots.reading(search)
 

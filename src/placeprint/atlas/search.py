@@ -20,6 +20,7 @@ from placeprint.atlas.weighing import Weigher
 from placeprint.core.memory import enough_memory
 from placeprint.core.options import check_name
 from placeprint.core.threads import one_core_for_products
+from placeprint.errors import OptionError
 from placeprint.features.rotating import best_rotation
 from placeprint.features.straightening import tilt_of
 from placeprint.types import (
@@ -109,6 +110,36 @@ class Searcher:
         note = best.note if len(best.features) else NO_KEYPOINTS
         return replace(best, note=note, seconds=seconds | {"search": seconds["search"] + choosing})
 
+    def search_stored(self, photo: int, *, top: int, verify: int, likely: float = 1.0) -> Answer:
+        """Find the photos that show the place of a photo of the atlas, by its stored features; itself is excluded.
+
+        Args:
+            photo: the id of the photo.
+            top: candidates returned.
+            verify: the number of candidates checked by geometry.
+            likely: see `Weigher.answer`.
+
+        Raises:
+            OptionError: the preset weighs no evidence, or does not search by descriptors.
+        """
+        if self._weigher is None:
+            raise OptionError(no_probabilities(self._now.preset.name))
+        began = time.perf_counter()
+        with one_core_for_products(), enough_memory():
+            ids = np.array([photo])
+            descriptor = self._memory.rows(self._now, ids)[0]
+            ranking = self._memory.nearest(self._now, descriptor[None], max(top, verify) + 1)[0]
+            kept = ranking.ids != photo
+            searched = time.perf_counter()
+
+            def describe(number: int) -> LocalFeatures:
+                return self._memory.read(self._now, [photo], number)[0]
+
+            others = Ranking(ranking.ids[kept], ranking.scores[kept])
+            evidence, confidence = self._weigher.answer(others, descriptor, describe, verify, likely)
+        times = {"describe": 0.0, "search": searched - began, "verify": time.perf_counter() - searched}
+        return Answer(evidence[:top], describe(0), 0.0, times, confidence=confidence)
+
     def prepare(self, mode: str | None) -> None:
         """Make the index for a search."""
         mode = self._mode(mode)
@@ -189,6 +220,14 @@ class Searcher:
             return np.zeros(0, np.int64)
         wanted = set(map(str, paths))
         return np.array([i for i, record in self._now.usable().items() if record.path in wanted], np.int64)
+
+
+def no_probabilities(preset: str) -> str:
+    """Return the message that a preset does not give what is asked for."""
+    return (
+        f"the preset {preset!r} gives no probabilities, which this needs; "
+        "index the photos with the preset fast, balanced or best"
+    )
 
 
 def _certainty(answer: Answer, start: float) -> tuple[bool, float]:

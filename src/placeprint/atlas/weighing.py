@@ -91,7 +91,7 @@ class Weigher:
         self._model: EvidenceModel = load_model(spec.model)
 
     def answer(
-        self, ranking: Ranking, descriptor: Floats, describe: Describe, verify: int
+        self, ranking: Ranking, descriptor: Floats, describe: Describe, verify: int, likely: float = 1.0
     ) -> tuple[tuple[Evidence, ...], float | None]:
         """Return all candidates, the most probable first, and the confidence.
 
@@ -100,6 +100,7 @@ class Weigher:
             descriptor: ``(dim,)`` global descriptor of the query.
             describe: gives the query's features.
             verify: candidates that geometry may look at.
+            likely: probability above which geometry looks at all candidates in the end, not only at the most similar.
         """
         if not len(ranking):
             return (), None
@@ -107,7 +108,8 @@ class Weigher:
         state = self._similar(ranking.ids[:count], descriptor)
         if verify:
             asked, preset = min(count, verify, self._spec.verified), self._now.preset
-            self._check(state, Look(FIRST, 0, self._memory.verifier, PIXELS), np.arange(asked), describe)
+            first = Look(FIRST, 0, self._memory.verifier, PIXELS)
+            self._check(state, first, np.arange(asked), describe)
             for opinion in preset.opinion:
                 if state.weighed.confidence >= DECIDED and not state.weighed.lead < LEAD:
                     break
@@ -115,6 +117,11 @@ class Weigher:
                 number = 0 if opinion.extractor is None else preset.extractors.index(opinion.extractor)
                 look = Look(opinion.source, number, self._memory.opinion(opinion), opinion.pixels)
                 self._check(state, look, chosen, describe)
+            left = [
+                place for place in np.flatnonzero(state.weighed.probabilities > likely) if place not in state.checks
+            ]
+            if left:
+                self._check(state, first, np.array(left), describe)
         return self._evidence(ranking, state), state.weighed.confidence
 
     def _similar(self, ids: Ids, descriptor: Floats) -> _Open:
