@@ -179,7 +179,7 @@ def pair_probabilities(answer: Answer, model: EvidenceModel) -> list[float]:
         row[[PLACES[name] for name in evidence.known]] = list(evidence.known.values())
     alone = ~np.eye(len(table), dtype=bool)
     odds = model.pair.log_odds(by_name(compared(table, alone)))
-    return to_probability(odds - max(0.0, odds.max() - log_odds(answer.confidence))).tolist()
+    return list(map(float, to_probability(odds - max(0.0, odds.max() - log_odds(answer.confidence)))))
 
 
 def log_odds(probability: float) -> float:
