@@ -293,3 +293,18 @@ def test_a_bad_photo_ends_no_command(
         assert done.returncode == status and "the picture is damaged" in done.stdout, done.stdout
     done = _here(capsys, monkeypatch, "match", cut, folder / "query.png", "--features", "sift")
     assert done.returncode == 1 and f"{cut}: the picture is damaged" in done.stderr
+
+
+def test_index_takes_positions_from_a_table(folder: Path, tmp_path: Path) -> None:
+    table = tmp_path / "positions.csv"
+    table.write_text("path,latitude,longitude\n0.png,-33.9,151.2\n")
+    told = ("index", folder / "photos", "--into", tmp_path / "atlas", "--preset", "sift-vlad")
+    done = run(*told, "--gps", table)
+    assert done.returncode == 0 and "1 photos have a position from" in done.stdout, done.stderr
+    assert json.loads(run("info", tmp_path / "atlas", "--json").stdout)["num_located"] == 1
+    table.write_text("path,latitude,longitude\n0.png,151.2,-33.9\n")
+    wrong = run("index", folder / "photos", "--into", tmp_path / "other", "--gps", table)
+    assert wrong.returncode == 1 and "line 2" in wrong.stderr and "swapped" in wrong.stderr
+    assert not (tmp_path / "other").exists()
+    lone = run("index", folder / "photos", "--into", tmp_path / "other", "--clock-offset", "+02:00")
+    assert lone.returncode == 1 and "--gps" in lone.stderr

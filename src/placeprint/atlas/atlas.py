@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from placeprint.atlas import learning
@@ -17,6 +18,7 @@ from placeprint.atlas.reports import AddReport, AtlasInfo
 from placeprint.atlas.search import Searcher
 from placeprint.atlas.snapshot import Snapshot, Snapshots
 from placeprint.core.defaults import PRESET
+from placeprint.core.geography import check_position
 from placeprint.core.numerics import evenly
 from placeprint.core.options import Count, CountOrNone, Share, Workers, checked
 from placeprint.core.threads import map_cores
@@ -211,6 +213,33 @@ class Atlas:
             learning.learn(self._store, self._preset, adapt=adapt, progress=progress)
             self._store.maintain()
         return len(self)
+
+    def set_positions(self, positions: Mapping[str, tuple[float, float]]) -> int:
+        """Give photos positions that are not in their files; they replace those of EXIF until a file changes.
+
+        Args:
+            positions: ``(latitude, longitude)`` in degrees (WGS 84), by the path of a photo in the atlas; other paths
+                are ignored.
+
+        Returns:
+            The number of photos whose position has changed.
+
+        Raises:
+            OptionError: a position is no place on Earth.
+            AtlasBusyError: another process is writing.
+        """
+        for path, position in positions.items():
+            check_position(*position, f"the position of {path!r}")
+        with self._store.exclusive():
+            photos = self._store.snapshot().photos().values()
+            moved = [
+                replace(photo, location=positions[photo.path])
+                for photo in photos
+                if photo.path in positions and photo.location != positions[photo.path]
+            ]
+            self._store.update(moved)
+            self._store.maintain()
+        return len(moved)
 
     def remove(self, photos: Iterable[Path | str] | Path | str) -> int:
         """Remove photos by path, or all photos below a folder.

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from placeprint.cli.output import progress_bar, say
 from placeprint.cli.skipping import list_named
+from placeprint.errors import OptionError
+
+if TYPE_CHECKING:
+    from placeprint.places.given_positions import GivenPositions
 
 
 def index(
@@ -25,6 +29,20 @@ def index(
         int | None,
         typer.Option(min=1, max=256, help="Photos described at once; by default one per core.", show_default=False),
     ] = None,
+    gps: Annotated[
+        Path | None,
+        typer.Option(
+            help="Positions from outside: a CSV file (path, latitude, longitude), or a GPX track, read by time.",
+            show_default=False,
+        ),
+    ] = None,
+    clock_offset: Annotated[
+        str | None,
+        typer.Option(
+            help="The camera's clock minus UTC, for a track: seconds or [+-]HH:MM[:SS]; by default from EXIF.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Add photos to an atlas. Run it again, and only new and changed photos are read."""
     from placeprint.atlas import Atlas
@@ -32,6 +50,7 @@ def index(
 
     # before the atlas is made, so that a mistake leaves nothing behind
     paths, skips = list_named(photos, later=True)
+    given = _positions(gps, clock_offset, paths)
     if not (into / ATLAS_FILE).exists():
         check_output_folder(into)
     atlas = Atlas.open_or_create(into, preset)
@@ -48,6 +67,26 @@ def index(
         say(f"{report.moved} moved: their content is known, so their features are kept")
     if report.learned:
         say(f"learned a codebook from the {len(atlas)} photos of this atlas")
+    if given is not None:
+        atlas.set_positions(given.positions)
+        count = len(given.positions)
+        say(f"{count} photos have a position from {gps}, {len(paths) - count} have none there")
     skips.report_all(report.skipped)
     say(f"the atlas {into} has {len(atlas)} photos")
     skips.leave()
+
+
+def _positions(gps: Path | None, clock_offset: str | None, photos: list[Path]) -> GivenPositions | None:
+    """Return the positions from a file, or None if there is none.
+
+    Raises:
+        OptionError: there is a clock offset without a file, or it cannot be read.
+    """
+    from placeprint.places.given_positions import clock_offset_of, read_positions
+
+    offset = None if clock_offset is None else clock_offset_of(clock_offset)
+    if gps is None:
+        if offset is not None:
+            raise OptionError("--clock-offset needs a track; give --gps TRACK.gpx")
+        return None
+    return read_positions(gps, photos, offset)

@@ -8,7 +8,7 @@ it, `samples` converts pixel values of any type to 8 bits, `exif` reads what the
 from placeprint.photos.decoding import MAX_PIXELS, MIN_SIDE
 from placeprint.photos.formats import SUFFIXES
 from placeprint.photos.pixels import crop_image, resize, rotate_image, rotation_matrix, trim_border
-from placeprint.photos.reading import Photo, Picture, as_image, read_image, read_photo
+from placeprint.photos.reading import Photo, Picture, as_image, read_camera_data, read_image, read_photo
 from placeprint.photos.walking import PhotoList, Skipped, find_photos, list_photos, normalized, scan_photos
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "find_photos",
     "list_photos",
     "normalized",
+    "read_camera_data",
     "read_image",
     "read_photo",
     "resize",

@@ -62,6 +62,18 @@ def check_header(file: IO[bytes]) -> None:
     _guarded(look)
 
 
+def read_header(file: IO[bytes]) -> Metadata:
+    """Return what the camera wrote, without decoding the pixels.
+
+    Args:
+        file: a seekable file object in binary mode; read from its start.
+
+    Raises:
+        PhotoError: the file is empty, is not a picture, or has a size that is refused.
+    """
+    return _guarded(lambda: read_metadata(_open(file, _kind(file)).getexif))
+
+
 def decode(file: IO[bytes]) -> tuple[Image, Metadata]:
     """Return ``(H, W, 3)`` uint8 RGB, upright, and what the camera wrote.
 

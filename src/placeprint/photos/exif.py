@@ -28,6 +28,7 @@ FILM_DIAGONAL = math.hypot(36, 24)
 _TIME = re.compile(
     r"(\d{4})[:/.-](\d\d?)[:/.-](\d\d?)[ T]+(\d\d?):(\d\d):(\d\d)(?:[.,](\d+))?\s*(Z|[+-]\d\d:?\d\d)?", re.ASCII
 )
+_DATE = re.compile(r"(\d{4})[:/.-](\d\d?)[:/.-](\d\d?)", re.ASCII)
 _ZONE = re.compile(r"(Z)|([+-])(\d\d):?(\d\d)", re.ASCII)
 
 
@@ -41,6 +42,7 @@ class Metadata:
         taken: the camera's local time, without a time zone, or None.
         utc_offset: local time minus UTC, or None if the camera did not write it.
         film_focal: focal length in millimeters on 35 mm film, or None.
+        satellite_time: when the receiver of the position fixed it, in UTC, or None; satellites cannot be set wrong.
     """
 
     orientation: int = 1
@@ -48,6 +50,7 @@ class Metadata:
     taken: datetime.datetime | None = None
     utc_offset: datetime.timedelta | None = None
     film_focal: float | None = None
+    satellite_time: datetime.datetime | None = None
 
     def focal(self, width: int, height: int) -> float | None:
         """Return the focal length in pixels: 35 mm film has a diagonal of `FILM_DIAGONAL`."""
@@ -85,6 +88,7 @@ def read_metadata(get_exif: Callable[[], Exif]) -> Metadata:
         taken,
         offset,
         _positive(_value(camera, Base.FocalLengthIn35mmFilm)),
+        satellite_time_of(_value(gps, GPS.GPSDateStamp), _value(gps, GPS.GPSTimeStamp)),
     )
 
 
@@ -129,6 +133,28 @@ def time_of(
     except ValueError:
         return None, None
     return taken, _offset(own_zone or _text(zone))
+
+
+def satellite_time_of(date: Any, time: Any) -> datetime.datetime | None:
+    """Return the moment in UTC of EXIF's GPS time stamp, or None if it is not whole.
+
+    Args:
+        date: ``2024:05:01``.
+        time: hours, minutes and seconds.
+
+    Example:
+        >>> satellite_time_of("2024:05:01", (9.0, 59.0, 30.5)).isoformat()
+        '2024-05-01T09:59:30.500000+00:00'
+    """
+    found = _DATE.fullmatch(_text(date))
+    try:
+        day = datetime.datetime(*map(int, found.groups()), tzinfo=datetime.UTC) if found else None  # type: ignore[misc,arg-type]  # three numbers
+        hours, minutes, seconds = (float(part) for part in time)
+    except (TypeError, ValueError, OverflowError, ZeroDivisionError):
+        return None
+    if day is None or not (0 <= hours < 24 and 0 <= minutes < 60 and 0 <= seconds < 61):
+        return None
+    return day + datetime.timedelta(hours=hours, minutes=minutes, seconds=seconds)
 
 
 def _offset(zone: str) -> datetime.timedelta | None:

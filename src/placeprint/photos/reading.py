@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from placeprint.errors import PhotoError
-from placeprint.photos.decoding import check_size, decode, decode_opened
+from placeprint.photos.decoding import check_size, decode, decode_opened, read_header
 from placeprint.photos.exif import Metadata
 from placeprint.photos.opening import MAX_WHOLE_BYTES, open_file
 from placeprint.photos.samples import check_shape, to_rgb
@@ -93,6 +93,19 @@ def read_image(source: Picture) -> Image:
 def as_image(picture: Picture) -> Image:
     """Return a picture as ``(H, W, 3)`` uint8 RGB, upright. Takes and raises what `read_photo` does."""
     return read_photo(picture).image
+
+
+def read_camera_data(path: str | os.PathLike[str]) -> Metadata:
+    """Read only what the camera wrote into a file: position, times, orientation; the pixels are not decoded.
+
+    Raises:
+        PhotoError: the file is missing, unreadable, or not a picture.
+    """
+    try:
+        with open_file(os.fsdecode(path)) as file:
+            return read_header(file)
+    except PhotoError as error:
+        raise PhotoError(f"cannot read {os.fsdecode(path)!r}: {error}") from error
 
 
 def _from_array(pixels: NDArray[Any]) -> Image:
