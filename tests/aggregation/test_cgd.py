@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-
 import numpy as np
 import pytest
 import torch
@@ -12,18 +10,7 @@ from torch import nn
 from placeprint.errors import OptionError, ShapeError
 from placeprint.networks.cgd import CGD
 from placeprint.networks.pooling import SPoC
-
-CHANNELS = 5
-CONFIGS = ["".join(letters) for count in (1, 2, 3) for letters in itertools.permutations("SMG", count)]
-
-
-class Backbone(nn.Conv2d):
-    """A backbone of one layer that says how many channels its maps have."""
-
-    channels = CHANNELS
-
-    def __init__(self) -> None:
-        super().__init__(3, CHANNELS, 3, 2)
+from tests.aggregation.cgd_parts import CONFIGS, Backbone
 
 
 def pictures(count: int) -> torch.Tensor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import sys
 
 import numpy as np
@@ -16,19 +15,8 @@ from placeprint.errors import NotFittedError, OptionError, ShapeError
 from placeprint.networks import cgd as networks
 from placeprint.networks.pooling import GeM
 from placeprint.types import Floats, LocalFeatures
+from tests.aggregation.cgd_parts import CHANNELS, CONFIGS, Backbone
 from tests.conftest import random_features
-
-CHANNELS = 5
-CONFIGS = ["".join(letters) for count in (1, 2, 3) for letters in itertools.permutations("SMG", count)]
-
-
-class Backbone(nn.Conv2d):
-    """A backbone of one layer that says how many channels its maps have."""
-
-    channels = CHANNELS
-
-    def __init__(self) -> None:
-        super().__init__(3, CHANNELS, 3, 2)
 
 
 def _network(config: str, dim: int = 12, p: float = 2.3) -> networks.CGD:

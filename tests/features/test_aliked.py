@@ -101,7 +101,7 @@ def test_threads_that_start_together_share_one_model() -> None:
 
     from placeprint.networks import aliked
 
-    aliked._load.cache_clear()
+    aliked.load_aliked.cache_clear()  # type: ignore[attr-defined]  # `loaded_once` adds it
     with ThreadPoolExecutor(4) as pool:
         models = list(pool.map(aliked.load_aliked, ["aliked-t16"] * 4))
     assert all(model is models[0] for model in models)

@@ -13,11 +13,13 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 OPENMP = "openmp"
 Job = TypeVar("Job")
 Result = TypeVar("Result")
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 def num_cores() -> int:
@@ -155,6 +157,30 @@ def map_cores(work: Callable[[Job], Result], jobs: Iterable[Job]) -> list[Result
     if threading.current_thread().name.startswith(POOL):
         return [work(job) for job in jobs]
     return list(_pool().map(work, jobs))
+
+
+def loaded_once(load: Callable[P, R]) -> Callable[P, R]:
+    """Let a function run once for each combination of arguments, also when several threads call it at the same time.
+
+    Args:
+        load: a function that loads something that threads share, such as a network.
+
+    Example:
+        >>> @loaded_once
+        ... def network(name: str) -> list[str]:
+        ...     return [name]
+        >>> network("xfeat") is network("xfeat")
+        True
+    """
+    lock, kept = threading.Lock(), functools.cache(load)
+
+    @functools.wraps(load)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        with lock:
+            return kept(*args, **kwargs)  # type: ignore[arg-type]  # the arguments of `load`, which are hashable
+
+    call.cache_clear = kept.cache_clear  # type: ignore[attr-defined]
+    return call
 
 
 @functools.cache

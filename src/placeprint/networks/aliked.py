@@ -14,14 +14,13 @@ Departures: a mask applies before the strongest are chosen, and a picture withou
 
 from __future__ import annotations
 
-import functools
-import threading
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from placeprint.core.threads import loaded_once
 from placeprint.networks.fitting import device, fit_into
 from placeprint.networks.weights import load_weights
 from placeprint.networks.xfeat import WINDOW, Found, local_maxima
@@ -36,17 +35,19 @@ TEMPERATURE = 0.1
 DERIVED = ("dkd.hw_grid",)
 """A buffer that kornia's model computes itself."""
 
-_loading = threading.Lock()
 
-
+@loaded_once
 def load_aliked(name: str) -> Any:
     """Return a model in eval mode with checked weights, one per name and process, on the GPU if there is one.
 
     Raises:
         WeightsError: the weights are absent or not the expected ones.
     """
-    with _loading:
-        return _load(name)
+    from kornia.feature import ALIKED
+
+    model = ALIKED(name)
+    fit_into(model, load_weights(name), DERIVED)
+    return model.eval().to(device())
 
 
 def detect_batch(
@@ -194,12 +195,3 @@ def _look_up(parts: Sequence[Any], pixels: Any, shift: tuple[int, int]) -> Any:
     grid = 2 * (pixels + torch.tensor(shift, device=pixels.device)) / (sides - 1) - 1
     values = [F.grid_sample(part, grid[None], align_corners=True, padding_mode="border")[0] for part in parts]
     return F.normalize(torch.cat(values).permute(1, 2, 0), dim=-1)
-
-
-@functools.cache
-def _load(name: str) -> Any:
-    from kornia.feature import ALIKED
-
-    model = ALIKED(name)
-    fit_into(model, load_weights(name), DERIVED)
-    return model.eval().to(device())

@@ -15,8 +15,6 @@ it follows from their layers of stride above 1: if they pad by half their kernel
 
 from __future__ import annotations
 
-import functools
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from placeprint.core.threads import loaded_once
 from placeprint.errors import OptionError
 from placeprint.networks.fitting import device
 from placeprint.networks.pretrained import (
@@ -39,8 +38,6 @@ from placeprint.networks.pretrained import (
 
 if TYPE_CHECKING:
     import torch
-
-_loading = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -91,8 +88,7 @@ def load_backbone(name: str, stride: int = 0) -> Backbone:
         OptionError: the network or the stride is unknown, or transformers is not installed.
         WeightsError: its weights are not installed, or cannot be loaded.
     """
-    with _loading:
-        return _load(name, stride)
+    return _load(name, stride)
 
 
 def backbone_dim(name: str, stride: int = 0) -> int:
@@ -101,7 +97,7 @@ def backbone_dim(name: str, stride: int = 0) -> int:
     return load_backbone(name, stride).dim if known is None else known
 
 
-@functools.cache
+@loaded_once
 def _load(name: str, stride: int) -> Backbone:
     if name in EFFICIENTNET_DIMS:
         return _efficientnet(name, stride or 16)

@@ -16,8 +16,6 @@ Departures: the backbone is EfficientNet-Lite, whose map does not follow a ReLU,
 from __future__ import annotations
 
 import copy
-import functools
-import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +26,7 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn.functional import normalize, softplus
 
+from placeprint.core.threads import loaded_once
 from placeprint.errors import OptionError, WeightsError
 from placeprint.networks.efficientnet import CENTERS, fold_batch_norm
 from placeprint.networks.fitting import device, fit_into
@@ -42,8 +41,6 @@ SUFFIX = ".safetensors"
 BUILT = ("last_downsampling", "last_stage")
 """Header fields that describe the backbone."""
 Tensors = dict[str, torch.Tensor]
-
-_loading = threading.Lock()
 
 
 class Attention(nn.Module):
@@ -154,8 +151,7 @@ def load_delf(name: str) -> Reader:
         OptionError: the network is unknown.
         WeightsError: the file is missing, damaged or of another kind, or the backbone's weights are not installed.
     """
-    with _loading:
-        return _load(name)
+    return _load(name)
 
 
 def delf_dim(name: str) -> int:
@@ -212,7 +208,7 @@ def network_from(state: Tensors, header: dict[str, str], place: str) -> DELFNetw
     return network.eval().requires_grad_(False)
 
 
-@functools.cache
+@loaded_once
 def _load(name: str) -> Reader:
     if name.endswith(SUFFIX):
         state, header = read_safetensors(Path(name))

@@ -6,13 +6,12 @@ a score above a threshold. Pictures are continued by repeating their borders to 
 
 from __future__ import annotations
 
-import functools
-import threading
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from placeprint.core.threads import loaded_once
 from placeprint.networks.fitting import device, fit_into
 from placeprint.networks.weights import load_weights
 from placeprint.networks.xfeat import Found, local_maxima
@@ -21,21 +20,14 @@ from placeprint.types import Image, Mask
 NAME = "disk-depth"
 MULTIPLE = 16
 
-_loading = threading.Lock()
 
-
+@loaded_once
 def load_disk() -> Any:
     """Return kornia's network in eval mode with checked weights, one a process, on the GPU where there is one.
 
     Raises:
         WeightsError: the weights are absent or not the expected ones.
     """
-    with _loading:
-        return _load()
-
-
-@functools.cache
-def _load() -> Any:
     from kornia.feature import DISK
 
     model = DISK()

@@ -11,12 +11,11 @@ attention (rotary encoding), so an offset of half a pixel changes nothing; here 
 
 from __future__ import annotations
 
-import functools
-import threading
 from typing import Any
 
 import numpy as np
 
+from placeprint.core.threads import loaded_once
 from placeprint.errors import OptionError, ShapeError
 from placeprint.networks.fitting import device, fit_into
 from placeprint.networks.weights import find_weights, load_weights
@@ -35,8 +34,6 @@ CONFIDENCES = {"xfeat": (-1.0, 0.95), "aliked": (0.95, 0.99)}
 """The authors' confidences for depth and width."""
 DERIVED = ("confidence_thresholds",)
 """A buffer that the model computes itself."""
-
-_loading = threading.Lock()
 
 
 def check_features(features: str) -> None:
@@ -57,8 +54,7 @@ def load_lightglue(features: str, depth_confidence: float, width_confidence: flo
         WeightsError: the weights are absent or not the expected ones.
     """
     check_features(features)
-    with _loading:
-        return _load(features, depth_confidence, width_confidence)
+    return _load(features, depth_confidence, width_confidence)
 
 
 def match(
@@ -123,7 +119,7 @@ def _input(features: LocalFeatures) -> dict[str, Any]:
     return {name: torch.from_numpy(array)[None].to(device()) for name, array in arrays.items()}
 
 
-@functools.cache
+@loaded_once
 def _load(features: str, depth_confidence: float, width_confidence: float) -> Any:
     from kornia.feature import LightGlue
 

@@ -16,14 +16,13 @@ over 8 x 8 offsets. Two departures from the authors' code:
 
 from __future__ import annotations
 
-import functools
-import threading
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from placeprint.core.threads import loaded_once
 from placeprint.networks.fitting import device, fit_into
 from placeprint.networks.weights import load_weights
 from placeprint.types import Floats, Image, Mask
@@ -42,17 +41,22 @@ SHARPNESS = 3.0
 Found = tuple[Floats, Floats, Floats]
 """Points, descriptors and scores of one picture."""
 
-_loading = threading.Lock()
 
-
+@loaded_once
 def load_xfeat() -> Any:
     """Return the model in eval mode with checked weights, one per process, on the GPU if there is one.
 
     Raises:
         WeightsError: the weights are missing or not the expected ones.
     """
-    with _loading:
-        return _load()
+    import torch
+    from kornia.feature.xfeat import XFeatModel
+
+    model = XFeatModel()
+    fit_into(model, load_weights("xfeat"))
+    model.eval()
+    _fold_batch_norm(model)
+    return model.to(device(), memory_format=torch.channels_last)
 
 
 def detect_batch(
@@ -178,18 +182,6 @@ def _keypoints(
     sampled = F.grid_sample(units, chosen[None, None], mode="bicubic", align_corners=False)[0, :, 0]
     descriptors = F.normalize(sampled.T, dim=1).cpu().numpy()
     return points[kept].astype(np.float32), descriptors, scores[kept]
-
-
-@functools.cache
-def _load() -> Any:
-    import torch
-    from kornia.feature.xfeat import XFeatModel
-
-    model = XFeatModel()
-    fit_into(model, load_weights("xfeat"))
-    model.eval()
-    _fold_batch_norm(model)
-    return model.to(device(), memory_format=torch.channels_last)
 
 
 def _fold_batch_norm(model: Any) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,14 +10,13 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from placeprint.core.threads import loaded_once
 from placeprint.networks.colors import ColorInput
 from placeprint.networks.fitting import device
 from placeprint.networks.published import checkpoints
 from placeprint.networks.published.building import PlaceNetwork
 from placeprint.networks.published.rows import Sight
 from placeprint.networks.published.table import find_network
-
-_loading = threading.Lock()
 
 
 class FromColors(ColorInput):
@@ -60,11 +57,10 @@ def load_published(name: str) -> FromColors:
         OptionError: there is no such network.
         WeightsError: its weights are not here, not those that first came, or do not fit.
     """
-    with _loading:
-        return _load(name, checkpoints.sha256(find_network(name)))
+    return _load(name, checkpoints.sha256(find_network(name)))
 
 
-@functools.cache
+@loaded_once
 def _load(name: str, sha256: str) -> FromColors:  # other weights are another network
     network = find_network(name)
     made: Any = FromColors(checkpoints.load(network), network.sight).eval().requires_grad_(False)
