@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from placeprint.evidence.calibration import calibration_error
 from placeprint.evidence.model import to_probability
 from placeprint.evidence.record import Values
 from scripts.evidence.leave_out import HALVES, LeaveOut, Levels, Split, ended, first_odds, halves
 from scripts.evidence.scenes import SAME, UNKNOWN
 
 FALSE_ACCEPTS = 0.01
-BINS = 10
 
 
 def order_recall(asked: Sequence[Levels], names: Sequence[str]) -> tuple[int, int]:
@@ -51,13 +51,6 @@ def area(scores: Values, positive: NDArray[np.bool_]) -> float:
             ranks[same] = ranks[same].mean()
     wins, losses = positive.sum(), (~positive).sum()
     return float((ranks[positive].sum() - wins * (wins + 1) / 2) / max(wins * losses, 1))
-
-
-def calibration_error(probabilities: Values, right: NDArray[np.bool_]) -> float:
-    """Return the expected calibration error over `BINS` bins of equal count."""
-    order = np.argsort(probabilities)
-    parts = [part for part in np.array_split(order, BINS) if len(part)]
-    return float(sum(len(p) * abs(probabilities[p].mean() - right[p].mean()) for p in parts) / len(order))
 
 
 def unknown_places(split: LeaveOut, models: Split, scene: str) -> dict[str, float]:

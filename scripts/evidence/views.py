@@ -12,9 +12,9 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from placeprint.photos import read_image
+from placeprint.photos.views import view_of
 from placeprint.types import Image
 
 DATA = Path(os.environ.get("PLACEPRINT_DATA", Path(__file__).parents[3] / "shared" / "data"))
@@ -35,28 +35,8 @@ def load(name: str) -> Image:
     return image
 
 
-def _generator(path: str, number: int) -> np.random.Generator:
-    return np.random.default_rng([zlib.crc32(path.encode()), number])
-
-
 def _view(image: Image, path: str, number: int) -> Image:
-    """Return a view from elsewhere in another light: a homography, then contrast, color, blur, noise."""
-    random = _generator(path, number)
-    height, width = image.shape[:2]
-    corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
-    inset = random.uniform(0.02, 0.25, (4, 2)) * [width, height]
-    inward = np.array([[1, 1], [-1, 1], [-1, -1], [1, -1]])
-    angle = np.radians(random.uniform(-10, 10))
-    rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    middle = np.array([width, height]) / 2
-    source = ((corners + inset * inward - middle) @ rotation.T + middle).astype(np.float32)
-    matrix = cv2.getPerspectiveTransform(source, corners)
-    warped = cv2.warpPerspective(image, matrix, (width, height), borderMode=cv2.BORDER_REFLECT)
-    seen: NDArray[np.floating] = 255 * (warped.astype(np.float32) / 255) ** random.uniform(0.5, 2.0)
-    seen = seen * random.uniform(0.8, 1.2, 3) * random.uniform(0.6, 1.2)
-    seen = np.asarray(cv2.GaussianBlur(seen, (0, 0), random.uniform(0.3, 2.0) * max(width, height) / 640))
-    seen = seen + random.normal(0, random.uniform(0, 10), seen.shape)
-    return np.asarray(seen.clip(0, 255), np.uint8)
+    return view_of(image, np.random.default_rng([zlib.crc32(path.encode()), number]))
 
 
 def _overlay(image: Image, path: str, number: int) -> Image:

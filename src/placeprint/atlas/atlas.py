@@ -13,6 +13,8 @@ from pathlib import Path
 
 from placeprint.atlas import learning
 from placeprint.atlas.adding import Addition
+from placeprint.atlas.calibrating import Calibrator
+from placeprint.atlas.judging import judged, least_confidence
 from placeprint.atlas.memory import Memory
 from placeprint.atlas.reports import AddReport, AtlasInfo
 from placeprint.atlas.search import Searcher
@@ -20,7 +22,7 @@ from placeprint.atlas.snapshot import Snapshot, Snapshots
 from placeprint.core.defaults import PRESET
 from placeprint.core.geography import check_position
 from placeprint.core.numerics import evenly
-from placeprint.core.options import Count, CountOrNone, Share, Workers, checked
+from placeprint.core.options import Count, CountOrNone, Seed, Share, Workers, checked
 from placeprint.core.threads import map_cores
 from placeprint.describing.bulk import sample_features
 from placeprint.describing.describer import Describer, checked_describer
@@ -29,12 +31,14 @@ from placeprint.errors import (
     AtlasMismatchError,
     OptionError,
 )
+from placeprint.evidence.calibration import Calibration
 from placeprint.photos import Picture, as_image, scan_photos
 from placeprint.photos.walking import as_places
 from placeprint.presets import kept_files, load_preset
 from placeprint.renamed import renamed_arguments
 from placeprint.store import FILE_NAME, Manifest, Store
 from placeprint.store.below import ids_below
+from placeprint.store.calibration_file import write_calibration
 from placeprint.store.store import FILES
 from placeprint.types import Answer
 from placeprint.version import __version__
@@ -241,6 +245,43 @@ class Atlas:
             self._store.maintain()
         return len(moved)
 
+    @checked
+    def calibrate(self, *, sample: Count = 200, seed: Seed = 0, progress: Progress | None = None) -> Calibration:
+        """Fit the confidences to the photos of this atlas, without labels, and keep the result in it.
+
+        Photos of a seeded sample are searched with their place in the atlas and with it left out
+        (`atlas.calibrating`). New photos and new codebooks keep the calibration.
+
+        Args:
+            sample: photos to ask, at most. A precision of 0.95 takes about 100, one of 0.99 about 500.
+            seed: of the sample.
+            progress: called with the count of photos asked and the count of all.
+
+        Raises:
+            OptionError: the preset weighs no evidence, or there are too few photos.
+            AtlasBusyError: another process is writing.
+            AtlasWriteError: the disk is full or the folder is read-only.
+        """
+        if self._preset.evidence is None:
+            raise OptionError(
+                f"the preset {self.preset!r} weighs no evidence, so it has no confidence to calibrate; "
+                "use fast, balanced or best"
+            )
+        found = self._snapshots.reading(lambda now: Calibrator(now, self._memory, seed).calibration(sample, progress))
+        with self._store.exclusive():
+            write_calibration(self._store.folder, found.as_data())
+        return found
+
+    def forget_calibration(self) -> None:
+        """Remove the calibration; confidences are those of the model that ships again.
+
+        Raises:
+            AtlasBusyError: another process is writing.
+            AtlasWriteError: the folder is read-only.
+        """
+        with self._store.exclusive():
+            write_calibration(self._store.folder, None)
+
     def remove(self, photos: Iterable[Path | str] | Path | str) -> int:
         """Remove photos by path, or all photos below a folder.
 
@@ -285,6 +326,7 @@ class Atlas:
             tuple((record.path, record.error) for record in records if record.error is not None),
             sum(not os.path.lexists(record.path) for record in usable.values()),
             self._memory.overlays(now, 0).box if usable and self._preset.evidence is not None else None,
+            None if now.calibration is None else now.calibration.in_words(),
         )
 
     @renamed_arguments(by="mode")
@@ -315,6 +357,7 @@ class Atlas:
         rotations: bool = True,
         exclude: Collection[str] = (),
         mode: str | None = None,
+        precision: float | None = None,
     ) -> Answer:
         """Find the place that a photo shows.
 
@@ -326,10 +369,12 @@ class Atlas:
             exclude: photos of the atlas to exclude, by their paths in it; other paths are ignored.
             mode: the search mode, ``"descriptor"``, or a voter, ``"votes"`` or ``"asmk"``; None for the preset's. The
                 first search by votes makes an index of all local features, which is stored in the atlas.
+            precision: the share of right answers among those called "same place" that is promised, for queries like
+                those that the atlas was calibrated with; None to call an answer so that is 90 % sure.
 
         Raises:
             PhotoError: the photo cannot be used.
-            OptionError: the search mode is unknown.
+            OptionError: the search mode is unknown, or the precision cannot be promised.
         """
         image = as_image(photo)
         excluded = [exclude] if isinstance(exclude, str) else exclude
@@ -338,8 +383,10 @@ class Atlas:
             if not now.usable():
                 features, seconds = now.describer.features(image)[0], {"describe": 0.0, "search": 0.0, "verify": 0.0}
                 return Answer((), features, 0.0, seconds, EMPTY)
+            least = least_confidence(now.calibration, precision)
             searcher = Searcher(now, self._memory)
-            return searcher.search(image, top=top, verify=verify, rotations=rotations, exclude=excluded, mode=mode)
+            found = searcher.search(image, top=top, verify=verify, rotations=rotations, exclude=excluded, mode=mode)
+            return judged(found, now.calibration, least)
 
         return self._snapshots.reading(search)
 

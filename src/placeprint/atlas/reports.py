@@ -54,6 +54,7 @@ class AtlasInfo:
         num_gone: the number of usable photos whose file is no longer at its path.
         overlay: left, top, right and bottom, as shares of width and height, of what cameras write on the photos, such
             as a time stamp; None where nothing was found or looked for.
+        calibration: what the confidences were calibrated with, in words; None for the model that ships.
     """
 
     path: str
@@ -68,3 +69,4 @@ class AtlasInfo:
     errors: tuple[tuple[str, str], ...]
     num_gone: int = 0
     overlay: tuple[float, float, float, float] | None = None
+    calibration: str | None = None

@@ -14,8 +14,10 @@ from typing import TypeVar
 
 from placeprint.describing.describer import Describer, checked_describer, no_features
 from placeprint.errors import AtlasBusyError, AtlasFormatError, OptionError, ShapeError
+from placeprint.evidence.calibration import Calibration, calibration_of
 from placeprint.presets import Preset
 from placeprint.store import PhotoRecord, Store, StoreSnapshot
+from placeprint.store.calibration_file import damaged_calibration, read_calibration
 from placeprint.store.encoding import stored_bytes
 from placeprint.store.manifest import damaged
 from placeprint.types import Floats, Ids, LocalFeatures, PhotoFeatures
@@ -51,6 +53,20 @@ class Snapshot:
     def version(self) -> int:
         """Grows with every change of the photos."""
         return self.stored.version
+
+    @functools.cached_property
+    def calibration(self) -> Calibration | None:
+        """What the atlas has learned about its confidences; None if it was not calibrated.
+
+        Raises:
+            AtlasFormatError: it is damaged.
+        """
+        folder = self.stored.folder
+        data = read_calibration(folder)
+        try:
+            return None if data is None else calibration_of(data)
+        except (KeyError, TypeError, ValueError) as error:
+            raise AtlasFormatError(damaged_calibration(folder)) from error
 
     def photos(self) -> Mapping[int, PhotoRecord]:
         """Return what is known of every photo, the skipped ones included, by id."""

@@ -11,6 +11,7 @@ import typer
 
 from placeprint.cli import (
     benchmark,
+    calibrate,
     datasets,
     demo,
     evaluate,
@@ -41,7 +42,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for verb in (index, search, match, inspect, info, remove, refit, learn, train, evaluate, export, demo):
+for verb in (index, search, match, inspect, info, remove, refit, calibrate, learn, train, evaluate, export, demo):
     app.command(cls=Command)(getattr(verb, verb.__name__.rpartition(".")[2]))
 app.command("import", cls=Command)(import_.import_)
 

@@ -38,6 +38,7 @@ def info(
         "descriptor": f"{told.dim} values",
         "codebook": told.codebook,
         "skipped": str(len(told.errors)),
+        **({} if told.calibration is None else {"calibrated": told.calibration}),
         **({} if told.overlay is None else {"overlay": _where(told.overlay)}),
     }
     for name, value in rows.items():

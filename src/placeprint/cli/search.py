@@ -41,6 +41,15 @@ def search(
             help="Try rotations of the query when nothing is confirmed upright.",
         ),
     ] = True,
+    precision: Annotated[
+        float | None,
+        typer.Option(
+            min=0.5,
+            max=0.9999,
+            help="Share of right answers among those called found, as promised by `placeprint calibrate`.",
+            show_default=False,
+        ),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     save_matches: Annotated[
         Path | None,
@@ -60,7 +69,7 @@ def search(
     answers: list[dict[str, Any]] = []
     for path in paths:
         try:
-            answer = opened.search(path, top=top, verify=verify, rotations=rotations, mode=mode)
+            answer = opened.search(path, top=top, verify=verify, rotations=rotations, mode=mode, precision=precision)
         except PhotoError as error:
             skips.report(path, error)
             continue

@@ -124,6 +124,22 @@ def _plain_ticks(axes: Any, prices: Sequence[float]) -> None:
 
 def _figure(draw: Callable[[Any], None], *, legend: int = 0) -> str:
     """Return the drawing, with a legend of a number of methods below it."""
+    text = rendered(draw, "svg", legend=legend, metadata=NO_ORIGIN).decode()
+    return text[text.index("<svg") :]
+
+
+def rendered(draw: Callable[[Any], None], kind: str, *, legend: int = 0, **options: Any) -> bytes:
+    """Return a picture of a drawing in the style of the report.
+
+    Args:
+        draw: draws on the axes.
+        kind: format of the picture, such as ``"svg"``.
+        legend: methods named in a legend below it.
+        **options: of matplotlib's `savefig`.
+
+    Raises:
+        ImportError: matplotlib is not installed.
+    """
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
@@ -146,10 +162,9 @@ def _figure(draw: Callable[[Any], None], *, legend: int = 0) -> str:
         draw(axes)
         if legend:
             figure.legend(loc="outside lower center", ncols=COLUMNS, fontsize=8, frameon=False)
-        stream = io.StringIO()
-        figure.savefig(stream, format="svg", metadata=NO_ORIGIN)
-    text = stream.getvalue()
-    return text[text.index("<svg") :]
+        stream = io.BytesIO()
+        figure.savefig(stream, format=kind, **options)
+    return stream.getvalue()
 
 
 def _style(row: Row) -> dict[str, Any]:

@@ -1,0 +1,85 @@
+"""A threshold for a precision that is promised, from a finite sample: learn, then test.
+
+Each trial is a query with a score and whether its answer was right. Accepting the ``m`` trials of highest score is a
+threshold: the score of the last of them. If the precision above it were below what is promised, so few wrong ones among
+``m`` trials would be unlikely:
+
+    p_m = P(Binomial(m - 1, 1 - precision) <= wrong ones among the m)
+
+The thresholds are tested from strict to lax, up to the first with ``p_m`` above `RISK`; the last one that passed is
+chosen. A fixed sequence needs no correction for many tests (Angelopoulos, Bates, Candes, Jordan and Lei, "Learn then
+Test", 2021, section 4). The binomial tail is the bound of Clopper and Pearson (1934).
+
+What it needs: the trials are independent and drawn as later queries are, and precision does not fall as the score
+rises. ``m - 1`` instead of ``m`` makes up for thresholds that are scores of the sample. Then a precision below the
+promised one is accepted with a probability of at most `RISK`.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from placeprint.errors import OptionError
+from placeprint.evidence.record import Values
+
+RISK = 0.1
+"""Probability, over samples of trials, that the precision is lower than promised."""
+STRICTEST = 0.25
+"""Share of the trials that the first threshold of the sequence accepts, or more if it could not pass otherwise."""
+
+
+def fewest_accepted(precision: float) -> int:
+    """Return the smallest number of accepted trials that promises a precision, if none of them is wrong.
+
+    Example:
+        >>> fewest_accepted(0.95), fewest_accepted(0.99)
+        (46, 231)
+    """
+    return math.ceil(math.log(RISK) / math.log(precision)) + 1
+
+
+def promised_threshold(scores: Values, right: NDArray[np.bool_], precision: float) -> float | None:
+    """Return the lowest score from which on a precision is promised; None where the trials do not show it.
+
+    Args:
+        scores: ``(n,)`` of the trials.
+        right: ``(n,)``, whether the answer was right.
+        precision: share of right answers among the accepted ones, above 0 and below 1.
+
+    Raises:
+        OptionError: the precision is out of its range.
+    """
+    if not 0 < precision < 1:
+        raise OptionError(f"the precision must be above 0 and below 1, got {precision}")
+    order = np.argsort(-scores, kind="stable")
+    wrong = np.cumsum(~right[order])
+    start = max(fewest_accepted(precision), math.ceil(STRICTEST * len(scores)))
+    passed = None
+    for count in range(start, len(scores) + 1):
+        if at_most(int(wrong[count - 1]), count - 1, 1 - precision) > RISK:
+            break
+        passed = float(scores[order[count - 1]])
+    return passed
+
+
+def at_most(most: int, count: int, probability: float) -> float:
+    """Return the probability that at most so many of ``count`` independent events happen.
+
+    Example:
+        >>> round(at_most(1, 3, 0.5), 3)
+        0.5
+    """
+    if most >= count:
+        return 1.0
+    logs = [
+        math.lgamma(count + 1)
+        - math.lgamma(k + 1)
+        - math.lgamma(count - k + 1)
+        + k * math.log(probability)
+        + (count - k) * math.log1p(-probability)
+        for k in range(most + 1)
+    ]
+    return min(1.0, math.fsum(map(math.exp, logs)))
