@@ -16,6 +16,16 @@ if TYPE_CHECKING:
 
 COLORS = {"same place": "green", "possible": "yellow", "not confirmed": "dim", "not verified": "dim"}
 
+Precision = Annotated[
+    float | None,
+    typer.Option(
+        min=0.5,
+        max=0.9999,
+        help="Share of right answers among those called found, as promised by `placeprint calibrate`.",
+        show_default=False,
+    ),
+]
+
 
 def search(
     queries: Annotated[list[Path], typer.Argument(help="Photos, and folders that hold photos.", show_default=False)],
@@ -41,15 +51,7 @@ def search(
             help="Try rotations of the query when nothing is confirmed upright.",
         ),
     ] = True,
-    precision: Annotated[
-        float | None,
-        typer.Option(
-            min=0.5,
-            max=0.9999,
-            help="Share of right answers among those called found, as promised by `placeprint calibrate`.",
-            show_default=False,
-        ),
-    ] = None,
+    precision: Precision = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     save_matches: Annotated[
         Path | None,
