@@ -64,7 +64,7 @@ def draw_matches(
         colors = colors_of(starts[:, 0] / max(left.shape[1], 1))
     else:
         colors = colors_of(np.asarray(errors) / tolerance, "error")
-    for index in _spread(starts, MAX_LINES):
+    for index in far_apart(starts, MAX_LINES):
         cv2.line(canvas, fixed(starts[index]), fixed(stops[index]), INK, 3, cv2.LINE_AA, 4)
         cv2.line(canvas, fixed(starts[index]), fixed(stops[index]), colors[index], 1, cv2.LINE_AA, 4)
     for start, end, color in zip(starts, stops, colors, strict=True):
@@ -91,8 +91,8 @@ def draw_answer(query: Image, database: Image, answer: Answer) -> Image:
     return draw_matches(query, database, first.verification.points[first.verification.inliers], title)
 
 
-def _spread(points: NDArray[np.float64], count: int) -> list[int]:
-    """Return the indices of at most ``count`` points far from each other (farthest-point sampling)."""
+def far_apart(points: NDArray[np.floating], count: int) -> list[int]:
+    """Return the indices of at most ``count`` of ``(n, d)`` points far from each other (farthest-point sampling)."""
     if len(points) <= count:
         return list(range(len(points)))
     chosen = [0]
