@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from placeprint.aggregation.vocabulary import Exponent, Iterations, Words, learn_words, nearest_words
 from placeprint.arrays import rows_of
@@ -101,10 +102,18 @@ class BoW:
         counts = self._counts(features)
         return normalize((counts / max(float(counts.sum()), 1.0)) ** np.float32(self.power) * self.idf_)
 
-    def _counts(self, features: LocalFeatures) -> Floats:
+    def words_of(self, features: LocalFeatures) -> NDArray[np.intp]:
+        """Return the ``(n,)`` word of each feature.
+
+        Raises:
+            NotFittedError: see `aggregate`.
+            ShapeError: see `aggregate`.
+        """
         codebook = self._codebook()
-        words = nearest_words(rows_of(features.descriptors, dim=codebook.shape[1]), codebook)[:, 0]
-        return np.bincount(words, minlength=len(codebook)).astype(np.float32)
+        return nearest_words(rows_of(features.descriptors, dim=codebook.shape[1]), codebook)[:, 0]
+
+    def _counts(self, features: LocalFeatures) -> Floats:
+        return np.bincount(self.words_of(features), minlength=len(self._codebook())).astype(np.float32)
 
     def _codebook(self) -> Floats:
         if self.codebook_ is None:

@@ -209,20 +209,34 @@ class VLAD:
             NotFittedError: see `aggregate`.
             ShapeError: see `aggregate`.
         """
-        rows = self.project(features.descriptors)
         codebook = self._codebook()
+        words, shares, residuals = self.residuals(features)
+        size = num_parts * len(codebook)
+        places = (words if parts is None else words + parts[:, None] * len(codebook)).ravel()
+        sums = sum_by_word(residuals.reshape(-1, codebook.shape[1]), places, size)
+        masses = np.bincount(places, shares.ravel(), size).astype(np.float32)
+        return sums.reshape(num_parts, *codebook.shape), masses.reshape(num_parts, len(codebook))
+
+    def residuals(self, features: LocalFeatures) -> tuple[NDArray[np.intp], Floats, Floats]:
+        """Return what each feature adds to the sums V, and where.
+
+        Returns:
+            ``(n, a)`` rows of the codebook, ``(n, a)`` the weights of a feature's words, and ``(n, a, D)`` the
+            residuals times these weights.
+
+        Raises:
+            NotFittedError: see `aggregate`.
+            ShapeError: see `aggregate`.
+        """
+        rows = self.project(features.descriptors)
         words = self._nearest(rows)
-        residuals = codebook.take(words, axis=0)
+        residuals = self._codebook().take(words, axis=0)
         np.subtract(rows[:, None], residuals, out=residuals)
         lengths = np.sqrt(np.einsum("nad,nad->na", residuals, residuals))
         shares = self._shares(lengths)
         scale = shares / np.maximum(lengths, SHORTEST) if self.residual_normalization else shares
         residuals *= scale[..., None]
-        size = num_parts * len(codebook)
-        places = (words if parts is None else words + parts[:, None] * len(codebook)).ravel()
-        sums = sum_by_word(residuals.reshape(-1, rows.shape[1]), places, size)
-        masses = np.bincount(places, shares.ravel(), size).astype(np.float32)
-        return sums.reshape(num_parts, *codebook.shape), masses.reshape(num_parts, len(codebook))
+        return words, shares, residuals
 
     def normalized(self, sums: Floats, masses: Floats) -> Floats:
         """Return the ``(p, dim)`` unit VLADs of the result of `residual_sums` for p parts; zeros stay zeros."""
