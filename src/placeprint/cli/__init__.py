@@ -26,6 +26,7 @@ from placeprint.cli import (
     refit,
     remove,
     search,
+    serve,
     train,
 )
 from placeprint.cli.arguments import Command, Group
@@ -42,7 +43,23 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for verb in (index, search, match, inspect, info, remove, refit, calibrate, learn, train, evaluate, export, demo):
+VERBS = (
+    index,
+    search,
+    match,
+    inspect,
+    info,
+    remove,
+    refit,
+    calibrate,
+    learn,
+    train,
+    evaluate,
+    export,
+    serve,
+    demo,
+)
+for verb in VERBS:
     app.command(cls=Command)(getattr(verb, verb.__name__.rpartition(".")[2]))
 app.command("import", cls=Command)(import_.import_)
 

@@ -1,0 +1,60 @@
+"""``placeprint serve``: answer over the network, with a REST API and a web page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from placeprint.cli.output import say
+from placeprint.errors import PackageError
+
+
+def serve(
+    atlas: Annotated[Path, typer.Argument(help="Folder of the atlas.", show_default=False)],
+    host: Annotated[str, typer.Option(help="Address to listen on; another than this computer's needs a token.")] = (
+        "127.0.0.1"
+    ),
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 for any free one.")] = 8100,
+    token_file: Annotated[
+        Path | None, typer.Option(help="File with the token that requests must carry.", show_default=False)
+    ] = None,
+    writable: Annotated[bool, typer.Option("--writable", help="Let clients add and remove photos.")] = False,
+    root: Annotated[
+        list[Path] | None,
+        typer.Option(help="Folder that clients may index; may be repeated. Needs --writable.", show_default=False),
+    ] = None,
+    uploads: Annotated[
+        Path | None,
+        typer.Option(help="Folder for added photos; by default beside the atlas.", show_default=False),
+    ] = None,
+    max_megabytes: Annotated[int, typer.Option(min=1, max=4096, help="Largest request.")] = 64,
+) -> None:
+    """Answer over the network: a REST API and a web page."""
+    try:
+        import uvicorn
+
+        from placeprint.service.app import create_app
+    except ImportError as error:
+        raise PackageError(f"the service needs {error.name}; install placeprint[service]") from error
+    from placeprint.service.settings import ServiceSettings, read_token
+
+    settings = ServiceSettings(
+        atlas,
+        None if token_file is None else read_token(token_file),
+        host,
+        port,
+        writable,
+        tuple(root or ()),
+        uploads,
+        max_megabytes << 20,
+    )
+    app = create_app(settings)
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app, host=host, port=port, log_level="warning", server_header=False, timeout_graceful_shutdown=30
+        )
+    )
+    say(f"serving {atlas} at http://{host}:{port}; stop with Ctrl-C")
+    server.run()

@@ -1,0 +1,85 @@
+"""The service as one ASGI app: routes, errors, limits, and the page if it was built."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from fastapi.staticfiles import StaticFiles
+from starlette.responses import Response
+
+from placeprint.service import asking, browsing, health, jobs
+from placeprint.service.counting import Counting, Counts
+from placeprint.service.desk import Desk
+from placeprint.service.guard import Guard
+from placeprint.service.problems import Problem, answer_problems
+from placeprint.service.settings import ServiceSettings
+from placeprint.version import __version__
+
+PAGE = Path(__file__).parent / "page"
+"""Where the build of the page lies."""
+NO_PAGE = "This is placeprint. The REST API is at /v1, and its document at /openapi.json.\n"
+
+
+def create_app(settings: ServiceSettings) -> FastAPI:
+    """Return the service of an atlas.
+
+    Args:
+        settings: its settings.
+
+    Raises:
+        AtlasMissingError: there is no atlas.
+        AtlasFormatError: it is damaged.
+    """
+    desk = Desk(settings)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await desk.read(desk.atlas.prepare)
+        yield
+        await desk.finish()
+
+    app = FastAPI(
+        title="placeprint",
+        version=__version__,
+        summary="Which place a photo shows, and the proof.",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.state.desk, app.state.counts = desk, Counts(desk)
+    app.state.jobs = jobs.Jobs(desk)
+    for part in (asking, browsing, jobs, health):
+        app.include_router(part.router)
+    answer_problems(app)
+    app.add_middleware(Guard, settings=settings)
+    app.add_middleware(Counting, counts=app.state.counts)
+    _show_page(app)
+    app.openapi = lambda: _document(app)  # type: ignore[method-assign]  # as FastAPI's documentation says
+    return app
+
+
+def _document(app: FastAPI) -> dict[str, Any]:
+    """Return the OpenAPI document, with the form of problems."""
+    if app.openapi_schema is None:
+        found = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
+        schemas = found["components"]["schemas"]
+        schemas["Problem"] = Problem.model_json_schema()
+        for unused in ("HTTPValidationError", "ValidationError"):
+            schemas.pop(unused, None)
+        app.openapi_schema = found
+    return app.openapi_schema
+
+
+def _show_page(app: FastAPI) -> None:
+    if (PAGE / "index.html").is_file():
+        app.mount("/", StaticFiles(directory=PAGE, html=True), name="page")
+        return
+
+    @app.get("/", include_in_schema=False)
+    async def no_page() -> Response:
+        return Response(NO_PAGE, media_type="text/plain")

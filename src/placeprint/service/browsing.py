@@ -1,0 +1,119 @@
+"""Routes for the photos of the atlas: list, look at, add, remove."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Request, Response
+
+from placeprint.service.adding import add_upload, remove_photo
+from placeprint.service.asking import PHOTO, PROBLEMS, form_of
+from placeprint.service.desk import Desk
+from placeprint.service.filters import Filter, Near
+from placeprint.service.pictures import LARGEST, etag, image_of, jpeg, thumbnail
+from placeprint.service.problems import responses
+from placeprint.service.schemas import Added, Keypoints, PhotoPage, PhotoSummary
+from placeprint.service.uploads import read_form
+
+router = APIRouter(prefix="/v1/photos", tags=["photos"])
+JPEG: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"image/jpeg": {}}, "description": "A JPEG without EXIF."},
+    304: {"description": "The client has it already."},
+}
+Number = Annotated[int, Path(ge=0, lt=1 << 63, description="The id of a photo.")]
+
+
+@router.get("", responses=PROBLEMS)
+async def photos(
+    request: Request,
+    after: Annotated[int, Query(ge=-1, lt=1 << 63, description="Photos with a larger id.")] = -1,
+    limit: Annotated[int, Query(ge=1, le=1000, description="Photos to return.")] = 100,
+    folder: Annotated[str, Query(max_length=4096, description="Photos in or below this folder.")] = "",
+    name: Annotated[str, Query(max_length=200, description="Photos whose name holds this text.")] = "",
+    since: Annotated[datetime.datetime | None, Query(description="Taken at this local time or later.")] = None,
+    until: Annotated[datetime.datetime | None, Query(description="Taken at this local time or earlier.")] = None,
+    near: Annotated[
+        str | None,
+        Query(max_length=100, description="LATITUDE,LONGITUDE,METERS: taken at most so far from there."),
+    ] = None,
+) -> PhotoPage:
+    """List the photos of the atlas that fit all filters."""
+    desk: Desk = request.app.state.desk
+    wanted = Filter(folder.strip("/"), name, _local(since), _local(until), None if near is None else Near.parse(near))
+
+    def page() -> PhotoPage:
+        fitting = wanted.chosen(desk.summaries())
+        shown = [photo for photo in fitting if photo.id > after][:limit]
+        more = bool(shown) and shown[-1].id != fitting[-1].id
+        return PhotoPage(photos=shown, total=len(fitting), next=shown[-1].id if more else None)
+
+    return await desk.read(page)
+
+
+@router.get("/{number}", responses=PROBLEMS)
+async def photo(request: Request, number: Number) -> PhotoSummary:
+    """Return what is known of a photo."""
+    desk: Desk = request.app.state.desk
+    return await desk.read(lambda: desk.summary(desk.record(number)))
+
+
+@router.get("/{number}/thumbnail", response_class=Response, responses=PROBLEMS | JPEG)
+async def small(request: Request, number: Number) -> Response:
+    """Return a small picture of a photo."""
+    desk: Desk = request.app.state.desk
+    record = await desk.read(lambda: desk.record(number))
+    return await _picture(request, "small", record.sha256, lambda: thumbnail(record.path, record.sha256))
+
+
+@router.get("/{number}/image", response_class=Response, responses=PROBLEMS | JPEG)
+async def large(request: Request, number: Number) -> Response:
+    """Return a photo, its longest side at most 2048 pixels."""
+    desk: Desk = request.app.state.desk
+    record = await desk.read(lambda: desk.record(number))
+    return await _picture(request, "large", record.sha256, lambda: jpeg(image_of(record.path), LARGEST))
+
+
+@router.get("/{number}/keypoints", responses=PROBLEMS)
+async def keypoints(request: Request, number: Number) -> Keypoints:
+    """Return the stored keypoints of a photo, by the extractor that is verified."""
+    desk: Desk = request.app.state.desk
+
+    def read() -> Keypoints:
+        record = desk.record(number)
+        (features,) = desk.atlas.snapshot().features_of([record.id], 0)
+        points = features.keypoints[:, :2].round(2).tolist()
+        return Keypoints(points=points, scores=features.scores.round(4).tolist())
+
+    return await desk.read(read)
+
+
+@router.post("", status_code=201, responses=PROBLEMS | responses(507), openapi_extra=form_of("photo", photo=PHOTO))
+async def add(request: Request) -> Added:
+    """Add a photo. The answer comes when it is stored, so an interruption loses nothing that was answered."""
+    desk: Desk = request.app.state.desk
+    desk.check_writable()
+    upload = (await read_form(request, ["photo"])).one("photo")
+    return await desk.write(lambda: add_upload(desk, upload))
+
+
+@router.delete("/{number}", status_code=204, response_class=Response, responses=PROBLEMS)
+async def remove(request: Request, number: Number) -> Response:
+    """Remove a photo from the atlas; its file stays."""
+    desk: Desk = request.app.state.desk
+    await desk.write(lambda: remove_photo(desk, number))
+    return Response(status_code=204)
+
+
+async def _picture(request: Request, kind: str, sha256: str, make: Any) -> Response:
+    desk: Desk = request.app.state.desk
+    tag = etag(kind, sha256)
+    headers = {"ETag": tag, "Cache-Control": "private, max-age=60"}
+    if request.headers.get("if-none-match") == tag:
+        return Response(status_code=304, headers=headers)
+    return Response(await desk.read(make), media_type="image/jpeg", headers=headers)
+
+
+def _local(time: datetime.datetime | None) -> datetime.datetime | None:
+    """Return a time without its zone: photos have the camera's local time."""
+    return None if time is None else time.replace(tzinfo=None)

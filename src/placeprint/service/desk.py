@@ -1,0 +1,108 @@
+"""What all requests share: the atlas, the batches of queries, the one who writes, and what they count."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+from placeprint.atlas import Atlas
+from placeprint.service.batches import Batches
+from placeprint.service.problems import Refused
+from placeprint.service.schemas import PhotoSummary, Position
+from placeprint.service.settings import ServiceSettings
+from placeprint.store.records import PhotoRecord
+
+T = TypeVar("T")
+
+
+class Desk:
+    """Serves one atlas.
+
+    Args:
+        settings: the settings of the service.
+    """
+
+    def __init__(self, settings: ServiceSettings) -> None:
+        self.settings = settings
+        self.atlas = Atlas.open(settings.atlas)
+        self.batches = Batches(settings.batch, settings.max_waiting, settings.max_seconds)
+        self._readers = ThreadPoolExecutor(4, "placeprint reader")
+        self._writer = ThreadPoolExecutor(1, "placeprint writer")
+        self._shared: tuple[object, str] = (None, "")
+
+    async def finish(self) -> None:
+        """Finish what runs, and stop."""
+        for stop in (self.batches.close, self._writer.shutdown, self._readers.shutdown):
+            await asyncio.to_thread(stop)
+
+    async def read(self, work: Callable[[], T]) -> T:
+        """Return what a short function returns, which runs in a thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._readers, work)
+
+    async def write(self, work: Callable[[], T]) -> T:
+        """Return what a function returns, which may change the atlas; one runs at a time.
+
+        Raises:
+            Refused: the service is not writable.
+        """
+        self.check_writable()
+        return await asyncio.get_running_loop().run_in_executor(self._writer, work)
+
+    def check_writable(self) -> None:
+        """Raise `Refused` if the service may not change the atlas."""
+        if not self.settings.writable:
+            raise Refused(403, "this service may not change the atlas; start it with --writable")
+
+    def summaries(self) -> list[PhotoSummary]:
+        """Return what clients may know of all photos, by id."""
+        photos = self.atlas.snapshot().usable()
+        return [self.summary(photos[number]) for number in sorted(photos)]
+
+    def record(self, number: int) -> PhotoRecord:
+        """Return a photo.
+
+        Raises:
+            Refused: the atlas has no such photo.
+        """
+        found = self.atlas.snapshot().usable().get(number)
+        if found is None:
+            raise Refused(404, f"the atlas has no photo {number}")
+        return found
+
+    def summary(self, record: PhotoRecord) -> PhotoSummary:
+        """Return what clients may know of a photo: no path."""
+        path = Path(record.path)
+        above = os.path.relpath(path.parent, self._common_folder())
+        return PhotoSummary(
+            id=record.id,
+            name=_text(path.name),
+            folder="" if above == "." else _text(above),
+            width=record.width,
+            height=record.height,
+            position=None
+            if record.location is None
+            else Position(latitude=record.location[0], longitude=record.location[1]),
+            taken=record.taken,
+            num_keypoints=record.num_keypoints,
+        )
+
+    def _common_folder(self) -> str:
+        """Return the folder that all photos are below; worked out once for each version of the atlas."""
+        photos = self.atlas.snapshot().usable()
+        known, common = self._shared
+        if known is not photos:
+            folders = {os.path.dirname(record.path) for record in photos.values()}  # noqa: PTH120  # many
+            try:
+                common = os.path.commonpath(folders) if folders else os.sep
+            except ValueError:  # on several drives
+                common = os.sep
+            self._shared = (photos, common)
+        return common
+
+
+def _text(path: str) -> str:
+    return path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

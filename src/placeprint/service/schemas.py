@@ -1,0 +1,141 @@
+"""What the service answers, with units. Coordinates are degrees of WGS 84; pixels are those of the upright photo."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, Field
+
+Probability = Annotated[float, Field(ge=0, le=1)]
+Verdict = Literal["same place", "possible", "not confirmed", "not verified"]
+
+
+class Position(BaseModel):
+    """A point on Earth."""
+
+    latitude: Annotated[float, Field(ge=-90, le=90, description="Degrees north.")]
+    longitude: Annotated[float, Field(ge=-180, le=180, description="Degrees east.")]
+
+
+class PhotoSummary(BaseModel):
+    """A photo of the atlas."""
+
+    id: int = Field(description="Its id, which stays the same.")
+    name: str = Field(description="The name of its file.")
+    folder: str = Field(description="The folders above it, below the folder that all photos share.")
+    width: int = Field(description="Pixels.")
+    height: int = Field(description="Pixels.")
+    position: Position | None
+    taken: datetime.datetime | None = Field(description="The camera's local time.")
+    num_keypoints: int
+
+
+class PhotoPage(BaseModel):
+    """Some photos, in the order of their ids."""
+
+    photos: list[PhotoSummary]
+    total: int = Field(description="The number of photos that fit the filter.")
+    next: int | None = Field(description="Give it as `after` for the following photos; null at the end.")
+
+
+class Keypoints(BaseModel):
+    """The stored keypoints of a photo."""
+
+    points: list[tuple[float, float]] = Field(description="x and y in pixels.")
+    scores: list[float]
+
+
+class Candidate(BaseModel):
+    """A photo that may show the place of the query."""
+
+    photo: PhotoSummary
+    probability: Probability | None = Field(description="That it shows the place; null if the preset gives none.")
+    similarity: float = Field(description="The cosine of the global descriptors.")
+    inliers: int | None = Field(description="Verified matches; null if it was not verified.")
+    verdict: Verdict
+
+
+class Matches(BaseModel):
+    """The verified matches of two photos."""
+
+    points: list[tuple[float, float, float, float]] = Field(description="x and y in the first, x and y in the second.")
+    transform: list[list[float]] | None = Field(description="3 x 3, from the first photo to the second.")
+    model: str = Field(description="The kind of transform.")
+
+
+class SearchAnswer(BaseModel):
+    """The candidates for a query, the best first."""
+
+    found: bool = Field(description="Whether the first candidate is confirmed.")
+    confidence: Probability | None = Field(
+        description="That the first candidate is right and the place is in the atlas; null if the preset gives none."
+    )
+    rotation: float = Field(description="Degrees counter-clockwise that the query was rotated by to be found.")
+    note: str | None
+    width: int = Field(description="Pixels of the query.")
+    height: int = Field(description="Pixels of the query.")
+    candidates: list[Candidate]
+    matches: Matches | None = Field(description="Of the query with the first candidate.")
+    seconds: dict[str, float] = Field(description="The time of each part, in seconds.")
+
+
+class MatchAnswer(BaseModel):
+    """Whether two photos show the same place."""
+
+    verdict: Verdict
+    rotation: float = Field(description="Degrees counter-clockwise that the first photo was rotated by.")
+    note: str | None
+    keypoints: tuple[int, int]
+    matches: Matches
+    seconds: dict[str, float] = Field(description="The time of each part, in seconds.")
+
+
+class AtlasSummary(BaseModel):
+    """What the atlas holds."""
+
+    preset: str
+    version: str = Field(description="The version of placeprint.")
+    num_photos: int
+    num_located: int = Field(description="Photos with a position.")
+    num_skipped: int = Field(description="Photos that could not be used.")
+    num_bytes: int = Field(description="Bytes on disk.")
+    writable: bool = Field(description="Whether photos may be added and removed here.")
+
+
+class Added(BaseModel):
+    """A photo that was added."""
+
+    photo: PhotoSummary
+    known: bool = Field(description="Whether the atlas had this very file already.")
+
+
+class JobRequest(BaseModel):
+    """A folder to index."""
+
+    root: int = Field(0, ge=0, description="The number of the allowed folder.")
+    folder: str = Field("", max_length=4096, description="A folder below it; empty for the whole.")
+
+
+class Job(BaseModel):
+    """The indexing of a folder."""
+
+    id: str
+    state: Literal["waiting", "running", "done", "failed"]
+    done: int = Field(description="Photos done.")
+    total: int = Field(description="Photos to do.")
+    added: int
+    skipped: list[tuple[str, str]] = Field(description="Names of photos that cannot be used, and why.")
+    error: str | None
+
+
+class Token(BaseModel):
+    """The token of the service."""
+
+    token: str = Field(max_length=4096)
+
+
+class Health(BaseModel):
+    """Whether the service works."""
+
+    status: Literal["ok"]
