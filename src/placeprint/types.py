@@ -284,6 +284,65 @@ class Answer:
         return first if first is not None and first.verdict == "same place" else None
 
 
+@dataclass(frozen=True)
+class KnownPlace:
+    """A place of an atlas.
+
+    Args:
+        id: stays the same while the place keeps its first photo.
+        label: a name for people: that of its folder, or of its best photo.
+    """
+
+    id: str
+    label: str
+
+
+@dataclass(frozen=True)
+class Location:
+    """Where a photo was taken.
+
+    Args:
+        latitude: degrees north, WGS 84.
+        longitude: degrees east, from -180 to 180.
+        radius: meters within which the true position is, nine times in ten.
+    """
+
+    latitude: float
+    longitude: float
+    radius: float
+
+
+@dataclass(frozen=True, eq=False)
+class Located:
+    """Which place a photo shows, and where that is.
+
+    Args:
+        place: the place, or None: not in the atlas.
+        confidence: probability that the photo shows the place, or the likeliest one where `place` is None; in [0, 1].
+        location: where the photo was taken; None where the place is unknown, or no photo that shows it has a position.
+        distances: meters from the location to each candidate of the answer; None where one of them is unknown.
+        answer: the proof: the candidates with their verified matches.
+        note: why there is no location though the place is known, or why there are no results; else None.
+    """
+
+    place: KnownPlace | None
+    confidence: float
+    location: Location | None
+    distances: tuple[float | None, ...]
+    answer: Answer
+    note: str | None = None
+
+    @property
+    def candidates(self) -> tuple[Evidence, ...]:
+        """The photos that may show the place, the most probable first."""
+        return self.answer.evidence
+
+    @property
+    def seconds(self) -> Mapping[str, float]:
+        """The time of each part: those of a search, and ``locate``."""
+        return self.answer.seconds
+
+
 PhotoFeatures = tuple[LocalFeatures, ...]
 """The local features of one photo by each extractor of a preset; geometry verifies the first."""
 

@@ -5,11 +5,14 @@ This is where the stages meet; ARCHITECTURE.md shows the path of a photo through
 
 from __future__ import annotations
 
+import importlib
 import os
+import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from placeprint.atlas import learning
 from placeprint.atlas.adding import Addition
@@ -40,12 +43,14 @@ from placeprint.store import FILE_NAME, Manifest, Store
 from placeprint.store.below import ids_below
 from placeprint.store.calibration_file import write_calibration
 from placeprint.store.store import FILES
-from placeprint.types import Answer
+from placeprint.types import Answer, Located
 from placeprint.version import __version__
 
 Progress = Callable[[int, int], None]
 
 EMPTY = "the atlas is empty"
+LOCATING = "placeprint.places.locating"
+"""Imported by its name when it is first needed: places are made of atlases, so their room is above this one."""
 
 
 class Atlas:
@@ -70,6 +75,8 @@ class Atlas:
         self._snapshots = Snapshots(store)
         self._preset = self._snapshots.preset
         self._memory = Memory(store.folder, self._preset)
+        self._locator: tuple[int, Any] | None = None
+        self._locator_lock = threading.Lock()
         known = {store.path_of(n) if n.startswith(FILES) else n: w for n, w in store.manifest.weights.items()}
         if known != self._snapshots.weights:
             raise AtlasMismatchError(
@@ -422,6 +429,30 @@ class Atlas:
             return dict(zip(known, found, strict=True))
 
         return self._snapshots.reading(search)
+
+    def locate(self, photo: Picture, *, top: int = 5, rotations: bool = True, exclude: Collection[str] = ()) -> Located:
+        """Say which place a photo shows, how sure that is, and where it was taken, with a radius in meters.
+
+        The first call surveys the atlas, which takes about as long as searching each of up to 1000 of its photos; the
+        survey is kept in the atlas.
+
+        Args:
+            photo: anything that `search` accepts.
+            top: the number of candidates to return.
+            rotations: whether to try rotations of the photo if nothing is confirmed upright.
+            exclude: photos of the atlas to exclude, by their paths in it.
+
+        Raises:
+            PhotoError: the photo cannot be used.
+            OptionError: the preset gives no probabilities.
+        """
+        version = self.snapshot().version
+        with self._locator_lock:
+            if self._locator is None or self._locator[0] != version:
+                self._locator = version, importlib.import_module(LOCATING).Locator(self)
+            locator = self._locator[1]
+        located: Located = locator.locate(photo, top=top, rotations=rotations, exclude=exclude)
+        return located
 
     def _ensure_state(self, paths: Sequence[Path], workers: int | None) -> tuple[str, Describer]:
         """Return the name of the current state, and a describer with it.

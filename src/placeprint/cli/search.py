@@ -93,7 +93,7 @@ def _print(path: Path, answer: Answer) -> None:
     from rich.text import Text
 
     turned = f" (rotated by {answer.rotation:g} degrees)" if answer.rotation else ""
-    title = f"{_short(path)}: {'found' + turned if answer.best else 'no place confirmed'}"
+    title = f"{short(path)}: {'found' + turned if answer.best else 'no place confirmed'}"
     table = Table(title=Text(printable(title)), title_justify="left")
     table.add_column("rank", justify="right")
     table.add_column("photo", overflow="fold")
@@ -104,7 +104,7 @@ def _print(path: Path, answer: Answer) -> None:
         color = COLORS[evidence.verdict]
         table.add_row(
             str(rank),
-            printable(_short(Path(evidence.path))),
+            printable(short(Path(evidence.path))),
             f"{evidence.similarity:.3f}",
             "-" if evidence.num_inliers is None else str(evidence.num_inliers),
             Text(evidence.verdict, style=color),
@@ -113,17 +113,18 @@ def _print(path: Path, answer: Answer) -> None:
     if answer.note is not None:
         say(answer.note)
     if answer.confidence is not None:
-        say(f"{_in_words(answer.confidence)}: {answer.confidence:.0%} sure that the first photo shows the place")
+        say(f"{in_words(answer.confidence)}: {answer.confidence:.0%} sure that the first photo shows the place")
     milliseconds = {part: f"{1000 * seconds:.0f} ms" for part, seconds in answer.seconds.items()}
     say(", ".join(f"{part} {value}" for part, value in milliseconds.items()), style="dim")
 
 
-def _in_words(confidence: float) -> str:
+def in_words(confidence: float) -> str:
+    """Return a probability in words."""
     words = ((0.99, "certain"), (0.9, "very likely"), (0.5, "likely"), (0.1, "unlikely"))
     return next((word for least, word in words if confidence >= least), "probably not in the atlas")
 
 
-def _short(path: Path) -> str:
+def short(path: Path) -> str:
     """Return a path relative to the current folder, if it is inside."""
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 

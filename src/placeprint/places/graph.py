@@ -19,6 +19,7 @@ import numpy as np
 
 from placeprint.atlas import Atlas
 from placeprint.atlas.search import no_probabilities
+from placeprint.atlas.snapshot import Snapshot
 from placeprint.core.options import Count, Share, checked
 from placeprint.errors import OptionError
 from placeprint.evidence.measure import compared
@@ -116,10 +117,8 @@ def match_graph(
         OptionError: the preset gives no probabilities.
     """
     now = atlas.snapshot()
-    if now.preset.evidence is None:
-        raise OptionError(no_probabilities(now.preset.name))
     photos = dict(now.usable())
-    ids, seen = sorted(photos), Sightings(load_model(now.preset.evidence.model), least)
+    ids, seen = sorted(photos), Sightings(evidence_model(now), least)
     for start in range(0, len(ids), CHUNK):
         chunk = ids[start : start + CHUNK]
         for photo, answer in atlas.search_stored(chunk, top=candidates, likely=least).items():
@@ -163,6 +162,17 @@ class Sightings:
         there, back = checks[0], None if checks[1] is None else reversed_check(checks[1])
         chosen = max((c for c in (there, back) if c is not None), key=lambda check: check.num_inliers)
         return Link(first, second, float(to_probability(np.asarray(np.mean(said)))), chosen)
+
+
+def evidence_model(now: Snapshot) -> EvidenceModel:
+    """Return what evidence is worth in an atlas.
+
+    Raises:
+        OptionError: its preset gives no probabilities.
+    """
+    if now.preset.evidence is None:
+        raise OptionError(no_probabilities(now.preset.name))
+    return load_model(now.preset.evidence.model)
 
 
 def pair_probabilities(answer: Answer, model: EvidenceModel) -> list[float]:

@@ -1,0 +1,109 @@
+"""``placeprint locate``: which place photos show, and where they were taken."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from placeprint.cli.output import print_json, printable, progress_bar, say, say_verdict, warn
+from placeprint.cli.search import in_words, short
+from placeprint.cli.skipping import check_some, list_named
+from placeprint.errors import PhotoError
+
+if TYPE_CHECKING:
+    from placeprint.types import Evidence, Located
+
+Queries = Annotated[list[Path], typer.Argument(help="Photos, and folders that hold photos.", show_default=False)]
+
+
+def locate(
+    queries: Queries,
+    atlas: Annotated[Path, typer.Option("--in", help="Folder of the atlas.", show_default=False)],
+    top: Annotated[int, typer.Option(min=1, max=1_000_000_000, help="Candidates shown for each photo.")] = 5,
+    rotations: Annotated[
+        bool,
+        typer.Option("--rotations/--no-rotations", help="Try rotations of a photo when nothing is confirmed upright."),
+    ] = True,
+    exclude: Annotated[
+        list[Path] | None, typer.Option(help="Photo of the atlas to exclude; may be repeated.", show_default=False)
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Say which place photos show, how sure that is, and where they were taken, with a radius in meters."""
+    from placeprint.atlas import Atlas
+    from placeprint.photos import normalized
+    from placeprint.places.locating import Locator
+
+    opened = Atlas.open(atlas)
+    if not len(opened):
+        warn(f"the atlas {atlas} is empty; add photos with: placeprint index")
+    paths, skips = list_named(queries)
+    left_out = [str(normalized(path)) for path in exclude or ()]
+    with progress_bar("surveying the atlas", "photos") as progress:
+        locator = Locator(opened, progress=progress)
+    found: list[dict[str, Any]] = []
+    for path in paths:
+        try:
+            located = locator.locate(path, top=top, rotations=rotations, exclude=left_out)
+        except PhotoError as error:
+            skips.report(path, error)
+            continue
+        found.append(located_as_data(path, located))
+        if not json:
+            print_located(path, located)
+    if json:
+        print_json(found)
+    check_some(len(found), len(paths))
+    skips.leave()
+
+
+def print_located(path: Path, located: Located) -> None:
+    """Print which place a photo shows, and where that is."""
+    if located.place is None:
+        reason = located.note or f"not in the atlas (the likeliest place: {located.confidence:.0%})"
+        say_verdict(short(path), "yellow", f": {reason}")
+        return
+    sure = f"{in_words(located.confidence)}, {located.confidence:.0%}"
+    say_verdict(short(path), "green", f": {located.place.label} ({sure})")
+    if located.location is not None:
+        where = located.location
+        say(f"  {where.latitude:.6f}, {where.longitude:.6f}, within {where.radius:.0f} m")
+    if located.note is not None:
+        say(f"  {located.note}", style="dim")
+    for candidate, meters in zip(located.candidates, located.distances, strict=True):
+        say(f"  {_in_one_line(candidate, meters)}", style="dim")
+
+
+def _in_one_line(candidate: Evidence, meters: float | None) -> str:
+    parts = [f"{candidate.probability or 0:.0%}", printable(short(Path(candidate.path)))]
+    if candidate.num_inliers is not None:
+        parts.append(f"{candidate.num_inliers} matches")
+    if meters is not None:
+        parts.append(f"{meters:.0f} m away")
+    return "  ".join(parts)
+
+
+def located_as_data(query: Path | str, located: Located) -> dict[str, Any]:
+    """Return what a located photo is in JSON."""
+    place, where = located.place, located.location
+    return {
+        "query": str(query),
+        "place": None if place is None else {"id": place.id, "label": place.label},
+        "confidence": located.confidence,
+        "location": None
+        if where is None
+        else {"latitude": where.latitude, "longitude": where.longitude, "radius_m": where.radius},
+        "candidates": [
+            {
+                "photo": candidate.path,
+                "probability": candidate.probability,
+                "similarity": candidate.similarity,
+                "inliers": candidate.num_inliers,
+                "distance_m": meters,
+            }
+            for candidate, meters in zip(located.candidates, located.distances, strict=True)
+        ],
+        "seconds": dict(located.seconds),
+    }
