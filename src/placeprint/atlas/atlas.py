@@ -425,8 +425,13 @@ class Atlas:
                 return {}
             searcher = Searcher(now, self._memory)
             self._memory.prepare(now)
-            found = map_cores(lambda photo: searcher.search_stored(photo, top=top, verify=verify, likely=likely), known)
-            return dict(zip(known, found, strict=True))
+            least = least_confidence(now.calibration, None)
+
+            def one(photo: int) -> Answer:
+                found = searcher.search_stored(photo, top=top, verify=verify, likely=likely)
+                return judged(found, now.calibration, least)
+
+            return dict(zip(known, map_cores(one, known), strict=True))
 
         return self._snapshots.reading(search)
 

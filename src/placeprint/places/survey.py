@@ -2,11 +2,12 @@
 
 A survey knows for each photo how sure its answer is and which candidates it has. Places are grouped by it, and the
 radius of positions is learned from it. It is kept in the folder ``cache`` of the atlas, which may be deleted at any
-time. When photos are added, only those are searched; when the learned state of the atlas has changed, all are.
+time. When photos are added, only those are searched; when the atlas has learned again or was calibrated, all are.
 """
 
 from __future__ import annotations
 
+import hashlib
 import io
 import logging
 from collections.abc import Mapping, Sequence
@@ -128,7 +129,9 @@ class _Kept:
     def __init__(self, now: Snapshot) -> None:
         self._prints = {photo: record.sha256[:16] for photo, record in now.usable().items()}
         self._path = Path(now.stored.folder) / "cache" / FILE
-        self._key = f"{VERSION} {now.stored.state_name}"
+        calibration = None if now.calibration is None else now.calibration.as_data()
+        digest = hashlib.sha256(repr(calibration).encode()).hexdigest()[:12]
+        self._key = f"{VERSION} {now.stored.state_name} {digest}"
 
     def read(self) -> dict[int, Seen]:
         """Return what is kept of the photos as they are now; nothing if it is damaged or of another state."""
