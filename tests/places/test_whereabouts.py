@@ -29,7 +29,7 @@ def known(positions: np.ndarray) -> dict[int, PhotoRecord]:
 def seen_from(number: int, count: int, confidence: float = 0.98) -> Seen:
     """Return what a photo of a walk says: its four neighbors show the place, the nearest best."""
     others = np.array([number + step for step in (-1, 1, -2, 2) if 0 <= number + step < count])
-    values = 1 - 0.2 * abs(others - number)
+    values = np.asarray(1 - 0.2 * abs(others - number), np.float64)
     return Seen(confidence, others, values, values, np.full(len(others), 90))
 
 
