@@ -1,6 +1,8 @@
 """Which rotations of a query deserve a whole look: a photo may have been taken rotated.
 
-A whole look describes the photo, searches, and verifies many candidates. Here each rotation is looked at cheaply:
+A whole look describes the photo, searches, and verifies many candidates. The picture itself says which way is probably
+up (`features.upright`). Where that is not as the photo is, the rotation gets a whole look at once. The other rotations
+that are not improbable are looked at cheaply:
 
 - In the rotations by quarters, smaller copies of the photo are described by the extractor that is verified.
 - In those between, its features are steered (`features.steering`): a matrix product in place of a network. Extractors
@@ -13,7 +15,8 @@ A whole look describes the photo, searches, and verifies many candidates. Here e
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,7 +25,8 @@ import numpy as np
 from placeprint.atlas.memory import Memory
 from placeprint.atlas.snapshot import Snapshot
 from placeprint.core.threads import map_cores
-from placeprint.features.rotating import ROTATIONS, all_rotations, promising_rotations, rotated_features, working_size
+from placeprint.features.rotating import all_rotations, promising_rotations, rotated_features, working_size
+from placeprint.features.upright import QUARTERS, Upright, nearest_quarter
 from placeprint.types import Extractor, Floats, Ids, Image, LocalFeatures, PhotoFeatures, Verification
 from placeprint.verification.matching import match_candidates
 
@@ -39,7 +43,10 @@ SMALLER_SHARE, STEERED_SHARE = 0.5, 0.45
 a whole look do, and more than 0.45 for nine photos in ten; smaller copies give more than steered features."""
 KEYPOINTS = 300
 """Strongest keypoints that are matched to choose what geometry looks at."""
-QUARTERS = (0, *ROTATIONS[0])
+LEAST = 0.05
+"""A rotation is looked at cheaply if it is at least so probable to make the photo upright."""
+SURE = 0.5
+"""A quarter that is so probable gets a whole look at once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,14 +72,20 @@ class Rotations:
     Args:
         now: the atlas.
         memory: what earlier searches of it kept.
+
+    Attributes:
+        seconds: the time that cheap looks took.
     """
 
     def __init__(self, now: Snapshot, memory: Memory) -> None:
         self._now, self._memory, self._describer = now, memory, now.describer
         self._smaller = [_smaller(extractor) for extractor in self._describer.extractors]
         self._searched = sorted({branch.source for branch in self._describer.branches})
+        self.seconds = 0.0
 
-    def promising(self, image: Image, features: LocalFeatures, start: float, excluded: Ids) -> list[tuple[int, ...]]:
+    def promising(
+        self, image: Image, features: LocalFeatures, start: float, excluded: Ids, upright: Upright
+    ) -> Iterator[tuple[int, ...]]:
         """Return the rotations that deserve a whole look, the most promising first, one for each look.
 
         Args:
@@ -80,19 +93,27 @@ class Rotations:
             features: the features of the image rotated by ``start``, by the extractor that is verified.
             start: degrees counter-clockwise that the rotations are counted from.
             excluded: ids that are no candidates.
+            upright: which quarters probably make the image, rotated by ``start``, upright.
         """
-        quarters = self._quarters(image, start, excluded)
-        between = self._between(image, features, start, quarters, excluded)
-        pairs = [*_best_matched(quarters), *_best_matched(between)]
+        tried = {0}
+        if upright.best and upright.of(upright.best) >= SURE:
+            yield (upright.best,)
+            tried.add(upright.best)
+        began = time.perf_counter()
+        probable = [each for each in (0, *all_rotations()) if upright.of(each) >= LEAST]
+        views = self._quarters(image, start, probable, excluded)
+        between = self._between(image, features, start, probable, views, excluded)
+        pairs = [*_best_matched([view for view in views if view.degrees not in tried]), *_best_matched(between)]
         found = map_cores(lambda pair: self._memory.verifier.verify(pair[0].features, [pair[1]])[0], pairs)
         checks: dict[int, Verification] = {}
         for (view, _), check in zip(pairs, found, strict=True):
             raised = replace(check, strength=check.strength / view.share)
             if view.degrees not in checks or raised.strength > checks[view.degrees].strength:
                 checks[view.degrees] = raised
-        return promising_rotations(checks, self._memory.verifier.verdict)
+        self.seconds += time.perf_counter() - began
+        yield from promising_rotations(checks, self._memory.verifier.verdict, upright.of)
 
-    def _quarters(self, image: Image, start: float, excluded: Ids) -> list[_View]:
+    def _quarters(self, image: Image, start: float, probable: Collection[int], excluded: Ids) -> list[_View]:
         """Return the views by quarters; that of the image as it is only where those between need its candidates."""
         begun = [0] if 0 in self._searched else [0, *self._searched]
 
@@ -100,7 +121,7 @@ class Rotations:
             found = {n: rotated_features(self._smaller[n], image, start + degrees) for n in begun}
             return self._describer.only(found, (image.shape[1], image.shape[0]))
 
-        rotations = ROTATIONS[0] if 0 in self._searched else QUARTERS
+        rotations = [each for each in QUARTERS if each in probable and (each or 0 not in self._searched)]
         seen = map_cores(look, rotations)
         candidates = self._candidates(seen, QUARTER_CANDIDATES, excluded)
         return [
@@ -109,10 +130,16 @@ class Rotations:
         ]
 
     def _between(
-        self, image: Image, features: LocalFeatures, start: float, quarters: Sequence[_View], excluded: Ids
+        self,
+        image: Image,
+        features: LocalFeatures,
+        start: float,
+        probable: Collection[int],
+        quarters: Sequence[_View],
+        excluded: Ids,
     ) -> list[_View]:
         """Return the views of the rotations between the quarters."""
-        rotations, size = [each for each in all_rotations() if each not in QUARTERS], (image.shape[1], image.shape[0])
+        rotations, size = [each for each in probable if each not in QUARTERS], (image.shape[1], image.shape[0])
         steered = {each: self._describer.steered_features(features, each) for each in rotations}
         share = STEERED_SHARE
         if None in steered.values():
@@ -124,11 +151,13 @@ class Rotations:
             candidates = self._candidates(photos, BETWEEN_CANDIDATES, excluded)
         else:
             near = {view.degrees: view.candidates[:BETWEEN_CANDIDATES] for view in quarters}
-            candidates = [near[round(each / 90) * 90 % 360] for each in views]
+            candidates = [near[nearest_quarter(each)] for each in views]
         return [_View(each, views[each], found, share) for each, found in zip(views, candidates, strict=True)]
 
     def _candidates(self, photos: Sequence[PhotoFeatures], count: int, excluded: Ids) -> list[list[LocalFeatures]]:
         """Return the features of the photos nearest to each of some."""
+        if not photos:
+            return []
         descriptors = np.stack(map_cores(self._describer.descriptor, photos))
         rankings = self._memory.nearest(self._now, descriptors, count + len(excluded))
         chosen = [ranking.ids[~np.isin(ranking.ids, excluded)][:count] for ranking in rankings]

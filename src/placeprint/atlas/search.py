@@ -23,6 +23,7 @@ from placeprint.core.threads import one_core_for_products
 from placeprint.errors import OptionError
 from placeprint.features.rotating import best_rotation
 from placeprint.features.straightening import tilt_of
+from placeprint.features.upright import Upright
 from placeprint.types import (
     NO_KEYPOINTS,
     Answer,
@@ -38,8 +39,6 @@ from placeprint.verification.rerank import ranking_scores
 UPRIGHT = 1.1
 """If no rotation is confirmed, the upright photo counts this many times: most photos are upright, and eleven rotations
 have more chances to look like something."""
-UPRIGHT_ODDS = 3.0
-"""The same for the odds of a confidence."""
 
 
 class Searcher:
@@ -90,22 +89,20 @@ class Searcher:
             start = -tilt_of(image) if rotations and verify else 0.0
             best = look(start)
             choosing = 0.0
-
-            def stages() -> Sequence[tuple[int, ...]]:
-                nonlocal choosing
+            if rotations and verify and len(best.features) and best.best is None:
                 began = time.perf_counter()
-                found = Rotations(self._now, self._memory).promising(image, best.features, start, left_out)
+                upright = Upright.of_image(image, start)
                 choosing = time.perf_counter() - began
-                return found
-
-            if rotations and verify and len(best.features):
+                cheap = Rotations(self._now, self._memory)
+                first = best.features
                 best = best_rotation(
                     best,
                     lambda further: look(start + further),
                     lambda answer: answer.best is not None,
-                    lambda answer: _certainty(answer, start % 360),
-                    stages,
+                    lambda answer: _certainty(answer, start, upright),
+                    lambda: cheap.promising(image, first, start, left_out, upright),
                 )
+                choosing += cheap.seconds
         seconds = {part: sum(each.seconds[part] for each in answers) for part in best.seconds}
         note = best.note if len(best.features) else NO_KEYPOINTS
         return replace(best, note=note, seconds=seconds | {"search": seconds["search"] + choosing})
@@ -230,17 +227,17 @@ def no_probabilities(preset: str) -> str:
     )
 
 
-def _certainty(answer: Answer, start: float) -> tuple[bool, float]:
+def _certainty(answer: Answer, start: float, upright: Upright) -> tuple[bool, float]:
     """What answers for several rotations are compared by: the odds of the confidence, or the strength of geometry.
 
     Args:
         answer: for one rotation.
-        start: the rotation, in degrees, of the original photo.
+        start: the rotation, in degrees, of the first look.
+        upright: which quarters probably make the photo upright, counted from there; odds are multiplied by that.
     """
-    upright = answer.rotation == start
     if answer.confidence is not None:
         odds = answer.confidence / max(1 - answer.confidence, 1e-9)
-        return answer.best is not None, UPRIGHT_ODDS * odds if upright else odds
+        return answer.best is not None, upright.of(answer.rotation - start) * odds
     first = answer.evidence[0].verification if answer.evidence else None
     strength = 0.0 if first is None else first.strength
-    return answer.best is not None, UPRIGHT * strength if upright else strength
+    return answer.best is not None, UPRIGHT * strength if answer.rotation == start % 360 else strength

@@ -63,16 +63,19 @@ def best_rotation(
 
 
 def promising_rotations(
-    checks: Mapping[int, Verification], verdict: Callable[[Verification | None], str]
+    checks: Mapping[int, Verification],
+    verdict: Callable[[Verification | None], str],
+    probability: Callable[[int], float] = lambda _: 1.0,
 ) -> list[tuple[int, ...]]:
     """Return the promising rotations, the most promising first, one per stage.
 
     Args:
         checks: for each rotation, what a cheap look found, its strength raised to what a real look would find.
         verdict: the verdict of the verifier that made the checks.
+        probability: how probable a rotation is before its look; strengths are multiplied by it to rank them.
     """
     hopeful = [degrees for degrees, check in checks.items() if verdict(check) == "same place"]
-    hopeful.sort(key=lambda degrees: -checks[degrees].strength)
+    hopeful.sort(key=lambda degrees: -checks[degrees].strength * probability(degrees))
     return [(degrees,) for degrees in hopeful[:MAX_LOOKS]]
 
 

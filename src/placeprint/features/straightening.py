@@ -37,8 +37,11 @@ def tilt_of(image: Image) -> float:
         30
     """
     step = -(-max(image.shape[:2]) // LONGEST)
-    lit = np.asarray(image[::step, ::step].max(axis=2) > BLACK)
-    if lit[[0, 0, -1, -1], [0, -1, 0, -1]].any() or not lit.any():
+    seen = image[::step, ::step]
+    if seen[[0, 0, -1, -1], [0, -1, 0, -1]].max() > BLACK:
+        return 0.0
+    lit = np.asarray(seen.max(axis=2) > BLACK)
+    if not lit.any():
         return 0.0
     lengths, directions = _hull(lit)
     if not len(lengths):

@@ -95,8 +95,8 @@ def trim_border(image: Image, darkest: int = 2) -> tuple[Image, tuple[int, int]]
         The cropped image, and the ``(x, y)`` of its first pixel in the original. An entirely black image is not
         cropped.
     """
-    lit = image.max(axis=2) > darkest
-    rows, columns = np.flatnonzero(lit.any(axis=1)), np.flatnonzero(lit.any(axis=0))
+    rows = np.flatnonzero(image.max(axis=(1, 2)) > darkest)
+    columns = np.flatnonzero(image.max(axis=0).max(axis=1) > darkest)
     if not len(rows):
         return image, (0, 0)
     left, top = int(columns[0]), int(rows[0])
