@@ -9,8 +9,8 @@ PLACEPRINT_DATA says where they are.
 
 With --check, nothing is written. Each kind of photos is estimated by a model that was learned without it, and those of
 the benchmarks by the shipped one: how often the most probable rotation is right, the mean negative log probability of
-the right one (1.39 for knowing nothing), and how often a right and a wrong rotation get at least 0.9. The beach has no up: that
-the photos of one flight share one is not to be known.
+the right one (1.39 for knowing nothing), and how often a right and a wrong rotation get at least 0.9. The beach has no
+up, but the photos of one flight share a direction.
 """
 
 from __future__ import annotations
@@ -81,11 +81,11 @@ def views(image: Image) -> list[Image]:
 
 def means_of(kind: Kind) -> Floats:
     """Return ``(photos, views, 4, d)`` float32: the network's means of all photos of a kind, in four rotations."""
-    means = []
+    means: list[list[Floats]] = []
     for folder in kind.folders:
         paths = list(find_photos([DATA / folder]))
-        for index in evenly(len(paths), min(kind.count, len(paths))):
-            means.append([quadrant_means(four_rotations(view)) for view in views(read_image(paths[index]))])
+        chosen = [read_image(paths[index]) for index in evenly(len(paths), min(kind.count, len(paths)))]
+        means += [[quadrant_means(four_rotations(view)) for view in views(image)] for image in chosen]
     return np.array(means, np.float32)
 
 

@@ -116,7 +116,7 @@ def four_rotations(image: Image, degrees: float = 0.0) -> NDArray[np.uint8]:
 
 
 def quadrant_means(pictures: NDArray[np.uint8]) -> Floats:
-    """Return ``(n, 4 C)`` float32, means over the quadrants of the network's map, of ``(n, SIDE, SIDE, 3)`` pictures."""
+    """Return ``(n, 4 C)`` float32, the network's map averaged over quadrants, of ``(n, SIDE, SIDE, 3)`` pictures."""
     from placeprint.networks.backbones import load_backbone
 
     maps = load_backbone(BACKBONE, STRIDE).maps(pictures)
