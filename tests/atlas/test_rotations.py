@@ -31,6 +31,7 @@ class Looks:
 
 def estimate(monkeypatch: pytest.MonkeyPatch, *likelihoods: float) -> None:
     given = Upright.given(np.array(likelihoods, np.float32))
+    monkeypatch.setattr("placeprint.describing.describer.Describer.has_networks", True)
     monkeypatch.setattr(Upright, "of_image", lambda *_: given)
 
 
@@ -75,6 +76,10 @@ def test_a_flat_estimate_leaves_it_to_the_cheap_looks(atlas: Atlas, monkeypatch:
     assert looks.degrees == [0, 270, 0, 180, 0, 90]
 
 
-def test_a_known_photo_is_not_estimated(atlas: Atlas, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_known_photos_and_presets_without_networks_need_no_estimate(
+    atlas: Atlas, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(Upright, "of_image", lambda *_: pytest.fail("estimated"))
+    assert atlas.search(make_scene(77)).best is None
+    monkeypatch.setattr("placeprint.describing.describer.Describer.has_networks", True)
     assert atlas.search(make_scene(1)).best is not None

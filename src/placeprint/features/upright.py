@@ -69,6 +69,11 @@ class Upright:
         odds = likelihoods * np.array([ODDS, 1, 1, 1], np.float32)
         return cls(np.asarray(odds / odds.sum(), np.float32))
 
+    @classmethod
+    def unknown(cls) -> Upright:
+        """Return the prior: the picture was not looked at."""
+        return cls.given(np.full(4, 0.25, np.float32))
+
     @property
     def best(self) -> int:
         """The most probable quarter in degrees."""
