@@ -9,6 +9,7 @@
     ├── PackageError (ImportError)      an optional package is not installed
     ├── WeightsError (RuntimeError)     a network's weights are missing or are not the expected ones
     ├── DownloadError (OSError)         a file cannot be fetched: no network, no such file, a connection that ended
+    ├── ServiceError (RuntimeError)     a service cannot be reached, or refuses a request
     ├── DatasetError (ValueError)       a benchmark folder does not have the documented form
     ├── TrainingError (RuntimeError)    training cannot continue, such as when its loss is not a number
     ├── WriteError (OSError)            a file cannot be written: the disk is full, or something else is in its place
@@ -59,6 +60,19 @@ class WeightsError(PlaceprintError, RuntimeError):
 
 class DownloadError(PlaceprintError, OSError):
     """A file cannot be fetched from the network."""
+
+
+class ServiceError(PlaceprintError, RuntimeError):
+    """A service cannot be reached, or refuses a request.
+
+    Args:
+        message: what went wrong.
+        status: its HTTP status, or None if there was no answer.
+    """
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class DatasetError(PlaceprintError, ValueError):
