@@ -101,7 +101,7 @@ def match_answer(answer: PairAnswer) -> MatchAnswer:
         verdict=answer.verdict,  # type: ignore[arg-type]  # pydantic checks it
         rotation=answer.rotation,
         note=answer.note,
-        keypoints=(len(answer.query), len(answer.database)),
+        keypoints=[len(answer.query), len(answer.database)],
         matches=matches_of(answer.verification),
         seconds=answer.seconds,
     )
@@ -109,7 +109,7 @@ def match_answer(answer: PairAnswer) -> MatchAnswer:
 
 def matches_of(check: Verification) -> Matches:
     """Return the inliers of a verification."""
-    points = [(x, y, u, v) for x, y, u, v in check.points[check.inliers].reshape(-1, 4).round(2).tolist()]
+    points = check.points[check.inliers].reshape(-1, 4).round(2).tolist()
     transform = None if check.transform is None else check.transform.tolist()
     return Matches(points=points, transform=transform, model=check.model)
 

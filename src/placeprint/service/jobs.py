@@ -81,7 +81,7 @@ class Jobs:
 
         report = self._desk.atlas.add(folder, progress=progress)
         job.added = report.added + report.changed
-        job.skipped = [(Path(path).name, _short(reason, folder)) for path, reason in report.skipped[:SKIPPED]]
+        job.skipped = [[Path(path).name, _short(reason, folder)] for path, reason in report.skipped[:SKIPPED]]
         job.state = "done"
 
 

@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field
 
 Probability = Annotated[float, Field(ge=0, le=1)]
+Point = Annotated[list[float], Field(min_length=2, max_length=2)]
+Match = Annotated[list[float], Field(min_length=4, max_length=4)]
 Verdict = Literal["same place", "possible", "not confirmed", "not verified"]
 
 
@@ -42,7 +44,7 @@ class PhotoPage(BaseModel):
 class Keypoints(BaseModel):
     """The stored keypoints of a photo."""
 
-    points: list[tuple[float, float]] = Field(description="x and y in pixels.")
+    points: list[Point] = Field(description="x and y in pixels.")
     scores: list[float]
 
 
@@ -59,7 +61,7 @@ class Candidate(BaseModel):
 class Matches(BaseModel):
     """The verified matches of two photos."""
 
-    points: list[tuple[float, float, float, float]] = Field(description="x and y in the first, x and y in the second.")
+    points: list[Match] = Field(description="x and y in the first, x and y in the second.")
     transform: list[list[float]] | None = Field(description="3 x 3, from the first photo to the second.")
     model: str = Field(description="The kind of transform.")
 
@@ -86,7 +88,7 @@ class MatchAnswer(BaseModel):
     verdict: Verdict
     rotation: float = Field(description="Degrees counter-clockwise that the first photo was rotated by.")
     note: str | None
-    keypoints: tuple[int, int]
+    keypoints: Annotated[list[int], Field(min_length=2, max_length=2, description="Of the first and the second.")]
     matches: Matches
     seconds: dict[str, float] = Field(description="The time of each part, in seconds.")
 
@@ -125,7 +127,9 @@ class Job(BaseModel):
     done: int = Field(description="Photos done.")
     total: int = Field(description="Photos to do.")
     added: int
-    skipped: list[tuple[str, str]] = Field(description="Names of photos that cannot be used, and why.")
+    skipped: list[Annotated[list[str], Field(min_length=2, max_length=2)]] = Field(
+        description="Names of photos that cannot be used, and why."
+    )
     error: str | None
 
 
