@@ -25,9 +25,12 @@ from placeprint.service.schemas import (
     Job,
     JobRequest,
     Keypoints,
+    LocateAnswer,
     MatchAnswer,
     PhotoPage,
     PhotoSummary,
+    Place,
+    PlacePage,
     SearchAnswer,
 )
 
@@ -82,9 +85,21 @@ class Client:
             ServiceError: the service cannot be reached, or refuses.
             PhotoError: the file cannot be read.
         """
-        files = {"photo_id": (None, str(photo))} if isinstance(photo, int) else {"photo": _file(photo)}
         options = {"top": top, "verify": verify, "rotations": rotations}
-        return self._ask(SearchAnswer, "POST", "/v1/search", files=files, params=options)
+        return self._ask(SearchAnswer, "POST", "/v1/search", files=_query(photo), params=options)
+
+    def locate(self, photo: PhotoFile | int, *, top: int = 5, rotations: bool = True) -> LocateAnswer:
+        """Say which place a photo shows, and where it was taken; arguments and errors as `search`."""
+        options = {"top": top, "rotations": rotations}
+        return self._ask(LocateAnswer, "POST", "/v1/locate", files=_query(photo), params=options)
+
+    def places(self) -> Iterator[Place]:
+        """Yield the places of the atlas, the one with the most photos first; errors as `search`."""
+        offset, total = 0, 1
+        while offset < total:
+            page = self._ask(PlacePage, "GET", "/v1/places", params={"offset": offset, "limit": 1000})
+            yield from page.places
+            offset, total = offset + 1000, page.total
 
     def match(self, first: PhotoFile, second: PhotoFile, *, rotations: bool = True) -> MatchAnswer:
         """Decide whether two photos show the same place; errors as `search`."""
@@ -156,6 +171,10 @@ class Client:
         if response.is_success:
             return response
         raise ServiceError(_detail(response), response.status_code)
+
+
+def _query(photo: PhotoFile | int) -> dict[str, Any]:
+    return {"photo_id": (None, str(photo))} if isinstance(photo, int) else {"photo": _file(photo)}
 
 
 def _file(photo: PhotoFile) -> tuple[str, bytes]:

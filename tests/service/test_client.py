@@ -39,14 +39,16 @@ def connect(built: Path, tmp_path: Path) -> Iterator[Connect]:
         thread.start()
 
         def end() -> None:
+            client.close()
             server.should_exit = True
             thread.join()
 
-        ends.append(end)
         while not server.started:
             time.sleep(0.02)
         port = server.servers[0].sockets[0].getsockname()[1]
-        return Client(f"http://127.0.0.1:{port}", settings.get("token"))
+        client = Client(f"http://127.0.0.1:{port}", settings.get("token"))
+        ends.append(end)
+        return client
 
     yield start
     for end in ends:
@@ -80,11 +82,14 @@ def test_what_goes_wrong_is_one_error(connect: Connect, tmp_path: Path) -> None:
     assert refused.value.status == 403
     with pytest.raises(PhotoError, match="cannot read"):
         client.search(tmp_path / "none.jpg")
-    with pytest.raises(ServiceError, match="cannot be reached") as refused:
-        Client("http://127.0.0.1:9", seconds=2).atlas()
+    with (
+        pytest.raises(ServiceError, match="cannot be reached") as refused,
+        Client("http://127.0.0.1:9", seconds=2) as nobody,
+    ):
+        nobody.atlas()
     assert refused.value.status is None
-    with pytest.raises(ServiceError, match="cannot be reached"):
-        Client("no address").atlas()
+    with pytest.raises(ServiceError, match="cannot be reached"), Client("no address") as nobody:
+        nobody.atlas()
 
 
 def test_a_failed_job_is_an_error(connect: Connect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

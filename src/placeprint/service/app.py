@@ -12,7 +12,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.staticfiles import StaticFiles
 from starlette.responses import Response
 
-from placeprint.service import asking, browsing, health, jobs
+from placeprint.service import asking, browsing, health, jobs, placing
 from placeprint.service.counting import Counting, Counts
 from placeprint.service.desk import Desk
 from placeprint.service.guard import Guard
@@ -53,7 +53,7 @@ def create_app(settings: ServiceSettings) -> FastAPI:
     )
     app.state.desk, app.state.counts = desk, Counts(desk)
     app.state.jobs = jobs.Jobs(desk)
-    for part in (asking, browsing, jobs, health):
+    for part in (asking, placing, browsing, jobs, health):
         app.include_router(part.router)
     answer_problems(app)
     app.add_middleware(Guard, settings=settings)

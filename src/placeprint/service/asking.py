@@ -7,9 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 
 import placeprint
-from placeprint.errors import PhotoError
 from placeprint.pairs import PairAnswer
-from placeprint.photos import read_photo
 from placeprint.service.desk import Desk
 from placeprint.service.pictures import image_of
 from placeprint.service.problems import Refused, responses
@@ -43,14 +41,13 @@ async def search(
 ) -> SearchAnswer:
     """Find the photos that show the place of a photo."""
     desk: Desk = request.app.state.desk
-    form = await read_form(request, ["photo"], ["photo_id"])
-    image, excluded = await query_of(desk, form.files and form.one("photo").content, form.fields.get("photo_id"))
+    image, excluded = await asked_about(request)
 
     def work() -> Answer:
         return desk.atlas.search(image, top=top, verify=verify, rotations=rotations, exclude=excluded)
 
     answer = await desk.batches.run(work)
-    return await desk.read(lambda: _search_answer(desk, image, answer))
+    return await desk.read(lambda: search_answer(desk, image, answer))
 
 
 @router.post("/match", responses=PROBLEMS, openapi_extra=form_of("first", "second", first=PHOTO, second=PHOTO))
@@ -67,28 +64,19 @@ async def match(
     return match_answer(answer)
 
 
-async def query_of(desk: Desk, content: Any, number: str | None) -> tuple[Image, list[str]]:
-    """Return the photo that is asked about, and the paths that are no candidates.
-
-    Args:
-        desk: the desk.
-        content: the content of an uploaded file, or nothing.
-        number: the id of a photo of the atlas, or None.
+async def asked_about(request: Request) -> tuple[Image, list[str]]:
+    """Return the photo that a request asks about, and the paths that are no candidates.
 
     Raises:
-        Refused: there is not just one of the two, or the photo cannot be used.
+        Refused: the form does not have just one of ``photo`` and ``photo_id``, or the photo cannot be used.
     """
-    if bool(content) == (number is not None):
+    desk: Desk = request.app.state.desk
+    form = await read_form(request, ["photo"], ["photo_id"])
+    number = form.fields.get("photo_id")
+    if bool(form.files) == (number is not None):
         raise Refused(422, "the form must have one file called 'photo', or the 'photo_id' of a photo of the atlas")
     if number is None:
-
-        def read() -> Image:
-            try:
-                return read_photo(content).image
-            except PhotoError as error:
-                raise Refused(422, str(error)) from error
-
-        return await desk.read(read), []
+        return (await desk.read(form.one("photo").photo)).image, []
     if not (number.isascii() and number.isdigit() and len(number) < 19):
         raise Refused(422, "photo_id must be the id of a photo of the atlas, a whole number")
     record = await desk.read(lambda: desk.record(int(number)))
@@ -114,7 +102,8 @@ def matches_of(check: Verification) -> Matches:
     return Matches(points=points, transform=transform, model=check.model)
 
 
-def _search_answer(desk: Desk, image: Image, answer: Answer) -> SearchAnswer:
+def search_answer(desk: Desk, image: Image, answer: Answer) -> SearchAnswer:
+    """Return an answer of the atlas as it is sent."""
     records = desk.atlas.snapshot().usable()
     candidates = [
         Candidate(

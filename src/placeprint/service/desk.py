@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
 from placeprint.atlas import Atlas
+from placeprint.places.locating import Locator
 from placeprint.service.batches import Batches
 from placeprint.service.problems import Refused
 from placeprint.service.schemas import PhotoSummary, Position
@@ -32,6 +34,8 @@ class Desk:
         self.batches = Batches(settings.batch, settings.max_waiting, settings.max_seconds)
         self._readers = ThreadPoolExecutor(4, "placeprint reader")
         self._writer = ThreadPoolExecutor(1, "placeprint writer")
+        self._locating = threading.Lock()
+        self._locator: tuple[int, Locator] | None = None
         self._shared: tuple[object, str] = (None, "")
 
     async def finish(self) -> None:
@@ -72,6 +76,22 @@ class Desk:
         if found is None:
             raise Refused(404, f"the atlas has no photo {number}")
         return found
+
+    def locator(self) -> Locator:
+        """Return what locates photos in the atlas as it is now; it surveys photos that are new.
+
+        Raises:
+            OptionError: the preset of the atlas gives no probabilities.
+        """
+        with self._locating:
+            version = self.atlas.snapshot().version
+            if self._locator is None or self._locator[0] != version:
+                self._locator = version, Locator(self.atlas)
+            return self._locator[1]
+
+    def name(self, label: str) -> str:
+        """Return the name of a place as clients may see it: no path."""
+        return _text(Path(label).name or label)
 
     def summary(self, record: PhotoRecord) -> PhotoSummary:
         """Return what clients may know of a photo: no path."""

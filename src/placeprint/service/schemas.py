@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field
 
 Probability = Annotated[float, Field(ge=0, le=1)]
-Point = Annotated[list[float], Field(min_length=2, max_length=2)]
+XY = Annotated[list[float], Field(min_length=2, max_length=2)]
 Match = Annotated[list[float], Field(min_length=4, max_length=4)]
 Verdict = Literal["same place", "possible", "not confirmed", "not verified"]
 
@@ -44,7 +44,7 @@ class PhotoPage(BaseModel):
 class Keypoints(BaseModel):
     """The stored keypoints of a photo."""
 
-    points: list[Point] = Field(description="x and y in pixels.")
+    points: list[XY] = Field(description="x and y in pixels.")
     scores: list[float]
 
 
@@ -80,6 +80,74 @@ class SearchAnswer(BaseModel):
     candidates: list[Candidate]
     matches: Matches | None = Field(description="Of the query with the first candidate.")
     seconds: dict[str, float] = Field(description="The time of each part, in seconds.")
+
+
+class PlaceName(BaseModel):
+    """A place of the atlas."""
+
+    id: str
+    label: str
+
+
+class Location(BaseModel):
+    """Where a photo was taken."""
+
+    latitude: Annotated[float, Field(ge=-90, le=90, description="Degrees north.")]
+    longitude: Annotated[float, Field(ge=-180, le=180, description="Degrees east.")]
+    radius_m: Annotated[float, Field(ge=0, description="Meters that hold the true position nine times out of ten.")]
+
+
+class LocateAnswer(SearchAnswer):
+    """Which place a photo shows, and where that is."""
+
+    place: PlaceName | None = Field(description="Null if the photo shows no place of the atlas.")
+    location: Location | None = Field(description="Null if the place is unknown, or has no position.")
+
+
+class Place(BaseModel):
+    """Photos of the atlas that show the same place."""
+
+    id: str
+    label: str
+    num_photos: int
+    photos: list[int] = Field(description="Ids of its photos, the best linked first; up to 100.")
+    position: Position | None
+
+
+class PlacePage(BaseModel):
+    """Some places."""
+
+    places: list[Place]
+    total: int
+
+
+class Point(BaseModel):
+    """A point of GeoJSON."""
+
+    type: Literal["Point"]
+    coordinates: XY = Field(description="Longitude and latitude in degrees.")
+
+
+class Cluster(BaseModel):
+    """Photos that are one point of the map."""
+
+    count: int
+    photos: list[int] = Field(description="Ids of the photos; up to 100.")
+
+
+class Feature(BaseModel):
+    """A feature of GeoJSON."""
+
+    type: Literal["Feature"]
+    geometry: Point
+    properties: Cluster
+
+
+class FeatureCollection(BaseModel):
+    """GeoJSON (RFC 7946)."""
+
+    type: Literal["FeatureCollection"]
+    features: list[Feature]
 
 
 class MatchAnswer(BaseModel):

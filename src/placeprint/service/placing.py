@@ -1,0 +1,120 @@
+"""Routes that answer where: the place of a photo with its position, the places of the atlas, and its map."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+
+from placeprint.service.asking import PHOTO, PROBLEMS, asked_about, form_of, search_answer
+from placeprint.service.clusters import Box, clustered
+from placeprint.service.desk import Desk
+from placeprint.service.schemas import (
+    Cluster,
+    Feature,
+    FeatureCollection,
+    LocateAnswer,
+    Location,
+    Place,
+    PlaceName,
+    PlacePage,
+    Point,
+    Position,
+)
+from placeprint.types import Image, Located
+
+router = APIRouter(prefix="/v1", tags=["where"])
+SHOWN = 100
+"""Photos that are named of each place."""
+
+
+@router.post("/locate", responses=PROBLEMS, openapi_extra=form_of(photo=PHOTO, photo_id={"type": "string"}))
+async def locate(
+    request: Request,
+    top: Annotated[int, Query(ge=1, le=100, description="Candidates to return.")] = 5,
+    rotations: Annotated[bool, Query(description="Try rotations if nothing is confirmed upright.")] = True,
+) -> LocateAnswer:
+    """Say which place a photo shows, how sure that is, and where it was taken."""
+    desk: Desk = request.app.state.desk
+    image, excluded = await asked_about(request)
+    locator = await desk.read(desk.locator)
+    located = await desk.batches.run(lambda: locator.locate(image, top=top, rotations=rotations, exclude=excluded))
+    return await desk.read(lambda: _locate_answer(desk, image, located))
+
+
+@router.get("/places", responses=PROBLEMS)
+async def places(
+    request: Request,
+    offset: Annotated[int, Query(ge=0, lt=1 << 62, description="Places to skip.")] = 0,
+    limit: Annotated[int, Query(ge=1, le=1000, description="Places to return.")] = 100,
+) -> PlacePage:
+    """List the places of the atlas, the one with the most photos first."""
+    desk: Desk = request.app.state.desk
+
+    def page() -> PlacePage:
+        found = desk.locator().places
+        return PlacePage(
+            places=[
+                Place(
+                    id=place.id,
+                    label=desk.name(place.label),
+                    num_photos=len(place.photos),
+                    photos=list(place.photos[:SHOWN]),
+                    position=position_of(place.location),
+                )
+                for place in found[offset : offset + limit]
+            ],
+            total=len(found),
+        )
+
+    return await desk.read(page)
+
+
+@router.get("/map", responses=PROBLEMS)
+async def world(
+    request: Request,
+    zoom: Annotated[int, Query(ge=0, le=22, description="As of web maps; 0 shows the whole world in 256 pixels.")] = 2,
+    box: Annotated[
+        str | None, Query(max_length=100, description="WEST,SOUTH,EAST,NORTH in degrees; west may be above east.")
+    ] = None,
+) -> FeatureCollection:
+    """Return the photos with positions as GeoJSON, those near each other at this zoom as one point."""
+    desk: Desk = request.app.state.desk
+    inside = Box.parse(box) if box is not None else Box()
+
+    def points() -> FeatureCollection:
+        photos = [photo for photo in desk.summaries() if photo.position is not None]
+        places = [(photo.id, photo.position.latitude, photo.position.longitude) for photo in photos if photo.position]
+        return FeatureCollection(
+            type="FeatureCollection",
+            features=[
+                Feature(
+                    type="Feature",
+                    geometry=Point(type="Point", coordinates=[cluster.longitude, cluster.latitude]),
+                    properties=Cluster(count=len(cluster.photos), photos=list(cluster.photos[:SHOWN])),
+                )
+                for cluster in clustered(places, zoom, inside)
+            ],
+        )
+
+    return await desk.read(points)
+
+
+def position_of(degrees: tuple[float, float] | None) -> Position | None:
+    """Return a position as it is sent."""
+    return None if degrees is None else Position(latitude=degrees[0], longitude=degrees[1])
+
+
+def _locate_answer(desk: Desk, image: Image, located: Located) -> LocateAnswer:
+    where, place = located.location, located.place
+    search = search_answer(desk, image, located.answer)
+    return LocateAnswer(
+        **search.model_dump(exclude={"confidence", "note", "seconds"}),
+        confidence=located.confidence,
+        note=located.note,
+        seconds=dict(located.seconds),
+        place=None if place is None else PlaceName(id=place.id, label=desk.name(place.label)),
+        location=None
+        if where is None
+        else Location(latitude=where.latitude, longitude=where.longitude, radius_m=where.radius),
+    )

@@ -1,0 +1,79 @@
+"""Where: the place of a photo, the places of the atlas, its map."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+
+from placeprint import Atlas
+from placeprint.service.app import create_app
+from placeprint.service.clusters import Box, clustered
+from placeprint.service.problems import Refused
+from placeprint.service.settings import ServiceSettings
+from tests.conftest import write_scenes
+from tests.service.conftest import HOST, Serve
+
+SOUTH, STEP = 55.70, 0.001
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give an atlas of a preset with probabilities, whose photos have positions 111 m apart."""
+    folder = tmp_path_factory.mktemp("placed")
+    photos = write_scenes(folder / "photos", 6)
+    atlas = Atlas.create(folder / "atlas", "fast")
+    atlas.add(photos)
+    atlas.set_positions(
+        {str(path): (SOUTH + number * STEP, 13.19) for number, path in enumerate(sorted(photos.iterdir()))}
+    )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def client(folder: Path) -> TestClient:
+    return TestClient(create_app(ServiceSettings(folder / "atlas")), base_url=HOST)
+
+
+def test_a_photo_is_located(client: TestClient, folder: Path) -> None:
+    content = (folder / "photos" / "03.png").read_bytes()
+    answer = client.post("/v1/locate", files={"photo": content}).json()
+    expected = Atlas.open(folder / "atlas").locate(content)
+    assert expected.place is not None and answer["place"] == {"id": expected.place.id, "label": expected.place.label}
+    assert answer["confidence"] == pytest.approx(expected.confidence, abs=0.01)
+    assert answer["location"]["latitude"] == pytest.approx(SOUTH + 3 * STEP, abs=1e-6)
+    assert answer["location"]["radius_m"] > 0 and answer["candidates"][0]["photo"]["name"] == "03.png"
+    assert answer["matches"]["points"]
+
+
+def test_places_cover_every_photo_once(client: TestClient, folder: Path) -> None:
+    page = client.get("/v1/places").json()
+    listed = [number for place in page["places"] for number in place["photos"]]
+    assert sorted(listed) == list(range(6)) and page["total"] == len(page["places"])
+    assert str(folder) not in str(page)
+    assert client.get("/v1/places", params={"offset": 1, "limit": 1}).json()["places"] == page["places"][1:2]
+
+
+def test_the_map_joins_photos_that_are_near(client: TestClient) -> None:
+    far = client.get("/v1/map", params={"zoom": 2}).json()
+    assert [each["properties"]["count"] for each in far["features"]] == [6]
+    near = client.get("/v1/map", params={"zoom": 20, "box": f"13,{SOUTH + STEP / 2},14,56"}).json()
+    assert sorted(each["properties"]["photos"][0] for each in near["features"]) == [1, 2, 3, 4, 5]
+    assert client.get("/v1/map", params={"box": "1,2,3"}).status_code == 422
+
+
+def test_a_preset_without_probabilities_says_so(serve: Serve, scene: bytes) -> None:
+    client = serve()
+    for response in (client.post("/v1/locate", files={"photo": scene}), client.get("/v1/places")):
+        assert response.status_code == 422 and "probabilities" in response.json()["detail"]
+
+
+def test_boxes_and_clusters_over_the_date_line_and_the_poles() -> None:
+    photos = [(1, 0.0, 179.9), (2, 0.0, -179.9), (3, 90.0, 0.0), (4, -90.0, 0.0)]
+    across = clustered(photos, 10, Box(179, -1, -179, 1))
+    assert sorted(number for cluster in across for number in cluster.photos) == [1, 2]
+    assert sum(len(cluster.photos) for zoom in range(23) for cluster in clustered(photos, zoom, Box())) == 4 * 23
+    for wrong in ("1,2,3,nan", "0,5,0,1", "-181,0,0,0", "", "1,2,3,4,5"):
+        with pytest.raises(Refused):
+            Box.parse(wrong)
