@@ -29,9 +29,9 @@ from scripts.evidence.scenes import scenes
 from scripts.evidence.tables import CHECKS, Tables
 
 POLICIES = {
-    "fast": Policy("fast", {"keypoints": 1.0}, {"xfeat": 6}),
-    "balanced": Policy("balanced", {"keypoints": 1.0, "map": 1.5}, {"xfeat": 6, "sift": 5}),
-    "best": Policy("best", {"keypoints": 0.5, "map": 1.0, "aliked": 1.0}, {"xfeat": 20, "sift": 10}),
+    "fast": Policy("fast", {"keypoints": 1.0}, (("xfeat", 2), ("xfeat", 6))),
+    "balanced": Policy("balanced", {"keypoints": 1.0, "map": 1.5}, (("xfeat", 2), ("xfeat", 6), ("sift", 5))),
+    "best": Policy("best", {"keypoints": 0.5, "map": 1.0, "aliked": 1.0}, (("xfeat", 2), ("xfeat", 6), ("sift", 10))),
 }
 OUTPUT = Path(__file__).parents[1] / "src" / "placeprint" / "evidence" / "models"
 
@@ -58,7 +58,7 @@ def assembled(tables: Tables, policy: Policy) -> LeaveOut:
     assemblers = []
     for scene in scenes():
         try:
-            assemblers.append(Assembler(scene, tables, [*policy.descriptors], [*policy.geometry]))
+            assemblers.append(Assembler(scene, tables, [*policy.descriptors], [*dict(policy.geometry)]))
         except FileNotFoundError:
             print(f"{policy.name}: {scene.name} was not measured, and is left out", flush=True)
     return LeaveOut(assemblers, policy)

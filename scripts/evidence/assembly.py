@@ -25,19 +25,19 @@ class Policy:
     Args:
         name: of the preset.
         descriptors: by weight of their standardized similarities, which choose the candidates.
-        geometry: how many of the best candidates each verification looks at, by the tables' names of them, in order:
-            the first always, the others while the answer is open.
+        geometry: the levels of the cascade, each a verification by the tables' name of it, and how many of the best
+            candidates have been looked at after it: the first always, the others while the answer is open.
         candidates: so many.
     """
 
     name: str
     descriptors: Mapping[str, float]
-    geometry: Mapping[str, int]
+    geometry: tuple[tuple[str, int], ...]
     candidates: int = 20
 
     def levels(self) -> list[tuple[str, int]]:
         """Return source of evidence and candidates of each verification."""
-        return [(name.partition("-")[0], most) for name, most in self.geometry.items()]
+        return [(name.partition("-")[0], most) for name, most in self.geometry]
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,7 +128,7 @@ class Assembler:
                 near.append(z)
                 apart.append(standardized(among, self._similar[name][row, there], USUAL[name]))
         other = other_places(near, apart)
-        for name in policy.geometry:
+        for name in dict(policy.geometry):
             source = name.partition("-")[0]
             own = [PLACES[f"{source}.{kind}"] for kind, *_ in OF_VERIFICATIONS]
             if name in self._geometry:
@@ -146,17 +146,16 @@ class Assembler:
         return [each for each in found if each is not None]
 
 
-def limited(asked: Asked, order: NDArray[np.intp], levels: Mapping[str, int]) -> Asked:
-    """Return what would be known if some geometry had been measured for the first candidates only.
+def limited(asked: Asked, seen: Mapping[str, NDArray[np.bool_]]) -> Asked:
+    """Return what would be known if some geometry had been measured for some candidates only.
 
     Args:
         asked: all that is known.
-        order: the candidates, the most promising first.
-        levels: of each kind of geometry, by its source, for how many of them.
+        seen: of each kind of geometry, by its source, ``(n,)`` for which of them.
     """
     table = asked.table.copy()
-    for source, most in levels.items():
-        table[np.ix_(order[most:], np.array(columns_of(source)))] = np.nan
+    for source, chosen in seen.items():
+        table[np.ix_(~chosen, np.array(columns_of(source)))] = np.nan
     return replace(asked, table=table)
 
 

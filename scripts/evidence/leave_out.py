@@ -19,12 +19,12 @@ HALVES = 20
 """Random halves of an atlas in which some queries' places are missing."""
 LEARNED_HALVES = 2
 """Those of them that are learned from."""
-WEIGHED = ("standard", "support_share", "score_share", "inliers_share", "score", "significance")
+WEIGHED = ("standard", "strength_share", "inliers_share", "strength", "significance")
 """Fields of the first stage; the others of the record did not pay."""
 UNVERIFIED = 0.1
 """Weight of a query of which no geometry was measured, beside one after a level of the cascade."""
-DECIDED = 3.0
-"""Log odds of the first candidate from which on no further evidence is measured."""
+DECIDED = 2.2
+"""Log odds of the first candidate from which on no further evidence is measured, a probability of 90 %."""
 LEAD = 2.0
 """Log odds that it must be above the first candidate of another place for that."""
 
@@ -61,15 +61,15 @@ class Levels:
 
 
 def levels_of(asked: Asked, policy: Policy) -> Levels:
-    """Return a query after each level: the first looks at the most similar, others at those that it confirms best."""
-    levels, by_similarity = policy.levels(), np.arange(len(asked.table))
-    none = limited(asked, by_similarity, {source: 0 for source, _ in levels})
-    parts, order = [evidence_of(none)], by_similarity
-    for depth in range(1, len(levels) + 1):
-        closed = limited(asked, by_similarity, dict(levels[:1]) | {source: 0 for source, _ in levels[depth:]})
-        parts.append(evidence_of(limited(closed, order, dict(levels[1:depth]))))
-        if depth == 1:
-            order = np.argsort(-np.nan_to_num(parts[1][f"{levels[0][0]}.score"]), kind="stable")
+    """Return a query after each level: the first source looks at the most similar, others at those it confirms best."""
+    levels, order = policy.levels(), np.arange(len(asked.table))
+    seen = {source: np.zeros(len(asked.table), bool) for source, _ in levels}
+    first = levels[0][0]
+    parts = [evidence_of(limited(asked, seen))]
+    for source, most in levels:
+        best = order if source == first else np.argsort(-np.nan_to_num(parts[-1][f"{first}.strength"]), kind="stable")
+        seen[source][best[:most]] = True
+        parts.append(evidence_of(limited(asked, seen)))
     return Levels(asked, tuple(parts))
 
 

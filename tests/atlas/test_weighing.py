@@ -91,3 +91,24 @@ def test_a_preset_with_evidence_must_name_its_descriptors() -> None:
         preset_from({**tables, "evidence": evidence}, "own")
     with pytest.raises(OptionError, match=r"\[\[opinion\]\] needs \[evidence\]"):
         preset_from({name: table for name, table in tables.items() if name != "evidence"}, "own")
+
+
+@pytest.mark.parametrize(("decided", "all_of_them"), [(0.0, False), (1.1, True)])
+def test_a_certain_answer_is_not_verified_further(
+    atlas: Atlas, monkeypatch: pytest.MonkeyPatch, decided: float, all_of_them: bool
+) -> None:
+    monkeypatch.setattr("placeprint.atlas.weighing.DECIDED", decided)
+    monkeypatch.setattr("placeprint.atlas.weighing.LEAD", -100.0)
+    spec = atlas.snapshot().preset.evidence
+    assert spec is not None
+    assert spec.verified_first is not None
+    answer = atlas.search(seen_again(make_scene(5)), top=12, rotations=False)
+    verified = sum(each.verification is not None for each in answer.evidence)
+    assert verified == (spec.verified if all_of_them else spec.verified_first)
+
+
+def test_evidence_does_not_depend_on_the_other_candidates(atlas: Atlas) -> None:
+    scene = seen_again(make_scene(5))
+    few, many = (atlas.search(scene, verify=count, rotations=False).evidence[0] for count in (1, 6))
+    for name in ("xfeat.strength", "xfeat.inliers", "xfeat.significance"):
+        assert few.known[name] == many.known[name] > 0

@@ -65,12 +65,8 @@ def test_points_on_a_line_have_no_spread() -> None:
 
 def test_what_was_not_checked_is_missing() -> None:
     first = features([[1, 1]])
-    unchecked = Verification(
-        np.zeros((0, 2), np.int64), np.zeros((0, 2, 2), np.float32), np.zeros(0, bool), support=2.0
-    )
-    found = dict(zip(NAMES, geometry(first, first, unchecked, 8.0), strict=True))
-    assert found["support"] == 2
-    assert all(np.isnan(value) for name, value in found.items() if name != "support")
+    unchecked = Verification(np.zeros((0, 2), np.int64), np.zeros((0, 2, 2), np.float32), np.zeros(0, bool))
+    assert np.isnan(geometry(first, first, unchecked, 8.0)).all()
 
 
 def test_photos_of_the_place_do_not_move_the_background() -> None:
@@ -100,12 +96,11 @@ def test_unrelated_photos_are_no_neighbors_of_each_other_where_the_query_is_like
 
 def test_all_photos_of_a_place_have_the_geometry_of_the_best() -> None:
     table = no_evidence(3)
-    table[:, PLACES["xfeat.score"]] = [2.0, 8.0, 1.0]
+    table[:, PLACES["xfeat.strength"]] = [2.0, 8.0, 1.0]
     table[:, PLACES["xfeat.inliers"]] = [10, 50, 5]
-    table[:, PLACES["xfeat.support"]] = [1, 3, 1]
     other = np.array([[0, 0, 1], [0, 0, 1], [1, 1, 0]], bool)
     found = compared(table, other)
     assert found[:, PLACES["xfeat.inliers"]].tolist() == [50, 50, 5]
     assert found[:, PLACES["xfeat.inliers_share"]].tolist() == [1, 1, 6 / 51]
-    assert np.isnan(found[:, PLACES["sift.score_share"]]).all()
+    assert np.isnan(found[:, PLACES["sift.strength_share"]]).all()
     assert table[0, PLACES["xfeat.inliers"]] == 10, "the table itself stays as it was"

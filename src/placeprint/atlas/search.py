@@ -146,7 +146,8 @@ class Searcher:
             self._memory.voters.prepare(self._now, mode)
 
     def _mode(self, mode: str | None) -> str:
-        mode = mode or default_mode(self._now.preset)
+        if mode is None:
+            return default_mode(self._now.preset)
         check_name("search mode", mode, search_modes())
         return mode
 

@@ -1,16 +1,17 @@
 """Candidates of a query ranked by one probability: cheap evidence for all, expensive evidence while it matters.
 
 1. The most similar photos, with the similarity of each descriptor by itself, standardized in this atlas.
-2. Geometry of the most similar ones, without the keypoints on overlays (`evidence.overlays`).
-3. While the answer is open (the first candidate is not certain, or another place is close), one opinion after another
-   for the most probable candidates, such as SIFT. The query's features for it are extracted only then.
+2. Geometry of the first ones, without the keypoints on overlays (`evidence.overlays`).
+3. While the answer is open (the first candidate is not certain, or another place is close): geometry of more of them,
+   and then one opinion after another, such as SIFT, for those that geometry confirms best. The query's features for an
+   opinion are extracted only then.
 
 Other photos follow, ranked by similarity.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,7 +27,7 @@ from placeprint.types import Evidence, Floats, Ids, LocalFeatures, Ranking, Veri
 
 FIRST = "xfeat"
 """What evidence calls the verification of a preset's first extractor."""
-DECIDED = 0.95
+DECIDED = 0.9
 """Confidence from which on no further opinion is requested."""
 LEAD = 2.0
 """Log odds that the first candidate must be above the first of another place for that."""
@@ -59,6 +60,16 @@ class _Open:
     checks: dict[int, Verification]
     weighed: Weighed
 
+    @property
+    def decided(self) -> bool:
+        """Whether no further evidence is needed."""
+        return self.weighed.confidence >= DECIDED and not self.weighed.lead < LEAD
+
+    @property
+    def confirmed_best(self) -> NDArray[np.intp]:
+        """``(n,)`` places of the candidates, those that the first verification confirms best first."""
+        return np.argsort(-np.nan_to_num(self.table[:, PLACES[f"{FIRST}.strength"]]), kind="stable")
+
 
 @dataclass(frozen=True, eq=False)
 class Look:
@@ -75,6 +86,10 @@ class Look:
     number: int
     verifier: Verifier
     pixels: float
+
+
+Choice = Callable[[_Open], NDArray[np.intp]]
+"""Gives the places of the candidates that are verified next."""
 
 
 class Weigher:
@@ -107,22 +122,35 @@ class Weigher:
         count = min(len(ranking), self._spec.candidates)
         state = self._similar(ranking.ids[:count], descriptor)
         if verify:
-            asked, preset = min(count, verify, self._spec.verified), self._now.preset
             first = Look(FIRST, 0, self._memory.verifier, PIXELS)
-            self._check(state, first, np.arange(asked), describe)
-            for opinion in preset.opinion:
-                if state.weighed.confidence >= DECIDED and not state.weighed.lead < LEAD:
+            for look, chosen in self._steps(first, min(count, verify)):
+                self._check(state, look, chosen(state), describe)
+                if state.decided:
                     break
-                chosen = np.argsort(-state.weighed.log_odds, kind="stable")[: min(opinion.candidates, asked)]
-                number = 0 if opinion.extractor is None else preset.extractors.index(opinion.extractor)
-                look = Look(opinion.source, number, self._memory.opinion(opinion), opinion.pixels)
-                self._check(state, look, chosen, describe)
             left = [
                 place for place in np.flatnonzero(state.weighed.probabilities > likely) if place not in state.checks
             ]
             if left:
                 self._check(state, first, np.array(left), describe)
         return self._evidence(ranking, state), state.weighed.confidence
+
+    def _steps(self, first: Look, most: int) -> Iterator[tuple[Look, Choice]]:
+        """Yield what verifies next, and the places of which candidates, while the answer is open.
+
+        Args:
+            first: the first verification.
+            most: the candidates that geometry may look at.
+        """
+        asked, preset = min(most, self._spec.verified), self._now.preset
+        begun = min(asked, self._spec.verified_first or asked)
+        yield first, lambda _: np.arange(begun)
+        if begun < asked:
+            yield first, lambda _: np.arange(begun, asked)
+        for opinion in preset.opinion:
+            number = 0 if opinion.extractor is None else preset.extractors.index(opinion.extractor)
+            look = Look(opinion.source, number, self._memory.opinion(opinion), opinion.pixels)
+            count = min(opinion.candidates, asked)
+            yield look, lambda state, count=count: state.confirmed_best[:count]
 
     def _similar(self, ids: Ids, descriptor: Floats) -> _Open:
         """Return what similarity says."""

@@ -154,9 +154,10 @@ def map_cores(work: Callable[[Job], Result], jobs: Iterable[Job]) -> list[Result
 
     A job may call this again: its own jobs then run one after another in its thread, since the cores are taken.
     """
-    if threading.current_thread().name.startswith(POOL):
-        return [work(job) for job in jobs]
-    return list(_pool().map(work, jobs))
+    chosen = list(jobs)
+    if len(chosen) < 2 or threading.current_thread().name.startswith(POOL):
+        return [work(job) for job in chosen]
+    return list(_pool().map(work, chosen))
 
 
 def loaded_once(load: Callable[P, R]) -> Callable[P, R]:

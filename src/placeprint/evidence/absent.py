@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from placeprint.evidence.model import Columns, to_probability
 from placeprint.evidence.record import FIELDS, PLACES, Values
 
-ABSOLUTE = ("standard", "support", "score", "inliers", "significance", "coverage", "ratio", "spread", "static")
+ABSOLUTE = ("standard", "strength", "inliers", "significance", "coverage", "ratio", "spread", "static")
 """Evidence of the first candidate by itself: shares of the best say nothing here, since the best has them all."""
 SUMMARY: Mapping[str, bool] = MappingProxyType(
     {"first": True, "lead": True, "apart": False}

@@ -78,11 +78,10 @@ def geometry(query: LocalFeatures, candidate: LocalFeatures, check: Verification
         check: what geometry found of them.
         pixels: residual of an inlier, in pixels of a photo whose longest side has 640.
     """
-    known: dict[str, float] = {"support": check.support}
+    known: dict[str, float] = {}
     if check.checked:
         count = check.num_inliers
-        known |= {
-            "score": check.score,
+        known = {
             "strength": check.strength,
             "inliers": count,
             "ratio": count / max(len(check.matches), 1),
@@ -110,13 +109,13 @@ def compared(table: Values, other: NDArray[np.bool_]) -> Values:
         own = [PLACES[f"{source}.{name}"] for name, *_ in OF_VERIFICATIONS]
         if np.isnan(table[:, own]).all():
             continue
-        scores = np.nan_to_num(table[:, PLACES[f"{source}.score"]], nan=-1.0)
-        supports = np.nan_to_num(table[:, PLACES[f"{source}.support"]], nan=-1.0)
-        ranks = np.lexsort((supports, scores)).argsort()
+        strengths = np.nan_to_num(table[:, PLACES[f"{source}.strength"]], nan=-1.0)
+        inliers = np.nan_to_num(table[:, PLACES[f"{source}.inliers"]], nan=-1.0)
+        ranks = np.lexsort((inliers, strengths)).argsort()
         best = np.where(other, -1, ranks[None, :]).argmax(axis=1)
         known = np.isfinite(table[best][:, own]).any(axis=1)
         result[np.ix_(known, own)] = table[np.ix_(best[known], own)]
-        for name in ("support", "score", "inliers"):
+        for name in ("strength", "inliers"):
             values = result[:, PLACES[f"{source}.{name}"]]
             if np.isfinite(values).any():
                 result[:, PLACES[f"{source}.{name}_share"]] = (1 + values) / (1 + np.nanmax(values))

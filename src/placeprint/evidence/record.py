@@ -53,9 +53,7 @@ OF_DESCRIPTORS = (
     ("margin", "standard deviations", True, "similarity above that of the most similar photo of another place"),
 )
 OF_VERIFICATIONS = (
-    ("support", "cosine", True, "how much the strongest matches stand out, before geometry"),
-    ("score", "square root of cosine", True, "how much the agreeing matches stand out, over the picture"),
-    ("strength", "square root of cosine", True, "how much they are above what unrelated photos find, over the picture"),
+    ("strength", "square root of cosine", True, "how much agreeing matches exceed unrelated photos', over the picture"),
     ("inliers", "matches", True, "matches that follow the transform"),
     ("significance", "-log10 of false alarms", True, "how unlikely they are by chance"),
     ("ratio", "share", True, "of the matches that follow the transform"),
@@ -67,8 +65,7 @@ OF_VERIFICATIONS = (
     ("zoom", "octaves", False, "scale between the photos, without sign"),
 )
 SHARED = (
-    ("support_share", "share", True, "support beside the most that a candidate has"),
-    ("score_share", "share", True, "score beside the most that a candidate has"),
+    ("strength_share", "share", True, "strength beside the most that a candidate has"),
     ("inliers_share", "share", True, "inliers beside the most that a candidate has"),
 )
 """Evidence of a verification that comes from comparing the candidates, see `measure.compared`."""

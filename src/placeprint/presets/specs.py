@@ -189,12 +189,15 @@ class EvidenceSpec:
         descriptors: what evidence calls each of the preset's descriptors, in their order.
         candidates: the number of candidates that are weighed, the most similar ones.
         verified: the number of those that the first verification looks at, the most similar ones.
+        verified_first: the number of those that it looks at first; at the others only while the answer is open. None
+            to look at all at once.
     """
 
     model: str
     descriptors: tuple[str, ...]
     candidates: Annotated[int, Range(1, 1000)] = 20
     verified: Annotated[int, Range(1, 1000)] = 20
+    verified_first: Annotated[int, Range(1, 1000)] | None = None
 
 
 @checked

@@ -1,14 +1,15 @@
 """Decide which candidates show the query's place: two passes of matching, then geometry.
 
 1. *Quick*: match the strongest keypoints of the query with those of every candidate. The sum of how much the mutual
-matches stand out (`matching.stand_out`) ranks the candidates; the best ``keep`` continue. 2. *Careful*: match all
-keypoints, mutual neighbors above a similarity threshold. A similarity transform from RANSAC with a wide tolerance
-selects the matches that agree; the tolerance leaves room for depth and perspective, which a street scene has and one
-homography does not explain. 3. *Score*: the weights of the agreeing matches, summed in each cell of a grid over the
-query, and the square roots
-   of the cells summed. So matches count if they stand out and cover the picture; a hundred on one fence do not.
-   Where all candidates show the query's place, nothing stands out among them. So the verdict uses the *strength*, which
-   weights a match by how much it exceeds ``usual``, the typical similarity between unrelated photos.
+   matches stand out (`matching.stand_out`) ranks the candidates; the best ``keep`` continue. Where all would, this is
+   left out.
+2. *Careful*: match all keypoints, mutual neighbors above a similarity threshold. A similarity transform from RANSAC
+   with a wide tolerance selects the matches that agree; the tolerance leaves room for depth and perspective, which a
+   street scene has and one homography does not explain.
+3. *Score*: the weights of the agreeing matches, summed in each cell of a grid over the query, and the square roots of
+   the cells summed. So matches count if they stand out and cover the picture; a hundred on one fence do not. Where all
+   candidates show the query's place, nothing stands out among them. So the verdict uses the *strength*, which weights a
+   match by how much it exceeds ``usual``, the typical similarity between unrelated photos.
 4. *Proof*: among the agreeing matches, a homography or fundamental matrix by MAGSAC++ with a narrow tolerance,
    whichever clearly explains more. Its inliers are the verified matches, which are counted and drawn.
 
