@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,10 +66,9 @@ class _Open:
         """Whether no further evidence is needed."""
         return self.weighed.confidence >= DECIDED and not self.weighed.lead < LEAD
 
-    @property
-    def confirmed_best(self) -> NDArray[np.intp]:
-        """``(n,)`` places of the candidates, those that the first verification confirms best first."""
-        return np.argsort(-np.nan_to_num(self.table[:, PLACES[f"{FIRST}.strength"]]), kind="stable")
+    def confirmed_best(self, count: int) -> NDArray[np.intp]:
+        """Return the places of the candidates that the first verification confirms best."""
+        return np.argsort(-np.nan_to_num(self.table[:, PLACES[f"{FIRST}.strength"]]), kind="stable")[:count]
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,8 +149,7 @@ class Weigher:
         for opinion in preset.opinion:
             number = 0 if opinion.extractor is None else preset.extractors.index(opinion.extractor)
             look = Look(opinion.source, number, self._memory.opinion(opinion), opinion.pixels)
-            count = min(opinion.candidates, asked)
-            yield look, lambda state, count=count: state.confirmed_best[:count]
+            yield look, partial(_Open.confirmed_best, count=min(opinion.candidates, asked))
 
     def _similar(self, ids: Ids, descriptor: Floats) -> _Open:
         """Return what similarity says."""
