@@ -23,6 +23,7 @@ from placeprint.cli import (
     learn,
     locate,
     match,
+    mcp,
     models,
     places,
     refit,
@@ -61,6 +62,7 @@ VERBS = (
     evaluate,
     export,
     serve,
+    mcp,
     demo,
 )
 for verb in VERBS:

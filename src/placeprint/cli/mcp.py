@@ -1,0 +1,17 @@
+"""``placeprint mcp``: let an assistant ask an atlas, by the Model Context Protocol over stdin and stdout."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def mcp(
+    atlas: Annotated[Path, typer.Argument(help="Folder of the atlas.", show_default=False)],
+) -> None:
+    """Let an assistant ask an atlas (Model Context Protocol over stdin and stdout); it changes nothing."""
+    from placeprint.service.assistants import create_server
+
+    create_server(atlas).run()
