@@ -1,0 +1,153 @@
+"""Copies among photos: the same file, and the same shot in other files.
+
+Files are the same if their hashes are. The others are described by a sketch (`shot_sketch`), and those with similar
+sketches are compared exactly (`shots`). A second photo of the same place, such as the next frame of a video or of a
+burst, is not a copy. Photos whose cameras wrote different times are never copies of one shot.
+
+Each photo is read once, and again for comparisons. Memory holds 2 KB per photo and the pictures of some hundred.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from placeprint.describing.bulk import map_photos
+from placeprint.errors import PhotoError
+from placeprint.photos import read_image
+from placeprint.places.shot_sketch import DIM, similar_pairs, sketch_of
+from placeprint.places.shots import Agreement, Shot, agreement, shot_of
+from placeprint.store import PhotoRecord
+
+NEAREST = 10
+"""Similar photos that each is compared with; more copies of one shot are found through each other."""
+COSINE = 0.22
+"""Of two sketches that are worth a comparison."""
+PICTURES = 256
+"""Pictures in memory."""
+SECONDS = 1.0
+"""Times of two cameras that differ by less may be one time, rounded."""
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Copies:
+    """Files of one shot.
+
+    Args:
+        kind: ``"same-file"`` or ``"same-shot"``.
+        best: the path of the file to keep: the most pixels, then the most bytes, then the first path.
+        others: the paths of the others, sorted.
+        certainty: by path, how well each agrees with the file that it agrees with best, in [0, 1].
+    """
+
+    kind: str
+    best: str
+    others: tuple[str, ...]
+    certainty: Mapping[str, float]
+
+
+def find_copies(
+    photos: Sequence[PhotoRecord], *, workers: int | None = None, progress: Progress | None = None
+) -> list[Copies]:
+    """Return the groups of copies, in order of their paths; of the same file, one joins a group of the same shot.
+
+    Args:
+        photos: usable ones; files that cannot be read any more are copies of none.
+        workers: threads; the count of cores when None.
+        progress: called with the count of photos read and of all, and then with that of pairs compared.
+    """
+    by_hash: defaultdict[str, list[PhotoRecord]] = defaultdict(list)
+    for photo in sorted(photos, key=lambda photo: photo.path):
+        by_hash[photo.sha256 or photo.path].append(photo)
+    files = [_grouped("same-file", group, dict.fromkeys((p.path for p in group), 1.0)) for group in by_hash.values()]
+    distinct = [group[0] for group in by_hash.values()]
+    agreed = _same_shots(distinct, workers, progress)
+    shots = [
+        _grouped("same-shot", [distinct[row] for row in rows], {distinct[row].path: agreed[row] for row in rows})
+        for rows in _joined(len(distinct), agreed.pairs)
+    ]
+    return [group for group in (*files, *shots) if group.others]
+
+
+class _Agreed(dict[int, float]):
+    """How well each photo agrees with the one it agrees with best, by row; and the pairs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pairs: list[tuple[int, int]] = []
+
+    def add(self, pair: tuple[int, int], found: Agreement) -> None:
+        self.pairs.append(pair)
+        for row in pair:
+            self[row] = max(self.get(row, 0.0), found.fifth)
+
+
+def _same_shots(photos: Sequence[PhotoRecord], workers: int | None, progress: Progress | None) -> _Agreed:
+    shots = functools.lru_cache(PICTURES)(lambda row: _shot(Path(photos[row].path)))
+    sketches = np.zeros((len(photos), DIM), np.float16)
+    read = map_photos(lambda photo: _sketch(Path(photo.path)), photos, workers)
+    for row, sketch in enumerate(read):
+        sketches[row] = sketch
+        if progress is not None:
+            progress(row + 1, len(photos))
+    pairs = [pair for pair in similar_pairs(sketches, NEAREST, COSINE) if _one_time(*(photos[row] for row in pair))]
+    agreed = _Agreed()
+
+    def compare(pair: tuple[int, int]) -> Agreement | None:
+        first, second = (shots(row) for row in pair)
+        return None if first is None or second is None else agreement(first, second)
+
+    for done, (pair, found) in enumerate(zip(pairs, map_photos(compare, pairs, workers), strict=True), start=1):
+        if found is not None and found.is_same_shot:
+            agreed.add(pair, found)
+        if progress is not None:
+            progress(done, len(pairs))
+    return agreed
+
+
+def _one_time(first: PhotoRecord, second: PhotoRecord) -> bool:
+    """Return whether two photos may have been taken at the same time."""
+    if first.taken is None or second.taken is None:
+        return True
+    return abs((first.taken - second.taken).total_seconds()) <= SECONDS
+
+
+def _shot(path: Path) -> Shot | None:
+    try:
+        return shot_of(read_image(path))
+    except PhotoError:
+        return None
+
+
+def _sketch(path: Path) -> np.ndarray[tuple[int], np.dtype[np.float16]]:
+    shot = _shot(path)
+    return np.zeros(DIM, np.float16) if shot is None else sketch_of(shot)
+
+
+def _grouped(kind: str, photos: Sequence[PhotoRecord], certainty: Mapping[str, float]) -> Copies:
+    best, *others = sorted(photos, key=lambda p: (-p.width * p.height, -p.file_size, p.path))
+    return Copies(kind, best.path, tuple(sorted(photo.path for photo in others)), certainty)
+
+
+def _joined(count: int, pairs: Sequence[tuple[int, int]]) -> list[list[int]]:
+    """Return the connected groups of two and more rows."""
+    head = list(range(count))
+
+    def find(row: int) -> int:
+        while head[row] != row:
+            head[row] = row = head[head[row]]
+        return row
+
+    for first, second in pairs:
+        head[find(first)] = find(second)
+    groups: defaultdict[int, list[int]] = defaultdict(list)
+    for row in range(count):
+        groups[find(row)].append(row)
+    return [rows for rows in groups.values() if len(rows) > 1]
