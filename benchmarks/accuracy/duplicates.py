@@ -95,9 +95,9 @@ def measure(photos: int, count: int, seed: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as place:
         shots = copied(chosen(photos), count, Path(place), seed)
         began = time.perf_counter()
-        groups = find_copies(records([Path(path) for path in shots]))
+        groups = find_copies(records([Path(path) for path in shots])).groups
         seconds = time.perf_counter() - began
-    pairs = [pair for group in groups for pair in itertools.combinations((group.best, *group.others), 2)]
+    pairs = [pair for group in groups for pair in itertools.combinations(group.paths, 2)]
     right = [pair for pair in pairs if shots[pair[0]][0] == shots[pair[1]][0]]
     wrong = [pair for pair in pairs if shots[pair[0]][0] != shots[pair[1]][0]]
     kinds = Counter(shots[path][1] for pair in right if any(shots[p][1] == "original" for p in pair) for path in pair)
@@ -113,8 +113,8 @@ def measure(photos: int, count: int, seed: int) -> dict[str, Any]:
 
 
 def none_copied(name: str) -> dict[str, int]:
-    groups = find_copies(records(list(find_photos([DATA / name]))))
-    return {"groups": len(groups), "photos": sum(1 + len(group.others) for group in groups)}
+    groups = find_copies(records(list(find_photos([DATA / name])))).groups
+    return {"groups": len(groups), "photos": sum(len(group.paths) for group in groups)}
 
 
 def main() -> None:

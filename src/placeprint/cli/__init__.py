@@ -14,6 +14,7 @@ from placeprint.cli import (
     calibrate,
     datasets,
     demo,
+    doctor,
     evaluate,
     export,
     import_,
@@ -64,6 +65,7 @@ VERBS = (
     serve,
     mcp,
     demo,
+    doctor,
 )
 for verb in VERBS:
     app.command(cls=Command)(getattr(verb, verb.__name__.rpartition(".")[2]))

@@ -2,7 +2,8 @@
 
 Files are the same if their hashes are. The others are described by a sketch (`shot_sketch`), and those with similar
 sketches are compared exactly (`shots`). A second photo of the same place, such as the next frame of a video or of a
-burst, is not a copy. Photos whose cameras wrote different times are never copies of one shot.
+burst, is not a copy. Photos whose times differ by up to half a day are not compared, unless a time zone may have been
+set: a camera on a tripod takes equal photos. A day later, nothing looks the same to the pixel.
 
 Each photo is read once, and again for comparisons. Memory holds 2 KB per photo and the pictures of some hundred.
 """
@@ -13,9 +14,10 @@ import functools
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from placeprint.describing.bulk import map_photos
 from placeprint.errors import PhotoError
@@ -31,7 +33,10 @@ COSINE = 0.22
 PICTURES = 256
 """Pictures in memory."""
 SECONDS = 1.0
-"""Times of two cameras that differ by less may be one time, rounded."""
+"""Times that differ by less may be one time, rounded."""
+ZONE_STEP = 900.0
+"""Seconds: times that differ by multiples of it may be one time in two zones."""
+HALF_A_DAY = 43_200.0
 
 Progress = Callable[[int, int], None]
 
@@ -47,16 +52,34 @@ class Copies:
         certainty: by path, how well each agrees with the file that it agrees with best, in [0, 1].
     """
 
-    kind: str
+    kind: Literal["same-file", "same-shot"]
     best: str
     others: tuple[str, ...]
     certainty: Mapping[str, float]
 
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """All files, the one to keep first."""
+        return (self.best, *self.others)
+
+
+@dataclass(frozen=True)
+class Found:
+    """What `find_copies` found.
+
+    Args:
+        groups: in order of their paths; of the same file, one joins a group of the same shot.
+        unread: why files cannot be read any more, by path.
+    """
+
+    groups: tuple[Copies, ...]
+    unread: Mapping[str, str]
+
 
 def find_copies(
     photos: Sequence[PhotoRecord], *, workers: int | None = None, progress: Progress | None = None
-) -> list[Copies]:
-    """Return the groups of copies, in order of their paths; of the same file, one joins a group of the same shot.
+) -> Found:
+    """Find the groups of copies.
 
     Args:
         photos: usable ones; files that cannot be read any more are copies of none.
@@ -68,12 +91,13 @@ def find_copies(
         by_hash[photo.sha256 or photo.path].append(photo)
     files = [_grouped("same-file", group, dict.fromkeys((p.path for p in group), 1.0)) for group in by_hash.values()]
     distinct = [group[0] for group in by_hash.values()]
-    agreed = _same_shots(distinct, workers, progress)
+    unread: dict[str, str] = {}
+    agreed = _same_shots(distinct, unread, workers, progress)
     shots = [
         _grouped("same-shot", [distinct[row] for row in rows], {distinct[row].path: agreed[row] for row in rows})
         for rows in _joined(len(distinct), agreed.pairs)
     ]
-    return [group for group in (*files, *shots) if group.others]
+    return Found(tuple(group for group in (*files, *shots) if group.others), unread)
 
 
 class _Agreed(dict[int, float]):
@@ -89,12 +113,16 @@ class _Agreed(dict[int, float]):
             self[row] = max(self.get(row, 0.0), found.fifth)
 
 
-def _same_shots(photos: Sequence[PhotoRecord], workers: int | None, progress: Progress | None) -> _Agreed:
-    shots = functools.lru_cache(PICTURES)(lambda row: _shot(Path(photos[row].path)))
+def _same_shots(
+    photos: Sequence[PhotoRecord], unread: dict[str, str], workers: int | None, progress: Progress | None
+) -> _Agreed:
+    shots = functools.lru_cache(PICTURES)(lambda row: _shot(photos[row].path))
     sketches = np.zeros((len(photos), DIM), np.float16)
-    read = map_photos(lambda photo: _sketch(Path(photo.path)), photos, workers)
-    for row, sketch in enumerate(read):
-        sketches[row] = sketch
+    for row, sketch in enumerate(map_photos(lambda photo: _sketch(photo.path), photos, workers)):
+        if isinstance(sketch, str):
+            unread[photos[row].path] = sketch
+        else:
+            sketches[row] = sketch
         if progress is not None:
             progress(row + 1, len(photos))
     pairs = [pair for pair in similar_pairs(sketches, NEAREST, COSINE) if _one_time(*(photos[row] for row in pair))]
@@ -102,7 +130,7 @@ def _same_shots(photos: Sequence[PhotoRecord], workers: int | None, progress: Pr
 
     def compare(pair: tuple[int, int]) -> Agreement | None:
         first, second = (shots(row) for row in pair)
-        return None if first is None or second is None else agreement(first, second)
+        return None if isinstance(first, str) or isinstance(second, str) else agreement(first, second)
 
     for done, (pair, found) in enumerate(zip(pairs, map_photos(compare, pairs, workers), strict=True), start=1):
         if found is not None and found.is_same_shot:
@@ -113,25 +141,29 @@ def _same_shots(photos: Sequence[PhotoRecord], workers: int | None, progress: Pr
 
 
 def _one_time(first: PhotoRecord, second: PhotoRecord) -> bool:
-    """Return whether two photos may have been taken at the same time."""
+    """Return whether two photos may have been taken at the same time, if one of their clocks may be wrong."""
     if first.taken is None or second.taken is None:
         return True
-    return abs((first.taken - second.taken).total_seconds()) <= SECONDS
+    apart = abs((first.taken - second.taken).total_seconds())
+    return apart > HALF_A_DAY or abs(apart - round(apart / ZONE_STEP) * ZONE_STEP) <= SECONDS
 
 
-def _shot(path: Path) -> Shot | None:
+def _shot(path: str) -> Shot | str:
+    """Return the shot of a file, or why it cannot be read."""
     try:
         return shot_of(read_image(path))
-    except PhotoError:
-        return None
+    except PhotoError as error:
+        return str(error)
 
 
-def _sketch(path: Path) -> np.ndarray[tuple[int], np.dtype[np.float16]]:
+def _sketch(path: str) -> NDArray[np.float16] | str:
     shot = _shot(path)
-    return np.zeros(DIM, np.float16) if shot is None else sketch_of(shot)
+    return shot if isinstance(shot, str) else sketch_of(shot)
 
 
-def _grouped(kind: str, photos: Sequence[PhotoRecord], certainty: Mapping[str, float]) -> Copies:
+def _grouped(
+    kind: Literal["same-file", "same-shot"], photos: Sequence[PhotoRecord], certainty: Mapping[str, float]
+) -> Copies:
     best, *others = sorted(photos, key=lambda p: (-p.width * p.height, -p.file_size, p.path))
     return Copies(kind, best.path, tuple(sorted(photo.path for photo in others)), certainty)
 

@@ -1,0 +1,147 @@
+"""Look through an archive for what is wrong with its photos; nothing is changed.
+
+- *wrong-position*: verified matches contradict the position (`wrong_positions`).
+- *wrong-time*: satellites, the file, the order of the photos, or a copy contradict the clock (`clocks`).
+- *same-file*, *same-shot*: copies (`duplicates`). All files of a group are listed; the detail says which one to keep.
+- *unreadable*: the atlas could not use the photo, its file is gone, or it cannot be read any more.
+- *rotated*, *alone*: see `loners`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+
+import numpy as np
+
+from placeprint.atlas import Atlas
+from placeprint.errors import PhotoError
+from placeprint.photos import read_camera_data
+from placeprint.places.clocks import against_file, against_order, against_satellites
+from placeprint.places.duplicates import Copies, Found, find_copies
+from placeprint.places.findings import KINDS, Finding, Kind
+from placeprint.places.graph import MatchGraph, match_graph
+from placeprint.places.loners import loners
+from placeprint.places.wrong_positions import LIMIT, wrong_positions
+from placeprint.store import PhotoRecord
+
+BY_MATCHES: frozenset[Kind] = frozenset({"wrong-position", "rotated", "alone"})
+"""Findings that need the match graph, so a preset that gives probabilities."""
+BY_PIXELS: frozenset[Kind] = frozenset({"same-file", "same-shot", "unreadable", "wrong-time"})
+"""Findings that need the comparison of shots."""
+
+Progress = Callable[[int, int], None]
+
+
+def examine(
+    atlas: Atlas,
+    *,
+    kinds: Collection[Kind] = KINDS,
+    graph: MatchGraph | None = None,
+    progress: Progress | None = None,
+) -> list[Finding]:
+    """Return what is wrong with the photos of an atlas, by kind, the most certain first.
+
+    Args:
+        atlas: that is examined.
+        kinds: the findings to look for.
+        graph: the match graph of the atlas, if it is known.
+        progress: called with the count of photos done and of all, from zero for each part of the work.
+
+    Raises:
+        OptionError: matches are needed, and the preset of the atlas gives no probabilities.
+    """
+    now = atlas.snapshot()
+    usable = [photo for photo in now.usable().values() if os.path.lexists(photo.path)]
+    found: list[Finding] = list(unusable(now.photos().values()))
+    copies = Found((), {})
+    if BY_PIXELS.intersection(kinds):
+        copies = find_copies(usable, progress=progress)
+        found += [Finding(path, "unreadable", reason, 1.0) for path, reason in sorted(copies.unread.items())]
+        found += [finding for group in copies.groups for finding in copy_findings(group)]
+        found += wrong_times(usable, copies.groups)
+    if BY_MATCHES.intersection(kinds):
+        known = match_graph(atlas, progress=progress) if graph is None else graph
+        found += misplaced(known)
+        found += loners(atlas, known, progress=progress)
+    order = {kind: place for place, kind in enumerate(KINDS)}
+    chosen = [finding for finding in found if finding.finding in kinds]
+    return sorted(chosen, key=lambda each: (order[each.finding], -each.certainty, each.photo))
+
+
+def unusable(photos: Collection[PhotoRecord]) -> Iterator[Finding]:
+    """Yield the photos that the atlas could not use, and those whose files are gone."""
+    for photo in photos:
+        if photo.error is not None:
+            yield Finding(photo.path, "unreadable", photo.error, 1.0)
+        elif not os.path.lexists(photo.path):
+            yield Finding(photo.path, "unreadable", "its file is gone", 1.0)
+
+
+def copy_findings(group: Copies) -> Iterator[Finding]:
+    """Yield one finding for each file of a group of copies."""
+    what = "the same file" if group.kind == "same-file" else "the same shot"
+    for path in group.paths:
+        others = ", ".join(other for other in group.paths if other != path)
+        keep = "; of these, keep this one" if path == group.best else f"; keep {group.best}"
+        yield Finding(path, group.kind, f"{what} as {others}{keep}", round(group.certainty[path], 4))
+
+
+def wrong_times(photos: Sequence[PhotoRecord], groups: Sequence[Copies]) -> list[Finding]:
+    """Return the photos whose time is contradicted, each by its strongest contradiction."""
+    said: list[Finding] = [*against_order(photos)]
+    by_path = {photo.path: photo for photo in photos}
+    said += [finding for group in groups for finding in _against_copies([by_path[path] for path in group.paths])]
+    for photo in photos:
+        said += [finding] if (finding := against_file(photo)) is not None else []
+        try:
+            finding = against_satellites(photo.path, read_camera_data(photo.path))
+        except PhotoError:
+            continue
+        said += [finding] if finding is not None else []
+    strongest: dict[str, Finding] = {}
+    for each in said:
+        if each.photo not in strongest or each.certainty > strongest[each.photo].certainty:
+            strongest[each.photo] = each
+    return list(strongest.values())
+
+
+def _against_copies(photos: Sequence[PhotoRecord]) -> Iterator[Finding]:
+    """Yield the copies of a shot whose time is not that of most others; all where no time has most."""
+    times = Counter(photo.taken.replace(microsecond=0) for photo in photos if photo.taken is not None)
+    if len(times) < 2:
+        return
+    (first, count), (_, second) = times.most_common(2)
+    for photo in photos:
+        if photo.taken is not None and (count == second or photo.taken != first):
+            others = ", ".join(sorted({str(time) for time in times if time != photo.taken}))
+            certainty = count / times.total() if count > second else 1 / len(times)
+            yield Finding(
+                photo.path, "wrong-time", f"it says {photo.taken}; a copy of the shot says {others}", certainty
+            )
+
+
+def misplaced(graph: MatchGraph) -> list[Finding]:
+    """Return the photos whose position is contradicted by those that show the same place."""
+    ids = sorted(graph.photos)
+    rows = {photo: row for row, photo in enumerate(ids)}
+    nowhere = (np.nan, np.nan)
+    positions = np.array([graph.photos[photo].location or nowhere for photo in ids], np.float64).reshape(-1, 2)
+    neighbors: Mapping[int, list[tuple[int, float]]] = {
+        rows[photo]: [(rows[other], probability) for other, probability in graph.neighbors(photo)] for photo in ids
+    }
+    return [
+        Finding(
+            graph.photos[ids[wrong.photo]].path,
+            "wrong-position",
+            f"photos that show the same place are {_distance(wrong.meters)} away, at {wrong.where.latitude:.6f}, "
+            f"{wrong.where.longitude:.6f}",
+            round(wrong.score**2 / (wrong.score**2 + LIMIT**2 / 2), 4),
+        )
+        for wrong in wrong_positions(positions, neighbors)
+    ]
+
+
+def _distance(meters: float) -> str:
+    return f"{meters:.0f} m" if meters < 2000 else f"{meters / 1000:,.0f} km"

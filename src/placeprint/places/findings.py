@@ -1,0 +1,27 @@
+"""What can be wrong with a photo of an archive."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+Kind = Literal["wrong-position", "wrong-time", "same-file", "same-shot", "rotated", "unreadable", "alone"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+"""Of findings, in the order in which they are listed."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that a person should look at.
+
+    Args:
+        photo: the path of the photo.
+        finding: what it is.
+        detail: why, in one sentence.
+        certainty: that it is so, in [0, 1].
+    """
+
+    photo: str
+    finding: Kind
+    detail: str
+    certainty: float
