@@ -308,3 +308,16 @@ def test_index_takes_positions_from_a_table(folder: Path, tmp_path: Path) -> Non
     assert not (tmp_path / "other").exists()
     lone = run("index", folder / "photos", "--into", tmp_path / "other", "--clock-offset", "+02:00")
     assert lone.returncode == 1 and "--gps" in lone.stderr
+
+
+def test_doctor_lists_copies_as_json(folder: Path, tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    for name in ("a", "b"):
+        write_photo(photos / f"{name}.png", make_scene(1))
+    assert run("index", photos, "--into", tmp_path / "atlas", "--preset", "sift-vlad").returncode == 0
+    done = run("doctor", tmp_path / "atlas", "--json")
+    found = json.loads(done.stdout)
+    assert [(Path(each["photo"]).name, each["finding"]) for each in found] == [("a.png", "same-file"), ("b.png", "same-file")]
+    assert set(found[0]) == {"photo", "finding", "detail", "certainty"}
+    assert "gives no probabilities" in done.stderr
+    assert run("doctor", tmp_path / "atlas", "--only", "rotten").returncode == 1

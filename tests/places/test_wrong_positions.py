@@ -47,6 +47,15 @@ def test_a_photo_whose_only_neighbor_is_wrong_is_not_blamed() -> None:
     assert [each.photo for each in wrong_positions(positions, neighbors)] == [7]
 
 
+def test_a_single_neighbor_counts_if_another_photo_confirms_it() -> None:
+    positions = from_plane(np.array([[0.0, 0.0], [10.0, 0.0], [5000.0, 0.0]]), HERE)
+    neighbors = {0: [(1, 0.9)], 1: [(0, 0.9), (2, 0.4)], 2: [(1, 0.4)]}
+    assert [each.photo for each in wrong_positions(positions, neighbors)] == [2]
+    doubtful = {0: [(1, 0.9)], 1: [(0, 0.9), (2, 0.2)], 2: [(1, 0.2)]}
+    assert wrong_positions(positions, doubtful) == []
+    assert wrong_positions(positions, {1: [(2, 0.9)], 2: [(1, 0.9)]}) == []
+
+
 def test_photos_without_position_and_without_neighbors_say_nothing() -> None:
     positions, neighbors = walk(10)
     positions[2] = np.nan

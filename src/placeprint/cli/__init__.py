@@ -62,10 +62,10 @@ VERBS = (
     train,
     evaluate,
     export,
+    doctor,
     serve,
     mcp,
     demo,
-    doctor,
 )
 for verb in VERBS:
     app.command(cls=Command)(getattr(verb, verb.__name__.rpartition(".")[2]))

@@ -55,7 +55,7 @@ def examine(
     now = atlas.snapshot()
     usable = [photo for photo in now.usable().values() if os.path.lexists(photo.path)]
     found: list[Finding] = list(unusable(now.photos().values()))
-    copies = Found((), {})
+    copies = Found((), {}, {})
     if BY_PIXELS.intersection(kinds):
         copies = find_copies(usable, progress=progress)
         found += [Finding(path, "unreadable", reason, 1.0) for path, reason in sorted(copies.unread.items())]
@@ -64,7 +64,7 @@ def examine(
     if BY_MATCHES.intersection(kinds):
         known = match_graph(atlas, progress=progress) if graph is None else graph
         found += misplaced(known)
-        found += loners(atlas, known, progress=progress)
+        found += loners(atlas, known, copies.rotations, progress=progress)
     order = {kind: place for place, kind in enumerate(KINDS)}
     chosen = [finding for finding in found if finding.finding in kinds]
     return sorted(chosen, key=lambda each: (order[each.finding], -each.certainty, each.photo))

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from placeprint.describing.bulk import map_photos
 from placeprint.errors import PhotoError
 from placeprint.photos import read_image
+from placeprint.places.components import components
 from placeprint.places.shot_sketch import DIM, similar_pairs, sketch_of
 from placeprint.places.shots import Agreement, Shot, agreement, shot_of
 from placeprint.store import PhotoRecord
@@ -47,7 +48,7 @@ class Copies:
 
     Args:
         kind: ``"same-file"`` or ``"same-shot"``.
-        best: the path of the file to keep: the most pixels, then the most bytes, then the first path.
+        best: the path of the file to keep: the most pixels, then a position, a time, the most bytes, the first path.
         others: the paths of the others, sorted.
         certainty: by path, how well each agrees with the file that it agrees with best, in [0, 1].
     """
@@ -70,10 +71,13 @@ class Found:
     Args:
         groups: in order of their paths; of the same file, one joins a group of the same shot.
         unread: why files cannot be read any more, by path.
+        rotations: for each two files of one shot that were compared, the degrees counter-clockwise by which the first
+            has to be rotated to look like the second.
     """
 
     groups: tuple[Copies, ...]
     unread: Mapping[str, str]
+    rotations: Mapping[tuple[str, str], float]
 
 
 def find_copies(
@@ -95,20 +99,22 @@ def find_copies(
     agreed = _same_shots(distinct, unread, workers, progress)
     shots = [
         _grouped("same-shot", [distinct[row] for row in rows], {distinct[row].path: agreed[row] for row in rows})
-        for rows in _joined(len(distinct), agreed.pairs)
+        for rows in components(len(distinct), agreed.pairs)
+        if len(rows) > 1
     ]
-    return Found(tuple(group for group in (*files, *shots) if group.others), unread)
+    rotations = {(distinct[a].path, distinct[b].path): degrees for (a, b), degrees in agreed.pairs.items()}
+    return Found(tuple(group for group in (*files, *shots) if group.others), unread, rotations)
 
 
 class _Agreed(dict[int, float]):
-    """How well each photo agrees with the one it agrees with best, by row; and the pairs."""
+    """How well each photo agrees with the one it agrees with best, by row; and the pairs with their rotations."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.pairs: list[tuple[int, int]] = []
+        self.pairs: dict[tuple[int, int], float] = {}
 
     def add(self, pair: tuple[int, int], found: Agreement) -> None:
-        self.pairs.append(pair)
+        self.pairs[pair] = found.rotation
         for row in pair:
             self[row] = max(self.get(row, 0.0), found.fifth)
 
@@ -164,22 +170,7 @@ def _sketch(path: str) -> NDArray[np.float16] | str:
 def _grouped(
     kind: Literal["same-file", "same-shot"], photos: Sequence[PhotoRecord], certainty: Mapping[str, float]
 ) -> Copies:
-    best, *others = sorted(photos, key=lambda p: (-p.width * p.height, -p.file_size, p.path))
+    best, *others = sorted(
+        photos, key=lambda p: (-p.width * p.height, p.location is None, p.taken is None, -p.file_size, p.path)
+    )
     return Copies(kind, best.path, tuple(sorted(photo.path for photo in others)), certainty)
-
-
-def _joined(count: int, pairs: Sequence[tuple[int, int]]) -> list[list[int]]:
-    """Return the connected groups of two and more rows."""
-    head = list(range(count))
-
-    def find(row: int) -> int:
-        while head[row] != row:
-            head[row] = row = head[head[row]]
-        return row
-
-    for first, second in pairs:
-        head[find(first)] = find(second)
-    groups: defaultdict[int, list[int]] = defaultdict(list)
-    for row in range(count):
-        groups[find(row)].append(row)
-    return [rows for rows in groups.values() if len(rows) > 1]

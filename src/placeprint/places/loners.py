@@ -1,53 +1,116 @@
 """Photos that no other photo is likely to show: rotated ones, and those that are alone.
 
-The match graph compares photos as they are stored, upright. A photo without a likely link is searched once more from
-its file, in all rotations. If a quarter rotation is confirmed by several photos, or by one that others show too, the
-photo is rotated. Two photos that know only each other do not say which of them is.
+The match graph compares photos as they are stored, so rotated photos are parts of it of their own. Two things join a
+part to another by a quarter rotation: copies of one shot, and a search for a photo without a likely link, from its
+file, in all rotations. Then the photos of the smaller part are rotated; two parts of one size do not say which is.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
 
 from placeprint.atlas import Atlas
 from placeprint.errors import PhotoError
+from placeprint.places.components import part_of_each
 from placeprint.places.findings import Finding
 from placeprint.places.graph import MatchGraph
-from placeprint.types import Answer
+from placeprint.types import Answer, Evidence, Floats
 
 LIKELY = 0.5
 """Probability from which a link counts, and certainty from which a photo is alone."""
+FAIR = 0.3
+"""Probability from which a candidate says how the photo is rotated."""
 QUARTER = 20.0
 """Degrees from a quarter rotation, at most."""
 
 Progress = Callable[[int, int], None]
 
 
-def loners(atlas: Atlas, graph: MatchGraph, *, progress: Progress | None = None) -> Iterator[Finding]:
+@dataclass(frozen=True)
+class Joined:
+    """A photo that another shows after a quarter rotation.
+
+    Args:
+        photo: its id.
+        other: the id of the other.
+        quarter: degrees counter-clockwise by which the photo has to be rotated: 90, 180 or 270.
+        certainty: that it is so.
+    """
+
+    photo: int
+    other: int
+    quarter: int
+    certainty: float
+
+
+def loners(
+    atlas: Atlas,
+    graph: MatchGraph,
+    copies: Mapping[tuple[str, str], float] | None = None,
+    *,
+    progress: Progress | None = None,
+) -> Iterator[Finding]:
     """Yield the photos of an atlas that are rotated or alone.
 
     Args:
         atlas: whose photos are searched again.
         graph: of the atlas.
+        copies: of two files of one shot, the degrees by which the first has to be rotated to look like the second.
         progress: called with the count of photos searched and of all.
     """
-    few = {photo: alone for photo in graph.photos if (alone := _alone(graph, photo)) >= LIKELY}
-    for done, (photo, alone) in enumerate(few.items(), start=1):
-        path = graph.photos[photo].path
-        try:
-            answer = atlas.search(path, exclude=[path], top=10)
-        except PhotoError:  # its file is gone or damaged, which is another finding
-            continue
-        rotated = _rotated(path, graph, answer)
-        confirmed = answer.best is not None
-        if rotated is not None:
-            yield rotated
-        elif not confirmed:
-            certainty = alone if answer.confidence is None else min(alone, 1 - answer.confidence)
-            yield Finding(path, "alone", "no other photo shows what it shows", round(certainty, 4))
+    ids = {record.path: photo for photo, record in graph.photos.items()}
+    joined = [
+        Joined(ids[first], ids[second], quarter, 0.99)
+        for (first, second), degrees in (copies or {}).items()
+        if (quarter := _quarter(degrees)) and first in ids and second in ids
+    ]
+    alone = []
+    few = {photo: chance for photo in graph.photos if (chance := _alone(graph, photo)) >= LIKELY}
+    for done, (photo, chance) in enumerate(few.items(), start=1):
+        answer = _searched(atlas, graph.photos[photo].path)
+        if answer is not None:
+            found = list(_rotated(photo, answer))
+            joined += found
+            if not found and answer.best is None:
+                alone.append((photo, min(chance, 1 - (answer.confidence or 0.0))))
         if progress is not None:
             progress(done, len(few))
+    rotated = dict(_smaller_parts(graph, joined))
+    for photo, by in rotated.items():
+        other = graph.photos[by.other].path
+        detail = f"rotate it by {by.quarter} degrees counter-clockwise, and it shows what {other} shows"
+        yield Finding(graph.photos[photo].path, "rotated", detail, round(by.certainty, 4))
+    for photo, chance in alone:
+        if photo not in rotated and chance >= LIKELY:
+            yield Finding(graph.photos[photo].path, "alone", "no other photo shows what it shows", round(chance, 4))
+
+
+def rotation_of(points: Floats) -> float:
+    """Return the degrees counter-clockwise by which a photo has to be rotated so that its points look like others.
+
+    Args:
+        points: ``(m, 2, 2)``, a point in the photo and the same one in the other; the rotation is that of the best
+            similarity transform (Umeyama, PAMI 1991).
+
+    Example:
+        >>> rotation_of(np.array([[[0, 0], [0, 9]], [[9, 0], [0, 0]]], np.float32))
+        90.0
+    """
+    here, there = (points[:, side].astype(np.float64) - points[:, side].mean(axis=0) for side in (0, 1))
+    dot, cross = float((here * there).sum()), float((here[:, 0] * there[:, 1] - here[:, 1] * there[:, 0]).sum())
+    return -math.degrees(math.atan2(cross, dot)) % 360
+
+
+def _searched(atlas: Atlas, path: str) -> Answer | None:
+    """Return the answer to a photo of the atlas, searched among the others; None if its file cannot be read."""
+    try:
+        return atlas.search(path, exclude=[path], top=10)
+    except PhotoError:  # which is another finding
+        return None
 
 
 def _alone(graph: MatchGraph, photo: int) -> float:
@@ -55,16 +118,35 @@ def _alone(graph: MatchGraph, photo: int) -> float:
     return math.prod(1 - probability for _, probability in graph.neighbors(photo))
 
 
-def _rotated(path: str, graph: MatchGraph, answer: Answer) -> Finding | None:
-    """Return whether a quarter rotation of a photo is confirmed by photos that are upright."""
-    quarter = round(answer.rotation / 90) * 90 % 360
-    off = abs((answer.rotation - quarter + 180) % 360 - 180)
-    if answer.best is None or answer.confidence is None or not quarter or off > QUARTER:
-        return None
-    sure = [each for each in answer.evidence if (each.probability or 0.0) >= LIKELY]
-    company = len(sure) > 1 or any(probability >= LIKELY for _, probability in graph.neighbors(answer.best.id))
-    if not company:
-        return None
-    names = ", ".join(each.path for each in sure[:3])
-    detail = f"rotate it by {quarter} degrees counter-clockwise: {names} then shows the same"
-    return Finding(path, "rotated", detail, round(answer.confidence, 4))
+def _quarter(degrees: float) -> int:
+    """Return the quarter rotation that an angle is near to, or 0 if it is near to none."""
+    quarter = round(degrees / 90) * 90
+    return quarter % 360 if abs(degrees - quarter) <= QUARTER else 0
+
+
+def _rotated(photo: int, answer: Answer) -> Iterator[Joined]:
+    """Yield the photos that show what a photo shows after a quarter rotation, if the answer is likely right."""
+    if answer.confidence is None or answer.confidence < LIKELY:
+        return
+    for evidence in answer.evidence:
+        quarter = _quarter_of(evidence)
+        if quarter and (evidence.probability or 0.0) >= FAIR:
+            yield Joined(photo, evidence.id, quarter, answer.confidence)
+
+
+def _quarter_of(evidence: Evidence) -> int:
+    check = evidence.verification
+    if check is None or check.num_inliers < 2:
+        return 0
+    return _quarter(rotation_of(check.points[check.inliers]))
+
+
+def _smaller_parts(graph: MatchGraph, joined: Sequence[Joined]) -> Iterator[tuple[int, Joined]]:
+    """Yield each photo of a part of the graph that a larger part shows after a rotation, and what joins them."""
+    links = [(link.first, link.second) for link in graph.links if link.probability >= LIKELY]
+    parts = part_of_each(sorted(graph.photos), links)
+    for each in sorted(joined, key=lambda each: each.certainty):
+        back = Joined(each.other, each.photo, 360 - each.quarter, each.certainty)
+        for by in (each, back):
+            if len(parts[by.photo]) < len(parts[by.other]):
+                yield from ((photo, by) for photo in parts[by.photo])

@@ -41,14 +41,14 @@ TEXTURE = 40.0
 """Variance of the gray levels in a window, above which it says something."""
 LEAST_PIXELS = 100
 """Pixels in windows with texture that must be compared."""
-FIFTH, FIRST = 0.85, 0.7
-"""The 5th and the 1st percentile of the correlations of the same shot. On copies they are above .9 and .85, on
+FIFTH, FIRST = 0.92, 0.85
+"""The 5th and the 1st percentile of the correlations of the same shot. On copies they are above .95 and .93, on
 neighboring frames of videos and walks below .6 and .2."""
 BLUR = 0.8
 """Standard deviation of the blur, in pixels of the smaller file; at least one pixel as compared."""
 COVER = 0.8
 """Share of one photo that the other must cover."""
-GAIN, ANISOTROPY = 1.15, 1.03
+GAIN, ANISOTROPY = 1.15, 1.01
 """Contrast and aspect ratio of the same shot differ by less than these factors."""
 
 
@@ -93,8 +93,8 @@ class Agreement:
 
     @property
     def rotation(self) -> float:
-        """Degrees by which the first is rotated against the second, counter-clockwise, in [0, 360)."""
-        return math.degrees(math.atan2(self.transform[1, 0], self.transform[0, 0])) % 360
+        """Degrees counter-clockwise by which the first has to be rotated to look like the second, in [0, 360)."""
+        return -math.degrees(math.atan2(self.transform[1, 0], self.transform[0, 0])) % 360
 
     @property
     def is_same_shot(self) -> bool:
