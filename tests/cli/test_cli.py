@@ -317,7 +317,10 @@ def test_doctor_lists_copies_as_json(folder: Path, tmp_path: Path) -> None:
     assert run("index", photos, "--into", tmp_path / "atlas", "--preset", "sift-vlad").returncode == 0
     done = run("doctor", tmp_path / "atlas", "--json")
     found = json.loads(done.stdout)
-    assert [(Path(each["photo"]).name, each["finding"]) for each in found] == [("a.png", "same-file"), ("b.png", "same-file")]
+    assert [(Path(each["photo"]).name, each["finding"]) for each in found] == [
+        ("a.png", "same-file"),
+        ("b.png", "same-file"),
+    ]
     assert set(found[0]) == {"photo", "finding", "detail", "certainty"}
     assert "gives no probabilities" in done.stderr
     assert run("doctor", tmp_path / "atlas", "--only", "rotten").returncode == 1
