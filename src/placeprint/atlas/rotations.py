@@ -1,8 +1,8 @@
 """Which rotations of a query deserve a whole look: a photo may have been taken rotated.
 
 A whole look describes the photo, searches, and verifies many candidates. The picture itself says which way is probably
-up (`features.upright`). Where that is not as the photo is, the rotation gets a whole look at once. The other rotations
-that are not improbable are looked at cheaply:
+up (`features.upright`). Quarters that are likely to make it upright get a whole look at once. Other rotations are looked
+at cheaply, if they are not improbable:
 
 - In the rotations by quarters, smaller copies of the photo are described by the extractor that is verified.
 - In those between, its features are steered (`features.steering`): a matrix product in place of a network. Extractors
@@ -46,7 +46,7 @@ KEYPOINTS = 300
 """Strongest keypoints that are matched to choose what geometry looks at."""
 LEAST = 0.05
 """A rotation is looked at cheaply if it is at least so probable to make the photo upright."""
-SURE = 0.5
+LIKELY = 0.3
 """A quarter that is so probable gets a whole look at once."""
 
 
@@ -96,15 +96,14 @@ class Rotations:
             excluded: ids that are no candidates.
             upright: which quarters probably make the image, rotated by ``start``, upright.
         """
-        tried = {0}
-        if upright.best and upright.of(upright.best) >= SURE:
-            yield (upright.best,)
-            tried.add(upright.best)
+        likely = sorted((each for each in QUARTERS[1:] if upright.of(each) >= LIKELY), key=upright.of, reverse=True)
+        for each in likely:
+            yield (each,)
         began = time.perf_counter()
         probable = [each for each in (0, *all_rotations()) if upright.of(each) >= LEAST]
         views = self._quarters(image, start, probable, excluded)
         between = self._between(image, features, start, probable, views, excluded)
-        pairs = [*_best_matched([view for view in views if view.degrees not in tried]), *_best_matched(between)]
+        pairs = [*_best_matched([view for view in views if view.degrees not in {0, *likely}]), *_best_matched(between)]
         found = map_cores(lambda pair: self._memory.verifier.verify(pair[0].features, [pair[1]])[0], pairs)
         checks: dict[int, Verification] = {}
         for (view, _), check in zip(pairs, found, strict=True):
