@@ -1,8 +1,8 @@
 """Which rotations of a query deserve a whole look: a photo may have been taken rotated.
 
 A whole look describes the photo, searches, and verifies many candidates. The picture itself says which way is probably
-up (`features.upright`). Quarters that are likely to make it upright get a whole look at once. Other rotations are looked
-at cheaply, if they are not improbable:
+up (`features.upright`). Quarters that are likely to make it upright get a whole look at once. Other rotations are
+looked at cheaply, if they are not improbable:
 
 - In the rotations by quarters, smaller copies of the photo are described by the extractor that is verified.
 - In those between, its features are steered (`features.steering`): a matrix product in place of a network. Extractors
@@ -16,7 +16,7 @@ at cheaply, if they are not improbable:
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -97,31 +97,37 @@ class Rotations:
             upright: which quarters probably make the image, rotated by ``start``, upright.
         """
         likely = sorted((each for each in QUARTERS[1:] if upright.of(each) >= LIKELY), key=upright.of, reverse=True)
-        for each in likely:
-            yield (each,)
+        yield from ((each,) for each in likely)
         began = time.perf_counter()
+        tried = {0, *likely}
         probable = [each for each in (0, *all_rotations()) if upright.of(each) >= LEAST]
-        views = self._quarters(image, start, probable, excluded)
-        between = self._between(image, features, start, probable, views, excluded)
-        pairs = [*_best_matched([view for view in views if view.degrees not in {0, *likely}]), *_best_matched(between)]
+        seen = [each for each in QUARTERS if each in probable and (each not in tried or 0 not in self._searched)]
+        quarters = self._quarters(image, start, seen, excluded)
+        tilts = [each for each in probable if each not in QUARTERS]
+        between = self._between(image, features, start, tilts, quarters, excluded)
+        new = [view for view in quarters if view.degrees not in tried]
+        checks = self._checks([*_best_matched(new), *_best_matched(between)])
+        self.seconds += time.perf_counter() - began
+        yield from promising_rotations(checks, self._memory.verifier.verdict, upright.of)
+
+    def _checks(self, pairs: Sequence[tuple[_View, LocalFeatures]]) -> dict[int, Verification]:
+        """Return the strongest verification of each rotation, its strength raised to what a whole look would find."""
         found = map_cores(lambda pair: self._memory.verifier.verify(pair[0].features, [pair[1]])[0], pairs)
         checks: dict[int, Verification] = {}
         for (view, _), check in zip(pairs, found, strict=True):
             raised = replace(check, strength=check.strength / view.share)
             if view.degrees not in checks or raised.strength > checks[view.degrees].strength:
                 checks[view.degrees] = raised
-        self.seconds += time.perf_counter() - began
-        yield from promising_rotations(checks, self._memory.verifier.verdict, upright.of)
+        return checks
 
-    def _quarters(self, image: Image, start: float, probable: Collection[int], excluded: Ids) -> list[_View]:
-        """Return the views by quarters; that of the image as it is only where those between need its candidates."""
+    def _quarters(self, image: Image, start: float, rotations: Sequence[int], excluded: Ids) -> list[_View]:
+        """Return the views by quarters."""
         begun = [0] if 0 in self._searched else [0, *self._searched]
 
         def look(degrees: int) -> PhotoFeatures:
             found = {n: rotated_features(self._smaller[n], image, start + degrees) for n in begun}
             return self._describer.only(found, (image.shape[1], image.shape[0]))
 
-        rotations = [each for each in QUARTERS if each in probable and (each or 0 not in self._searched)]
         seen = map_cores(look, rotations)
         candidates = self._candidates(seen, QUARTER_CANDIDATES, excluded)
         return [
@@ -134,12 +140,12 @@ class Rotations:
         image: Image,
         features: LocalFeatures,
         start: float,
-        probable: Collection[int],
+        rotations: Sequence[int],
         quarters: Sequence[_View],
         excluded: Ids,
     ) -> list[_View]:
         """Return the views of the rotations between the quarters."""
-        rotations, size = [each for each in probable if each not in QUARTERS], (image.shape[1], image.shape[0])
+        size = image.shape[1], image.shape[0]
         steered = {each: self._describer.steered_features(features, each) for each in rotations}
         share = STEERED_SHARE
         if None in steered.values():
