@@ -1,9 +1,9 @@
 """Choose rotations of a photo to try, and extract its features in one of them, in pixels of the original photo.
 
 Networks and upright descriptors tolerate rotations of about fifteen degrees. A rotated photo is found by describing it
-in several rotations, each of which costs as much as a query. So cheap looks choose the most promising rotation first
-(`atlas.rotations`; for two photos, steered features), and only that one is tried. A photo that a program has rotated is
-straightened before (`features.straightening`).
+in several rotations, each of which costs as much as a query. So the picture itself (`features.upright`) and cheap looks
+(`atlas.rotations`; for two photos, steered features) choose the rotations that are tried. A photo that a program has
+rotated is straightened before (`features.straightening`).
 """
 
 from __future__ import annotations
