@@ -17,12 +17,13 @@ from placeprint.datasets.photos.placed_photos import (
     read_utm_names,
 )
 from placeprint.errors import DatasetError, ShapeError
+from placeprint.types import Image
 from tests.conftest import make_scene, write_photo
 
 SCENE = make_scene(0, 32, 32)
 
 
-def write_gps(path: Path, latitude: float, longitude: float, taken: str | None = None) -> None:
+def write_gps(path: Path, latitude: float, longitude: float, taken: str | None = None, picture: Image = SCENE) -> None:
     import PIL.Image
     from PIL.ExifTags import GPS, IFD, Base
 
@@ -36,7 +37,7 @@ def write_gps(path: Path, latitude: float, longitude: float, taken: str | None =
         gps[key] = (abs(value), 0.0, 0.0)
     if taken is not None:
         exif[Base.DateTime] = taken
-    write_photo(path, SCENE, exif=exif)
+    write_photo(path, picture, exif=exif)
 
 
 def test_sets_that_do_not_fit_together_are_refused() -> None:

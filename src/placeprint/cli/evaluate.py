@@ -12,6 +12,7 @@ import typer
 from placeprint.cli.output import printable, progress_bar, say, show, size_in_words
 from placeprint.cli.skipping import Skips
 from placeprint.core.defaults import PRESET
+from placeprint.errors import OptionError
 
 if TYPE_CHECKING:
     from placeprint.evaluation.results import Difference, Result
@@ -74,6 +75,7 @@ def evaluate(
     from placeprint.core.outputs import RESULT, check_output
     from placeprint.datasets.protocols import read_retrieval_set
     from placeprint.evaluation.comparison import check_comparable
+    from placeprint.evaluation.leave_one_out import evaluate_positions, is_about_positions
     from placeprint.evaluation.result_files import read_result, write_result
     from placeprint.evaluation.retrieval import evaluate_retrieval
 
@@ -84,9 +86,13 @@ def evaluate(
     if earlier is not None:
         check_comparable(dataset.protocol, dataset.queries, earlier, len(dataset.database))
     with progress_bar("evaluating", "photos") as progress:
-        result = evaluate_retrieval(
-            dataset, preset, verify=verify, codebook=codebook, turn=turn, mode=mode, progress=progress
-        )
+        if is_about_positions(dataset):
+            _check_not_given(verify=verify, mode=mode, codebook=codebook != "own" or None, rotate=turn or None)
+            result = evaluate_positions(dataset, preset, progress=progress)
+        else:
+            result = evaluate_retrieval(
+                dataset, preset, verify=verify, codebook=codebook, turn=turn, mode=mode, progress=progress
+            )
     _print_result(result)
     Skips().report_all(_unread(result))
     if earlier is not None:
@@ -94,6 +100,17 @@ def evaluate(
     if json is not None:
         write_result(json, result)
         say(f"wrote {json}")
+
+
+def _check_not_given(**options: object) -> None:
+    """Refuse options that mean nothing where positions are measured.
+
+    Raises:
+        OptionError: one of them is not None.
+    """
+    given = [name for name, value in options.items() if value is not None]
+    if given:
+        raise OptionError(f"positions are measured as locate gives them; leave out --{given[0]}")
 
 
 def _unread(result: Result) -> list[tuple[str, str]]:

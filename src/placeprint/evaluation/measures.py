@@ -46,9 +46,18 @@ AT_K: dict[str, Callable[[Hits, int], Values]] = {
 }
 BEST = ("auc_pr", "recall_at_100_precision", "micro-AP")
 PERCENT = (100.0, "%", 1)
-SCALES = {"median_error_m": (1.0, "m", 1), "N-S score": (1.0, "", 2)}
+METERS = (1.0, "m", 1)
+SCALES = {
+    "median_error_m": METERS,
+    "median_error_all_m": METERS,
+    "median_error_near_m": METERS,
+    "median_radius_m": METERS,
+    "N-S score": (1.0, "", 2),
+}
 """How values are printed: factor, unit and decimals; the others are shares, in percent."""
 LOCATED = ("median_error_m", "within_5_m", "within_25_m")
+WITH_RADIUS = ("radius_coverage", "median_radius_m", "answered", "median_error_all_m", "median_error_near_m")
+"""Metrics of positions with a radius, see `leave_one_out`."""
 
 
 class Measured(NamedTuple):
@@ -106,6 +115,8 @@ def ranking_metric(name: str) -> Callable[[Hits], Values]:
     if found and found[1] in AT_K:
         at, k = AT_K[found[1]], int(found[2])
         return lambda hits: at(hits, k)
+    if name in WITH_RADIUS:
+        raise OptionError(f"{name!r} is measured with the protocol gps-leave-one-out, by: placeprint evaluate")
     raise OptionError(
         f"no metric called {name!r}; known: {', '.join((*RANKING, *(f'{each}@K' for each in AT_K), *BEST, *LOCATED))}"
     )
@@ -145,8 +156,18 @@ def measure_best(name: str, confidences: Values, right: NDArray[np.bool_], answe
 def measure_errors(name: str, errors: Values) -> Measured:
     """Measure the errors in meters of all queries (see `localization`); name is one of `LOCATED`."""
     if name == "median_error_m":
-        return Measured(_median(errors), *bootstrap_interval(errors, _median))
+        return measure_median(errors)
     return _mean((errors <= float(name.split("_")[1])).astype(np.float64))
+
+
+def measure_share(held: NDArray[np.bool_]) -> Measured:
+    """Measure the share of ``(n,)`` that hold."""
+    return _mean(held.astype(np.float64))
+
+
+def measure_median(values: Values) -> Measured:
+    """Measure the median of ``(n,)`` values, of which some may be infinite."""
+    return Measured(_median(values), *bootstrap_interval(values, _median))
 
 
 def _mean(values: Values) -> Measured:

@@ -22,7 +22,7 @@ from placeprint.evaluation.results import QueryResult, Result
 
 FORMAT = 2
 READ = (1, 2)
-OPTIONAL = ("error", "level", "against", "key", "root", "failures", "candidates")
+OPTIONAL = ("error", "level", "against", "key", "root", "failures", "candidates", "located")
 """Keys that are skipped where there is nothing to say."""
 
 T = TypeVar("T")

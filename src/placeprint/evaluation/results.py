@@ -30,6 +30,23 @@ class CandidateResult:
 
 
 @dataclass(frozen=True, kw_only=True)
+class LocatedResult:
+    """Where a query was said to be taken.
+
+    Args:
+        latitude: degrees north.
+        longitude: degrees east.
+        radius_m: meters within which the true position should be.
+        error_m: meters from the true position.
+    """
+
+    latitude: float
+    longitude: float
+    radius_m: float
+    error_m: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class QueryResult:
     """One query at one level of judgment: what the atlas answered, and which of it is right.
 
@@ -45,6 +62,7 @@ class QueryResult:
         scores: what they are ranked by.
         inliers: verified matches, None for candidates that were not verified.
         candidates: with their probabilities; empty for presets that do not weigh evidence.
+        located: where it was said to be taken; None where that was not asked, or there was no answer.
         error: why the query could not be used, or None.
         num_positives: photos of the database that are right.
         expected: whether an answer is expected, see `RetrievalSet.expected`.
@@ -65,6 +83,7 @@ class QueryResult:
     scores: tuple[float, ...] = ()
     inliers: tuple[int | None, ...] = ()
     candidates: tuple[CandidateResult, ...] = ()
+    located: LocatedResult | None = None
     error: str | None = None
     num_positives: int = 0
     expected: bool = False

@@ -167,7 +167,7 @@ def measure(dataset: RetrievalSet, queries: Sequence[QueryResult]) -> Result:
         metrics={name: _number(each.value) for name, each in measured.items()},
         intervals={name: (_number(each.low), _number(each.high)) for name, each in measured.items()},
         per_query=per_query,
-        timing=_timing(own),
+        timing=timing_of(own),
         database_photos=len(dataset.database),
         failed_queries=sum(query.error is not None for query in (*own, *absent)),
         queries_without_positives=sum(not wanted for wanted in dataset.positives),
@@ -276,7 +276,7 @@ def _measure_errors(dataset: RetrievalSet, own: Sequence[QueryResult]) -> dict[s
     return {name: measure_errors(name, errors) for name in LOCATED}
 
 
-def _timing(queries: Sequence[QueryResult]) -> Timing:
+def timing_of(queries: Sequence[QueryResult]) -> Timing:
     """Return medians in milliseconds, without the first query, which loads the index."""
 
     def middle(values: Iterable[float | None]) -> float | None:
