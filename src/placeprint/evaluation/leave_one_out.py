@@ -77,25 +77,34 @@ def evaluate_positions(dataset: RetrievalSet, preset: str, *, progress: Progress
         for query in dataset.queries:
             queries.append(_located(atlas, locator, dataset.root, query, records, names))
             notify(count + len(queries), 2 * count)
-    hits = Hits.of([query.ranking for query in queries], dataset.positives)
-    own = list(map(judged, queries, dataset.positives, dataset.expected, hits.ranks))
-    measured, peak = _measured(own), peak_memory()
-    return Result(
-        dataset=dataset.name,
-        protocol=dataset.protocol,
+        result, peak = _result(dataset, queries), peak_memory()
+    return replace(
+        result,
         method=about.preset,
         preset=preset,
-        options=Settings(codebook="own"),
-        metrics={name: _number(each.value) for name, each in measured.items()},
-        intervals={name: (_number(each.low), _number(each.high)) for name, each in measured.items()},
-        timing=replace(timing_of(own), ms_per_photo=1000 * report.seconds / max(report.added, 1)),
+        timing=replace(result.timing, ms_per_photo=1000 * report.seconds / max(report.added, 1)),
         dim=about.dim,
         codebook=about.codebook,
         bytes_per_photo=about.num_bytes / max(about.num_photos, 1),
         peak_memory_mb=None if peak is None else peak / 1e6,
-        database_photos=count,
         skipped_photos=len(report.skipped),
         skipped=skipped_in(report, dataset),
+    )
+
+
+def _result(dataset: RetrievalSet, queries: Sequence[QueryResult]) -> Result:
+    """Return metrics, intervals, counts and the judged queries."""
+    hits = Hits.of([query.ranking for query in queries], dataset.positives)
+    own = list(map(judged, queries, dataset.positives, dataset.expected, hits.ranks))
+    measured = _measured(own)
+    return Result(
+        dataset=dataset.name,
+        protocol=dataset.protocol,
+        options=Settings(codebook="own"),
+        metrics={name: _number(each.value) for name, each in measured.items()},
+        intervals={name: (_number(each.low), _number(each.high)) for name, each in measured.items()},
+        timing=timing_of(own),
+        database_photos=len(dataset.database),
         failed_queries=sum(query.error is not None for query in own),
         queries_without_positives=sum(not wanted for wanted in dataset.positives),
         queries=tuple(own),
