@@ -15,6 +15,7 @@ from placeprint.core.defaults import PRESET
 from placeprint.errors import OptionError
 
 if TYPE_CHECKING:
+    from placeprint.datasets.retrieval_set import RetrievalSet
     from placeprint.evaluation.results import Difference, Result
 
 Protocol = Annotated[
@@ -75,9 +76,7 @@ def evaluate(
     from placeprint.core.outputs import RESULT, check_output
     from placeprint.datasets.protocols import read_retrieval_set
     from placeprint.evaluation.comparison import check_comparable
-    from placeprint.evaluation.leave_one_out import evaluate_positions, is_about_positions
     from placeprint.evaluation.result_files import read_result, write_result
-    from placeprint.evaluation.retrieval import evaluate_retrieval
 
     if json is not None:
         check_output(json, RESULT, [folder, against])
@@ -85,14 +84,7 @@ def evaluate(
     dataset = read_retrieval_set(protocol, folder)
     if earlier is not None:
         check_comparable(dataset.protocol, dataset.queries, earlier, len(dataset.database))
-    with progress_bar("evaluating", "photos") as progress:
-        if is_about_positions(dataset):
-            _check_not_given(verify=verify, mode=mode, codebook=codebook != "own" or None, rotate=turn or None)
-            result = evaluate_positions(dataset, preset, progress=progress)
-        else:
-            result = evaluate_retrieval(
-                dataset, preset, verify=verify, codebook=codebook, turn=turn, mode=mode, progress=progress
-            )
+    result = _measured(dataset, preset, verify=verify, codebook=codebook, turn=turn, mode=mode)
     _print_result(result)
     Skips().report_all(_unread(result))
     if earlier is not None:
@@ -100,6 +92,22 @@ def evaluate(
     if json is not None:
         write_result(json, result)
         say(f"wrote {json}")
+
+
+def _measured(
+    dataset: RetrievalSet, preset: str, *, verify: int | None, codebook: str, turn: float, mode: str | None
+) -> Result:
+    """Return the result of retrieval, or of positions where the protocol is about them."""
+    from placeprint.evaluation.leave_one_out import evaluate_positions, is_about_positions
+    from placeprint.evaluation.retrieval import evaluate_retrieval
+
+    with progress_bar("evaluating", "photos") as progress:
+        if is_about_positions(dataset):
+            _check_not_given(verify=verify, mode=mode, codebook=codebook != "own" or None, rotate=turn or None)
+            return evaluate_positions(dataset, preset, progress=progress)
+        return evaluate_retrieval(
+            dataset, preset, verify=verify, codebook=codebook, turn=turn, mode=mode, progress=progress
+        )
 
 
 def _check_not_given(**options: object) -> None:
