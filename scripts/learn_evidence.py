@@ -3,6 +3,8 @@
     python scripts/learn_evidence.py describe --cache FOLDER    # features of all photos, once
     python scripts/learn_evidence.py measure --cache FOLDER     # similarities and geometry of all pairs, once
     python scripts/learn_evidence.py report --cache FOLDER      # each set by models of the others, in a minute
+    python scripts/learn_evidence.py ablation --cache FOLDER    # the same, without each kind of evidence
+    python scripts/learn_evidence.py calibrate --cache FOLDER   # calibrated atlases, and promised precisions
     python scripts/learn_evidence.py write --cache FOLDER       # the models of all sets, into the package
 
 Photos: sf_landmarks, corridor, ie_tower, gps, oxford_affine, pairs, grocery, and seeded views of them
@@ -20,10 +22,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from placeprint.evaluation.report.calibration import write_pictures
 from scripts.evidence.assembly import USUAL, Assembler, Policy, most_of
+from scripts.evidence.calibrating import by_others, calibrated_atlas, of_calibration
 from scripts.evidence.features import Features
 from scripts.evidence.fitting import Settings
-from scripts.evidence.leave_out import LeaveOut
+from scripts.evidence.leave_out import WEIGHED, LeaveOut
 from scripts.evidence.report import all_errors, order_recall, recall_table, unknown_places
 from scripts.evidence.scenes import scenes
 from scripts.evidence.tables import CHECKS, Tables
@@ -78,6 +82,39 @@ def report(tables: Tables, policies: Sequence[str]) -> None:
         print({name: round(value, 3) for name, value in all_errors(split, models).items()}, flush=True)
 
 
+def ablation(tables: Tables, policies: Sequence[str]) -> None:
+    for policy in (POLICIES[name] for name in policies):
+        split = assembled(tables, policy)
+        names = split.names()
+        left_out = {"nothing": names}
+        left_out |= {each: [n for n in names if not n.startswith(f"{each}.")] for each in dict(policy.geometry)}
+        left_out |= {each: [n for n in names if not n.startswith(f"{each}.")] for each in policy.descriptors}
+        left_out |= {each: [n for n in names if not n.endswith(f".{each}")] for each in WEIGHED[1:]}
+        left_out["shares"] = [name for name in names if not name.endswith("_share")]
+        for what, kept in left_out.items():
+            models = split.all_models(kept, Settings())
+            found = recall_table(split, models)
+            absent = {name: unknown_places(split, models, name, count=5) for name in ("sf_landmarks", "corridor")}
+            row = " ".join(f"{name} {100 * right / count:.1f}" for name, (right, count) in found.items())
+            areas = " ".join(f"{name} area {each['area']:.3f}" for name, each in absent.items())
+            print(f"{policy.name} without {what}: {row} | {areas}", flush=True)
+
+
+def calibrate(tables: Tables, policies: Sequence[str], cache: Path) -> None:
+    for policy in (POLICIES[name] for name in policies):
+        split = assembled(tables, policy)
+        models = split.all_models(split.names(), Settings())
+        for group, row in by_others(split, models).items():
+            print(f"{policy.name} {group} by the other sets: {row}", flush=True)
+        for assembler in split.assemblers:
+            scene = assembler.scene
+            if scene.name in ("sf_landmarks", "corridor"):
+                folder = cache / "atlases" / f"{policy.name}-{scene.name}"
+                found = calibrated_atlas(folder, policy.name, scene, models[scene.group])
+                print(f"{policy.name} {scene.name}: {of_calibration(split, models, scene.name, found)}", flush=True)
+                write_pictures(found, cache / "pictures" / f"{policy.name}-{scene.name}")
+
+
 def write(tables: Tables, policies: Sequence[str]) -> None:
     for policy in (POLICIES[name] for name in policies):
         split = assembled(tables, policy)
@@ -89,7 +126,7 @@ def write(tables: Tables, policies: Sequence[str]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("step", choices=("describe", "measure", "report", "write"))
+    parser.add_argument("step", choices=("describe", "measure", "report", "ablation", "calibrate", "write"))
     parser.add_argument("kinds", nargs="*", help="extractors, kinds of geometry, or presets; all by default")
     parser.add_argument("--cache", type=Path, required=True)
     given = parser.parse_args()
@@ -101,6 +138,10 @@ def main() -> None:
         measure(tables, features, given.kinds or [name for name in CHECKS if name != "sift-rotated"])
     elif given.step == "report":
         report(tables, given.kinds or [*POLICIES])
+    elif given.step == "ablation":
+        ablation(tables, given.kinds or [*POLICIES])
+    elif given.step == "calibrate":
+        calibrate(tables, given.kinds or [*POLICIES], given.cache)
     else:
         write(tables, given.kinds or [*POLICIES])
 

@@ -116,7 +116,9 @@ def learn(learned: Sequence[Levels], halved: Sequence[Levels], names: Sequence[s
     columns = {name: np.array([end.row[name] for _, end in kept]) for name in SUMMARY}
     right = np.array([end.label == SAME for _, end in kept])
     weight = np.array([1 / per_group[group] for group, _ in kept])
-    first = fit(Pairs(columns, SUMMARY, right, np.arange(len(kept)), weight), list(SUMMARY), Settings(0.002, 0.0))
+    sources = {name.partition(".")[0] for name in names}
+    used = [name for name in SUMMARY if name not in PLACES or name.partition(".")[0] in sources]
+    first = fit(Pairs(columns, SUMMARY, right, np.arange(len(kept)), weight), used, Settings(0.002, 0.0))
     return Models(pair, first)
 
 

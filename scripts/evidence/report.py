@@ -53,7 +53,7 @@ def area(scores: Values, positive: NDArray[np.bool_]) -> float:
     return float((ranks[positive].sum() - wins * (wins + 1) / 2) / max(wins * losses, 1))
 
 
-def unknown_places(split: LeaveOut, models: Split, scene: str) -> dict[str, float]:
+def unknown_places(split: LeaveOut, models: Split, scene: str, count: int = HALVES) -> dict[str, float]:
     """Measure confidence on random halves of a scene's atlas and on photos from elsewhere.
 
     Returns:
@@ -69,7 +69,7 @@ def unknown_places(split: LeaveOut, models: Split, scene: str) -> dict[str, floa
     beside: list[Any] = []
     everyone: list[Any] = []
     rights: list[Any] = []
-    for asked in halves(assembler, split.policy, HALVES):
+    for asked in halves(assembler, split.policy, count):
         ends = [ended(own.pair, own.first, each) for each in asked]
         sure = np.array([first_odds(own.first, end.row) for end in ends])
         findable = np.array([each.asked.findable for each in asked])

@@ -189,6 +189,7 @@ class Atlas:
         paths = found.paths
         report = AddReport(skipped=[*found.skipped], unread=dict(found.unread))
         with self._store.exclusive():
+            was_empty = not len(self)
             addition = Addition(self._store, report, workers, progress)
             changed = addition.changed(paths)
             todo = addition.not_recognized(changed) if changed else []
@@ -198,7 +199,7 @@ class Atlas:
                 learning.learn(self._store, self._preset, progress=progress)
                 report.learned = True
             if todo or report.moved or report.learned:
-                self._store.maintain()
+                self._store.maintain(readers=not (was_empty and report.learned))
         report.skipped.sort()
         report.seconds = time.perf_counter() - began
         return report

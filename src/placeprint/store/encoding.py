@@ -114,7 +114,9 @@ def encode_features(features: LocalFeatures, bits: int) -> Columns:
         "scales": None
         if features.scales is None
         else np.minimum(features.scales, LARGEST_HALF).astype("<f2").tobytes(),
-        "angles": None if features.angles is None else (features.angles % 360).astype("<f2").tobytes(),
+        "angles": None
+        if features.angles is None or not features.angles.any()
+        else (features.angles % 360).astype("<f2").tobytes(),
     }
 
 

@@ -21,6 +21,7 @@ commit: vectors of two codebooks are never in one snapshot.
 from __future__ import annotations
 
 import contextlib
+import datetime
 import os
 import shutil
 import threading
@@ -43,7 +44,7 @@ from placeprint.store.encoding import Columns
 from placeprint.store.manifest import FILE_NAME, Manifest
 from placeprint.store.records import PhotoRecord, images_schema, local_schema, to_row
 from placeprint.store.store_snapshot import StoreSnapshot, digest_of, state_path
-from placeprint.store.tables import Table, TableVersion
+from placeprint.store.tables import KEEP, Table, TableVersion
 from placeprint.store.writing import write_arrays, write_atomically, writing
 
 LOCK, FILES = "write.lock", "files"
@@ -249,10 +250,15 @@ class Store:
                 with writing(self.folder):
                     path.unlink(missing_ok=True)
 
-    def maintain(self) -> None:
-        """Join small files and remove old versions."""
-        self._local.maintain()
-        self._images.maintain()
+    def maintain(self, *, readers: bool = True) -> None:
+        """Join small files and remove old versions.
+
+        Args:
+            readers: whether to keep the latest versions for a while, for those who read them.
+        """
+        keep = KEEP if readers else datetime.timedelta(0)
+        self._local.maintain(keep)
+        self._images.maintain(keep)
 
     def num_bytes(self) -> int:
         """Return the size of the folder in bytes; files that disappear meanwhile are ignored."""

@@ -181,15 +181,15 @@ class Table:
             with _writing(self.path):
                 self._dataset().delete(f"id IN ({chunk})")
 
-    def maintain(self) -> None:
-        """Join small fragments when there are many, and remove the files of versions older than `KEEP`."""
+    def maintain(self, keep: datetime.timedelta = KEEP) -> None:
+        """Join small fragments when there are many, and remove the files of versions replaced longer ago than that."""
         with _writing(self.path):
             dataset = self._dataset()
             stats = dataset.stats.dataset_stats(max_rows_per_group=FEW_ROWS)
             rows = dataset.count_rows()
             if stats["num_small_files"] > MANY or stats["num_deleted_rows"] > DELETED * max(rows, 1):
                 dataset.optimize.compact_files(target_rows_per_fragment=FEW_ROWS)
-            dataset.cleanup_old_versions(older_than=KEEP)
+            dataset.cleanup_old_versions(older_than=keep)
 
     def _dataset(self) -> Any:
         return _lance().dataset(str(self.path))
