@@ -91,7 +91,7 @@ def summary(rows: list[tuple[Seconds, Seconds, Seconds]], asked: int) -> dict[st
     middle = np.median(np.array(rows), axis=0)  # (bare, own, whole) x (processor, clock)
     found: dict[str, Any] = {"asked": asked, "confirmed": len(rows)}
     for place, kind in enumerate(("cpu", "clock")):
-        bare, own, whole = middle[:, place]
+        bare, own, whole = map(float, middle[:, place])
         found |= {
             f"xfeat_{kind}_ms": round(1000 * bare, 1),
             f"own_extractors_{kind}_ms": round(1000 * own, 1),
