@@ -28,7 +28,16 @@ WITH_PYTHON = sorted(
         *METHODS.glob("*.md"),
         *(
             ROOT / "docs" / f"{name}.md"
-            for name in ("datasets", "evaluation", "matching", "inspecting", "exporting", "training", "training-losses")
+            for name in (
+                "datasets",
+                "evaluation",
+                "explaining",
+                "matching",
+                "inspecting",
+                "exporting",
+                "training",
+                "training-losses",
+            )
         ),
     ]
 )

@@ -5,7 +5,7 @@
 A black square slides over the query (Zeiler and Fergus, ECCV 2014, section 4.2). Each time the photo is described
 again, and the similarity to its right photo falls by something. The contribution map of the whole query says what it
 should be: the sum of what the keypoints in the square add. Reported is Spearman's rank correlation of the two over the
-positions of the square, per pair: the median and the lowest tenth. The square's side is a quarter of the photo's
+positions of the square, per pair: the median and the lowest tenth. The square's side is a third of the photo's
 shorter side, its step half of that. Pairs are spread evenly over each set.
 """
 
@@ -42,7 +42,7 @@ Square = tuple[int, int, int]
 def squares(image: Image) -> list[Square]:
     """Return the positions of the square, row by row."""
     height, width = image.shape[:2]
-    side = min(height, width) // 4
+    side = min(height, width) // 3
     return [(x, y, side) for y in range(0, height - side + 1, side // 2) for x in range(0, width - side + 1, side // 2)]
 
 
@@ -103,8 +103,8 @@ def main() -> None:
             pairs = right_pairs(DATA / each)
             rows[name][each] = measure_set(describer, [pairs[i] for i in evenly(len(pairs), options.pairs)])
             print(name, each, rows[name][each], flush=True)
-    result = {"format": 1, "made_by": made_by(), "rows": rows}
-    (RESULTS / "occlusion.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        result = {"format": 1, "made_by": made_by(), "rows": rows}
+        (RESULTS / "occlusion.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
 
 def right_pairs(folder: Path) -> list[tuple[Path, Path]]:

@@ -15,10 +15,6 @@ the generalized mean, where feature i gets the share of value d that ``x_id^p`` 
 channel belongs to the feature that has it. It is the layer-wise relevance of one layer (Bach et al., PLOS ONE 2015,
 with ``z_id = r_id``), in which nothing is lost.
 
-Where many residuals of a word nearly cancel, V_d is small and f_d is large (power law). Shares of such a value would be
-large with both signs, while the value itself is small. So a value of VLAD whose sum is below `CANCELED` of what its
-residuals are long is shared by their lengths instead: ``|r_id|`` in place of ``r_id``. The sum stays exact.
-
 R-MAC, CGD, Fisher vectors and regional VLAD are not taken apart.
 """
 
@@ -43,8 +39,6 @@ from placeprint.kernels.netvlad import soft_weights
 from placeprint.types import LARGEST_SCORE, Aggregator, LocalFeatures
 
 Values = NDArray[np.float64]
-CANCELED = 0.1
-"""Share of the summed lengths below which the sum of a word's residuals counts as canceled."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,11 +103,8 @@ def _(aggregator: VLAD, features: LocalFeatures, toward: Values) -> Shares:
     terms = residuals.astype(np.float64)
     places = (words[..., None] * dim + np.arange(dim)).ravel()
     sums = np.bincount(places, terms.ravel(), size).reshape(-1, dim)
-    lengths = np.bincount(places, np.abs(terms).ravel(), size).reshape(-1, dim)
-    plain = np.abs(sums) >= CANCELED * lengths
-    by_sum = np.divide(value, sums, out=np.zeros_like(value), where=plain & (sums != 0))
-    by_length = np.divide(value, lengths, out=np.zeros_like(value), where=~plain & (lengths > 0))
-    by_word = np.einsum("nad,nad->na", terms, by_sum[words]) + np.einsum("nad,nad->na", np.abs(terms), by_length[words])
+    factors = np.divide(value, sums, out=np.zeros_like(value), where=sums != 0)
+    by_word = np.einsum("nad,nad->na", terms, factors[words])
     return _by_word(words, by_word, float(value.sum()))
 
 

@@ -15,7 +15,7 @@ from placeprint.pages.pictures import PagePicture
 from placeprint.types import Floats
 from placeprint.visualization.matches import far_apart
 
-MOST = 120
+MOST = 80
 """Most matches drawn, spread over the picture."""
 ACROSS = 1200.0
 """Width of the drawing side by side, in its own units."""

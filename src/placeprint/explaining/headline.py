@@ -1,0 +1,83 @@
+"""The answer of an explanation in a few words: a title, one sentence, and how sure it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from placeprint.explaining.explanation import Explanation
+from placeprint.explaining.reasons import percent
+
+Tone = Literal["good", "warn", "bad"]
+
+
+@dataclass(frozen=True)
+class Headline:
+    """What a page begins with.
+
+    Args:
+        short: a few words for the title of the page.
+        words: the heading.
+        lead: a sentence below it.
+        badge: the verdict in two words.
+        tone: the color of the badge.
+        advice: what to do if the answer is not wanted; empty where the place was found.
+    """
+
+    short: str
+    words: str
+    lead: str
+    badge: str
+    tone: Tone
+    advice: tuple[str, ...]
+
+
+def headline_of(explanation: Explanation) -> Headline:
+    """Return what the page of an explanation begins with."""
+    state, first = explanation.state, explanation.first
+    count = f"{explanation.photos} {'photo' if explanation.photos == 1 else 'photos'}"
+    advice = _advice(explanation)
+    if first is None:
+        reason = explanation.answer.note or "the atlas has no photos to compare"
+        return Headline("No answer", "No answer", f"{reason[0].upper()}{reason[1:]}.", "No answer", "bad", advice)
+    name, sure = Path(first.path).name, _sure(explanation)
+    if state == "found":
+        rotation = explanation.answer.rotation
+        rotated = f" The query was rotated by {rotation:g} degrees to be found." if rotation else ""
+        lead = f"Among the {count} of the atlas, {name} shows it best.{rotated}"
+        return Headline("Found", f"This is {_place(explanation)}", lead, f"Found{sure}", "good", ())
+    if state == "perhaps":
+        lead = f"{name} may show it, but what speaks for it is not enough to be sure."
+        return Headline("Perhaps", f"Perhaps {_place(explanation)}", lead, f"Perhaps{sure}", "warn", advice)
+    lead = f"None of the {count} shows this place with enough evidence. {name} comes closest; below is what it lacks."
+    return Headline("Not in the atlas", "Not in the atlas", lead, f"Not found{sure}", "bad", advice)
+
+
+def _place(explanation: Explanation) -> str:
+    """Return what a place is called: its label, or the photo that shows it, where that is all it is named after."""
+    photos = {Path(each.path) for each in explanation.answer.evidence}
+    if explanation.label in {name for path in photos for name in (path.name, path.stem)}:
+        return "the place of " + Path(explanation.first.path if explanation.first else "").name
+    return explanation.label
+
+
+def _sure(explanation: Explanation) -> str:
+    if explanation.confidence is None:
+        return ""
+    return f", {percent(explanation.confidence)} {'sure' if explanation.state == 'found' else 'likely'}"
+
+
+def _advice(explanation: Explanation) -> tuple[str, ...]:
+    """Return what may help."""
+    if not explanation.photos:
+        return ("Add photos of known places with placeprint index.",)
+    if not len(explanation.answer.features):
+        return ("The photo has nothing to recognize. Use a sharper photo, or one that shows more of the scene.",)
+    advice = [
+        "If the atlas should have the place, add more photos of it: other sides, other light, nearer and farther.",
+        "Crop the query to buildings and other things that stay. People, cars, sky and plants say little.",
+    ]
+    if explanation.confidence is not None:
+        advice.append("The preset best looks more carefully than fast and balanced.")
+    return tuple(advice)
