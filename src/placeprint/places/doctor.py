@@ -21,13 +21,13 @@ from placeprint.photos import read_camera_data
 from placeprint.places.clocks import against_file, against_order, against_satellites
 from placeprint.places.duplicates import Copies, Found, find_copies
 from placeprint.places.findings import KINDS, Finding, Kind
-from placeprint.places.graph import MatchGraph, match_graph
 from placeprint.places.loners import loners
+from placeprint.places.survey import neighbors_of, pair_table, survey_atlas
 from placeprint.places.wrong_positions import LIMIT, wrong_positions
 from placeprint.store import PhotoRecord
 
 BY_MATCHES: frozenset[Kind] = frozenset({"wrong-position", "rotated", "alone"})
-"""Findings that need the match graph, so a preset that gives probabilities."""
+"""Findings that need matches, so a preset that gives probabilities."""
 BY_PIXELS: frozenset[Kind] = frozenset({"same-file", "same-shot", "unreadable", "wrong-time"})
 """Findings that need the comparison of shots."""
 
@@ -38,7 +38,6 @@ def examine(
     atlas: Atlas,
     *,
     kinds: Collection[Kind] = KINDS,
-    graph: MatchGraph | None = None,
     progress: Progress | None = None,
 ) -> list[Finding]:
     """Return what is wrong with the photos of an atlas, by kind, the most certain first.
@@ -46,7 +45,6 @@ def examine(
     Args:
         atlas: that is examined.
         kinds: the findings to look for.
-        graph: the match graph of the atlas, if it is known.
         progress: called with the count of photos done and of all, from zero for each part of the work.
 
     Raises:
@@ -62,9 +60,10 @@ def examine(
         found += [finding for group in copies.groups for finding in copy_findings(group)]
         found += wrong_times(usable, copies.groups)
     if BY_MATCHES.intersection(kinds):
-        known = match_graph(atlas, progress=progress) if graph is None else graph
-        found += misplaced(known)
-        found += loners(atlas, known, copies.rotations, progress=progress)
+        photos = dict(now.usable())
+        neighbors = neighbors_of(pair_table(survey_atlas(atlas, progress=progress)), list(photos))
+        found += misplaced(photos, neighbors)
+        found += loners(atlas, photos, neighbors, copies.rotations, progress=progress)
     order = {kind: place for place, kind in enumerate(KINDS)}
     chosen = [finding for finding in found if finding.finding in kinds]
     return sorted(chosen, key=lambda each: (order[each.finding], -each.certainty, each.photo))
@@ -122,24 +121,26 @@ def _against_copies(photos: Sequence[PhotoRecord]) -> Iterator[Finding]:
             )
 
 
-def misplaced(graph: MatchGraph) -> list[Finding]:
-    """Return the photos whose position is contradicted by those that show the same place."""
-    ids = sorted(graph.photos)
+def misplaced(photos: Mapping[int, PhotoRecord], neighbors: Mapping[int, Mapping[int, float]]) -> list[Finding]:
+    """Return the photos whose position is contradicted by those that show the same place.
+
+    Args:
+        photos: what is known of each, by id.
+        neighbors: the probabilities of the pairs of each photo, by the ids of the others.
+    """
+    ids = sorted(photos)
     rows = {photo: row for row, photo in enumerate(ids)}
-    nowhere = (np.nan, np.nan)
-    positions = np.array([graph.photos[photo].location or nowhere for photo in ids], np.float64).reshape(-1, 2)
-    neighbors: Mapping[int, list[tuple[int, float]]] = {
-        rows[photo]: [(rows[other], probability) for other, probability in graph.neighbors(photo)] for photo in ids
-    }
+    positions = np.array([photos[photo].location or (np.nan, np.nan) for photo in ids], np.float64).reshape(-1, 2)
+    by_row = {rows[photo]: [(rows[each], p) for each, p in neighbors[photo].items()] for photo in ids}
     return [
         Finding(
-            graph.photos[ids[wrong.photo]].path,
+            photos[ids[wrong.photo]].path,
             "wrong-position",
             f"photos that show the same place are {_distance(wrong.meters)} away, at {wrong.where.latitude:.6f}, "
             f"{wrong.where.longitude:.6f}",
             round(wrong.score**2 / (wrong.score**2 + LIMIT**2 / 2), 4),
         )
-        for wrong in wrong_positions(positions, neighbors)
+        for wrong in wrong_positions(positions, by_row)
     ]
 
 

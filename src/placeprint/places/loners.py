@@ -1,6 +1,6 @@
 """Photos that no other photo is likely to show: rotated ones, and those that are alone.
 
-The match graph compares photos as they are stored, so rotated photos are parts of it of their own. Two things join a
+Photos are compared as they are stored, so rotated photos are a part of their own in the graph of matches. Two things join a
 part to another by a quarter rotation: copies of one shot, and a search for a photo without a likely link, from its
 file, in all rotations. Then the photos of the smaller part are rotated; two parts of one size do not say which is.
 """
@@ -17,7 +17,7 @@ from placeprint.atlas import Atlas
 from placeprint.errors import PhotoError
 from placeprint.places.components import part_of_each
 from placeprint.places.findings import Finding
-from placeprint.places.graph import MatchGraph
+from placeprint.store import PhotoRecord
 from placeprint.types import Answer, Evidence, Floats
 
 LIKELY = 0.5
@@ -27,6 +27,7 @@ FAIR = 0.3
 QUARTER = 20.0
 """Degrees from a quarter rotation, at most."""
 
+Neighbors = Mapping[int, Mapping[int, float]]
 Progress = Callable[[int, int], None]
 
 
@@ -49,7 +50,8 @@ class Joined:
 
 def loners(
     atlas: Atlas,
-    graph: MatchGraph,
+    photos: Mapping[int, PhotoRecord],
+    neighbors: Neighbors,
     copies: Mapping[tuple[str, str], float] | None = None,
     *,
     progress: Progress | None = None,
@@ -58,20 +60,21 @@ def loners(
 
     Args:
         atlas: whose photos are searched again.
-        graph: of the atlas.
+        photos: what is known of each, by id.
+        neighbors: the probabilities of the pairs of each photo, by the ids of the others.
         copies: of two files of one shot, the degrees by which the first has to be rotated to look like the second.
         progress: called with the count of photos searched and of all.
     """
-    ids = {record.path: photo for photo, record in graph.photos.items()}
+    ids = {record.path: photo for photo, record in photos.items()}
     joined = [
         Joined(ids[first], ids[second], quarter, 0.99)
         for (first, second), degrees in (copies or {}).items()
         if (quarter := _quarter(degrees)) and first in ids and second in ids
     ]
     alone = []
-    few = {photo: chance for photo in graph.photos if (chance := _alone(graph, photo)) >= LIKELY}
+    few = {photo: chance for photo in photos if (chance := _alone(neighbors[photo])) >= LIKELY}
     for done, (photo, chance) in enumerate(few.items(), start=1):
-        answer = _searched(atlas, graph.photos[photo].path)
+        answer = _searched(atlas, photos[photo].path)
         if answer is not None:
             found = list(_rotated(photo, answer))
             joined += found
@@ -79,14 +82,14 @@ def loners(
                 alone.append((photo, min(chance, 1 - (answer.confidence or 0.0))))
         if progress is not None:
             progress(done, len(few))
-    rotated = dict(_smaller_parts(graph, joined))
+    rotated = dict(_smaller_parts(neighbors, joined))
     for photo, by in rotated.items():
-        other = graph.photos[by.other].path
+        other = photos[by.other].path
         detail = f"rotate it by {by.quarter} degrees counter-clockwise, and it shows what {other} shows"
-        yield Finding(graph.photos[photo].path, "rotated", detail, round(by.certainty, 4))
+        yield Finding(photos[photo].path, "rotated", detail, round(by.certainty, 4))
     for photo, chance in alone:
         if photo not in rotated and chance >= LIKELY:
-            yield Finding(graph.photos[photo].path, "alone", "no other photo shows what it shows", round(chance, 4))
+            yield Finding(photos[photo].path, "alone", "no other photo shows what it shows", round(chance, 4))
 
 
 def rotation_of(points: Floats) -> float:
@@ -113,9 +116,9 @@ def _searched(atlas: Atlas, path: str) -> Answer | None:
         return None
 
 
-def _alone(graph: MatchGraph, photo: int) -> float:
-    """Return the probability that no link of a photo is right."""
-    return math.prod(1 - probability for _, probability in graph.neighbors(photo))
+def _alone(pairs: Mapping[int, float]) -> float:
+    """Return the probability that no pair of a photo shows one place."""
+    return math.prod(1 - probability for probability in pairs.values())
 
 
 def _quarter(degrees: float) -> int:
@@ -141,10 +144,10 @@ def _quarter_of(evidence: Evidence) -> int:
     return _quarter(rotation_of(check.points[check.inliers]))
 
 
-def _smaller_parts(graph: MatchGraph, joined: Sequence[Joined]) -> Iterator[tuple[int, Joined]]:
+def _smaller_parts(neighbors: Neighbors, joined: Sequence[Joined]) -> Iterator[tuple[int, Joined]]:
     """Yield each photo of a part of the graph that a larger part shows after a rotation, and what joins them."""
-    links = [(link.first, link.second) for link in graph.links if link.probability >= LIKELY]
-    parts = part_of_each(sorted(graph.photos), links)
+    links = [(photo, other) for photo, pairs in neighbors.items() for other, p in pairs.items() if p >= LIKELY]
+    parts = part_of_each(sorted(neighbors), links)
     for each in sorted(joined, key=lambda each: each.certainty):
         back = Joined(each.other, each.photo, 360 - each.quarter, each.certainty)
         for by in (each, back):
