@@ -58,6 +58,7 @@ ONNX = Kind("model (ONNX)", (b"\x08",), (b"placeprint.version",))
 ARRAYS = Kind("file of arrays (.npz)", (b"PK\x03\x04",), (b".npy",))
 PRESET = Kind("preset (TOML)", (f"# {MADE_BY}".encode(),))
 PAGE = Kind("report (HTML)", (b"<!DOCTYPE html>",), (MADE_BY.encode(),))
+TABLE = Kind("table (CSV) or GeoJSON", (b"path,latitude,longitude,", b'{\n "type": "FeatureCollection"'))
 TEXT = Kind("report (Markdown)", (b"# ",), (MADE_BY.encode(),))
 
 

@@ -27,6 +27,9 @@ from placeprint.places.tracks import Track, camera_moment, read_track
 PATHS = ("path", "file", "filename", "file name", "photo", "image", "name", "sourcefile")
 LATITUDES = ("latitude", "lat", "gpslatitude")
 LONGITUDES = ("longitude", "lon", "lng", "long", "gpslongitude")
+RADII = "radius_m"
+MAX_RADIUS = 20_040_000.0
+"""Meters: half the way around the Earth."""
 _OFFSET = re.compile(r"([+-]?)(?:(\d{1,2}):(\d\d)(?::(\d\d(?:\.\d+)?))?|(\d+(?:\.\d+)?))", re.ASCII)
 
 
@@ -93,6 +96,30 @@ def positions_by_name(path: Path, photos: Sequence[Path]) -> GivenPositions:
             f"{rows[0][1][columns[0]]!r}, the first photo is {str(photos[0])!r}"
         )
     return GivenPositions(positions, missing)
+
+
+def radii_by_name(path: Path, photos: Sequence[Path]) -> dict[str, float]:
+    """Return the radii in meters of a table with a column ``radius_m``, by the paths of the photos; else nothing.
+
+    Raises:
+        DatasetError: a radius is no number above 0.
+    """
+    rows = read_numbered_csv(path)
+    if RADII not in rows[0][1]:
+        return {}
+    names, column = _Names(photos, path.parent), _column({each.lower(): each for each in rows[0][1]}, PATHS, path)
+    found: dict[str, float] = {}
+    for line, row in rows:
+        photo = names.find(row[column], f"{str(path)!r} line {line}")
+        if photo is None or not row[RADII]:
+            continue
+        try:
+            found[photo] = float(row[RADII])
+        except ValueError:
+            found[photo] = -1.0
+        if not 0 < found[photo] < MAX_RADIUS:
+            raise DatasetError(f"{str(path)!r} line {line} must have a radius above 0 meters, got {row[RADII]!r}")
+    return found
 
 
 def positions_by_time(
