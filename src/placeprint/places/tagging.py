@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from placeprint.core.files import written_aside
+from placeprint.core.files import write_atomically, written_aside
 from placeprint.errors import PackageError, PhotoError, WriteError
 from placeprint.types import Location
 from placeprint.version import __version__
@@ -101,8 +102,10 @@ def undo(folder: Path) -> tuple[list[Path], list[Path]]:
         if path.suffix.lower() == SIDECAR and _is_only_ours(path):
             path.unlink()
             gone.append(path)
+        elif path.suffix.lower() == SIDECAR:
+            _clean_sidecar(path)
         else:
-            _clean(path)
+            _clean_copy(path)
         cleaned.append(path)
     return cleaned, gone
 
@@ -118,24 +121,25 @@ def is_guess(path: Path) -> bool:
     return "placeprint" in said
 
 
-def _clean(path: Path) -> None:
+def _clean_copy(path: Path) -> None:
     with written_aside(path) as aside:
-        new = aside.with_name(aside.name + path.suffix)
-        try:
-            shutil.copyfile(path, new)
-            with _opened(new) as file:
-                exif, xmp = file.read_exif(), file.read_xmp()
-                if "placeprint" in exif.get(_GPS + "GPSProcessingMethod", ""):
-                    file.modify_exif({_GPS + name: None for name in _EXIF_NAMES})
-                if "placeprint" in xmp.get(_XMP + "GPSProcessingMethod", ""):
-                    file.modify_xmp({_XMP + name: None for name in _NAMES if _XMP + name in xmp})
-                rest = [word for word in xmp.get(_SUBJECT, []) if word != KEYWORD]
-                if _SUBJECT in xmp:
-                    file.modify_xmp({_SUBJECT: rest or None})
-            shutil.copystat(path, new)
-            new.replace(aside)
-        finally:
-            new.unlink(missing_ok=True)
+        shutil.copyfile(path, aside)
+        with _opened(aside) as file:
+            xmp = file.read_xmp()
+            file.modify_exif({_GPS + name: None for name in _EXIF_NAMES})
+            if _SUBJECT in xmp:
+                file.modify_xmp({_SUBJECT: [word for word in xmp[_SUBJECT] if word != KEYWORD] or None})
+        shutil.copystat(path, aside)
+
+
+def _clean_sidecar(path: Path) -> None:
+    """Cut a guess out of the text of a sidecar: exiv2 removes nothing from sidecars."""
+    text = path.read_text(encoding="utf-8")
+    for name in _NAMES:
+        text = re.sub(rf'\s+exif:{name}="[^"]*"|<exif:{name}>[^<]*</exif:{name}>\s*', "", text)
+    text = re.sub(rf"\s*<rdf:li>{KEYWORD}</rdf:li>", "", text)
+    text = re.sub(r"\s*<dc:subject>\s*<rdf:(Bag|Seq)>\s*</rdf:\1>\s*</dc:subject>", "", text)
+    write_atomically(path, text.encode())
 
 
 def _is_only_ours(path: Path) -> bool:
