@@ -79,7 +79,8 @@ def records(paths: Iterator[Path] | list[Path]) -> list[PhotoRecord]:
 def copied(photos: list[Path], count: int, folder: Path, seed: int) -> dict[str, tuple[int, str]]:
     """Write the copies; return for each path of a file the number of its shot and its kind."""
     chance = random.Random(seed)
-    shots = {str(path): (number, "original") for number, path in enumerate(photos)}
+    same: dict[bytes, int] = {}  # the data sets have a few files twice
+    shots = {str(path): (same.setdefault(path.read_bytes(), n), "original") for n, path in enumerate(photos)}
     for number in sorted(chance.sample(range(len(photos)), count)):
         with PIL.Image.open(photos[number]) as opened:
             photo = opened.convert("RGB")
@@ -87,7 +88,7 @@ def copied(photos: list[Path], count: int, folder: Path, seed: int) -> dict[str,
             picture, quality = copy_of(photo, kind, chance)
             path = folder / f"{number:05d}-{kind}.jpg"
             picture.save(path, quality=quality)
-            shots[str(path)] = (number, kind)
+            shots[str(path)] = (shots[str(photos[number])][0], kind)
     return shots
 
 
@@ -100,12 +101,15 @@ def measure(photos: int, count: int, seed: int) -> dict[str, Any]:
     pairs = [pair for group in groups for pair in itertools.combinations(group.paths, 2)]
     right = [pair for pair in pairs if shots[pair[0]][0] == shots[pair[1]][0]]
     wrong = [pair for pair in pairs if shots[pair[0]][0] != shots[pair[1]][0]]
-    kinds = Counter(shots[path][1] for pair in right if any(shots[p][1] == "original" for p in pair) for path in pair)
+    found = {path for pair in right if "original" in {shots[p][1] for p in pair} for path in pair}
+    kinds = Counter(shots[path][1] for path in found)
+    sizes = Counter(number for number, _ in shots.values())
+    wanted = sum(size * (size - 1) // 2 for size in sizes.values())
     return {
         "files": len(shots),
         "copied": count,
         "recall": {kind: round(kinds[kind] / count, 4) for kind in KINDS},
-        "recall_all": round(len(right) / (count * 10), 4),
+        "recall_all": round(len(right) / wanted, 4),
         "precision": round(len(right) / max(len(pairs), 1), 4),
         "wrong": [[str(Path(path).name) for path in pair] for pair in wrong[:20]],
         "seconds": round(seconds, 1),

@@ -48,8 +48,11 @@ BLUR = 0.8
 """Standard deviation of the blur, in pixels of the smaller file; at least one pixel as compared."""
 COVER = 0.8
 """Share of one photo that the other must cover."""
-GAIN, ANISOTROPY = 1.15, 1.01
-"""Contrast and aspect ratio of the same shot differ by less than these factors."""
+GAIN, ANISOTROPY = 1.15, 1.004
+"""Contrast and aspect ratio of the same shot differ by less than these factors; a resized one has whole numbers of
+pixels on its sides."""
+RESIZED = 1.01
+"""Ratio of the scales of two files from which one was resized."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,12 +62,12 @@ class Shot:
     Args:
         gray: ``(h, w)`` uint8, with a longest side of `SIZE`.
         features: oriented SIFT of it.
-        enlarged: by how much the file was enlarged to that size, 1 or more.
+        factor: pixels of it per pixel of the file.
     """
 
     gray: Image
     features: LocalFeatures
-    enlarged: float = 1.0
+    factor: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +80,7 @@ class Agreement:
         fifth: the 5th percentile of the correlations of windows.
         first: the 1st percentile.
         gain: factor of the gray levels, from the first to the second.
+        rounded: by how much whole numbers of pixels may change the aspect ratio, as a factor.
     """
 
     transform: NDArray[np.float64]
@@ -84,6 +88,7 @@ class Agreement:
     fifth: float
     first: float
     gain: float
+    rounded: float = 1.0
 
     @property
     def anisotropy(self) -> float:
@@ -104,7 +109,7 @@ class Agreement:
             and self.first >= FIRST
             and self.cover >= COVER
             and 1 / GAIN <= self.gain <= GAIN
-            and self.anisotropy <= ANISOTROPY
+            and self.anisotropy <= ANISOTROPY * self.rounded
         )
 
 
@@ -119,7 +124,7 @@ def shot_of(image: Image) -> Shot:
 
     small = resize_longest(image, SIZE)
     gray = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.uint8)
-    return Shot(gray, _sift().extract(small), max(1.0, SIZE / max(image.shape[:2])))
+    return Shot(gray, _sift().extract(small), SIZE / max(image.shape[:2]))
 
 
 def agreement(first: Shot, second: Shot) -> Agreement | None:
@@ -131,15 +136,23 @@ def agreement(first: Shot, second: Shot) -> Agreement | None:
     if transform is None:
         return None
     warped, inside = _warped(first.gray, second.gray, transform)
-    blur = max(1.0, BLUR * first.enlarged, BLUR * second.enlarged)
+    blur = max(1.0, BLUR * first.factor, BLUR * second.factor)
     correlations, gain = _correlations(warped, second.gray, inside, blur)
     if len(correlations) < LEAST_PIXELS:
         return None
     fifth, lowest = np.percentile(correlations, [5, 1])
-    scale = abs(np.linalg.det(transform[:, :2]))
+    scale = float(abs(np.linalg.det(transform[:, :2])))
     covered = float(inside.sum())
-    cover = max(covered / second.gray.size, covered / scale / first.gray.size)
-    return Agreement(transform, cover, float(fifth), float(lowest), gain)
+    cover = max(covered / second.gray.size, covered / max(scale, 1e-9) / first.gray.size)
+    return Agreement(transform, cover, float(fifth), float(lowest), gain, _rounded(first, second, math.sqrt(scale)))
+
+
+def _rounded(first: Shot, second: Shot, scale: float) -> float:
+    """Return how much whole numbers of pixels may change the aspect ratio of a resized file, 1 if none was resized."""
+    ratio = scale * first.factor / second.factor
+    if 1 / RESIZED < ratio < RESIZED:
+        return 1.0
+    return 1 + max(shot.factor / min(shot.gray.shape) for shot in (first, second))
 
 
 def _aligned(first: Shot, second: Shot) -> NDArray[np.float64] | None:
