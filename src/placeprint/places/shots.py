@@ -152,7 +152,7 @@ def _rounded(first: Shot, second: Shot, scale: float) -> float:
     ratio = scale * first.factor / second.factor
     if 1 / RESIZED < ratio < RESIZED:
         return 1.0
-    return 1 + max(shot.factor / min(shot.gray.shape) for shot in (first, second))
+    return 1.0 + max(shot.factor / float(min(shot.gray.shape)) for shot in (first, second))
 
 
 def _aligned(first: Shot, second: Shot) -> NDArray[np.float64] | None:
