@@ -50,7 +50,7 @@ def compare(
 
 
 def _of_place(atlas: Path, place: str) -> tuple[str, list[Path]]:
-    """Return the label and the photos of a place of an atlas.
+    """Return a title and the photos of a place of an atlas.
 
     Raises:
         OptionError: there is no such place.
@@ -64,4 +64,4 @@ def _of_place(atlas: Path, place: str) -> tuple[str, list[Path]]:
     if found is None:
         raise OptionError(f"the atlas {str(atlas)!r} has no place {place!r}; placeprint places lists them")
     photos = opened.snapshot().photos()
-    return found.label, [Path(photos[each].path) for each in found.photos]
+    return f"Then and now: {found.label}", [Path(photos[each].path) for each in found.photos]

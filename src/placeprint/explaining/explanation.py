@@ -151,7 +151,8 @@ def _first_and_rival(
         own = [each for each in answer.evidence if place_of.get(each.id) == wanted]
         others = [each for each in answer.evidence if place_of.get(each.id) != wanted]
         return (own or answer.evidence)[0], others[0] if others else None
-    first, *rest = answer.evidence
+    first, *others = answer.evidence
+    rest = [each for each in others if each.verdict != "same place"]
     if not _by_descriptor(now):
         return first, rest[0] if rest else None
     vectors = {each.id: _stored(now, kept[each.id]) for each in answer.evidence}

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from placeprint.errors import PhotoError
-from placeprint.features.resizing import resize_longest
+from placeprint.pages import picture_of
 from placeprint.photos import read_image
-from placeprint.types import Image
 
 QUALITY = 70
 THUMB = 144
@@ -63,7 +60,7 @@ class Album:
         """Make a copy, or count the reason why not."""
         room = self.max_bytes - self._spent
         try:
-            text = _data_uri(path, side) if room > 0 else ""
+            text = picture_of(read_image(path), "", side=side, quality=QUALITY).uri if room > 0 else ""
         except PhotoError:
             self.unreadable += 1
             return ""
@@ -72,17 +69,3 @@ class Album:
             return ""
         self._spent += len(text)
         return text
-
-
-def _data_uri(path: Path, side: int) -> str:
-    image = read_image(path)
-    small = resize_longest(image, side) if max(image.shape[:2]) > side else image
-    return "data:image/jpeg;base64," + base64.b64encode(_jpeg(small)).decode()
-
-
-def _jpeg(image: Image) -> bytes:
-    import PIL.Image
-
-    stream = io.BytesIO()
-    PIL.Image.fromarray(image).save(stream, "JPEG", quality=QUALITY, optimize=True)
-    return stream.getvalue()
