@@ -61,6 +61,8 @@ def locate(
 
 def print_located(path: Path, located: Located) -> None:
     """Print which place a photo shows, and where that is."""
+    from placeprint.places.names import near
+
     if located.place is None:
         reason = located.note or f"not in the atlas (the likeliest place: {located.confidence:.0%})"
         say_verdict(short(path), "yellow", f": {reason}")
@@ -69,7 +71,9 @@ def print_located(path: Path, located: Located) -> None:
     say_verdict(short(path), "green", f": {located.place.label} ({sure})")
     if located.location is not None:
         where = located.location
-        say(f"  {where.latitude:.6f}, {where.longitude:.6f}, within {where.radius:.0f} m")
+        town = near(where.latitude, where.longitude)
+        words = "" if town is None else f", {town}"
+        say(f"  {where.latitude:.6f}, {where.longitude:.6f}, within {where.radius:.0f} m{words}")
     if located.note is not None:
         say(f"  {located.note}", style="dim")
     for candidate, meters in zip(located.candidates, located.distances, strict=True):

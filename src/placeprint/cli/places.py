@@ -52,14 +52,22 @@ def places(
 def _print(found: Sequence[PlaceGroup], photos: Mapping[int, PhotoRecord]) -> None:
     from rich.table import Table
 
+    from placeprint.places.names import near
+
     several = [place for place in found if len(place.photos) > 1]
     table = Table()
     for name, side in (("place", "left"), ("photos", "right"), ("where", "left"), ("best photo", "left")):
         table.add_column(name, justify=side, overflow="fold")  # type: ignore[arg-type]  # they are its names
     for place in several[:SHOWN]:
         where = "-" if place.location is None else "{:.6f}, {:.6f}".format(*place.location)
+        town = None if place.location is None else near(*place.location)
         best = short(Path(photos[place.photos[0]].path))
-        table.add_row(printable(place.label), str(len(place.photos)), where, printable(best))
+        table.add_row(
+            printable(place.label),
+            str(len(place.photos)),
+            where if town is None else f"{where}\n{town}",
+            printable(best),
+        )
     if several:
         show(table)
     if len(several) > SHOWN:
