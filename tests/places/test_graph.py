@@ -113,9 +113,11 @@ MODEL = load_model("fast")
 def answer_of(confidence: float, *candidates: tuple[int, float]) -> Answer:
     """Return an answer whose candidates, by id, have some inliers each and are else alike."""
     check = check_of(9, np.eye(3), "homography")
-    known = {"keypoints.standard": 8.0, "keypoints.margin": 0.0, "xfeat.support": 5.0}
+    known = {"keypoints.standard": 8.0, "keypoints.margin": 0.0}
     evidence = tuple(
-        Evidence(i, f"{i}.jpg", 0.5, 0.0, check, "possible", None, 0.5, known | {"xfeat.score": s, "xfeat.inliers": s})
+        Evidence(
+            i, f"{i}.jpg", 0.5, 0.0, check, "possible", None, 0.5, known | {"xfeat.strength": s, "xfeat.inliers": s}
+        )
         for i, s in candidates
     )
     return Answer(evidence, random_features(1, 8), 0.0, {}, confidence=confidence)

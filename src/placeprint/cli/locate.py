@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,9 +16,12 @@ from placeprint.cli.skipping import check_some, list_named
 from placeprint.errors import PhotoError
 
 if TYPE_CHECKING:
-    from placeprint.types import Evidence, Located
+    from placeprint.atlas import Atlas
+    from placeprint.types import Evidence, Image, Located
 
-Queries = Annotated[list[Path], typer.Argument(help="Photos, and folders that hold photos.", show_default=False)]
+Queries = Annotated[
+    list[Path], typer.Argument(help="Photos, folders that hold photos, and with --sequence videos.", show_default=False)
+]
 
 
 def locate(
@@ -29,6 +35,13 @@ def locate(
     exclude: Annotated[
         list[Path] | None, typer.Option(help="Photo of the atlas to exclude; may be repeated.", show_default=False)
     ] = None,
+    sequence: Annotated[
+        bool, typer.Option("--sequence", help="The photos of a folder, or a video, are the frames of one walk.")
+    ] = False,
+    every: Annotated[float, typer.Option(min=0.01, max=3600, help="Seconds between the frames of a video.")] = 1.0,
+    stride: Annotated[
+        float, typer.Option(min=0.01, max=100_000, help="Meters between two frames of a sequence, usually.")
+    ] = 5.0,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Say which place photos show, how sure that is, and where they were taken, with a radius in meters."""
@@ -39,8 +52,11 @@ def locate(
     opened = Atlas.open(atlas)
     if not len(opened):
         warn(f"the atlas {atlas} is empty; add photos with: placeprint index")
-    paths, skips = list_named(queries)
     left_out = [str(normalized(path)) for path in exclude or ()]
+    if sequence:
+        _locate_sequences(opened, queries, every=every, stride=stride, exclude=left_out, json=json)
+        return
+    paths, skips = list_named(queries)
     with progress_bar("surveying the atlas", "photos") as progress:
         locator = Locator(opened, progress=progress)
     found: list[dict[str, Any]] = []
@@ -57,6 +73,51 @@ def locate(
         print_json(found)
     check_some(len(found), len(paths))
     skips.leave()
+
+
+def _locate_sequences(
+    atlas: Atlas, queries: Sequence[Path], *, every: float, stride: float, exclude: Sequence[str], json: bool
+) -> None:
+    """Locate each folder and video as one sequence, and print each frame as soon as it is known."""
+    from placeprint.places.sequence import SequenceTracker
+
+    with progress_bar("surveying the atlas", "photos") as progress:
+        tracker = SequenceTracker(atlas, stride=stride, exclude=exclude, progress=progress)
+    found: list[dict[str, Any]] = []
+    for query in queries:
+        names: deque[str] = deque()
+        for located in tracker.smoothed(_frames(query, every, names)):
+            name = names.popleft()
+            found.append(located_as_data(name, located))
+            if not json:
+                print_located(Path(name), replace(located, answer=replace(located.answer, evidence=()), distances=()))
+    if json:
+        print_json(found)
+
+
+def _frames(query: Path, every: float, names: deque[str]) -> Iterator[Image]:
+    """Yield the frames of a video, or the photos of a folder in the order of their names, and note their names.
+
+    A frame of a video is named as in media fragments: ``walk.mp4#t=12.00``.
+    """
+    from placeprint.photos import read_image
+    from placeprint.photos.videos import is_video, read_frames
+    from placeprint.places.motion import natural
+
+    if is_video(query):
+        for second, frame in read_frames(query, every):
+            names.append(f"{query}#t={second:.2f}")
+            yield frame
+        return
+    paths, skips = list_named([query])
+    for path in sorted(paths, key=lambda each: natural(str(each))):
+        try:
+            frame = read_image(path)
+        except PhotoError as error:
+            skips.report(path, error)
+            continue
+        names.append(str(path))
+        yield frame
 
 
 def print_located(path: Path, located: Located) -> None:

@@ -23,7 +23,7 @@ from placeprint.photos import Picture
 from placeprint.places.graph import CANDIDATES, Progress, evidence_model, pair_probabilities
 from placeprint.places.grouping import PlaceGroup, group_places
 from placeprint.places.survey import pair_table, survey_atlas
-from placeprint.places.whereabouts import KNOWN, Whereabouts
+from placeprint.places.whereabouts import KNOWN, Values, Whereabouts
 from placeprint.types import Answer, Evidence, KnownPlace, Located
 
 SURVEYED = 1000
@@ -41,6 +41,8 @@ class Locator:
         progress: called with the count of photos surveyed and of all that are.
 
     Attributes:
+        photos: what is known of each photo, by id.
+        pairs: the probabilities of the links between them, see `survey.pair_table`.
         places: the places of the atlas, the largest first.
 
     Raises:
@@ -50,11 +52,13 @@ class Locator:
     def __init__(self, atlas: Atlas, *, most: int | None = SURVEYED, progress: Progress | None = None) -> None:
         self._atlas = atlas
         now = atlas.snapshot()
-        photos = dict(now.usable())
+        self.photos = photos = dict(now.usable())
         self._model = evidence_model(now)
         survey = survey_atlas(atlas, most=most, progress=progress)
         known = {photo: seen for photo, seen in survey.items() if photo in photos}
-        pairs = {pair: p for pair, p in pair_table(known).items() if pair[0] in photos and pair[1] in photos}
+        self.pairs = pairs = {
+            pair: p for pair, p in pair_table(known).items() if pair[0] in photos and pair[1] in photos
+        }
         self.places: Sequence[PlaceGroup] = group_places(photos, pairs)
         self._place_of = {photo: place for place in self.places for photo in place.photos}
         self._where = Whereabouts(photos, known)
@@ -77,19 +81,24 @@ class Locator:
         answer = self._atlas.search(photo, top=max(top, CANDIDATES), rotations=rotations, exclude=exclude)
         return self.located(answer, top=top)
 
-    def located(self, answer: Answer, *, top: int = 5, unseen: Collection[int] = ()) -> Located:
+    def located(
+        self, answer: Answer, *, top: int = 5, unseen: Collection[int] = (), weights: Values | None = None
+    ) -> Located:
         """Return what an answer of the atlas says.
 
         Args:
             answer: with at least `CANDIDATES` candidates, where there are so many.
             top: the number of candidates to return.
             unseen: ids of photos that nothing is learned from, see `whereabouts`.
+            weights: ``(n,)`` probabilities of the candidates that are more than those of the pairs, as those of a
+                sequence; then the confidence is not moved.
         """
         began = time.perf_counter()
-        place, confidence = self._place(answer)
+        place, confidence = self._place(answer, moved=weights is None)
         known = confidence >= KNOWN and place is not None
         ids = np.array([each.id for each in answer.evidence], np.int64)
-        weights = np.array(pair_probabilities(answer, self._model))
+        if weights is None:
+            weights = np.array(pair_probabilities(answer, self._model))
         location = self._where.locate(ids, weights, unseen) if known else None
         shown = KnownPlace(place.id, place.label) if known and place is not None else None
         seconds = answer.seconds | {"locate": time.perf_counter() - began}
@@ -102,7 +111,7 @@ class Locator:
             self._note(answer, known=known, located=location is not None),
         )
 
-    def _place(self, answer: Answer) -> tuple[PlaceGroup | None, float]:
+    def _place(self, answer: Answer, *, moved: bool) -> tuple[PlaceGroup | None, float]:
         """Return the place whose photos are the most probable together, and the confidence of that."""
         if not answer.evidence or answer.confidence is None:
             return None, 0.0
@@ -113,7 +122,7 @@ class Locator:
         first = self._name(answer.evidence[0])
         best = max(sums, key=lambda name: sums[name])
         chosen = next(each for each in answer.evidence if self._name(each) == best)
-        ratio = sums[best] / sums[first] if sums[first] else 1.0
+        ratio = sums[best] / sums[first] if moved and sums[first] else 1.0
         return self._group(chosen), min(1.0, answer.confidence * ratio)
 
     def _group(self, candidate: Evidence) -> PlaceGroup:
