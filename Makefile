@@ -8,10 +8,16 @@ TORCH ?= torch==2.13.0
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+PAGE := $(VENV)/.page
 
 .PHONY: setup demo test check bench docs clean
 
-setup: $(STAMP)
+setup: $(STAMP) $(PAGE)
+
+# The web page of the service; without Node or a registry it is left out, and `placeprint serve` says so.
+$(PAGE): $(STAMP) scripts/build_page.py $(shell find web -name node_modules -prune -o -type f -print)
+	$(BIN)/python scripts/build_page.py --if-possible
+	touch $(PAGE)
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -65,4 +71,4 @@ docs: setup
 	$(BIN)/python scripts/make_pictures.py
 
 clean:
-	rm -rf $(VENV) demo build dist src/*.egg-info
+	rm -rf $(VENV) demo build dist src/*.egg-info web/node_modules src/placeprint/service/page

@@ -36,6 +36,7 @@ def serve(
         import uvicorn
 
         from placeprint.service.app import create_app
+        from placeprint.service.page_files import HOW_TO_BUILD, is_built
     except ImportError as error:
         raise PackageError(f"the service needs {error.name}; install placeprint[service]") from error
     from placeprint.service.settings import ServiceSettings, read_token
@@ -57,4 +58,6 @@ def serve(
         )
     )
     say(f"serving {atlas} at http://{host}:{port}; stop with Ctrl-C")
+    if not is_built():
+        say(f"only the REST API: {HOW_TO_BUILD}")
     server.run()

@@ -4,25 +4,19 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
-from fastapi.staticfiles import StaticFiles
-from starlette.responses import Response
 
 from placeprint.service import asking, browsing, health, jobs, placing
 from placeprint.service.counting import Counting, Counts
 from placeprint.service.desk import Desk
 from placeprint.service.guard import Guard
+from placeprint.service.page_files import show_page
 from placeprint.service.problems import Problem, answer_problems
 from placeprint.service.settings import ServiceSettings
 from placeprint.version import __version__
-
-PAGE = Path(__file__).parent / "page"
-"""Where the build of the page lies."""
-NO_PAGE = "This is placeprint. The REST API is at /v1, and its document at /openapi.json.\n"
 
 
 def create_app(settings: ServiceSettings) -> FastAPI:
@@ -58,7 +52,7 @@ def create_app(settings: ServiceSettings) -> FastAPI:
     answer_problems(app)
     app.add_middleware(Guard, settings=settings)
     app.add_middleware(Counting, counts=app.state.counts)
-    _show_page(app)
+    show_page(app)
     app.openapi = lambda: _document(app)  # type: ignore[method-assign]  # as FastAPI's documentation says
     return app
 
@@ -73,13 +67,3 @@ def _document(app: FastAPI) -> dict[str, Any]:
             schemas.pop(unused, None)
         app.openapi_schema = found
     return app.openapi_schema
-
-
-def _show_page(app: FastAPI) -> None:
-    if (PAGE / "index.html").is_file():
-        app.mount("/", StaticFiles(directory=PAGE, html=True), name="page")
-        return
-
-    @app.get("/", include_in_schema=False)
-    async def no_page() -> Response:
-        return Response(NO_PAGE, media_type="text/plain")

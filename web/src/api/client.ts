@@ -1,0 +1,104 @@
+/** The REST API of the service, with the types of its OpenAPI document. */
+
+import type { components } from './schema'
+
+type Schemas = components['schemas']
+export type AtlasSummary = Schemas['AtlasSummary']
+export type Candidate = Schemas['Candidate']
+export type Job = Schemas['Job']
+export type Keypoints = Schemas['Keypoints']
+export type LocateAnswer = Schemas['LocateAnswer']
+export type Location = Schemas['Location']
+export type MapPoints = Schemas['FeatureCollection']
+export type MatchAnswer = Schemas['MatchAnswer']
+export type Matches = Schemas['Matches']
+export type PhotoPage = Schemas['PhotoPage']
+export type PhotoSummary = Schemas['PhotoSummary']
+export type SearchAnswer = Schemas['SearchAnswer']
+
+/** What the service refused, in its words. */
+export class ApiError extends Error {
+  constructor(readonly status: number, message: string) {
+    super(message)
+  }
+}
+
+/** Times that a busy service is asked again. */
+const TRIES = 5
+const listeners: (() => void)[] = []
+
+/** Tell when the service asks for a token. */
+export const onSignedOut = (listener: () => void): void => void listeners.push(listener)
+
+async function send(path: string, init: RequestInit = {}, tries = TRIES): Promise<Response> {
+  let response: Response
+  try {
+    response = await fetch(`.${path}`, { credentials: 'same-origin', ...init })
+  } catch (error) {
+    if (init.signal?.aborted) throw error
+    throw new ApiError(0, 'The service does not answer. Check that it runs, and try again.')
+  }
+  if (response.ok) return response
+  if (response.status === 503 && tries > 1) {
+    const wait = Number(response.headers.get('Retry-After') ?? 2)
+    await new Promise((resolve) => setTimeout(resolve, wait * 1000))
+    return send(path, init, tries - 1)
+  }
+  if (response.status === 401 && path !== '/v1/session') listeners.forEach((listener) => listener())
+  throw new ApiError(response.status, await detail(response))
+}
+
+async function detail(response: Response): Promise<string> {
+  try {
+    const problem = (await response.json()) as Partial<Schemas['Problem']>
+    if (problem.detail) return problem.detail
+  } catch {
+    // Not the service's own words: a proxy in front of it may have answered.
+  }
+  return `The service answered with status ${response.status}.`
+}
+
+const read = async <T>(path: string, init?: RequestInit): Promise<T> => (await (await send(path, init)).json()) as T
+
+function form(fields: Record<string, Blob | string>): RequestInit {
+  const body = new FormData()
+  for (const [name, value] of Object.entries(fields)) {
+    if (typeof value === 'string') body.append(name, value)
+    else body.append(name, value, value instanceof File ? value.name : 'photo.jpg')
+  }
+  return { method: 'POST', body }
+}
+
+/** A photo to ask about: a file, or the id of a photo of the atlas. */
+export type Asked = File | number
+const asked = (what: Asked): Record<string, Blob | string> =>
+  typeof what === 'number' ? { photo_id: String(what) } : { photo: what }
+
+export const api = {
+  atlas: () => read<AtlasSummary>('/v1/atlas'),
+  search: (what: Asked, top = 6) => read<SearchAnswer>(`/v1/search?top=${top}`, form(asked(what))),
+  locate: (what: Asked) => read<LocateAnswer>('/v1/locate?top=1', form(asked(what))),
+  match: (first: Blob, second: Blob) => read<MatchAnswer>('/v1/match', form({ first, second })),
+  photos: (query: string, signal?: AbortSignal) => read<PhotoPage>(`/v1/photos?${query}`, signal ? { signal } : {}),
+  photo: (id: number) => read<PhotoSummary>(`/v1/photos/${id}`),
+  keypoints: (id: number) => read<Keypoints>(`/v1/photos/${id}/keypoints`),
+  image: async (id: number): Promise<Blob> => (await send(`/v1/photos/${id}/image`)).blob(),
+  map: (zoom: number, box: string) => read<MapPoints>(`/v1/map?zoom=${zoom}&box=${encodeURIComponent(box)}`),
+  add: (photo: File) => read<Schemas['Added']>('/v1/photos', form({ photo })),
+  remove: (id: number) => send(`/v1/photos/${id}`, { method: 'DELETE' }),
+  index: (root: number, folder: string) =>
+    read<Job>('/v1/jobs', {
+      method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ root, folder }),
+    }),
+  job: (id: string) => read<Job>(`/v1/jobs/${id}`),
+  signIn: (token: string) =>
+    send('/v1/session', {
+      method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ token }),
+    }),
+  signOut: () => send('/v1/session', { method: 'DELETE' }),
+}
+
+export const thumbnail = (id: number): string => `./v1/photos/${id}/thumbnail`
+export const image = (id: number): string => `./v1/photos/${id}/image`
+export const jobEvents = (id: string): string => `./v1/jobs/${id}/events`
+export const message = (error: unknown): string => (error instanceof Error ? error.message : String(error))

@@ -1,0 +1,47 @@
+/** What the atlas holds, whether a token is needed, and which photos are being removed. */
+
+import { api, ApiError, message, onSignedOut, type AtlasSummary } from '../api/client'
+import { toasts } from './toasts.svelte'
+
+/** Seconds in which a removal can be undone. */
+const UNDO = 6
+
+class Atlas {
+  summary = $state.raw<AtlasSummary | null>(null)
+  error = $state('')
+  locked = $state(false)
+  /** Ids of photos that were removed here, also of those whose removal can still be undone. */
+  removed = $state.raw<ReadonlySet<number>>(new Set())
+
+  constructor() {
+    onSignedOut(() => { this.locked = true })
+  }
+
+  async load(): Promise<void> {
+    try {
+      this.summary = await api.atlas()
+      this.locked = false
+      this.error = ''
+    } catch (error) {
+      if (!(error instanceof ApiError && error.status === 401)) this.error = message(error)
+    }
+  }
+
+  /** Hide a photo, and remove it from the atlas when the time for undo is over. */
+  remove(id: number, name: string): void {
+    this.removed = new Set([...this.removed, id])
+    const back = (): void => { this.removed = new Set([...this.removed].filter((each) => each !== id)) }
+    const ended = async (): Promise<void> => {
+      try {
+        await api.remove(id)
+        await this.load()
+      } catch (error) {
+        back()
+        toasts.show(`${name} was not removed: ${message(error)}`)
+      }
+    }
+    toasts.show(`Removed ${name}`, { seconds: UNDO, action: { label: 'Undo', run: back }, ended: () => void ended() })
+  }
+}
+
+export const atlas = new Atlas()

@@ -1,0 +1,19 @@
+import { expect, it } from 'vitest'
+import { confidenceWords, percent } from './confidence'
+
+it('says how sure an answer is in plain words', () => {
+  expect(confidenceWords(true, 0.97)).toEqual({ text: 'Very likely', tone: 'good' })
+  expect(confidenceWords(true, 0.85).text).toBe('Likely')
+  expect(confidenceWords(true, 0.55)).toEqual({ text: 'Possible', tone: 'warn' })
+  expect(confidenceWords(true, null).text).toBe('Confirmed by geometry')
+})
+
+it('calls an answer that was not found by its name, however probable', () => {
+  expect(confidenceWords(false, 0.99).text).toBe('Not in the atlas')
+})
+
+it('never claims certainty', () => {
+  expect(['0.97', '0.995', '1', '0.002', '0'].map((p) => percent(Number(p)))).toEqual(
+    ['97 %', '> 99 %', '> 99.9 %', '< 1 %', '0 %'],
+  )
+})

@@ -1,0 +1,24 @@
+/** A confidence in plain words. */
+
+export interface Words {
+  /** Such as "Very likely". */
+  text: string
+  tone: 'good' | 'warn' | 'bad'
+}
+
+/** Return the words for a probability from 0 to 1, or for an answer without one (a preset that gives none). */
+export function confidenceWords(found: boolean, probability: number | null): Words {
+  if (!found) return { text: 'Not in the atlas', tone: 'bad' }
+  if (probability === null) return { text: 'Confirmed by geometry', tone: 'good' }
+  if (probability >= 0.95) return { text: 'Very likely', tone: 'good' }
+  if (probability >= 0.8) return { text: 'Likely', tone: 'good' }
+  return { text: 'Possible', tone: 'warn' }
+}
+
+/** Return a probability as a percentage that never claims certainty. */
+export function percent(probability: number): string {
+  if (probability > 0.99 && probability < 1) return probability > 0.999 ? '> 99.9 %' : '> 99 %'
+  if (probability >= 1) return '> 99.9 %'
+  if (probability > 0 && probability < 0.01) return '< 1 %'
+  return `${Math.round(probability * 100)} %`
+}
