@@ -15,7 +15,8 @@ from placeprint.explaining import Explanation, explain
 from placeprint.explaining.as_data import as_data
 from placeprint.explaining.headline import headline_of
 from placeprint.explaining.page import write_explanation
-from tests.conftest import make_scene, write_photo
+from placeprint.places.locating import Locator
+from tests.conftest import make_scene, write_photo, write_scenes
 from tests.explaining.conftest import HOSTILE
 
 
@@ -115,6 +116,8 @@ def test_json_has_the_same_facts(found: Explanation) -> None:
     assert [each["words"] for each in data["reasons"]] == [each.words for each in found.reasons]
     assert data["contributions"]["query"]["similarity"] == pytest.approx(data["first"]["similarity"], abs=1e-5)
     assert np.shape(data["homography"]) == (3, 3)
+    (part,) = data["contributions"]["query"]["parts"]
+    assert part["words"][0]["adds"] > part["words"][-1]["adds"] > 0
 
 
 def test_bad_input_is_refused(atlas: Atlas, folder: Path, found: Explanation, tmp_path: Path) -> None:
@@ -126,3 +129,29 @@ def test_bad_input_is_refused(atlas: Atlas, folder: Path, found: Explanation, tm
     (tmp_path / "mine.html").write_text("mine")
     with pytest.raises(WriteError, match="not a report"):
         write_explanation(tmp_path / "mine.html", folder / "query.png", found, atlas.describer)
+
+
+@pytest.fixture(scope="module")
+def placed(tmp_path_factory: pytest.TempPathFactory) -> Atlas:
+    """Return an atlas of places with positions, in a preset that weighs evidence."""
+    folder = tmp_path_factory.mktemp("placed")
+    write_scenes(folder / "photos", 6)
+    atlas = Atlas.create(folder / "atlas", "fast")
+    atlas.add([folder / "photos"], learn=False)
+    records = atlas.snapshot().usable().values()
+    atlas.set_positions({each.path: (55.7 + 1e-3 * number, 13.2) for number, each in enumerate(records)})
+    return atlas
+
+
+def test_a_located_photo_has_a_place_and_a_circle(placed: Atlas, tmp_path: Path) -> None:
+    query = write_photo(tmp_path / "query.png", make_scene(3)[4:-10, 12:-20])
+    explanation = explain(placed, query, locator=Locator(placed))
+    assert explanation.state == "found"
+    assert explanation.located is not None and explanation.located.location is not None
+    assert explanation.rival is not None and explanation.first is not None
+    assert explanation.rival.location != explanation.first.location
+    page = page_of(placed, query, explanation, tmp_path / "page.html")
+    assert "nine times in ten" in page and 'class="radius answer"' in page
+    data = as_data("query.png", explanation)
+    assert data["place"]["label"] == explanation.label
+    assert data["location"]["radius_m"] > 0

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from placeprint.describing.contributions import Contributions
+import numpy as np
+
+from placeprint.describing.contributions import Contribution, Contributions
 from placeprint.explaining.aligning import plane_of
 from placeprint.explaining.explanation import Explanation
 from placeprint.types import Evidence
 
 STRONGEST = 20
-"""Keypoints named for each photo."""
+"""Keypoints and words named for each photo."""
 
 
 def as_data(path: str, explanation: Explanation) -> dict[str, Any]:
@@ -61,8 +63,17 @@ def _candidate(each: Evidence) -> dict[str, Any]:
     }
 
 
+def _words(part: Contribution) -> list[dict[str, Any]] | None:
+    """Return the visual words that add the most; None where there are none."""
+    if part.words is None or part.by_word is None:
+        return None
+    words, places = np.unique(part.words, return_inverse=True)
+    sums = np.bincount(places.ravel(), part.by_word.ravel(), len(words))
+    return [{"word": int(words[row]), "adds": float(sums[row])} for row in np.argsort(-sums, kind="stable")[:STRONGEST]]
+
+
 def _parts(found: Contributions) -> dict[str, Any]:
-    """Return what each descriptor adds, and its strongest keypoints."""
+    """Return what each descriptor adds, with its strongest keypoints and words."""
     return {
         "similarity": found.total,
         "rest": found.rest,
@@ -71,6 +82,7 @@ def _parts(found: Contributions) -> dict[str, Any]:
                 "name": part.name,
                 "adds": part.total,
                 "keypoints": len(part.values),
+                "words": _words(part),
                 "strongest": [
                     {"x": float(x), "y": float(y), "adds": float(part.values[row])}
                     for row in (-part.values).argsort(kind="stable")[:STRONGEST]
