@@ -23,6 +23,7 @@ from placeprint.evaluation.report.differences import Comparison, compare
 from placeprint.evaluation.report.markdown import OTHERS, columns_of, counts_in_words, headline_cells, markdown_report
 from placeprint.evaluation.report.thumbnails import Album
 from placeprint.evaluation.results import Failure, QueryResult, Result
+from placeprint.pages import render
 
 HTML, MARKDOWN = "report.html", "report.md"
 MAX_BYTES = 24_000_000
@@ -67,7 +68,6 @@ def html_report(
         PackageError: Jinja2 or matplotlib is not installed.
     """
     check_packages()
-    import jinja2
     from markupsafe import Markup
 
     album = Album(max_bytes)
@@ -90,14 +90,9 @@ def html_report(
                 "queries": _queries(comparison, album),
             }
         )
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("placeprint.evaluation.report"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    return environment.get_template("report.html.j2").render(
+    return render(
+        "report.html.j2",
+        room="placeprint.evaluation.report",
         title=title,
         sections=sections,
         others=OTHERS,
