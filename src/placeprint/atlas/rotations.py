@@ -40,8 +40,8 @@ CHECKS = 4
 """Those that geometry looks at, the best matched of the quarters, and the best matched of the rotations between."""
 SMALLER_SHARE, STEERED_SHARE = 0.5, 1.0
 """Shares of the strength of "same place" that are enough. Smaller copies of a photo that a whole look confirms may have
-half of it. Steered features have about 0.6 of the strength that those of a whole look do, but of 28 photos tilted by 30
-degrees, a whole look helped only those with a share above 1.3, and unknown photos reached 0.8."""
+half of it. Steered features have about 0.6 of the strength that those of a whole look do; with 0.45 here, as many tilted
+photos are confirmed as with 0.85 and 1.0, and fewer with 1.3 ("30, cropped" of benchmarks/accuracy/rotations.py)."""
 KEYPOINTS = 300
 """Strongest keypoints that are matched to choose what geometry looks at."""
 LEAST = 0.05
