@@ -107,6 +107,14 @@ def test_a_certain_answer_is_not_verified_further(
     assert verified == (spec.verified if all_of_them else spec.verified_first)
 
 
+def test_no_opinion_is_asked_for_where_there_is_no_hope(atlas: Atlas) -> None:
+    answer = atlas.search(seen_again(make_scene(77)), top=12, rotations=False)
+    spec = atlas.snapshot().preset.evidence
+    assert spec is not None and answer.confidence is not None and answer.confidence < spec.hopeless
+    assert any("xfeat.strength" in each.known for each in answer.evidence)
+    assert not any("sift.strength" in each.known for each in answer.evidence)
+
+
 def test_evidence_does_not_depend_on_the_other_candidates(atlas: Atlas) -> None:
     scene = seen_again(make_scene(5))
     few, many = (atlas.search(scene, verify=count, rotations=False).evidence[0] for count in (1, 6))

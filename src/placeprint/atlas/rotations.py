@@ -34,18 +34,21 @@ SMALLER = 0.5
 """Smaller copies have this share of the size that an extractor looks at: a quarter of its pixels."""
 SMALLEST = 224
 """Pixels of their longest side, at least, where the extractor does not look at less anyway."""
+DESCRIBED = 500
+"""Strongest keypoints of a view that candidates are searched by."""
 QUARTER_CANDIDATES, BETWEEN_CANDIDATES = 10, 5
 """Candidates of each rotation whose keypoints are matched."""
-CHECKS = 4
+CHECKS = 3
 """Those that geometry looks at, the best matched of the quarters, and the best matched of the rotations between."""
 SMALLER_SHARE, STEERED_SHARE = 0.5, 1.0
 """Shares of the strength of "same place" that are enough. Smaller copies of a photo that a whole look confirms may have
-half of it. Steered features have about 0.6 of the strength that those of a whole look do; with 0.45 here, as many tilted
-photos are confirmed as with 0.85 and 1.0, and fewer with 1.3 ("30, cropped" of benchmarks/accuracy/rotations.py)."""
+half of it. Steered features have about 0.6 of the strength that those of a whole look do. With 0.45 here, as many
+tilted photos are confirmed as with 0.85 and 1.0, but fewer with 1.3 ("30, cropped" of
+benchmarks/accuracy/rotations.py)."""
 KEYPOINTS = 300
 """Strongest keypoints that are matched to choose what geometry looks at."""
-LEAST = 0.05
-"""A rotation is looked at cheaply if it is at least so probable to make the photo upright."""
+LEAST = 0.5
+"""A rotation is looked at cheaply if it is at least so many times as probable as before the picture was looked at."""
 LIKELY = 0.3
 """A quarter that is so probable gets a whole look at once."""
 
@@ -100,7 +103,8 @@ class Rotations:
         yield from ((each,) for each in likely)
         began = time.perf_counter()
         tried = {0, *likely}
-        probable = [each for each in (0, *all_rotations()) if upright.of(each) >= LEAST]
+        before = Upright.unknown()
+        probable = [each for each in (0, *all_rotations()) if upright.of(each) >= LEAST * before.of(each)]
         seen = [each for each in QUARTERS if each in probable and (each not in tried or 0 not in self._searched)]
         quarters = self._quarters(image, start, seen, excluded)
         tilts = [each for each in probable if each not in QUARTERS]
@@ -164,7 +168,8 @@ class Rotations:
         """Return the features of the photos nearest to each of some."""
         if not photos:
             return []
-        descriptors = np.stack(map_cores(self._describer.descriptor, photos))
+        strong = [tuple(features.strongest(DESCRIBED) for features in photo) for photo in photos]
+        descriptors = np.stack(map_cores(self._describer.descriptor, strong))
         rankings = self._memory.nearest(self._now, descriptors, count + len(excluded))
         chosen = [ranking.ids[~np.isin(ranking.ids, excluded)][:count] for ranking in rankings]
         return [self._memory.read(self._now, ids.tolist()) for ids in chosen]

@@ -4,7 +4,7 @@
 2. Geometry of the first ones, without the keypoints on overlays (`evidence.overlays`).
 3. While the answer is open (the first candidate is not certain, or another place is close): geometry of more of them,
    and then one opinion after another, such as SIFT, for those that geometry confirms best. The query's features for an
-   opinion are extracted only then.
+   opinion are extracted only then. A preset may say which confidence is too low for opinions.
 
 Other photos follow, ranked by similarity.
 """
@@ -124,6 +124,8 @@ class Weigher:
         if verify:
             first = Look(FIRST, 0, self._memory.verifier, PIXELS)
             for look, chosen in self._steps(first, min(count, verify)):
+                if look is not first and state.weighed.confidence < self._spec.hopeless:
+                    break
                 self._check(state, look, chosen(state), describe)
                 if state.decided:
                     break

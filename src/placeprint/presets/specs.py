@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, Self
 
 from placeprint.core import registry
-from placeprint.core.options import Count, OneOf, Range, check_value, checked, shown
+from placeprint.core.options import Count, OneOf, Range, Share, check_value, checked, shown
 from placeprint.core.table_reading import check_values
 from placeprint.errors import OptionError
 
@@ -191,6 +191,7 @@ class EvidenceSpec:
         verified: the number of those that the first verification looks at, the most similar ones.
         verified_first: the number of those that it looks at first; at the others only while the answer is open. None
             to look at all at once.
+        hopeless: confidence after the first verification below which no opinion is requested.
     """
 
     model: str
@@ -198,6 +199,7 @@ class EvidenceSpec:
     candidates: Annotated[int, Range(1, 1000)] = 20
     verified: Annotated[int, Range(1, 1000)] = 20
     verified_first: Annotated[int, Range(1, 1000)] | None = None
+    hopeless: Share = 0.0
 
 
 @checked
