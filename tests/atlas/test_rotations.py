@@ -63,7 +63,7 @@ def test_a_photo_that_is_surely_rotated_is_looked_at_so_at_once(atlas: Atlas, mo
 
 def test_a_wrong_estimate_is_made_good_by_cheap_looks(atlas: Atlas, monkeypatch: pytest.MonkeyPatch) -> None:
     looks = Looks(monkeypatch)
-    estimate(monkeypatch, 0.1, 0.7, 0.1, 0.1)
+    estimate(monkeypatch, 0.15, 0.45, 0.2, 0.2)
     assert atlas.search(rotate_image(make_scene(1), 90)).rotation == 270
     assert looks.degrees == [0, 90, 270]
 

@@ -124,7 +124,7 @@ class Weigher:
         if verify:
             first = Look(FIRST, 0, self._memory.verifier, PIXELS)
             for look, chosen in self._steps(first, min(count, verify)):
-                if look is not first and state.weighed.confidence < self._spec.hopeless:
+                if look is not first and state.weighed.confidence < (self._spec.hopeless or 0.0):
                     break
                 self._check(state, look, chosen(state), describe)
                 if state.decided:

@@ -191,7 +191,7 @@ class EvidenceSpec:
         verified: the number of those that the first verification looks at, the most similar ones.
         verified_first: the number of those that it looks at first; at the others only while the answer is open. None
             to look at all at once.
-        hopeless: confidence after the first verification below which no opinion is requested.
+        hopeless: confidence after the first verification below which no opinion is requested; None to request all.
     """
 
     model: str
@@ -199,7 +199,7 @@ class EvidenceSpec:
     candidates: Annotated[int, Range(1, 1000)] = 20
     verified: Annotated[int, Range(1, 1000)] = 20
     verified_first: Annotated[int, Range(1, 1000)] | None = None
-    hopeless: Share = 0.0
+    hopeless: Share | None = None
 
 
 @checked
