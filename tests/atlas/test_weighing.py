@@ -1,6 +1,8 @@
 """Candidates ranked by one probability."""
 
 import json
+import re
+from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -107,12 +109,17 @@ def test_a_certain_answer_is_not_verified_further(
     assert verified == (spec.verified if all_of_them else spec.verified_first)
 
 
-def test_no_opinion_is_asked_for_where_there_is_no_hope(atlas: Atlas) -> None:
-    answer = atlas.search(seen_again(make_scene(77)), top=12, rotations=False)
-    spec = atlas.snapshot().preset.evidence
-    assert spec is not None and answer.confidence is not None and answer.confidence < spec.hopeless
-    assert any("xfeat.strength" in each.known for each in answer.evidence)
-    assert not any("sift.strength" in each.known for each in answer.evidence)
+@pytest.mark.parametrize("hopeless", [0.0, 1.0])
+def test_no_opinion_is_requested_where_there_is_no_hope(tmp_path: Path, hopeless: float) -> None:
+    shipped = resources.files("placeprint.presets").joinpath("balanced.toml").read_text(encoding="utf-8")
+    own = tmp_path / "own.toml"
+    own.write_text(re.sub("(?m)^hopeless = .*$", f"hopeless = {hopeless}", shipped), encoding="utf-8")
+    made = Atlas.create(tmp_path / "atlas", str(own))
+    made.add([write_scenes(tmp_path / "photos", 4)], learn=False)
+    answer = made.search(seen_again(make_scene(77)), rotations=False)
+    known = set().union(*(each.known for each in answer.evidence))
+    assert "xfeat.strength" in known
+    assert ("sift.strength" in known) == (hopeless == 0)
 
 
 def test_evidence_does_not_depend_on_the_other_candidates(atlas: Atlas) -> None:
