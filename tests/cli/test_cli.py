@@ -324,3 +324,37 @@ def test_doctor_lists_copies_as_json(folder: Path, tmp_path: Path) -> None:
     assert set(found[0]) == {"photo", "finding", "detail", "certainty"}
     assert "gives no probabilities" in done.stderr
     assert run("doctor", tmp_path / "atlas", "--only", "rotten").returncode == 1
+
+
+def test_geotag_refuses_what_makes_no_sense(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photos, atlas = folder / "photos", folder / "atlas"
+    for arguments, words in (
+        ((photos,), "give --in ATLAS"),
+        (("--in", atlas), "name the photos"),
+        ((photos, "--in", atlas, "--write", "copies"), "needs --output FOLDER"),
+        ((photos, "--in", atlas, "--write", "originals"), "sidecars"),
+        ((photos, "--in", atlas, "--write", "copies", "--output", photos / "out"), "is in the input"),
+        ((photos, "--in", atlas, "--csv", folder / "query.png"), "exists and is not a table"),
+        ((photos, "--in", atlas, "--page", tmp_path / "a.txt"), "must end in .html"),
+        (("--undo", folder / "query.png"), "needs a folder"),
+    ):
+        done = _here(capsys, monkeypatch, "geotag", *arguments)
+        assert done.returncode == 1 and words in done.stderr, (arguments, done.stderr)
+
+
+def test_accepted_positions_are_written_and_undone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("pyexiv2")
+    photo = write_photo(tmp_path / "photos" / "a.jpg", make_scene(1))
+    table = tmp_path / "accepted.csv"
+    table.write_text(f"path,latitude,longitude,radius_m\n{photo},-33.9,151.2,12\n")
+    assert (
+        "wrote 1 sidecars"
+        in _here(capsys, monkeypatch, "geotag", tmp_path / "photos", "--accepted", table, "--write", "sidecars").stdout
+    )
+    assert (tmp_path / "photos" / "a.jpg.xmp").is_file()
+    assert "removed 1 positions" in _here(capsys, monkeypatch, "geotag", "--undo", tmp_path / "photos").stdout
+    assert [path.name for path in (tmp_path / "photos").iterdir()] == ["a.jpg"]
