@@ -8,8 +8,10 @@ it('says how sure an answer is in plain words', () => {
   expect(confidenceWords(true, null).text).toBe('Confirmed by geometry')
 })
 
-it('calls an answer that was not found by its name, however probable', () => {
-  expect(confidenceWords(false, 0.99).text).toBe('Not in the atlas')
+it('never calls an answer likely that was not accepted', () => {
+  expect(confidenceWords(false, 0.99)).toEqual({ text: 'Not sure', tone: 'warn' })
+  expect(confidenceWords(false, 0.2)).toEqual({ text: 'Not in the atlas', tone: 'bad' })
+  expect(confidenceWords(false, null).text).toBe('Not in the atlas')
 })
 
 it('never claims certainty', () => {

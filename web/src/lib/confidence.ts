@@ -6,8 +6,12 @@ export interface Words {
   tone: 'good' | 'warn' | 'bad'
 }
 
+/** An answer that was not accepted is at least named as a guess from this probability on. */
+const PERHAPS = 0.5
+
 /** Return the words for a probability from 0 to 1, or for an answer without one (a preset that gives none). */
 export function confidenceWords(found: boolean, probability: number | null): Words {
+  if (!found && (probability ?? 0) >= PERHAPS) return { text: 'Not sure', tone: 'warn' }
   if (!found) return { text: 'Not in the atlas', tone: 'bad' }
   if (probability === null) return { text: 'Confirmed by geometry', tone: 'good' }
   if (probability >= 0.95) return { text: 'Very likely', tone: 'good' }

@@ -1,0 +1,40 @@
+/** The filters of the grid, in the address of the page and in requests. */
+
+export interface Filters {
+  name: string
+  folder: string
+  /** Days, such as "2026-05-31", in the camera's local time; both are included. */
+  since: string
+  until: string
+  /** "LATITUDE,LONGITUDE,METERS" */
+  near: string
+}
+export const NONE: Filters = { name: '', folder: '', since: '', until: '', near: '' }
+const KEYS = Object.keys(NONE) as (keyof Filters)[]
+
+/** Read filters from the address of the page. */
+export function fromAddress(query: URLSearchParams): Filters {
+  const found = { ...NONE }
+  for (const key of KEYS) found[key] = query.get(key) ?? ''
+  return found
+}
+
+/** Return the address of the grid with these filters. */
+export function toAddress(filters: Filters): string {
+  const query = new URLSearchParams(KEYS.filter((key) => filters[key].trim()).map((key) => [key, filters[key].trim()]))
+  return query.size ? `browse?${query}` : 'browse'
+}
+
+/** Return the query of a page of photos: those after an id. */
+export function toRequest(filters: Filters, after: number, limit: number): string {
+  const query = new URLSearchParams({ after: String(after), limit: String(limit) })
+  for (const key of KEYS) {
+    const value = filters[key].trim()
+    if (!value) continue
+    const time = { since: `${value}T00:00:00`, until: `${value}T23:59:59` }[key as string]
+    query.set(key, time ?? value)
+  }
+  return query.toString()
+}
+
+export const anyOf = (filters: Filters): boolean => KEYS.some((key) => filters[key].trim() !== '')
