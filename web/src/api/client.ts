@@ -76,7 +76,9 @@ const asked = (what: Asked): Record<string, Blob | string> =>
 
 export const api = {
   atlas: () => read<AtlasSummary>('/v1/atlas'),
-  search: (what: Asked, top = 6) => read<SearchAnswer>(`/v1/search?top=${top}`, form(asked(what))),
+  search: (what: Asked) => read<SearchAnswer>('/v1/search?top=6', form(asked(what))),
+  /** Photos of the atlas that look like one of them; photos of one atlas are seldom rotated against each other. */
+  neighbors: (id: number) => read<SearchAnswer>('/v1/search?top=12&verify=12&rotations=false', form(asked(id))),
   locate: (what: Asked) => read<LocateAnswer>('/v1/locate?top=1', form(asked(what))),
   match: (first: Blob, second: Blob) => read<MatchAnswer>('/v1/match', form({ first, second })),
   photos: (query: string, signal?: AbortSignal) => read<PhotoPage>(`/v1/photos?${query}`, signal ? { signal } : {}),
