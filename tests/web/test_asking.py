@@ -1,0 +1,97 @@
+"""Photos are asked about: found with proof, not in the atlas, broken, several at once, by several users."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from playwright.sync_api import expect
+
+from tests.web.conftest import WAIT, Open, ask
+
+expect.set_options(timeout=WAIT)
+Serve = Callable[..., str]
+
+
+def test_a_photo_is_answered_with_its_proof(serve: Serve, visit: Open, known: Path) -> None:
+    page = visit(serve())
+    ask(page, known)
+    expect(page.get_by_role("heading", name="03", exact=True)).to_be_visible()
+    expect(page.get_by_text("Confirmed by geometry").first).to_be_visible()
+    assert page.locator("g.matches line").count() > 10
+
+    page.get_by_role("button", name=re.compile("^Matches")).click()
+    expect(page.locator("g.matches")).to_have_count(0)
+    page.get_by_role("button", name=re.compile("^Matches")).click()
+
+    view = page.locator("svg[role=img]")
+    before = view.get_attribute("viewBox")
+    page.get_by_role("button", name="Zoom in").click()
+    assert view.get_attribute("viewBox") != before
+    page.get_by_role("button", name="Show all").click()
+    assert view.get_attribute("viewBox") == before
+
+
+def test_pointing_at_a_match_shows_it_in_both_photos(serve: Serve, visit: Open, known: Path) -> None:
+    page = visit(serve())
+    ask(page, known)
+    page.locator("g.matches circle").first.hover(force=True)
+    expect(page.locator("g.active circle")).to_have_count(2)
+
+
+def test_the_overlay_lays_the_same_point_on_itself(serve: Serve, visit: Open, known: Path) -> None:
+    page = visit(serve())
+    ask(page, known)
+    page.get_by_role("button", name="Overlay").click()
+    box, own = page.locator(".base").bounding_box(), page.locator(".top img").bounding_box()
+    assert box is not None
+    assert own is not None
+    scale = box["width"] / 320
+    assert abs(own["x"] - box["x"] - 20 * scale) < 3 * scale  # the part begins at (20, 10) of the photo
+    assert abs(own["y"] - box["y"] - 10 * scale) < 3 * scale
+    assert abs(own["width"] - 300 * scale) < 4 * scale
+
+
+def test_another_candidate_can_be_compared(serve: Serve, visit: Open, known: Path) -> None:
+    page = visit(serve())
+    ask(page, known)
+    second = page.locator(".candidate").nth(1)
+    second.click()
+    expect(second).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_role("region", name="Proof").locator("svg[role=img]")).to_be_visible()
+
+
+def test_an_unknown_place_is_called_so(serve: Serve, visit: Open, unknown: Path) -> None:
+    page = visit(serve())
+    ask(page, unknown)
+    expect(page.get_by_role("heading", name="No photo of the atlas shows this place")).to_be_visible()
+    expect(page.get_by_role("heading", name="Closest photos")).to_be_visible()
+
+
+def test_a_broken_file_gets_the_words_of_the_service(serve: Serve, visit: Open, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes(b"no photo at all")
+    page = visit(serve())
+    ask(page, broken)
+    expect(page.get_by_role("alert")).to_contain_text("broken.jpg")
+
+
+def test_several_photos_wait_in_a_queue(serve: Serve, visit: Open, known: Path, unknown: Path) -> None:
+    page = visit(serve())
+    ask(page, known, unknown)
+    items = page.get_by_role("group", name="Your photos").locator(".item")
+    expect(items).to_have_count(2)
+    expect(items.nth(0)).to_contain_text("Confirmed by geometry")
+    expect(items.nth(1)).to_contain_text("Not in the atlas")
+    items.nth(1).click()
+    expect(page.get_by_role("heading", name="No photo of the atlas shows this place")).to_be_visible()
+
+
+def test_two_users_get_their_own_answers(serve: Serve, visit: Open, known: Path, unknown: Path) -> None:
+    address = serve()
+    one, two = visit(address), visit(address)
+    ask(one, known)
+    ask(two, unknown)
+    expect(one.get_by_role("heading", name="03", exact=True)).to_be_visible()
+    expect(two.get_by_role("heading", name="No photo of the atlas shows this place")).to_be_visible()

@@ -1,0 +1,106 @@
+"""The atlas is looked at, added to and removed from, compared, and locked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from playwright.sync_api import expect
+
+from tests.conftest import make_scene, write_photo
+from tests.web.conftest import PLACES, WAIT, Open, ask
+
+expect.set_options(timeout=WAIT)
+Serve = Callable[..., str]
+TOKEN = "a token that nobody guesses".replace(" ", "-")
+
+
+def test_an_added_photo_is_found(serve: Serve, visit: Open, unknown: Path, tmp_path: Path) -> None:
+    page = visit(f"{serve(writable=True)}/#/add")
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes(b"no photo at all")
+    ask(page, unknown, broken)
+    rows = page.locator(".files li")
+    expect(rows.filter(has_text="elsewhere.png")).to_contain_text("Added")
+    expect(rows.filter(has_text="broken.jpg")).to_contain_text("Skipped")
+    expect(page.get_by_text(f"{PLACES + 1} photos", exact=True)).to_be_visible()
+    page.get_by_role("link", name="Ask").click()
+    ask(page, unknown)
+    expect(page.get_by_text("Confirmed by geometry").first).to_be_visible()
+
+
+def test_a_folder_is_indexed_with_progress(serve: Serve, visit: Open, tmp_path: Path) -> None:
+    for number in (50, 51):
+        write_photo(tmp_path / "root" / "new" / f"{number}.png", make_scene(number))
+    (tmp_path / "root" / "new" / "broken.jpg").write_bytes(b"no photo at all")
+    page = visit(f"{serve(writable=True, roots=(tmp_path / 'root',))}/#/add")
+    page.get_by_label("Folder below it").fill("new")
+    page.get_by_role("button", name="Index the folder").click()
+    job = page.locator(".job")
+    expect(job).to_contain_text("2 photos added")
+    expect(job).to_contain_text("broken.jpg")
+
+
+def test_an_atlas_that_is_only_shown_says_why(serve: Serve, visit: Open) -> None:
+    page = visit(f"{serve()}/#/add")
+    expect(page.get_by_text("This atlas is only shown here")).to_be_visible()
+    page.get_by_role("link", name="Browse").click()
+    page.locator(".tile a").first.click()
+    expect(page.get_by_role("button", name="Keypoints")).to_be_visible()
+    expect(page.get_by_role("button", name="Remove")).to_have_count(0)
+
+
+def test_photos_are_filtered_and_opened(serve: Serve, visit: Open) -> None:
+    page = visit(f"{serve()}/#/browse")
+    expect(page.locator(".tile a")).to_have_count(PLACES)
+    page.get_by_label("Name holds").fill("04")
+    expect(page.locator(".tile a")).to_have_count(1)
+    page.locator(".tile a").click()
+    expect(page.get_by_role("heading", name="04.png")).to_be_visible()
+    page.get_by_role("button", name="Keypoints").click()
+    expect(page.locator("svg circle").nth(20)).to_be_attached()
+
+
+def test_a_removal_can_be_undone_until_its_notice_ends(serve: Serve, visit: Open) -> None:
+    page = visit(f"{serve(writable=True)}/#/browse")
+    tiles = page.locator(".tile a")
+    tiles.first.click()
+    page.get_by_role("button", name="Remove").click()
+    expect(tiles).to_have_count(PLACES - 1)
+    page.get_by_role("button", name="Undo").click()
+    expect(tiles).to_have_count(PLACES)
+
+    tiles.first.click()
+    page.get_by_role("button", name="Remove").click()
+    with page.expect_response(lambda response: response.request.method == "DELETE") as removed:
+        pass
+    assert removed.value.status == 204
+    expect(page.get_by_text(f"{PLACES - 1} photos", exact=True).first).to_be_visible()
+
+
+def test_two_photos_are_compared(serve: Serve, visit: Open, known: Path, built: Path, unknown: Path) -> None:
+    page = visit(f"{serve()}/#/compare")
+    choosers = page.locator("main input[type=file]:not([capture])")
+    choosers.nth(0).set_input_files(known)
+    choosers.nth(0).set_input_files(built / "photos" / "03.png")
+    expect(page.get_by_role("region", name="Result")).to_contain_text("The same place")
+    page.get_by_role("button", name="Replace 03.png").click()
+    choosers.nth(0).set_input_files(unknown)
+    expect(page.get_by_role("region", name="Result")).to_contain_text("Not confirmed")
+
+
+def test_a_locked_service_asks_for_its_token_once(serve: Serve, visit: Open) -> None:
+    page = visit(serve(token=TOKEN))
+    page.get_by_label("Token").fill("a wrong one")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("alert")).to_contain_text("the token is wrong")
+    page.get_by_label("Token").fill(TOKEN)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("heading", name="Which place is this?")).to_be_visible()
+    page.reload()
+    expect(page.get_by_role("heading", name="Which place is this?")).to_be_visible()
+
+
+def test_a_map_without_positions_says_where_they_come_from(serve: Serve, visit: Open) -> None:
+    page = visit(f"{serve()}/#/map")
+    expect(page.get_by_text("No photo has a position yet")).to_be_visible()
