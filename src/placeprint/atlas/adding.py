@@ -10,6 +10,7 @@ from placeprint.atlas.moved_photos import is_current, recognize
 from placeprint.atlas.reports import AddReport
 from placeprint.describing.bulk import DescribedPhoto, describe_files
 from placeprint.describing.describer import Describer
+from placeprint.photos.masks import MaskFolder
 from placeprint.store import PhotoRecord, Store
 
 COMMIT_PHOTOS = 64
@@ -25,15 +26,22 @@ class Addition:
         report: the report to update.
         workers: the number of threads; None for one per core.
         progress: called with the number of photos done and the total.
+        masks: where keypoints may be; None for everywhere.
     """
 
     def __init__(
-        self, store: Store, report: AddReport, workers: int | None, progress: Callable[[int, int], None] | None
+        self,
+        store: Store,
+        report: AddReport,
+        workers: int | None,
+        progress: Callable[[int, int], None] | None,
+        masks: MaskFolder | None = None,
     ) -> None:
         self._store = store
         self._report = report
         self._workers = workers
         self._progress = progress
+        self._masks = masks
 
     def changed(self, paths: Sequence[Path]) -> list[Path]:
         """Count the files with the stored size and time, and return the others."""
@@ -79,7 +87,7 @@ class Addition:
             self._commit(photos, known, state)
 
         try:
-            for done, photo in enumerate(describe_files(paths, describer, known, self._workers), start=1):
+            for done, photo in enumerate(describe_files(paths, describer, known, self._workers, self._masks), start=1):
                 waiting.append(photo)
                 if len(waiting) >= COMMIT_PHOTOS or time.monotonic() - written > COMMIT_SECONDS:
                     commit()

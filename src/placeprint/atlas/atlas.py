@@ -36,6 +36,7 @@ from placeprint.errors import (
 )
 from placeprint.evidence.calibration import Calibration
 from placeprint.photos import Picture, as_image, scan_photos
+from placeprint.photos.masks import MaskFolder
 from placeprint.photos.walking import as_places
 from placeprint.presets import kept_files, load_preset
 from placeprint.renamed import renamed_arguments
@@ -163,6 +164,7 @@ class Atlas:
         workers: Workers | None = None,
         progress: Progress | None = None,
         learn: bool = True,
+        masks: Path | str | None = None,
     ) -> AddReport:
         """Add photos, and the photos below folders; known photos are not read again.
 
@@ -178,9 +180,11 @@ class Atlas:
             progress: called with the count of photos done and the count of all; again from zero if the atlas learns a
                 codebook and makes new descriptors.
             learn: whether to learn a codebook if the atlas has grown enough.
+            masks: a folder of masks, white where keypoints may be, each named like its photo; see
+                `photos.masks.MaskFolder`. Photos that are known already keep their features.
 
         Raises:
-            PhotoError: a place does not exist, or there is no photo in any.
+            PhotoError: a place does not exist, or there is no photo in any; or there are no masks.
             AtlasBusyError: another process is writing.
             AtlasWriteError: the disk is full or the folder is read-only.
         """
@@ -188,9 +192,10 @@ class Atlas:
         found = scan_photos(places).required()
         paths = found.paths
         report = AddReport(skipped=[*found.skipped], unread=dict(found.unread))
+        folder = None if masks is None else MaskFolder(Path(masks))
         with self._store.exclusive():
             was_empty = not len(self)
-            addition = Addition(self._store, report, workers, progress)
+            addition = Addition(self._store, report, workers, progress, folder)
             changed = addition.changed(paths)
             todo = addition.not_recognized(changed) if changed else []
             if todo:

@@ -29,6 +29,12 @@ def index(
         int | None,
         typer.Option(min=1, max=256, help="Photos described at once; by default one per core.", show_default=False),
     ] = None,
+    masks: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of masks, white where keypoints may be, each named like its photo.", show_default=False
+        ),
+    ] = None,
     gps: Annotated[
         Path | None,
         typer.Option(
@@ -55,7 +61,7 @@ def index(
         check_output_folder(into)
     atlas = Atlas.open_or_create(into, preset)
     with progress_bar("indexing", "photos") as progress:
-        report = atlas.add(paths, workers=workers, progress=progress)
+        report = atlas.add(paths, workers=workers, progress=progress, masks=masks)
     done = report.added + report.changed
     rate = f", {done / report.seconds:.1f} photos/s" if done else ""
     count = len(report.skipped) + len(skips.waiting)

@@ -22,6 +22,7 @@ from placeprint.describing.describer import Describer
 from placeprint.errors import PhotoError
 from placeprint.photos import Photo, read_photo
 from placeprint.photos.decoding import check_header
+from placeprint.photos.masks import MaskFolder
 from placeprint.photos.opening import open_file, reason_of
 from placeprint.store import PhotoRecord
 from placeprint.store.encoding import Columns
@@ -73,7 +74,11 @@ class DescribedPhoto:
 
 
 def describe_files(
-    paths: Iterable[Path], describer: Describer, known: Mapping[str, PhotoRecord], workers: int | None = None
+    paths: Iterable[Path],
+    describer: Describer,
+    known: Mapping[str, PhotoRecord],
+    workers: int | None = None,
+    masks: MaskFolder | None = None,
 ) -> Iterator[DescribedPhoto]:
     """Describe files in order; a file that cannot be used gives a record with its reason.
 
@@ -82,11 +87,16 @@ def describe_files(
         describer: the describer, used by several threads.
         known: the records by path; a file with known content is not described again.
         workers: threads; the count of cores when None.
+        masks: where keypoints may be; None for everywhere.
 
     Raises:
         WeightsError: the network's weights are missing.
     """
-    yield from _map_files(lambda path: _describe_file(path, describer, known.get(str(path))), paths, describer, workers)
+
+    def describe(path: Path) -> DescribedPhoto:
+        return _describe_file(path, describer, known.get(str(path)), masks)
+
+    yield from _map_files(describe, paths, describer, workers)
 
 
 def sample_features(paths: Sequence[Path], describer: Describer, workers: int | None = None) -> list[PhotoFeatures]:
@@ -132,14 +142,20 @@ def _encoded_file(path: Path, describer: Describer) -> tuple[Columns, tuple[int,
     return (describer.encode(features), features[0].image_size) if any(map(len, features)) else NOTHING_THERE
 
 
-def _describe_file(path: Path, describer: Describer, known: PhotoRecord | None) -> DescribedPhoto:
+def _describe_file(
+    path: Path, describer: Describer, known: PhotoRecord | None, masks: MaskFolder | None
+) -> DescribedPhoto:
     record, photo = _read_file(path, known)
     if photo is None:
         return DescribedPhoto(record, same=record is known)
-    features = describer.features(photo.image)
+    height, width = photo.image.shape[:2]
+    try:
+        mask = None if masks is None else masks.mask_of(path, (width, height))
+    except PhotoError as error:
+        return DescribedPhoto(replace(record, error=str(error)))
+    features = describer.features(photo.image, mask)
     if not any(map(len, features)):
         return DescribedPhoto(replace(record, error=NOTHING_THERE))
-    height, width = photo.image.shape[:2]
     columns = describer.encode(features)
     descriptor = describer.descriptor(describer.decode(columns, (width, height)))
     return DescribedPhoto(

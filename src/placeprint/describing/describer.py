@@ -43,7 +43,7 @@ from placeprint.store.encoding import (
     stored_bytes,
     unpack_descriptors,
 )
-from placeprint.types import Aggregator, Extractor, Floats, Image, LocalFeatures, PhotoFeatures, Whitener
+from placeprint.types import Aggregator, Extractor, Floats, Image, LocalFeatures, Mask, PhotoFeatures, Whitener
 
 State = dict[str, NDArray[Any]]
 
@@ -116,9 +116,9 @@ class Describer:
         """Whether an extractor is a network, so that Torch is loaded anyway."""
         return any(isinstance(extractor, NetworkExtractor) for extractor in self.extractors)
 
-    def features(self, image: Image) -> PhotoFeatures:
-        """Return the local features of an ``(H, W, 3)`` uint8 RGB image."""
-        return tuple(extractor.extract(image) for extractor in self.extractors)
+    def features(self, image: Image, mask: Mask | None = None) -> PhotoFeatures:
+        """Return the local features of an ``(H, W, 3)`` uint8 RGB image, only where an ``(H, W)`` bool mask is True."""
+        return tuple(extractor.extract(image, mask) for extractor in self.extractors)
 
     def query_features(self, image: Image, degrees: float) -> PhotoFeatures:
         """Return `rotated_one` of the extractors that a search begins with; the others find nothing."""

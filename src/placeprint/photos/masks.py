@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from placeprint.errors import ShapeError
-from placeprint.photos import Picture, read_image
+from placeprint.errors import PhotoError, ShapeError
+from placeprint.photos import Picture, normalized, read_image, scan_photos
 from placeprint.types import Mask
 
 MaskLike: TypeAlias = Picture
@@ -46,6 +47,49 @@ def as_mask(mask: MaskLike | None, size: tuple[int, int]) -> Mask | None:
     if white.shape != (size[1], size[0]):
         raise ShapeError(f"a mask must have the shape of its image, {(size[1], size[0])}, got {white.shape}")
     return np.asarray(white, bool)
+
+
+class MaskFolder:
+    """A folder of masks, each named like its photo: ``tower/01.png`` for ``photos/tower/01.jpg``.
+
+    A mask belongs to the photos whose paths end in its path within the folder, without the suffix; of several, the one
+    with the longest path is used. Photos without a mask are used whole.
+
+    Args:
+        folder: of the masks, and of folders of them.
+
+    Raises:
+        PhotoError: there is no such folder, or no picture in it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        base = normalized(folder)
+        found = scan_photos([folder]).required().paths
+        self._masks = {_stem(Path(path).relative_to(base).parts): Path(path) for path in found}
+
+    def __len__(self) -> int:
+        return len(self._masks)
+
+    def mask_of(self, path: Path, size: tuple[int, int]) -> Mask | None:
+        """Return the ``(H, W)`` bool mask of a photo of ``(width, height)`` pixels, or None if it has none.
+
+        Raises:
+            PhotoError: the mask cannot be read, or has another size than the photo.
+        """
+        parts = path.parts
+        names = (_stem(parts[start:]) for start in range(len(parts)))
+        found = next((self._masks[name] for name in names if name in self._masks), None)
+        if found is None:
+            return None
+        try:
+            return as_mask(found, size)
+        except ShapeError as error:
+            raise PhotoError(f"its mask {str(found)!r} does not fit: {error}") from error
+
+
+def _stem(parts: Sequence[str]) -> tuple[str, ...]:
+    """Return the parts of a path without the suffix of its name."""
+    return (*parts[:-1], Path(parts[-1]).stem)
 
 
 def _plane(mask: NDArray[Any]) -> NDArray[Any]:
