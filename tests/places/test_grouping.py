@@ -56,7 +56,7 @@ def test_positions_on_both_sides_of_the_date_line_are_near() -> None:
 
 def test_a_folder_that_is_linked_inside_is_one_place_and_two_are_never_joined() -> None:
     photos = {n: record(n, f"/{'castle' if n <= 3 else 'bridge'}/{n}.jpg") for n in range(1, 7)}
-    inside = {(1, 2): 0.6, (2, 3): 0.6, (4, 5): 0.6, (5, 6): 0.6}
+    inside = dict.fromkeys(((1, 2), (2, 3), (4, 5), (5, 6)), 0.8)
     assert groups(photos, inside) == {frozenset({1, 2, 3}), frozenset({4, 5, 6})}
     assert groups(photos, inside | {(3, 4): 0.99}) == {frozenset({1, 2, 3}), frozenset({4, 5, 6})}
     assert {place.label for place in group_places(photos, inside)} == {"castle", "bridge"}

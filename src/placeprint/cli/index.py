@@ -15,6 +15,19 @@ if TYPE_CHECKING:
     from placeprint.places.given_positions import GivenPositions
 
 
+Masks = Annotated[
+    Path | None,
+    typer.Option(help="Folder of masks, white where keypoints may be, each named like its photo.", show_default=False),
+]
+Gps = Annotated[
+    Path | None,
+    typer.Option(
+        help="Positions from outside: a CSV file (path, latitude, longitude), or a GPX track, read by time.",
+        show_default=False,
+    ),
+]
+
+
 def index(
     photos: Annotated[list[Path], typer.Argument(help="Photos, and folders that hold photos.", show_default=False)],
     into: Annotated[Path, typer.Option(help="Folder of the atlas; made if missing.", show_default=False)],
@@ -29,19 +42,8 @@ def index(
         int | None,
         typer.Option(min=1, max=256, help="Photos described at once; by default one per core.", show_default=False),
     ] = None,
-    masks: Annotated[
-        Path | None,
-        typer.Option(
-            help="Folder of masks, white where keypoints may be, each named like its photo.", show_default=False
-        ),
-    ] = None,
-    gps: Annotated[
-        Path | None,
-        typer.Option(
-            help="Positions from outside: a CSV file (path, latitude, longitude), or a GPX track, read by time.",
-            show_default=False,
-        ),
-    ] = None,
+    masks: Masks = None,
+    gps: Gps = None,
     clock_offset: Annotated[
         str | None,
         typer.Option(

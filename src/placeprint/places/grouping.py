@@ -33,9 +33,9 @@ Pairs = Mapping[tuple[int, int], float]
 
 SAME = 0.9
 """Mean probability of the pairs of a place: wrong places are worse than two halves of one."""
-CERTAIN = 0.97
+CERTAIN = 0.99
 """Links above this make no other link of their photos worth less."""
-SORTED = 0.3
+SORTED = 0.5
 """Mean probability of the pairs of a folder from which on it is a place that somebody has sorted."""
 APART = 100.0
 """Meters between the positions of two photos that show no common place here; facades are photographed from afar."""
