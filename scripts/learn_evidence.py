@@ -94,7 +94,7 @@ def ablation(tables: Tables, policies: Sequence[str]) -> None:
         for what, kept in left_out.items():
             models = split.all_models(kept, Settings())
             found = recall_table(split, models)
-            absent = {name: unknown_places(split, models, name, count=5) for name in ("sf_landmarks", "corridor")}
+            absent = {name: unknown_places(split, models, name, count=2) for name in ("sf_landmarks", "corridor")}
             row = " ".join(f"{name} {100 * right / count:.1f}" for name, (right, count) in found.items())
             areas = " ".join(f"{name} area {each['area']:.3f}" for name, each in absent.items())
             print(f"{policy.name} without {what}: {row} | {areas}", flush=True)

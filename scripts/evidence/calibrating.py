@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from placeprint import Atlas
 from placeprint.atlas import weighing
 from placeprint.errors import OptionError
-from placeprint.evidence.calibration import Calibration, calibration_error
+from placeprint.evidence.calibration import Calibration, calibrated, calibration_error
 from placeprint.evidence.guarantee import promised_threshold
 from placeprint.evidence.model import to_probability
 from placeprint.evidence.record import Values
@@ -61,9 +61,12 @@ def scored(own: Models, asked: Sequence[Levels]) -> Scored:
 
 
 def calibrated_atlas(folder: Path, preset: str, scene: Scene, own: Models) -> Calibration:
-    """Return the calibration of an atlas of a scene's photos by a model; the atlas is made where it is not there."""
+    """Return the calibration of an atlas of a scene's photos by a model; both are made where they are not there."""
     if not folder.exists():
         Atlas.create(folder, preset).add([DATA / name for name in scene.database])
+    kept = Atlas.open(folder).snapshot().calibration
+    if kept is not None:
+        return calibrated(kept.trials, kept.photos, kept.atlas_photos)
     model = EvidenceModel(own.pair, own.first, USUAL)
     with mock.patch.object(weighing, "load_model", lambda _: model):
         return Atlas.open(folder).calibrate()

@@ -22,8 +22,10 @@ from placeprint.evidence.guarantee import RISK, fewest_accepted, promised_thresh
 from placeprint.evidence.model import to_probability
 from placeprint.evidence.record import Values
 
-PRIOR = 4.0
-"""How much the line of the model that ships counts, in squared log odds; a trial of unclear outcome counts 1/4."""
+PRIOR = 200.0
+"""How much the line of the model that ships counts, in squared log odds; a trial of unclear outcome counts 1/4. Known
+trials are easier than photos of another day, and unknown ones harder than photos from elsewhere, so a line that follows
+them alone is too steep: with 4 instead of 200 the calibration error on a walk rises from 3 to 15 %."""
 SMALLEST_SLOPE = 0.05
 LIKELY = 0.5
 """An answer that is more probably wrong than right is never accepted."""
