@@ -12,6 +12,7 @@
     ├── ServiceError (RuntimeError)     a service cannot be reached, or refuses a request
     ├── DatasetError (ValueError)       a benchmark folder does not have the documented form
     ├── TrainingError (RuntimeError)    training cannot continue, such as when its loss is not a number
+    ├── ReconstructionError (RuntimeError)  a model cannot be made, read or used
     ├── WriteError (OSError)            a file cannot be written: the disk is full, or something else is in its place
     └── AtlasError (RuntimeError)       the atlas on disk
         ├── AtlasMissingError (FileNotFoundError)
@@ -81,6 +82,10 @@ class DatasetError(PlaceprintError, ValueError):
 
 class TrainingError(PlaceprintError, RuntimeError):
     """Training cannot continue."""
+
+
+class ReconstructionError(PlaceprintError, RuntimeError):
+    """A model cannot be made, read or used."""
 
 
 class WriteError(PlaceprintError, OSError):

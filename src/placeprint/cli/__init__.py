@@ -20,17 +20,21 @@ from placeprint.cli import (
     evaluate,
     explain,
     export,
+    export_colmap,
     geotag,
     import_,
     index,
     info,
     inspect,
     learn,
+    localize,
     locate,
     match,
     mcp,
     models,
+    pairs,
     places,
+    reconstruct,
     refit,
     remove,
     search,
@@ -71,6 +75,9 @@ VERBS = (
     geotag,
     doctor,
     coverage,
+    pairs,
+    reconstruct,
+    localize,
     serve,
     mcp,
     demo,
@@ -78,6 +85,7 @@ VERBS = (
 for verb in VERBS:
     app.command(cls=Command)(getattr(verb, verb.__name__.rpartition(".")[2]))
 app.command("import", cls=Command)(import_.import_)
+app.command("export-colmap", cls=Command)(export_colmap.export_colmap)
 
 app.add_typer(benchmark.app, name="benchmark")
 app.add_typer(datasets.app, name="datasets")
