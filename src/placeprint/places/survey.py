@@ -2,7 +2,8 @@
 
 A survey knows for each photo how sure its answer is and which candidates it has. Places are grouped by it, and the
 radius of positions is learned from it. It is kept in the folder ``cache`` of the atlas, which may be deleted at any
-time. When photos are added, only those are searched; when the atlas has learned again or was calibrated, all are.
+time. When photos are added, only those are searched; when the atlas has learned again, was calibrated, or the
+evidence model is another, all are.
 """
 
 from __future__ import annotations
@@ -130,7 +131,9 @@ class _Kept:
         self._prints = {photo: record.sha256[:16] for photo, record in now.usable().items()}
         self._path = Path(now.stored.folder) / "cache" / FILE
         calibration = None if now.calibration is None else now.calibration.as_data()
-        digest = hashlib.sha256(repr(calibration).encode()).hexdigest()[:12]
+        model = evidence_model(now)
+        said = repr((calibration, model.pair.as_data(), model.first.as_data()))
+        digest = hashlib.sha256(said.encode()).hexdigest()[:12]
         self._key = f"{VERSION} {now.stored.state_name} {digest}"
 
     def read(self) -> dict[int, Seen]:
