@@ -24,7 +24,7 @@ from placeprint.types import Ids, Location
 
 KNOWN = 0.5
 """Confidence from which on a photo has a place."""
-SURE = 0.9
+SURE = 0.8
 """Confidence from which on neighbors contradict a tag."""
 LEAST_WEIGHT = 0.02
 """Probability below which a candidate says nothing about the position."""
