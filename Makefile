@@ -64,11 +64,13 @@ bench: setup
 	OMP_WAIT_POLICY=PASSIVE $(BIN)/python benchmarks/speed/export.py
 	OMP_WAIT_POLICY=PASSIVE $(BIN)/python benchmarks/speed/published.py
 	$(BIN)/python benchmarks/speed/run.py
+	$(BIN)/python -m benchmarks.web.figures
 	$(BIN)/python -m benchmarks.table
 
 docs: setup
 	$(BIN)/python scripts/write_cli_docs.py
 	$(BIN)/python scripts/make_pictures.py
+	$(BIN)/python -m benchmarks.web.pictures
 
 clean:
 	rm -rf $(VENV) demo build dist src/*.egg-info web/node_modules src/placeprint/service/page

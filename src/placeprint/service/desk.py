@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
@@ -37,6 +37,7 @@ class Desk:
         self._locating = threading.Lock()
         self._locator: tuple[int, Locator] | None = None
         self._shared: tuple[object, str] = (None, "")
+        self._summaries: tuple[object, Sequence[PhotoSummary]] = (None, ())
 
     async def finish(self) -> None:
         """Finish what runs, and stop."""
@@ -61,10 +62,14 @@ class Desk:
         if not self.settings.writable:
             raise Refused(403, "this service may not change the atlas; start it with --writable")
 
-    def summaries(self) -> list[PhotoSummary]:
-        """Return what clients may know of all photos, by id."""
+    def summaries(self) -> Sequence[PhotoSummary]:
+        """Return what clients may know of all photos, by id; worked out once for each version of the atlas."""
         photos = self.atlas.snapshot().usable()
-        return [self.summary(photos[number]) for number in sorted(photos)]
+        known, found = self._summaries
+        if known is not photos:
+            found = tuple(self.summary(photos[number]) for number in sorted(photos))
+            self._summaries = (photos, found)
+        return found
 
     def record(self, number: int) -> PhotoRecord:
         """Return a photo.

@@ -1,0 +1,82 @@
+"""The page in Chromium, over an atlas of the sample photos that ship inside installed packages."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import uvicorn
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from placeprint import Atlas
+from placeprint.datasets.photos.sample_photos import PLACES, read_samples, rephotograph, sample_photos
+from placeprint.service.app import create_app
+from placeprint.service.page_files import HOW_TO_BUILD, is_built
+from placeprint.service.settings import ServiceSettings
+from placeprint.visualization.canvas import write_picture
+
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+@contextlib.contextmanager
+def served() -> Iterator[tuple[str, Path]]:
+    """Serve the sample photos while the context lasts; gives the address, and a query: the temple, taken otherwise.
+
+    Raises:
+        SystemExit: the page is not built.
+    """
+    if not is_built():
+        raise SystemExit(HOW_TO_BUILD)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        Atlas.create(folder / "atlas").add(sample_photos(PLACES).values())
+        temple, _ = rephotograph(read_samples(PLACES)["temple"], corners=0.12, exposure=0.5, seed=8)
+        write_picture(folder / "holiday.jpg", temple)
+        settings = ServiceSettings(folder / "atlas", writable=True)
+        server = uvicorn.Server(uvicorn.Config(create_app(settings), port=0, log_level="warning", ws="none"))
+        thread = threading.Thread(target=server.run)
+        thread.start()
+        while not server.started:
+            time.sleep(0.01)
+        try:
+            yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}", folder / "holiday.jpg"
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+@contextlib.contextmanager
+def chromium() -> Iterator[Browser]:
+    """Run Chromium while the context lasts.
+
+    Raises:
+        SystemExit: it is not installed.
+    """
+    found = os.environ.get("PLACEPRINT_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    if found is None:
+        raise SystemExit("Chromium is not installed; install it, or set PLACEPRINT_CHROMIUM")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=list(FLAGS))
+        yield browser
+        browser.close()
+
+
+def ask(page: Page, photo: Path) -> None:
+    """Ask about a photo, and wait for the proof."""
+    page.locator("input[type=file][multiple]").first.set_input_files(photo)
+    page.locator("g.matches").wait_for(timeout=120_000)
+    page.wait_for_load_state("networkidle")
