@@ -76,7 +76,7 @@ def accessibility(browser: Browser, address: str, photo: Path) -> dict[str, int]
     """Return what axe-core finds."""
     found: dict[str, int] = {}
     for color in ("light", "dark"):
-        context = browser.new_context(color_scheme=color)  # type: ignore[arg-type]  # one of two words
+        context = browser.new_context(color_scheme=color)
         context.add_init_script(path=AXE)
         page = context.new_page()
         page.goto(address, wait_until="networkidle")

@@ -81,8 +81,8 @@ def test_a_removal_can_be_undone_until_its_notice_ends(serve: Serve, visit: Open
 def test_two_photos_are_compared(serve: Serve, visit: Open, known: Path, built: Path, unknown: Path) -> None:
     page = visit(f"{serve()}/#/compare")
     choosers = page.locator("main input[type=file]:not([capture])")
+    choosers.nth(1).set_input_files(built / "photos" / "03.png")
     choosers.nth(0).set_input_files(known)
-    choosers.nth(0).set_input_files(built / "photos" / "03.png")
     expect(page.get_by_role("region", name="Result")).to_contain_text("The same place")
     page.get_by_role("button", name="Replace 03.png").click()
     choosers.nth(0).set_input_files(unknown)
