@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,15 @@ from tests.web.conftest import WAIT, Open, ask
 
 expect.set_options(timeout=WAIT)
 Serve = Callable[..., str]
+GIVE = """([kind, name, content]) => {
+    const bytes = Uint8Array.from(atob(content), (char) => char.charCodeAt(0))
+    const data = new DataTransfer()
+    data.items.add(new File([bytes], name, {type: "image/png"}))
+    const options = {bubbles: true, cancelable: true}
+    window.dispatchEvent(kind === "drop" ? new DragEvent("drop", {...options, dataTransfer: data})
+        : new ClipboardEvent("paste", {...options, clipboardData: data}))
+}"""
+"""Gives the page a file as the mouse or the clipboard does."""
 
 
 def test_a_photo_is_answered_with_its_proof(serve: Serve, visit: Open, known: Path) -> None:
@@ -95,3 +105,12 @@ def test_two_users_get_their_own_answers(serve: Serve, visit: Open, known: Path,
     ask(two, unknown)
     expect(one.get_by_role("heading", name="03", exact=True)).to_be_visible()
     expect(two.get_by_role("heading", name="No photo of the atlas shows this place")).to_be_visible()
+
+
+def test_photos_are_dropped_and_pasted(serve: Serve, visit: Open, known: Path) -> None:
+    page = visit(serve())
+    page.get_by_text("Drop photos here").wait_for()
+    content = base64.b64encode(known.read_bytes()).decode()
+    for kind, name in (("drop", "dropped.png"), ("paste", "pasted.png")):
+        page.evaluate(GIVE, [kind, name, content])
+        expect(page.locator(".item").filter(has_text=name)).to_contain_text("Confirmed by geometry")

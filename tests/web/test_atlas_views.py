@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import PIL.Image
 from playwright.sync_api import expect
 
 from tests.conftest import make_scene, write_photo
@@ -104,3 +105,26 @@ def test_a_locked_service_asks_for_its_token_once(serve: Serve, visit: Open) -> 
 def test_a_map_without_positions_says_where_they_come_from(serve: Serve, visit: Open) -> None:
     page = visit(f"{serve()}/#/map")
     expect(page.get_by_text("No photo has a position yet")).to_be_visible()
+
+
+def test_added_photos_with_positions_are_on_the_map(serve: Serve, visit: Open, tmp_path: Path) -> None:
+    taken = [located(tmp_path / f"lund{number}.jpg", 70 + number, 55 + number) for number in range(2)]
+    page = visit(f"{serve(writable=True)}/#/add")
+    ask(page, *taken)
+    expect(page.locator(".files .good")).to_have_count(2)
+    page.get_by_role("link", name="Map").click()
+    expect(page.locator(".pin")).to_have_count(2)
+    page.locator(".pin").first.click()
+    page.get_by_label("Photos of this pin").get_by_role("link").first.click()
+    expect(page.get_by_role("region", name="Map of the position")).to_be_visible()
+    expect(page.get_by_text("13.19500° E")).to_be_visible()
+    before = page.locator(".leaflet-control-scale-line").inner_text()
+    page.get_by_role("button", name="Close up").click()
+    expect(page.locator(".leaflet-control-scale-line")).not_to_have_text(before)
+
+
+def located(path: Path, seed: int, latitude: int) -> Path:
+    """Write a photo that was taken at 13.195 degrees east."""
+    exif = PIL.Image.Exif()
+    exif.get_ifd(0x8825).update({1: "N", 2: (float(latitude), 0.0, 0.0), 3: "E", 4: (13.0, 11.0, 42.0)})
+    return write_photo(path, make_scene(seed), exif=exif)
