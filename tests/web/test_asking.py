@@ -7,8 +7,12 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+import pytest
 from playwright.sync_api import expect
 
+from placeprint.photos import read_photo
+from tests.conftest import write_photo
 from tests.web.conftest import WAIT, Open, ask
 
 expect.set_options(timeout=WAIT)
@@ -50,9 +54,13 @@ def test_pointing_at_a_match_shows_it_in_both_photos(serve: Serve, visit: Open, 
     expect(page.locator("g.active circle")).to_have_count(2)
 
 
-def test_the_overlay_lays_the_same_point_on_itself(serve: Serve, visit: Open, known: Path) -> None:
+@pytest.mark.parametrize("degrees", [0, 180])
+def test_the_overlay_lays_the_same_point_on_itself(
+    serve: Serve, visit: Open, known: Path, tmp_path: Path, degrees: int
+) -> None:
+    rotated = write_photo(tmp_path / "rotated.png", np.rot90(read_photo(known).image, degrees // 90))
     page = visit(serve())
-    ask(page, known)
+    ask(page, rotated)
     page.get_by_role("button", name="Overlay").click()
     box, own = page.locator(".base").bounding_box(), page.locator(".top img").bounding_box()
     assert box is not None

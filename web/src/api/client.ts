@@ -92,12 +92,10 @@ export const api = {
     read<Job>('/v1/jobs', {
       method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ root, folder }),
     }),
-  job: (id: string) => read<Job>(`/v1/jobs/${id}`),
   signIn: (token: string) =>
     send('/v1/session', {
       method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ token }),
     }),
-  signOut: () => send('/v1/session', { method: 'DELETE' }),
 }
 
 export const thumbnail = (id: number): string => `./v1/photos/${id}/thumbnail`
