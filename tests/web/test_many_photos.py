@@ -37,13 +37,15 @@ def photos(route: Route) -> None:
     route.fulfill(body=body, content_type="application/json")
 
 
+def picture(route: Route) -> None:
+    """Answer with an empty picture."""
+    route.fulfill(body="<svg xmlns='http://www.w3.org/2000/svg'/>", content_type="image/svg+xml")
+
+
 def test_a_hundred_thousand_photos_scroll(serve: Callable[..., str], visit: Open) -> None:
     page = visit(serve())
     page.route("**/v1/photos?*", photos)
-    page.route(
-        "**/thumbnail",
-        lambda route: route.fulfill(body="<svg xmlns='http://www.w3.org/2000/svg'/>", content_type="image/svg+xml"),
-    )
+    page.route("**/thumbnail", picture)
     page.get_by_role("link", name="Browse").click()
     expect(page.get_by_role("link", name="000000.jpg")).to_be_visible()
     assert page.locator(".tile").count() < 200
@@ -52,3 +54,17 @@ def test_a_hundred_thousand_photos_scroll(serve: Callable[..., str], visit: Open
     assert page.locator(".tile").count() < 200
     page.evaluate("scrollTo(0, document.documentElement.scrollHeight / 2)")
     expect(page.get_by_role("link", name="050000.jpg")).to_be_visible()
+
+
+def test_going_back_leads_to_the_same_row(serve: Callable[..., str], visit: Open) -> None:
+    page = visit(serve())
+    page.route("**/v1/photos?*", photos)
+    page.route("**/thumbnail", picture)
+    page.get_by_role("link", name="Browse").click()
+    expect(page.get_by_role("link", name="000000.jpg")).to_be_visible()
+    page.evaluate("scrollTo(0, 4000)")
+    page.locator(".tile a").nth(30).click()
+    page.get_by_role("link", name="Photos", exact=True).wait_for()
+    assert page.evaluate("scrollY") == 0
+    page.get_by_role("link", name="Photos", exact=True).click()
+    page.wait_for_function("scrollY === 4000")

@@ -24,7 +24,7 @@ class Additions {
   add(files: File[]): void {
     const fresh = files.map((file) => new Adding(++this.last, file))
     this.list = [...this.list, ...fresh]
-    void Promise.all(fresh.map((each) => this.queue.add(() => this.send(each)))).then(() => atlas.load())
+    void Promise.all(fresh.map((each) => this.queue.add(() => this.send(each)))).then(() => atlas.grow())
   }
 
   private async send(each: Adding): Promise<void> {
@@ -58,7 +58,7 @@ class Additions {
       this.keep(job)
       if (job.state === 'done' || job.state === 'failed') {
         events.close()
-        void atlas.load()
+        void atlas.grow()
       }
     })
   }

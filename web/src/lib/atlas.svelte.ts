@@ -10,6 +10,8 @@ class Atlas {
   summary = $state.raw<AtlasSummary | null>(null)
   error = $state('')
   locked = $state(false)
+  /** How often photos were added here. */
+  version = $state(0)
   /** Ids of photos that were removed here, also of those whose removal can still be undone. */
   removed = $state.raw<ReadonlySet<number>>(new Set())
 
@@ -25,6 +27,12 @@ class Atlas {
     } catch (error) {
       if (!(error instanceof ApiError && error.status === 401)) this.error = message(error)
     }
+  }
+
+  /** Note that photos were added. */
+  async grow(): Promise<void> {
+    this.version += 1
+    await this.load()
   }
 
   /** Hide a photo, and remove it from the atlas when the time for undo is over. */

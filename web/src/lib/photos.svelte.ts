@@ -49,3 +49,15 @@ export class Photos {
     this.stop.abort()
   }
 }
+
+let kept: { key: string; photos: Photos } | undefined
+
+/** Return the photos that fit filters; those of the last call again if they are the same, so that going back is quick. */
+export function photosFor(filters: Filters, version: number): Photos {
+  const key = JSON.stringify([filters, version])
+  if (kept?.key !== key) {
+    kept?.photos.close()
+    kept = { key, photos: new Photos(filters) }
+  }
+  return kept.photos
+}

@@ -1,5 +1,7 @@
 /** Where in the page the user is: `#/view/id?key=value`. */
 
+import { tick } from 'svelte'
+
 export const VIEWS = ['ask', 'browse', 'map', 'add', 'compare', 'photo'] as const
 export type View = (typeof VIEWS)[number]
 export interface Route { view: View; id: number | null; query: URLSearchParams }
@@ -16,10 +18,24 @@ export function parse(hash: string): Route {
 class Router {
   route = $state.raw<Route>(parse(''))
 
+  private readonly left = new Map<string, number>()
+  private hash = ''
+
   start(): void {
-    const read = (): void => { this.route = parse(location.hash) }
-    addEventListener('hashchange', read)
-    read()
+    history.scrollRestoration = 'manual'
+    addEventListener('hashchange', () => {
+      const before = this.route
+      this.left.set(this.hash, scrollY)
+      this.read()
+      const { view, id } = this.route
+      if (view !== before.view || id !== before.id) void tick().then(() => scrollTo(0, this.left.get(this.hash) ?? 0))
+    })
+    this.read()
+  }
+
+  private read(): void {
+    this.hash = location.hash
+    this.route = parse(this.hash)
   }
 
   go(to: string): void {
