@@ -37,6 +37,9 @@ KEPT = (
 """Parts of a result that stand in the summary."""
 PRESETS = ("xfeat-vlad", "sift-vlad")
 OTHERS = (
+    "balanced",
+    "fast",
+    "best",
     "fusion",
     "xfeat-lite2",
     "lite2-vlad",

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
+from types import ModuleType
 
 import typer
 
@@ -55,41 +57,22 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-VERBS = (
-    index,
-    search,
-    locate,
-    places,
-    match,
-    compare,
-    explain,
-    inspect,
-    info,
-    remove,
-    refit,
-    calibrate,
-    learn,
-    train,
-    evaluate,
-    export,
-    geotag,
-    doctor,
-    coverage,
-    pairs,
-    reconstruct,
-    localize,
-    serve,
-    mcp,
-    demo,
-)
-for verb in VERBS:
-    app.command(cls=Command)(getattr(verb, verb.__name__.rpartition(".")[2]))
-app.command("import", cls=Command)(import_.import_)
-app.command("export-colmap", cls=Command)(export_colmap.export_colmap)
-
-app.add_typer(benchmark.app, name="benchmark")
-app.add_typer(datasets.app, name="datasets")
-app.add_typer(models.app, name="models")
+PANELS: Mapping[str, tuple[ModuleType, ...]] = {
+    "Photos": (index, search, locate, match, demo),
+    "Places": (places, explain, compare, geotag, doctor, coverage),
+    "Atlas": (info, remove, refit, calibrate),
+    "Reconstruction": (pairs, export_colmap, reconstruct, localize),
+    "Service": (serve, mcp),
+    "Research": (evaluate, train, learn, inspect, export, import_),
+}
+"""The commands, by what they are for."""
+for panel, verbs in PANELS.items():
+    for verb in verbs:
+        called = verb.__name__.rpartition(".")[2]
+        name = called.strip("_").replace("_", "-")
+        app.command(name, cls=Command, rich_help_panel=panel)(getattr(verb, called))
+for part, group in (("benchmark", benchmark), ("datasets", datasets), ("models", models)):
+    app.add_typer(group.app, name=part, rich_help_panel="Research")
 
 
 def _print_version(value: bool) -> None:
