@@ -61,6 +61,7 @@ CONTENTS: dict[str, bytes] = {
 PHOTOS = ("cut.png", "halves", "pipe", "loop", "missing", "[red].jpg")
 TOML = ("latin.toml", "deep.toml", "table.toml", "folder.toml", "pipe.toml", "missing.toml", "junk", "cut.png/inside")
 FOLDERS = ("junk", "pipe", "folder", "missing", "loop", "x" * 300)
+TABLES = ("junk", "binary.csv", "empty", "latin.txt", "pipe", "folder", "missing", "loop", "cut.png/inside")
 JSON = ("deep.json", "list.json", "wrong.json", "latin.txt", "pipe", "folder", "missing")
 NETWORKS = ("junk.safetensors", "long.safetensors", "empty", "folder", "missing", "pipe")
 TAKEN = ("junk", "cut.png", "cut.png/inside", "loop", "x" * 300, "array.npz")
@@ -69,7 +70,40 @@ FILES = (*TAKEN, "folder")
 INPUTS: dict[str, tuple[str, Sequence[str]]] = {
     "index": ("{bad} --into {new}/atlas --preset sift-vlad", PHOTOS),
     "index preset": ("{photos} --into {new}/atlas --preset {bad}", TOML),
+    "index positions": ("{photos} --into {new}/atlas --preset sift-vlad --gps {bad}", TABLES),
+    "index masks": (
+        "{photos} --into {new}/atlas --preset sift-vlad --masks {bad}",
+        ("junk", "pipe", "missing", "loop"),
+    ),
     "search": ("{bad} --in {atlas}", PHOTOS),
+    "locate": ("{bad} --in {atlas}", PHOTOS),
+    "locate atlas": ("{query} --in {bad}", FOLDERS),
+    "locate exclude": ("{query} --in {bad} --exclude {query}", FOLDERS),
+    "places": ("{bad}", FOLDERS),
+    "explain": ("{bad} --in {atlas} --output {new}/page.html", PHOTOS),
+    "explain atlas": ("{query} --in {bad} --output {new}/page.html", FOLDERS),
+    "compare": ("{bad} {query} --output {new}/page.html", PHOTOS),
+    "compare atlas": ("--place x --in {bad} --output {new}/page.html", FOLDERS),
+    "geotag": ("{bad} --in {atlas}", PHOTOS),
+    "geotag atlas": ("{query} --in {bad}", FOLDERS),
+    "geotag accepted": ("{query} --in {atlas} --write sidecars --accepted {bad}", TABLES),
+    "geotag undo": ("--undo {bad}", ("junk", "pipe", "missing", "loop")),
+    "doctor": ("{bad}", FOLDERS),
+    "coverage": ("{bad}", FOLDERS),
+    "calibrate": ("{bad}", FOLDERS),
+    "pairs": ("{bad}", FOLDERS),
+    "export-colmap": ("{bad} --database {new}/db.db", FOLDERS),
+    "reconstruct": ("{bad} --output {new}/model", FOLDERS),
+    "localize": ("{bad} --in {atlas} --model {new}", PHOTOS),
+    "localize atlas": ("{query} --in {bad} --model {new}", FOLDERS),
+    "localize model": ("{query} --in {atlas} --model {bad}", FOLDERS),
+    "serve": ("{bad}", FOLDERS),
+    "serve token": (
+        "{atlas} --host 0.0.0.0 --token-file {bad}",
+        ("junk", "empty", "latin.txt", "pipe", "folder", "missing"),
+    ),
+    "serve folders": ("{bad} --root {photos} --uploads {new}/uploads", FOLDERS),
+    "mcp": ("{bad}", FOLDERS),
     "search atlas": ("{query} --in {bad}", FOLDERS),
     "match first": ("{bad} {query} --features sift", PHOTOS),
     "match second": ("{query} {bad} --features sift", PHOTOS),
@@ -103,6 +137,19 @@ INPUTS: dict[str, tuple[str, Sequence[str]]] = {
 OUTPUTS: dict[str, tuple[str, Sequence[str]]] = {
     "index into": ("{photos} --into {bad} --preset sift-vlad", (*TAKEN, "halves", "-")),
     "search matches": ("{query} --in {atlas} --save-matches {bad}", (*TAKEN, "{photos}", "{atlas}")),
+    "explain output": ("{query} --in {atlas} --output {bad}", (*FILES, "{query}", "-")),
+    "compare output": ("{query} {query} --output {bad}", (*FILES, "{query}", "-")),
+    "geotag table": ("{query} --in {atlas} --csv {bad}", (*FILES, "{query}", "{places}/positives.csv")),
+    "geotag map": ("{query} --in {atlas} --geojson {bad}", (*FILES, "{query}")),
+    "geotag page": ("{query} --in {atlas} --page {bad}", (*FILES, "{query}")),
+    "geotag copies": ("{query} --in {atlas} --write copies --output {bad}", (*TAKEN, "{photos}", "{atlas}")),
+    "coverage page": ("{atlas} --page {bad}", (*FILES, "{query}", "{atlas}/atlas.toml")),
+    "calibrate pictures": ("{atlas} --pictures {bad}", (*TAKEN, "{photos}", "{atlas}")),
+    "pairs output": ("{atlas} --output {bad}", (*FILES, "{query}", "{atlas}/atlas.toml")),
+    "export-colmap database": ("{atlas} --database {bad}", (*FILES, "{query}", "{atlas}/atlas.toml")),
+    "export-colmap hdf5": ("{atlas} --hdf5 {bad}", (*TAKEN, "{atlas}")),
+    "reconstruct output": ("{atlas} --output {bad}", (*TAKEN, "halves", "{photos}", "{atlas}")),
+    "localize output": ("{query} --in {atlas} --model {new} --output {bad}", (*FILES, "{query}")),
     "match output": ("{query} {query} --features sift --output {bad}", (*FILES, "{query}", "-")),
     "match pictures": ("{query} {query} --features sift --pictures {bad}", (*TAKEN, "{atlas}")),
     "import output": ("{query} --as netvlad --output {bad}", (*TAKEN, "{photos}", "{atlas}")),

@@ -92,7 +92,7 @@ def test_the_origin_is_written_and_read(tmp_path: Path) -> None:
     assert Origin.read(tmp_path) == Origin(1.5, -2.5, 3.0)
     for text in ("{}", "no json", '{"latitude": "x", "longitude": 1}'):
         (tmp_path / FILE).write_text(text)
-        with pytest.raises(ReconstructionError, match="must hold latitude"):
+        with pytest.raises(ReconstructionError, match=r"must hold latitude|is not JSON"):
             Origin.read(tmp_path)
 
 

@@ -47,7 +47,8 @@ def test_names_are_below_the_common_folder() -> None:
 def test_files_of_pairs() -> None:
     pairs, names = [ImagePair(0, 1, 0.5, 7), ImagePair(1, 2, None, 0)], ["a,b.jpg", "c.jpg", 'd".jpg']
     called = dict(enumerate(names))
-    assert pair_lines(pairs, called, "colmap") == 'a,b.jpg c.jpg\nc.jpg d".jpg\n'
+    assert pair_lines(pairs, called, "hloc") == 'a,b.jpg c.jpg\nc.jpg d".jpg\n'
+    assert pair_lines(pairs, called, "colmap").splitlines()[1:] == pair_lines(pairs, called, "hloc").splitlines()
     rows = list(csv.DictReader(io.StringIO(pair_lines(pairs, called, "csv"))))
     assert [(row["first"], row["second"], row["probability"]) for row in rows] == [
         ("a,b.jpg", "c.jpg", "0.5000"),

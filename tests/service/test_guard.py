@@ -92,8 +92,8 @@ def test_a_token_file_holds_one_word(tmp_path: Path) -> None:
     file.write_text(f"  {TOKEN}\n")
     assert read_token(file) == TOKEN
     for text in ("", "two words", "café"):
-        file.write_text(text)
+        file.write_text(text, encoding="utf-8")
         with pytest.raises(OptionError, match="one word"):
             read_token(file)
-    with pytest.raises(OptionError, match="cannot be read"):
+    with pytest.raises(OptionError, match="cannot read"):
         read_token(tmp_path / "none")

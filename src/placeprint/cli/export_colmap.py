@@ -27,13 +27,18 @@ def export_colmap(
 ) -> None:
     """Write keypoints, matches and two-view geometries into a COLMAP database, or into files in hloc's layout."""
     from placeprint.atlas import Atlas
+    from placeprint.core.outputs import DATABASE, check_output, check_output_folder
     from placeprint.places.graph import match_graph
     from placeprint.reconstruction.database import export_database
-    from placeprint.reconstruction.hloc_files import write_hloc
+    from placeprint.reconstruction.hloc_files import FEATURES, MATCHES, write_hloc
     from placeprint.reconstruction.pairing import NamedPhotos, image_pairs
 
     if database is None and hdf5 is None:
         raise OptionError("say what to write: --database FILE, --hdf5 FOLDER, or both")
+    if database is not None:
+        check_output(database, DATABASE, [atlas])
+    if hdf5 is not None:
+        check_output_folder(hdf5, [atlas], only=(FEATURES, MATCHES), mark=FEATURES)
     opened = Atlas.open(atlas)
     with progress_bar("searching", "photos") as progress:
         graph = match_graph(opened, progress=progress)

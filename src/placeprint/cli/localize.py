@@ -30,10 +30,13 @@ def localize(
     from placeprint.atlas import Atlas
     from placeprint.core.files import write_atomically
     from placeprint.core.options import check_name
+    from placeprint.core.outputs import POSES, check_output
     from placeprint.reconstruction.localizing import Localizer
     from placeprint.reconstruction.results import FORMS, poses_text
 
     check_name("format", form, FORMS)
+    if output is not None:
+        check_output(output, POSES, [*queries, atlas, model])
     localizer = Localizer(Atlas.open(atlas), model)
     paths, skips = list_named(queries)
     poses: dict[str, Pose | None] = {}

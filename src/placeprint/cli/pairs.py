@@ -31,10 +31,13 @@ def pairs(
     from placeprint.atlas import Atlas
     from placeprint.core.files import write_atomically
     from placeprint.core.options import check_name
+    from placeprint.core.outputs import PAIRS, check_output
     from placeprint.places.graph import match_graph
     from placeprint.reconstruction.pairing import NamedPhotos, image_pairs, pair_lines
 
     check_name("format", form, FORMS)
+    if output is not None:
+        check_output(output, PAIRS, [atlas])
     opened = Atlas.open(atlas)
     with progress_bar("matching", "photos") as progress:
         graph = match_graph(opened, progress=progress)

@@ -23,9 +23,11 @@ def reconstruct(
 ) -> None:
     """Make a model of the scene that the photos of an atlas show, on the map if they have positions."""
     from placeprint.atlas import Atlas
+    from placeprint.core.outputs import check_output_folder
     from placeprint.places.graph import match_graph
     from placeprint.reconstruction import mapping
 
+    check_output_folder(output, [atlas], only=())
     opened = Atlas.open(atlas)
     with progress_bar("searching", "photos") as progress:
         graph = match_graph(opened, progress=progress)

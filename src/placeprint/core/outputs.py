@@ -59,6 +59,9 @@ ARRAYS = Kind("file of arrays (.npz)", (b"PK\x03\x04",), (b".npy",))
 PRESET = Kind("preset (TOML)", (f"# {MADE_BY}".encode(),))
 PAGE = Kind("report (HTML)", (b"<!DOCTYPE html>",), (MADE_BY.encode(),))
 TABLE = Kind("table (CSV) or GeoJSON", (b"path,latitude,longitude,", b'{\n "type": "FeatureCollection"'))
+PAIRS = Kind("file of pairs", (b"first,second,probability,inliers", f"# {MADE_BY}".encode()))
+POSES = Kind("file of poses", (b'[\n {\n  "query":', b'{\n "type": "FeatureCollection"', f"# {MADE_BY}".encode()))
+DATABASE = Kind("COLMAP database that may be replaced", (b"nothing",))
 TEXT = Kind("report (Markdown)", (b"# ",), (MADE_BY.encode(),))
 
 

@@ -64,6 +64,8 @@ class MaskFolder:
 
     def __init__(self, folder: Path) -> None:
         base = normalized(folder)
+        if not base.is_dir():
+            raise PhotoError(f"masks must be a folder of pictures named like the photos, got {str(folder)!r}")
         found = scan_photos([folder]).required().paths
         self._masks = {_stem(Path(path).relative_to(base).parts): Path(path) for path in found}
 

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from placeprint.core.files import write_atomically
+from placeprint.core.files import read_json, write_atomically
 from placeprint.errors import ReconstructionError
 from placeprint.places.plane import from_plane, to_plane
 
@@ -61,12 +61,12 @@ class Origin:
         Raises:
             ReconstructionError: the file has another form.
         """
-        try:
-            found = json.loads((folder / FILE).read_text(encoding="utf-8"))
-            return cls(float(found["latitude"]), float(found["longitude"]), float(found.get("error_m", 0)))
-        except FileNotFoundError:
+        if not (folder / FILE).exists():
             return None
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        found = read_json(folder / FILE, "an origin", error=ReconstructionError)
+        try:
+            return cls(float(found["latitude"]), float(found["longitude"]), float(found.get("error_m", 0)))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ReconstructionError(f"{str(folder / FILE)!r} must hold latitude and longitude: {error}") from error
 
     def degrees(self, point: Meters) -> tuple[float, float]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated
 
 from placeprint.core.options import Count, Range, checked
+from placeprint.core.outputs import MADE_BY
 from placeprint.places.graph import MatchGraph
 from placeprint.store import PhotoRecord
 
@@ -104,7 +105,8 @@ def pair_lines(pairs: Sequence[ImagePair], names: Mapping[int, str], form: str) 
     Args:
         pairs: the pairs.
         names: the name of each photo.
-        form: ``"colmap"`` and ``"hloc"``: two names in a line; ``"csv"``: with probability and inliers.
+        form: ``"colmap"`` and ``"hloc"``: two names in a line, COLMAP's after a comment; ``"csv"``: with probability
+            and inliers.
     """
     if form == "csv":
         import csv
@@ -117,4 +119,5 @@ def pair_lines(pairs: Sequence[ImagePair], names: Mapping[int, str], form: str) 
             known = "" if pair.probability is None else f"{pair.probability:.4f}"
             writer.writerow([names[pair.first], names[pair.second], known, pair.inliers])
         return file.getvalue()
-    return "".join(f"{names[pair.first]} {names[pair.second]}\n" for pair in pairs)
+    head = f"# {MADE_BY}\n" if form == "colmap" else ""
+    return head + "".join(f"{names[pair.first]} {names[pair.second]}\n" for pair in pairs)

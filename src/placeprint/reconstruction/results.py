@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from placeprint.core.outputs import MADE_BY
 from placeprint.reconstruction.localizing import Pose
 
 FORMS = ("json", "colmap", "tum", "geojson")
@@ -47,9 +48,9 @@ def poses_text(poses: Mapping[str, Pose | None], form: str) -> str:
     known = {name: pose for name, pose in poses.items() if pose is not None}
     if form == "colmap":
         lines = [_colmap_lines(number, name, pose) for number, (name, pose) in enumerate(known.items(), start=1)]
-        return "# IMAGE_ID, QW, QX, QY, QZ, TX, TY, TZ, CAMERA_ID, NAME\n" + "".join(lines)
+        return f"# {MADE_BY}\n# IMAGE_ID, QW, QX, QY, QZ, TX, TY, TZ, CAMERA_ID, NAME\n" + "".join(lines)
     if form == "tum":
-        return "".join(_tum_line(name, pose) for name, pose in known.items())
+        return f"# {MADE_BY}\n" + "".join(_tum_line(name, pose) for name, pose in known.items())
     if form == "geojson":
         features = [_feature(name, pose) for name, pose in known.items() if pose.location is not None]
         return json.dumps({"type": "FeatureCollection", "features": features}, indent=1) + "\n"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
+from placeprint.core.files import read_text
 from placeprint.core.options import Range, checked
 from placeprint.errors import OptionError
 
@@ -83,10 +84,7 @@ def read_token(path: Path) -> str:
     Raises:
         OptionError: the file cannot be read, or holds no token.
     """
-    try:
-        token = path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise OptionError(f"the token file {str(path)!r} cannot be read: {error}") from error
+    token = read_text(path, error=OptionError, what="a token").strip()
     if not token or not token.isprintable() or not token.isascii() or " " in token:
         raise OptionError(f"the token file {str(path)!r} must hold one word of ASCII characters")
     return token
