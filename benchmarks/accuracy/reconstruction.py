@@ -15,6 +15,7 @@ import json
 import shutil
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ from placeprint.reconstruction.mapping import reconstruct
 RESULT = Path(__file__).parents[1] / "results" / "reconstruction.json"
 SETS = ("gps/lund", "gps/brighton_beach", "ie_tower")
 CLIP = 40
-"""Frames of the first clip of ie_tower that are mapped."""
+"""Frames of the longest clip of ie_tower that are mapped."""
 
 
 def main() -> None:
@@ -60,8 +61,9 @@ def copied(data: Path, name: str, target: Path) -> Path:
     target.mkdir()
     photos = sorted(path for path in (data / name).rglob("*") if path.suffix.lower() in {".jpg", ".jpeg", ".png"})
     if name == "ie_tower":
-        clips = sorted({path.name.rpartition("_frame_")[0] for path in photos})
-        photos = [path for path in photos if path.name.startswith(f"{clips[0]}_frame_")][:CLIP]
+        counts = Counter(path.name.rpartition("_frame_")[0] for path in photos)
+        longest = max(sorted(counts), key=lambda clip: counts[clip])
+        photos = [path for path in photos if path.name.startswith(f"{longest}_frame_")][:CLIP]
     for path in photos:
         shutil.copy(path, target)
     return target

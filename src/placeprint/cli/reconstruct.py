@@ -15,7 +15,7 @@ def reconstruct(
     atlas: InAtlas,
     output: Annotated[Path, typer.Option(help="Folder for the model, in COLMAP's format.", show_default=False)],
     per_photo: PerPhoto = 20,
-    sequence: Sequence = 0,
+    sequence: Sequence = 2,
     features: Annotated[str, typer.Option(help="sift: new keypoints; stored: those of the atlas.")] = "sift",
     mapper: Annotated[str, typer.Option(help="auto, global or incremental.")] = "auto",
     shared_camera: Annotated[bool, typer.Option("--shared-camera", help="One camera for photos of one size.")] = False,

@@ -1,9 +1,9 @@
 """Put a model on the map: meters, x to the east, y to the north, z up, around an origin in latitude and longitude.
 
 GPS has no useful height, and a walk along a street is nearly a line, around which a model could roll. So the model is
-set upright first, by the mean of the cameras' vertical axes, and only the turn on the map, the scale and the shift are
-estimated from the positions, robustly (RANSAC over pairs of photos, then least squares over those within `NEAR`).
-Photos from straight above, whose vertical axes lie on the ground, are set upright by their mean direction of view.
+set upright first, and only the turn on the map, the scale and the shift are estimated from the positions, robustly
+(RANSAC over pairs of photos, then least squares over those within `NEAR`). Up is the mean of the cameras' vertical
+axes, or, for photos from above, of their directions of view turned around: what fits the positions better.
 """
 
 from __future__ import annotations
@@ -29,9 +29,6 @@ FEWEST = 3
 """Photos with positions, at least."""
 MOST = 200
 """Positions whose pairs are tried."""
-LEVEL = 0.5
-"""Length of the mean of the cameras' vertical axes, at least; below it they do not agree which way is up."""
-
 Meters = NDArray[np.float64]
 
 
@@ -95,14 +92,11 @@ def georegister(model: Any, positions: Mapping[str, tuple[float, float]]) -> Ori
     targets = to_plane(degrees, origin)
     rotations = np.stack([image.cam_from_world().rotation.matrix() for image in images])
     centers = np.stack([image.projection_center() for image in images])
-    upright = _upright(rotations)
-    found = similarity((centers @ upright.T)[:, :2], targets)
-    if found is None:
+    fits = [_fit(centers, targets, _upright(-rotations[:, axis])) for axis in (1, 2)]
+    best = min((fit for fit in fits if fit is not None), key=lambda fit: fit[0], default=None)
+    if best is None:
         return None
-    scale, turn, shift = found
-    whole = np.eye(3)
-    whole[:2, :2] = turn
-    whole = whole @ upright
+    _, scale, whole, shift = best
     height = -scale * float(np.median((centers @ whole.T)[:, 2]))
     moved = pycolmap.Sim3d(scale, pycolmap.Rotation3d(whole), np.array([*shift, height]))
     model.transform(moved)
@@ -148,15 +142,25 @@ def similarity(points: Meters, targets: Meters) -> tuple[float, Meters, Meters] 
     return abs(a), np.array([[unit.real, -unit.imag], [unit.imag, unit.real]]), np.array([b.real, b.imag])
 
 
-def _upright(rotations: Meters) -> Meters:
-    """Return the rotation that brings up to z.
+def _fit(centers: Meters, targets: Meters, upright: Meters) -> tuple[float, float, Meters, Meters] | None:
+    """Return the cost of a way to be upright, and the scale, the ``(3, 3)`` rotation and the ``(2,)`` shift.
 
-    Args:
-        rotations: ``(n, 3, 3)`` from the world to the cameras, whose x is to the right, y down, and z ahead.
+    The cost is the mean distance on the map, each at most `NEAR`.
     """
-    up = -rotations[:, 1].mean(axis=0)
-    if np.linalg.norm(up) < LEVEL:
-        up = -rotations[:, 2].mean(axis=0)
+    flat = (centers @ upright.T)[:, :2]
+    found = similarity(flat, targets)
+    if found is None:
+        return None
+    scale, turn, shift = found
+    away = np.linalg.norm(scale * flat @ turn.T + shift - targets, axis=1)
+    whole = np.eye(3)
+    whole[:2, :2] = turn
+    return float(np.minimum(away, NEAR).mean()), scale, whole @ upright, shift
+
+
+def _upright(axes: Meters) -> Meters:
+    """Return the rotation that brings the mean of ``(n, 3)`` axes that point up to z."""
+    up = axes.mean(axis=0)
     up = up / max(float(np.linalg.norm(up)), 1e-12)
     axis, cosine = np.cross(up, [0, 0, 1]), float(up[2])
     if cosine < -1 + 1e-9:

@@ -22,6 +22,8 @@ from placeprint.reconstruction.sources import NewFeatures, Source, StoredFeature
 FEATURES = ("sift", "stored")
 MAPPERS = ("auto", "global", "incremental")
 DATABASE = "database.db"
+SEQUENCE = 2
+"""Photos that follow in a folder, with which each is matched too: a model needs them where a walk turns."""
 SMALLEST = 3
 """Photos of a model, at least."""
 ENOUGH = 0.9
@@ -63,7 +65,7 @@ def reconstruct(
     output: Path,
     *,
     per_photo: int = PER_PHOTO,
-    sequence: int = 0,
+    sequence: int = SEQUENCE,
     features: Annotated[str, OneOf(*FEATURES)] = "sift",
     mapper: Annotated[str, OneOf(*MAPPERS)] = "auto",
     shared_camera: bool = False,
