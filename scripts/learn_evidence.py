@@ -18,7 +18,10 @@ import json
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -32,10 +35,17 @@ from scripts.evidence.report import all_errors, order_recall, recall_table, unkn
 from scripts.evidence.scenes import scenes
 from scripts.evidence.tables import CHECKS, Tables
 
+OPEN_MOST = 4
+"""Candidates of a query that a check for open queries looks at, the most probable ones by the models without it."""
 POLICIES = {
     "fast": Policy("fast", {"keypoints": 1.0}, (("xfeat", 2), ("xfeat", 6))),
     "balanced": Policy("balanced", {"keypoints": 1.0, "map": 1.5}, (("xfeat", 2), ("xfeat", 6), ("sift", 5))),
-    "best": Policy("best", {"keypoints": 0.5, "map": 1.0, "aliked": 1.0}, (("xfeat", 2), ("xfeat", 6), ("sift", 10))),
+    "best": Policy(
+        "best",
+        {"keypoints": 0.5, "map": 1.0, "aliked": 1.0},
+        (("xfeat", 2), ("xfeat", 6), ("sift", 10), ("lighterglue", OPEN_MOST)),
+        ridge=0.003,
+    ),
 }
 OUTPUT = Path(__file__).parents[1] / "src" / "placeprint" / "evidence" / "models"
 
@@ -48,6 +58,7 @@ def describe(tables: Tables, features: Features, kinds: Sequence[str]) -> None:
 
 
 def measure(tables: Tables, features: Features, kinds: Sequence[str]) -> None:
+    kinds, last = ([name for name in kinds if CHECKS[name].open_only == only] for only in (False, True))
     for scene in scenes():
         candidates = tables.candidates(scene, most_of(scene))
         for name in kinds:
@@ -55,6 +66,26 @@ def measure(tables: Tables, features: Features, kinds: Sequence[str]) -> None:
             tables.checks(scene, name, candidates)
             count, seconds = sum(map(len, candidates)), time.perf_counter() - began
             print(f"{scene.name} {name}: {count} pairs, {seconds:.0f} s", flush=True)
+    for name in last:
+        measure_open(tables, name)
+
+
+def measure_open(tables: Tables, name: str) -> None:
+    """Measure what `best` asks last, of the most probable candidates by the models without it and without the set."""
+    policy = replace(POLICIES["best"], geometry=tuple(each for each in POLICIES["best"].geometry if each[0] != name))
+    split = assembled(tables, policy)
+    models = split.all_models(split.names(), Settings(policy.ridge))
+    for assembler in split.assemblers:
+        scene, pair = assembler.scene, models[assembler.scene.group].pair
+        candidates = tables.candidates(scene, most_of(scene))
+        chosen = [np.zeros(len(places), bool) for places in candidates]
+        rows = {query: row for row, query in enumerate(scene.queries)}
+        for each in split.asked[scene.name]:
+            best = np.argsort(-pair.log_odds(each.parts[-1]), kind="stable")[:OPEN_MOST]
+            row = rows[each.asked.query]
+            chosen[row] = np.isin(candidates[row], each.asked.places[best])
+        tables.checks(scene, name, candidates, chosen)
+        print(f"{scene.name} {name}: {sum(each.sum() for each in chosen)} pairs", flush=True)
 
 
 def assembled(tables: Tables, policy: Policy) -> LeaveOut:
@@ -72,11 +103,11 @@ def report(tables: Tables, policies: Sequence[str]) -> None:
     for policy in (POLICIES[name] for name in policies):
         split = assembled(tables, policy)
         print(f"== {policy.name}: similarity alone, then all evidence")
-        models = split.all_models(split.names(), Settings())
+        models = split.all_models(split.names(), Settings(policy.ridge))
         found = recall_table(split, models)
         for name, (right, count) in found.items():
-            alone, _ = order_recall(split.asked[name], [f"{each}.standard" for each in policy.descriptors])
-            print(f"{name:16} R@1 {100 * alone / count:5.1f} -> {100 * right / count:5.1f} of {count}")
+            alone, clear = order_recall(split.asked[name], [f"{each}.standard" for each in policy.descriptors])
+            print(f"{name:16} R@1 {alone} of {clear} {alone / clear:.1%} -> {right} of {count} {right / count:.1%}")
         for name in ("sf_landmarks", "corridor"):
             print(name, {key: round(value, 3) for key, value in unknown_places(split, models, name).items()})
         print({name: round(value, 3) for name, value in all_errors(split, models).items()}, flush=True)
@@ -92,7 +123,7 @@ def ablation(tables: Tables, policies: Sequence[str]) -> None:
         left_out |= {each: [n for n in names if not n.endswith(f".{each}")] for each in WEIGHED[1:]}
         left_out["shares"] = [name for name in names if not name.endswith("_share")]
         for what, kept in left_out.items():
-            models = split.all_models(kept, Settings())
+            models = split.all_models(kept, Settings(policy.ridge))
             found = recall_table(split, models)
             absent = {name: unknown_places(split, models, name, count=2) for name in ("sf_landmarks", "corridor")}
             row = " ".join(f"{name} {100 * right / count:.1f}" for name, (right, count) in found.items())
@@ -103,7 +134,7 @@ def ablation(tables: Tables, policies: Sequence[str]) -> None:
 def calibrate(tables: Tables, policies: Sequence[str], cache: Path) -> None:
     for policy in (POLICIES[name] for name in policies):
         split = assembled(tables, policy)
-        models = split.all_models(split.names(), Settings())
+        models = split.all_models(split.names(), Settings(policy.ridge))
         for group, row in by_others(split, models).items():
             print(f"{policy.name} {group} by the other sets: {row}", flush=True)
         for assembler in split.assemblers:
@@ -118,7 +149,7 @@ def calibrate(tables: Tables, policies: Sequence[str], cache: Path) -> None:
 def write(tables: Tables, policies: Sequence[str]) -> None:
     for policy in (POLICIES[name] for name in policies):
         split = assembled(tables, policy)
-        models = split.models(None, split.names(), Settings())
+        models = split.models(None, split.names(), Settings(policy.ridge))
         data = {"usual": USUAL, "pair": models.pair.as_data(), "first": models.first.as_data()}
         OUTPUT.mkdir(exist_ok=True)
         (OUTPUT / f"{policy.name}.json").write_text(json.dumps(data) + "\n")

@@ -28,12 +28,14 @@ class Policy:
         geometry: the levels of the cascade, each a verification by the tables' name of it, and how many of the best
             candidates have been looked at after it: the first always, the others while the answer is open.
         candidates: so many.
+        ridge: of the model, see `fitting.Settings`.
     """
 
     name: str
     descriptors: Mapping[str, float]
     geometry: tuple[tuple[str, int], ...]
     candidates: int = 20
+    ridge: float = 0.01
 
     def levels(self) -> list[tuple[str, int]]:
         """Return source of evidence and candidates of each verification."""

@@ -14,6 +14,7 @@ from placeprint.evidence.record import FIELDS, PLACES, Values
 from scripts.evidence.assembly import Asked, Assembler, Policy, evidence_of, known, limited
 from scripts.evidence.fitting import Pairs, Settings, fit
 from scripts.evidence.scenes import SAME, UNKNOWN
+from scripts.evidence.tables import CHECKS
 
 HALVES = 20
 """Random halves of an atlas in which some queries' places are missing."""
@@ -54,32 +55,51 @@ class Levels:
     Args:
         asked: all that is known.
         parts: the columns that are weighed after no level, after one, and so on.
+        alone: the same, with the last source as the only geometry, where it is measured of open queries only.
     """
 
     asked: Asked
     parts: tuple[Mapping[str, Values], ...]
+    alone: tuple[Mapping[str, Values], ...] = ()
 
 
 def levels_of(asked: Asked, policy: Policy) -> Levels:
-    """Return a query after each level: the first source looks at the most similar, others at those it confirms best."""
+    """Return a query after each level.
+
+    The first source looks at the most similar, others at those it confirms best. What is measured only of open
+    queries (`tables.Check.open_only`) is a level where it was measured, and of those candidates.
+    """
     levels, order = policy.levels(), np.arange(len(asked.table))
-    seen = {source: np.zeros(len(asked.table), bool) for source, _ in levels}
-    first = levels[0][0]
+    nothing = {source: np.zeros(len(asked.table), bool) for source, _ in levels}
+    seen, first, alone = dict(nothing), levels[0][0], []
     parts = [evidence_of(limited(asked, seen))]
     for source, most in levels:
-        best = order if source == first else np.argsort(-np.nan_to_num(parts[-1][f"{first}.strength"]), kind="stable")
-        seen[source][best[:most]] = True
+        measured = np.isfinite(asked.table[:, PLACES[f"{source}.strength"]])
+        if CHECKS[source].open_only:
+            if not measured.any():
+                continue
+            seen[source] = measured
+            alone.append(evidence_of(limited(asked, nothing | {source: measured})))
+        else:
+            best = (
+                order if source == first else np.argsort(-np.nan_to_num(parts[-1][f"{first}.strength"]), kind="stable")
+            )
+            seen[source] = np.isin(order, best[:most])
         parts.append(evidence_of(limited(asked, seen)))
-    return Levels(asked, tuple(parts))
+    return Levels(asked, tuple(parts), tuple(alone))
 
 
 def pairs_of(asked: Sequence[Levels]) -> Pairs:
-    """Return the rows of queries at every level; groups count alike, in them queries, in them candidates."""
+    """Return the rows of queries at every level; groups count alike, in them queries, in them candidates.
+
+    Evidence that is measured last finds little left to explain, and would be worth nothing to the model where the
+    sets it learns from are easy. So it is learned without the other geometry, too.
+    """
     kept = [
         (each.asked, columns, known(each.asked), 1.0 if level else UNVERIFIED)
         for each in asked
         if known(each.asked).any()
-        for level, columns in enumerate(each.parts)
+        for level, columns in [*enumerate(each.parts), *((len(each.parts), columns) for columns in each.alone)]
     ]
     per_group = Counter(each.group for each, *_ in kept)
     return Pairs(

@@ -29,8 +29,6 @@ from scripts.evidence.features import EXTRACTORS, Features
 from scripts.evidence.scenes import Scene
 
 BITS = 4
-MOST = 1000
-"""Candidates of a query at most."""
 OWN_CODEBOOK = 50
 """Photos from which on an atlas learns a codebook of its own."""
 LOOKED_AT = 64
@@ -57,14 +55,14 @@ class Check:
         keypoints: of each photo, the first ones.
         verifier: of the pairs.
         pixels: residual of its inliers.
-        most: candidates of a query, the most similar first.
+        open_only: whether it is measured only of queries whose answer is open after the other checks.
     """
 
     kind: str
     keypoints: int
     verifier: Verifier
     pixels: float
-    most: int = MOST + 1
+    open_only: bool = False
 
 
 CHECKS = {
@@ -72,7 +70,11 @@ CHECKS = {
     "sift": Check("sift", 500, MutualGeometry(keep=1_000_000, usual=0.84), 8.0),
     "sift-rotated": Check("sift-rotated", 500, MutualGeometry(keep=1_000_000, usual=0.84), 8.0),
     "lighterglue": Check(
-        "xfeat", 1000, TwoView(matcher={"name": "lightglue", "features": "xfeat"}, pixels=4.0), 4.0, 4
+        "xfeat",
+        1000,
+        TwoView(matcher={"name": "lightglue", "features": "xfeat"}, pixels=4.0, strength="confidence"),
+        4.0,
+        open_only=True,
     ),
 }
 
@@ -138,22 +140,33 @@ class Tables:
                 chosen[row] |= {int(place) for place in order if scene.labels[row, place] != -2}
         return [np.array(sorted(each), np.int64) for each in chosen]
 
-    def checks(self, scene: Scene, name: str, candidates: Sequence[NDArray[np.int64]]) -> list[Values]:
-        """Return for each query ``(candidates, len(OF_VERIFICATIONS))`` values of one kind of geometry."""
+    def checks(
+        self,
+        scene: Scene,
+        name: str,
+        candidates: Sequence[NDArray[np.int64]],
+        chosen: Sequence[NDArray[np.bool_]] | None = None,
+    ) -> list[Values]:
+        """Return for each query ``(candidates, len(OF_VERIFICATIONS))`` values of one kind of geometry.
+
+        Args:
+            scene: it.
+            name: of `CHECKS`.
+            candidates: of each query, rows of the database.
+            chosen: of each query, which of them to measure; None for all.
+        """
         check = CHECKS[name]
         path = self._folder / "checks" / f"{scene.name}-{name}.npz"
         if not path.exists():
             read = {each: self._read(each, check) for each in dict.fromkeys(scene.database)}
             known = [*read.values()]
             overlays = find_overlays([known[i] for i in evenly(len(known), LOOKED_AT)])
-            unlimited = [np.full((len(each), len(OF_VERIFICATIONS)), np.nan) for each in candidates]
-            quick = unlimited if check.most > MOST else self.checks(scene, "xfeat", candidates)
             found = []
             for row, query in enumerate(scene.queries):
                 asked, places = self._read(query, check), candidates[row]
                 asked = asked[~overlays.on(asked)]
                 values = np.full((len(places), len(OF_VERIFICATIONS)), np.nan)
-                kept = self._most_similar(scene, row, places, check.most, quick[row])
+                kept = np.arange(len(places)) if chosen is None else np.flatnonzero(chosen[row])
                 photos = [read[scene.database[places[i]]] for i in kept]
                 for i, photo, done in zip(kept, photos, check.verifier.verify(asked, photos), strict=True):
                     values[i] = geometry(asked, photo, done, check.pixels)
@@ -169,15 +182,3 @@ class Tables:
 
     def _read(self, name: str, check: Check) -> LocalFeatures:
         return self._features.read(name, check.kind, BITS, check.keypoints)
-
-    def _most_similar(self, scene: Scene, row: int, places: NDArray[np.int64], most: int, quick: Values) -> list[int]:
-        """Return which of the candidates are the most similar by both descriptors and XFeat's inliers together."""
-        if len(places) <= most:
-            return list(range(len(places)))
-        total = np.zeros(len(places))
-        for branch in ("keypoints", "map"):
-            database, queries = self.descriptors(scene, branch)
-            similar = database @ queries[row]
-            total += 0.5 * (similar[places] - similar.mean()) / similar.std()
-        total += 1.5 * np.log1p(np.nan_to_num(quick[:, [name for name, *_ in OF_VERIFICATIONS].index("inliers")]))
-        return [int(place) for place in np.argsort(-total, kind="stable")[:most]]

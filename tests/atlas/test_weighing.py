@@ -11,6 +11,8 @@ import pytest
 from placeprint import Atlas
 from placeprint.errors import OptionError
 from placeprint.evidence import FIELDS
+from placeprint.networks.lightglue import _load
+from placeprint.networks.weights import find_weights, weights_path
 from placeprint.presets import load_preset, preset_from
 from placeprint.types import Image
 from tests.conftest import make_scene, write_photo, write_scenes
@@ -120,6 +122,51 @@ def test_no_opinion_is_requested_where_there_is_no_hope(tmp_path: Path, hopeless
     known = set().union(*(each.known for each in answer.evidence))
     assert "xfeat.strength" in known
     assert ("sift.strength" in known) == (hopeless == 0)
+
+
+@pytest.fixture
+def third(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Atlas:
+    """Return an atlas that always asks LighterGlue about the two most probable photos."""
+    monkeypatch.setattr("placeprint.atlas.weighing.DECIDED", 1.1)
+    files = resources.files("placeprint.presets")
+    fast, best = (files.joinpath(f"{name}.toml").read_text(encoding="utf-8") for name in ("fast", "best"))
+    opinion = best[best.rindex("[[opinion]]") :]
+    assert 'source = "lighterglue"' in opinion
+    own = tmp_path / "own.toml"
+    own.write_text(
+        fast.replace('model = "fast"', 'model = "best"')
+        + "\n"
+        + re.sub(r"candidates = \d+", "candidates = 2", opinion),
+        encoding="utf-8",
+    )
+    made = Atlas.create(tmp_path / "atlas", str(own))
+    made.add([write_scenes(tmp_path / "photos", 4)], learn=False)
+    return made
+
+
+@pytest.mark.skipif(weights_path(find_weights("xfeat-lighterglue")) is None, reason="LighterGlue is not installed")
+def test_an_opinion_looks_at_the_most_probable_photos(third: Atlas) -> None:
+    found = third.search(seen_again(make_scene(2)), rotations=False)
+    asked = [each for each in found.evidence if "lighterglue.strength" in each.known]
+    assert len(asked) == 2
+    assert found.evidence[0] in asked
+    assert found.evidence[0].known["lighterglue.strength"] > 10
+
+
+def test_an_opinion_that_is_not_installed_is_left_out_and_said_once(
+    third: Atlas, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("placeprint.networks.weights.weights_path", lambda weights: None)
+    _load.cache_clear()  # type: ignore[attr-defined]  # of `loaded_once`
+    for _ in range(2):
+        answer = third.search(seen_again(make_scene(2)), rotations=False)
+    assert Path(answer.evidence[0].path).name == "02.png"
+    assert answer.confidence is not None
+    assert not any("lighterglue.strength" in each.known for each in answer.evidence)
+    told = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert len(told) == 1
+    assert "without the opinion of lighterglue" in told[0]
+    assert "not installed" in told[0]
 
 
 def test_evidence_does_not_depend_on_the_other_candidates(atlas: Atlas) -> None:

@@ -88,3 +88,16 @@ def test_unknown_names_are_refused_when_it_is_made() -> None:
         TwoView(matcher={"ratio": 0.8})
     with pytest.raises(OptionError, match=r"pixels must be a number from 0.01 to 640, got 0"):
         TwoView(pixels=0)
+
+
+def test_strength_may_be_the_sum_of_the_confidences() -> None:
+    photo = random_features(200, 16, 1)
+    by_chance, by_confidence = (
+        TwoView(strength=kind).verify(photo, [photo])[0] for kind in ("significance", "confidence")
+    )
+    expected = TwoView()._matcher().match(photo, [photo])[0].scores.sum()
+    assert by_confidence.strength == pytest.approx(float(expected))
+    assert by_confidence.strength != by_chance.strength
+    assert np.array_equal(by_confidence.inliers, by_chance.inliers)
+    with pytest.raises(OptionError, match="strength"):
+        TwoView(strength="luck")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -27,6 +28,7 @@ BACKGROUND = 128
 LOOKED_AT = 64
 """Photos spread over the atlas in which overlays are looked for."""
 Kept = TypeVar("Kept")
+logger = logging.getLogger(__name__)
 
 
 class Memory:
@@ -47,6 +49,7 @@ class Memory:
         self._features_lock = threading.Lock()
         self._usual: dict[str, tuple[int, Any]] = {}
         self._usual_lock = threading.Lock()
+        self._told: set[str] = set()
 
     def nearest(self, now: Snapshot, descriptors: Floats, count: int) -> list[Ranking]:
         """Return the ``count`` photos nearest to each of ``(q, d)`` descriptors, one search after another."""
@@ -94,6 +97,12 @@ class Memory:
     def opinion(self, spec: OpinionSpec) -> Verifier:
         """Return the verifier of an opinion."""
         return self._opinions[spec.source]
+
+    def tell_once(self, words: str) -> None:
+        """Warn of something that holds for all searches, at the first of them."""
+        if words not in self._told:
+            self._told.add(words)
+            logger.warning(words)
 
     def read(self, now: Snapshot, ids: Sequence[int], number: int = 0) -> list[LocalFeatures]:
         """Return the stored features of photos by one of the extractors, from memory where they are."""

@@ -4,7 +4,8 @@
 2. Geometry of the first ones, without the keypoints on overlays (`evidence.overlays`).
 3. While the answer is open (the first candidate is not certain, or another place is close): geometry of more of them,
    and then one opinion after another, such as SIFT, for those that geometry confirms best. The query's features for an
-   opinion are extracted only then. A preset may say which confidence is too low for opinions.
+   opinion are extracted only then. A preset may say which confidence is too low for opinions. An opinion whose network
+   is not installed is left out, and said so once.
 
 Other photos follow, ranked by similarity.
 """
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 
 from placeprint.atlas.memory import Memory
 from placeprint.atlas.snapshot import Snapshot
+from placeprint.errors import WeightsError
 from placeprint.evidence.measure import geometry, margins, other_places, standardized
 from placeprint.evidence.record import OF_VERIFICATIONS, PLACES, PairEvidence, Values, no_evidence
 from placeprint.evidence.shipped import EvidenceModel, Weighed, load_model, verdict_of
@@ -69,6 +71,10 @@ class _Open:
     def confirmed_best(self, count: int) -> NDArray[np.intp]:
         """Return the places of the candidates that the first verification confirms best."""
         return np.argsort(-np.nan_to_num(self.table[:, PLACES[f"{FIRST}.strength"]]), kind="stable")[:count]
+
+    def most_probable(self, count: int) -> NDArray[np.intp]:
+        """Return the places of the most probable candidates."""
+        return np.argsort(-self.weighed.log_odds, kind="stable")[:count]
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,9 +130,12 @@ class Weigher:
         if verify:
             first = Look(FIRST, 0, self._memory.verifier, PIXELS)
             for look, chosen in self._steps(first, min(count, verify)):
-                if look is not first and state.weighed.confidence < (self._spec.hopeless or 0.0):
+                if look is first:
+                    self._check(state, look, chosen(state), describe)
+                elif state.weighed.confidence < (self._spec.hopeless or 0.0):
                     break
-                self._check(state, look, chosen(state), describe)
+                else:
+                    self._request(state, look, chosen(state), describe)
                 if state.decided:
                     break
             left = [
@@ -151,7 +160,8 @@ class Weigher:
         for opinion in preset.opinion:
             number = 0 if opinion.extractor is None else preset.extractors.index(opinion.extractor)
             look = Look(opinion.source, number, self._memory.opinion(opinion), opinion.pixels)
-            yield look, partial(_Open.confirmed_best, count=min(opinion.candidates, asked))
+            choose = _Open.most_probable if opinion.probable else _Open.confirmed_best
+            yield look, partial(choose, count=min(opinion.candidates, most))
 
     def _similar(self, ids: Ids, descriptor: Floats) -> _Open:
         """Return what similarity says."""
@@ -170,6 +180,13 @@ class Weigher:
             apart.append(standardized(among, around, usual))
         other, positions = other_places(near, apart), self._positions(ids)
         return _Open(ids, table, other, positions, {}, self._model.weigh(table, other, positions))
+
+    def _request(self, state: _Open, look: Look, chosen: NDArray[np.intp], describe: Describe) -> None:
+        """Verify some candidates by an opinion; leave it out where its weights are not installed."""
+        try:
+            self._check(state, look, chosen, describe)
+        except WeightsError as error:
+            self._memory.tell_once(f"answers are given without the opinion of {look.source}: {error}")
 
     def _check(self, state: _Open, look: Look, chosen: NDArray[np.intp], describe: Describe) -> None:
         """Verify some candidates, and weigh anew."""

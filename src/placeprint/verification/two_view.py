@@ -33,6 +33,7 @@ from placeprint.verification.transforms import MODELS, SIDE, Cameras, Pixels, St
 from placeprint.verification.verdict import verdict_of
 
 AUTO = ("homography", "fundamental")
+STRENGTHS = ("significance", "confidence")
 
 
 @checked
@@ -46,8 +47,10 @@ class TwoView:
         method: ``"auto"``, ``"opencv"`` or ``"poselib"``, see `estimation.estimate`.
         pixels: the largest residual of an inlier, in pixels of a photo whose longest side is 640.
         seed: the seed of the estimator.
-        sure: the significance at which two photos show the same place.
-        possible: the significance at which they may show the same place.
+        sure: the strength at which two photos show the same place.
+        possible: the strength at which they may show the same place.
+        strength: what the strength of a verification is: ``"significance"``, or ``"confidence"`` for the sum of the
+            matches' scores, which is the expected number of right ones where scores are probabilities.
 
     Raises:
         OptionError: a name or parameter is unknown.
@@ -60,6 +63,7 @@ class TwoView:
     seed: Seed = 0
     sure: Strength = 12.0
     possible: Strength = 6.0
+    strength: Annotated[str, OneOf(*STRENGTHS)] = "significance"
 
     def __post_init__(self) -> None:
         self._matcher()
@@ -70,7 +74,7 @@ class TwoView:
         candidates: Sequence[LocalFeatures],
         cameras: Sequence[Cameras | None] | None = None,
     ) -> list[Verification]:
-        """Return one verification per candidate, in order; strength and score are the significance.
+        """Return one verification per candidate, in order; strength and score are what `strength` says.
 
         Args:
             query: features of one photo.
@@ -113,6 +117,8 @@ class TwoView:
             if cost < lowest:
                 best, lowest, inliers = model, cost, found[1]
                 transform = to_pixels(found[0], model, *factors)
+        if self.strength == "confidence":
+            strength = float(matches.scores.sum())
         spent = seconds + time.perf_counter() - began
         return Verification(matches.pairs, points, inliers, strength, strength, 0.0, transform, best, spent)
 
