@@ -35,7 +35,7 @@ from scripts.evidence.report import all_errors, order_recall, recall_table, unkn
 from scripts.evidence.scenes import scenes
 from scripts.evidence.tables import CHECKS, Tables
 
-OPEN_MOST = 4
+OPEN_MOST = 6
 """Candidates of a query that a check for open queries looks at, the most probable ones by the models without it."""
 POLICIES = {
     "fast": Policy("fast", {"keypoints": 1.0}, (("xfeat", 2), ("xfeat", 6))),
