@@ -212,7 +212,7 @@ class OpinionSpec:
         extractor: the extractor of its features, which are stored, too; None for those of the preset's first extractor.
         verifier: the verifier of candidates.
         candidates: so many of a query.
-        probable: whether these are the most probable ones, and not those that the first verification confirms best.
+        probable: whether these are the most probable ones; None for those that the first verification confirms best.
         pixels: residual of its inliers, in pixels of a photo whose longest side has 640.
     """
 
@@ -220,5 +220,5 @@ class OpinionSpec:
     extractor: ExtractorSpec | None = None
     verifier: VerifierSpec
     candidates: Annotated[int, Range(1, 1000)] = 5
-    probable: bool = False
+    probable: bool | None = None
     pixels: Annotated[float, Range(0.01, 640)] = 8.0
