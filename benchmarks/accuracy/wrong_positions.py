@@ -9,6 +9,7 @@ position in ten is replaced by one at a random distance, 150 m to 100 km, in a r
 - *none wrong*: right positions that it reports when all are right.
 - *moved*: meters between where a photo is located from the others with the wrong positions and without, the median and
   the 90th percentile over all photos and trials.
+- *radius*: the radius with the wrong positions by that without, the same.
 
 Writes benchmarks/results/wrong-positions.json.
 """
@@ -33,6 +34,7 @@ from placeprint.places.plane import distances, from_plane
 from placeprint.places.survey import Survey, neighbors_of, pair_table, survey_atlas
 from placeprint.places.whereabouts import KNOWN, Whereabouts
 from placeprint.store import PhotoRecord
+from placeprint.types import Location
 
 DATA = Path(os.environ.get("PLACEPRINT_DATA", Path(__file__).parents[3] / "shared" / "data"))
 RESULTS = Path(__file__).parents[1] / "results"
@@ -55,14 +57,18 @@ def injected(photos: Photos, generator: np.random.Generator) -> tuple[dict[int, 
     return changed, wrong
 
 
-def located(photos: Photos, survey: Survey) -> dict[int, tuple[float, float]]:
+def located(photos: Photos, survey: Survey) -> dict[int, Location]:
     """Return where each photo is located from the others."""
     where, found = Whereabouts(photos, survey), {}
     for photo, seen in survey.items():
         place = where.locate(seen.others, seen.pairs, [photo]) if seen.confidence >= KNOWN else None
         if place is not None:
-            found[photo] = (place.latitude, place.longitude)
+            found[photo] = place
     return found
+
+
+def meters_between(one: Location, other: Location) -> float:
+    return float(distances(np.array([[one.latitude, one.longitude]]), np.array([other.latitude, other.longitude]))[0])
 
 
 def measure(name: str, trials: int, seed: int) -> dict[str, Any]:
@@ -73,14 +79,15 @@ def measure(name: str, trials: int, seed: int) -> dict[str, Any]:
     neighbors = neighbors_of(pair_table(survey), list(photos))
     ids, before = {record.path: photo for photo, record in photos.items()}, located(photos, survey)
     generator = np.random.default_rng(seed)
-    counts, moved = np.zeros(4, int), []
+    counts, moved, grown = np.zeros(4, int), list[float](), list[float]()
     for _ in range(trials):
         changed, wrong = injected(photos, generator)
         said = {ids[finding.photo] for finding in misplaced(changed, neighbors)}
         counts += len(said & wrong), len(wrong), len(said - wrong), len(photos) - len(wrong)
         after = located(changed, survey)
         both = sorted(before.keys() & after.keys())
-        moved += [float(distances(np.array([after[each]]), np.array(before[each]))[0]) for each in both]
+        moved += [meters_between(before[each], after[each]) for each in both]
+        grown += [after[each].radius / before[each].radius for each in both]
     return {
         "photos": len(photos),
         "trials": trials,
@@ -89,6 +96,8 @@ def measure(name: str, trials: int, seed: int) -> dict[str, Any]:
         "none_wrong": len(misplaced(photos, neighbors)),
         "moved_median_m": round(float(np.median(moved)), 2),
         "moved_90_m": round(float(np.percentile(moved, 90)), 2),
+        "radius_times_median": round(float(np.median(grown)), 2),
+        "radius_times_90": round(float(np.percentile(grown, 90)), 2),
     }
 
 

@@ -13,8 +13,6 @@ import os
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
-import numpy as np
-
 from placeprint.atlas import Atlas
 from placeprint.errors import PhotoError
 from placeprint.photos import read_camera_data
@@ -23,7 +21,7 @@ from placeprint.places.duplicates import Copies, Found, find_copies
 from placeprint.places.findings import KINDS, Finding, Kind
 from placeprint.places.loners import loners
 from placeprint.places.survey import neighbors_of, pair_table, survey_atlas
-from placeprint.places.wrong_positions import LIMIT, wrong_positions
+from placeprint.places.wrong_positions import LIMIT, Tags
 from placeprint.store import PhotoRecord
 
 BY_MATCHES: frozenset[Kind] = frozenset({"wrong-position", "rotated", "alone"})
@@ -128,19 +126,17 @@ def misplaced(photos: Mapping[int, PhotoRecord], neighbors: Mapping[int, Mapping
         photos: what is known of each, by id.
         neighbors: the probabilities of the pairs of each photo, by the ids of the others.
     """
-    ids = sorted(photos)
-    rows = {photo: row for row, photo in enumerate(ids)}
-    positions = np.array([photos[photo].location or (np.nan, np.nan) for photo in ids], np.float64).reshape(-1, 2)
-    by_row = {rows[photo]: [(rows[each], p) for each, p in neighbors[photo].items()] for photo in ids}
+    positions = {photo: record.location for photo, record in photos.items() if record.location is not None}
+    linked = {photo: list(near.items()) for photo, near in neighbors.items()}
     return [
         Finding(
-            photos[ids[wrong.photo]].path,
+            photos[wrong.photo].path,
             "wrong-position",
             f"photos that show the same place are {_distance(wrong.meters)} away, at {wrong.where.latitude:.6f}, "
             f"{wrong.where.longitude:.6f}",
             round(wrong.score**2 / (wrong.score**2 + LIMIT**2 / 2), 4),
         )
-        for wrong in wrong_positions(positions, by_row)
+        for wrong in Tags(positions, linked).wrong()
     ]
 
 

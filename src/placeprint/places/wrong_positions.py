@@ -9,7 +9,7 @@ neighbor.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,7 +38,7 @@ class WrongPosition:
     """A tag that is contradicted.
 
     Args:
-        photo: its index.
+        photo: its index, or id.
         where: where the neighbors say that it was taken.
         meters: from the tag to there.
         score: those meters by the spread of the neighbors, as of `radius.score`.
@@ -62,56 +62,102 @@ def wrong_positions(
         limit: score above which a tag is wrong.
         agreeing: photos that must agree, at least.
     """
-    known: NDArray[np.bool_] = np.asarray(np.isfinite(positions).all(axis=1))
-    trusted = known.copy()
-    wrong: list[WrongPosition] = []
-    contradictions = {photo: _contradiction(photo, positions, trusted, neighbors, agreeing) for photo in neighbors}
-    while True:
-        found = [each for each in contradictions.values() if each is not None and each.score > limit]
-        if not found:
-            return wrong
-        worst = max(found, key=lambda each: each.score)
-        wrong.append(worst)
-        trusted[worst.photo] = False
-        del contradictions[worst.photo]
-        for photo in contradictions:
-            if any(other == worst.photo for other, _ in neighbors[photo]):
-                contradictions[photo] = _contradiction(photo, positions, trusted, neighbors, agreeing)
+    known = np.flatnonzero(np.isfinite(positions).all(axis=1))
+    return Tags({int(photo): positions[photo] for photo in known}, neighbors, limit, agreeing).wrong()
 
 
-def _contradiction(
-    photo: int, positions: Degrees, trusted: NDArray[np.bool_], neighbors: Neighbors, agreeing: int
-) -> WrongPosition | None:
-    """Return by how much a photo's tag differs from what its neighbors say; None where they do not say enough."""
-    if not trusted[photo]:
-        return None
-    chosen = [(other, weight) for other, weight in neighbors[photo] if trusted[other] and weight > 0]
-    if not chosen:
-        return None
-    where = estimate(positions[[other for other, _ in chosen]], np.array([weight for _, weight in chosen]))
-    if where.support < agreeing - _confirming(photo, where, chosen, positions, trusted, neighbors):
-        return None
-    meters = float(distances(positions[photo][None], np.array([where.latitude, where.longitude]))[0])
-    return WrongPosition(photo, where, meters, score(meters, where.spread)) if meters >= NEAREST else None
+class Tags:
+    """The positions of photos, and what contradicts them.
 
+    Each answer depends on the photo's neighbors and on theirs alone. It is kept, so that `wrong` is quick to say what
+    it would be without some photos.
 
-def _confirming(
-    photo: int,
-    where: Estimate,
-    chosen: Sequence[tuple[int, float]],
-    positions: Degrees,
-    trusted: NDArray[np.bool_],
-    neighbors: Neighbors,
-) -> int:
-    """Return how many photos confirm the position of a photo's neighbors that agree, through their links to them."""
-    here = np.array([where.latitude, where.longitude])
+    Args:
+        positions: latitude and longitude in degrees of each photo that has a position.
+        neighbors: of each photo that has any.
+        limit: score above which a tag is wrong.
+        agreeing: photos that must agree, at least.
+    """
 
-    def is_near(other: int, meters: float) -> bool:
-        return bool(distances(positions[other][None], here)[0] <= meters)
+    def __init__(
+        self,
+        positions: Mapping[int, Sequence[float] | NDArray[np.float64]],
+        neighbors: Neighbors,
+        limit: float = LIMIT,
+        agreeing: int = AGREEING,
+    ) -> None:
+        self._positions = {photo: np.asarray(place, np.float64) for photo, place in positions.items()}
+        self._neighbors = {
+            photo: [(other, weight) for other, weight in neighbors.get(photo, ()) if other in positions and weight > 0]
+            for photo in positions
+        }
+        self._limit, self._agreeing = limit, agreeing
+        self._asked: dict[tuple[int, frozenset[int]], WrongPosition | None] = {}
+        self._around: dict[int, frozenset[int]] = {}
+        self._concerned: dict[int, set[int]] = {photo: {photo} for photo in positions}
+        for photo, near in self._neighbors.items():
+            firsts = {other for other, _ in near}
+            around = firsts.union(third for other in firsts for third, _ in self._neighbors[other])
+            self._around[photo] = frozenset(around - {photo})
+            for other in around:
+                self._concerned[other].add(photo)
+        self._first: dict[int, WrongPosition] = {}
+        self._ask(self._first, positions, set())
 
-    around = [(other, weight) for other, weight in chosen if is_near(other, AROUND * BANDWIDTH)]
-    if max((weight for _, weight in around), default=0.0) < FAIR:
-        return 0
-    known = {photo, *(other for other, _ in chosen)}
-    linked = {third for other, _ in around for third, weight in neighbors.get(other, ()) if weight > 0}
-    return sum(bool(trusted[third]) and is_near(third, NEAREST) for third in linked - known)
+    def wrong(self, hidden: Collection[int] = ()) -> list[WrongPosition]:
+        """Return the tags that are wrong, the most contradicted first.
+
+        Args:
+            hidden: photos that have no part in it.
+        """
+        untrusted, found, wrong = set(hidden), dict(self._first), list[WrongPosition]()
+        self._ask(found, {each for photo in untrusted for each in self._concerned.get(photo, ())}, untrusted)
+        while found:
+            worst = max(found.values(), key=lambda each: (each.score, -each.photo))
+            wrong.append(worst)
+            untrusted.add(worst.photo)
+            self._ask(found, self._concerned[worst.photo], untrusted)
+        return wrong
+
+    def _ask(self, found: dict[int, WrongPosition], photos: Iterable[int], untrusted: set[int]) -> None:
+        """Bring up to date which of some photos have a tag that is contradicted by those that are trusted."""
+        for photo in photos:
+            said = None if photo in untrusted else self._contradiction(photo, self._around[photo] & untrusted)
+            if said is None:
+                found.pop(photo, None)
+            else:
+                found[photo] = said
+
+    def _contradiction(self, photo: int, untrusted: frozenset[int]) -> WrongPosition | None:
+        """Return by how much a tag differs from what the neighbors say; None where it is not wrong by that."""
+        key = (photo, untrusted)
+        if key not in self._asked:
+            found = self._compared(photo, untrusted)
+            self._asked[key] = found if found is not None and found.score > self._limit else None
+        return self._asked[key]
+
+    def _compared(self, photo: int, untrusted: frozenset[int]) -> WrongPosition | None:
+        chosen = [(other, weight) for other, weight in self._neighbors[photo] if other not in untrusted]
+        if not chosen:
+            return None
+        places = np.array([self._positions[other] for other, _ in chosen])
+        where = estimate(places, np.array([weight for _, weight in chosen]))
+        if where.support < self._agreeing - self._confirming(photo, where, chosen, untrusted):
+            return None
+        meters = self._meters(photo, where)
+        return WrongPosition(photo, where, meters, score(meters, where.spread)) if meters >= NEAREST else None
+
+    def _confirming(
+        self, photo: int, where: Estimate, chosen: Sequence[tuple[int, float]], untrusted: frozenset[int]
+    ) -> int:
+        """Return how many photos confirm the position of neighbors that agree, through their links to them."""
+        around = [(other, weight) for other, weight in chosen if self._meters(other, where) <= AROUND * BANDWIDTH]
+        if max((weight for _, weight in around), default=0.0) < FAIR:
+            return 0
+        linked = {third for other, _ in around for third, _ in self._neighbors[other]}
+        others = linked - untrusted - {photo, *(other for other, _ in chosen)}
+        return sum(self._meters(third, where) <= NEAREST for third in others)
+
+    def _meters(self, photo: int, where: Estimate) -> float:
+        there = np.array([where.latitude, where.longitude])
+        return float(distances(self._positions[photo][None], there)[0])
