@@ -15,7 +15,7 @@ from placeprint.store import PhotoRecord
 from placeprint.types import Verification
 
 NOON = datetime.datetime(2026, 6, 1, 12)  # local time, as in an atlas
-NOTHING = Verification(np.zeros((0, 2), np.int64), np.zeros((0, 2, 2)), np.zeros(0, bool))
+NOTHING = Verification(np.zeros((0, 2), np.int64), np.zeros((0, 2, 2), np.float32), np.zeros(0, bool))
 
 
 def graph_of(links: dict[tuple[int, int], float], *, every: float | None = None) -> MatchGraph:
