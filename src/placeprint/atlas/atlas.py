@@ -36,7 +36,7 @@ from placeprint.errors import (
 )
 from placeprint.evidence.calibration import Calibration
 from placeprint.photos import Picture, as_image, scan_photos
-from placeprint.photos.masks import MaskFolder
+from placeprint.photos.masks import masks_in
 from placeprint.photos.walking import as_places
 from placeprint.presets import kept_files, load_preset
 from placeprint.renamed import renamed_arguments
@@ -165,6 +165,7 @@ class Atlas:
         progress: Progress | None = None,
         learn: bool = True,
         masks: Path | str | None = None,
+        ignore: Collection[str] = (),
     ) -> AddReport:
         """Add photos, and the photos below folders; known photos are not read again.
 
@@ -182,9 +183,11 @@ class Atlas:
             learn: whether to learn a codebook if the atlas has grown enough.
             masks: a folder of masks, white where keypoints may be, each named like its photo; see
                 `photos.masks.MaskFolder`. Photos that are known already keep their features.
+            ignore: names of classes to leave out; then the masks are pictures of classes, see `photos.classes`.
 
         Raises:
             PhotoError: a place does not exist, or there is no photo in any; or there are no masks.
+            OptionError: classes are to be ignored without masks, or the table of classes does not name them.
             AtlasBusyError: another process is writing.
             AtlasWriteError: the disk is full or the folder is read-only.
         """
@@ -192,7 +195,7 @@ class Atlas:
         found = scan_photos(places).required()
         paths = found.paths
         report = AddReport(skipped=[*found.skipped], unread=dict(found.unread))
-        folder = None if masks is None else MaskFolder(Path(masks))
+        folder = masks_in(masks, ignore)
         with self._store.exclusive():
             was_empty = not len(self)
             addition = Addition(self._store, report, workers, progress, folder)

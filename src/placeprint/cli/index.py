@@ -19,6 +19,13 @@ Masks = Annotated[
     Path | None,
     typer.Option(help="Folder of masks, white where keypoints may be, each named like its photo.", show_default=False),
 ]
+Ignore = Annotated[
+    str | None,
+    typer.Option(
+        help="Classes to leave out, as sky,people; the masks are then pictures of classes, named in classes.csv.",
+        show_default=False,
+    ),
+]
 Gps = Annotated[
     Path | None,
     typer.Option(
@@ -43,6 +50,7 @@ def index(
         typer.Option(min=1, max=256, help="Photos described at once; by default one per core.", show_default=False),
     ] = None,
     masks: Masks = None,
+    ignore: Ignore = None,
     gps: Gps = None,
     clock_offset: Annotated[
         str | None,
@@ -55,15 +63,18 @@ def index(
     """Add photos to an atlas. Run it again, and only new and changed photos are read."""
     from placeprint.atlas import Atlas
     from placeprint.core.outputs import ATLAS_FILE, check_output_folder
+    from placeprint.photos.masks import masks_in
 
     # before the atlas is made, so that a mistake leaves nothing behind
     paths, skips = list_named(photos, later=True)
+    ignored = _classes(ignore)
+    masks_in(masks, ignored)
     given = _positions(gps, clock_offset, paths)
     if not (into / ATLAS_FILE).exists():
         check_output_folder(into)
     atlas = Atlas.open_or_create(into, preset)
     with progress_bar("indexing", "photos") as progress:
-        report = atlas.add(paths, workers=workers, progress=progress, masks=masks)
+        report = atlas.add(paths, workers=workers, progress=progress, masks=masks, ignore=ignored)
     done = report.added + report.changed
     rate = f", {done / report.seconds:.1f} photos/s" if done else ""
     count = len(report.skipped) + len(skips.waiting)
@@ -82,6 +93,18 @@ def index(
     skips.report_all(report.skipped)
     say(f"the atlas {into} has {len(atlas)} photos")
     skips.leave()
+
+
+def _classes(ignore: str | None) -> list[str]:
+    """Return the names of the classes to ignore.
+
+    Raises:
+        OptionError: the option has no name in it.
+    """
+    names = [name for each in (ignore or "").split(",") if (name := each.strip())]
+    if ignore is not None and not names:
+        raise OptionError(f"--ignore needs names of classes, such as sky,people; got {ignore!r}")
+    return names
 
 
 def _positions(gps: Path | None, clock_offset: str | None, photos: list[Path]) -> GivenPositions | None:

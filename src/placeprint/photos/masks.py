@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from placeprint.errors import PhotoError, ShapeError
+from placeprint.errors import OptionError, PhotoError, ShapeError
 from placeprint.photos import Picture, normalized, read_image, scan_photos
+from placeprint.photos.classes import read_ignored
 from placeprint.types import Mask
 
 MaskLike: TypeAlias = Picture
@@ -57,17 +58,22 @@ class MaskFolder:
 
     Args:
         folder: of the masks, and of folders of them.
+        ignore: names of classes; where there are any, the masks are pictures of classes, see `photos.classes`, and
+            keypoints may be on all other classes.
 
     Raises:
         PhotoError: there is no such folder, or no picture in it.
+        OptionError: classes are to be ignored, and their table is missing or does not name one.
+        DatasetError: the table of classes is wrong.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, ignore: Collection[str] = ()) -> None:
         base = normalized(folder)
         if not base.is_dir():
             raise PhotoError(f"masks must be a folder of pictures named like the photos, got {str(folder)!r}")
         found = scan_photos([folder]).required().paths
         self._masks = {_stem(Path(path).relative_to(base).parts): Path(path) for path in found}
+        self._ignored = read_ignored(base, ignore) if ignore else None
 
     def __len__(self) -> int:
         return len(self._masks)
@@ -84,9 +90,22 @@ class MaskFolder:
         if found is None:
             return None
         try:
-            return as_mask(found, size)
+            return as_mask(found, size) if self._ignored is None else self._ignored.mask_of(found, size)
         except ShapeError as error:
             raise PhotoError(f"its mask {str(found)!r} does not fit: {error}") from error
+
+
+def masks_in(folder: Path | str | None, ignore: Collection[str] = ()) -> MaskFolder | None:
+    """Return the masks of a folder, or None where no folder is given. Takes and raises what `MaskFolder` does.
+
+    Raises:
+        OptionError: classes are to be ignored, and no folder is given.
+    """
+    if folder is not None:
+        return MaskFolder(Path(folder), ignore)
+    if ignore:
+        raise OptionError("to ignore classes, pictures of classes are needed; give their folder as masks")
+    return None
 
 
 def _stem(parts: Sequence[str]) -> tuple[str, ...]:
