@@ -195,7 +195,7 @@ def test_what_is_open_outlives_clean_up_and_what_is_gone_is_read_anew(
     monkeypatch.setattr("placeprint.atlas.learning.ADAPT_PHOTOS", 2)
     writer.remove(built / "photos" / "00.png")
     assert len(list(held.descriptors())[0][0]) == PLACES  # noqa: RUF015  # all are read
-    monkeypatch.setattr(tables, "KEEP", datetime.timedelta(0))
+    monkeypatch.setattr("placeprint.store.store.KEEP", datetime.timedelta(0))
     monkeypatch.setattr(tables, "MANY", 0)
     old = reader._store.snapshot()
     writer.refit()

@@ -40,6 +40,7 @@ KNOWN = {
     "networks/published/download.py",  # goes on beside, is renamed when whole
     "store/writing.py",
     "networks/weight_files.py",  # bytes in memory
+    "places/tagging.py",  # beside the file aside, which it replaces
 }
 
 

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from placeprint.atlas import learning
 from placeprint.atlas.adding import Addition
@@ -25,7 +25,7 @@ from placeprint.atlas.snapshot import Snapshot, Snapshots
 from placeprint.core.defaults import PRESET
 from placeprint.core.geography import check_position
 from placeprint.core.numerics import evenly
-from placeprint.core.options import Count, CountOrNone, Seed, Share, Workers, checked
+from placeprint.core.options import Count, CountOrNone, Range, Seed, Share, Workers, checked
 from placeprint.core.threads import map_cores
 from placeprint.describing.bulk import sample_features
 from placeprint.describing.describer import Describer, checked_describer
@@ -373,7 +373,7 @@ class Atlas:
         rotations: bool = True,
         exclude: Collection[str] = (),
         mode: str | None = None,
-        precision: float | None = None,
+        precision: Annotated[float, Range(0.5, 1, below=True)] | None = None,
     ) -> Answer:
         """Find the place that a photo shows.
 

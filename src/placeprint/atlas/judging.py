@@ -22,8 +22,6 @@ def least_confidence(calibration: Calibration | None, precision: float | None) -
     """
     if precision is None:
         return SURE
-    if not 0.5 <= precision < 1:
-        raise OptionError(f"the precision must be at least 0.5 and below 1, got {precision:g}")
     if calibration is None:
         raise OptionError(
             "a precision can be promised only for an atlas that was calibrated with its own photos; "

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from placeprint.cli.output import say, say_verdict
+from placeprint.cli.output import print_text, say, say_verdict
 from placeprint.cli.skipping import check_some, list_named
 from placeprint.errors import PhotoError
 
@@ -49,7 +49,7 @@ def localize(
         if not json:
             _print(path, poses[str(path)])
     if json:
-        typer.echo(poses_text(poses, "json"), nl=False)
+        print_text(poses_text(poses, "json"))
     if output is not None:
         write_atomically(output, poses_text(poses, form).encode("utf-8", "surrogateescape"))
         say(f"wrote {output}", err=json)

@@ -121,6 +121,13 @@ def print_json(value: Any) -> None:
         print(json.dumps(value, indent=2, allow_nan=False))  # noqa: T201
 
 
+def print_text(text: str) -> None:
+    """Print a text for another program on stdout as it is, also bytes of file names that are not UTF-8."""
+    with _writing():
+        sys.stdout.buffer.write(text.encode("utf-8", "surrogateescape"))
+        sys.stdout.buffer.flush()
+
+
 @contextlib.contextmanager
 def _writing() -> Iterator[None]:
     try:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from placeprint.cli.output import progress_bar, say
+from placeprint.cli.output import print_text, progress_bar, say
 
 FORMS = ("colmap", "hloc", "csv")
 InAtlas = Annotated[Path, typer.Argument(help="Folder of the atlas.", show_default=False)]
@@ -45,7 +45,7 @@ def pairs(
     named = NamedPhotos.of(graph.photos)
     text = pair_lines(found, named.names, form)
     if output is None:
-        typer.echo(text, nl=False)
+        print_text(text)
         return
     write_atomically(output, text.encode("utf-8", "surrogateescape"))
     say(f"wrote {len(found)} pairs of {len(graph.photos)} photos to {output}; names are below {named.root}")

@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from placeprint.atlas.snapshot import Snapshot
 from placeprint.core import registry
+from placeprint.core.files import write_arrays
 from placeprint.core.threads import limit_torch, map_cores, one_core_each
 from placeprint.describing.describer import no_features
 from placeprint.errors import PhotoError
@@ -85,13 +87,13 @@ class NewFeatures:
             found = self._extractor.extract(read_photo(record.path).image)
         except PhotoError:
             found = no_features(self._extractor.dim, (record.width, record.height))
-        np.savez(
-            self._folder / f"{number}.npz",
-            keypoints=found.keypoints,
-            descriptors=found.descriptors.astype(np.float16),
-            scores=found.scores,
-            size=np.array(found.image_size),
-        )
+        arrays: dict[str, NDArray[Any]] = {
+            "keypoints": found.keypoints,
+            "descriptors": found.descriptors.astype(np.float16),
+            "scores": found.scores,
+            "size": np.array(found.image_size),
+        }
+        write_arrays(self._folder / f"{number}.npz", arrays)
 
     def _load(self, number: int) -> LocalFeatures:
         with np.load(self._folder / f"{number}.npz") as kept:
