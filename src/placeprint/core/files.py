@@ -19,7 +19,7 @@ import os
 import secrets
 import stat
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -184,6 +184,20 @@ def read_json(path: Path, what: str, *, error: type[PlaceprintError] = OptionErr
 
 def _unreadable(path: Path, what: str, why: str) -> str:
     return f"cannot read {os.fspath(path)!r}{f' as {what}' if what else ''}: {why}"
+
+
+def common_folder(paths: Iterable[str]) -> Path:
+    """Return the folder that some files are below; the root if they are on several drives, or there are none.
+
+    Example:
+        >>> common_folder(["/photos/a/1.jpg", "/photos/b/2.jpg"]).as_posix()
+        '/photos'
+    """
+    folders = {os.path.dirname(path) for path in paths}  # noqa: PTH120  # there may be very many
+    try:
+        return Path(os.path.commonpath(folders)) if folders else Path(os.sep)
+    except ValueError:
+        return Path(os.sep)
 
 
 def flush_folder(path: Path) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
+from placeprint.core.files import common_folder
 from placeprint.core.options import Count, Range, checked
 from placeprint.core.outputs import MADE_BY
 from placeprint.places.graph import MatchGraph
@@ -50,15 +51,8 @@ class NamedPhotos:
     @classmethod
     def of(cls, photos: Mapping[int, PhotoRecord]) -> NamedPhotos:
         """Name photos below the folder that all of them share."""
-        folders = {str(Path(record.path).parent) for record in photos.values()}
-        try:
-            root = Path(os.path.commonpath(folders)) if folders else Path()
-        except ValueError:  # on several drives
-            root = Path()
-        names = {
-            number: Path(record.path).relative_to(root).as_posix() if root.parts else Path(record.path).as_posix()
-            for number, record in photos.items()
-        }
+        root = common_folder(record.path for record in photos.values())
+        names = {number: Path(os.path.relpath(record.path, root)).as_posix() for number, record in photos.items()}
         return cls(root, names)
 
 

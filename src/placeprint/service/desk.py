@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from placeprint.atlas import Atlas
+from placeprint.core.files import common_folder
 from placeprint.places.locating import Locator
 from placeprint.service.batches import Batches
 from placeprint.service.problems import Refused
@@ -108,9 +109,7 @@ class Desk:
             folder="" if above == "." else _text(above),
             width=record.width,
             height=record.height,
-            position=None
-            if record.location is None
-            else Position(latitude=record.location[0], longitude=record.location[1]),
+            position=position_of(record.location),
             taken=record.taken,
             num_keypoints=record.num_keypoints,
         )
@@ -120,13 +119,14 @@ class Desk:
         photos = self.atlas.snapshot().usable()
         known, common = self._shared
         if known is not photos:
-            folders = {os.path.dirname(record.path) for record in photos.values()}  # noqa: PTH120  # many
-            try:
-                common = os.path.commonpath(folders) if folders else os.sep
-            except ValueError:  # on several drives
-                common = os.sep
+            common = str(common_folder(record.path for record in photos.values()))
             self._shared = (photos, common)
         return common
+
+
+def position_of(degrees: tuple[float, float] | None) -> Position | None:
+    """Return a position as it is sent."""
+    return None if degrees is None else Position(latitude=degrees[0], longitude=degrees[1])
 
 
 def _text(path: str) -> str:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request
 
 from placeprint.service.asking import PHOTO, PROBLEMS, asked_about, form_of, search_answer
 from placeprint.service.clusters import Box, clustered
-from placeprint.service.desk import Desk
+from placeprint.service.desk import Desk, position_of
 from placeprint.service.schemas import (
     Cluster,
     Feature,
@@ -19,7 +19,6 @@ from placeprint.service.schemas import (
     PlaceName,
     PlacePage,
     Point,
-    Position,
 )
 from placeprint.types import Image, Located
 
@@ -98,11 +97,6 @@ async def world(
         )
 
     return await desk.read(points)
-
-
-def position_of(degrees: tuple[float, float] | None) -> Position | None:
-    """Return a position as it is sent."""
-    return None if degrees is None else Position(latitude=degrees[0], longitude=degrees[1])
 
 
 def _locate_answer(desk: Desk, image: Image, located: Located) -> LocateAnswer:

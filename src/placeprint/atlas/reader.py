@@ -1,0 +1,221 @@
+"""What is read of an atlas: searches, places, facts. Nothing here changes it."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import threading
+from collections.abc import Collection, Sequence
+from typing import Annotated, Any
+
+from placeprint.atlas import learning
+from placeprint.atlas.judging import judged, least_confidence
+from placeprint.atlas.memory import Memory
+from placeprint.atlas.reports import AtlasInfo
+from placeprint.atlas.search import Searcher
+from placeprint.atlas.snapshot import Snapshot, Snapshots
+from placeprint.core.options import Count, CountOrNone, Range, Share, checked
+from placeprint.core.threads import map_cores
+from placeprint.describing.describer import Describer
+from placeprint.errors import AtlasMismatchError
+from placeprint.photos import Picture, as_image
+from placeprint.renamed import renamed_arguments
+from placeprint.store import Store
+from placeprint.store.store import FILES
+from placeprint.types import Answer, Located
+
+EMPTY = "the atlas is empty"
+LOCATING = "placeprint.places.locating"
+"""Imported by its name when it is first needed: places are made of atlases, so their room is above this one."""
+
+
+class AtlasReader:
+    """The part of an `Atlas` that reads; threads may share it.
+
+    Args:
+        store: the store of the atlas.
+
+    Raises:
+        AtlasMismatchError: the atlas was made with other network weights than those installed.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._snapshots = Snapshots(store)
+        self._preset = self._snapshots.preset
+        self._memory = Memory(store.folder, self._preset)
+        self._locator: tuple[int, Any] | None = None
+        self._locator_lock = threading.Lock()
+        known = {store.path_of(n) if n.startswith(FILES) else n: w for n, w in store.manifest.weights.items()}
+        if known != self._snapshots.weights:
+            raise AtlasMismatchError(
+                f"the atlas {str(store.folder)!r} was made with other network weights than those installed; "
+                "install the matching version, or make the atlas again"
+            )
+
+    @property
+    def preset(self) -> str:
+        """The name of the preset."""
+        return self._preset.name
+
+    @property
+    def describer(self) -> Describer:
+        """The describer of the atlas, with its current learned state."""
+        return self._snapshots.reading(lambda now: now.describer)
+
+    def snapshot(self) -> Snapshot:
+        """Return the atlas as it is now, with its preset and what describes photos; it does not change any more."""
+        return self._snapshots.take()
+
+    def __len__(self) -> int:
+        return self._snapshots.reading(lambda now: len(now.usable()))
+
+    def info(self) -> AtlasInfo:
+        """Report what is in the atlas, and how many of its photos are still at their paths."""
+        return self._snapshots.reading(self._info)
+
+    def _info(self, now: Snapshot) -> AtlasInfo:
+        usable, records = now.usable(), now.photos().values()
+        learned_from = learning.learned_from(now)
+        needed = self._preset.codebook.min_photos
+        own_one = not self._preset.codebook.is_included or (needed is not None and learned_from >= needed)
+        way = "own, learned from" if own_one else "shipped, adapted to"
+        own = f"{way} {learned_from} photos" if learned_from else "shipped"
+        return AtlasInfo(
+            str(self._store.folder),
+            self.preset,
+            len(usable),
+            sum(record.location is not None for record in usable.values()),
+            sum(record.num_keypoints for record in usable.values()),
+            self._store.num_bytes(),
+            now.describer.dim,
+            own if usable else "none yet",
+            self._preset.components,
+            tuple((record.path, record.error) for record in records if record.error is not None),
+            sum(not os.path.lexists(record.path) for record in usable.values()),
+            self._memory.overlays(now, 0).box if usable and self._preset.evidence is not None else None,
+            None if now.calibration is None else now.calibration.in_words(),
+        )
+
+    @renamed_arguments(by="mode")
+    def prepare(self, mode: str | None = None) -> None:
+        """Prepare for search, so that the first search is as fast as later ones.
+
+        Args:
+            mode: the search mode, see `search`.
+
+        Raises:
+            OptionError: the search mode is unknown.
+        """
+
+        def prepare(now: Snapshot) -> None:
+            if now.usable():
+                Searcher(now, self._memory).prepare(mode)
+
+        self._snapshots.reading(prepare)
+
+    @renamed_arguments(turns="rotations", without="exclude", by="mode")
+    @checked
+    def search(
+        self,
+        photo: Picture,
+        *,
+        top: Count = 5,
+        verify: CountOrNone = 50,
+        rotations: bool = True,
+        exclude: Collection[str] = (),
+        mode: str | None = None,
+        precision: Annotated[float, Range(0.5, 1, below=True)] | None = None,
+    ) -> Answer:
+        """Find the place that a photo shows.
+
+        Args:
+            photo: anything `read_photo` accepts: a path, bytes, a file object, a Pillow image, an RGB array.
+            top: the number of candidates to return.
+            verify: the number of candidates checked by geometry, most similar first; 0 for search only.
+            rotations: whether to try rotations of the photo if nothing is confirmed upright.
+            exclude: photos of the atlas to exclude, by their paths in it; other paths are ignored.
+            mode: the search mode, ``"descriptor"``, or a voter, ``"votes"`` or ``"asmk"``; None for the preset's. The
+                first search by votes makes an index of all local features, which is stored in the atlas.
+            precision: the share of right answers among those called "same place" that is promised, for queries like
+                those that the atlas was calibrated with; None to call an answer so that is 90 % sure.
+
+        Raises:
+            PhotoError: the photo cannot be used.
+            OptionError: the search mode is unknown, or the precision cannot be promised.
+        """
+        image = as_image(photo)
+        excluded = [exclude] if isinstance(exclude, str) else exclude
+
+        def search(now: Snapshot) -> Answer:
+            if not now.usable():
+                features, seconds = now.describer.features(image)[0], {"describe": 0.0, "search": 0.0, "verify": 0.0}
+                return Answer((), features, 0.0, seconds, EMPTY)
+            least = least_confidence(now.calibration, precision)
+            searcher = Searcher(now, self._memory)
+            found = searcher.search(image, top=top, verify=verify, rotations=rotations, exclude=excluded, mode=mode)
+            return judged(found, now.calibration, least)
+
+        return self._snapshots.reading(search)
+
+    @checked
+    def search_stored(
+        self, photos: Sequence[int], *, top: Count = 20, verify: CountOrNone = 50, likely: Share = 0.1
+    ) -> dict[int, Answer]:
+        """Find for photos of the atlas the other photos that show their places, by what is stored; all cores work.
+
+        Nothing is decoded, described or tried in rotations.
+
+        Args:
+            photos: ids of usable photos; others have no answer.
+            top: the number of candidates of each.
+            verify: the number of candidates checked by geometry, at most; the preset may check fewer.
+            likely: probability above which geometry checks a candidate in any case.
+
+        Returns:
+            The answers, by id.
+
+        Raises:
+            OptionError: the preset gives no probabilities.
+        """
+
+        def search(now: Snapshot) -> dict[int, Answer]:
+            usable = now.usable()
+            known = [photo for photo in photos if photo in usable]
+            if not known:
+                return {}
+            searcher = Searcher(now, self._memory)
+            self._memory.prepare(now)
+            least = least_confidence(now.calibration, None)
+
+            def one(photo: int) -> Answer:
+                found = searcher.search_stored(photo, top=top, verify=verify, likely=likely)
+                return judged(found, now.calibration, least)
+
+            return dict(zip(known, map_cores(one, known), strict=True))
+
+        return self._snapshots.reading(search)
+
+    def locate(self, photo: Picture, *, top: int = 5, rotations: bool = True, exclude: Collection[str] = ()) -> Located:
+        """Say which place a photo shows, how sure that is, and where it was taken, with a radius in meters.
+
+        The first call surveys the atlas, which takes about as long as searching each of up to 1000 of its photos; the
+        survey is kept in the atlas.
+
+        Args:
+            photo: anything that `search` accepts.
+            top: the number of candidates to return.
+            rotations: whether to try rotations of the photo if nothing is confirmed upright.
+            exclude: photos of the atlas to exclude, by their paths in it.
+
+        Raises:
+            PhotoError: the photo cannot be used.
+            OptionError: the preset gives no probabilities.
+        """
+        version = self.snapshot().version
+        with self._locator_lock:
+            if self._locator is None or self._locator[0] != version:
+                self._locator = version, importlib.import_module(LOCATING).Locator(self)
+            locator = self._locator[1]
+        located: Located = locator.locate(photo, top=top, rotations=rotations, exclude=exclude)
+        return located
