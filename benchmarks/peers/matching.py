@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 
 from placeprint.core import registry
 from placeprint.datasets.photos.image_pairs import ImagePair, read_oxford_affine
-from placeprint.evaluation.pair_benchmark import PROTOCOL, Method, Row, run_matching
+from placeprint.evaluation.pair_benchmark import PROTOCOL, Method, run_matching
 from placeprint.evaluation.provenance import made_by
 from placeprint.features.resizing import resize_longest, to_photo
 from placeprint.pairs import matcher_params
@@ -258,10 +258,10 @@ def estimate(points: Floats) -> NDArray[np.float64] | None:
     return None if found is None else np.asarray(found, np.float64)
 
 
-def measure(name: str, make: Callable[[], Method], pairs: Sequence[ImagePair]) -> Row:
+def measure(name: str, make: Callable[[], Method], pairs: Sequence[ImagePair]) -> dict[str, Any]:
     """Return the row of one method, or one with its error: a package of others may fail in any way."""
     try:
-        return run_matching(pairs, [make()], estimate)[0]
+        return run_matching(pairs, [make()], estimate)[0].as_row()
     except Exception as error:
         return {"method": name, "error": f"{type(error).__name__}: {' '.join(str(error).split())}"}
 
@@ -309,7 +309,7 @@ def _name(features: str, matcher: str) -> str:
     return f"placeprint {features}, {matcher}"
 
 
-def _line(row: Row) -> str:
+def _line(row: dict[str, Any]) -> str:
     if "error" in row:
         return f"{row['method']:32} {row['error']}"
     return (

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from placeprint.datasets.photos.image_pairs import ImagePair, project
 from placeprint.errors import DatasetError, ShapeError
+from placeprint.evaluation.matching_figures import summarize
 from placeprint.evaluation.matching_metrics import (
     best_matches_right,
     corner_error,
@@ -22,7 +23,7 @@ from placeprint.evaluation.matching_metrics import (
     matching_score,
     repeatability,
 )
-from placeprint.evaluation.pair_benchmark import Method, run_matching, summarize
+from placeprint.evaluation.pair_benchmark import Method, run_matching
 from placeprint.types import Floats, Image, LocalFeatures, Mask, Matches
 from placeprint.verification.matching import mutual_matches
 from tests.conftest import make_scene, write_photo
@@ -201,7 +202,7 @@ def test_a_run_measures_what_was_made(shifted: list[ImagePair]) -> None:
     rows = run_matching(shifted, methods, _mean_shift, lambda done, of: seen.append((done, of)))
     assert extractor.calls == 5  # four pictures and one to warm up, for both methods
     assert seen == [(1, 2), (2, 2)]
-    row = rows[0]
+    row = rows[0].as_row()
     assert (row["method"], row["extractor"], row["matcher"], row["pairs"]) == ("one", "Corners", "Mutual", 2)
     assert row["keypoints"] == 52 * 39
     assert isinstance(row["repeatability"], float) and row["repeatability"] > 0.9  # grids end at other places
@@ -217,10 +218,10 @@ def test_metrics_are_of_the_pairs_that_have_them(shifted: list[ImagePair], tmp_p
     hand_made = ImagePair("hand", first, second, (224, 172), correspondences=truth)
     stereo = ImagePair("stereo", first, second, (224, 172), disparity=np.full((172, 224), -8.0))
     methods = [Method("one", Corners(), Mutual())]
-    row = run_matching([hand_made, stereo], methods, _mean_shift)[0]
+    row = run_matching([hand_made, stereo], methods, _mean_shift)[0].as_row()
     assert row["repeatability"] is None and row["auc@5"] is None and row["homographies_right"] is None
     assert isinstance(row["mma@5"], float) and row["mma@5"] > 0.8  # 4 pixels off, all of them
-    assert row["mma@3"] < 0.1  # type: ignore[operator]  # it is a number
+    assert row["mma@3"] < 0.1
     assert isinstance(row["best_100_right"], float) and isinstance(row["best_100_not_judged"], float)
     assert row["best_100_right"] + row["best_100_not_judged"] == pytest.approx(1, abs=0.1)
 

@@ -26,13 +26,17 @@ from placeprint.training.run.checkpoint import (
     weights_of,
     write_checkpoint,
 )
+from placeprint.training.run.facts import CheckpointFacts, Metrics, PhotoSetFacts, RunFacts
 from placeprint.training.run.journal import read_log
 from placeprint.training.run.run import train
 from tests.training.tiny import tiny_backbone, tiny_recipe, write_classes, write_walk
 
 
 def checkpoint(step: int, value: float = 0.0) -> Checkpoint:
-    return Checkpoint({"model.weight": torch.full((2,), value)}, {"step": step}, {"rows": torch.arange(3)})
+    photos = PhotoSetFacts("abc", 5)
+    run = RunFacts({"model": {}, "head": {"name": "gem"}}, ("cat", "dog"), photos, photos, "1234")
+    facts = CheckpointFacts(run, step, 2, Metrics("recall@1", 0.5, 1, 0.25))
+    return Checkpoint(facts, {"model.weight": torch.full((2,), value)}, {"rows": torch.arange(3)})
 
 
 def names(run: Path) -> list[str]:
@@ -42,7 +46,7 @@ def names(run: Path) -> list[str]:
 def test_a_checkpoint_comes_back_as_it_was(tmp_path: Path) -> None:
     path = write_checkpoint(tmp_path, checkpoint(3, 1.5), keep=2)
     found = read_checkpoint(path)
-    assert (found.step, found.facts["format"]) == (3, 1)
+    assert (found.step, found.facts) == (3, checkpoint(3).facts)
     assert found.weights["model.weight"].tolist() == [1.5, 1.5]
     assert found.state["rows"].tolist() == [0, 1, 2]
 

@@ -69,7 +69,7 @@ def setup_of(chunk: int, head: str, loss: str) -> Setup:
         paths=[],
         plan=unused,
         validate=lambda: 0.0,
-        facts={},
+        facts=unused,
         workers=0,
         progress=lambda *_: None,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from placeprint.atlas.moved_photos import is_current, recognize
@@ -12,6 +12,7 @@ from placeprint.describing.bulk import DescribedPhoto, describe_files
 from placeprint.describing.describer import Describer
 from placeprint.photos.masks import MaskFolder
 from placeprint.store import PhotoRecord, Store
+from placeprint.types import Progress
 
 COMMIT_PHOTOS = 64
 """Photos per group: an interruption loses at most one group."""
@@ -34,7 +35,7 @@ class Addition:
         store: Store,
         report: AddReport,
         workers: int | None,
-        progress: Callable[[int, int], None] | None,
+        progress: Progress | None,
         masks: MaskFolder | None = None,
     ) -> None:
         self._store = store

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -36,9 +36,8 @@ from placeprint.store import FILE_NAME, Manifest, Store
 from placeprint.store.below import ids_below
 from placeprint.store.calibration_file import write_calibration
 from placeprint.store.store import FILES
+from placeprint.types import Progress
 from placeprint.version import __version__
-
-Progress = Callable[[int, int], None]
 
 
 class Atlas(AtlasReader):

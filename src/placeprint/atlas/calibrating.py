@@ -12,7 +12,6 @@ The photos of its place are those that verified matches join to it. All is searc
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,7 +25,7 @@ from placeprint.evidence.calibration import Calibration, Trials, calibrated, log
 from placeprint.photos import read_image
 from placeprint.photos.views import view_of
 from placeprint.store import PhotoRecord
-from placeprint.types import Image
+from placeprint.types import Image, Progress
 
 JOINED = 50
 """Most similar photos that may be of a photo's place."""
@@ -38,8 +37,6 @@ FEWEST = 20
 """Photos, at least, that must be asked."""
 TOGETHER = 8
 """Photos that are asked between two reports of progress."""
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ again. A preset without a shipped codebook learns its first from a sample of the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from placeprint.describing.describer import Describer, State
 from placeprint.errors import OptionError
 from placeprint.presets import Preset
 from placeprint.store import Store
-from placeprint.types import PhotoFeatures
+from placeprint.types import PhotoFeatures, Progress
 
 ADAPT_PHOTOS = 8
 GROWTH = 2.0
@@ -83,9 +83,7 @@ def in_parts(ids: Sequence[int]) -> Iterator[Sequence[int]]:
         yield ids[start : start + READ_PHOTOS]
 
 
-def learn(
-    store: Store, preset: Preset, *, adapt: bool | None = None, progress: Callable[[int, int], None] | None = None
-) -> None:
+def learn(store: Store, preset: Preset, *, adapt: bool | None = None, progress: Progress | None = None) -> None:
     """Learn from a sample of the stored features, then make all descriptors with the result, in one commit.
 
     Args:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json as jsonlib
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from placeprint.datasets.photos.image_pairs import ImagePair
-    from placeprint.evaluation.pair_benchmark import Method, Row
+    from placeprint.evaluation.pair_benchmark import Method
     from placeprint.evaluation.results import Result
     from placeprint.types import Floats
 
@@ -74,7 +74,8 @@ def matching(
     pairs = _pairs(data or Path(os.environ.get("PLACEPRINT_DATA", ".")), Skips())
     methods, unavailable = _methods(features, matcher, size, keypoints)
     with progress_bar("matching", "methods") as progress:
-        rows = run_matching(pairs, methods, partial(_homography, method=method), progress)
+        figures = run_matching(pairs, methods, partial(_homography, method=method), progress)
+    rows = [each.as_row() for each in figures]
     table = Table(*COLUMNS, title=f"{PROTOCOL}: {len(pairs)} pairs", title_justify="left")
     for row in rows:
         table.add_row(*(_cell(names, row) for names in COLUMNS.values()))
@@ -245,7 +246,7 @@ def _homography(points: Floats, method: str) -> NDArray[np.float64] | None:
     return None if found is None else found[0]
 
 
-def _cell(names: Sequence[str], row: Row) -> str:
+def _cell(names: Sequence[str], row: Mapping[str, Any]) -> str:
     """Return the values of a column: shares in percent, counts and times unchanged."""
     words = []
     for name in names:
@@ -258,7 +259,11 @@ def _cell(names: Sequence[str], row: Row) -> str:
 
 
 def _write(
-    path: Path, pairs: list[ImagePair], rows: list[Row], options: dict[str, int | str], unavailable: dict[str, str]
+    path: Path,
+    pairs: list[ImagePair],
+    rows: list[dict[str, Any]],
+    options: dict[str, int | str],
+    unavailable: dict[str, str],
 ) -> None:
     from placeprint.core.files import write_atomically
     from placeprint.evaluation.pair_benchmark import PROTOCOL

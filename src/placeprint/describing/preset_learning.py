@@ -6,7 +6,7 @@ An atlas with few photos cannot learn well, and whitening needs thousands. The r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
@@ -21,7 +21,7 @@ from placeprint.errors import OptionError
 from placeprint.photos import list_photos
 from placeprint.presets import CodebookSpec, WhitenerSpec, kept_files, load_preset, write_preset
 from placeprint.store.encoding import Columns
-from placeprint.types import PhotoFeatures
+from placeprint.types import PhotoFeatures, Progress
 
 SAMPLE = 4000
 """Default number of photos to learn from."""
@@ -57,7 +57,7 @@ def read_sample(
     *,
     sample: Count = SAMPLE,
     workers: Workers | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Sample:
     """Read the local features of photos as the preset's atlases store them, about 70 KB per photo by default.
 

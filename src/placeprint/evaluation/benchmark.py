@@ -16,7 +16,7 @@ a result with its error, and the next run tries it again.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -51,8 +51,7 @@ from placeprint.evaluation.result_files import (
 from placeprint.evaluation.results import Memory, Result, Settings
 from placeprint.evaluation.retrieval import check_photos, measure, method_of, skipped_in
 from placeprint.presets import load_preset
-
-Progress = Callable[[int, int], None]
+from placeprint.types import Progress
 
 VERIFY = (0, 50)
 

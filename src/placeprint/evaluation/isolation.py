@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Generic, TypeVar
 
+from placeprint.types import Progress
+
 Result = TypeVar("Result")
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
@@ -41,7 +43,7 @@ def run_alone(
     work: Callable[..., Result],
     *arguments: Any,
     one_core: bool = False,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Outcome[Result]:
     """Call an importable function in its own process and wait for it.
 
@@ -81,7 +83,7 @@ def peak_memory() -> int | None:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
-def _listen(pipe: IO[bytes], progress: Callable[[int, int], None] | None) -> Outcome[Any] | None:
+def _listen(pipe: IO[bytes], progress: Progress | None) -> Outcome[Any] | None:
     """Read messages up to the last; None if the process died before it."""
     while True:
         try:

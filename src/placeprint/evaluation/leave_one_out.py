@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -40,9 +40,7 @@ from placeprint.places.graph import CANDIDATES
 from placeprint.places.locating import Locator
 from placeprint.places.plane import distances
 from placeprint.store import PhotoRecord
-from placeprint.types import Location
-
-Progress = Callable[[int, int], None]
+from placeprint.types import Location, Progress
 
 
 def is_about_positions(dataset: RetrievalSet) -> bool:

@@ -17,32 +17,22 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import mean, median
+from statistics import median
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from placeprint.datasets.photos.image_pairs import ImagePair, residuals
+from placeprint.datasets.photos.image_pairs import ImagePair
 from placeprint.errors import DatasetError
-from placeprint.evaluation.matching_metrics import (
-    RIGHT,
-    THRESHOLDS,
-    best_matches_right,
-    corner_error,
-    error_auc,
-    matching_accuracy,
-    matching_score,
-    repeatability,
-)
+from placeprint.evaluation.matching_figures import MatchingFigures, Outcome, summarize
 from placeprint.photos import read_image
-from placeprint.types import Extractor, Floats, Image, LocalFeatures, Matcher, Matches
+from placeprint.types import Extractor, Floats, Image, LocalFeatures, Matcher, Progress
 
 PROTOCOL = "matching-1"
-CORNER_THRESHOLDS = (3, 5, 10)
 
 Estimate = Callable[[Floats], NDArray[np.float64] | None]
 """A function from ``(m, 2, 2)`` matched points to a ``(3, 3)`` homography from query to database pixels, or None."""
-Row = dict[str, str | int | float | dict[str, float | None] | None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,36 +50,37 @@ class Method:
     matcher: Matcher
 
 
-@dataclass(frozen=True, eq=False)
-class Outcome:
-    """The result of a method on one pair.
+@dataclass(frozen=True)
+class MethodFigures:
+    """The figures of one method.
 
     Args:
-        pair: the pair with its ground truth.
-        keypoints: ``(n, 2)`` and ``(m, 2)`` keypoints of the query and of the database picture, in pixels.
-        sizes: ``(width, height)`` of the two pictures.
-        matches: the matches of keypoint rows.
-        points: ``(k, 2, 2)``, the matched points in the two pictures.
-        homography: the estimated ``(3, 3)`` homography, or None if none was found or requested.
-        seconds: the matching time.
+        method: its name.
+        extractor: the class of its extractor.
+        matcher: the class of its matcher.
+        figures: what was measured on the pairs.
+        ms_per_picture: the median time of describing one picture, in milliseconds.
     """
 
-    pair: ImagePair
-    keypoints: tuple[Floats, Floats]
-    sizes: tuple[tuple[int, int], tuple[int, int]]
-    matches: Matches
-    points: Floats
-    homography: NDArray[np.float64] | None
-    seconds: float
+    method: str
+    extractor: str
+    matcher: str
+    figures: MatchingFigures
+    ms_per_picture: float
+
+    def as_row(self) -> dict[str, Any]:
+        """Return one row of a table or of a result file."""
+        names = {"method": self.method, "extractor": self.extractor, "matcher": self.matcher}
+        return names | self.figures.as_row() | {"ms_per_picture": self.ms_per_picture}
 
 
 def run_matching(
     pairs: Sequence[ImagePair],
     methods: Sequence[Method],
     estimate: Estimate,
-    progress: Callable[[int, int], None] | None = None,
-) -> list[Row]:
-    """Return one row of metrics per method, ready for a table or JSON.
+    progress: Progress | None = None,
+) -> list[MethodFigures]:
+    """Return the figures of each method.
 
     Args:
         pairs: the pairs with their ground truth.
@@ -113,40 +104,18 @@ def run_matching(
             described[key] = _describe(method.extractor, images)
         features, seconds = described[key]
         outcomes = [_match(pair, method.matcher, features, estimate) for pair in pairs]
-        names: Row = {
-            "method": method.name,
-            "extractor": type(method.extractor).__name__,
-            "matcher": type(method.matcher).__name__,
-        }
-        rows.append(names | summarize(outcomes) | {"ms_per_picture": round(1000 * median(seconds), 2)})
+        rows.append(
+            MethodFigures(
+                method.name,
+                type(method.extractor).__name__,
+                type(method.matcher).__name__,
+                summarize(outcomes),
+                round(1000 * median(seconds), 2),
+            )
+        )
         if progress is not None:
             progress(done, len(methods))
     return rows
-
-
-def summarize(outcomes: Sequence[Outcome]) -> Row:
-    """Return the means over pairs of one method's metrics, and the median matching time.
-
-    Keys: ``pairs``, ``keypoints`` (mean of a picture), ``matches``, ``repeatability``, ``matching_score``,
-    ``mma@1`` ... ``mma@10``, ``auc@3`` ... ``auc@10``, ``homographies_right`` (share of corner errors of at most 3
-    pixels), ``corner_errors`` (by pair, None without a homography), ``right_matches`` (mean count within 3 pixels),
-    ``best_100_right``, ``best_100_not_judged``, ``ms_per_pair``. Shares are in [0, 1].
-
-    Raises:
-        DatasetError: there are no outcomes.
-    """
-    if not outcomes:
-        raise DatasetError("there is nothing to summarize")
-    row: Row = {
-        "pairs": len(outcomes),
-        "keypoints": mean(len(points) for outcome in outcomes for points in outcome.keypoints),
-        "matches": mean(len(outcome.matches) for outcome in outcomes),
-    }
-    exact = [outcome for outcome in outcomes if outcome.pair.correspondences is None]
-    flat = [outcome for outcome in outcomes if outcome.pair.homography is not None]
-    hand_made = [outcome for outcome in outcomes if outcome.pair.correspondences is not None]
-    row |= _accuracy(exact) | _of_homographies(flat) | _of_hand_made(hand_made)
-    return row | {"ms_per_pair": round(1000 * median(outcome.seconds for outcome in outcomes), 2)}
 
 
 def _describe(extractor: Extractor, images: dict[Path, Image]) -> tuple[dict[Path, LocalFeatures], list[float]]:
@@ -175,49 +144,3 @@ def _match(pair: ImagePair, matcher: Matcher, features: dict[Path, LocalFeatures
         None if pair.homography is None else estimate(points),
         seconds,
     )
-
-
-def _accuracy(outcomes: Sequence[Outcome]) -> Row:
-    errors = [residuals(outcome.pair, outcome.points) for outcome in outcomes]
-    shares = [matching_accuracy(each) for each in errors]
-    row: Row = {f"mma@{threshold:g}": _mean([share[i] for share in shares]) for i, threshold in enumerate(THRESHOLDS)}
-    return row | {"right_matches": _mean([float((each <= RIGHT).sum()) for each in errors])}
-
-
-def _of_homographies(outcomes: Sequence[Outcome]) -> Row:
-    repeated, scores, corners = [], [], []
-    for outcome in outcomes:
-        assert outcome.pair.homography is not None
-        query, database = outcome.keypoints
-        right = int((residuals(outcome.pair, outcome.points) <= RIGHT).sum())
-        repeated.append(repeatability(query, database, outcome.pair, outcome.sizes))
-        scores.append(matching_score(right, query, database, outcome.pair, outcome.sizes))
-        corners.append(corner_error(outcome.homography, outcome.pair.homography, outcome.sizes[0]))
-    areas = error_auc(corners, CORNER_THRESHOLDS)
-    row: Row = {"repeatability": _mean(repeated), "matching_score": _mean(scores)}
-    row |= {
-        f"auc@{threshold}": _mean([area] if corners else [])
-        for threshold, area in zip(CORNER_THRESHOLDS, areas, strict=True)
-    }
-    by_pair: dict[str, float | None] = {
-        outcome.pair.name: round(corner, 2) if np.isfinite(corner) else None
-        for outcome, corner in zip(outcomes, corners, strict=True)
-    }
-    return row | {
-        "homographies_right": _mean([float(corner <= RIGHT) for corner in corners]),
-        "corner_errors": by_pair,
-    }
-
-
-def _of_hand_made(outcomes: Sequence[Outcome]) -> Row:
-    shares = [best_matches_right(outcome.matches, outcome.points, outcome.pair) for outcome in outcomes]
-    return {
-        "best_100_right": _mean([right for right, _ in shares]),
-        "best_100_not_judged": _mean([unjudged for _, unjudged in shares]),
-    }
-
-
-def _mean(values: Sequence[float]) -> float | None:
-    """Return the mean of the values that are numbers, or None if there are none."""
-    numbers = [float(value) for value in values if not np.isnan(value)]
-    return mean(numbers) if numbers else None

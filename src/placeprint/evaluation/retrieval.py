@@ -14,7 +14,7 @@ without positives and those not in the database should not be answered; and the 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
@@ -46,9 +46,9 @@ from placeprint.evaluation.rankings import KEPT, num_searches, rank_queries
 from placeprint.evaluation.results import QueryResult, Result, Settings, Timing
 from placeprint.photos import normalized
 from placeprint.presets import Preset, load_preset
+from placeprint.types import Progress
 
 CODEBOOKS = ("own", "adapted", "shipped")
-Progress = Callable[[int, int], None]
 
 
 @checked

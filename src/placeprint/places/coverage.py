@@ -7,7 +7,7 @@ photo that nothing else shows is a gap: more photos of that place close it.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,13 +16,12 @@ from placeprint.atlas import Atlas
 from placeprint.places.plane import distances, from_plane, to_plane
 from placeprint.places.survey import pair_table, survey_atlas
 from placeprint.places.whereabouts import KNOWN, Whereabouts
+from placeprint.types import Progress
 
 LIKELY = 0.5
 """Probability from which a pair counts as a photo of the same place."""
 CELLS = 24
 """Cells along the longer side of a map."""
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from placeprint.atlas import Atlas
 from placeprint.errors import PhotoError
@@ -23,13 +23,12 @@ from placeprint.places.loners import loners
 from placeprint.places.survey import neighbors_of, pair_table, survey_atlas
 from placeprint.places.wrong_positions import LIMIT, Tags
 from placeprint.store import PhotoRecord
+from placeprint.types import Progress
 
 BY_MATCHES: frozenset[Kind] = frozenset({"wrong-position", "rotated", "alone"})
 """Findings that need matches, so a preset that gives probabilities."""
 BY_PIXELS: frozenset[Kind] = frozenset({"same-file", "same-shot", "unreadable", "wrong-time"})
 """Findings that need the comparison of shots."""
-
-Progress = Callable[[int, int], None]
 
 
 def examine(

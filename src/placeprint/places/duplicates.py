@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import functools
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -26,6 +26,7 @@ from placeprint.places.components import components
 from placeprint.places.shot_sketch import DIM, similar_pairs, sketch_of
 from placeprint.places.shots import Agreement, Shot, agreement, shot_of
 from placeprint.store import PhotoRecord
+from placeprint.types import Progress
 
 NEAREST = 10
 """Similar photos that each is compared with; more copies of one shot are found through each other."""
@@ -38,8 +39,6 @@ SECONDS = 1.0
 ZONE_STEP = 900.0
 """Seconds: times that differ by multiples of it may be one time in two zones."""
 HALF_A_DAY = 43_200.0
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)

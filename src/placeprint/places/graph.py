@@ -12,7 +12,7 @@ The graph gives neighbors, image pairs for reconstruction, and loop closures of 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -27,7 +27,7 @@ from placeprint.evidence.model import to_probability
 from placeprint.evidence.record import PLACES, by_name, no_evidence
 from placeprint.evidence.shipped import EvidenceModel, load_model
 from placeprint.store import PhotoRecord
-from placeprint.types import Answer, Verification
+from placeprint.types import Answer, Progress, Verification
 
 CHUNK = 32
 """Photos searched before progress is reported."""
@@ -37,8 +37,6 @@ CANDIDATES = 20
 """Candidates of each photo."""
 LIMITS = 1e-6
 """Probabilities are kept so far from 0 and 1."""
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, eq=False)

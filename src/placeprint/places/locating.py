@@ -20,11 +20,11 @@ import numpy as np
 from placeprint.atlas import Atlas
 from placeprint.core.options import Count, checked
 from placeprint.photos import Picture
-from placeprint.places.graph import CANDIDATES, Progress, evidence_model, pair_probabilities
+from placeprint.places.graph import CANDIDATES, evidence_model, pair_probabilities
 from placeprint.places.grouping import PlaceGroup, group_places
 from placeprint.places.survey import pair_table, survey_atlas
 from placeprint.places.whereabouts import KNOWN, Values, Whereabouts
-from placeprint.types import Answer, Evidence, KnownPlace, Located
+from placeprint.types import Answer, Evidence, KnownPlace, Located, Progress
 
 SURVEYED = 1000
 """Photos of an atlas that are surveyed before its first query is located; more are surveyed when all places are."""

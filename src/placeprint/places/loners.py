@@ -8,7 +8,7 @@ its file, in all rotations. Then the photos of the smaller part are rotated; par
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +18,7 @@ from placeprint.errors import PhotoError
 from placeprint.places.components import part_of_each
 from placeprint.places.findings import Finding
 from placeprint.store import PhotoRecord
-from placeprint.types import Answer, Evidence, Floats
+from placeprint.types import Answer, Evidence, Floats, Progress
 
 LIKELY = 0.5
 """Probability from which a link counts, and certainty from which a photo is alone."""
@@ -28,7 +28,6 @@ QUARTER = 20.0
 """Degrees from a quarter rotation, at most."""
 
 Neighbors = Mapping[int, Mapping[int, float]]
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)

@@ -20,10 +20,10 @@ import numpy as np
 from placeprint.atlas import Atlas
 from placeprint.core.options import CountOrNone, Positive, checked
 from placeprint.photos import Picture
-from placeprint.places.graph import CANDIDATES, Progress, log_odds
+from placeprint.places.graph import CANDIDATES, log_odds
 from placeprint.places.locating import Locator
 from placeprint.places.motion import Motion, Values, motion_of
-from placeprint.types import Answer, Located
+from placeprint.types import Answer, Located, Progress
 
 STRIDE = 5.0
 """Meters between two frames, usually: a walk with a frame every three seconds."""

@@ -26,8 +26,8 @@ from placeprint.core.options import Count, checked
 from placeprint.errors import PlaceprintError
 from placeprint.evidence.model import to_probability
 from placeprint.evidence.shipped import EvidenceModel
-from placeprint.places.graph import CANDIDATES, CHUNK, LEAST, Progress, evidence_model, log_odds, pair_probabilities
-from placeprint.types import Answer, Ids
+from placeprint.places.graph import CANDIDATES, CHUNK, LEAST, evidence_model, log_odds, pair_probabilities
+from placeprint.types import Answer, Ids, Progress
 
 logger = logging.getLogger(__name__)
 

@@ -12,13 +12,13 @@ import numpy as np
 from placeprint.atlas.snapshot import Snapshot
 from placeprint.core.threads import map_cores
 from placeprint.errors import PackageError, WriteError
-from placeprint.places.graph import Progress
 from placeprint.reconstruction import PIXEL
 from placeprint.reconstruction.cameras import camera, focal_of
 from placeprint.reconstruction.matching import matched_pairs, rows_of
 from placeprint.reconstruction.pairing import ImagePair, NamedPhotos
 from placeprint.reconstruction.sources import Source, StoredFeatures
 from placeprint.store import PhotoRecord
+from placeprint.types import Progress
 
 CHUNK = 64
 SEED = 0

@@ -16,10 +16,10 @@ import numpy as np
 from placeprint.atlas.snapshot import Snapshot
 from placeprint.core.files import written_aside
 from placeprint.errors import PackageError
-from placeprint.places.graph import Progress
 from placeprint.reconstruction.matching import matched_pairs
 from placeprint.reconstruction.pairing import ImagePair, NamedPhotos
 from placeprint.reconstruction.sources import StoredFeatures
+from placeprint.types import Progress
 
 FEATURES, MATCHES = "features.h5", "matches.h5"
 CHUNK = 64

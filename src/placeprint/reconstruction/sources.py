@@ -7,7 +7,7 @@ are many, which a model needs (Lowe, IJCV 2004). Their descriptors wait in files
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -22,7 +22,7 @@ from placeprint.describing.describer import no_features
 from placeprint.errors import PhotoError
 from placeprint.pairs import matcher_params
 from placeprint.photos import read_photo
-from placeprint.types import Extractor, LocalFeatures, Matcher
+from placeprint.types import Extractor, LocalFeatures, Matcher, Progress
 
 SIFT, SIZE, KEYPOINTS = "sift", 1600, 4096
 """The extractor of new keypoints, the longest side in pixels that it looks at, and the most of each photo."""
@@ -65,7 +65,7 @@ class NewFeatures:
         progress: called with the count of photos described and of all.
     """
 
-    def __init__(self, now: Snapshot, folder: Path, progress: Callable[[int, int], None]) -> None:
+    def __init__(self, now: Snapshot, folder: Path, progress: Progress) -> None:
         self._folder, self._photos = folder, now.usable()
         self._extractor: Extractor = registry.create("extractors", SIFT, {"size": SIZE, "max_keypoints": KEYPOINTS})
         self.matcher = matcher_for(SIFT)

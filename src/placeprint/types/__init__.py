@@ -16,7 +16,17 @@ Conventions, for the whole package:
 
 from placeprint.types.answers import NO_KEYPOINTS, Answer, Evidence, KnownPlace, Located, Location
 from placeprint.types.data import LARGEST_SCORE, Floats, Ids, Image, LocalFeatures, Mask, Matches, Ranking, Verification
-from placeprint.types.stages import Aggregator, Extractor, Index, Matcher, PhotoFeatures, Verifier, Voter, Whitener
+from placeprint.types.stages import (
+    Aggregator,
+    Extractor,
+    Index,
+    Matcher,
+    PhotoFeatures,
+    Progress,
+    Verifier,
+    Voter,
+    Whitener,
+)
 
 __all__ = [
     "LARGEST_SCORE",
@@ -37,6 +47,7 @@ __all__ = [
     "Matcher",
     "Matches",
     "PhotoFeatures",
+    "Progress",
     "Ranking",
     "Verification",
     "Verifier",

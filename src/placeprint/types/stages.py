@@ -1,8 +1,8 @@
-"""The interface of every stage."""
+"""The interface of every stage, and of a callback that follows a long job."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol, Self
 
@@ -10,6 +10,9 @@ from placeprint.types.data import Floats, Ids, Image, LocalFeatures, Mask, Match
 
 PhotoFeatures = tuple[LocalFeatures, ...]
 """The local features of one photo by each extractor of a preset; geometry verifies the first."""
+
+Progress = Callable[[int, int], None]
+"""Called as a long job goes on, with the number of units done and their total."""
 
 
 class Extractor(Protocol):

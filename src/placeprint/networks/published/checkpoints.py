@@ -20,6 +20,7 @@ from placeprint.core.files import file_sha256, read_json, write_atomically, writ
 from placeprint.errors import OptionError, WeightsError
 from placeprint.networks.published.download import download
 from placeprint.networks.published.rows import Network, PublishedFile
+from placeprint.types import Progress
 
 if TYPE_CHECKING:
     import torch
@@ -30,7 +31,7 @@ FOLDER = "PLACEPRINT_MODELS"
 """The variable of the environment that names the folder."""
 MAT_NAMES = "hloc-mat"
 
-Progress = Callable[[PublishedFile, int, int], None]
+FileProgress = Callable[[PublishedFile, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def is_here(network: Network) -> bool:
     return bool(network.files) and all(path.is_file() for path in paths_of(network))
 
 
-def get(network: Network, progress: Progress | None = None) -> tuple[Path, ...]:
+def get(network: Network, progress: FileProgress | None = None) -> tuple[Path, ...]:
     """Download the files of a network that are not here, see that they fit, and return where they lie.
 
     Raises:
@@ -211,5 +212,5 @@ def _note(path: Path) -> Path:
     return path.with_name(f"{path.name}.sha256.json")
 
 
-def _progress_of(file: PublishedFile, progress: Progress | None) -> Callable[[int, int], None] | None:
+def _progress_of(file: PublishedFile, progress: FileProgress | None) -> Progress | None:
     return None if progress is None else lambda done, total: progress(file, done, total)

@@ -12,14 +12,12 @@ import contextlib
 import http.client
 import urllib.error
 import urllib.request
-from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
 from placeprint.core.files import flush, flush_folder, reason_of, writing
 from placeprint.errors import DownloadError
-
-Progress = Callable[[int, int], None]
+from placeprint.types import Progress
 
 CHUNK = 1 << 18
 """Bytes read at once."""

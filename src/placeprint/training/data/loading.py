@@ -29,9 +29,8 @@ from placeprint.photos import read_image
 from placeprint.training.data.augmentation import Augmentation, generator_of
 from placeprint.training.data.clutter import Clutter
 from placeprint.training.model.trained_network import DescriptorModel
-from placeprint.types import Ids, Image
+from placeprint.types import Ids, Image, Progress
 
-Progress = Callable[[int, int], None]
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 

@@ -21,9 +21,9 @@ import torch
 from numpy.typing import NDArray
 
 from placeprint.core.files import writing
-from placeprint.training.data.loading import PhotoMaps, Photos, Progress, prefetch
+from placeprint.training.data.loading import PhotoMaps, Photos, prefetch
 from placeprint.training.model.trained_network import DescriptorModel
-from placeprint.types import Ids
+from placeprint.types import Ids, Progress
 
 BATCH = 16
 """Most photos through the frozen stages at once."""

@@ -21,7 +21,7 @@ Departures: the queries of a block share one sample of negatives, which is read 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Self
 
@@ -34,7 +34,7 @@ from placeprint.core.table_reading import check_values
 from placeprint.datasets.photos.placed_photos import PlacedPhotos
 from placeprint.errors import DatasetError, OptionError, ShapeError
 from placeprint.training.data.descriptor_cache import DescriptorCache
-from placeprint.types import Floats, Ids, Mask
+from placeprint.types import Floats, Ids, Mask, Progress
 
 POSITIVES_AT_ONCE = 1024
 """Most rows of potential positives compared at once."""
@@ -197,7 +197,7 @@ class TupleMiner:
         cache: DescriptorCache,
         round_number: int,
         queries: Ids | None = None,
-        progress: Callable[[int, int], None] | None = None,
+        progress: Progress | None = None,
     ) -> Tuples:
         """Return the tuples of some queries and remember their hardest negatives.
 

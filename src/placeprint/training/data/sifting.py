@@ -22,9 +22,10 @@ from placeprint.datasets.photos.labeled_photos import first_few, photos_below
 from placeprint.datasets.photos.splits import copies_among
 from placeprint.errors import DatasetError, PhotoError
 from placeprint.photos import normalized, read_image
-from placeprint.training.data.loading import Progress, prefetch
+from placeprint.training.data.loading import prefetch
 from placeprint.training.data.photo_sets import PhotoSet, read_photos
 from placeprint.training.recipe import Data
+from placeprint.types import Progress
 
 FILE = "skipped.csv"
 COLUMNS = ("path", "reason")

@@ -33,6 +33,7 @@ from placeprint.training.model.delf_heads import DELFAttentionHead
 from placeprint.training.model.heads import CGDHead, NetVLADHead, PooledHead
 from placeprint.training.model.trained_network import DescriptorModel
 from placeprint.training.recipe import Recipe
+from placeprint.training.run.facts import Metrics
 from placeprint.training.run.run import load_run
 
 LOCAL = "delf.safetensors"
@@ -51,14 +52,14 @@ def export_preset(run: Path, *, backbone: StagedBackbone | None = None) -> Path:
         WeightsError: there is no validated checkpoint, or it does not fit.
         WriteError: the disk is full or the folder cannot be written.
     """
-    recipe, model, facts = load_run(run, backbone=backbone)
+    recipe, model, metrics = load_run(run, backbone=backbone)
     if isinstance(model.head, DELFAttentionHead):
-        return _export_delf(recipe, model, facts, run)
+        return _export_delf(recipe, model, metrics, run)
     aggregator, learned = aggregator_of(model)  # before a network is written: not every head has one
     descriptor = TrainedDescriptor(_extractor(recipe, model, run), aggregator, learned, whitening_of(model))
     write_arrays(run / STATE, descriptor.state)
     # with 6 bits, whitened descriptors of stored cells differ from the validated ones: cosine .9998; with 8, .99999
-    write_preset(descriptor.preset(run.name, _summary(recipe, facts), local_bits=8), run / PRESET)
+    write_preset(descriptor.preset(run.name, _summary(recipe, metrics), local_bits=8), run / PRESET)
     return run / PRESET
 
 
@@ -77,11 +78,11 @@ def delf_of(model: DescriptorModel) -> DELFNetwork:
     return found.eval()
 
 
-def _export_delf(recipe: Recipe, model: DescriptorModel, facts: dict[str, Any], run: Path) -> Path:
+def _export_delf(recipe: Recipe, model: DescriptorModel, metrics: Metrics, run: Path) -> Path:
     vlad = {"num_words": 64, "assignments": 2, "intra_normalization": True}
     preset = Preset(
         name=run.name,
-        summary=_summary(recipe, facts),
+        summary=_summary(recipe, metrics),
         extractor=ComponentSpec("extractors", "delf", {"network": LOCAL}),
         aggregator=ComponentSpec("aggregators", "vlad", vlad),
         index=ComponentSpec("indexes", "flat"),
@@ -95,12 +96,11 @@ def _export_delf(recipe: Recipe, model: DescriptorModel, facts: dict[str, Any], 
     return run / PRESET
 
 
-def _summary(recipe: Recipe, facts: dict[str, Any]) -> str:
-    metrics = facts["metrics"]
-    share = 100 * float(metrics["score"])
+def _summary(recipe: Recipe, metrics: Metrics) -> str:
+    share = 100 * metrics.score
     # from the trained parts: the recipe's summary may name a backbone or head that was changed
     made = f"{recipe.head['name']} on {Path(recipe.model.backbone).name}, trained by the recipe {recipe.name}"
-    return f"{made}; {metrics['name']} {share:.1f} % of its validation photos"
+    return f"{made}; {metrics.name} {share:.1f} % of its validation photos"
 
 
 def aggregator_of(model: DescriptorModel) -> tuple[ComponentSpec, State]:

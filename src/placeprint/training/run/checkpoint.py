@@ -4,7 +4,7 @@
       weights.safetensors   the model (``model.``) and the loss's own weights (``loss.``)
       state.pt              optimizer, random state, the rest of the epoch; nothing in it is executed
       checkpoint.toml       step, epoch, metrics, architecture, classes, data, commit
-    RUN/best.toml           the the the name of the best one so far
+    RUN/best.toml           the name of the best one so far
 
 A checkpoint is written to a temporary folder, file by file with fsync, and renamed when complete. So a killed run
 leaves only complete checkpoints, and folders whose names start with a dot, which the next one removes.
@@ -32,6 +32,7 @@ from placeprint.core.files import flush_folder, write_atomically, writing
 from placeprint.errors import DatasetError, WeightsError
 from placeprint.networks.fitting import fit_into
 from placeprint.networks.weight_files import read_safetensors, read_torch
+from placeprint.training.run.facts import CheckpointFacts
 from placeprint.version import __version__
 
 FORMAT = 1
@@ -46,21 +47,21 @@ class Checkpoint:
     """A checkpoint.
 
     Args:
+        facts: what it says of itself, besides tensors.
         weights: the tensors by name, on the CPU.
-        facts: TOML values by name, including ``"step"``.
         state: nested dicts and lists of tensors and numbers, on the CPU.
         path: its folder, if it is on disk.
     """
 
+    facts: CheckpointFacts
     weights: Mapping[str, torch.Tensor]
-    facts: Mapping[str, Any]
     state: Mapping[str, Any] = field(default_factory=dict)
     path: Path | None = None
 
     @property
     def step(self) -> int:
         """The number of optimizer steps so far."""
-        return int(self.facts["step"])
+        return self.facts.step
 
 
 def write_checkpoint(run: Path, checkpoint: Checkpoint, *, keep: int, best: bool = False) -> Path:
@@ -80,7 +81,7 @@ def write_checkpoint(run: Path, checkpoint: Checkpoint, *, keep: int, best: bool
     name = f"step-{checkpoint.step:08d}"
     path = run / FOLDER / name
     temporary = path.with_name(f".{name}.{os.getpid()}.tmp")
-    facts = {"format": FORMAT, "placeprint": __version__, **checkpoint.facts}
+    facts = {"format": FORMAT, "placeprint": __version__, **checkpoint.facts.as_tables()}
     with writing(run):
         _all(run)  # restores what an interruption left
         for left in (run / FOLDER).glob(".*.tmp"):
@@ -114,16 +115,17 @@ def read_checkpoint(path: Path) -> Checkpoint:
         WeightsError: a file is missing or damaged, or a newer placeprint wrote it.
     """
     try:
-        facts = tomllib.loads((path / FACTS).read_text(encoding="utf-8"))
-        newer = int(facts.get("format", 0)) > FORMAT
-        weights = {} if newer else read_safetensors(path / WEIGHTS)[0]
-        state = {} if newer else read_torch(path / STATE)
+        tables = tomllib.loads((path / FACTS).read_text(encoding="utf-8"))
+        newer = int(tables.get("format", 0)) > FORMAT
+        if not newer:
+            facts = CheckpointFacts.from_tables(tables)
+            return Checkpoint(facts, read_safetensors(path / WEIGHTS)[0], read_torch(path / STATE), path)
+    except KeyError as error:
+        raise WeightsError(f"the checkpoint {str(path)!r} is damaged: {FACTS} has no {error.args[0]!r}") from error
     except (OSError, ValueError, TypeError, WeightsError) as error:
         reason = " ".join(str(error).split())[:200]
         raise WeightsError(f"the checkpoint {str(path)!r} is damaged: {reason}") from error
-    if newer:
-        raise WeightsError(f"the checkpoint {str(path)!r} was written by a newer placeprint; update it")
-    return Checkpoint(weights, facts, state, path)
+    raise WeightsError(f"the checkpoint {str(path)!r} was written by a newer placeprint; update it")
 
 
 def latest_checkpoint(run: Path) -> Path | None:

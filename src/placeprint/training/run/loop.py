@@ -33,6 +33,7 @@ from placeprint.training.data.plans import Plan
 from placeprint.training.model.trained_network import DescriptorModel
 from placeprint.training.recipe import Recipe
 from placeprint.training.run.checkpoint import Checkpoint, weights_of, write_checkpoint
+from placeprint.training.run.facts import CheckpointFacts, Metrics, RunFacts
 from placeprint.training.run.journal import Journal
 from placeprint.training.run.objectives import Objective
 from placeprint.training.run.optimizer import rate_factor
@@ -58,7 +59,7 @@ class Setup:
         paths: the paths of the training photos.
         plan: the plan of the batches, with its memory.
         validate: a function that returns the validation metric of the current model.
-        facts: the values of a checkpoint besides step, epoch and metrics.
+        facts: what its checkpoints say of it.
         workers: threads that prepare photos.
         progress: the progress callback.
     """
@@ -73,7 +74,7 @@ class Setup:
     paths: Sequence[str]
     plan: Plan
     validate: Callable[[], float]
-    facts: dict[str, Any]
+    facts: RunFacts
     workers: int
     progress: Progress
 
@@ -88,6 +89,7 @@ class Position:
         left: the remaining batches of the epoch; None before it is planned.
         planned: the number of batches in the epoch.
         losses: the sum of the losses of the epoch, and their number.
+        first: the metric before training, below 0 before the first validation.
         best: the metric of the best weights, below 0 before the first validation.
         best_step: the step of the best weights.
         stale: the number of validations since.
@@ -99,6 +101,7 @@ class Position:
     left: list[Batch] | None = None
     planned: int = 0
     losses: tuple[float, int] = (0.0, 0)
+    first: float = -1.0
     best: float = -1.0
     best_step: int = 0
     stale: int = 0
@@ -171,17 +174,15 @@ def fit(setup: Setup, position: Position, journal: Journal | None) -> Outcome:
         if position.epoch % setup.recipe.validation.every == 0 or position.epoch == schedule.epochs:
             _validate(setup, position, journal, clock, total / max(count, 1))
     stopped = bool(patience and position.stale >= patience)
-    first = float(setup.facts.get("first_score", position.best))
-    return Outcome(position.best, position.best_step, first, position.epoch, position.step, clock.seconds, stopped)
+    return Outcome(
+        position.best, position.best_step, position.first, position.epoch, position.step, clock.seconds, stopped
+    )
 
 
 def save(setup: Setup, position: Position, *, best: bool = False) -> Path:
     """Write a checkpoint of the current progress; return its folder."""
-    facts = setup.facts | {
-        "step": position.step,
-        "epoch": position.epoch,
-        "metrics": {"name": setup.recipe.validation.metric, "score": position.best, "best_step": position.best_step},
-    }
+    metrics = Metrics(setup.recipe.validation.metric, position.best, position.best_step, position.first)
+    facts = CheckpointFacts(setup.facts, position.step, position.epoch, metrics)
     state: dict[str, Any] = {
         "optimizer": _on_cpu(setup.optimizer.state_dict()),
         "random": torch.get_rng_state(),
@@ -193,7 +194,7 @@ def save(setup: Setup, position: Position, *, best: bool = False) -> Path:
     }
     if position.left is not None:
         state["left"] = pack(position.left)
-    checkpoint = Checkpoint(weights_of(setup.model, setup.objective.loss), facts, state)
+    checkpoint = Checkpoint(facts, weights_of(setup.model, setup.objective.loss), state)
     return write_checkpoint(setup.run, checkpoint, keep=setup.recipe.checkpoints.keep, best=best)
 
 
@@ -205,13 +206,14 @@ def restore_position(setup: Setup, checkpoint: Checkpoint) -> Position:
     setup.plan.remember(state["memory"])
     total, count = state["losses"]
     return Position(
-        epoch=int(facts["epoch"]),
-        step=checkpoint.step,
+        epoch=facts.epoch,
+        step=facts.step,
         left=unpack(state["left"]) if "left" in state else None,
         planned=int(state["planned"]),
         losses=(float(total), int(count)),
-        best=float(facts["metrics"]["score"]),
-        best_step=int(facts["metrics"]["best_step"]),
+        first=facts.metrics.first_score,
+        best=facts.metrics.score,
+        best_step=facts.metrics.best_step,
         stale=int(state["stale"]),
         seconds=float(state["seconds"]),
     )
@@ -327,8 +329,8 @@ def _average_gradients(accelerator: Any, parameters: Sequence[torch.nn.Parameter
 def _validate(setup: Setup, position: Position, journal: Journal | None, clock: _Clock, loss: float) -> None:
     """Measure the weights, remember the best, and write a checkpoint."""
     score = setup.validate()
-    if "first_score" not in setup.facts:
-        setup.facts["first_score"] = score
+    if position.first < 0:
+        position.first = score
     better = score > position.best
     position.stale = 0 if better else position.stale + 1
     if better:

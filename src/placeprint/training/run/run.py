@@ -49,6 +49,7 @@ from placeprint.training.run.checkpoint import (
     readable_checkpoint,
     weights_of,
 )
+from placeprint.training.run.facts import Metrics, PhotoSetFacts, RunFacts
 from placeprint.training.run.journal import INSTALL, Journal, draw_curves
 from placeprint.training.run.loop import Outcome, Position, Progress, Setup, backward, fit, restore_position
 from placeprint.training.run.objectives import Objective
@@ -184,8 +185,8 @@ def _fitted(setup: Setup, position: Position) -> Outcome:
             journal.close()
 
 
-def load_run(run: Path, *, backbone: StagedBackbone | None = None) -> tuple[Recipe, DescriptorModel, dict[str, Any]]:
-    """Return the recipe of a run, its best model in eval mode, and the facts of its checkpoint.
+def load_run(run: Path, *, backbone: StagedBackbone | None = None) -> tuple[Recipe, DescriptorModel, Metrics]:
+    """Return the recipe of a run, its best model in eval mode, and how good that is.
 
     Raises:
         WeightsError: there is no validated checkpoint, or it does not fit the recipe.
@@ -196,13 +197,12 @@ def load_run(run: Path, *, backbone: StagedBackbone | None = None) -> tuple[Reci
     if path is None:
         raise WeightsError(f"{str(run)!r} has no validated checkpoint yet; let it train")
     checkpoint = read_checkpoint(path)
-    classes = checkpoint.facts.get("classes") or None
-    model = _model(recipe, len(classes) if classes else None, backbone)
+    model = _model(recipe, len(checkpoint.facts.run.classes) or None, backbone)
     load_into(checkpoint.weights, model=model)
     blend = read_blend(run, recipe.optimizer.blend)
     if blend is not None:
         blend.apply(model)
-    return recipe, model.eval(), dict(checkpoint.facts)
+    return recipe, model.eval(), checkpoint.facts.metrics
 
 
 def read_run_recipe(run: Path) -> Recipe:
@@ -300,20 +300,20 @@ def _begin_from(earlier: Path, model: DescriptorModel, backbone: StagedBackbone 
     fit_into(model.backbone, begun.state_dict())
 
 
-def _facts(recipe: Recipe, data: TrainingData) -> dict[str, Any]:
+def _facts(recipe: Recipe, data: TrainingData) -> RunFacts:
     tables = as_tables(recipe)
-    return {
-        "architecture": {"model": tables["model"], "head": tables["head"]},
-        "classes": list(data.train.classes) if isinstance(data.train, LabeledPhotos) else [],
-        "data": {"train": _fingerprint(data.train), "validation": _fingerprint(data.validation)},
-        "photos": {"train": len(data.train), "validation": len(data.validation)},
-        "commit": commit() or "",
-    }
+    return RunFacts(
+        architecture={"model": tables["model"], "head": tables["head"]},
+        classes=tuple(data.train.classes) if isinstance(data.train, LabeledPhotos) else (),
+        train=_photo_set_facts(data.train),
+        validation=_photo_set_facts(data.validation),
+        commit=commit() or "",
+    )
 
 
-def _fingerprint(photos: PhotoSet) -> str:
+def _photo_set_facts(photos: PhotoSet) -> PhotoSetFacts:
     about = photos.labels if isinstance(photos, LabeledPhotos) else photos.positions
-    return data_fingerprint(photos.root, photos.paths, about)
+    return PhotoSetFacts(data_fingerprint(photos.root, photos.paths, about), len(photos))
 
 
 def _dry_run(setup: Setup) -> None:
@@ -367,9 +367,12 @@ def _begin(setup: Setup, count: int) -> None:
 def _restore(setup: Setup) -> Position:
     checkpoint = readable_checkpoint(setup.run)
     assert checkpoint is not None  # `_last` found one
-    for name, kept in dict(checkpoint.facts["data"]).items():
-        if kept != setup.facts["data"][name]:
+    begun, now = checkpoint.facts.run, setup.facts
+    for name, before, photos in (
+        ("train", begun.train, now.train),
+        ("validation", begun.validation, now.validation),
+    ):
+        if before.fingerprint != photos.fingerprint:
             raise OptionError(f"the {name} photos differ from those that {str(setup.run)!r} was started with")
     load_into(checkpoint.weights, model=setup.model, loss=setup.objective.loss)
-    setup.facts["first_score"] = float(checkpoint.facts["first_score"])
     return restore_position(setup, checkpoint)

@@ -22,7 +22,7 @@ from placeprint.errors import OptionError
 from placeprint.evaluation.metrics import average_precisions, recall_at
 from placeprint.evaluation.relevance import Relevance
 from placeprint.networks.staged_backbone import StagedBackbone
-from placeprint.training.data.loading import PhotoMaps, Photos, Progress, describe
+from placeprint.training.data.loading import PhotoMaps, Photos, describe
 from placeprint.training.data.map_cache import cached_maps
 from placeprint.training.data.photo_sets import PhotoSet, read_photos
 from placeprint.training.data.prepare import read_data
@@ -31,7 +31,7 @@ from placeprint.training.model.trained_network import DescriptorModel
 from placeprint.training.recipe import Recipe
 from placeprint.training.run.place_testing import place_recalls
 from placeprint.training.run.run import load_run
-from placeprint.types import Floats, Mask
+from placeprint.types import Floats, Mask, Progress
 
 FILE = "test.toml"
 
