@@ -32,6 +32,7 @@ from placeprint.service.schemas import (
     Place,
     PlacePage,
     SearchAnswer,
+    WhyAnswer,
 )
 
 Answered = TypeVar("Answered", bound=BaseModel)
@@ -92,6 +93,11 @@ class Client:
         """Say which place a photo shows, and where it was taken; arguments and errors as `search`."""
         options = {"top": top, "rotations": rotations}
         return self._ask(LocateAnswer, "POST", "/v1/locate", files=_query(photo), params=options)
+
+    def explain(self, photo: PhotoFile | int, *, verify: int = 50, rotations: bool = True) -> WhyAnswer:
+        """Say why the atlas answers a photo as it does; arguments and errors as `search`."""
+        options = {"verify": verify, "rotations": rotations}
+        return self._ask(WhyAnswer, "POST", "/v1/explain", files=_query(photo), params=options)
 
     def places(self) -> Iterator[Place]:
         """Yield the places of the atlas, the one with the most photos first; errors as `search`."""

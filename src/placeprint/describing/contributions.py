@@ -72,6 +72,13 @@ class Contributions:
         """The similarity."""
         return sum(part.total for part in self.parts) + self.rest
 
+    def joined(self) -> tuple[Floats, Values]:
+        """Return the ``(n, 2)`` keypoints of all descriptors, and the ``(n,)`` values of what they add."""
+        return (
+            np.concatenate([part.features.keypoints for part in self.parts]),
+            np.concatenate([part.values for part in self.parts]),
+        )
+
 
 def contributions(describer: Describer, features: PhotoFeatures, toward: Floats) -> Contributions:
     """Return what each keypoint of a photo adds to its similarity to another photo.

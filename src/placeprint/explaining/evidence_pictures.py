@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from placeprint.describing.contributions import Contribution, Contributions
+from placeprint.describing.contributions import Contributions
 from placeprint.describing.describer import Describer
 from placeprint.explaining.aligning import overlay_of, plane_of
 from placeprint.explaining.explanation import Explanation
@@ -18,7 +16,7 @@ from placeprint.explaining.units import network_of, shared_units
 from placeprint.features.delf import DELF
 from placeprint.features.grid import Grid
 from placeprint.pages import PagePicture, picture_of
-from placeprint.types import Extractor, Floats, Image
+from placeprint.types import Extractor, Image
 from placeprint.visualization.attention import draw_attention
 from placeprint.visualization.canvas import BAND
 from placeprint.visualization.contributions import area_of_half, draw_contributions
@@ -92,30 +90,22 @@ def heat_of(explanation: Explanation, describer: Describer, photo: Image | None,
     if own is None or theirs is None or photo is None or not any(len(part.values) for part in own.parts):
         return None
     image = explanation.query.image
-    points, values = _all(own.parts)
+    points, values = own.joined()
     half = area_of_half(points, values, (image.shape[1], image.shape[0]))
     words = "Warm colors are where keypoints add to the similarity of the two photos; gray is where they add nothing."
     if np.isfinite(half):
         words += f" Half of it comes from {percent(half)} of the query."
     return Heat(
         picture_of(draw_contributions(image, points, values), f"Where the evidence is in {names[0]}"),
-        picture_of(draw_contributions(photo, *_all(theirs.parts)), f"Where the evidence is in {names[1]}"),
+        picture_of(draw_contributions(photo, *theirs.joined()), f"Where the evidence is in {names[1]}"),
         words,
-        _named(own, describer),
+        parts_in_words(own, describer),
         own.total,
     )
 
 
-def _all(parts: Iterable[Contribution]) -> tuple[Floats, NDArray[np.float64]]:
-    """Return the keypoints and values of all descriptors together."""
-    listed = list(parts)
-    return (
-        np.concatenate([part.features.keypoints for part in listed]),
-        np.concatenate([part.values for part in listed]),
-    )
-
-
-def _named(found: Contributions, describer: Describer) -> tuple[tuple[str, float], ...]:
+def parts_in_words(found: Contributions, describer: Describer) -> tuple[tuple[str, float], ...]:
+    """Return the name of each descriptor and what it adds; what belongs to no keypoint comes last."""
     rest = (("mean of the whitening", found.rest),) if abs(found.rest) > 1e-4 else ()
     return (*((_in_words(describer.extractors[part.source]), part.total) for part in found.parts), *rest)
 

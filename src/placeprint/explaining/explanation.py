@@ -8,7 +8,7 @@ lacks. `page` shows it, `as_data` gives it as JSON.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -25,7 +25,7 @@ from placeprint.evidence.record import OF_VERIFICATIONS, VERIFICATIONS
 from placeprint.evidence.shipped import POSSIBLE, SURE
 from placeprint.explaining.reasons import Reason, reasons, why_lost
 from placeprint.index.flat import FlatIndex
-from placeprint.photos import Photo, read_photo
+from placeprint.photos import Photo, Picture, read_photo
 from placeprint.places.locating import Locator
 from placeprint.types import Answer, Evidence, Floats, Located, PhotoFeatures
 
@@ -95,22 +95,29 @@ class Explanation:
 
 
 def explain(
-    atlas: Atlas, photo: Path | str, *, locator: Locator | None = None, verify: int = 50, rotations: bool = True
+    atlas: Atlas,
+    photo: Picture,
+    *,
+    locator: Locator | None = None,
+    verify: int = 50,
+    rotations: bool = True,
+    exclude: Collection[str] = (),
 ) -> Explanation:
     """Return why an atlas answers a photo as it does.
 
     Args:
         atlas: the atlas.
-        photo: the path of the photo.
+        photo: anything that `read_photo` accepts.
         locator: of the atlas, for the place and the position; None to explain the search alone.
         verify: the number of candidates checked by geometry.
         rotations: whether to try rotations of the photo if nothing is confirmed upright.
+        exclude: photos of the atlas to exclude, by their paths in it.
 
     Raises:
         PhotoError: the photo cannot be used.
     """
     query = read_photo(photo)
-    answer = atlas.search(query.image, top=CANDIDATES, verify=verify, rotations=rotations)
+    answer = atlas.search(query.image, top=CANDIDATES, verify=verify, rotations=rotations, exclude=exclude)
     now = atlas.snapshot()
     count = len(now.usable())
     if not answer.evidence:

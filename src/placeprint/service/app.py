@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from placeprint.service import asking, browsing, health, jobs, placing
+from placeprint.service import asking, browsing, health, jobs, placing, why
 from placeprint.service.counting import Counting, Counts
 from placeprint.service.desk import Desk
 from placeprint.service.guard import Guard
@@ -47,7 +47,7 @@ def create_app(settings: ServiceSettings) -> FastAPI:
     )
     app.state.desk, app.state.counts = desk, Counts(desk)
     app.state.jobs = jobs.Jobs(desk)
-    for part in (asking, placing, browsing, jobs, health):
+    for part in (asking, why, placing, browsing, jobs, health):
         app.include_router(part.router)
     answer_problems(app)
     app.add_middleware(Guard, settings=settings)

@@ -13,7 +13,8 @@ from placeprint.service.pictures import image_of
 from placeprint.service.problems import Refused, responses
 from placeprint.service.schemas import Candidate, MatchAnswer, Matches, SearchAnswer
 from placeprint.service.uploads import read_form
-from placeprint.types import Answer, Image, Verification
+from placeprint.store.records import PhotoRecord
+from placeprint.types import Answer, Evidence, Image, Verification
 
 router = APIRouter(prefix="/v1", tags=["ask"])
 PROBLEMS = responses(400, 401, 403, 404, 408, 413, 415, 421, 422, 503)
@@ -102,20 +103,22 @@ def matches_of(check: Verification) -> Matches:
     return Matches(points=points, transform=transform, model=check.model)
 
 
+def candidate_of(desk: Desk, record: PhotoRecord, each: Evidence) -> Candidate:
+    """Return a candidate as it is sent."""
+    return Candidate(
+        photo=desk.summary(record),
+        probability=each.probability,
+        similarity=each.similarity,
+        inliers=each.num_inliers,
+        verdict=each.verdict,  # type: ignore[arg-type]  # pydantic checks it
+    )
+
+
 def search_answer(desk: Desk, image: Image, answer: Answer) -> SearchAnswer:
     """Return an answer of the atlas as it is sent."""
     records = desk.atlas.snapshot().usable()
-    candidates = [
-        Candidate(
-            photo=desk.summary(records[each.id]),
-            probability=each.probability,
-            similarity=each.similarity,
-            inliers=each.num_inliers,
-            verdict=each.verdict,  # type: ignore[arg-type]  # pydantic checks it
-        )
-        for each in answer.evidence
-        if each.id in records  # one may have been removed meanwhile
-    ]
+    # one may have been removed meanwhile
+    candidates = [candidate_of(desk, records[each.id], each) for each in answer.evidence if each.id in records]
     first = answer.evidence[0].verification if answer.evidence else None
     return SearchAnswer(
         found=answer.best is not None,

@@ -97,7 +97,7 @@ class Desk:
 
     def name(self, label: str) -> str:
         """Return the name of a place as clients may see it: no path."""
-        return _text(Path(label).name or label)
+        return readable(Path(label).name or label)
 
     def summary(self, record: PhotoRecord) -> PhotoSummary:
         """Return what clients may know of a photo: no path."""
@@ -105,8 +105,8 @@ class Desk:
         above = os.path.relpath(path.parent, self._common_folder())
         return PhotoSummary(
             id=record.id,
-            name=_text(path.name),
-            folder="" if above == "." else _text(above),
+            name=readable(path.name),
+            folder="" if above == "." else readable(above),
             width=record.width,
             height=record.height,
             position=position_of(record.location),
@@ -129,5 +129,6 @@ def position_of(degrees: tuple[float, float] | None) -> Position | None:
     return None if degrees is None else Position(latitude=degrees[0], longitude=degrees[1])
 
 
-def _text(path: str) -> str:
+def readable(path: str) -> str:
+    """Return a name as it is sent: characters that are no text are replaced."""
     return path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

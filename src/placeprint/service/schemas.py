@@ -82,6 +82,53 @@ class SearchAnswer(BaseModel):
     seconds: dict[str, float] = Field(description="The time of each part, in seconds.")
 
 
+class Reason(BaseModel):
+    """One fact in words."""
+
+    words: str
+    speaks_for: bool | None = Field(description="For the same place; null if it only says what is seen.")
+
+
+class Part(BaseModel):
+    """What one descriptor adds to a similarity."""
+
+    name: str
+    adds: float
+
+
+class Heat(BaseModel):
+    """Where in a photo the evidence is, on a coarse grid over the whole photo."""
+
+    width: int = Field(ge=1, description="Cells of a row.")
+    height: int = Field(ge=1, description="Rows.")
+    levels: list[Annotated[int, Field(ge=0, le=255)]] = Field(description="Row by row; 255 is the most evidence.")
+
+
+class Contributions(BaseModel):
+    """The similarity of the query and the first candidate, taken apart over their keypoints."""
+
+    similarity: float = Field(description="The cosine of the global descriptors.")
+    parts: list[Part]
+    half: Probability | None = Field(description="The share of the query's area that half of the evidence comes from.")
+    query: Heat
+    photo: Heat
+
+
+class WhyAnswer(BaseModel):
+    """Why the atlas answers a photo as it does."""
+
+    state: Literal["found", "perhaps", "absent", "nothing"]
+    lead: str = Field(description="The answer in a sentence.")
+    advice: list[str] = Field(description="What may help; empty if the place was found.")
+    reasons: list[Reason] = Field(description="What speaks for and against the first candidate.")
+    first: Candidate | None
+    runner_up: Candidate | None = Field(description="The best photo of another place.")
+    why_it_lost: str = Field(description="In a sentence; empty without a runner-up.")
+    contributions: Contributions | None
+    no_contributions_because: str | None
+    attention: Heat | None = Field(description="DELF's attention over the query, in presets that have it.")
+
+
 class PlaceName(BaseModel):
     """A place of the atlas."""
 

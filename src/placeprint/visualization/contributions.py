@@ -55,6 +55,25 @@ def heat_map(keypoints: Floats, values: NDArray[np.floating], size: tuple[int, i
     return heat
 
 
+def heat_levels(keypoints: Floats, values: NDArray[np.floating], size: tuple[int, int], longest: int) -> Floats:
+    """Return how warm each part of a photo is: 0 where nothing adds to a similarity, 1 where the most does.
+
+    Args:
+        keypoints: ``(n, 2)`` in pixels of the photo.
+        values: ``(n,)`` what they add; what lowers the similarity counts as nothing.
+        size: ``(width, height)`` of the photo in pixels.
+        longest: the longest side of the levels, at most.
+
+    Returns:
+        ``(h, w)`` float32 in [0, 1].
+    """
+    factor = min(1.0, longest / max(size))
+    width, height = (max(1, round(side * factor)) for side in size)
+    heat = np.maximum(heat_map(np.asarray((keypoints + 0.5) * factor - 0.5, np.float32), values, (width, height)), 0)
+    top = float(np.percentile(heat, TOP)) or float(heat.max())
+    return np.asarray(np.clip(heat / max(top, 1e-12), 0, 1), np.float32)
+
+
 def draw_contributions(image: Image, keypoints: Floats, values: NDArray[np.floating]) -> Image:
     """Draw what adds to a similarity in warm colors over a gray photo.
 
@@ -68,13 +87,9 @@ def draw_contributions(image: Image, keypoints: Floats, values: NDArray[np.float
     """
     import cv2
 
-    factor = min(1.0, LONGEST / max(image.shape[:2]))
-    width, height = (max(1, round(side * factor)) for side in (image.shape[1], image.shape[0]))
-    gray = cv2.cvtColor(resize(image, (width, height)), cv2.COLOR_RGB2GRAY).astype(np.float32)[..., None]
+    level = heat_levels(keypoints, values, (image.shape[1], image.shape[0]), LONGEST)
+    gray = cv2.cvtColor(resize(image, level.shape[::-1]), cv2.COLOR_RGB2GRAY).astype(np.float32)[..., None]
     gray *= GRAY * np.clip(LIT / max(float(gray.mean()), 1.0), 1, MOST_LIT)
-    heat = np.maximum(heat_map(np.asarray((keypoints + 0.5) * factor - 0.5, np.float32), values, (width, height)), 0)
-    top = float(np.percentile(heat, TOP)) or float(heat.max())
-    level = np.clip(heat / max(top, 1e-12), 0, 1)
     colors = cv2.applyColorMap(np.rint(255 * level**0.7).astype(np.uint8), cv2.COLORMAP_INFERNO)[..., ::-1]
     opacity = (OPACITY * np.sqrt(level))[..., None]
     mixed = (1 - opacity) * gray + opacity * (0.75 * colors + gray)

@@ -5,6 +5,7 @@ import type { components } from './schema'
 type Schemas = components['schemas']
 export type AtlasSummary = Schemas['AtlasSummary']
 export type Candidate = Schemas['Candidate']
+export type Heat = Schemas['Heat']
 export type Job = Schemas['Job']
 export type Keypoints = Schemas['Keypoints']
 export type LocateAnswer = Schemas['LocateAnswer']
@@ -15,6 +16,7 @@ export type Matches = Schemas['Matches']
 export type PhotoPage = Schemas['PhotoPage']
 export type PhotoSummary = Schemas['PhotoSummary']
 export type SearchAnswer = Schemas['SearchAnswer']
+export type WhyAnswer = Schemas['WhyAnswer']
 
 /** What the service refused, in its words. */
 export class ApiError extends Error {
@@ -80,6 +82,7 @@ export const api = {
   /** Photos of the atlas that look like one of them; photos of one atlas are seldom rotated against each other. */
   neighbors: (id: number) => read<SearchAnswer>('/v1/search?top=12&verify=12&rotations=false', form(asked(id))),
   locate: (what: Asked) => read<LocateAnswer>('/v1/locate?top=1', form(asked(what))),
+  explain: (what: Asked) => read<WhyAnswer>('/v1/explain', form(asked(what))),
   match: (first: Blob, second: Blob) => read<MatchAnswer>('/v1/match', form({ first, second })),
   photos: (query: string, signal?: AbortSignal) => read<PhotoPage>(`/v1/photos?${query}`, signal ? { signal } : {}),
   photo: (id: number) => read<PhotoSummary>(`/v1/photos/${id}`),

@@ -84,6 +84,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/explain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Why
+         * @description Say why the atlas answers a photo as it does, in words, and where in the photo the evidence is.
+         */
+        post: operations["why_v1_explain_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/jobs": {
         parameters: {
             query?: never;
@@ -468,6 +488,26 @@ export interface components {
             photos: number[];
         };
         /**
+         * Contributions
+         * @description The similarity of the query and the first candidate, taken apart over their keypoints.
+         */
+        Contributions: {
+            /**
+             * Half
+             * @description The share of the query's area that half of the evidence comes from.
+             */
+            half: number | null;
+            /** Parts */
+            parts: components["schemas"]["Part"][];
+            photo: components["schemas"]["Heat"];
+            query: components["schemas"]["Heat"];
+            /**
+             * Similarity
+             * @description The cosine of the global descriptors.
+             */
+            similarity: number;
+        };
+        /**
          * Feature
          * @description A feature of GeoJSON.
          */
@@ -503,6 +543,27 @@ export interface components {
              * @constant
              */
             status: "ok";
+        };
+        /**
+         * Heat
+         * @description Where in a photo the evidence is, on a coarse grid over the whole photo.
+         */
+        Heat: {
+            /**
+             * Height
+             * @description Rows.
+             */
+            height: number;
+            /**
+             * Levels
+             * @description Row by row; 255 is the most evidence.
+             */
+            levels: number[];
+            /**
+             * Width
+             * @description Cells of a row.
+             */
+            width: number;
         };
         /**
          * Job
@@ -689,6 +750,16 @@ export interface components {
             transform: number[][] | null;
         };
         /**
+         * Part
+         * @description What one descriptor adds to a similarity.
+         */
+        Part: {
+            /** Adds */
+            adds: number;
+            /** Name */
+            name: string;
+        };
+        /**
          * PhotoPage
          * @description Some photos, in the order of their ids.
          */
@@ -843,6 +914,19 @@ export interface components {
             type: string;
         };
         /**
+         * Reason
+         * @description One fact in words.
+         */
+        Reason: {
+            /**
+             * Speaks For
+             * @description For the same place; null if it only says what is seen.
+             */
+            speaks_for: boolean | null;
+            /** Words */
+            words: string;
+        };
+        /**
          * SearchAnswer
          * @description The candidates for a query, the best first.
          */
@@ -893,6 +977,45 @@ export interface components {
         Token: {
             /** Token */
             token: string;
+        };
+        /**
+         * WhyAnswer
+         * @description Why the atlas answers a photo as it does.
+         */
+        WhyAnswer: {
+            /**
+             * Advice
+             * @description What may help; empty if the place was found.
+             */
+            advice: string[];
+            /** @description DELF's attention over the query, in presets that have it. */
+            attention: components["schemas"]["Heat"] | null;
+            contributions: components["schemas"]["Contributions"] | null;
+            first: components["schemas"]["Candidate"] | null;
+            /**
+             * Lead
+             * @description The answer in a sentence.
+             */
+            lead: string;
+            /** No Contributions Because */
+            no_contributions_because: string | null;
+            /**
+             * Reasons
+             * @description What speaks for and against the first candidate.
+             */
+            reasons: components["schemas"]["Reason"][];
+            /** @description The best photo of another place. */
+            runner_up: components["schemas"]["Candidate"] | null;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "found" | "perhaps" | "absent" | "nothing";
+            /**
+             * Why It Lost
+             * @description In a sentence; empty without a runner-up.
+             */
+            why_it_lost: string;
         };
     };
     responses: never;
@@ -1006,6 +1129,132 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AtlasSummary"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Timeout */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Misdirected Request */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    why_v1_explain_post: {
+        parameters: {
+            query?: {
+                /** @description Candidates verified by geometry. */
+                verify?: number;
+                /** @description Try rotations if nothing is confirmed upright. */
+                rotations?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "multipart/form-data": {
+                    /**
+                     * Format: binary
+                     * @description The content of a photo's file.
+                     */
+                    photo?: string;
+                    photo_id?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WhyAnswer"];
                 };
             };
             /** @description Bad Request */

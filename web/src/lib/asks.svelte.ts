@@ -1,7 +1,8 @@
 /** The photos that the user asked about, and their answers, the newest first. */
 
-import { api, message, type Candidate, type Location, type Matches, type SearchAnswer } from '../api/client'
+import { api, message, type Candidate, type Location, type Matches, type SearchAnswer, type WhyAnswer } from '../api/client'
 import { atlas } from './atlas.svelte'
+import { heatPicture } from './heat'
 import { Queue } from './queue'
 
 /** Two photos beside each other; sizes are those that the matches are counted in. */
@@ -13,6 +14,11 @@ export class Ask {
   error = $state('')
   place = $state('')
   location = $state.raw<Location | null>(null)
+  why = $state.raw<WhyAnswer | null>(null)
+  whyError = $state('')
+  /** Where the evidence is in the photo and in the best photo of the atlas: pictures to lay over them. */
+  heat = $state.raw<{ first: string; second: string } | null>(null)
+  private asked = false
   chosen = $state(0)
   comparisons = $state.raw<ReadonlyMap<number, Comparison>>(new Map())
   compareError = $state('')
@@ -45,6 +51,21 @@ export class Ask {
       this.place = located.place?.label ?? ''
     } catch {
       // Presets without probabilities locate nothing; the answer of the search stands.
+    }
+  }
+
+  /** Ask why, once; the reasons are shown when they come. */
+  async explain(): Promise<void> {
+    if (this.asked || !this.answer?.candidates.length) return
+    this.asked = true
+    try {
+      const why = await api.explain(this.file)
+      this.why = why
+      if (why.contributions) {
+        this.heat = { first: heatPicture(why.contributions.query), second: heatPicture(why.contributions.photo) }
+      }
+    } catch (error) {
+      this.whyError = message(error)
     }
   }
 
