@@ -54,6 +54,20 @@ def test_pointing_at_a_match_shows_it_in_both_photos(serve: Serve, visit: Open, 
     expect(page.locator("g.active circle")).to_have_count(2)
 
 
+def test_the_page_says_why_and_shows_where_the_evidence_is(serve: Serve, visit: Open, known: Path) -> None:
+    page = visit(serve())
+    ask(page, known)
+    why = page.get_by_role("region", name="Why")
+    expect(why.get_by_text(re.compile("matches of keypoints"))).to_be_visible()
+    expect(why.get_by_text(re.compile("^The runner-up"))).to_be_visible()
+    page.get_by_role("button", name="Evidence").click()
+    expect(page.locator("image.heat")).to_have_count(2)
+    expect(page.locator("g.matches")).to_have_count(0)
+    page.locator("svg[role=img]").press("e")
+    expect(page.locator("image.heat")).to_have_count(0)
+    expect(page.locator("g.matches")).to_have_count(1)
+
+
 @pytest.mark.parametrize("degrees", [0, 180])
 def test_the_overlay_lays_the_same_point_on_itself(
     serve: Serve, visit: Open, known: Path, tmp_path: Path, degrees: int

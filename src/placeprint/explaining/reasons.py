@@ -74,7 +74,7 @@ def why_lost(best: Evidence, other: Evidence) -> str:
     elif theirs > own:
         parts.append(f"although more of its matches agree ({theirs} against {own})")
     if other.similarity < best.similarity:
-        parts.append(f"it is less similar as a whole ({other.similarity:.2f} against {best.similarity:.2f})")
+        parts.append(f"it is less similar as a whole ({other.similarity:z.2f} against {best.similarity:z.2f})")
     if other.probability is not None and best.probability is not None:
         parts.append(f"together that makes {percent(other.probability)} against {percent(best.probability)}")
     words = "; ".join(parts) or "it comes after the first in every respect"
@@ -158,7 +158,7 @@ def _similarity(candidate: Evidence, facts: Mapping[str, float]) -> list[Reason]
         else:
             said.append(Reason(f"{words}, but a photo of another place is more similar.", False))
     return said or [
-        Reason(f"Its similarity as a whole is {candidate.similarity:.2f}, where 1 is the same photo.", None)
+        Reason(f"Its similarity as a whole is {candidate.similarity:z.2f}, where 1 is the same photo.", None)
     ]
 
 

@@ -1,4 +1,4 @@
-"""The route that says why the atlas answers a photo as it does: reasons in words, the runner-up, where the evidence is."""
+"""The route that says why the atlas answers as it does: reasons in words, the runner-up, where the evidence is."""
 
 from __future__ import annotations
 
@@ -63,7 +63,9 @@ def why_answer(desk: Desk, found: Explanation, describer: Describer) -> WhyAnswe
         first=first,
         runner_up=candidate(found.rival),
         why_it_lost=found.why_rival_lost,
-        contributions=None if first is None else _contributions(found, describer, (first.photo.width, first.photo.height)),
+        contributions=None
+        if first is None
+        else _contributions(found, describer, (first.photo.width, first.photo.height)),
         no_contributions_because=found.not_taken_apart or None,
         attention=_attention(found.query.image, describer),
     )
