@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,23 @@ def read(name: str) -> dict[str, Any]:
     """Return the JSON of a benchmark's result file."""
     found: dict[str, Any] = json.loads((RESULTS / f"{name}.json").read_text())
     return found
+
+
+def origin(result: dict[str, Any], command: str = "") -> str:
+    """Return what made a result, for the sentence above its table: the command, the date and the machine."""
+    made = result["made_by"]
+    return (f"`python {command}`, " if command else "") + f"{made['date']}, {made['machine']}"
+
+
+def table(columns: str, rows: Iterable[Iterable[str]]) -> list[str]:
+    """Return the lines of a table.
+
+    Args:
+        columns: the titles of the columns, with `` | `` between them.
+        rows: the cells of each row.
+    """
+    head = f"| {columns} |"
+    return [head, "|---" * (head.count("|") - 1) + "|", *("| " + " | ".join(cells) + " |" for cells in rows)]
 
 
 def spread(rows: list[dict[str, Any]], name: str) -> str:

@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-from benchmarks.tables.results import percent, read
+from benchmarks.tables.results import origin, percent, read, table
 
 
 def matching() -> list[str]:
     """Return the lines of the table of extractors and matchers."""
     result = read("matching")
-    options, made = result["options"], result["made_by"]
-    lines = [
-        f"`placeprint benchmark matching`, {made['date']}, {made['machine']}: {', '.join(result['pairs'])}; "
-        f"longest side {options['size']} px, at most {options['keypoints']} keypoints, homography by "
-        f"{options['homography']}.",
-        "",
-        "| extractor, matcher | keypoints | repeatability | matching score | right within 1 / 3 / 5 / 10 px "
-        "| right matches | AUC 3 / 5 / 10 px | homographies right | error on graf 1-3 | best 100 right "
-        "| ms per picture | ms per pair |",
-        "|---|---|---|---|---|---|---|---|---|---|---|---|",
-    ]
+    options, rows = result["options"], []
     for row in result["rows"]:
         graf = row["corner_errors"]["graf 1-3"]
         cells = [
@@ -35,25 +25,28 @@ def matching() -> list[str]:
             f"{row['ms_per_picture']:.0f}",
             f"{row['ms_per_pair']:.0f}",
         ]
-        lines.append("| " + " | ".join(cells) + " |")
-    return lines
+        rows.append(cells)
+    return [
+        f"`placeprint benchmark matching`, {origin(result)}: {', '.join(result['pairs'])}; "
+        f"longest side {options['size']} px, at most {options['keypoints']} keypoints, homography by "
+        f"{options['homography']}.",
+        "",
+        *table(
+            "extractor, matcher | keypoints | repeatability | matching score | right within 1 / 3 / 5 / 10 px "
+            "| right matches | AUC 3 / 5 / 10 px | homographies right | error on graf 1-3 | best 100 right "
+            "| ms per picture | ms per pair",
+            rows,
+        ),
+    ]
 
 
 def peers() -> list[str]:
     """Return the lines of the table of other packages."""
     result = read("matching-peers")
-    made = result["made_by"]
-    lines = [
-        f"`python benchmarks/peers/matching.py`, {made['date']}, {made['machine']}: the {len(result['pairs'])} pairs "
-        f"of oxford_affine, longest side {result['options']['longest_side']} px, about "
-        f"{result['options']['keypoints']} keypoints, homography by {result['options']['homography']} for all.",
-        "",
-        "| method | right within 1 / 3 px | right matches | AUC 3 / 5 / 10 px | ms per picture | ms per pair |",
-        "|---|---|---|---|---|---|",
-    ]
+    rows = []
     for row in result["rows"]:
         if "error" in row:
-            lines.append(f"| {row['method']} | {row['error']} | | | | |")
+            rows.append([row["method"], row["error"], *[""] * 4])
             continue
         cells = [
             row["method"],
@@ -63,8 +56,16 @@ def peers() -> list[str]:
             f"{row['ms_per_picture']:.0f}",
             f"{row['ms_per_pair']:.0f}",
         ]
-        lines.append("| " + " | ".join(cells) + " |")
-    return lines
+        rows.append(cells)
+    return [
+        f"{origin(result, 'benchmarks/peers/matching.py')}: the {len(result['pairs'])} pairs "
+        f"of oxford_affine, longest side {result['options']['longest_side']} px, about "
+        f"{result['options']['keypoints']} keypoints, homography by {result['options']['homography']} for all.",
+        "",
+        *table(
+            "method | right within 1 / 3 px | right matches | AUC 3 / 5 / 10 px | ms per picture | ms per pair", rows
+        ),
+    ]
 
 
 def pairs() -> list[str]:
