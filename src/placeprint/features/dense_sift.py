@@ -24,7 +24,7 @@ Diameter = Annotated[float, Range(0.5, 1000)]
 @checked
 @dataclass(kw_only=True, eq=False)
 class DenseSIFT:
-    """Extract Extract Extract SIFT descriptors on a regular grid.
+    """Extract SIFT descriptors on a regular grid.
 
     Args:
         max_keypoints: the most keypoints to keep, those of most contrast.

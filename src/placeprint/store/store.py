@@ -102,7 +102,7 @@ class Store:
             with writing(folder.parent):
                 folder.mkdir(parents=True, exist_ok=True)
             with _locked(folder):
-                _check_free(folder, tables)  # check check check again, as another process may have made one meanwhile
+                _check_free(folder, tables)  # check again, as another process may have made one meanwhile
                 _remove_parts(folder)
                 for table in tables:
                     table.create()
