@@ -1,4 +1,4 @@
-# make setup | demo | test | check | bench | docs | clean
+# make setup | demo | test | check | bench | docs | docs-sources | clean
 #
 # Everything runs in .venv, which `make setup` makes. PYTHON chooses the interpreter, TORCH the build of Torch
 # (a CPU build is enough).
@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PAGE := $(VENV)/.page
 
-.PHONY: setup demo test check bench docs clean
+.PHONY: setup demo test check bench docs docs-sources clean
 
 setup: $(STAMP) $(PAGE)
 
@@ -67,10 +67,16 @@ bench: setup
 	$(BIN)/python -m benchmarks.web.figures
 	$(BIN)/python -m benchmarks.table
 
+# The documentation site, in site/; open site/index.html.
 docs: setup
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+
+# What the documentation is made of and commands make: docs/cli.md and the pictures.
+docs-sources: setup
 	$(BIN)/python scripts/write_cli_docs.py
+	$(BIN)/python scripts/make_tutorial_pictures.py
 	$(BIN)/python scripts/make_pictures.py
 	$(BIN)/python -m benchmarks.web.pictures
 
 clean:
-	rm -rf $(VENV) demo build dist src/*.egg-info web/node_modules src/placeprint/service/page
+	rm -rf $(VENV) demo build dist site src/*.egg-info web/node_modules src/placeprint/service/page
