@@ -38,7 +38,7 @@ def side_by_side(pictures: Sequence[Image], columns: int, width: int = 960) -> I
     """Return pictures in rows with white gaps, scaled to a width."""
     height, wide = pictures[0].shape[:2]
     framed = [
-        cv2.copyMakeBorder(cv2.resize(each, (wide, height)), *[6] * 4, cv2.BORDER_CONSTANT, value=(255,) * 3)
+        cv2.copyMakeBorder(cv2.resize(each, (wide, height)), 6, 6, 6, 6, cv2.BORDER_CONSTANT, value=(255,) * 3)
         for each in pictures
     ]
     rows = [np.hstack(framed[start : start + columns]) for start in range(0, len(framed), columns)]
