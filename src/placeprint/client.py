@@ -11,14 +11,15 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from placeprint.errors import PackageError, PhotoError, ServiceError
+from placeprint.service.review_schemas import ReviewItem, ReviewPage, ReviewRequest
 from placeprint.service.schemas import (
     Added,
     AtlasSummary,
@@ -140,10 +141,37 @@ class Client:
         """Remove a photo from the atlas; errors as `search`."""
         self._request("DELETE", f"/v1/photos/{number}")
 
-    def index(self, folder: str = "", *, root: int = 0) -> Job:
-        """Start to index a folder below one of the folders that the service may read; errors as `search`."""
+    def index(self, folder: str = "", *, root: str = "") -> Job:
+        """Start to index a folder below one of the folders that the service may read; errors as `search`.
+
+        Args:
+            folder: below the root; empty for the whole.
+            root: the name of one of the folders of ``--root``; empty for the first.
+        """
         wanted = JobRequest(root=root, folder=folder)
         return self._ask(Job, "POST", "/v1/jobs", json=wanted.model_dump())
+
+    def review(self, kind: Literal["positions", "findings"], **options: Any) -> Job:
+        """Start a review; options are those of ``POST /v1/reviews``; errors as `search`."""
+        wanted = ReviewRequest(kind=kind, **options)
+        return self._ask(Job, "POST", "/v1/reviews", json=wanted.model_dump())
+
+    def reviewed(self, job: Job) -> Iterator[ReviewItem]:
+        """Yield what a review has found; errors as `search`."""
+        offset, total = 0, 1
+        while offset < total:
+            page = self._ask(ReviewPage, "GET", f"/v1/reviews/{job.id}", params={"offset": offset, "limit": 1000})
+            yield from page.items
+            offset, total = offset + 1000, page.total
+
+    def accepted(self, job: Job, numbers: Iterable[int]) -> bytes:
+        """Return some items of a review as CSV; errors as `search`."""
+        wanted = {"numbers": list(numbers)}
+        return bytes(self._request("POST", f"/v1/reviews/{job.id}/table", json=wanted).content)
+
+    def stop(self, job: Job) -> None:
+        """Stop a job; what it has done stays; errors as `search`."""
+        self._request("DELETE", f"/v1/jobs/{job.id}")
 
     def wait(self, job: Job) -> Job:
         """Return a job when it is done.
@@ -151,7 +179,7 @@ class Client:
         Raises:
             ServiceError: it failed; and as `search`.
         """
-        while job.state not in {"done", "failed"}:
+        while job.state not in {"done", "failed", "stopped"}:
             time.sleep(STEP)
             job = self._ask(Job, "GET", f"/v1/jobs/{job.id}")
         if job.error is not None:

@@ -20,6 +20,8 @@ from placeprint.service.settings import ServiceSettings
 from tests.conftest import write_scenes
 
 PLACES = 6
+SOUTH, STEP = 55.70, 0.001
+"""Degrees of latitude of the first photo with a position, and to the next."""
 HOST = "http://127.0.0.1"
 Serve = Callable[..., TestClient]
 
@@ -28,6 +30,19 @@ Serve = Callable[..., TestClient]
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("served")
     Atlas.create(folder / "atlas", "sift-vlad").add([write_scenes(folder / "photos", PLACES)])
+    return folder
+
+
+@pytest.fixture(scope="session")
+def placed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give an atlas of a preset with probabilities, whose photos have positions 111 m apart."""
+    folder = tmp_path_factory.mktemp("placed")
+    photos = write_scenes(folder / "photos", PLACES)
+    atlas = Atlas.create(folder / "atlas", "fast")
+    atlas.add(photos)
+    atlas.set_positions(
+        {str(path): (SOUTH + number * STEP, 13.19) for number, path in enumerate(sorted(photos.iterdir()))}
+    )
     return folder
 
 

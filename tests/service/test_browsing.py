@@ -92,7 +92,7 @@ def test_nothing_changes_without_permission(serve: Serve) -> None:
     client = serve()
     assert client.post("/v1/photos", files={"photo": photo(1)}).status_code == 403
     assert client.delete("/v1/photos/1").status_code == 403
-    assert client.post("/v1/jobs", json={"root": 0}).status_code == 403
+    assert client.post("/v1/jobs", json={}).status_code == 403
 
 
 def test_a_job_indexes_an_allowed_folder_and_reports(serve: Serve, tmp_path: Path) -> None:
@@ -118,7 +118,35 @@ def test_a_job_reads_nothing_outside(serve: Serve, tmp_path: Path, folder: str) 
     client = serve(writable=True, roots=(tmp_path / "root",))
     response = client.post("/v1/jobs", json={"folder": folder})
     assert response.status_code == 404 and str(tmp_path) not in response.text
-    assert client.post("/v1/jobs", json={"root": 1}).status_code == 422
+    assert client.post("/v1/jobs", json={"root": "another"}).status_code == 422
+
+
+def test_folders_are_listed_and_links_out_of_the_root_lead_nowhere(serve: Serve, tmp_path: Path) -> None:
+    outside = write_scenes(tmp_path / "outside", 1)
+    root = tmp_path / "root"
+    write_scenes(root / "inside", 2)
+    (root / "inside" / "linked.png").symlink_to(outside / "00.png")
+    (root / "inside" / "away").symlink_to(outside)
+    client = serve(writable=True, roots=(root,))
+    assert client.get("/v1/atlas").json()["roots"] == ["root"]
+    assert client.get("/v1/folders").json() == {"folders": ["inside"]}
+    assert client.get("/v1/folders", params={"folder": "inside"}).json() == {"folders": []}
+    assert client.get("/v1/folders", params={"folder": ".."}).status_code == 404
+    job = client.post("/v1/jobs", json={"root": "root", "folder": "inside"}).json()
+    while (job := client.get(f"/v1/jobs/{job['id']}").json())["state"] not in {"done", "failed"}:
+        time.sleep(0.05)
+    assert job["added"] == 2 and job["error"] is None
+
+
+def test_a_stopped_job_ends(serve: Serve, tmp_path: Path) -> None:
+    root = write_scenes(tmp_path / "root", 40)
+    client = serve(writable=True, roots=(root,))
+    job = client.post("/v1/jobs", json={}).json()
+    assert client.delete(f"/v1/jobs/{job['id']}").status_code == 204
+    assert client.get(f"/v1/jobs/{job['id']}").json()["state"] == "stopped"
+    assert client.post("/v1/photos", files={"photo": photo(50)}).status_code == 201  # the writer is free again
+    assert client.get("/v1/atlas").json()["num_photos"] < PLACES + 40
+    assert client.delete("/v1/jobs/none").status_code == 404
 
 
 def test_what_another_process_adds_is_seen(serve: Serve, tmp_path: Path) -> None:

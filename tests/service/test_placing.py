@@ -12,34 +12,18 @@ from placeprint.service.app import create_app
 from placeprint.service.clusters import Box, clustered
 from placeprint.service.problems import Refused
 from placeprint.service.settings import ServiceSettings
-from tests.conftest import write_scenes
-from tests.service.conftest import HOST, Serve
-
-SOUTH, STEP = 55.70, 0.001
+from tests.service.conftest import HOST, SOUTH, STEP, Serve
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give an atlas of a preset with probabilities, whose photos have positions 111 m apart."""
-    folder = tmp_path_factory.mktemp("placed")
-    photos = write_scenes(folder / "photos", 6)
-    atlas = Atlas.create(folder / "atlas", "fast")
-    atlas.add(photos)
-    atlas.set_positions(
-        {str(path): (SOUTH + number * STEP, 13.19) for number, path in enumerate(sorted(photos.iterdir()))}
-    )
-    return folder
+def client(placed: Path) -> TestClient:
+    return TestClient(create_app(ServiceSettings(placed / "atlas")), base_url=HOST)
 
 
-@pytest.fixture(scope="module")
-def client(folder: Path) -> TestClient:
-    return TestClient(create_app(ServiceSettings(folder / "atlas")), base_url=HOST)
-
-
-def test_a_photo_is_located(client: TestClient, folder: Path) -> None:
-    content = (folder / "photos" / "03.png").read_bytes()
+def test_a_photo_is_located(client: TestClient, placed: Path) -> None:
+    content = (placed / "photos" / "03.png").read_bytes()
     answer = client.post("/v1/locate", files={"photo": content}).json()
-    expected = Atlas.open(folder / "atlas").locate(content)
+    expected = Atlas.open(placed / "atlas").locate(content)
     assert expected.place is not None and answer["place"] == {"id": expected.place.id, "label": expected.place.label}
     assert answer["confidence"] == pytest.approx(expected.confidence, abs=0.01)
     assert answer["location"]["latitude"] == pytest.approx(SOUTH + 3 * STEP, abs=1e-6)
@@ -47,11 +31,11 @@ def test_a_photo_is_located(client: TestClient, folder: Path) -> None:
     assert answer["matches"]["points"]
 
 
-def test_places_cover_every_photo_once(client: TestClient, folder: Path) -> None:
+def test_places_cover_every_photo_once(client: TestClient, placed: Path) -> None:
     page = client.get("/v1/places").json()
     listed = [number for place in page["places"] for number in place["photos"]]
     assert sorted(listed) == list(range(6)) and page["total"] == len(page["places"])
-    assert str(folder) not in str(page)
+    assert str(placed) not in str(page)
     assert client.get("/v1/places", params={"offset": 1, "limit": 1}).json()["places"] == page["places"][1:2]
 
 

@@ -79,9 +79,9 @@ def copy_findings(group: Copies) -> Iterator[Finding]:
     """Yield one finding for each file of a group of copies."""
     what = "the same file" if group.kind == "same-file" else "the same shot"
     for path in group.paths:
-        others = ", ".join(other for other in group.paths if other != path)
+        others = tuple(other for other in group.paths if other != path)
         keep = "; of these, keep this one" if path == group.best else f"; keep {group.best}"
-        yield Finding(path, group.kind, f"{what} as {others}{keep}", round(group.certainty[path], 4))
+        yield Finding(path, group.kind, f"{what} as {', '.join(others)}{keep}", round(group.certainty[path], 4), others)
 
 
 def wrong_times(photos: Sequence[PhotoRecord], groups: Sequence[Copies]) -> list[Finding]:

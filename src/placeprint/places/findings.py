@@ -19,9 +19,11 @@ class Finding:
         finding: what it is.
         detail: why, in one sentence.
         certainty: that it is so, in [0, 1].
+        others: paths of the photos that the detail names.
     """
 
     photo: str
     finding: Kind
     detail: str
     certainty: float
+    others: tuple[str, ...] = ()

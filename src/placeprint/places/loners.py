@@ -85,7 +85,7 @@ def loners(
     for photo, by in rotated.items():
         other = photos[by.other].path
         detail = f"rotate it by {by.quarter} degrees counter-clockwise, and it shows what {other} shows"
-        yield Finding(photos[photo].path, "rotated", detail, round(by.certainty, 4))
+        yield Finding(photos[photo].path, "rotated", detail, round(by.certainty, 4), (other,))
     for photo, chance in alone:
         if photo not in rotated and chance >= LIKELY:
             yield Finding(photos[photo].path, "alone", "no other photo shows what it shows", round(chance, 4))

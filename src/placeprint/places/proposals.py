@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from placeprint.errors import PhotoError
-from placeprint.photos import normalized, read_camera_data
+from placeprint.photos import normalized, read_camera_data, read_photo
 from placeprint.places.locating import Locator
 from placeprint.places.plane import distances
 from placeprint.types import Floats, Location
@@ -35,6 +35,7 @@ class Proposal:
         known: ``(latitude, longitude)`` that the photo has already, or None.
         near: ``(latitude, longitude)`` of other photos that may show the place, with their paths.
         note: why there is no position, or None.
+        size: width and height of the photo in pixels, in which its points are.
     """
 
     photo: str
@@ -46,6 +47,7 @@ class Proposal:
     known: tuple[float, float] | None = None
     near: Sequence[tuple[str, float, float]] = ()
     note: str | None = None
+    size: tuple[int, int] = (0, 0)
 
     @property
     def off(self) -> float | None:
@@ -62,8 +64,8 @@ def propose(locator: Locator, photo: Path, exclude: Collection[str] = ()) -> Pro
     Raises:
         PhotoError: the photo cannot be used.
     """
-    known = read_camera_data(photo).location
-    located = locator.locate(photo, exclude=[str(normalized(photo)), *exclude])
+    read = read_photo(photo)
+    located = locator.locate(read.image, exclude=[str(normalized(photo)), *exclude])
     best = located.candidates[0] if located.candidates else None
     check = best.verification if best is not None else None
     points = np.zeros((0, 2, 2), np.float32) if check is None else check.points[check.inliers]
@@ -76,9 +78,10 @@ def propose(locator: Locator, photo: Path, exclude: Collection[str] = ()) -> Pro
         None if located.place is None else located.place.label,
         None if best is None else best.path,
         points,
-        known,
+        read.location,
         near,
         note if located.location is None else None,
+        (read.image.shape[1], read.image.shape[0]),
     )
 
 

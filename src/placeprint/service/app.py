@@ -9,12 +9,13 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from placeprint.service import asking, browsing, health, jobs, placing, why
+from placeprint.service import asking, browsing, folders, health, jobs, placing, reviewing, why
 from placeprint.service.counting import Counting, Counts
 from placeprint.service.desk import Desk
 from placeprint.service.guard import Guard
 from placeprint.service.page_files import show_page
 from placeprint.service.problems import Problem, answer_problems
+from placeprint.service.reviews import Reviews
 from placeprint.service.settings import ServiceSettings
 from placeprint.version import __version__
 
@@ -35,6 +36,7 @@ def create_app(settings: ServiceSettings) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await desk.read(desk.atlas.prepare)
         yield
+        app.state.jobs.stop()
         await desk.finish()
 
     app = FastAPI(
@@ -46,8 +48,8 @@ def create_app(settings: ServiceSettings) -> FastAPI:
         redoc_url=None,
     )
     app.state.desk, app.state.counts = desk, Counts(desk)
-    app.state.jobs = jobs.Jobs(desk)
-    for part in (asking, why, placing, browsing, jobs, health):
+    app.state.jobs, app.state.reviews = jobs.Jobs(), Reviews()
+    for part in (asking, why, placing, browsing, folders, jobs, reviewing, health):
         app.include_router(part.router)
     answer_problems(app)
     app.add_middleware(Guard, settings=settings)

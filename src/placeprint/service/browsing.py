@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -63,7 +64,7 @@ async def small(request: Request, number: Number) -> Response:
     """Return a small picture of a photo."""
     desk: Desk = request.app.state.desk
     record = await desk.read(lambda: desk.record(number))
-    return await _picture(request, "small", record.sha256, lambda: thumbnail(record.path, record.sha256))
+    return await send_picture(request, ("small", record.sha256), lambda: thumbnail(record.path, record.sha256))
 
 
 @router.get("/{number}/image", response_class=Response, responses=PROBLEMS | JPEG)
@@ -71,7 +72,7 @@ async def large(request: Request, number: Number) -> Response:
     """Return a photo, its longest side at most 2048 pixels."""
     desk: Desk = request.app.state.desk
     record = await desk.read(lambda: desk.record(number))
-    return await _picture(request, "large", record.sha256, lambda: jpeg(image_of(record.path), LARGEST))
+    return await send_picture(request, ("large", record.sha256), lambda: jpeg(image_of(record.path), LARGEST))
 
 
 @router.get("/{number}/keypoints", responses=PROBLEMS)
@@ -105,9 +106,16 @@ async def remove(request: Request, number: Number) -> Response:
     return Response(status_code=204)
 
 
-async def _picture(request: Request, kind: str, sha256: str, make: Any) -> Response:
+async def send_picture(request: Request, parts: tuple[object, ...], make: Callable[[], bytes]) -> Response:
+    """Return a JPEG, unless the browser has it already.
+
+    Args:
+        request: the request.
+        parts: by which the picture is known.
+        make: makes it.
+    """
     desk: Desk = request.app.state.desk
-    tag = etag(kind, sha256)
+    tag = etag(*parts)
     headers = {"ETag": tag, "Cache-Control": "private, max-age=60"}
     if request.headers.get("if-none-match") == tag:
         return Response(status_code=304, headers=headers)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
@@ -16,7 +16,7 @@ from placeprint.places.locating import Locator
 from placeprint.service.batches import Batches
 from placeprint.service.problems import Refused
 from placeprint.service.schemas import PhotoSummary, Position
-from placeprint.service.settings import ServiceSettings
+from placeprint.service.settings import ServiceSettings, readable
 from placeprint.store.records import PhotoRecord
 
 T = TypeVar("T")
@@ -35,19 +35,25 @@ class Desk:
         self.batches = Batches(settings.batch, settings.max_waiting, settings.max_seconds)
         self._readers = ThreadPoolExecutor(4, "placeprint reader")
         self._writer = ThreadPoolExecutor(1, "placeprint writer")
+        self._student = ThreadPoolExecutor(1, "placeprint student")
         self._locating = threading.Lock()
         self._locator: tuple[int, Locator] | None = None
         self._shared: tuple[object, str] = (None, "")
+        self._paths: tuple[object, Mapping[str, PhotoRecord]] = (None, {})
         self._summaries: tuple[object, Sequence[PhotoSummary]] = (None, ())
 
     async def finish(self) -> None:
         """Finish what runs, and stop."""
-        for stop in (self.batches.close, self._writer.shutdown, self._readers.shutdown):
+        for stop in (self.batches.close, self._writer.shutdown, self._student.shutdown, self._readers.shutdown):
             await asyncio.to_thread(stop)
 
     async def read(self, work: Callable[[], T]) -> T:
         """Return what a short function returns, which runs in a thread."""
         return await asyncio.get_running_loop().run_in_executor(self._readers, work)
+
+    async def study(self, work: Callable[[], T]) -> T:
+        """Return what a long function returns, which reads the atlas; one runs at a time."""
+        return await asyncio.get_running_loop().run_in_executor(self._student, work)
 
     async def write(self, work: Callable[[], T]) -> T:
         """Return what a function returns, which may change the atlas; one runs at a time.
@@ -83,8 +89,25 @@ class Desk:
             raise Refused(404, f"the atlas has no photo {number}")
         return found
 
-    def locator(self) -> Locator:
+    @property
+    def gives_probabilities(self) -> bool:
+        """Whether the preset weighs evidence, and so gives probabilities, places and positions."""
+        return self.atlas.snapshot().preset.evidence is not None
+
+    def by_path(self) -> Mapping[str, PhotoRecord]:
+        """Return the photos of the atlas by their paths; worked out once for each version of the atlas."""
+        photos = self.atlas.snapshot().usable()
+        known, found = self._paths
+        if known is not photos:
+            found = {record.path: record for record in photos.values()}
+            self._paths = (photos, found)
+        return found
+
+    def locator(self, progress: Callable[[int, int], None] | None = None) -> Locator:
         """Return what locates photos in the atlas as it is now; it surveys photos that are new.
+
+        Args:
+            progress: called with the count of photos surveyed and of all that are.
 
         Raises:
             OptionError: the preset of the atlas gives no probabilities.
@@ -92,7 +115,7 @@ class Desk:
         with self._locating:
             version = self.atlas.snapshot().version
             if self._locator is None or self._locator[0] != version:
-                self._locator = version, Locator(self.atlas)
+                self._locator = version, Locator(self.atlas, progress=progress)
             return self._locator[1]
 
     def name(self, label: str) -> str:
@@ -101,18 +124,21 @@ class Desk:
 
     def summary(self, record: PhotoRecord) -> PhotoSummary:
         """Return what clients may know of a photo: no path."""
-        path = Path(record.path)
-        above = os.path.relpath(path.parent, self._common_folder())
+        folder, _, name = self.below(record.path).rpartition("/")
         return PhotoSummary(
             id=record.id,
-            name=readable(path.name),
-            folder="" if above == "." else readable(above),
+            name=readable(name),
+            folder=readable(folder),
             width=record.width,
             height=record.height,
             position=position_of(record.location),
             taken=record.taken,
             num_keypoints=record.num_keypoints,
         )
+
+    def below(self, path: str) -> str:
+        """Return the path of a photo below the folder that all photos share, with slashes."""
+        return Path(os.path.relpath(path, self._common_folder())).as_posix()
 
     def _common_folder(self) -> str:
         """Return the folder that all photos are below; worked out once for each version of the atlas."""
@@ -127,8 +153,3 @@ class Desk:
 def position_of(degrees: tuple[float, float] | None) -> Position | None:
     """Return a position as it is sent."""
     return None if degrees is None else Position(latitude=degrees[0], longitude=degrees[1])
-
-
-def readable(path: str) -> str:
-    """Return a name as it is sent: characters that are no text are replaced."""
-    return path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

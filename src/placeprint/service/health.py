@@ -29,6 +29,9 @@ async def atlas(request: Request) -> AtlasSummary:
         num_skipped=len(info.errors),
         num_bytes=info.num_bytes,
         writable=desk.settings.writable,
+        probabilities=desk.gives_probabilities,
+        token=desk.settings.token is not None,
+        roots=list(desk.settings.named_roots),
     )
 
 

@@ -1,20 +1,21 @@
-"""Indexing a folder: a job that runs beside the answers, and reports how far it is."""
+"""Jobs: work that takes longer than a request, runs beside the answers, reports how far it is, and can be stopped."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
 from sse_starlette import EventSourceResponse
 
 from placeprint.errors import PlaceprintError
 from placeprint.service.asking import PROBLEMS
 from placeprint.service.desk import Desk
+from placeprint.service.folders import allowed_folder
 from placeprint.service.problems import Refused, log
 from placeprint.service.schemas import Job, JobRequest
 
@@ -25,30 +26,47 @@ SKIPPED = 1000
 """Skipped photos that are named."""
 STEP = 0.2
 """Seconds between looks at a job."""
+ENDED = frozenset({"done", "failed", "stopped"})
+Runner = Callable[[Callable[[], None]], Awaitable[None]]
+
+
+class Stopped(Exception):  # noqa: N818  # it is no error
+    """Somebody stopped the job."""
 
 
 class Jobs:
-    """The jobs of a service, one running at a time.
+    """The jobs of a service."""
 
-    Args:
-        desk: the desk.
-    """
-
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self) -> None:
         self._jobs: dict[str, Job] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def start(self, folder: Path) -> Job:
-        """Start to index a folder."""
-        job = Job(id=secrets.token_hex(8), state="waiting", done=0, total=0, added=0, skipped=[], error=None)
-        ended = [each.id for each in self._jobs.values() if each.state in {"done", "failed"}]
+    def start(
+        self,
+        kind: Literal["index", "positions", "findings"],
+        work: Callable[[Job], None],
+        run: Runner,
+        hidden: Path | None = None,
+    ) -> Job:
+        """Start a job.
+
+        Args:
+            kind: what it does.
+            work: does it, and calls what `progress_of` returns.
+            run: runs a function in the thread that it belongs to.
+            hidden: a folder whose path errors must not show.
+
+        Raises:
+            Refused: too many wait.
+        """
+        job = Job(id=secrets.token_hex(8), kind=kind, state="waiting", done=0, total=0, added=0, skipped=[], error=None)
+        ended = [each.id for each in self._jobs.values() if each.state in ENDED]
         for old in ended[: max(0, len(self._jobs) - KEPT + 1)]:
             del self._jobs[old]
         if len(self._jobs) >= KEPT:
             raise Refused(503, "too many jobs are waiting; try again when one is done")
         self._jobs[job.id] = job
-        task = asyncio.get_running_loop().create_task(self._run(job, folder))
+        task = asyncio.get_running_loop().create_task(_run(job, work, run, hidden))
         self._tasks.add(task)  # a task that nobody holds may vanish
         task.add_done_callback(self._tasks.discard)
         return job
@@ -63,26 +81,46 @@ class Jobs:
             raise Refused(404, "there is no such job")
         return self._jobs[name]
 
-    async def _run(self, job: Job, folder: Path) -> None:
-        try:
-            await self._desk.write(lambda: self._index(job, folder))
-        except PlaceprintError as error:
-            log.error("%s", error)
-            job.error, job.state = _short(error, folder), "failed"
-        except Exception as error:
-            log.error("a job failed", exc_info=error)
-            job.error, job.state = "this is a bug of placeprint; the log of the service has more", "failed"
+    def stop(self) -> None:
+        """Stop all jobs."""
+        for job in self._jobs.values():
+            stop(job)
 
-    def _index(self, job: Job, folder: Path) -> None:
-        job.state = "running"
 
-        def progress(done: int, total: int) -> None:
-            job.done, job.total = done, total
+def stop(job: Job) -> None:
+    """Let a job end at its next step, if it has not ended."""
+    if job.state not in ENDED:
+        job.state = "stopped"
 
-        report = self._desk.atlas.add(folder, progress=progress)
-        job.added = report.added + report.changed
-        job.skipped = [[Path(path).name, _short(reason, folder)] for path, reason in report.skipped[:SKIPPED]]
-        job.state = "done"
+
+def progress_of(job: Job) -> Callable[[int, int], None]:
+    """Return a function that notes how far a job is, and raises `Stopped` once it was stopped."""
+
+    def progress(done: int, total: int) -> None:
+        if job.state == "stopped":
+            raise Stopped
+        job.done, job.total = done, total
+
+    return progress
+
+
+async def _run(job: Job, work: Callable[[Job], None], run: Runner, hidden: Path | None) -> None:
+    def begin() -> None:
+        if job.state == "waiting":
+            job.state = "running"
+            work(job)
+            job.state = "done"
+
+    try:
+        await run(begin)
+    except Stopped:
+        pass
+    except PlaceprintError as error:
+        log.error("%s", error)
+        job.error, job.state = shortened(error, hidden), "failed"
+    except Exception as error:
+        log.error("a job failed", exc_info=error)
+        job.error, job.state = "this is a bug of placeprint; the log of the service has more", "failed"
 
 
 @router.post("", status_code=202, responses=PROBLEMS)
@@ -91,7 +129,15 @@ async def start(request: Request, wanted: JobRequest) -> Job:
     desk: Desk = request.app.state.desk
     desk.check_writable()
     jobs: Jobs = request.app.state.jobs
-    return jobs.start(await desk.read(lambda: allowed_folder(desk, wanted)))
+    folder = await desk.read(lambda: allowed_folder(desk.settings, wanted))
+
+    def index(job: Job) -> None:
+        photos = folder.photos()
+        report = desk.atlas.add(photos, progress=progress_of(job))
+        job.added = report.added + report.changed
+        job.skipped = [[Path(path).name, shortened(reason, folder.path)] for path, reason in report.skipped[:SKIPPED]]
+
+    return jobs.start("index", index, desk.write, folder.path)
 
 
 @router.get("/{name}", responses=PROBLEMS)
@@ -99,6 +145,14 @@ async def job(request: Request, name: str) -> Job:
     """Return how far a job is."""
     jobs: Jobs = request.app.state.jobs
     return jobs[name]
+
+
+@router.delete("/{name}", status_code=204, response_class=Response, responses=PROBLEMS)
+async def end(request: Request, name: str) -> Response:
+    """Stop a job; what it has done stays."""
+    jobs: Jobs = request.app.state.jobs
+    stop(jobs[name])
+    return Response(status_code=204)
 
 
 @router.get("/{name}/events", response_class=EventSourceResponse, responses=PROBLEMS)
@@ -114,32 +168,13 @@ async def events(request: Request, name: str) -> EventSourceResponse:
             if now != last:
                 yield {"event": "progress", "data": json.dumps(now)}
                 last = now
-            if followed.state in {"done", "failed"}:
+            if followed.state in ENDED:
                 return
             await asyncio.sleep(STEP)
 
     return EventSourceResponse(follow())
 
 
-def allowed_folder(desk: Desk, wanted: JobRequest) -> Path:
-    """Return a folder that may be indexed, with its links resolved.
-
-    Raises:
-        Refused: it is not inside the allowed folder, or there is none.
-    """
-    roots = desk.settings.roots
-    if wanted.root >= len(roots):
-        raise Refused(422, f"root must be the number of an allowed folder; there are {len(roots)}, set by --root")
-    try:
-        root = roots[wanted.root].resolve(strict=True)
-        folder = (root / wanted.folder).resolve(strict=True)
-    except (OSError, ValueError, RuntimeError):
-        raise Refused(404, "there is no such folder below the allowed one") from None
-    if not folder.is_relative_to(root) or not folder.is_dir():
-        raise Refused(404, "there is no such folder below the allowed one")
-    return folder
-
-
-def _short(reason: object, folder: Path) -> str:
-    """Return a reason without the path of the folder."""
-    return str(reason).replace(str(folder), "...")
+def shortened(reason: object, folder: Path | None) -> str:
+    """Return a reason without the path of a folder."""
+    return str(reason) if folder is None else str(reason).replace(str(folder), "...")

@@ -218,6 +218,9 @@ class AtlasSummary(BaseModel):
     num_skipped: int = Field(description="Photos that could not be used.")
     num_bytes: int = Field(description="Bytes on disk.")
     writable: bool = Field(description="Whether photos may be added and removed here.")
+    probabilities: bool = Field(description="Whether the preset gives probabilities, and so places and positions.")
+    token: bool = Field(description="Whether the service needs a token.")
+    roots: list[str] = Field(description="Names of the folders whose photos may be indexed or reviewed.")
 
 
 class Added(BaseModel):
@@ -227,21 +230,32 @@ class Added(BaseModel):
     known: bool = Field(description="Whether the atlas had this very file already.")
 
 
-class JobRequest(BaseModel):
-    """A folder to index."""
+class FolderChoice(BaseModel):
+    """A folder of the computer that runs the service."""
 
-    root: int = Field(0, ge=0, description="The number of the allowed folder.")
+    root: str = Field("", max_length=255, description="The name of an allowed folder; empty for the first one.")
     folder: str = Field("", max_length=4096, description="A folder below it; empty for the whole.")
 
 
+class Folders(BaseModel):
+    """The folders in a folder."""
+
+    folders: list[str] = Field(description="Their names, up to 1000.")
+
+
+class JobRequest(FolderChoice):
+    """A folder to index."""
+
+
 class Job(BaseModel):
-    """The indexing of a folder."""
+    """Work that takes longer than a request: a folder is indexed, or photos are reviewed."""
 
     id: str
-    state: Literal["waiting", "running", "done", "failed"]
+    kind: Literal["index", "positions", "findings"]
+    state: Literal["waiting", "running", "done", "failed", "stopped"]
     done: int = Field(description="Photos done.")
     total: int = Field(description="Photos to do.")
-    added: int
+    added: int = Field(description="Photos that were added to the atlas.")
     skipped: list[Annotated[list[str], Field(min_length=2, max_length=2)]] = Field(
         description="Names of photos that cannot be used, and why."
     )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
+import itertools
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -60,9 +62,29 @@ class ServiceSettings:
             )
 
     @property
+    def named_roots(self) -> Mapping[str, Path]:
+        """The folders that may be indexed, by what clients call them: no path.
+
+        Example:
+            >>> list(ServiceSettings(Path("a"), roots=(Path("/x/photos"), Path("/y/photos"))).named_roots)
+            ['photos', 'photos 2']
+        """
+        found: dict[str, Path] = {}
+        for root in self.roots:
+            name = readable(root.absolute().name or "root")
+            names = itertools.chain([name], (f"{name} {number}" for number in itertools.count(2)))
+            found[next(each for each in names if each not in found)] = root
+        return found
+
+    @property
     def uploads_folder(self) -> Path:
         """The folder where added photos are kept."""
         return self.uploads or self.atlas.absolute().with_name(f"{self.atlas.absolute().name}-photos")
+
+
+def readable(path: str) -> str:
+    """Return a name as it is sent: characters that are no text are replaced."""
+    return path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def is_loopback(host: str) -> bool:

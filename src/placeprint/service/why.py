@@ -16,8 +16,9 @@ from placeprint.explaining.evidence_pictures import parts_in_words
 from placeprint.explaining.headline import headline_of
 from placeprint.features.delf import DELF
 from placeprint.service.asking import PHOTO, PROBLEMS, asked_about, candidate_of, form_of
-from placeprint.service.desk import Desk, readable
+from placeprint.service.desk import Desk
 from placeprint.service.schemas import Candidate, Contributions, Heat, Part, Reason, WhyAnswer
+from placeprint.service.settings import readable
 from placeprint.types import Evidence, Floats, Image
 from placeprint.visualization.contributions import area_of_half, heat_levels
 

@@ -15,6 +15,9 @@ export type MatchAnswer = Schemas['MatchAnswer']
 export type Matches = Schemas['Matches']
 export type PhotoPage = Schemas['PhotoPage']
 export type PhotoSummary = Schemas['PhotoSummary']
+export type ReviewItem = Schemas['ReviewItem']
+export type ReviewPage = Schemas['ReviewPage']
+export type ReviewRequest = Partial<Schemas['ReviewRequest']> & Pick<Schemas['ReviewRequest'], 'kind'>
 export type SearchAnswer = Schemas['SearchAnswer']
 export type WhyAnswer = Schemas['WhyAnswer']
 
@@ -62,6 +65,9 @@ async function detail(response: Response): Promise<string> {
 
 const read = async <T>(path: string, init?: RequestInit): Promise<T> => (await (await send(path, init)).json()) as T
 
+const json = (body: unknown): RequestInit =>
+  ({ method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) })
+
 function form(fields: Record<string, Blob | string>): RequestInit {
   const body = new FormData()
   for (const [name, value] of Object.entries(fields)) {
@@ -91,17 +97,23 @@ export const api = {
   map: (zoom: number, box: string) => read<MapPoints>(`/v1/map?zoom=${zoom}&box=${encodeURIComponent(box)}`),
   add: (photo: File) => read<Schemas['Added']>('/v1/photos', form({ photo })),
   remove: (id: number) => send(`/v1/photos/${id}`, { method: 'DELETE' }),
-  index: (root: number, folder: string) =>
-    read<Job>('/v1/jobs', {
-      method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ root, folder }),
-    }),
-  signIn: (token: string) =>
-    send('/v1/session', {
-      method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ token }),
-    }),
+  index: (root: string, folder: string) => read<Job>('/v1/jobs', json({ root, folder })),
+  folders: async (root: string, folder: string): Promise<string[]> =>
+    (await read<Schemas['Folders']>(`/v1/folders?${new URLSearchParams({ root, folder })}`)).folders,
+  job: (id: string) => read<Job>(`/v1/jobs/${id}`),
+  stopJob: (id: string) => send(`/v1/jobs/${id}`, { method: 'DELETE' }),
+  review: (wanted: ReviewRequest) => read<Job>('/v1/reviews', json(wanted)),
+  reviewed: (id: string, offset: number, limit: number) =>
+    read<ReviewPage>(`/v1/reviews/${id}?offset=${offset}&limit=${limit}`),
+  accepted: async (id: string, numbers: number[]): Promise<Blob> =>
+    (await send(`/v1/reviews/${id}/table`, json({ numbers }))).blob(),
+  signIn: (token: string) => send('/v1/session', json({ token })),
+  signOut: () => send('/v1/session', { method: 'DELETE' }),
 }
 
 export const thumbnail = (id: number): string => `./v1/photos/${id}/thumbnail`
 export const image = (id: number): string => `./v1/photos/${id}/image`
+export const reviewImage = (id: string, number: number, small = false): string =>
+  `./v1/reviews/${id}/items/${number}/image${small ? '?small=true' : ''}`
 export const jobEvents = (id: string): string => `./v1/jobs/${id}/events`
 export const message = (error: unknown): string => (error instanceof Error ? error.message : String(error))

@@ -40,7 +40,7 @@ class Additions {
   }
 
   /** Index a folder of the computer that runs the service, and follow its progress. */
-  async index(root: number, folder: string): Promise<void> {
+  async index(root: string, folder: string): Promise<void> {
     this.jobError = ''
     try {
       const job = await api.index(root, folder)
@@ -56,11 +56,16 @@ class Additions {
     events.addEventListener('progress', (event) => {
       const job = JSON.parse((event as MessageEvent<string>).data) as Job
       this.keep(job)
-      if (job.state === 'done' || job.state === 'failed') {
+      if (job.state === 'done' || job.state === 'failed' || job.state === 'stopped') {
         events.close()
         void atlas.grow()
       }
     })
+  }
+
+  /** Stop a job; what it has added stays. */
+  async stop(id: string): Promise<void> {
+    await api.stopJob(id).catch((error: unknown) => { this.jobError = message(error) })
   }
 
   private keep(job: Job): void {

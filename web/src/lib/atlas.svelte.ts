@@ -29,6 +29,17 @@ class Atlas {
     }
   }
 
+  /** Forget the cookie of this browser, and ask for the token again. */
+  async signOut(): Promise<void> {
+    try {
+      await api.signOut()
+      this.locked = true
+      this.summary = null
+    } catch (error) {
+      toasts.show(message(error))
+    }
+  }
+
   /** Note that photos were added. */
   async grow(): Promise<void> {
     this.version += 1

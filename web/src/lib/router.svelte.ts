@@ -2,7 +2,7 @@
 
 import { tick } from 'svelte'
 
-export const VIEWS = ['ask', 'browse', 'map', 'add', 'compare', 'photo'] as const
+export const VIEWS = ['ask', 'browse', 'map', 'review', 'add', 'compare', 'photo'] as const
 export type View = (typeof VIEWS)[number]
 export interface Route { view: View; id: number | null; query: URLSearchParams }
 
