@@ -25,7 +25,7 @@ from tests.service.conftest import HOST, SOUTH, STEP, Serve
 
 @pytest.fixture
 def archive(placed: Path, tmp_path: Path) -> Path:
-    """Give a copy of the atlas with positions, and a folder: a photo of scene 3, one of no known place, a broken one."""
+    """Give a copy of the atlas with positions, and a folder of a photo of scene 3, a new one and a broken one."""
     shutil.copytree(placed / "atlas", tmp_path / "atlas")
     write_photo(tmp_path / "root" / "trip" / "seen.png", (make_scene(3)[10:, 20:] * 0.8 + 40).astype("uint8"))
     write_photo(tmp_path / "root" / "trip" / "lone.png", make_scene(99))
