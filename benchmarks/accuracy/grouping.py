@@ -117,7 +117,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         atlas = Atlas.open_or_create(chosen.atlas or Path(folder) / "atlas")
         atlas.add(list(find_photos([DATA / each for each in FOLDERS])))
-        photos, pairs = dict(atlas.snapshot().usable()), pair_table(survey_atlas(atlas))
+        photos, pairs = dict(atlas.snapshot().usable().items()), pair_table(survey_atlas(atlas))
     truth = truths(photos)
     flat = {photo: replace(record, path=f"/all/{photo}.jpg") for photo, record in photos.items()}
     rows = {}

@@ -75,7 +75,7 @@ def measure(name: str, trials: int, seed: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         atlas = Atlas.create(Path(folder) / "atlas")
         atlas.add([DATA / "gps" / name])
-        survey, photos = survey_atlas(atlas), dict(atlas.snapshot().usable())
+        survey, photos = survey_atlas(atlas), dict(atlas.snapshot().usable().items())
     neighbors = neighbors_of(pair_table(survey), list(photos))
     ids, before = {record.path: photo for photo, record in photos.items()}, located(photos, survey)
     generator = np.random.default_rng(seed)

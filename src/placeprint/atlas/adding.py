@@ -46,7 +46,7 @@ class Addition:
 
     def changed(self, paths: Sequence[Path]) -> list[Path]:
         """Count the files with the stored size and time, and return the others."""
-        known = self._known()
+        known = self._known(paths)
         found = []
         for path in paths:
             if is_current(path, known.get(str(path))):
@@ -57,7 +57,7 @@ class Addition:
 
     def not_recognized(self, paths: Sequence[Path]) -> list[Path]:
         """Store the new paths of photos known by their content, and return the others."""
-        found = recognize(paths, self._known(), self._workers)
+        found = recognize(paths, self._store.snapshot().photos(), self._workers)
         self._store.remove(found.replaced)
         self._store.update([*found.touched, *found.moved])
         for record in found.touched:
@@ -78,7 +78,7 @@ class Addition:
             state: the name of the learned state.
             describer: the describer with that state.
         """
-        known = self._known()
+        known = self._known(paths)
         waiting: list[DescribedPhoto] = []
         written = time.monotonic()
 
@@ -119,8 +119,8 @@ class Addition:
         if fresh:
             self._store.append([(p.record, p.columns, p.descriptor) for p in fresh], state, replaced)
 
-    def _known(self) -> dict[str, PhotoRecord]:
-        return {record.path: record for record in self._store.snapshot().photos().values()}
+    def _known(self, paths: Sequence[Path]) -> dict[str, PhotoRecord]:
+        return self._store.snapshot().photos().of_paths(map(str, paths))
 
     def _count_known(self, record: PhotoRecord) -> None:
         if record.error is None:

@@ -206,11 +206,11 @@ class Atlas(AtlasReader):
         for path, position in positions.items():
             check_position(*position, f"the position of {path!r}")
         with self._store.exclusive():
-            photos = self._store.snapshot().photos().values()
+            known = self._store.snapshot().photos().of_paths(positions)
             moved = [
-                replace(photo, location=positions[photo.path])
-                for photo in photos
-                if photo.path in positions and photo.location != positions[photo.path]
+                replace(photo, location=positions[path])
+                for path, photo in known.items()
+                if photo.location != positions[path]
             ]
             self._store.update(moved)
             self._store.maintain()
@@ -268,7 +268,7 @@ class Atlas(AtlasReader):
         """
         wanted = as_places(photos)
         with self._store.exclusive():
-            chosen = ids_below(wanted, self._store.snapshot().photos().values())
+            chosen = ids_below(wanted, self._store.snapshot().photos())
             self._store.remove(sorted(chosen))
             self._store.maintain()
         return len(chosen)

@@ -24,14 +24,14 @@ from placeprint.errors import OptionError, PhotoError
 from placeprint.evidence.calibration import Calibration, Trials, calibrated, log_odds_of
 from placeprint.photos import read_image
 from placeprint.photos.views import view_of
-from placeprint.store import PhotoRecord
+from placeprint.store import PhotoRecord, StoredPhotos
 from placeprint.types import Image, Progress
 
 JOINED = 50
 """Most similar photos that may be of a photo's place."""
 DUPLICATE = 0.5
 """Share of a photo's keypoints that are verified in its near-duplicates."""
-SECONDS = 5.0
+SECONDS = 5
 """Photos taken within so many seconds are neighbors in time."""
 FEWEST = 20
 """Photos, at least, that must be asked."""
@@ -83,7 +83,7 @@ class Calibrator:
         Raises:
             OptionError: fewer than `FEWEST` photos can be asked.
         """
-        ids = np.random.default_rng(self._seed).permutation(list(self._now.usable()))[:sample].tolist()
+        ids = np.random.default_rng(self._seed).permutation(self._now.usable().ids)[:sample].tolist()
         if len(ids) < FEWEST:
             raise OptionError(f"the atlas has {len(ids)} photos; calibration takes {FEWEST}")
         self._searcher.prepare(None)
@@ -141,13 +141,16 @@ class Calibrator:
         checks = verifier.verify(own, others)
         joined = {i: check for i, check in zip(ids, checks, strict=True) if verifier.verdict(check) == "same place"}
         same = {i for i, check in joined.items() if check.num_inliers >= DUPLICATE * max(len(own), 1)}
-        beside = {i for i, each in photos.items() if i != record.id and _apart(each, record) <= SECONDS}
-        paths = [frozenset(photos[i].path for i in each) for each in ({*joined} | beside, same | beside)]
-        return _Place(*paths)
+        beside = _taken_beside(photos, record)
+        paths = {i: each.path for i, each in photos.some({*joined} | beside).items()}
+        return _Place(*(frozenset(paths[i] for i in each) for each in ({*joined} | beside, same | beside)))
 
 
-def _apart(first: PhotoRecord, second: PhotoRecord) -> float:
-    """Return the seconds between two photos, infinite where it is not known when one was taken."""
-    if first.taken is None or second.taken is None:
-        return np.inf
-    return abs((first.taken - second.taken).total_seconds())
+def _taken_beside(photos: StoredPhotos, record: PhotoRecord) -> set[int]:
+    """Return the ids of the other photos taken within `SECONDS` of a photo; none where its time is not known."""
+    if record.taken is None:
+        return set()
+    times = photos.numbers("time")
+    own = times[np.searchsorted(photos.ids, record.id)]
+    near = photos.ids[(times >= own - SECONDS) & (times <= own + SECONDS)]
+    return set(near.tolist()) - {record.id}

@@ -73,8 +73,9 @@ def should_learn(now: Snapshot) -> bool:
 
 def sampled_photos(now: Snapshot) -> list[int]:
     """Return the ids of the photos to learn from, spread evenly over the atlas."""
-    ids = list(now.usable())
-    return [ids[place] for place in evenly(len(ids), LEARN_PHOTOS)]
+    ids = now.usable().ids
+    chosen: list[int] = ids[evenly(len(ids), LEARN_PHOTOS)].tolist()
+    return chosen
 
 
 def in_parts(ids: Sequence[int]) -> Iterator[Sequence[int]]:
@@ -100,7 +101,7 @@ def learn(store: Store, preset: Preset, *, adapt: bool | None = None, progress: 
         raise OptionError("the preset keeps what it came with (its [codebook] has no min_photos); nothing is learned")
     describer = Describer(preset)
     now = Snapshot(store.snapshot(), preset, lambda _: describer)
-    ids, sample = list(now.usable()), sampled_photos(now)
+    ids, sample = now.usable().ids, sampled_photos(now)
 
     def photos() -> Iterator[PhotoFeatures]:
         for part in in_parts(sample):

@@ -9,8 +9,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-import numpy as np
-
 from placeprint.atlas.snapshot import Snapshot
 from placeprint.atlas.stored_voters import StoredVoters
 from placeprint.core.numerics import evenly
@@ -80,8 +78,8 @@ class Memory:
         """Return ``(n, d)`` rows of each descriptor, of photos spread over the atlas."""
 
         def make() -> list[Floats]:
-            ids = list(now.usable())
-            return now.describer.parts(self.rows(now, np.array([ids[i] for i in evenly(len(ids), BACKGROUND)])))
+            ids = now.usable().ids
+            return now.describer.parts(self.rows(now, ids[evenly(len(ids), BACKGROUND)]))
 
         return self._kept(now, "background", make)
 
@@ -89,8 +87,8 @@ class Memory:
         """Return what cameras write on the photos, as one of the extractors sees it."""
 
         def make() -> Overlays:
-            ids = list(now.usable())
-            return find_overlays(now.features_of([ids[i] for i in evenly(len(ids), LOOKED_AT)], number))
+            ids = now.usable().ids
+            return find_overlays(now.features_of(ids[evenly(len(ids), LOOKED_AT)].tolist(), number))
 
         return self._kept(now, f"overlays {number}", make)
 
@@ -106,7 +104,7 @@ class Memory:
 
     def read(self, now: Snapshot, ids: Sequence[int], number: int = 0) -> list[LocalFeatures]:
         """Return the stored features of photos by one of the extractors, from memory where they are."""
-        photos = now.photos()
+        photos = now.photos().some(ids)
         keys = [(*_key(photos[i]), number) for i in ids]
         with self._features_lock:
             found = {key: self._features[key] for key in keys if key in self._features}

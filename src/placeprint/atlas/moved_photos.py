@@ -22,7 +22,7 @@ from pathlib import Path
 from placeprint.describing.bulk import map_photos, stamp_of
 from placeprint.errors import PhotoError
 from placeprint.photos.opening import open_file
-from placeprint.store import PhotoRecord
+from placeprint.store import PhotoRecord, StoredPhotos
 
 
 @dataclass(frozen=True)
@@ -60,17 +60,17 @@ class Recognized:
         return {record.path for record in (*self.touched, *self.moved)}
 
 
-def recognize(paths: Sequence[Path], known: Mapping[str, PhotoRecord], workers: int | None = None) -> Recognized:
+def recognize(paths: Sequence[Path], photos: StoredPhotos, workers: int | None = None) -> Recognized:
     """Find the files whose content is a known photo.
 
     Args:
         paths: files that are new, or whose size or time differs from the stored one.
-        known: the records by path.
+        photos: the known photos.
         workers: threads; the count of cores when None.
     """
     sizes = {path: size for path in paths if (size := _size(path)) is not None}
-    wanted = set(sizes.values())
-    away = [r for r in known.values() if r.sha256 and r.file_size in wanted and not is_current(Path(r.path), r)]
+    known = photos.of_paths(map(str, paths))
+    away = [r for r in photos.of_sizes(set(sizes.values())) if r.sha256 and not is_current(Path(r.path), r)]
     possible = {record.file_size for record in away}
     candidates = [path for path, size in sizes.items() if size in possible]
     there = [Path(record.path) for record in away if Path(record.path) not in sizes]

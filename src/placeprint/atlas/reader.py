@@ -8,6 +8,8 @@ import threading
 from collections.abc import Collection, Sequence
 from typing import Annotated, Any
 
+import numpy as np
+
 from placeprint.atlas import learning
 from placeprint.atlas.judging import judged, least_confidence
 from placeprint.atlas.memory import Memory
@@ -75,7 +77,8 @@ class AtlasReader:
         return self._snapshots.reading(self._info)
 
     def _info(self, now: Snapshot) -> AtlasInfo:
-        usable, records = now.usable(), now.photos().values()
+        usable, photos = now.usable(), now.photos()
+        skipped = photos.some(np.setdiff1d(photos.ids, usable.ids).tolist()).values()
         learned_from = learning.learned_from(now)
         needed = self._preset.codebook.min_photos
         own_one = not self._preset.codebook.is_included or (needed is not None and learned_from >= needed)
@@ -85,14 +88,14 @@ class AtlasReader:
             str(self._store.folder),
             self.preset,
             len(usable),
-            sum(record.location is not None for record in usable.values()),
-            sum(record.num_keypoints for record in usable.values()),
+            int((~np.isnan(usable.locations()[:, 0])).sum()),
+            int(usable.numbers("num_keypoints").sum()),
             self._store.num_bytes(),
             now.describer.dim,
             own if usable else "none yet",
             self._preset.components,
-            tuple((record.path, record.error) for record in records if record.error is not None),
-            sum(not os.path.lexists(record.path) for record in usable.values()),
+            tuple((record.path, record.error) for record in skipped if record.error is not None),
+            sum(not os.path.lexists(path) for path in usable.paths()),
             self._memory.overlays(now, 0).box if usable and self._preset.evidence is not None else None,
             None if now.calibration is None else now.calibration.in_words(),
         )

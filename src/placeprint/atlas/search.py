@@ -193,7 +193,7 @@ class Searcher:
 
     def _evidence(self, ranking: Ranking, checks: Sequence[Verification]) -> tuple[Evidence, ...]:
         """Return all candidates ranked by geometry and similarity together."""
-        photos = self._now.photos()
+        photos = self._now.photos().some(ranking.ids.tolist())
         scores = ranking_scores(ranking.scores, checks)
         evidence = []
         for place in np.argsort(-scores, kind="stable"):
@@ -216,8 +216,8 @@ class Searcher:
         """Return the ids of the photos at some paths, if they are in the atlas."""
         if not paths:
             return np.zeros(0, np.int64)
-        wanted = set(map(str, paths))
-        return np.array([i for i, record in self._now.usable().items() if record.path in wanted], np.int64)
+        found = self._now.usable().of_paths(map(str, paths))
+        return np.array(sorted(record.id for record in found.values()), np.int64)
 
 
 def no_probabilities(preset: str) -> str:

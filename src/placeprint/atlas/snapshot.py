@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from placeprint.describing.describer import Describer, checked_describer, no_features
 from placeprint.errors import AtlasBusyError, AtlasFormatError, OptionError, ShapeError
 from placeprint.evidence.calibration import Calibration, calibration_of
 from placeprint.presets import Preset
-from placeprint.store import PhotoRecord, Store, StoreSnapshot
+from placeprint.store import Store, StoredPhotos, StoreSnapshot
 from placeprint.store.calibration_file import damaged_calibration, read_calibration
 from placeprint.store.encoding import stored_bytes
 from placeprint.store.manifest import damaged
@@ -68,11 +68,11 @@ class Snapshot:
         except (KeyError, TypeError, ValueError) as error:
             raise AtlasFormatError(damaged_calibration(folder)) from error
 
-    def photos(self) -> Mapping[int, PhotoRecord]:
+    def photos(self) -> StoredPhotos:
         """Return what is known of every photo, the skipped ones included, by id."""
         return self.stored.photos()
 
-    def usable(self) -> Mapping[int, PhotoRecord]:
+    def usable(self) -> StoredPhotos:
         """Return what is known of every photo that can be searched, by id."""
         return self.stored.usable()
 
@@ -92,7 +92,8 @@ class Snapshot:
 
     def features_of(self, ids: Sequence[int], number: int) -> list[LocalFeatures]:
         """Return the stored features of one of the extractors, as `features`."""
-        photos, columns = self.photos(), self.stored.local_columns(ids, number)
+        columns = self.stored.local_columns(ids, number)
+        photos = self.photos().some(columns)
         empty = no_features(self.describer.extractors[number].dim, (1, 1))
         with stored_bytes(f"the local features of the atlas {str(self.stored.folder)!r}"):
             return [

@@ -201,7 +201,7 @@ class Weigher:
 
     def _positions(self, ids: Ids) -> Values:
         """Return ``(n, 3)`` meters on a sphere, which has no borders; NaN where nothing is known."""
-        photos = self._now.photos()
+        photos = self._now.photos().some(ids.tolist())
         places = np.radians([photos[int(number)].location or (np.nan, np.nan) for number in ids])
         latitude, longitude = places.T
         around = np.cos(latitude)
@@ -209,7 +209,7 @@ class Weigher:
         return np.asarray(EARTH * np.column_stack([east, north, np.sin(latitude)]), np.float64)
 
     def _evidence(self, ranking: Ranking, state: _Open) -> tuple[Evidence, ...]:
-        photos, probabilities = self._now.photos(), state.weighed.probabilities
+        photos, probabilities = self._now.photos().some(ranking.ids.tolist()), state.weighed.probabilities
         count, lowest = len(state.ids), float(probabilities.min())
         order = [*np.argsort(-state.weighed.log_odds, kind="stable").tolist(), *range(count, len(ranking))]
         found = []

@@ -57,7 +57,7 @@ def examine(
         found += [finding for group in copies.groups for finding in copy_findings(group)]
         found += wrong_times(usable, copies.groups)
     if BY_MATCHES.intersection(kinds):
-        photos = dict(now.usable())
+        photos = dict(now.usable().items())
         neighbors = neighbors_of(pair_table(survey_atlas(atlas, progress=progress)), list(photos))
         found += misplaced(photos, neighbors)
         found += loners(atlas, photos, neighbors, copies.rotations, progress=progress)

@@ -115,7 +115,7 @@ def match_graph(
         OptionError: the preset gives no probabilities.
     """
     now = atlas.snapshot()
-    photos = dict(now.usable())
+    photos = dict(now.usable().items())
     ids, seen = sorted(photos), Sightings(evidence_model(now), least)
     for start in range(0, len(ids), CHUNK):
         chunk = ids[start : start + CHUNK]

@@ -52,7 +52,7 @@ class Locator:
     def __init__(self, atlas: Atlas, *, most: int | None = SURVEYED, progress: Progress | None = None) -> None:
         self._atlas = atlas
         now = atlas.snapshot()
-        self.photos = photos = dict(now.usable())
+        self.photos = photos = dict(now.usable().items())
         self._model = evidence_model(now)
         survey = survey_atlas(atlas, most=most, progress=progress)
         known = {photo: seen for photo, seen in survey.items() if photo in photos}

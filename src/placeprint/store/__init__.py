@@ -5,6 +5,7 @@ from placeprint.store.manifest import FILE_NAME, FORMAT, Manifest
 from placeprint.store.records import PhotoRecord
 from placeprint.store.store import Store
 from placeprint.store.store_snapshot import StoreSnapshot
+from placeprint.store.stored_photos import StoredPhotos
 
 __all__ = [
     "FILE_NAME",
@@ -13,6 +14,7 @@ __all__ = [
     "PhotoRecord",
     "Store",
     "StoreSnapshot",
+    "StoredPhotos",
     "decode_features",
     "decode_rows",
     "encode_features",

@@ -29,6 +29,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from placeprint.errors import (
@@ -133,8 +134,8 @@ class Store:
         with _locked(self.folder):
             self._sweep()
             now = self.snapshot()
-            used = [*now.images.ids().tolist(), *now.local.ids().tolist()]
-            self._next_id = max(used, default=-1) + 1
+            used = (now.images.ids(), now.local.ids())
+            self._next_id = max(int(ids.max(initial=-1)) for ids in used) + 1
             yield
 
     def snapshot(self) -> StoreSnapshot:
@@ -272,11 +273,9 @@ class Store:
     def _sweep(self) -> None:
         """Remove what a crash left: features without a photo, and rows that newer ones replaced."""
         now = self.snapshot()
-        current = now.photos().keys()
-        if replaced := set(now.images.ids().tolist()) - current:
-            self._images.delete(replaced)
-        if orphans := set(now.local.ids().tolist()) - current:
-            self._local.delete(orphans)
+        current = now.photos().ids
+        for table, version in ((self._images, now.images), (self._local, now.local)):
+            table.delete(np.setdiff1d(version.ids(), current).tolist())
 
     def _made_at(self) -> tuple[int, int]:
         told = (self.folder / FILE_NAME).stat()

@@ -11,6 +11,7 @@ import functools
 import hashlib
 import io
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 
 from placeprint.errors import AtlasFormatError
 from placeprint.store.encoding import LOCAL_COLUMNS, Columns, column_name
-from placeprint.store.records import PHOTO_COLUMNS, PhotoRecord, to_record
+from placeprint.store.stored_photos import StoredPhotos
 from placeprint.store.tables import TableVersion
 from placeprint.types import Ids
 
@@ -51,21 +52,22 @@ class StoreSnapshot:
     @property
     def state_name(self) -> str | None:
         """Name of the learned state that made the descriptors; None if there are none."""
-        return self._loaded[1]
+        return self._loaded.state
 
-    def photos(self) -> dict[int, PhotoRecord]:
-        """Return the record of every photo by id, including skipped ones."""
-        return self._loaded[0]
+    def photos(self) -> StoredPhotos:
+        """Return the photos by id, including skipped ones."""
+        return self._loaded.photos
 
-    def usable(self) -> dict[int, PhotoRecord]:
-        """Return the record of every searchable photo by id."""
-        return self._usable
+    def usable(self) -> StoredPhotos:
+        """Return the searchable photos by id."""
+        return self._loaded.usable
 
     def descriptors(self, size: int = 1024) -> Iterator[tuple[Ids, list[bytes]]]:
         """Yield the ids and encoded descriptors of the usable photos, ``size`` at a time."""
-        current = self.usable()
+        current = self.usable().ids
         for batch in self.images.batches(["id", "descriptor"], size):
-            rows = [row for row in batch if row["id"] in current]
+            kept = np.isin(np.array([row["id"] for row in batch], np.int64), current)
+            rows = [row for row, keep in zip(batch, kept.tolist(), strict=True) if keep]
             if any(row["descriptor"] is None for row in rows):
                 raise AtlasFormatError(f"the atlas {str(self.folder)!r} lacks descriptors of photos; make it again")
             if rows:
@@ -95,20 +97,43 @@ class StoreSnapshot:
         return state
 
     @functools.cached_property
-    def _usable(self) -> dict[int, PhotoRecord]:
-        return {i: record for i, record in self.photos().items() if record.error is None}
+    def _loaded(self) -> _Loaded:
+        import pyarrow.compute as pc
 
-    @functools.cached_property
-    def _loaded(self) -> tuple[dict[int, PhotoRecord], str | None]:
-        rows = self.images.scan([*PHOTO_COLUMNS, "num_keypoints", "error", "state"])
-        if any(row["id"] is None or row["path"] is None for row in rows):
+        ids, images = self.images.ids(), self.images
+        paths = images.column("path")
+        if len(ids) and (paths.null_count or ids.min() < 0):
             raise AtlasFormatError(f"the atlas {str(self.folder)!r} has photos without a path; make it again")
-        newest = {row["path"]: row for row in sorted(rows, key=lambda row: int(row["id"]))}
-        states = {row["state"] for row in newest.values() if row["error"] is None}
+        places = np.argsort(ids, kind="stable")
+        places = places[_newest(paths.take(places))]
+        photos = StoredPhotos(images, places, ids[places])
+        places = places[images.null_places("error")[places]]
+        states = pc.unique(images.column("state", places)).to_pylist()
         if len(states) > 1:
             raise AtlasFormatError(f"the atlas mixes descriptors of {len(states)} codebooks; make it again")
-        photos = {row["id"]: to_record(row) for row in newest.values()}
-        return dict(sorted(photos.items())), next(iter(states), None)
+        usable = photos if len(places) == len(photos) else StoredPhotos(images, places, ids[places])
+        return _Loaded(photos, usable, next(iter(states), None))
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    """The photos, the searchable ones, and the state that made their descriptors."""
+
+    photos: StoredPhotos
+    usable: StoredPhotos
+    state: str | None
+
+
+def _newest(paths: Any) -> NDArray[np.intp]:
+    """Return the last place of each of the texts in an Arrow array, in increasing order."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if len(pc.unique(paths)) == len(paths):
+        return np.arange(len(paths))
+    table = pa.table({"path": paths, "place": np.arange(len(paths))})
+    last = table.group_by("path").aggregate([("place", "max")])["place_max"]
+    return np.sort(last.to_numpy()).astype(np.intp)
 
 
 def state_path(folder: Path, name: str) -> Path:

@@ -11,11 +11,12 @@ import contextlib
 import datetime
 import functools
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from placeprint.errors import AtlasError, AtlasFormatError, PlaceprintError
 from placeprint.store.writing import writing
@@ -54,14 +55,54 @@ class TableVersion:
         """Return the number of the newest version."""
         return self._read(lambda d: int(d.latest_version))
 
+    @property
+    def folder(self) -> Path:
+        """The folder of the atlas."""
+        return self._path.parent
+
     def ids(self) -> Ids:
         """Return the ids of all rows, ``(n,)`` int64 in their order."""
-        return np.fromiter(self._position_of.keys(), np.int64, len(self._position_of))
+        return self._ids
 
-    def scan(self, columns: Sequence[str]) -> list[dict[str, Any]]:
-        """Return these columns of all rows."""
-        rows: list[dict[str, Any]] = self._read(lambda d: d.to_table(columns=list(columns)).to_pylist())
-        return rows
+    def column(self, name: str, places: Ids | None = None) -> Any:
+        """Return a column of all rows, or of those at ``(n,)`` places in their order, as an Arrow array."""
+
+        def read(dataset: Any) -> Any:
+            found = dataset.to_table(columns=[name])[name].combine_chunks()
+            return found if places is None else found.take(places)
+
+        return self._read(read)
+
+    def whole_numbers(self, name: str, places: Ids) -> NDArray[np.int64]:
+        """Return a column of the rows at ``(n,)`` places as int64; missing values are the least int64."""
+        import pyarrow as pa
+
+        column = self.column(name, places)
+        with _reading(self._path):
+            cast = column.cast(pa.int64()).fill_null(np.iinfo(np.int64).min)
+            return np.asarray(cast.to_numpy(zero_copy_only=False), np.int64)
+
+    def real_numbers(self, name: str, places: Ids) -> NDArray[np.float64]:
+        """Return a column of the rows at ``(n,)`` places as float64; missing values are NaN."""
+        column = self.column(name, places)
+        with _reading(self._path):
+            return np.asarray(column.fill_null(np.nan).to_numpy(zero_copy_only=False), np.float64)
+
+    def places_in(self, name: str, values: Collection[str], places: Ids) -> NDArray[np.intp]:
+        """Return which of the rows at ``(n,)`` places have one of these texts in a column, as indices into places."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        column = self.column(name)
+        with _reading(self._path):
+            found = pc.is_in(column, pa.array(list(values), column.type)).to_numpy(zero_copy_only=False)
+            return np.flatnonzero(found[places])
+
+    def null_places(self, name: str) -> NDArray[np.bool_]:
+        """Return ``(n,)`` bool: whether each row has no value in a column."""
+        column = self.column(name)
+        with _reading(self._path):
+            return np.asarray(column.is_null().to_numpy(zero_copy_only=False), bool)
 
     def batches(self, columns: Sequence[str] | None = None, size: int = 1024) -> Iterator[list[dict[str, Any]]]:
         """Yield all rows, at most ``size`` at a time."""
@@ -75,19 +116,40 @@ class TableVersion:
 
     def take(self, ids: Iterable[int], columns: Sequence[str] | None = None) -> list[dict[str, Any]]:
         """Return the rows with these ids in order, with their ``id``; missing ids are skipped."""
-        known = [int(i) for i in ids if int(i) in self._position_of]
-        if not known:
+        wanted = np.fromiter((int(i) for i in ids), np.int64)
+        places = self.places_of(wanted)
+        known, places = wanted[places >= 0], places[places >= 0]
+        if not len(known):
             return []
-        wanted = None if columns is None else ["id", *columns]
-        places = [self._position_of[i] for i in known]
-        rows = {row["id"]: row for row in self._read(lambda d: d.take(places, columns=wanted).to_pylist())}
+        rows = {row["id"]: row for row in self.rows_at(places, columns)}
         with _reading(self._path):
-            return [rows[i] for i in known]
+            return [rows[i] for i in known.tolist()]
+
+    def rows_at(self, places: Ids, columns: Sequence[str] | None = None) -> list[dict[str, Any]]:
+        """Return the rows at ``(n,)`` places, with their ``id``; their order may differ."""
+        wanted = None if columns is None else list(dict.fromkeys(["id", *columns]))
+        rows: list[dict[str, Any]] = self._read(lambda d: d.take(places.tolist(), columns=wanted).to_pylist())
+        return rows
+
+    def places_of(self, ids: Ids) -> Ids:
+        """Return the row of each of ``(n,)`` ids, -1 where there is none."""
+        order, known = self._order, self._ids
+        if not len(known):
+            return np.full(len(ids), -1, np.int64)
+        slots = np.minimum(np.searchsorted(known, ids, sorter=order), len(known) - 1)
+        places = slots if order is None else order[slots]
+        return np.where(known[places] == ids, places, -1)
 
     @functools.cached_property
-    def _position_of(self) -> dict[int, int]:
-        ids = self._read(lambda d: d.to_table(columns=["id"])["id"].to_pylist())
-        return {i: position for position, i in enumerate(ids)}
+    def _ids(self) -> Ids:
+        column = self.column("id")
+        with _reading(self._path):
+            return np.asarray(column.fill_null(-1).to_numpy(zero_copy_only=False), np.int64)
+
+    @functools.cached_property
+    def _order(self) -> Ids | None:
+        """The rows by increasing id; None if they are in that order."""
+        return None if bool((np.diff(self._ids) > 0).all()) else np.argsort(self._ids, kind="stable")
 
     def _read(self, read: Callable[[Any], T]) -> T:
         with _reading(self._path):
