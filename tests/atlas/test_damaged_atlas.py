@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
 
@@ -18,7 +18,7 @@ import pytest
 
 from placeprint import Atlas
 from placeprint.errors import AtlasBusyError, AtlasError, AtlasFormatError, AtlasMissingError, AtlasWriteError
-from placeprint.store import PhotoRecord, Store, below, tables
+from placeprint.store import Store, StoredPhotos, tables
 from placeprint.types import Answer
 from tests.conftest import make_scene, write_scenes
 
@@ -173,13 +173,13 @@ def test_one_path_is_a_list_of_one(path: Path, built: Path) -> None:
 
 def test_removal_looks_at_each_photo_once(path: Path, built: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     looked: list[int] = []
-    original = below._by_folder
+    original = StoredPhotos.paths
 
-    def counted(photos: Collection[PhotoRecord]) -> object:
+    def counted(photos: StoredPhotos) -> list[str]:
         looked.append(1)
         return original(photos)
 
-    monkeypatch.setattr(below, "_by_folder", counted)
+    monkeypatch.setattr(StoredPhotos, "paths", counted)
     atlas = Atlas.open(path)
     with pytest.raises(AtlasMissingError, match="nothing was removed"):
         atlas.remove([*(built / "photos").iterdir(), built / "photos", built, "gone.jpg"])

@@ -23,13 +23,21 @@ def ids_below(places: Sequence[str], photos: StoredPhotos) -> set[int]:
     if not folders:
         return chosen
     found: set[str] = set()
-    for photo, folder in zip(photos.ids.tolist(), photos.paths(), strict=True):
-        while (above := os.path.dirname(folder)) != folder:  # noqa: PTH120  # a Path each takes 20 times as long
-            if above in folders:
-                chosen.add(photo)
-                found.add(above)
-            folder = above
+    for photo, path in zip(photos.ids.tolist(), photos.paths(), strict=True):
+        inside = folders.keys() & _folders_of(path)
+        if inside:
+            chosen.add(photo)
+            found |= inside
     for path, place in folders.items():
         if path not in found:
             raise AtlasMissingError(f"the atlas has no photo {place!r}; nothing was removed")
     return chosen
+
+
+def _folders_of(path: str) -> set[str]:
+    """Return the folders that a path is below."""
+    found = set()
+    while (above := os.path.dirname(path)) != path:  # noqa: PTH120  # a Path each takes 20 times as long
+        found.add(above)
+        path = above
+    return found
