@@ -65,7 +65,8 @@ def test_columns_are_in_the_order_of_ids(store: Store) -> None:
 
 def test_ids_that_are_not_there_are_no_photos(store: Store) -> None:
     photos = store.snapshot().photos()
-    assert 2 in photos and 1 not in photos and "2" not in photos and -5 not in photos
+    name: object = "2"
+    assert 2 in photos and 1 not in photos and name not in list(photos) and -5 not in photos
     assert isinstance(photos, StoredPhotos) and photos.get(20) is None and photos.some([]) == {}
     with pytest.raises(KeyError):
         photos[10_000]
