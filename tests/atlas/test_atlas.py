@@ -312,6 +312,19 @@ def test_the_default_preset_finds_a_photo_seen_again(tmp_path: Path) -> None:
     assert (info.num_photos, info.dim) == (3, 65536 + 12288)
 
 
+def test_an_atlas_too_small_to_shorten_descriptors_keeps_long_ones(photos: Path, tmp_path: Path) -> None:
+    tables = {stage: dict(table) for stage, table in load_preset("sift-vlad").components.items()}
+    tables["whitener"] = {"name": "pca-whitening", "dim": 64, "min_photos": 4}
+    import tomli_w
+
+    preset = tmp_path / "short.toml"
+    preset.write_text(tomli_w.dumps(tables))
+    atlas = Atlas.create(tmp_path / "atlas", str(preset))
+    atlas.add([photos])
+    atlas.refit()
+    assert atlas.info().dim > 64 and atlas.describer.shortened_at == (64, 65)
+
+
 def test_whitening_is_fitted_when_there_are_photos_enough(photos: Path, tmp_path: Path) -> None:
     tables = {stage: dict(table) for stage, table in load_preset("sift-vlad").components.items()}
     tables["whitener"] = {"name": "pca-whitening", "dim": 6, "min_photos": 10}

@@ -18,7 +18,8 @@ from placeprint.networks.published import checkpoints, find_network, published_n
 from placeprint.presets import load_preset, preset_names
 from tests.cli.test_cli import run
 from tests.conftest import make_scene, write_photo
-from tests.networks.published_goldens import Arrays, filled_state
+from tests.networks.published_files import write_file, write_files
+from tests.networks.published_goldens import filled_state
 
 SMALL = "cosplace-r18"
 
@@ -28,7 +29,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with the filled weights of some networks."""
     folder = tmp_path_factory.mktemp("models")
     for name in (SMALL, "mixvpr-512"):
-        _write(folder, name, filled_state(find_network(name).full_name))
+        write_files(folder, find_network(name))
     return folder
 
 
@@ -133,7 +134,11 @@ def test_an_atlas_made_with_other_weights_is_refused(here: Path, tmp_path: Path)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(checkpoints.FOLDER, str(tmp_path / "models"))
         state = filled_state(find_network(SMALL).full_name)
-        _write(tmp_path / "models", SMALL, state | {"aggregation.3.bias": state["aggregation.3.bias"] + 1})
+        file = find_network(SMALL).files[0]
+        (tmp_path / "models").mkdir()
+        write_file(
+            tmp_path / "models" / file.name, file, state | {"aggregation.3.bias": state["aggregation.3.bias"] + 1}
+        )
         with pytest.raises(AtlasMismatchError, match="made with other network weights"):
             Atlas.open(tmp_path / "atlas")
 
@@ -161,10 +166,3 @@ def _small_preset(folder: Path) -> str:
     path = folder / "small.toml"
     path.write_text(f"{text}[codebook]\n[store]\nlocal_bits = 6\ndescriptor_bits = 8\n")
     return str(path)
-
-
-def _write(folder: Path, name: str, state: Arrays) -> None:
-    folder.mkdir(exist_ok=True)
-    torch.save(
-        {key: torch.from_numpy(value) for key, value in state.items()}, folder / find_network(name).files[0].name
-    )

@@ -17,6 +17,7 @@ from placeprint.networks.published import TABLE, checkpoints, find_network, publ
 from placeprint.networks.published.hloc_files import read_hloc
 from placeprint.networks.weights import weights_sha256
 from tests.cli.test_cli import run
+from tests.networks.published_files import write_matlab
 from tests.networks.published_goldens import batch, filled_state, goldens
 
 SMALL = "cosplace-r18"
@@ -139,20 +140,10 @@ def test_a_vocabulary_comes_in_a_file_of_its_own(tmp_path: Path) -> None:
 
 
 def test_the_authors_netvlad_is_read_from_its_matlab_file(tmp_path: Path) -> None:
-    savemat = pytest.importorskip("scipy.io").savemat
+    pytest.importorskip("scipy.io")
     network = find_network("netvlad-vgg16-32768")
     state = filled_state(network.full_name)
-    layers = np.empty(31, object)
-    for number in range(31):
-        layers[number] = {"weights": np.empty(0, object)}
-        if f"backbone.{number}.weight" in state:
-            kernel = state[f"backbone.{number}.weight"].transpose(2, 3, 1, 0)
-            layers[number] = {"weights": _pair(kernel, state[f"backbone.{number}.bias"])}
-    scores, centers = state["netvlad.score_proj.weight"][:, :, 0].T, -state["netvlad.centers"]
-    layers[30] = {"weights": _pair(scores, centers)}
-    color = np.broadcast_to(np.array([123.68, 116.779, 103.939], np.float32), (2, 2, 3))
-    net = {"layers": layers, "meta": {"normalization": {"averageImage": color}}}
-    savemat(tmp_path / "net.mat", {"net": net})
+    write_matlab(tmp_path / "net.mat", state)
     read = read_hloc(tmp_path / "net.mat", whitened=False)
     assert set(read) == {*state, "mean"}
     for key, value in state.items():
@@ -218,9 +209,3 @@ def test_the_command_says_in_one_line_what_is_wrong(folder: Path, tmp_path: Path
 
 def test_errors_of_the_network_are_errors_of_the_system() -> None:
     assert issubclass(DownloadError, OSError)
-
-
-def _pair(first: object, second: object) -> np.ndarray[tuple[int], np.dtype[np.object_]]:
-    pair = np.empty(2, object)
-    pair[0], pair[1] = first, second
-    return pair

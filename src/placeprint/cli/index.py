@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from placeprint.cli.info import later
 from placeprint.cli.output import progress_bar, say
 from placeprint.cli.skipping import list_named
 from placeprint.errors import OptionError
@@ -92,6 +93,8 @@ def index(
         say(f"{count} photos have a position from {gps}, {len(paths) - count} have none there")
     skips.report_all(report.skipped)
     say(f"the atlas {into} has {len(atlas)} photos")
+    if atlas.describer.shortened_at is not None:
+        say(f"descriptors have {atlas.describer.dim} values{later(atlas.describer.shortened_at)}")
     skips.leave()
 
 

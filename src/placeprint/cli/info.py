@@ -22,7 +22,8 @@ def info(
 
     from placeprint.atlas import Atlas
 
-    told = Atlas.open(atlas).info()
+    opened = Atlas.open(atlas)
+    told = opened.info()
     if json:
         print_json(dataclasses.asdict(told))
         return
@@ -35,7 +36,7 @@ def info(
         **({"gone": f"{told.num_gone} are no longer at their paths"} if told.num_gone else {}),
         "keypoints": str(told.num_keypoints),
         "on disk": size_in_words(told.num_bytes) + each,
-        "descriptor": f"{told.dim} values",
+        "descriptor": f"{told.dim} values{later(opened.describer.shortened_at)}",
         "codebook": told.codebook,
         "skipped": str(len(told.errors)),
         **({} if told.calibration is None else {"calibrated": told.calibration}),
@@ -48,6 +49,11 @@ def info(
             table.add_row(stage, printable(_in_words(each)))
     show(table)
     Skips().report_all(told.errors)
+
+
+def later(shortened: tuple[int, int] | None) -> str:
+    """Return in words when descriptors become shorter, from their length then and the photos needed; empty for None."""
+    return "" if shortened is None else f"; {shortened[0]} by PCA once the atlas has {shortened[1]:,} photos"
 
 
 def _where(box: tuple[float, float, float, float]) -> str:

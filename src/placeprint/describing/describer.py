@@ -116,6 +116,14 @@ class Describer:
         """Whether an extractor is a network, so that Torch is loaded anyway."""
         return any(isinstance(extractor, NetworkExtractor) for extractor in self.extractors)
 
+    @property
+    def shortened_at(self) -> tuple[int, int] | None:
+        """The length that descriptors get later and the photos needed for it; None if there is nothing to wait for."""
+        if self._whitener is None or self.whitener is not None:
+            return None
+        dim = int(self._whitener.make().dim)
+        return dim, max(self._whitener.min_photos or MIN_WHITENING, dim + 1)
+
     def features(self, image: Image, mask: Mask | None = None) -> PhotoFeatures:
         """Return the local features of an ``(H, W, 3)`` uint8 RGB image, only where an ``(H, W)`` bool mask is True."""
         return tuple(extractor.extract(image, mask) for extractor in self.extractors)
@@ -217,7 +225,8 @@ class Describer:
             else:
                 branch.aggregator.refit(features)
             state |= _prefixed(branch.name, registry.state_of(branch.aggregator))
-        if self._whitener is not None and sample >= (self._whitener.min_photos or MIN_WHITENING):
+        waiting = self.shortened_at
+        if self._whitener is not None and waiting is not None and sample >= waiting[1]:
             vectors = np.stack([self._joined(photo) for photo in photos()])
             whitener: Whitener = self._whitener.make().fit(vectors)
             self.whitener = whitener
