@@ -1,13 +1,16 @@
 """Places: the photos of an atlas that show the same place, as groups.
 
 Components of the match graph would join a whole walk, since each frame shows something of the next. So groups are
-merged while the mean over all their pairs stays probable (average linkage: Sokal and Michener, 1958); a pair without a
-link counts 0. Two things change what a pair counts:
+merged while the mean over all their pairs stays high (average linkage: Sokal and Michener, 1958); a pair without a
+likely link counts 0. Three things change what a pair counts:
 
 - *Better links.* A photo that is linked better to another one shows another part of the scene: where log odds l of a
-  pair are below those b of the best link of its photos, they count ``2 l - b`` (b at most that of `CERTAIN`).
-- *Labels and positions.* A folder whose photos are linked among each other is a place that somebody has sorted: its
-  photos are one group, and two such folders are never joined. Photos far from each other by GPS are no pair.
+  pair are below those b of the best link of its photos, they count ``l - RIVALRY (b - l)`` (b at most that of
+  `CERTAIN`). So links count nearly all or nothing, and a chain of weaker links joins nothing.
+- *Positions and times.* Photos far from each other by GPS are no pair. Those near each other, by GPS or because they
+  were taken within seconds, show the same scene, so better links take nothing from theirs.
+- *Labels.* A folder whose photos are linked among each other is a place that somebody has sorted: its photos are one
+  group, and two such folders are never joined.
 """
 
 from __future__ import annotations
@@ -31,14 +34,23 @@ from placeprint.store import PhotoRecord
 Pairs = Mapping[tuple[int, int], float]
 """Probabilities of pairs of photos, the smaller id first."""
 
-SAME = 0.9
-"""Mean probability of the pairs of a place: wrong places are worse than two halves of one."""
+SAME = 0.4
+"""What the pairs of a place count, in the mean, at least."""
+LIKELY = 0.5
+"""Probability below which a link counts 0."""
+RIVALRY = 6.0
+"""How much better links of its photos take from a link. With 4 to 12, and `SAME` from 0.3 to 0.5, groups are about as
+right; ``benchmarks/accuracy/grouping.py`` tells how both were chosen."""
 CERTAIN = 0.99
 """Links above this make no other link of their photos worth less."""
 SORTED = 0.5
 """Mean probability of the pairs of a folder from which on it is a place that somebody has sorted."""
 APART = 100.0
 """Meters between the positions of two photos that show no common place here; facades are photographed from afar."""
+NEAR = 10.0
+"""Meters between the positions of two photos that were taken at one spot, as far as GPS knows."""
+SECONDS = 5.0
+"""Between two photos of one folder, in which nobody walks farther."""
 DIGITS = 12
 """Of the hash of a photo, in the id of a place."""
 
@@ -67,11 +79,11 @@ def group_places(photos: Mapping[int, PhotoRecord], pairs: Pairs, same: Share = 
     Args:
         photos: what is known of each photo, by id.
         pairs: the probabilities of its links, see `survey.pair_table`.
-        same: mean probability of the pairs of a place.
+        same: what the pairs of a place count, in the mean, at least.
     """
     kept = {pair: p for pair, p in pairs.items() if not _far_apart(photos[pair[0]], photos[pair[1]])}
     sorted_folders = _sorted_folders(photos, kept)
-    groups = linked_groups(_against_better(kept), sorted_folders, photos, same)
+    groups = linked_groups(_worth(photos, kept), sorted_folders, photos, same)
     best = _best_links(kept)
     names = _Names(photos)
     found = []
@@ -214,10 +226,26 @@ def _sorted_folders(photos: Mapping[int, PhotoRecord], pairs: Pairs) -> list[lis
     return [ids for folder, ids in folders.items() if count[folder] and sums[folder] >= SORTED * count[folder]]
 
 
-def _far_apart(first: PhotoRecord, second: PhotoRecord) -> bool:
+def _meters(first: PhotoRecord, second: PhotoRecord) -> float | None:
+    """Return the meters between two photos, None where one has no position."""
     if first.location is None or second.location is None:
+        return None
+    return float(distances(np.array([first.location]), np.array(second.location))[0])
+
+
+def _far_apart(first: PhotoRecord, second: PhotoRecord) -> bool:
+    meters = _meters(first, second)
+    return meters is not None and meters > APART
+
+
+def _at_one_spot(first: PhotoRecord, second: PhotoRecord) -> bool:
+    meters = _meters(first, second)
+    if meters is not None:
+        return meters <= NEAR
+    if first.taken is None or second.taken is None:
         return False
-    return bool(distances(np.array([first.location]), np.array(second.location))[0] > APART)
+    one_folder = os.path.dirname(first.path) == os.path.dirname(second.path)  # noqa: PTH120  # any text
+    return one_folder and abs((first.taken - second.taken).total_seconds()) <= SECONDS
 
 
 def _best_links(pairs: Pairs) -> dict[int, float]:
@@ -228,13 +256,15 @@ def _best_links(pairs: Pairs) -> dict[int, float]:
     return best
 
 
-def _against_better(pairs: Pairs) -> dict[tuple[int, int], float]:
-    """Return what pairs count beside the better links of their photos."""
+def _worth(photos: Mapping[int, PhotoRecord], pairs: Pairs) -> dict[tuple[int, int], float]:
+    """Return what the likely pairs count beside the better links of their photos."""
     best = _best_links(pairs)
     found = {}
     for (first, second), probability in pairs.items():
-        own, rival = log_odds(probability), log_odds(min(CERTAIN, max(best[first], best[second])))
-        found[first, second] = float(to_probability(np.array(own - max(0.0, rival - own))))
+        if probability >= LIKELY:
+            own, rival = log_odds(probability), log_odds(min(CERTAIN, max(best[first], best[second])))
+            lost = 0.0 if _at_one_spot(photos[first], photos[second]) else max(0.0, rival - own)
+            found[first, second] = float(to_probability(np.array(own - RIVALRY * lost)))
     return found
 
 
