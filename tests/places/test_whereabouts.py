@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -115,3 +117,16 @@ def test_few_photos_have_a_radius_that_is_not_small() -> None:
     found = whereabouts(positions).locate(np.array([0]), np.array([0.9]))
     assert found is not None
     assert found.radius >= 15
+
+
+def test_tags_in_dispute_have_no_score_while_they_are_few() -> None:
+    photos = known(walk((55.7, 13.2), count=12))
+    pairs = {0: 1, 1: 0, **{n: (n - 1 if n % 2 else n + 1) for n in range(2, 12)}}
+    seen = {n: Seen(0.98, np.array([m]), np.array([0.9]), np.array([0.9]), np.array([90])) for n, m in pairs.items()}
+    for wrong, missing in ((1, 2), (2, 2), (3, 2)):
+        spoiled = dict(photos)
+        for number in range(0, 2 * wrong, 2):
+            spoiled[number] = replace(photos[number], location=(60.0 + number, 20.0))
+        scores = Whereabouts(spoiled, seen).scores()
+        assert len(scores) == 12 - missing
+        assert (max(scores) > 100) == (wrong > 1)

@@ -5,11 +5,16 @@ would be. Two rules keep it honest. A photo that is to be located from the other
 part in any score, neither its own nor as a neighbor. And a tag that verified matches contradict (`wrong_positions`) has
 no part in positions, and no score: its error is that of the tag. Which tags those are is found without the photo that
 is to be located, too.
+
+Where one tag stands against one other, nothing says which is wrong. Such tags are in dispute: they have a part in
+positions, but no score, as long as they are few (`DISPUTED`). More of them are errors of positions, and count.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +23,7 @@ from placeprint.places.plane import Degrees, distances
 from placeprint.places.position import Estimate, estimate
 from placeprint.places.radius import fit_radius, score
 from placeprint.places.survey import Survey, neighbors_of, pair_table
-from placeprint.places.wrong_positions import Tags
+from placeprint.places.wrong_positions import LIMIT, NEAREST, Tags
 from placeprint.store import PhotoRecord
 from placeprint.types import Ids, Location
 
@@ -26,7 +31,22 @@ KNOWN = 0.5
 """Confidence from which on a photo has a place."""
 LEAST_WEIGHT = 0.02
 """Probability below which a candidate says nothing about the position."""
+DISPUTED = 0.1
+"""Share of the scores that may be left out because they contradict a tag; so many tags of an archive may be wrong."""
 Values = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class _Score:
+    """How far off a photo is located from the others, by the spread of these, and in meters."""
+
+    value: float
+    meters: float
+
+    @property
+    def in_dispute(self) -> bool:
+        """Whether a right tag would hardly be so far off."""
+        return self.value > LIMIT and self.meters >= NEAREST
 
 
 class Whereabouts:
@@ -80,21 +100,25 @@ class Whereabouts:
         return frozenset(unseen).union(each.photo for each in self._tags.wrong(unseen))
 
     def _scores_without(self, without: frozenset[int]) -> list[float]:
-        changed, found = without ^ self._wrong, []
+        changed, found = without ^ self._wrong, list[_Score]()
         for photo, others in self._others.items():
             if photo not in without:
                 known = photo in self._scores and changed.isdisjoint(others)
-                found.append(self._scores[photo] if known else self._score(photo, without))
-        return [each for each in found if each is not None]
+                scored = self._scores[photo] if known else self._score(photo, without)
+                found += [] if scored is None else [scored]
+        disputed = sorted(each.value for each in found if each.in_dispute)
+        counted = max(0, len(disputed) - math.ceil(DISPUTED * len(found)))
+        return [each.value for each in found if not each.in_dispute] + disputed[:counted]
 
-    def _score(self, photo: int, without: Collection[int]) -> float | None:
+    def _score(self, photo: int, without: Collection[int]) -> _Score | None:
         """Return the score of a photo that the others locate; None where they do not."""
         seen = self._survey[photo]
         where = self._estimate(seen.others, seen.pairs, without)
         if where is None:
             return None
         there = np.array([where.latitude, where.longitude])
-        return score(float(distances(np.array([self.positions[photo]]), there)[0]), where.spread)
+        meters = float(distances(np.array([self.positions[photo]]), there)[0])
+        return _Score(score(meters, where.spread), meters)
 
     def _estimate(self, candidates: Ids, weights: Values, without: Collection[int]) -> Estimate | None:
         chosen = [
