@@ -3,7 +3,8 @@
     python benchmarks/accuracy/sequences.py [--every 4] [--clips 25] [--atlases FOLDER]
 
 - *corridor*: the second walk in an atlas of the first. Each frame by itself; as the last of five (`SequenceTracker`
-  knows the four before it and no more); and as one of the whole walk, with five frames of lag.
+  knows the four before it and no more); and as one of the whole walk, with five frames of lag. *shuffled* is the walk
+  with its frames in random order, as photos that are no sequence.
 - *ie_tower*: clips of queries with at least five frames, in an atlas of every n-th gallery frame; gallery frames of the
   same clip are excluded. Right is the floor of the first candidate. By itself, and as a sequence.
 
@@ -21,6 +22,8 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from placeprint import Atlas
 from placeprint.core.numerics import evenly
@@ -77,8 +80,10 @@ def of_corridor(atlas: Atlas) -> dict[str, Any]:
     for place in range(len(frames)):
         window = frames[max(0, place - WINDOW + 1) : place + 1]
         last.append(list(tracker.smoothed(window, lag=0))[-1].candidates[0].path)
+    order = [frames[n] for n in np.random.default_rng(0).permutation(len(frames))]
+    mixed = {frame: each.candidates[0].path for frame, each in zip(order, tracker.smoothed(order), strict=True)}
     single = [memory.search(frame).evidence[0].path for frame in frames]
-    rows = {"single": single, "five frames": last, "whole walk": whole}
+    rows = {"single": single, "five frames": last, "whole walk": whole, "shuffled": [mixed[frame] for frame in frames]}
     return {"frames": len(frames)} | {name: percent([*map(right, frames, found)]) for name, found in rows.items()}
 
 

@@ -14,7 +14,7 @@ import pytest
 from placeprint.photos import rotate_image
 from placeprint.places.duplicates import Found, find_copies
 from placeprint.places.shot_sketch import DIM, similar_pairs, sketch_of
-from placeprint.places.shots import agreement, shot_of
+from placeprint.places.shots import FIFTH, agreement, shot_of
 from placeprint.store import PhotoRecord
 from placeprint.types import Image
 from tests.conftest import make_scene, write_photo
@@ -71,6 +71,17 @@ def test_parallax_and_what_moved_make_another_shot() -> None:
     for other in (second_photo(SCENE, 6), second_photo(SCENE, 12), moved):
         found = agreement(shot_of(SCENE), shot_of(other))
         assert found is None or not found.is_same_shot
+
+
+def test_parts_that_moved_by_less_than_a_pixel_make_a_burst() -> None:
+    rows, columns = np.mgrid[:360, :480].astype(np.float32)
+    for pixels, same in ((0.0, True), (1.5, False)):
+        moved = columns + pixels * np.sin(rows / 45)  # no affine transform undoes it
+        other = np.asarray(cv2.remap(SCENE, moved, rows, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT), np.uint8)
+        found = agreement(shot_of(SCENE), shot_of(other))
+        assert found is not None
+        assert found.is_same_shot == same
+        assert found.fifth > FIFTH
 
 
 def test_other_photos_and_blank_ones_do_not_agree() -> None:

@@ -5,8 +5,10 @@ of a photo is the odds of the evidence model, and nothing for elsewhere. The for
 IEEE 77, 1989, equations 19 to 27) gives the probability of each state with the frames up to `lag` later. The frames of
 a walk see the same things, so what they say is not independent: only a share of the log odds counts (`TRUST`).
 
-Where a sequence does not help, as after a cut or between unrelated photos, any state can be reached from any other, so
-each frame is located by itself.
+After a cut, any state can be reached from any other. Where the frames do not follow each other as a camera moves
+through the atlas, a sequence says nothing: how well the moves explain them, against frames at places drawn at random,
+is a Bayes factor (Kass and Raftery, JASA 90, 1995), and below that of positive evidence each frame is located by
+itself.
 """
 
 from __future__ import annotations
@@ -33,6 +35,10 @@ OWN, TRUST = 0.75, 0.5
 """Shares of the log odds that count: of the frame in question, and of those around it, which see the same things."""
 LOWEST = -4.0
 """Log of how well photos that are no candidates explain a frame, beside elsewhere."""
+POSITIVE = float(np.log(3))
+"""Log Bayes factor from which on frames follow each other: positive evidence, as of Kass and Raftery."""
+KEPT = 0.8
+"""Share of the evidence of earlier frames that is kept with each frame."""
 RANKED = 200
 """Photos that a frame may show, at most."""
 
@@ -45,11 +51,13 @@ class _Frame:
         answer: of its search.
         said: ``(n + 1,)`` its log odds, see `SequenceTracker._said`.
         before: ``(n + 1,)`` probabilities of the states by the frames before.
+        gain: log of how much better it is explained by the frames before than by a place drawn at random.
     """
 
     answer: Answer
     said: Values
     before: Values
+    gain: float
 
 
 class SequenceTracker:
@@ -88,6 +96,7 @@ class SequenceTracker:
         self._states = {int(photo): state for state, photo in enumerate(self._motion.photos)}
         self._frames: deque[_Frame] = deque()
         self._belief: Values | None = None
+        self._followed = 0.0
 
     def update(self, frame: Picture) -> Located:
         """Return where a frame is, by it and the frames before it.
@@ -113,7 +122,7 @@ class SequenceTracker:
             PhotoError: a frame cannot be used.
         """
         self._frames.clear()
-        self._belief = None
+        self._belief, self._followed = None, 0.0
         for frame in frames:
             self._add(frame)
             if len(self._frames) > lag:
@@ -125,8 +134,10 @@ class SequenceTracker:
         answer = self._atlas.search(frame, top=RANKED, rotations=self._rotations, exclude=self._exclude)
         before = self._motion.begin() if self._belief is None else self._motion.forward(self._belief)
         said = self._said(answer)
-        self._belief = _normalized(before * self._likelihood(said, TRUST))
-        self._frames.append(_Frame(answer, said, before))
+        explained = self._likelihood(said, TRUST)
+        gain = float(np.log(before @ explained) - np.log(self._motion.begin() @ explained))
+        self._belief = _normalized(before * explained)
+        self._frames.append(_Frame(answer, said, before, gain))
 
     def _said(self, answer: Answer) -> Values:
         """Return ``(n + 1,)`` log odds that a frame gives the photos, NaN for those that are no candidates."""
@@ -155,7 +166,12 @@ class SequenceTracker:
         for later in list(self._frames)[:0:-1]:
             message = self._motion.backward(message * self._likelihood(later.said, TRUST))
             message /= message.max()
+        evidence = self._followed + sum(frame.gain for frame in self._frames)
         oldest = self._frames.popleft()
+        self._followed = KEPT * (self._followed + oldest.gain)
+        if evidence < POSITIVE:
+            alone = replace(oldest.answer, evidence=oldest.answer.evidence[:CANDIDATES])
+            return self._locator.located(alone)
         return self._located(oldest.answer, _normalized(oldest.before * self._likelihood(oldest.said, OWN) * message))
 
     def _located(self, answer: Answer, belief: Values) -> Located:

@@ -10,19 +10,21 @@ constant gain and offset of the gray levels. A second photo has parallax, things
    refines the transform to a small part of a pixel.
 3. Both are blurred to the resolution of the smaller file. Normalized cross-correlation in windows says how well each
    textured part agrees. Its low percentiles decide.
+4. Parts that moved against each other (`parallax`) tell two photos of a burst from copies.
 """
 
 from __future__ import annotations
 
 import functools
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from placeprint.features.resizing import resize_longest
 from placeprint.features.sift import SIFT
+from placeprint.places.parallax import motion_left
 from placeprint.types import Image, LocalFeatures
 
 SIZE = 320
@@ -44,6 +46,9 @@ LEAST_PIXELS = 100
 FIFTH, FIRST = 0.92, 0.85
 """The 5th and the 1st percentile of the correlations of the same shot. On copies they are above .95 and .93, on
 neighboring frames of videos and walks below .6 and .2."""
+PARALLAX = 0.2
+"""Pixels, as compared, that a fifth of the picture may have moved: on copies below 0.1, on photos of one burst that
+agree in all else above 0.35."""
 BLUR = 0.8
 """Standard deviation of the blur, in pixels of the smaller file; at least one pixel as compared."""
 COVER = 0.8
@@ -80,6 +85,7 @@ class Agreement:
         fifth: the 5th percentile of the correlations of windows.
         first: the 1st percentile.
         gain: factor of the gray levels, from the first to the second.
+        parallax: pixels by which parts have moved against each other; only measured where all else agrees.
         rounded: by how much whole numbers of pixels may change the aspect ratio, as a factor.
     """
 
@@ -88,6 +94,7 @@ class Agreement:
     fifth: float
     first: float
     gain: float
+    parallax: float
     rounded: float = 1.0
 
     @property
@@ -110,6 +117,7 @@ class Agreement:
             and self.cover >= COVER
             and 1 / GAIN <= self.gain <= GAIN
             and self.anisotropy <= ANISOTROPY * self.rounded
+            and self.parallax <= PARALLAX
         )
 
 
@@ -144,7 +152,11 @@ def agreement(first: Shot, second: Shot) -> Agreement | None:
     scale = float(abs(np.linalg.det(transform[:, :2])))
     covered = float(inside.sum())
     cover = max(covered / second.gray.size, covered / max(scale, 1e-9) / first.gray.size)
-    return Agreement(transform, cover, float(fifth), float(lowest), gain, _rounded(first, second, math.sqrt(scale)))
+    rounded = _rounded(first, second, math.sqrt(scale))
+    found = Agreement(transform, cover, float(fifth), float(lowest), gain, 0.0, rounded)
+    if not found.is_same_shot:
+        return found
+    return replace(found, parallax=motion_left(_blurred(warped, blur), _blurred(second.gray, blur), inside))
 
 
 def _rounded(first: Shot, second: Shot, scale: float) -> float:
@@ -212,6 +224,12 @@ def _warped(first: Image, second: Image, transform: NDArray[np.float64]) -> tupl
     inside = cv2.warpAffine(np.full(first.shape, 255, np.uint8), transform, size, flags=cv2.INTER_NEAREST)
     eroded = cv2.erode(inside, np.ones((5, 5), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=0)
     return np.asarray(warped, np.uint8), np.asarray(eroded > 0)
+
+
+def _blurred(picture: Image, blur: float) -> Image:
+    import cv2
+
+    return np.asarray(cv2.GaussianBlur(picture, (0, 0), blur), np.uint8)
 
 
 def _correlations(
