@@ -35,7 +35,7 @@ def motion_left(first: Image, second: Image, inside: NDArray[np.bool_]) -> float
 
     first = _as_bright(first, second, inside)
     corners = cv2.goodFeaturesToTrack(second, CORNERS, 0.005, 5, mask=inside.astype(np.uint8) * 255)
-    if corners is None:
+    if corners is None or not len(corners):
         return 0.0
     moved, tracked, _ = cv2.calcOpticalFlowPyrLK(
         second, first, corners, np.zeros_like(corners), winSize=(13, 13), maxLevel=1, criteria=(3, 20, 0.005)
