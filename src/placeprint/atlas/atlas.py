@@ -163,6 +163,7 @@ class Atlas(AtlasReader):
                 report.learned = True
             if todo or report.moved or report.learned:
                 self._store.maintain(readers=not (was_empty and report.learned))
+                self._memory.update(self.snapshot())
         report.skipped.sort()
         report.seconds = time.perf_counter() - began
         return report
@@ -187,6 +188,7 @@ class Atlas(AtlasReader):
                 raise OptionError(f"the atlas has {len(self)} photos; learning takes {learning.ADAPT_PHOTOS}")
             learning.learn(self._store, self._preset, adapt=adapt, progress=progress)
             self._store.maintain()
+            self._memory.update(self.snapshot())
         return len(self)
 
     def set_positions(self, positions: Mapping[str, tuple[float, float]]) -> int:

@@ -9,7 +9,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
+
+from placeprint.atlas.index_files import IndexFiles
+from placeprint.atlas.kept_descriptors import KeptDescriptors
 from placeprint.atlas.snapshot import Snapshot
+from placeprint.atlas.stored_index import StoredIndex
 from placeprint.atlas.stored_voters import StoredVoters
 from placeprint.core.numerics import evenly
 from placeprint.errors import OptionError
@@ -25,6 +30,9 @@ BACKGROUND = 128
 """Photos spread over the atlas that say how similar a query is to any."""
 LOOKED_AT = 64
 """Photos spread over the atlas in which overlays are looked for."""
+MEASURED = 64
+"""Candidates found by compact codes whose similarity is then measured by their descriptors."""
+FLAT = "flat"
 Kept = TypeVar("Kept")
 logger = logging.getLogger(__name__)
 
@@ -43,6 +51,9 @@ class Memory:
         self._opinions: dict[str, Verifier] = {each.source: each.verifier.make() for each in preset.opinion}
         self._index: tuple[int, Index] | None = None
         self._index_lock = threading.Lock()
+        self._most = preset.index.make().most if preset.index.name == FLAT else 0
+        self._compact = StoredIndex(IndexFiles(folder))
+        self._descriptors = KeptDescriptors()
         self._features: OrderedDict[tuple[int, str, int], LocalFeatures] = OrderedDict()
         self._features_lock = threading.Lock()
         self._usual: dict[str, tuple[int, Any]] = {}
@@ -51,25 +62,50 @@ class Memory:
 
     def nearest(self, now: Snapshot, descriptors: Floats, count: int) -> list[Ranking]:
         """Return the ``count`` photos nearest to each of ``(q, d)`` descriptors, one search after another."""
+        if self._is_compact(now):
+            return [self._nearest_in_two_stages(now, row, count) for row in descriptors]
         with self._index_lock:
             return self._current_index(now).search(descriptors, count)
 
     def rows(self, now: Snapshot, ids: Ids) -> Floats:
-        """Return the ``(n, dim)`` global descriptors of photos.
+        """Return the ``(n, dim)`` global descriptors of photos, rounded to float16.
 
         Raises:
             OptionError: the preset's index keeps no rows.
         """
+        if self._is_compact(now):
+            return self._descriptors.rows(now, ids)
         with self._index_lock:
             index = self._current_index(now)
             if not isinstance(index, FlatIndex):
                 raise OptionError("only an index 'flat' keeps the descriptors of the photos")
             return index.rows(ids)
 
+    def update(self, now: Snapshot) -> None:
+        """Bring the compact index up to date after the photos have changed, if the atlas has one."""
+        if self._is_compact(now):
+            self._compact.update(now)
+
+    def _is_compact(self, now: Snapshot) -> bool:
+        """Return whether an atlas has so many photos that they are searched in two stages."""
+        return 0 < self._most < len(now.usable())
+
+    def _nearest_in_two_stages(self, now: Snapshot, row: Floats, count: int) -> Ranking:
+        """Return photos by compact codes, the first ones by their descriptors; scores do not increase."""
+        found = self._compact.of(now).search(row[None], max(count, MEASURED))[0]
+        exact = self.rows(now, found.ids[:MEASURED]) @ row
+        order = np.lexsort((found.ids[: len(exact)], -exact))
+        rest = np.minimum(found.scores[len(exact) :], exact.min(initial=1))
+        ids = np.concatenate([found.ids[order], found.ids[len(exact) :]])
+        return Ranking(ids[:count], np.concatenate([exact[order], rest])[:count].astype(np.float32))
+
     def prepare(self, now: Snapshot) -> None:
         """Make the index, and what evidence is compared with."""
-        with self._index_lock:
-            self._current_index(now)
+        if self._is_compact(now):
+            self._compact.of(now)
+        else:
+            with self._index_lock:
+                self._current_index(now)
         if now.preset.evidence is not None:
             self.background(now)
             self.overlays(now, 0)

@@ -81,6 +81,10 @@ class Snapshot:
         for ids, rows in self.stored.descriptors():
             yield ids, self.describer.decode_descriptors(rows)
 
+    def rows(self, ids: Ids) -> Floats:
+        """Return the ``(n, dim)`` global descriptors of some usable photos, in the order of their ids."""
+        return self.describer.decode_descriptors(self.stored.descriptors_of(ids))
+
     def features(self, ids: Sequence[int]) -> list[tuple[int, PhotoFeatures]]:
         """Return the stored local features of photos by id, in the order of the ids; gone ones are empty."""
         each = [self.features_of(ids, number) for number in range(len(self.describer.extractors))]

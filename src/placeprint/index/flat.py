@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import numpy as np
 
 from placeprint.arrays import LARGEST, LARGEST_HALF, ids_of, rows_of
-from placeprint.core.options import Count, OneOf, checked
+from placeprint.core.options import Count, OneOf, Range, checked
 from placeprint.errors import ShapeError
 from placeprint.types import Floats, Ids, Ranking
 
@@ -23,9 +23,12 @@ class FlatIndex:
 
     Args:
         bits: bits per value in memory, 16 or 32.
+        most: photos up to which an atlas is searched exactly. Above, compact codes select candidates, which are then
+            compared exactly (`index.compact`). 0 for exact search, however many photos there are.
     """
 
     bits: Annotated[int, OneOf(16, 32)] = 16
+    most: Annotated[int, Range(0, 1_000_000_000)] = 2500
     _index: Any = field(default=None, init=False, repr=False)
 
     def __len__(self) -> int:

@@ -8,6 +8,7 @@
                      extractor n the same columns, named keypoints_n ...
       images.lance   id | path | sha256 | file size and time | width height | location | descriptor | state | error
       calibration.json   how sure answers are in this atlas, if it was calibrated
+      last-id        the largest id ever given, if its photo was removed
       write.lock     locked by the one process that writes
 
 `local` is written first and `images` last: a photo exists once its row in `images` does. A crash between the two leaves
@@ -42,6 +43,7 @@ from placeprint.errors import (
 )
 from placeprint.presets import Preset
 from placeprint.store.encoding import Columns
+from placeprint.store.last_id import read_last_id, write_last_id
 from placeprint.store.manifest import FILE_NAME, Manifest
 from placeprint.store.records import PhotoRecord, images_schema, local_schema, to_row
 from placeprint.store.store_snapshot import StoreSnapshot, digest_of, state_path
@@ -135,7 +137,8 @@ class Store:
             self._sweep()
             now = self.snapshot()
             used = (now.images.ids(), now.local.ids())
-            self._next_id = max(int(ids.max(initial=-1)) for ids in used) + 1
+            last = max(int(ids.max(initial=-1)) for ids in used)
+            self._next_id = max(last, read_last_id(self.folder)) + 1
             yield
 
     def snapshot(self) -> StoreSnapshot:
@@ -216,7 +219,9 @@ class Store:
             self._images.update([to_row(record.id, record, row["descriptor"], row["state"]) for record, row in kept])
 
     def remove(self, ids: Sequence[int]) -> None:
-        """Remove photos: first their records, then their features."""
+        """Remove photos: first their records, then their features. Their ids are never given again."""
+        if len(ids) and max(ids) >= self.snapshot().images.ids().max(initial=-1):
+            write_last_id(self.folder, max(ids))
         self._images.delete(ids)
         self._local.delete(ids)
 

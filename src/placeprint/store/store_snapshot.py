@@ -73,6 +73,17 @@ class StoreSnapshot:
             if rows:
                 yield np.array([row["id"] for row in rows], np.int64), [row["descriptor"] for row in rows]
 
+    def descriptors_of(self, ids: Ids) -> list[bytes]:
+        """Return the encoded descriptors of ``(n,)`` usable photos, in their order.
+
+        Raises:
+            AtlasFormatError: a photo has none.
+        """
+        found = self.images.take(ids.tolist(), ["descriptor"])
+        if len(found) != len(ids) or any(row["descriptor"] is None for row in found):
+            raise AtlasFormatError(f"the atlas {str(self.folder)!r} lacks descriptors of photos; make it again")
+        return [row["descriptor"] for row in found]
+
     def local_columns(self, ids: Iterable[int], extractor: int = 0) -> dict[int, Columns]:
         """Return the encoded local features of one extractor by photo id; photos without features are skipped."""
         names = [column_name(name, extractor) for name in LOCAL_COLUMNS]

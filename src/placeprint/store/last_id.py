@@ -1,0 +1,40 @@
+"""The largest id that an atlas has given, if its photo was removed: so no id means one photo today, another tomorrow.
+
+Indexes beside the atlas know photos by id, and would take the new photo for the old one.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from placeprint.errors import AtlasFormatError
+from placeprint.store.writing import write_atomically
+
+FILE = "last-id"
+
+
+def read_last_id(folder: Path) -> int:
+    """Return the id, -1 where none was written.
+
+    Raises:
+        AtlasFormatError: the file is damaged.
+    """
+    path = folder / FILE
+    try:
+        return int(path.read_bytes())
+    except FileNotFoundError:
+        return -1
+    except (OSError, ValueError) as error:
+        raise AtlasFormatError(
+            f"the atlas {str(folder)!r} has a damaged {FILE}; remove the file and the folder cache"
+        ) from error
+
+
+def write_last_id(folder: Path, photo: int) -> None:
+    """Write the id, unless a larger one is there.
+
+    Raises:
+        AtlasWriteError: the disk is full, or the folder cannot be written.
+    """
+    if photo > read_last_id(folder):
+        write_atomically(folder / FILE, b"%d\n" % photo)
