@@ -90,9 +90,9 @@ class Memory:
         """Return whether an atlas has so many photos that they are searched in two stages."""
         return 0 < self._most < len(now.usable())
 
-    def _nearest_in_two_stages(self, now: Snapshot, row: Floats, count: int) -> Ranking:
+    def _nearest_in_two_stages(self, now: Snapshot, row: Floats, count: int, among: Ids | None = None) -> Ranking:
         """Return photos by compact codes, the first ones by their descriptors; scores do not increase."""
-        found = self._compact.of(now).search(row[None], max(count, MEASURED))[0]
+        found = self._compact.of(now).search(row[None], max(count, MEASURED), among)[0]
         exact = self.rows(now, found.ids[:MEASURED]) @ row
         order = np.lexsort((found.ids[: len(exact)], -exact))
         rest = np.minimum(found.scores[len(exact) :], exact.min(initial=1))
