@@ -156,11 +156,11 @@ class Atlas(AtlasReader):
             addition = Addition(self._store, report, workers, progress, folder)
             changed = addition.changed(paths)
             todo = addition.not_recognized(changed) if changed else []
-            if todo:
-                addition.describe_and_store(todo, *self._ensure_state(todo, workers))
-            if learn and learning.should_learn(self.snapshot()):
-                learning.learn(self._store, self._preset, progress=progress)
-                report.learned = True
+            for part in learning.before_and_after(len(self), todo):
+                addition.describe_and_store(part, *self._ensure_state(part, workers))
+                if learn and learning.should_learn(self.snapshot()):
+                    learning.learn(self._store, self._preset, progress=progress)
+                    report.learned = True
             if todo or report.moved or report.learned:
                 self._store.maintain(readers=not (was_empty and report.learned))
                 self._memory.update(self.snapshot())

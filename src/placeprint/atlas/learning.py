@@ -3,12 +3,14 @@
 A new atlas has the codebook that ships with the preset. At `ADAPT_PHOTOS` photos it is adapted to them. At the preset's
 ``min_photos``, and each time the atlas doubles, a new one is learned. Local features are stored, so no photo is read
 again. A preset without a shipped codebook learns its first from a sample of the first photos added. A preset without
-``min_photos`` keeps its codebook, as trained networks do.
+``min_photos`` keeps its codebook, as trained networks do. Above `FROZEN` photos an atlas learns only when it is asked to:
+making all descriptors anew takes longer than adding photos.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -24,6 +26,8 @@ from placeprint.types import PhotoFeatures, Progress
 
 ADAPT_PHOTOS = 8
 GROWTH = 2.0
+FROZEN = 20_000
+"""Photos above which an atlas keeps its codebook until `Atlas.refit` is called."""
 FIRST_PHOTOS = 200
 """Photos to learn a first codebook from if none ships, spread evenly over those being added."""
 LEARN_PHOTOS = 4000
@@ -68,7 +72,13 @@ def should_learn(now: Snapshot) -> bool:
     if needed is None:
         return False
     crossed = before < needed <= count
-    return count >= ADAPT_PHOTOS and (crossed or count >= GROWTH * before)
+    return ADAPT_PHOTOS <= count <= FROZEN and (crossed or count >= GROWTH * before)
+
+
+def before_and_after(count: int, paths: Sequence[Path]) -> list[Sequence[Path]]:
+    """Divide photos to add to an atlas of ``count`` photos: those before which it may learn, and the others."""
+    parts = [paths[: max(0, FROZEN - count)], paths[max(0, FROZEN - count) :]]
+    return [part for part in parts if len(part)]
 
 
 def sampled_photos(now: Snapshot) -> list[int]:
