@@ -24,7 +24,7 @@ def test_photos_above_the_bound_do_not_change_the_codebook(tmp_path: Path, monke
     assert learning.learned_from(atlas.snapshot()) == 14
 
 
-@pytest.mark.parametrize(("count", "expected"), [(0, [10, 3]), (8, [2, 11]), (10, [13]), (50, [13])])
+@pytest.mark.parametrize(("count", "expected"), [(0, [10, 3]), (8, [2, 11]), (10, [0, 13]), (50, [0, 13])])
 def test_photos_are_divided_at_the_bound(monkeypatch: pytest.MonkeyPatch, count: int, expected: list[int]) -> None:
     monkeypatch.setattr(learning, "FROZEN", 10)
     parts = learning.before_and_after(count, [Path(str(number)) for number in range(13)])

@@ -157,7 +157,8 @@ class Atlas(AtlasReader):
             changed = addition.changed(paths)
             todo = addition.not_recognized(changed) if changed else []
             for part in learning.before_and_after(len(self), todo):
-                addition.describe_and_store(part, *self._ensure_state(part, workers))
+                if part:
+                    addition.describe_and_store(part, *self._ensure_state(part, workers))
                 if learn and learning.should_learn(self.snapshot()):
                     learning.learn(self._store, self._preset, progress=progress)
                     report.learned = True

@@ -3,8 +3,8 @@
 A new atlas has the codebook that ships with the preset. At `ADAPT_PHOTOS` photos it is adapted to them. At the preset's
 ``min_photos``, and each time the atlas doubles, a new one is learned. Local features are stored, so no photo is read
 again. A preset without a shipped codebook learns its first from a sample of the first photos added. A preset without
-``min_photos`` keeps its codebook, as trained networks do. Above `FROZEN` photos an atlas learns only when it is asked to:
-making all descriptors anew takes longer than adding photos.
+``min_photos`` keeps its codebook, as trained networks do. Above `FROZEN` photos an atlas learns only when it is asked
+to: making all descriptors anew takes longer than adding photos.
 """
 
 from __future__ import annotations
@@ -77,8 +77,7 @@ def should_learn(now: Snapshot) -> bool:
 
 def before_and_after(count: int, paths: Sequence[Path]) -> list[Sequence[Path]]:
     """Divide photos to add to an atlas of ``count`` photos: those before which it may learn, and the others."""
-    parts = [paths[: max(0, FROZEN - count)], paths[max(0, FROZEN - count) :]]
-    return [part for part in parts if len(part)]
+    return [paths[: max(0, FROZEN - count)], paths[max(0, FROZEN - count) :]]
 
 
 def sampled_photos(now: Snapshot) -> list[int]:
