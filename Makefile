@@ -75,6 +75,7 @@ docs: setup
 docs-sources: setup
 	$(BIN)/python scripts/write_cli_docs.py
 	$(BIN)/python scripts/make_tutorial_pictures.py
+	$(BIN)/python scripts/make_concept_figures.py
 	$(BIN)/python scripts/make_pictures.py
 	$(BIN)/python -m benchmarks.web.pictures
 
