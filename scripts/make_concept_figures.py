@@ -302,7 +302,7 @@ def delf() -> None:
 
     photo = read_samples({"coffee": PLACES["coffee"]})["coffee"]
     spec = load_preset("delf-votes").extractors[0]
-    extractor = registry.create("extractors", spec.name, spec.options | {"max_keypoints": 100})
+    extractor = registry.create("extractors", spec.name, {**spec.options, "max_keypoints": 100})
     features = extractor.extract(photo)
     figure, axes = panels(3, 2.5)
     show(axes[0], photo, "photo")
