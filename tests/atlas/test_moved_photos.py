@@ -41,15 +41,15 @@ def photos(built: Path, tmp_path: Path) -> Path:
 def add(photos: Path, *places: Path, described: int = 0) -> AddReport:
     """Add places, and see how many photos were described."""
     count = 0
-    original = placeprint.describing.bulk._describe_file
+    original = placeprint.describing.bulk.describe_file
 
     def counted(*args: object) -> object:
         nonlocal count
         count += 1
-        return original(*args)  # type: ignore[arg-type]  # whatever it takes
+        return original(*args)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(placeprint.describing.bulk, "_describe_file", counted)
+        patch.setattr(placeprint.describing.bulk, "describe_file", counted)
         report = Atlas.open(photos.parent / "atlas").add(places or [photos])
     assert count == described
     return report

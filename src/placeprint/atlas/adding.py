@@ -8,7 +8,7 @@ from pathlib import Path
 
 from placeprint.atlas.moved_photos import is_current, recognize
 from placeprint.atlas.reports import AddReport
-from placeprint.describing.bulk import DescribedPhoto, describe_files
+from placeprint.describing.bulk import DescribedPhoto, Engine, LocalEngine
 from placeprint.describing.describer import Describer
 from placeprint.photos.masks import MaskFolder
 from placeprint.store import PhotoRecord, Store
@@ -28,6 +28,7 @@ class Addition:
         workers: the number of threads; None for one per core.
         progress: called with the number of photos done and the total.
         masks: where keypoints may be; None for everywhere.
+        engine: what describes photos; None for the threads of this process.
     """
 
     def __init__(
@@ -37,12 +38,14 @@ class Addition:
         workers: int | None,
         progress: Progress | None,
         masks: MaskFolder | None = None,
+        engine: Engine | None = None,
     ) -> None:
         self._store = store
         self._report = report
         self._workers = workers
         self._progress = progress
         self._masks = masks
+        self._engine = engine or LocalEngine(workers)
 
     def changed(self, paths: Sequence[Path]) -> list[Path]:
         """Count the files with the stored size and time, and return the others."""
@@ -88,7 +91,7 @@ class Addition:
             self._commit(photos, known, state)
 
         try:
-            for done, photo in enumerate(describe_files(paths, describer, known, self._workers, self._masks), start=1):
+            for done, photo in enumerate(self._engine.describe(paths, describer, known, self._masks), start=1):
                 waiting.append(photo)
                 if len(waiting) >= COMMIT_PHOTOS or time.monotonic() - written > COMMIT_SECONDS:
                     commit()

@@ -20,7 +20,7 @@ from placeprint.core.defaults import PRESET
 from placeprint.core.geography import check_position
 from placeprint.core.numerics import evenly
 from placeprint.core.options import Count, Seed, Workers, checked
-from placeprint.describing.bulk import sample_features
+from placeprint.describing.bulk import Engine, sample_features
 from placeprint.describing.describer import Describer, checked_describer
 from placeprint.errors import (
     AtlasExistsError,
@@ -121,6 +121,7 @@ class Atlas(AtlasReader):
         learn: bool = True,
         masks: Path | str | None = None,
         ignore: Collection[str] = (),
+        engine: Engine | None = None,
     ) -> AddReport:
         """Add photos, and the photos below folders; known photos are not read again.
 
@@ -139,6 +140,8 @@ class Atlas(AtlasReader):
             masks: a folder of masks, white where keypoints may be, each named like its photo; see
                 `photos.masks.MaskFolder`. Photos that are known already keep their features.
             ignore: names of classes to leave out; then the masks are pictures of classes, see `photos.classes`.
+            engine: what describes the photos, such as `describing.ray_engine.RayEngine`; by default threads of this
+                process. The atlas gets the same rows from each.
 
         Raises:
             PhotoError: a place does not exist, or there is no photo in any; or there are no masks.
@@ -153,7 +156,7 @@ class Atlas(AtlasReader):
         folder = masks_in(masks, ignore)
         with self._store.exclusive():
             was_empty = not len(self)
-            addition = Addition(self._store, report, workers, progress, folder)
+            addition = Addition(self._store, report, workers, progress, folder, engine)
             changed = addition.changed(paths)
             todo = addition.not_recognized(changed) if changed else []
             for part in learning.before_and_after(len(self), todo):

@@ -10,12 +10,15 @@ import typer
 from placeprint.cli.info import later
 from placeprint.cli.output import progress_bar, say
 from placeprint.cli.skipping import list_named
+from placeprint.core.options import check_name
 from placeprint.errors import OptionError
 
 if TYPE_CHECKING:
+    from placeprint.describing.bulk import Engine
     from placeprint.places.given_positions import GivenPositions
 
 
+ENGINES = ("local", "ray")
 Masks = Annotated[
     Path | None,
     typer.Option(help="Folder of masks, white where keypoints may be, each named like its photo.", show_default=False),
@@ -50,6 +53,15 @@ def index(
         int | None,
         typer.Option(min=1, max=256, help="Photos described at once; by default one per core.", show_default=False),
     ] = None,
+    engine: Annotated[
+        str, typer.Option(help="What describes the photos: threads of this machine, or a Ray cluster.")
+    ] = "local",
+    address: Annotated[
+        str | None,
+        typer.Option(
+            help="Address of the Ray cluster, such as auto; by default Ray runs on this machine.", show_default=False
+        ),
+    ] = None,
     masks: Masks = None,
     ignore: Ignore = None,
     gps: Gps = None,
@@ -69,13 +81,14 @@ def index(
     # before the atlas is made, so that a mistake leaves nothing behind
     paths, skips = list_named(photos, later=True)
     ignored = _classes(ignore)
+    chosen = _engine(engine, address, workers)
     masks_in(masks, ignored)
     given = _positions(gps, clock_offset, paths)
     if not (into / ATLAS_FILE).exists():
         check_output_folder(into)
     atlas = Atlas.open_or_create(into, preset)
     with progress_bar("indexing", "photos") as progress:
-        report = atlas.add(paths, workers=workers, progress=progress, masks=masks, ignore=ignored)
+        report = atlas.add(paths, workers=workers, progress=progress, masks=masks, ignore=ignored, engine=chosen)
     done = report.added + report.changed
     rate = f", {done / report.seconds:.1f} photos/s" if done else ""
     count = len(report.skipped) + len(skips.waiting)
@@ -96,6 +109,22 @@ def index(
     if atlas.describer.shortened_at is not None:
         say(f"descriptors have {atlas.describer.dim} values{later(atlas.describer.shortened_at)}")
     skips.leave()
+
+
+def _engine(name: str, address: str | None, workers: int | None) -> Engine | None:
+    """Return the engine, or None for the threads of this machine.
+
+    Raises:
+        OptionError: the engine is unknown, or there is an address, but not for the engine ray.
+    """
+    check_name("engine", name, ENGINES)
+    if name == "ray":
+        from placeprint.describing.ray_engine import RayEngine
+
+        return RayEngine(address, workers)
+    if address is not None:
+        raise OptionError("--address is that of a Ray cluster; give --engine ray with it")
+    return None
 
 
 def _classes(ignore: str | None) -> list[str]:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 
@@ -73,6 +73,41 @@ class DescribedPhoto:
     same: bool = False
 
 
+class Engine(Protocol):
+    """What describes many files: the threads of this machine, or a cluster."""
+
+    def describe(
+        self,
+        paths: Sequence[Path],
+        describer: Describer,
+        known: Mapping[str, PhotoRecord],
+        masks: MaskFolder | None = None,
+    ) -> Iterator[DescribedPhoto]:
+        """Describe files in order; the arguments are those of `describe_files`."""
+        ...
+
+
+@dataclass(frozen=True)
+class LocalEngine:
+    """Describe files in threads of this process.
+
+    Args:
+        workers: threads; the count of cores when None.
+    """
+
+    workers: int | None = None
+
+    def describe(
+        self,
+        paths: Sequence[Path],
+        describer: Describer,
+        known: Mapping[str, PhotoRecord],
+        masks: MaskFolder | None = None,
+    ) -> Iterator[DescribedPhoto]:
+        """Describe files in order; raise as `describe_files`."""
+        yield from describe_files(paths, describer, known, self.workers, masks)
+
+
 def describe_files(
     paths: Iterable[Path],
     describer: Describer,
@@ -94,7 +129,7 @@ def describe_files(
     """
 
     def describe(path: Path) -> DescribedPhoto:
-        return _describe_file(path, describer, known.get(str(path)), masks)
+        return describe_file(path, describer, known.get(str(path)), masks)
 
     yield from _map_files(describe, paths, describer, workers)
 
@@ -142,9 +177,14 @@ def _encoded_file(path: Path, describer: Describer) -> tuple[Columns, tuple[int,
     return (describer.encode(features), features[0].image_size) if any(map(len, features)) else NOTHING_THERE
 
 
-def _describe_file(
-    path: Path, describer: Describer, known: PhotoRecord | None, masks: MaskFolder | None
+def describe_file(
+    path: Path, describer: Describer, known: PhotoRecord | None = None, masks: MaskFolder | None = None
 ) -> DescribedPhoto:
+    """Describe one file, as `describe_files` does.
+
+    Raises:
+        WeightsError: the network's weights are missing.
+    """
     record, photo = _read_file(path, known)
     if photo is None:
         return DescribedPhoto(record, same=record is known)
