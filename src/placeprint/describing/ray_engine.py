@@ -78,8 +78,6 @@ class RayEngine:
                 batch_size=BLOCK,
                 num_cpus=1,
                 compute=ray.data.ActorPoolStrategy(size=self.workers or num_cores()),
-                max_restarts=-1,
-                max_task_retries=-1,
             )
             for batch in described.iter_batches(batch_size=BLOCK, prefetch_batches=1):
                 yield from map(pickle.loads, batch["photo"])
