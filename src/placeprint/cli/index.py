@@ -37,6 +37,22 @@ Gps = Annotated[
         show_default=False,
     ),
 ]
+ClockOffset = Annotated[
+    str | None,
+    typer.Option(
+        help="The camera's clock minus UTC, for a track: seconds or [+-]HH:MM[:SS]; by default from EXIF.",
+        show_default=False,
+    ),
+]
+EngineName = Annotated[
+    str, typer.Option("--engine", help="What describes the photos: local (threads of this machine), or ray.")
+]
+Address = Annotated[
+    str | None,
+    typer.Option(
+        help="Address of the Ray cluster, such as auto; by default Ray runs on this machine.", show_default=False
+    ),
+]
 
 
 def index(
@@ -53,25 +69,12 @@ def index(
         int | None,
         typer.Option(min=1, max=256, help="Photos described at once; by default one per core.", show_default=False),
     ] = None,
-    engine: Annotated[
-        str, typer.Option(help="What describes the photos: threads of this machine, or a Ray cluster.")
-    ] = "local",
-    address: Annotated[
-        str | None,
-        typer.Option(
-            help="Address of the Ray cluster, such as auto; by default Ray runs on this machine.", show_default=False
-        ),
-    ] = None,
+    engine: EngineName = "local",
+    address: Address = None,
     masks: Masks = None,
     ignore: Ignore = None,
     gps: Gps = None,
-    clock_offset: Annotated[
-        str | None,
-        typer.Option(
-            help="The camera's clock minus UTC, for a track: seconds or [+-]HH:MM[:SS]; by default from EXIF.",
-            show_default=False,
-        ),
-    ] = None,
+    clock_offset: ClockOffset = None,
 ) -> None:
     """Add photos to an atlas. Run it again, and only new and changed photos are read."""
     from placeprint.atlas import Atlas
