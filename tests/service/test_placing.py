@@ -24,7 +24,8 @@ def test_a_photo_is_located(client: TestClient, placed: Path) -> None:
     content = (placed / "photos" / "03.png").read_bytes()
     answer = client.post("/v1/locate", files={"photo": content}).json()
     expected = Atlas.open(placed / "atlas").locate(content)
-    assert expected.place is not None and answer["place"] == {"id": expected.place.id, "label": expected.place.label}
+    assert expected.place is not None
+    assert answer["place"] == {"id": expected.place.id, "label": expected.place.label, "title": "Near Lund, Sweden"}
     assert answer["confidence"] == pytest.approx(expected.confidence, abs=0.01)
     assert answer["location"]["latitude"] == pytest.approx(SOUTH + 3 * STEP, abs=1e-6)
     assert answer["location"]["radius_m"] > 0 and answer["candidates"][0]["photo"]["name"] == "03.png"
@@ -61,3 +62,23 @@ def test_boxes_and_clusters_over_the_date_line_and_the_poles() -> None:
     for wrong in ("1,2,3,nan", "0,5,0,1", "-181,0,0,0", "", "1,2,3,4,5"):
         with pytest.raises(Refused):
             Box.parse(wrong)
+
+
+def test_photos_of_a_place_are_listed_and_places_are_groups(client: TestClient) -> None:
+    place = client.get("/v1/places").json()["places"][0]
+    listed = client.get("/v1/photos", params={"place": place["id"]}).json()
+    assert sorted(each["id"] for each in listed["photos"]) == sorted(place["photos"])
+    assert client.get("/v1/photos", params={"place": "nowhere"}).status_code == 404
+    found = client.get("/v1/groups", params={"by": "place"}).json()
+    assert found["ungrouped"] + sum(group["num_photos"] for group in found["groups"]) == 6
+    assert client.get("/v1/groups", params={"by": "month"}).json() == {"groups": [], "total": 0, "ungrouped": 6}
+    assert client.get("/v1/groups", params={"by": "color"}).status_code == 422
+
+
+def test_pages_begin_anywhere(client: TestClient) -> None:
+    def page(**at: int) -> tuple[list[int], int | None]:
+        found = client.get("/v1/photos", params=at).json()
+        return [each["id"] for each in found["photos"]], found["next"]
+
+    assert page(offset=2, limit=2) == ([2, 3], 3) and page(offset=4) == ([4, 5], None)
+    assert page(offset=6) == ([], None) and page(after=1, offset=1, limit=1) == ([3], 3)

@@ -57,7 +57,7 @@ def remove_photo(desk: Desk, number: int) -> None:
 
 
 def _with_content(desk: Desk, sha256: str) -> PhotoRecord | None:
-    return next((each for each in desk.atlas.snapshot().usable().values() if each.sha256 == sha256), None)
+    return next((each for each in desk.catalog().by_path.values() if each.sha256 == sha256), None)
 
 
 def _suffix(name: str) -> str:

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Request
 
 import placeprint
 from placeprint.pairs import PairAnswer
+from placeprint.service.catalog import Catalog
 from placeprint.service.desk import Desk
 from placeprint.service.pictures import image_of
 from placeprint.service.problems import Refused, responses
@@ -103,10 +104,10 @@ def matches_of(check: Verification) -> Matches:
     return Matches(points=points, transform=transform, model=check.model)
 
 
-def candidate_of(desk: Desk, record: PhotoRecord, each: Evidence) -> Candidate:
+def candidate_of(catalog: Catalog, record: PhotoRecord, each: Evidence) -> Candidate:
     """Return a candidate as it is sent."""
     return Candidate(
-        photo=desk.summary(record),
+        photo=catalog.summary(record),
         probability=each.probability,
         similarity=each.similarity,
         inliers=each.num_inliers,
@@ -116,9 +117,10 @@ def candidate_of(desk: Desk, record: PhotoRecord, each: Evidence) -> Candidate:
 
 def search_answer(desk: Desk, image: Image, answer: Answer) -> SearchAnswer:
     """Return an answer of the atlas as it is sent."""
-    records = desk.atlas.snapshot().usable()
+    catalog = desk.catalog()
+    known = [(catalog.get(each.id), each) for each in answer.evidence]
     # one may have been removed meanwhile
-    candidates = [candidate_of(desk, records[each.id], each) for each in answer.evidence if each.id in records]
+    candidates = [candidate_of(catalog, record, each) for record, each in known if record is not None]
     first = answer.evidence[0].verification if answer.evidence else None
     return SearchAnswer(
         found=answer.best is not None,

@@ -6,6 +6,7 @@ import datetime
 from collections.abc import Callable
 from typing import Annotated, Any
 
+import numpy as np
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from placeprint.service.adding import add_upload, remove_photo
@@ -29,6 +30,7 @@ Number = Annotated[int, Path(ge=0, lt=1 << 63, description="The id of a photo.")
 async def photos(
     request: Request,
     after: Annotated[int, Query(ge=-1, lt=1 << 63, description="Photos with a larger id.")] = -1,
+    offset: Annotated[int, Query(ge=0, lt=1 << 62, description="Of those, photos to skip.")] = 0,
     limit: Annotated[int, Query(ge=1, le=1000, description="Photos to return.")] = 100,
     folder: Annotated[str, Query(max_length=4096, description="Photos in or below this folder.")] = "",
     name: Annotated[str, Query(max_length=200, description="Photos whose name holds this text.")] = "",
@@ -38,16 +40,24 @@ async def photos(
         str | None,
         Query(max_length=100, description="LATITUDE,LONGITUDE,METERS: taken at most so far from there."),
     ] = None,
+    place: Annotated[str | None, Query(max_length=100, description="Photos of the place of this id.")] = None,
 ) -> PhotoPage:
     """List the photos of the atlas that fit all filters."""
     desk: Desk = request.app.state.desk
-    wanted = Filter(folder.strip("/"), name, _local(since), _local(until), None if near is None else Near.parse(near))
+    around = None if near is None else Near.parse(near)
 
     def page() -> PhotoPage:
-        fitting = wanted.chosen(desk.summaries())
-        shown = [photo for photo in fitting if photo.id > after][:limit]
-        more = bool(shown) and shown[-1].id != fitting[-1].id
-        return PhotoPage(photos=shown, total=len(fitting), next=shown[-1].id if more else None)
+        among = None if place is None else desk.place(place).photos
+        catalog = desk.catalog()
+        fitting = Filter(folder.strip("/"), name, _local(since), _local(until), around, among).rows(catalog)
+        first = int(np.searchsorted(catalog.ids[fitting], after, "right")) + offset
+        shown = fitting[first : first + limit]
+        more = first + limit < len(fitting)
+        return PhotoPage(
+            photos=catalog.summaries(shown),
+            total=len(fitting),
+            next=int(catalog.ids[shown[-1]]) if more else None,
+        )
 
     return await desk.read(page)
 

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import os
+import functools
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
 from placeprint.atlas import Atlas
-from placeprint.core.files import common_folder
+from placeprint.places.grouping import PlaceGroup
 from placeprint.places.locating import Locator
+from placeprint.places.names import near
 from placeprint.service.batches import Batches
+from placeprint.service.catalog import Catalog
 from placeprint.service.problems import Refused
-from placeprint.service.schemas import PhotoSummary, Position
+from placeprint.service.schemas import PhotoSummary
 from placeprint.service.settings import ServiceSettings, readable
 from placeprint.store.records import PhotoRecord
+from placeprint.types import KnownPlace
 
 T = TypeVar("T")
 
@@ -38,9 +41,9 @@ class Desk:
         self._student = ThreadPoolExecutor(1, "placeprint student")
         self._locating = threading.Lock()
         self._locator: tuple[int, Locator] | None = None
-        self._shared: tuple[object, str] = (None, "")
-        self._paths: tuple[object, Mapping[str, PhotoRecord]] = (None, {})
-        self._summaries: tuple[object, Sequence[PhotoSummary]] = (None, ())
+        self._places: Mapping[str, PlaceGroup] = {}
+        self._listing = threading.Lock()
+        self._catalog: tuple[int, Catalog] | None = None
 
     async def finish(self) -> None:
         """Finish what runs, and stop."""
@@ -69,14 +72,13 @@ class Desk:
         if not self.settings.writable:
             raise Refused(403, "this service may not change the atlas; start it with --writable")
 
-    def summaries(self) -> Sequence[PhotoSummary]:
-        """Return what clients may know of all photos, by id; worked out once for each version of the atlas."""
-        photos = self.atlas.snapshot().usable()
-        known, found = self._summaries
-        if known is not photos:
-            found = tuple(self.summary(photos[number]) for number in sorted(photos))
-            self._summaries = (photos, found)
-        return found
+    def catalog(self) -> Catalog:
+        """Return the photos of the atlas as it is now; made once for each version of it."""
+        now = self.atlas.snapshot()
+        with self._listing:
+            if self._catalog is None or self._catalog[0] != now.version:
+                self._catalog = now.version, Catalog(now.usable())
+            return self._catalog[1]
 
     def record(self, number: int) -> PhotoRecord:
         """Return a photo.
@@ -84,24 +86,12 @@ class Desk:
         Raises:
             Refused: the atlas has no such photo.
         """
-        found = self.atlas.snapshot().usable().get(number)
-        if found is None:
-            raise Refused(404, f"the atlas has no photo {number}")
-        return found
+        return self.catalog().record(number)
 
     @property
     def gives_probabilities(self) -> bool:
         """Whether the preset weighs evidence, and so gives probabilities, places and positions."""
         return self.atlas.snapshot().preset.evidence is not None
-
-    def by_path(self) -> Mapping[str, PhotoRecord]:
-        """Return the photos of the atlas by their paths; worked out once for each version of the atlas."""
-        photos = self.atlas.snapshot().usable()
-        known, found = self._paths
-        if known is not photos:
-            found = {record.path: record for record in photos.values()}
-            self._paths = (photos, found)
-        return found
 
     def locator(self, progress: Callable[[int, int], None] | None = None) -> Locator:
         """Return what locates photos in the atlas as it is now; it surveys photos that are new.
@@ -116,7 +106,32 @@ class Desk:
             version = self.atlas.snapshot().version
             if self._locator is None or self._locator[0] != version:
                 self._locator = version, Locator(self.atlas, progress=progress)
+                self._places = {place.id: place for place in self._locator[1].places}
             return self._locator[1]
+
+    def place(self, name: str) -> PlaceGroup:
+        """Return a place of the atlas.
+
+        Raises:
+            Refused: there is none of this id.
+        """
+        self.locator()
+        found = self._places.get(name)
+        if found is None:
+            raise Refused(404, "the atlas has no such place; places change when photos are added")
+        return found
+
+    def title_of(self, place: KnownPlace) -> str:
+        """Return what people call the place of an answer."""
+        found = self._places.get(place.id)
+        return self.name(place.label) if found is None else self.title(found)
+
+    def title(self, place: PlaceGroup) -> str:
+        """Return what people call a place: its label, but the nearest town where that is only the name of a photo."""
+        best = self.catalog().get(place.photos[0])
+        of_photo = best is None or Path(best.path).stem == Path(place.label).stem
+        town = _town(*place.location) if of_photo and place.location is not None else None
+        return self.name(place.label) if town is None else town
 
     def name(self, label: str) -> str:
         """Return the name of a place as clients may see it: no path."""
@@ -124,32 +139,15 @@ class Desk:
 
     def summary(self, record: PhotoRecord) -> PhotoSummary:
         """Return what clients may know of a photo: no path."""
-        folder, _, name = self.below(record.path).rpartition("/")
-        return PhotoSummary(
-            id=record.id,
-            name=readable(name),
-            folder=readable(folder),
-            width=record.width,
-            height=record.height,
-            position=position_of(record.location),
-            taken=record.taken,
-            num_keypoints=record.num_keypoints,
-        )
+        return self.catalog().summary(record)
 
     def below(self, path: str) -> str:
         """Return the path of a photo below the folder that all photos share, with slashes."""
-        return Path(os.path.relpath(path, self._common_folder())).as_posix()
-
-    def _common_folder(self) -> str:
-        """Return the folder that all photos are below; worked out once for each version of the atlas."""
-        photos = self.atlas.snapshot().usable()
-        known, common = self._shared
-        if known is not photos:
-            common = str(common_folder(record.path for record in photos.values()))
-            self._shared = (photos, common)
-        return common
+        return self.catalog().below(path)
 
 
-def position_of(degrees: tuple[float, float] | None) -> Position | None:
-    """Return a position as it is sent."""
-    return None if degrees is None else Position(latitude=degrees[0], longitude=degrees[1])
+@functools.lru_cache(10_000)
+def _town(latitude: float, longitude: float) -> str | None:
+    """Return the nearest town, ``"Near Lund, Sweden"``, or None."""
+    words = near(latitude, longitude)
+    return None if words is None else f"{words[0].upper()}{words[1:]}"

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from placeprint.places.plane import distances
+from placeprint.service.catalog import Catalog, Rows
 from placeprint.service.problems import Refused
-from placeprint.service.schemas import PhotoSummary
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ class Filter:
         since: taken at this local time or later.
         until: taken at this local time or earlier.
         near: taken around a point.
+        among: ids of the photos to choose from.
     """
 
     folder: str = ""
@@ -60,29 +62,33 @@ class Filter:
     since: datetime.datetime | None = None
     until: datetime.datetime | None = None
     near: Near | None = None
+    among: Collection[int] | None = None
 
-    def chosen(self, photos: Iterable[PhotoSummary]) -> list[PhotoSummary]:
-        """Return the photos that fit, in their order."""
-        fitting = [photo for photo in photos if self._fits(photo)]
-        if self.near is None or not fitting:
-            return fitting
-        nowhere = (float("nan"), float("nan"))
-        places = np.array(
-            [(each.position.latitude, each.position.longitude) if each.position else nowhere for each in fitting]
-        )
-        known = np.flatnonzero(np.isfinite(places[:, 0]))
-        away = np.full(len(fitting), np.inf)
-        if len(known):
-            away[known] = distances(places[known], np.array([self.near.latitude, self.near.longitude]))
-        return [photo for photo, meters in zip(fitting, away, strict=True) if meters <= self.near.meters]
+    def rows(self, catalog: Catalog) -> Rows:
+        """Return the rows of the photos that fit, ascending."""
+        fits = np.ones(len(catalog), np.bool_)
+        if self.among is not None:
+            fits &= np.isin(catalog.ids, np.fromiter(self.among, np.int64))
+        if self.folder:
+            fits &= self._in_folder(catalog)[catalog.folder_of]
+        if self.since is not None:
+            fits &= catalog.taken >= np.datetime64(self.since, "s")  # a time that is unknown fits nothing
+        if self.until is not None:
+            fits &= catalog.taken <= np.datetime64(self.until, "s")
+        rows = np.flatnonzero(fits)
+        if self.name:
+            wanted = self.name.casefold()
+            rows = np.array([row for row in rows if wanted in catalog.names[row].casefold()], np.intp)
+        return rows if self.near is None else _around(self.near, catalog, rows)
 
-    def _fits(self, photo: PhotoSummary) -> bool:
-        inside = not self.folder or photo.folder == self.folder or photo.folder.startswith(f"{self.folder}/")
-        named = self.name.casefold() in photo.name.casefold()
-        if not (inside and named):
-            return False
-        if self.since is None and self.until is None:
-            return True
-        if photo.taken is None:
-            return False
-        return (self.since is None or photo.taken >= self.since) and (self.until is None or photo.taken <= self.until)
+    def _in_folder(self, catalog: Catalog) -> NDArray[np.bool_]:
+        below = f"{self.folder}/"
+        return np.array([each == self.folder or each.startswith(below) for each in catalog.folders], np.bool_)
+
+
+def _around(near: Near, catalog: Catalog, rows: Rows) -> Rows:
+    known = rows[np.isfinite(catalog.positions[rows, 0])]
+    if not len(known):
+        return known
+    away = distances(catalog.positions[known], np.array([near.latitude, near.longitude]))
+    return known[away <= near.meters]

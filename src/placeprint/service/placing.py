@@ -7,8 +7,9 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 
 from placeprint.service.asking import PHOTO, PROBLEMS, asked_about, form_of, search_answer
+from placeprint.service.catalog import position_of
 from placeprint.service.clusters import Box, clustered
-from placeprint.service.desk import Desk, position_of
+from placeprint.service.desk import Desk
 from placeprint.service.schemas import (
     Cluster,
     Feature,
@@ -57,6 +58,7 @@ async def places(
                 Place(
                     id=place.id,
                     label=desk.name(place.label),
+                    title=desk.title(place),
                     num_photos=len(place.photos),
                     photos=list(place.photos[:SHOWN]),
                     position=position_of(place.location),
@@ -82,8 +84,9 @@ async def world(
     inside = Box.parse(box) if box is not None else Box()
 
     def points() -> FeatureCollection:
-        photos = [photo for photo in desk.summaries() if photo.position is not None]
-        places = [(photo.id, photo.position.latitude, photo.position.longitude) for photo in photos if photo.position]
+        catalog = desk.catalog()
+        rows = catalog.located()
+        places = zip(catalog.ids[rows].tolist(), *catalog.positions[rows].T.tolist(), strict=True)
         return FeatureCollection(
             type="FeatureCollection",
             features=[
@@ -107,7 +110,9 @@ def _locate_answer(desk: Desk, image: Image, located: Located) -> LocateAnswer:
         confidence=located.confidence,
         note=located.note,
         seconds=dict(located.seconds),
-        place=None if place is None else PlaceName(id=place.id, label=desk.name(place.label)),
+        place=None
+        if place is None
+        else PlaceName(id=place.id, label=desk.name(place.label), title=desk.title_of(place)),
         location=None
         if where is None
         else Location(latitude=where.latitude, longitude=where.longitude, radius_m=where.radius),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,7 +11,8 @@ from placeprint.places.findings import Finding
 from placeprint.places.proposals import Proposal
 from placeprint.service.asking import PROBLEMS
 from placeprint.service.browsing import JPEG, send_picture
-from placeprint.service.desk import Desk, position_of
+from placeprint.service.catalog import Catalog, position_of
+from placeprint.service.desk import Desk
 from placeprint.service.folders import AllowedFolder, allowed_folder
 from placeprint.service.jobs import SKIPPED, Jobs, progress_of, shortened
 from placeprint.service.pictures import THUMBNAIL, image_of, jpeg
@@ -28,7 +28,6 @@ from placeprint.service.review_schemas import (
 from placeprint.service.reviews import Review, Reviews, detail, find_problems, named, propose_positions, table
 from placeprint.service.schemas import Job, Location, Position
 from placeprint.service.settings import readable
-from placeprint.store.records import PhotoRecord
 
 router = APIRouter(prefix="/v1/reviews", tags=["review"])
 SHOWN, OTHERS = 1400, 12
@@ -75,9 +74,9 @@ async def page(
     review = _review(request, name)
 
     def shown() -> ReviewPage:
-        records = desk.by_path()
+        catalog = desk.catalog()
         found = list(enumerate(review.items[offset : offset + limit], start=offset))
-        items = [_item(desk, review, records, number, each) for number, each in found]
+        items = [_item(desk, review, catalog, number, each) for number, each in found]
         return ReviewPage(kind=review.kind, items=items, total=len(review.items))
 
     return await desk.read(shown)
@@ -121,31 +120,29 @@ def _chosen(desk: Desk, wanted: ReviewRequest, folder: AllowedFolder | None) -> 
     return [each.path for each in photos if wanted.photos == "all" or each.location is None]
 
 
-def _item(
-    desk: Desk, review: Review, records: Mapping[str, PhotoRecord], number: int, each: Proposal | Finding
-) -> ReviewItem:
+def _item(desk: Desk, review: Review, catalog: Catalog, number: int, each: Proposal | Finding) -> ReviewItem:
     folder, _, name = readable(named(desk, review, each.photo)).rpartition("/")
-    record = records.get(each.photo)
+    record = catalog.by_path.get(each.photo)
     return ReviewItem(
         number=number,
         name=name,
         folder=folder,
         photo_id=None if record is None else record.id,
-        proposal=_proposed(desk, records, each) if isinstance(each, Proposal) else None,
-        problem=_problem(desk, records, each) if isinstance(each, Finding) else None,
+        proposal=_proposed(desk, catalog, each) if isinstance(each, Proposal) else None,
+        problem=_problem(desk, catalog, each) if isinstance(each, Finding) else None,
     )
 
 
-def _proposed(desk: Desk, records: Mapping[str, PhotoRecord], each: Proposal) -> ProposedPosition:
+def _proposed(desk: Desk, catalog: Catalog, each: Proposal) -> ProposedPosition:
     where = each.location
-    best = None if each.best is None else records.get(each.best)
+    best = None if each.best is None else catalog.by_path.get(each.best)
     return ProposedPosition(
         location=None
         if where is None
         else Location(latitude=where.latitude, longitude=where.longitude, radius_m=where.radius),
         confidence=min(1.0, max(0.0, each.confidence)),
         place=None if each.place is None else desk.name(each.place),
-        best=None if best is None else desk.summary(best),
+        best=None if best is None else catalog.summary(best),
         width=each.size[0],
         height=each.size[1],
         matches=each.points.reshape(-1, 4).round(2).tolist(),
@@ -156,11 +153,11 @@ def _proposed(desk: Desk, records: Mapping[str, PhotoRecord], each: Proposal) ->
     )
 
 
-def _problem(desk: Desk, records: Mapping[str, PhotoRecord], each: Finding) -> FoundProblem:
-    others = [records[path] for path in each.others[:OTHERS] if path in records]
+def _problem(desk: Desk, catalog: Catalog, each: Finding) -> FoundProblem:
+    others = [catalog.by_path[path] for path in each.others[:OTHERS] if path in catalog.by_path]
     return FoundProblem(
         finding=each.finding,
         detail=readable(detail(desk, each)),
         certainty=each.certainty,
-        others=[desk.summary(record) for record in others],
+        others=[catalog.summary(record) for record in others],
     )

@@ -41,6 +41,23 @@ class PhotoPage(BaseModel):
     next: int | None = Field(description="Give it as `after` for the following photos; null at the end.")
 
 
+class Group(BaseModel):
+    """Photos that share something."""
+
+    key: str = Field(description="The id of the place, the month as YYYY-MM, or the folder.")
+    title: str
+    num_photos: int
+    photos: list[int] = Field(description="Ids of up to 4 of its photos.")
+
+
+class GroupPage(BaseModel):
+    """Some groups."""
+
+    groups: list[Group]
+    total: int
+    ungrouped: int = Field(description="The number of photos in no group.")
+
+
 class Keypoints(BaseModel):
     """The stored keypoints of a photo."""
 
@@ -133,7 +150,8 @@ class PlaceName(BaseModel):
     """A place of the atlas."""
 
     id: str
-    label: str
+    label: str = Field(description="The name of its folder, or else of its best photo.")
+    title: str = Field(description="What people call it: the label, or the nearest town if that names only a photo.")
 
 
 class Location(BaseModel):
@@ -151,11 +169,9 @@ class LocateAnswer(SearchAnswer):
     location: Location | None = Field(description="Null if the place is unknown, or has no position.")
 
 
-class Place(BaseModel):
+class Place(PlaceName):
     """Photos of the atlas that show the same place."""
 
-    id: str
-    label: str
     num_photos: int
     photos: list[int] = Field(description="Ids of its photos, the best linked first; up to 100.")
     position: Position | None

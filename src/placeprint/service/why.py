@@ -50,10 +50,11 @@ async def why(
 def why_answer(desk: Desk, found: Explanation, describer: Describer) -> WhyAnswer:
     """Return an explanation as it is sent: names of photos, no paths."""
     headline = headline_of(found)
-    records = desk.atlas.snapshot().usable()
+    catalog = desk.catalog()
 
     def candidate(each: Evidence | None) -> Candidate | None:
-        return None if each is None or each.id not in records else candidate_of(desk, records[each.id], each)
+        record = None if each is None else catalog.get(each.id)
+        return None if each is None or record is None else candidate_of(catalog, record, each)
 
     first = candidate(found.first)
     return WhyAnswer(

@@ -1,0 +1,121 @@
+"""The photos of an atlas at one moment, as clients see them: columns that are filtered, and summaries of a few rows.
+
+It is made once for each version of the atlas. All that the service reads of the list of photos goes through here, so
+that what is kept for each photo stays small.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from placeprint.core.files import common_folder
+from placeprint.service.problems import Refused
+from placeprint.service.schemas import PhotoSummary, Position
+from placeprint.service.settings import readable
+from placeprint.store.records import PhotoRecord
+
+Rows = NDArray[np.intp]
+
+
+class Catalog:
+    """The usable photos of an atlas, by ascending id.
+
+    Args:
+        photos: what is known of each, by id.
+
+    Attributes:
+        ids: ``(n,)`` int64.
+        names: of the files.
+        folders: all folders that hold photos, below the one that all photos share.
+        folder_of: ``(n,)`` int32, the number of each photo's folder.
+        taken: ``(n,)`` datetime64[s], the camera's local time; NaT where it is unknown.
+        positions: ``(n, 2)`` float64 degrees, latitude and longitude; NaN where they are unknown.
+    """
+
+    def __init__(self, photos: Mapping[int, PhotoRecord]) -> None:
+        self._photos = photos
+        self.ids = np.array(sorted(photos), np.int64)
+        records = [photos[int(number)] for number in self.ids]
+        self._common = str(common_folder(record.path for record in records))
+        numbers: dict[str, int] = {}
+        self.names: list[str] = []
+        self.folder_of = np.empty(len(records), np.int32)
+        for row, record in enumerate(records):
+            above, name = os.path.split(record.path)
+            self.names.append(readable(name))
+            self.folder_of[row] = numbers.setdefault(above, len(numbers))
+        self.folders = [self._folder(above) for above in numbers]
+        self.taken = np.array(
+            [np.datetime64("NaT") if each.taken is None else each.taken.replace(tzinfo=None) for each in records],
+            "datetime64[s]",
+        )
+        self.positions = np.array([each.location or (np.nan, np.nan) for each in records], np.float64).reshape(-1, 2)
+
+    def __len__(self) -> int:
+        """Return the number of photos."""
+        return len(self.ids)
+
+    @functools.cached_property
+    def by_path(self) -> Mapping[str, PhotoRecord]:
+        """What is known of each photo, by its path."""
+        return {record.path: record for record in self._photos.values()}
+
+    def get(self, number: int) -> PhotoRecord | None:
+        """Return what is known of a photo, or None if there is none of this id."""
+        return self._photos.get(number)
+
+    def record(self, number: int) -> PhotoRecord:
+        """Return what is known of a photo.
+
+        Raises:
+            Refused: the atlas has no such photo.
+        """
+        found = self._photos.get(number)
+        if found is None:
+            raise Refused(404, f"the atlas has no photo {number}")
+        return found
+
+    def rows_of(self, numbers: Iterable[int]) -> Rows:
+        """Return the rows of photos by their ids, ascending; ids of no photo are left out."""
+        return np.flatnonzero(np.isin(self.ids, np.fromiter(numbers, np.int64)))
+
+    def located(self) -> Rows:
+        """Return the rows of the photos that have a position."""
+        return np.flatnonzero(np.isfinite(self.positions[:, 0]))
+
+    def summaries(self, rows: Rows) -> list[PhotoSummary]:
+        """Return what clients may know of some photos."""
+        return [self.summary(self._photos[int(self.ids[row])]) for row in rows]
+
+    def summary(self, record: PhotoRecord) -> PhotoSummary:
+        """Return what clients may know of a photo: no path."""
+        above, name = os.path.split(record.path)
+        return PhotoSummary(
+            id=record.id,
+            name=readable(name),
+            folder=self._folder(above),
+            width=record.width,
+            height=record.height,
+            position=position_of(record.location),
+            taken=record.taken,
+            num_keypoints=record.num_keypoints,
+        )
+
+    def below(self, path: str) -> str:
+        """Return the path of a photo below the folder that all photos share, with slashes."""
+        return Path(os.path.relpath(path, self._common)).as_posix()
+
+    def _folder(self, above: str) -> str:
+        below = self.below(above)
+        return "" if below == "." else readable(below)
+
+
+def position_of(degrees: tuple[float, float] | None) -> Position | None:
+    """Return a position as it is sent."""
+    return None if degrees is None else Position(latitude=degrees[0], longitude=degrees[1])
