@@ -43,6 +43,7 @@ def test_places_cover_every_photo_once(client: TestClient, placed: Path) -> None
 def test_the_map_joins_photos_that_are_near(client: TestClient) -> None:
     far = client.get("/v1/map", params={"zoom": 2}).json()
     assert [each["properties"]["count"] for each in far["features"]] == [6]
+    assert far["bbox"] == pytest.approx([13.19, SOUTH, 13.19, SOUTH + 5 * STEP])
     near = client.get("/v1/map", params={"zoom": 20, "box": f"13,{SOUTH + STEP / 2},14,56"}).json()
     assert sorted(each["properties"]["photos"][0] for each in near["features"]) == [1, 2, 3, 4, 5]
     assert client.get("/v1/map", params={"box": "1,2,3"}).status_code == 422
@@ -68,6 +69,8 @@ def test_photos_of_a_place_are_listed_and_places_are_groups(client: TestClient) 
     place = client.get("/v1/places").json()["places"][0]
     listed = client.get("/v1/photos", params={"place": place["id"]}).json()
     assert sorted(each["id"] for each in listed["photos"]) == sorted(place["photos"])
+    assert client.get(f"/v1/places/{place['id']}").json() == place
+    assert client.get("/v1/places/nowhere").status_code == 404
     assert client.get("/v1/photos", params={"place": "nowhere"}).status_code == 404
     found = client.get("/v1/groups", params={"by": "place"}).json()
     assert found["ungrouped"] + sum(group["num_photos"] for group in found["groups"]) == 6

@@ -90,7 +90,7 @@ def visit(browser: Browser) -> Iterator[Open]:
     contexts = []
 
     def start(address: str, **options: Any) -> Page:
-        context = browser.new_context(viewport={"width": 1400, "height": 900}, **options)
+        context = browser.new_context(**{"viewport": {"width": 1400, "height": 900}, **options})
         context.set_default_timeout(WAIT)
         contexts.append(context)
         if AXE.is_file():

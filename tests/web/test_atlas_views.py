@@ -8,6 +8,7 @@ from pathlib import Path
 import PIL.Image
 from playwright.sync_api import expect
 
+from placeprint import Atlas
 from tests.conftest import make_scene, write_photo
 from tests.web.conftest import PLACES, WAIT, Open, ask
 
@@ -35,7 +36,7 @@ def test_a_folder_is_indexed_with_progress(serve: Serve, visit: Open, tmp_path: 
         write_photo(tmp_path / "root" / "new" / f"{number}.png", make_scene(number))
     (tmp_path / "root" / "new" / "broken.jpg").write_bytes(b"no photo at all")
     page = visit(f"{serve(writable=True, roots=(tmp_path / 'root',))}/#/add")
-    page.get_by_label("Folder below it").fill("new")
+    page.get_by_label("Folder below root").fill("new")
     page.get_by_role("button", name="Index the folder").click()
     job = page.locator(".job")
     expect(job).to_contain_text("2 photos added")
@@ -79,6 +80,24 @@ def test_a_removal_can_be_undone_until_its_notice_ends(serve: Serve, visit: Open
     expect(page.get_by_text(f"{PLACES - 1} photos", exact=True).first).to_be_visible()
 
 
+def test_photos_are_browsed_by_folder_and_place(serve: Serve, visit: Open, built: Path, tmp_path: Path) -> None:
+    write_photo(tmp_path / "trip" / "one.png", make_scene(51))
+    write_photo(tmp_path / "trip" / "two.png", make_scene(52))
+    Atlas.open(tmp_path / "atlas").add(tmp_path / "trip")
+    page = visit(f"{serve()}/#/browse")
+    browse = page.get_by_role("navigation", name="How to browse")
+    browse.get_by_role("link", name="Folders").click()
+    expect(page.get_by_role("list", name="Groups").get_by_role("link")).to_have_count(2)
+    page.get_by_role("link", name="trip 2 photos").click()
+    expect(page.get_by_text("2 photos fit the filters")).to_be_visible()
+    expect(page.get_by_role("link", name="one.png")).to_be_visible()
+    page.go_back()
+    browse.get_by_role("link", name="Months").click()
+    expect(page.get_by_text("No photo says when it was taken")).to_be_visible()
+    browse.get_by_role("link", name="Places").click()
+    expect(page.get_by_role("alert")).to_contain_text("probabilities")
+
+
 def test_two_photos_are_compared(serve: Serve, visit: Open, known: Path, built: Path, unknown: Path) -> None:
     page = visit(f"{serve()}/#/compare")
     choosers = page.locator("main input[type=file]:not([capture])")
@@ -109,7 +128,7 @@ def test_a_map_without_positions_says_where_they_come_from(serve: Serve, visit: 
 
 def test_added_photos_with_positions_are_on_the_map(serve: Serve, visit: Open, tmp_path: Path) -> None:
     taken = [located(tmp_path / f"lund{number}.jpg", 70 + number, 55 + number) for number in range(2)]
-    page = visit(f"{serve(writable=True)}/#/add")
+    page = visit(f"{serve(writable=True)}/#/add", viewport={"width": 390, "height": 844})
     ask(page, *taken)
     expect(page.locator(".files .good")).to_have_count(2)
     page.get_by_role("link", name="Map").click()

@@ -17,7 +17,7 @@ MANY = 100_000
 def photos(route: Route) -> None:
     """Answer like an atlas of many photos."""
     query = {name: int(values[0]) for name, values in parse_qs(urlsplit(route.request.url).query).items()}
-    first = query["after"] + 1
+    first = query["offset"]
     last = min(first + query["limit"], MANY)
     listed = [
         {

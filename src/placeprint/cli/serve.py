@@ -29,6 +29,15 @@ def serve(
         Path | None,
         typer.Option(help="Folder for added photos; by default beside the atlas.", show_default=False),
     ] = None,
+    tiles: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE.pmtiles|URL",
+            help="Tiles that lie under the map: a PMTiles file of pictures, its URL, or a URL with {z}, {x} and {y}. "
+            "Browsers ask the host of a URL themselves. By default, an outline of the land, offline.",
+            show_default=False,
+        ),
+    ] = None,
     max_megabytes: Annotated[int, typer.Option(min=1, max=4096, help="Largest request.")] = 64,
 ) -> None:
     """Answer over the network: a REST API and a web page."""
@@ -40,6 +49,7 @@ def serve(
     except ImportError as error:
         raise PackageError(f"the service needs {error.name}; install placeprint[service]") from error
     from placeprint.service.settings import ServiceSettings, read_token
+    from placeprint.service.tiles import Tiles
 
     settings = ServiceSettings(
         atlas,
@@ -50,6 +60,7 @@ def serve(
         tuple(root or ()),
         uploads,
         max_megabytes << 20,
+        tiles=None if tiles is None else Tiles.parse(tiles),
     )
     app = create_app(settings)
     server = uvicorn.Server(

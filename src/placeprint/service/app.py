@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from placeprint.service import asking, browsing, folders, grouping, health, jobs, placing, reviewing, why
+from placeprint.service import asking, browsing, folders, grouping, health, jobs, placing, reviewing, tiles, why
 from placeprint.service.counting import Counting, Counts
 from placeprint.service.desk import Desk
 from placeprint.service.guard import Guard
@@ -49,7 +49,7 @@ def create_app(settings: ServiceSettings) -> FastAPI:
     )
     app.state.desk, app.state.counts = desk, Counts(desk)
     app.state.jobs, app.state.reviews = jobs.Jobs(), Reviews()
-    for part in (asking, why, placing, browsing, grouping, folders, jobs, reviewing, health):
+    for part in (asking, why, placing, browsing, grouping, folders, jobs, reviewing, tiles, health):
         app.include_router(part.router)
     answer_problems(app)
     app.add_middleware(Guard, settings=settings)

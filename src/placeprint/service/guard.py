@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import urlsplit
@@ -35,12 +35,21 @@ OPEN_PATHS = ("/healthz", "/readyz", "/v1/session")
 GUARDED = "/v1/", "/metrics", "/openapi.json"
 """Beginnings of the paths that need the token; the files of the page are public, and show nothing without it."""
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+POLICY = {
+    "default-src": "'none'",
+    "script-src": "'self'",
+    "style-src": "'self'",
+    "img-src": "'self' data: blob:",
+    "connect-src": "'self'",
+    "font-src": "'self'",
+    "worker-src": "'self'",
+    "manifest-src": "'self'",
+    "base-uri": "'none'",
+    "form-action": "'self'",
+    "frame-ancestors": "'none'",
+}
+"""The content security policy without tiles of another host."""
 SECURITY = {
-    "content-security-policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
-        "font-src 'self'; worker-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; "
-        "frame-ancestors 'none'"
-    ),
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
     "referrer-policy": "no-referrer",
@@ -59,6 +68,7 @@ class Guard:
 
     def __init__(self, app: AsgiApp, settings: ServiceSettings) -> None:
         self._app, self._settings = app, settings
+        self._headers = SECURITY | {"content-security-policy": _policy(settings)}
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -68,9 +78,9 @@ class Guard:
         headers = Headers(scope=scope)
         refused = self._refused(scope["method"], scope["path"], headers)
         if refused is not None:
-            await problem(*refused)(scope, receive, _with_headers(send))
+            await problem(*refused)(scope, receive, _with_headers(send, self._headers))
             return
-        await self._app(scope, _Body(receive, self._settings).receive, _with_headers(send))
+        await self._app(scope, _Body(receive, self._settings).receive, _with_headers(send, self._headers))
 
     def _refused(self, method: str, path: str, headers: Headers) -> tuple[int, str, dict[str, str]] | None:
         if not self._host_is_ours(headers.get("host", "")):
@@ -145,6 +155,12 @@ def same_text(given: str, right: str) -> bool:
     return hmac.compare_digest(given.encode("utf-8", "surrogateescape"), right.encode())
 
 
+def _policy(settings: ServiceSettings) -> str:
+    """Return the content security policy; a host of tiles is allowed where it is needed, and nowhere else."""
+    hosts = {} if settings.tiles is None else settings.tiles.policy
+    return "; ".join(f"{name} {sources} {hosts.get(name, '')}".rstrip() for name, sources in POLICY.items())
+
+
 def _cookie(headers: Headers) -> str:
     try:
         found = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
@@ -161,11 +177,11 @@ def _same_site(headers: Headers) -> bool:
     return origin is None or urlsplit(origin).netloc == headers.get("host")
 
 
-def _with_headers(send: Send) -> Send:
+def _with_headers(send: Send, more: Mapping[str, str]) -> Send:
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
-            for name, value in SECURITY.items():
+            for name, value in more.items():
                 headers.setdefault(name, value)
             headers.setdefault("cache-control", "no-store")
         await send(message)

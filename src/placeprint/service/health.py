@@ -10,7 +10,7 @@ from placeprint.service.counting import Counts
 from placeprint.service.desk import Desk
 from placeprint.service.guard import COOKIE, same_text, session_of
 from placeprint.service.problems import Refused, responses
-from placeprint.service.schemas import AtlasSummary, Health, Token
+from placeprint.service.schemas import AtlasSummary, Health, MapTiles, Token
 from placeprint.version import __version__
 
 router = APIRouter(tags=["service"])
@@ -21,6 +21,7 @@ async def atlas(request: Request) -> AtlasSummary:
     """Return what the atlas holds."""
     desk: Desk = request.app.state.desk
     info = await desk.read(desk.atlas.info)
+    tiles = desk.settings.tiles
     return AtlasSummary(
         preset=info.preset,
         version=__version__,
@@ -31,6 +32,7 @@ async def atlas(request: Request) -> AtlasSummary:
         writable=desk.settings.writable,
         probabilities=desk.gives_probabilities,
         token=desk.settings.token is not None,
+        tiles=None if tiles is None else MapTiles(kind=tiles.kind, url=tiles.url),
         roots=list(desk.settings.named_roots),
     )
 

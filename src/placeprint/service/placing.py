@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 
+from placeprint.places.grouping import PlaceGroup
 from placeprint.service.asking import PHOTO, PROBLEMS, asked_about, form_of, search_answer
 from placeprint.service.catalog import position_of
 from placeprint.service.clusters import Box, clustered
@@ -53,22 +54,16 @@ async def places(
 
     def page() -> PlacePage:
         found = desk.locator().places
-        return PlacePage(
-            places=[
-                Place(
-                    id=place.id,
-                    label=desk.name(place.label),
-                    title=desk.title(place),
-                    num_photos=len(place.photos),
-                    photos=list(place.photos[:SHOWN]),
-                    position=position_of(place.location),
-                )
-                for place in found[offset : offset + limit]
-            ],
-            total=len(found),
-        )
+        return PlacePage(places=[_place(desk, place) for place in found[offset : offset + limit]], total=len(found))
 
     return await desk.read(page)
+
+
+@router.get("/places/{name}", responses=PROBLEMS)
+async def one_place(request: Request, name: str) -> Place:
+    """Return a place of the atlas."""
+    desk: Desk = request.app.state.desk
+    return await desk.read(lambda: _place(desk, desk.place(name)))
 
 
 @router.get("/map", responses=PROBLEMS)
@@ -86,7 +81,8 @@ async def world(
     def points() -> FeatureCollection:
         catalog = desk.catalog()
         rows = catalog.located()
-        places = zip(catalog.ids[rows].tolist(), *catalog.positions[rows].T.tolist(), strict=True)
+        places = catalog.positions[rows]
+        photos = zip(catalog.ids[rows].tolist(), *places.T.tolist(), strict=True)
         return FeatureCollection(
             type="FeatureCollection",
             features=[
@@ -95,11 +91,23 @@ async def world(
                     geometry=Point(type="Point", coordinates=[cluster.longitude, cluster.latitude]),
                     properties=Cluster(count=len(cluster.photos), photos=list(cluster.photos[:SHOWN])),
                 )
-                for cluster in clustered(places, zoom, inside)
+                for cluster in clustered(photos, zoom, inside)
             ],
+            bbox=[*places.min(0)[::-1].tolist(), *places.max(0)[::-1].tolist()] if len(places) else None,
         )
 
     return await desk.read(points)
+
+
+def _place(desk: Desk, place: PlaceGroup) -> Place:
+    return Place(
+        id=place.id,
+        label=desk.name(place.label),
+        title=desk.title(place),
+        num_photos=len(place.photos),
+        photos=list(place.photos[:SHOWN]),
+        position=position_of(place.location),
+    )
 
 
 def _locate_answer(desk: Desk, image: Image, located: Located) -> LocateAnswer:

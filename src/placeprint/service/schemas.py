@@ -211,6 +211,9 @@ class FeatureCollection(BaseModel):
 
     type: Literal["FeatureCollection"]
     features: list[Feature]
+    bbox: Annotated[list[float], Field(min_length=4, max_length=4)] | None = Field(
+        description="West, south, east, north of all photos, also of those that joined points hide; or null."
+    )
 
 
 class MatchAnswer(BaseModel):
@@ -222,6 +225,13 @@ class MatchAnswer(BaseModel):
     keypoints: Annotated[list[int], Field(min_length=2, max_length=2, description="Of the first and the second.")]
     matches: Matches
     seconds: dict[str, float] = Field(description="The time of each part, in seconds.")
+
+
+class MapTiles(BaseModel):
+    """Tiles that lie under the map."""
+
+    kind: Literal["pmtiles", "xyz"] = Field(description="One file that is read in parts, or a picture for each tile.")
+    url: str = Field(description="Of the file, or of a tile, with {z}, {x} and {y}.")
 
 
 class AtlasSummary(BaseModel):
@@ -236,6 +246,7 @@ class AtlasSummary(BaseModel):
     writable: bool = Field(description="Whether photos may be added and removed here.")
     probabilities: bool = Field(description="Whether the preset gives probabilities, and so places and positions.")
     token: bool = Field(description="Whether the service needs a token.")
+    tiles: MapTiles | None = Field(description="Null if the map is the outline of the land alone.")
     roots: list[str] = Field(description="Names of the folders whose photos may be indexed or reviewed.")
 
 

@@ -12,6 +12,7 @@ from typing import Annotated
 from placeprint.core.files import read_text
 from placeprint.core.options import Range, checked
 from placeprint.errors import OptionError
+from placeprint.service.tiles import Tiles
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 SHORTEST_TOKEN = 16
@@ -35,6 +36,7 @@ class ServiceSettings:
         max_waiting: requests that may wait for an answer; more are refused with 503.
         max_seconds: seconds that a request may take, the upload included.
         batch: queries that are answered together.
+        tiles: that lie under the map; None for the outline of the land alone.
 
     Raises:
         OptionError: another computer could reach the service without a token, or the token is too short.
@@ -51,6 +53,7 @@ class ServiceSettings:
     max_waiting: Annotated[int, Range(1, 100_000)] = 64
     max_seconds: Annotated[float, Range(0.1, 3600)] = 60.0
     batch: Annotated[int, Range(1, 256)] = 8
+    tiles: Tiles | None = None
 
     def __post_init__(self) -> None:
         if self.token is not None and len(self.token) < SHORTEST_TOKEN:

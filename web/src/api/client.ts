@@ -5,6 +5,7 @@ import type { components } from './schema'
 type Schemas = components['schemas']
 export type AtlasSummary = Schemas['AtlasSummary']
 export type Candidate = Schemas['Candidate']
+export type GroupPage = Schemas['GroupPage']
 export type Heat = Schemas['Heat']
 export type Job = Schemas['Job']
 export type Keypoints = Schemas['Keypoints']
@@ -13,6 +14,7 @@ export type Location = Schemas['Location']
 export type MapPoints = Schemas['FeatureCollection']
 export type MatchAnswer = Schemas['MatchAnswer']
 export type Matches = Schemas['Matches']
+export type Place = Schemas['Place']
 export type PhotoPage = Schemas['PhotoPage']
 export type PhotoSummary = Schemas['PhotoSummary']
 export type ReviewItem = Schemas['ReviewItem']
@@ -91,10 +93,12 @@ export const api = {
   explain: (what: Asked) => read<WhyAnswer>('/v1/explain', form(asked(what))),
   match: (first: Blob, second: Blob) => read<MatchAnswer>('/v1/match', form({ first, second })),
   photos: (query: string, signal?: AbortSignal) => read<PhotoPage>(`/v1/photos?${query}`, signal ? { signal } : {}),
+  groups: (by: string, offset: number) => read<GroupPage>(`/v1/groups?by=${by}&offset=${offset}`),
+  place: (id: string) => read<Place>(`/v1/places/${encodeURIComponent(id)}`),
   photo: (id: number) => read<PhotoSummary>(`/v1/photos/${id}`),
   keypoints: (id: number) => read<Keypoints>(`/v1/photos/${id}/keypoints`),
   image: async (id: number): Promise<Blob> => (await send(`/v1/photos/${id}/image`)).blob(),
-  map: (zoom: number, box: string) => read<MapPoints>(`/v1/map?zoom=${zoom}&box=${encodeURIComponent(box)}`),
+  map: (zoom: number, box = '-180,-90,180,90') => read<MapPoints>(`/v1/map?zoom=${zoom}&box=${encodeURIComponent(box)}`),
   add: (photo: File) => read<Schemas['Added']>('/v1/photos', form({ photo })),
   remove: (id: number) => send(`/v1/photos/${id}`, { method: 'DELETE' }),
   index: (root: string, folder: string) => read<Job>('/v1/jobs', json({ root, folder })),

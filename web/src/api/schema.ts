@@ -124,6 +124,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/groups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Groups
+         * @description List the photos in groups: the largest place first, the newest month first, folders by name.
+         */
+        get: operations["groups_v1_groups_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/jobs": {
         parameters: {
             query?: never;
@@ -376,6 +396,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/places/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One Place
+         * @description Return a place of the atlas.
+         */
+        get: operations["one_place_v1_places__name__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/reviews": {
         parameters: {
             query?: never;
@@ -500,6 +540,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/tiles": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Tiles
+         * @description Return the file of the map's tiles, or a part of it (`Range`).
+         */
+        get: operations["tiles_v1_tiles_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -558,6 +618,8 @@ export interface components {
              * @description Names of the folders whose photos may be indexed or reviewed.
              */
             roots: string[];
+            /** @description Null if the map is the outline of the land alone. */
+            tiles: components["schemas"]["MapTiles"] | null;
             /**
              * Token
              * @description Whether the service needs a token.
@@ -652,6 +714,11 @@ export interface components {
          * @description GeoJSON (RFC 7946).
          */
         FeatureCollection: {
+            /**
+             * Bbox
+             * @description West, south, east and north of all photos, also of those that joined points hide; null without one.
+             */
+            bbox: number[] | null;
             /** Features */
             features: components["schemas"]["Feature"][];
             /**
@@ -690,6 +757,41 @@ export interface components {
              * @description Photos of the atlas that the detail names; some, if many.
              */
             others: components["schemas"]["PhotoSummary"][];
+        };
+        /**
+         * Group
+         * @description Photos that share something.
+         */
+        Group: {
+            /**
+             * Key
+             * @description The id of the place, the month as YYYY-MM, or the folder.
+             */
+            key: string;
+            /** Num Photos */
+            num_photos: number;
+            /**
+             * Photos
+             * @description Ids of up to 4 of its photos.
+             */
+            photos: number[];
+            /** Title */
+            title: string;
+        };
+        /**
+         * GroupPage
+         * @description Some groups.
+         */
+        GroupPage: {
+            /** Groups */
+            groups: components["schemas"]["Group"][];
+            /** Total */
+            total: number;
+            /**
+             * Ungrouped
+             * @description The number of photos in no group.
+             */
+            ungrouped: number;
         };
         /**
          * Health
@@ -864,6 +966,23 @@ export interface components {
             radius_m: number;
         };
         /**
+         * MapTiles
+         * @description Tiles that lie under the map.
+         */
+        MapTiles: {
+            /**
+             * Kind
+             * @description One file that is read in parts, or a picture for each tile.
+             * @enum {string}
+             */
+            kind: "pmtiles" | "xyz";
+            /**
+             * Url
+             * @description Of the file, or of a tile, with {z}, {x} and {y}.
+             */
+            url: string;
+        };
+        /**
          * MatchAnswer
          * @description Whether two photos show the same place.
          */
@@ -989,7 +1108,10 @@ export interface components {
         Place: {
             /** Id */
             id: string;
-            /** Label */
+            /**
+             * Label
+             * @description The name of its folder, or else of its best photo.
+             */
             label: string;
             /** Num Photos */
             num_photos: number;
@@ -999,6 +1121,11 @@ export interface components {
              */
             photos: number[];
             position: components["schemas"]["Position"] | null;
+            /**
+             * Title
+             * @description What people call it: the label, or the nearest town if that names only a photo.
+             */
+            title: string;
         };
         /**
          * PlaceName
@@ -1007,8 +1134,16 @@ export interface components {
         PlaceName: {
             /** Id */
             id: string;
-            /** Label */
+            /**
+             * Label
+             * @description The name of its folder, or else of its best photo.
+             */
             label: string;
+            /**
+             * Title
+             * @description What people call it: the label, or the nearest town if that names only a photo.
+             */
+            title: string;
         };
         /**
          * PlacePage
@@ -1666,6 +1801,123 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Folders"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Timeout */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Misdirected Request */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    groups_v1_groups_get: {
+        parameters: {
+            query: {
+                /** @description What photos of a group share. */
+                by: "place" | "month" | "folder";
+                /** @description Groups to skip. */
+                offset?: number;
+                /** @description Groups to return. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GroupPage"];
                 };
             };
             /** @description Bad Request */
@@ -2580,6 +2832,8 @@ export interface operations {
             query?: {
                 /** @description Photos with a larger id. */
                 after?: number;
+                /** @description Of those, photos to skip. */
+                offset?: number;
                 /** @description Photos to return. */
                 limit?: number;
                 /** @description Photos in or below this folder. */
@@ -2592,6 +2846,8 @@ export interface operations {
                 until?: string | null;
                 /** @description LATITUDE,LONGITUDE,METERS: taken at most so far from there. */
                 near?: string | null;
+                /** @description Photos of the place of this id. */
+                place?: string | null;
             };
             header?: never;
             path?: never;
@@ -3521,6 +3777,118 @@ export interface operations {
             };
         };
     };
+    one_place_v1_places__name__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Place"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Timeout */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Misdirected Request */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     start_v1_reviews_post: {
         parameters: {
             query?: never;
@@ -4211,6 +4579,69 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
+            };
+            /** @description Misdirected Request */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    tiles_v1_tiles_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/vnd.pmtiles": unknown;
+                };
+            };
+            /** @description The part of the file that was asked for. */
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/vnd.pmtiles": unknown;
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The file has no such part. */
+            416: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Misdirected Request */
             421: {

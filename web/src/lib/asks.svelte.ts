@@ -48,7 +48,7 @@ export class Ask {
     try {
       const located = await api.locate(this.file)
       this.location = located.location
-      this.place = located.place?.label ?? ''
+      this.place = located.place?.title ?? ''
     } catch {
       // Presets without probabilities locate nothing; the answer of the search stands.
     }

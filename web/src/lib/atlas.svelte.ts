@@ -1,6 +1,7 @@
 /** What the atlas holds, whether a token is needed, and which photos are being removed. */
 
 import { api, ApiError, message, onSignedOut, type AtlasSummary } from '../api/client'
+import { dropPhoto } from './photos.svelte'
 import { toasts } from './toasts.svelte'
 
 /** Seconds in which a removal can be undone. */
@@ -53,6 +54,7 @@ class Atlas {
     const ended = async (): Promise<void> => {
       try {
         await api.remove(id)
+        dropPhoto(id)
         await this.load()
       } catch (error) {
         back()

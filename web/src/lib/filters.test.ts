@@ -12,7 +12,7 @@ it('survives the way through the address', () => {
 it('asks the service for whole days', () => {
   const query = new URLSearchParams(toRequest(filters, 41, 500))
   expect(Object.fromEntries(query)).toEqual({
-    after: '41', limit: '500', name: 'tower & bridge', near: '55.7,13.19,200',
+    offset: '41', limit: '500', name: 'tower & bridge', near: '55.7,13.19,200',
     since: '2026-05-01T00:00:00', until: '2026-05-31T23:59:59',
   })
 })

@@ -8,8 +8,10 @@ export interface Filters {
   until: string
   /** "LATITUDE,LONGITUDE,METERS" */
   near: string
+  /** The id of a place. */
+  place: string
 }
-export const NONE: Filters = { name: '', folder: '', since: '', until: '', near: '' }
+export const NONE: Filters = { name: '', folder: '', since: '', until: '', near: '', place: '' }
 const KEYS = Object.keys(NONE) as (keyof Filters)[]
 
 /** Read filters from the address of the page. */
@@ -25,9 +27,9 @@ export function toAddress(filters: Filters): string {
   return query.size ? `browse?${query}` : 'browse'
 }
 
-/** Return the query of a page of photos: those after an id. */
-export function toRequest(filters: Filters, after: number, limit: number): string {
-  const query = new URLSearchParams({ after: String(after), limit: String(limit) })
+/** Return the query of some photos: those from a place in the list on. */
+export function toRequest(filters: Filters, offset: number, limit: number): string {
+  const query = new URLSearchParams({ offset: String(offset), limit: String(limit) })
   for (const key of KEYS) {
     const value = filters[key].trim()
     if (!value) continue

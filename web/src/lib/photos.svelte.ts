@@ -1,37 +1,33 @@
-/** The photos that fit filters, read page by page as far as they are needed. */
+/** The photos that fit filters, by their place in the list: only the parts that are looked at are read. */
 
 import { api, message, type PhotoSummary } from '../api/client'
 import { toRequest, type Filters } from './filters'
+import { pagesOf } from './pages'
 
-/** Photos of one page: the first comes soon, the others are few. */
-const FIRST = 100, NEXT = 1000
+/** Photos that one request gives. */
+const PAGE = 120
 
 export class Photos {
-  list = $state.raw<PhotoSummary[]>([])
+  /** What is known so far, by place. */
+  slots = $state.raw<ReadonlyMap<number, PhotoSummary>>(new Map())
   total = $state(0)
   loaded = $state(false)
   error = $state('')
-  private after: number | null = -1
   private busy = false
-  private wanted = 0
+  private wanted: readonly [first: number, last: number] = [0, 0]
+  /** Grows when places move, so that what was asked for before is not put at the wrong one. */
+  private moves = 0
   private readonly stop = new AbortController()
 
   constructor(private readonly filters: Filters) {}
 
-  /** Read on until this many photos are known. */
-  async need(count: number): Promise<void> {
-    this.wanted = Math.max(this.wanted, count)
+  /** Read the photos from one place to another, unless they are known; a later call replaces what has not begun. */
+  async need(first: number, last: number): Promise<void> {
+    this.wanted = [first, last]
     if (this.busy || this.error) return
     this.busy = true
     try {
-      while (this.after !== null && (this.list.length < this.wanted || !this.loaded)) {
-        const limit = this.list.length ? NEXT : FIRST
-        const page = await api.photos(toRequest(this.filters, this.after, limit), this.stop.signal)
-        this.list = [...this.list, ...page.photos]
-        this.total = page.total
-        this.after = page.next
-        this.loaded = true
-      }
+      for (let page = this.missing(); page !== undefined; page = this.missing()) await this.read(page)
     } catch (error) {
       if (!this.stop.signal.aborted) this.error = message(error)
     } finally {
@@ -39,10 +35,40 @@ export class Photos {
     }
   }
 
+  /** Return the first page that is wanted and not known. */
+  private missing(): number | undefined {
+    if (!this.loaded) return Math.floor(this.wanted[0] / PAGE)
+    return pagesOf(this.wanted, PAGE, this.total).find(([from, to]) => {
+      for (let place = from; place < to; place += 1) if (!this.slots.has(place)) return true
+      return false
+    })?.[2]
+  }
+
+  private async read(page: number): Promise<void> {
+    const moves = this.moves
+    const found = await api.photos(toRequest(this.filters, page * PAGE, PAGE), this.stop.signal)
+    if (moves !== this.moves) return
+    const slots = new Map(this.slots)
+    found.photos.forEach((photo, i) => slots.set(page * PAGE + i, photo))
+    this.slots = slots
+    // A list that became shorter meanwhile must not be asked for what it lost.
+    this.total = found.photos.length || page === 0 ? found.total : Math.min(found.total, page * PAGE)
+    this.loaded = true
+  }
+
+  /** Take a photo out that the atlas does not have any more. */
+  drop(id: number): void {
+    const at = [...this.slots].find(([, photo]) => photo.id === id)?.[0]
+    if (at === undefined) return
+    this.moves += 1
+    this.slots = new Map([...this.slots].filter(([place]) => place !== at).map(([place, photo]) => [place > at ? place - 1 : place, photo]))
+    this.total -= 1
+  }
+
   /** Try again after an error. */
   retry(): void {
     this.error = ''
-    void this.need(this.wanted)
+    void this.need(...this.wanted)
   }
 
   close(): void {
@@ -61,3 +87,6 @@ export function photosFor(filters: Filters, version: number): Photos {
   }
   return kept.photos
 }
+
+/** Take a removed photo out of the list that is kept. */
+export const dropPhoto = (id: number): void => kept?.photos.drop(id)
