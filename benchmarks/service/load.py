@@ -6,27 +6,23 @@ library answers the same queries on all cores without a service; the ratio compa
 requests show whether memory grows, and the service is killed in the middle of uploads: what it acknowledged must be
 there.
 
-    python benchmarks/service/load.py --clients 50 --seconds 60
+    python -m benchmarks.service.load --clients 50 --seconds 60
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import signal
-import socket
 import subprocess
-import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks.service.serving import resident_mb, serving
 from placeprint import Atlas
 from placeprint.client import Client
 from placeprint.core.files import write_atomically
@@ -74,29 +70,6 @@ def main() -> None:
     }
     print(json.dumps(result, indent=1))
     write_atomically(given.json, (json.dumps(result, indent=1) + "\n").encode())
-
-
-@contextmanager
-def serving(path: Path, *options: str) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """Serve an atlas on a free port; yield the address and the process."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "placeprint", "serve", str(path), "--port", str(port), *options]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    url = f"http://127.0.0.1:{port}"
-    try:
-        with Client(url) as client:
-            for _ in range(600):
-                try:
-                    client.atlas()
-                    break
-                except ServiceError:
-                    time.sleep(0.1)
-        yield url, process
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait()
 
 
 def direct(atlas: Atlas, queries: list[Path], seconds: float) -> float:
@@ -176,12 +149,6 @@ def memory_over(url: str, queries: list[Path], process: subprocess.Popen[bytes],
                 client.photo(photos[number % len(photos)])
     found.append(resident_mb(process.pid))
     return {"requests": requests, "resident_mb": found}
-
-
-def resident_mb(number: int) -> int:
-    """Return the resident memory of a process, in MB."""
-    lines = Path(f"/proc/{number}/status").read_text().splitlines()
-    return int(next(line for line in lines if line.startswith("VmRSS")).split()[1]) // 1000
 
 
 def kill(path: Path, queries: list[Path], times: int) -> dict[str, int]:

@@ -87,8 +87,8 @@ class Filter:
 
 
 def _around(near: Near, catalog: Catalog, rows: Rows) -> Rows:
-    known = rows[np.isfinite(catalog.positions[rows, 0])]
+    known = np.asarray(rows[np.isfinite(catalog.positions[rows, 0])], np.intp)
     if not len(known):
         return known
     away = distances(catalog.positions[known], np.array([near.latitude, near.longitude]))
-    return known[away <= near.meters]
+    return np.asarray(known[away <= near.meters], np.intp)
