@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from placeprint.cli.output import say
 from placeprint.errors import PackageError
+
+if TYPE_CHECKING:
+    from placeprint.service.settings import ServiceSettings
 
 
 def serve(
@@ -62,13 +65,22 @@ def serve(
         max_megabytes << 20,
         tiles=None if tiles is None else Tiles.parse(tiles),
     )
-    app = create_app(settings)
     server = uvicorn.Server(
         uvicorn.Config(
-            app, host=host, port=port, log_level="warning", server_header=False, timeout_graceful_shutdown=30
+            create_app(settings),
+            host=host,
+            port=port,
+            log_level="warning",
+            server_header=False,
+            timeout_graceful_shutdown=30,
         )
     )
-    say(f"serving {atlas} at http://{host}:{port}; stop with Ctrl-C")
-    if not is_built():
-        say(f"only the REST API: {HOW_TO_BUILD}")
+    _say_where(settings, None if is_built() else HOW_TO_BUILD)
     server.run()
+
+
+def _say_where(settings: ServiceSettings, missing: str | None) -> None:
+    """Say where the service is, and how to build the page if it is missing."""
+    say(f"serving {settings.atlas} at http://{settings.host}:{settings.port}; stop with Ctrl-C")
+    if missing is not None:
+        say(f"only the REST API: {missing}")
