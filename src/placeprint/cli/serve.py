@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from placeprint.cli.output import say
 from placeprint.errors import PackageError
-
-if TYPE_CHECKING:
-    from placeprint.service.settings import ServiceSettings
 
 
 def serve(
@@ -45,14 +42,11 @@ def serve(
 ) -> None:
     """Answer over the network: a REST API and a web page."""
     try:
-        import uvicorn
-
-        from placeprint.service.app import create_app
-        from placeprint.service.page_files import HOW_TO_BUILD, is_built
+        from placeprint.service.running import run
+        from placeprint.service.settings import ServiceSettings, read_token
+        from placeprint.service.tiles import Tiles
     except ImportError as error:
         raise PackageError(f"the service needs {error.name}; install placeprint[service]") from error
-    from placeprint.service.settings import ServiceSettings, read_token
-    from placeprint.service.tiles import Tiles
 
     settings = ServiceSettings(
         atlas,
@@ -65,22 +59,4 @@ def serve(
         max_megabytes << 20,
         tiles=None if tiles is None else Tiles.parse(tiles),
     )
-    server = uvicorn.Server(
-        uvicorn.Config(
-            create_app(settings),
-            host=host,
-            port=port,
-            log_level="warning",
-            server_header=False,
-            timeout_graceful_shutdown=30,
-        )
-    )
-    _say_where(settings, None if is_built() else HOW_TO_BUILD)
-    server.run()
-
-
-def _say_where(settings: ServiceSettings, missing: str | None) -> None:
-    """Say where the service is, and how to build the page if it is missing."""
-    say(f"serving {settings.atlas} at http://{settings.host}:{settings.port}; stop with Ctrl-C")
-    if missing is not None:
-        say(f"only the REST API: {missing}")
+    run(settings, say)
