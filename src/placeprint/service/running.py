@@ -25,8 +25,14 @@ def run(settings: ServiceSettings, say: Callable[[str], None]) -> None:
         AtlasMissingError: there is no atlas.
         AtlasFormatError: it is damaged.
     """
-    options = {"log_level": "warning", "server_header": False, "timeout_graceful_shutdown": LAST}
-    config = uvicorn.Config(create_app(settings), host=settings.host, port=settings.port, **options)
+    config = uvicorn.Config(
+        create_app(settings),
+        host=settings.host,
+        port=settings.port,
+        log_level="warning",
+        server_header=False,
+        timeout_graceful_shutdown=LAST,
+    )
     say(f"serving {settings.atlas} at http://{settings.host}:{settings.port}; stop with Ctrl-C")
     if not is_built():
         say(f"only the REST API: {HOW_TO_BUILD}")
