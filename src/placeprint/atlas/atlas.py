@@ -14,6 +14,7 @@ from pathlib import Path
 from placeprint.atlas import learning
 from placeprint.atlas.adding import Addition
 from placeprint.atlas.calibrating import Calibrator
+from placeprint.atlas.pushed_index import PushedIndex, PushReport, push
 from placeprint.atlas.reader import AtlasReader
 from placeprint.atlas.reports import AddReport
 from placeprint.core.defaults import PRESET
@@ -26,8 +27,10 @@ from placeprint.errors import (
     AtlasExistsError,
     AtlasMismatchError,
     OptionError,
+    ServiceError,
 )
 from placeprint.evidence.calibration import Calibration
+from placeprint.index.milvus import ADDRESSES, MilvusCollection, milvus_address
 from placeprint.photos import scan_photos
 from placeprint.photos.masks import masks_in
 from placeprint.photos.walking import as_places
@@ -84,21 +87,35 @@ class Atlas(AtlasReader):
         """Open an atlas.
 
         Args:
-            path: the path of its folder.
+            path: the path of its folder, or the address of a Milvus database that it was pushed to
+                (``milvus://HOST:PORT/COLLECTION`` or ``milvus:FILE.db``): then that finds the candidates, and the
+                atlas it was pushed from verifies them.
             preset: the preset that the atlas must have, or None for any.
 
         Raises:
             AtlasMissingError: there is no atlas.
             AtlasFormatError: it is damaged or has a newer format.
             AtlasMismatchError: it was made with another preset or other weights.
+            ServiceError: the database does not answer, or has no such collection.
         """
-        atlas = cls(Store(Path(path)))
+        address = milvus_address(os.fspath(path))
+        atlas = cls(Store(Path(path))) if address is None else cls._of_database(MilvusCollection(address))
         if preset is not None and load_preset(preset).name != atlas.preset:
             raise AtlasMismatchError(
                 f"the atlas {str(path)!r} was made with the preset {atlas.preset!r}, not {preset!r}; "
                 "omit the preset, or make another atlas"
             )
         return atlas
+
+    @classmethod
+    def _of_database(cls, collection: MilvusCollection) -> Atlas:
+        origin = collection.origin()
+        if origin is None:
+            raise ServiceError(
+                f"the Milvus database has no collection {collection.address.collection!r}; "
+                "push an atlas: placeprint push"
+            )
+        return cls(Store(Path(origin.atlas)), PushedIndex(collection))
 
     @classmethod
     def open_or_create(cls, path: Path | str, preset: str | None = None) -> Atlas:
@@ -248,6 +265,26 @@ class Atlas(AtlasReader):
         with self._store.exclusive():
             write_calibration(self._store.folder, found.as_data())
         return found
+
+    def push(self, to: str, progress: Progress | None = None) -> PushReport:
+        """Bring a collection of a Milvus database to the photos of this atlas; only what differs is sent.
+
+        ``Atlas.open`` of the same address then searches there. Push again after photos were added or removed.
+
+        Args:
+            to: ``milvus://HOST:PORT``, ``milvus://HOST:PORT/COLLECTION``, or ``milvus:FILE.db`` for Milvus Lite.
+            progress: called with the number of photos sent and of all to send.
+
+        Raises:
+            OptionError: the address has another form, or the atlas is empty.
+            PackageError: pymilvus is not installed.
+            ServiceError: the database fails, or the collection is of another atlas.
+        """
+        address = milvus_address(to)
+        if address is None:
+            raise OptionError(f"expected {ADDRESSES}, got {to!r}")
+        collection = MilvusCollection(address)
+        return self._snapshots.reading(lambda now: push(now, collection, progress))
 
     def forget_calibration(self) -> None:
         """Remove the calibration; confidences are those of the model that ships again.

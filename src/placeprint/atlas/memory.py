@@ -13,6 +13,7 @@ import numpy as np
 
 from placeprint.atlas.index_files import IndexFiles
 from placeprint.atlas.kept_descriptors import KeptDescriptors
+from placeprint.atlas.pushed_index import PushedIndex
 from placeprint.atlas.snapshot import Snapshot
 from placeprint.atlas.stored_index import StoredIndex
 from placeprint.atlas.stored_voters import StoredVoters
@@ -43,16 +44,18 @@ class Memory:
     Args:
         folder: the folder of the atlas.
         preset: the preset of the atlas.
+        pushed: its index in a database, which then finds all candidates; None without.
     """
 
-    def __init__(self, folder: Path, preset: Preset) -> None:
+    def __init__(self, folder: Path, preset: Preset, pushed: PushedIndex | None = None) -> None:
         self.verifier: Verifier = preset.verifier.make()
         self.voters = StoredVoters(folder, preset)
         self._opinions: dict[str, Verifier] = {each.source: each.verifier.make() for each in preset.opinion}
         self._index: tuple[int, Index] | None = None
         self._index_lock = threading.Lock()
         self._most = preset.index.make().most if preset.index.name == FLAT else 0
-        self._compact = StoredIndex(IndexFiles(folder))
+        self._pushed = pushed
+        self._compact = pushed or StoredIndex(IndexFiles(folder))
         self._descriptors = KeptDescriptors()
         self._features: OrderedDict[tuple[int, str, int], LocalFeatures] = OrderedDict()
         self._features_lock = threading.Lock()
@@ -87,8 +90,8 @@ class Memory:
             self._compact.update(now)
 
     def _is_compact(self, now: Snapshot) -> bool:
-        """Return whether an atlas has so many photos that they are searched in two stages."""
-        return 0 < self._most < len(now.usable())
+        """Return whether photos are searched in two stages: there are many, or a database has them."""
+        return self._pushed is not None or 0 < self._most < len(now.usable())
 
     def _nearest_in_two_stages(self, now: Snapshot, row: Floats, count: int, among: Ids | None = None) -> Ranking:
         """Return photos by compact codes, the first ones by their descriptors; scores do not increase."""

@@ -13,6 +13,7 @@ import numpy as np
 from placeprint.atlas import learning
 from placeprint.atlas.judging import judged, least_confidence
 from placeprint.atlas.memory import Memory
+from placeprint.atlas.pushed_index import PushedIndex
 from placeprint.atlas.reports import AtlasInfo
 from placeprint.atlas.search import Searcher
 from placeprint.atlas.snapshot import Snapshot, Snapshots
@@ -36,16 +37,17 @@ class AtlasReader:
 
     Args:
         store: the store of the atlas.
+        pushed: its index in a database, which then finds the candidates; None without.
 
     Raises:
         AtlasMismatchError: the atlas was made with other network weights than those installed.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, pushed: PushedIndex | None = None) -> None:
         self._store = store
         self._snapshots = Snapshots(store)
         self._preset = self._snapshots.preset
-        self._memory = Memory(store.folder, self._preset)
+        self._memory = Memory(store.folder, self._preset, pushed)
         self._locator: tuple[int, Any] | None = None
         self._locator_lock = threading.Lock()
         known = {store.path_of(n) if n.startswith(FILES) else n: w for n, w in store.manifest.weights.items()}

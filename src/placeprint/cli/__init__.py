@@ -36,6 +36,7 @@ from placeprint.cli import (
     models,
     pairs,
     places,
+    push,
     reconstruct,
     refit,
     remove,
@@ -60,7 +61,7 @@ app = typer.Typer(
 PANELS: Mapping[str, tuple[ModuleType, ...]] = {
     "Photos": (index, search, locate, match, demo),
     "Places": (places, explain, compare, geotag, doctor, coverage),
-    "Atlas": (info, remove, refit, calibrate),
+    "Atlas": (info, remove, refit, calibrate, push),
     "Reconstruction": (pairs, export_colmap, reconstruct, localize),
     "Service": (serve, mcp),
     "Research": (evaluate, train, learn, inspect, export, import_),

@@ -1,0 +1,115 @@
+"""An atlas whose candidates a Milvus database finds: its photos are pushed there, and verified here.
+
+The database has the descriptors alone. Local features, and with them the verification, stay in the atlas, and so do the
+exact similarities of the first candidates.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import dataclass
+
+import numpy as np
+
+from placeprint.atlas.snapshot import Snapshot
+from placeprint.errors import AtlasMismatchError, OptionError, ServiceError
+from placeprint.index.milvus import MilvusCollection, Origin
+from placeprint.types import Progress
+
+TOGETHER = 512
+"""Photos whose descriptors are read and sent at once."""
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class PushReport:
+    """What `push` did.
+
+    Args:
+        added: photos sent.
+        removed: photos deleted from the collection, since they are not in the atlas any more.
+        photos: photos in the collection now.
+        anew: whether the collection was made, or made again because the atlas has learned another codebook.
+    """
+
+    added: int
+    removed: int
+    photos: int
+    anew: bool
+
+
+def push(now: Snapshot, collection: MilvusCollection, progress: Progress | None = None) -> PushReport:
+    """Bring a collection to the photos of an atlas; only what differs is sent.
+
+    Args:
+        now: the atlas.
+        collection: the collection; made if missing, made again if the atlas has learned another codebook.
+        progress: called with the number of photos sent and of all to send.
+
+    Raises:
+        OptionError: the atlas has no photos.
+        ServiceError: the database fails, or the collection is of another atlas.
+    """
+    photos = now.usable()
+    if not len(photos):
+        raise OptionError("the atlas is empty, so there is nothing to push; add photos with: placeprint index")
+    wanted = Origin(str(now.stored.folder), str(now.stored.state_name), now.describer.dim)
+    origin = collection.origin()
+    if origin is not None and origin.atlas != wanted.atlas:
+        raise ServiceError(
+            f"the collection {collection.address.collection!r} has the photos of the atlas {origin.atlas!r}; "
+            "choose another collection"
+        )
+    if anew := origin != wanted:
+        collection.create(wanted)
+    known = np.zeros(0, np.int64) if anew else collection.ids()
+    gone, missing = np.setdiff1d(known, photos.ids), np.setdiff1d(photos.ids, known)
+    collection.delete(gone)
+    paths = dict(zip(photos.ids.tolist(), photos.paths(), strict=True))
+    for start in range(0, len(missing), TOGETHER):
+        ids = missing[start : start + TOGETHER]
+        collection.insert(ids, [paths[i] for i in ids.tolist()], now.rows(ids))
+        if progress is not None:
+            progress(start + len(ids), len(missing))
+    return PushReport(len(missing), len(gone), len(photos), anew)
+
+
+class PushedIndex:
+    """The index of an atlas in a Milvus database; threads may share it.
+
+    Args:
+        collection: the collection that has the photos of the atlas.
+    """
+
+    def __init__(self, collection: MilvusCollection) -> None:
+        self._collection = collection
+        self._checked: int | None = None
+        self._lock = threading.Lock()
+
+    def of(self, now: Snapshot) -> MilvusCollection:
+        """Return what finds the candidates in an atlas as it is; warn if photos were not pushed.
+
+        Raises:
+            AtlasMismatchError: the atlas has learned another codebook since, or the collection is gone.
+        """
+        with self._lock:
+            if self._checked != now.version:
+                self._check(now)
+                self._checked = now.version
+        return self._collection
+
+    def update(self, now: Snapshot) -> None:
+        """Do nothing: photos are pushed on demand."""
+
+    def _check(self, now: Snapshot) -> None:
+        origin = self._collection.origin()
+        if origin is None or (origin.state, origin.dim) != (now.stored.state_name, now.describer.dim):
+            raise AtlasMismatchError(
+                "the collection does not fit what the atlas has learned since; push the atlas again: placeprint push"
+            )
+        missing = np.setdiff1d(now.usable().ids, self._collection.ids())
+        if len(missing):
+            logger.warning(
+                "%d photos of the atlas are not in the collection, so they are not found; push it again", len(missing)
+            )
