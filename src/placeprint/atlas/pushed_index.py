@@ -15,7 +15,7 @@ import numpy as np
 from placeprint.atlas.snapshot import Snapshot
 from placeprint.errors import AtlasMismatchError, OptionError, ServiceError
 from placeprint.index.milvus import MilvusCollection, Origin
-from placeprint.types import Progress
+from placeprint.types import Floats, Ids, Progress, Ranking
 
 TOGETHER = 512
 """Photos whose descriptors are read and sent at once."""
@@ -75,6 +75,27 @@ def push(now: Snapshot, collection: MilvusCollection, progress: Progress | None 
     return PushReport(len(missing), len(gone), len(photos), anew)
 
 
+class PushedPhotos:
+    """The photos of a collection that the atlas still has.
+
+    Args:
+        collection: the collection.
+        gone: ``(n,)`` ids of its photos that the atlas has no more; they are not found.
+    """
+
+    def __init__(self, collection: MilvusCollection, gone: Ids) -> None:
+        self._collection = collection
+        self._gone = gone
+
+    def search(self, descriptors: Floats, top: int, among: Ids | None = None) -> list[Ranking]:
+        """Return the ``top`` best photos, as `MilvusCollection.search`."""
+        found = self._collection.search(descriptors, top + len(self._gone), among)
+        kept = [~np.isin(each.ids, self._gone) for each in found]
+        return [
+            Ranking(each.ids[alive][:top], each.scores[alive][:top]) for each, alive in zip(found, kept, strict=True)
+        ]
+
+
 class PushedIndex:
     """The index of an atlas in a Milvus database; threads may share it.
 
@@ -84,32 +105,33 @@ class PushedIndex:
 
     def __init__(self, collection: MilvusCollection) -> None:
         self._collection = collection
-        self._checked: int | None = None
+        self._current: tuple[int, PushedPhotos] | None = None
         self._lock = threading.Lock()
 
-    def of(self, now: Snapshot) -> MilvusCollection:
+    def of(self, now: Snapshot) -> PushedPhotos:
         """Return what finds the candidates in an atlas as it is; warn if photos were not pushed.
 
         Raises:
             AtlasMismatchError: the atlas has learned another codebook since, or the collection is gone.
         """
         with self._lock:
-            if self._checked != now.version:
-                self._check(now)
-                self._checked = now.version
-        return self._collection
+            if self._current is None or self._current[0] != now.version:
+                self._current = now.version, self._opened(now)
+            return self._current[1]
 
     def update(self, now: Snapshot) -> None:
         """Do nothing: photos are pushed on demand."""
 
-    def _check(self, now: Snapshot) -> None:
+    def _opened(self, now: Snapshot) -> PushedPhotos:
         origin = self._collection.origin()
         if origin is None or (origin.state, origin.dim) != (now.stored.state_name, now.describer.dim):
             raise AtlasMismatchError(
                 "the collection does not fit what the atlas has learned since; push the atlas again: placeprint push"
             )
-        missing = np.setdiff1d(now.usable().ids, self._collection.ids())
+        photos, pushed = now.usable().ids, self._collection.ids()
+        missing = np.setdiff1d(photos, pushed)
         if len(missing):
             logger.warning(
                 "%d photos of the atlas are not in the collection, so they are not found; push it again", len(missing)
             )
+        return PushedPhotos(self._collection, np.setdiff1d(pushed, photos))
