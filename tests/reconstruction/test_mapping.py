@@ -63,6 +63,38 @@ def test_a_photo_of_the_model_is_where_the_model_has_it(walk: tuple[Atlas, Path,
     assert np.linalg.norm(pose.center - image.projection_center()) < 0.05 * size
 
 
+def test_the_atlas_localizes_and_reads_a_model_once(walk: tuple[Atlas, Path, Path], tmp_path: Path) -> None:
+    atlas, model, query = walk
+    pose, again = atlas.localize(query, model), Localizer(atlas, model).localize(query)
+    assert pose is not None and again is not None
+    np.testing.assert_array_equal(pose.center, again.center)
+    assert pose.location is not None and pose.heading is not None and 0 < pose.position_spread < 40
+    known = atlas._localizer
+    atlas.localize(query, str(model))
+    assert atlas._localizer is known
+    with pytest.raises(ReconstructionError, match="no model"):
+        atlas.localize(query, tmp_path)
+
+
+def test_a_model_that_pycolmap_made_alone_serves(walk: tuple[Atlas, Path, Path], tmp_path: Path) -> None:
+    atlas, _, query = walk
+    photos = Path(next(iter(atlas.snapshot().usable().values())).path).parent
+    options = pycolmap.FeatureExtractionOptions()
+    options.max_image_size, options.num_threads = 1200, 2
+    pycolmap.set_random_seed(0)
+    pycolmap.extract_features(tmp_path / "all.db", photos, extraction_options=options)
+    pycolmap.match_exhaustive(tmp_path / "all.db")
+    models = pycolmap.global_mapping(tmp_path / "all.db", photos, tmp_path)
+    assert models
+    number, made = max(models.items(), key=lambda each: each[1].num_reg_images())
+    pose = atlas.localize(query, tmp_path / str(number))
+    assert pose is not None and pose.location is None and pose.inliers >= 12
+    # between the photos before and after it: nearer to one of them than they are apart
+    centers = [each.projection_center() for each in made.images.values() if each.has_pose]
+    apart = max(float(np.linalg.norm(one - other)) for one in centers for other in centers)
+    assert min(float(np.linalg.norm(pose.center - center)) for center in centers) < 0.5 * apart
+
+
 def test_what_is_no_model_is_refused(walk: tuple[Atlas, Path, Path], tmp_path: Path) -> None:
     atlas, model, _ = walk
     with pytest.raises(ReconstructionError, match="no model in COLMAP's format"):

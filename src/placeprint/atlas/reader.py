@@ -6,6 +6,7 @@ import importlib
 import os
 import threading
 from collections.abc import Collection, Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
@@ -25,11 +26,11 @@ from placeprint.photos import Picture, as_image
 from placeprint.renamed import renamed_arguments
 from placeprint.store import Store
 from placeprint.store.store import FILES
-from placeprint.types import Answer, Located
+from placeprint.types import Answer, Located, Pose
 
 EMPTY = "the atlas is empty"
-LOCATING = "placeprint.places.locating"
-"""Imported by its name when it is first needed: places are made of atlases, so their room is above this one."""
+LOCATING, LOCALIZING = "placeprint.places.locating", "placeprint.reconstruction.localizing"
+"""Imported by their names when they are first needed: what is made of atlases has rooms above this one."""
 
 
 class AtlasReader:
@@ -50,6 +51,7 @@ class AtlasReader:
         self._memory = Memory(store.folder, self._preset, pushed)
         self._locator: tuple[int, Any] | None = None
         self._locator_lock = threading.Lock()
+        self._localizer: tuple[tuple[int, str], Any] | None = None
         known = {store.path_of(n) if n.startswith(FILES) else n: w for n, w in store.manifest.weights.items()}
         if known != self._snapshots.weights:
             raise AtlasMismatchError(
@@ -224,3 +226,32 @@ class AtlasReader:
             locator = self._locator[1]
         located: Located = locator.locate(photo, top=top, rotations=rotations, exclude=exclude)
         return located
+
+    def localize(
+        self, photo: Picture, model: Path | str, *, candidates: int = 10, rotations: bool = True
+    ) -> Pose | None:
+        """Find where the camera of a photo was in a model, and where it looked, with its covariance.
+
+        The model is read once, and stays as it is. It may have been made elsewhere, with any keypoints.
+
+        Args:
+            photo: anything that `search` accepts.
+            model: the folder of a model in COLMAP's format, whose images are photos of the atlas by name.
+            candidates: photos of the model that the photo is matched with.
+            rotations: whether to try rotations of the photo if nothing is confirmed upright.
+
+        Returns:
+            The pose, or None if too few points fit any. `placeprint.reconstruction.results` writes poses as files.
+
+        Raises:
+            PhotoError: the photo cannot be used.
+            PackageError: pycolmap is not installed.
+            ReconstructionError: there is no model, or it has no photo of the atlas.
+        """
+        key = self.snapshot().version, os.path.realpath(model)
+        with self._locator_lock:
+            if self._localizer is None or self._localizer[0] != key:
+                self._localizer = key, importlib.import_module(LOCALIZING).Localizer(self, model)
+            localizer = self._localizer[1]
+        pose: Pose | None = localizer.localize(photo, candidates=candidates, rotations=rotations)
+        return pose

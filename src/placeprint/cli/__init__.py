@@ -23,6 +23,7 @@ from placeprint.cli import (
     explain,
     export,
     export_colmap,
+    export_data,
     geotag,
     import_,
     index,
@@ -64,7 +65,7 @@ PANELS: Mapping[str, tuple[ModuleType, ...]] = {
     "Atlas": (info, remove, refit, calibrate, push),
     "Reconstruction": (pairs, export_colmap, reconstruct, localize),
     "Service": (serve, mcp),
-    "Research": (evaluate, train, learn, inspect, export, import_),
+    "Research": (evaluate, train, learn, inspect, export, export_data, import_),
 }
 """The commands, by what they are for."""
 for panel, verbs in PANELS.items():

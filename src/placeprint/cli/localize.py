@@ -12,7 +12,7 @@ from placeprint.cli.skipping import check_some, list_named
 from placeprint.errors import PhotoError
 
 if TYPE_CHECKING:
-    from placeprint.reconstruction.localizing import Pose
+    from placeprint.types import Pose
 
 
 def localize(

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from placeprint.atlas import Atlas
+from placeprint.atlas.reader import AtlasReader
 from placeprint.core.options import Count, checked
 from placeprint.errors import PackageError, ReconstructionError
 from placeprint.photos import Picture, read_photo
@@ -26,7 +25,8 @@ from placeprint.reconstruction.database import INSTALL
 from placeprint.reconstruction.georegistration import Origin
 from placeprint.reconstruction.pairing import NamedPhotos
 from placeprint.reconstruction.sources import StoredFeatures
-from placeprint.types import Answer, Floats
+from placeprint.reconstruction.uncertainty import pose_covariance
+from placeprint.types import Answer, Floats, Pose
 
 CANDIDATES = 10
 """Photos of the model that a query is matched with."""
@@ -36,43 +36,6 @@ ERROR = 6.0
 """Pixels, of such a photo, between a point and the projection of its 3D point that fits."""
 FEWEST = 12
 """Points that must fit a pose."""
-
-
-@dataclass(frozen=True, eq=False)
-class Pose:
-    """Where a camera was, and where it looked.
-
-    Args:
-        rotation: ``(3, 3)`` from the model's coordinates to the camera's: x to the right, y down, z ahead.
-        translation: ``(3,)``, so that a point ``p`` is at ``rotation @ p + translation``.
-        covariance: ``(6, 6)`` of a small rotation in radians and of the translation, in the camera's coordinates.
-        inliers: points that fit.
-        matches: points that were tried.
-        focal: focal length in pixels of the photo, refined where EXIF had none.
-        location: latitude and longitude in degrees, or None if the model is not on the map.
-        heading: degrees clockwise from north in which the camera looked, or None.
-        photos: names of the photos of the model that it was matched with.
-    """
-
-    rotation: NDArray[np.float64]
-    translation: NDArray[np.float64]
-    covariance: NDArray[np.float64]
-    inliers: int
-    matches: int
-    focal: float
-    location: tuple[float, float] | None
-    heading: float | None
-    photos: tuple[str, ...]
-
-    @property
-    def center(self) -> NDArray[np.float64]:
-        """The position of the camera in the model's coordinates."""
-        return np.asarray(-self.rotation.T @ self.translation, np.float64)
-
-    @property
-    def position_spread(self) -> float:
-        """Standard deviation of the position, in the model's units: the root of the trace of its covariance."""
-        return float(np.sqrt(np.trace(self.covariance[3:, 3:])))
 
 
 class Localizer:
@@ -87,7 +50,8 @@ class Localizer:
         ReconstructionError: there is no model, or it has no photo of the atlas.
     """
 
-    def __init__(self, atlas: Atlas, model: Path) -> None:
+    def __init__(self, atlas: AtlasReader, model: Path | str) -> None:
+        model = Path(model)
         self._atlas = atlas
         self._model = _read(model)
         self._origin = Origin.read(model)
@@ -167,14 +131,19 @@ class Localizer:
         estimation.ransac.random_seed = 0
         refinement = pycolmap.AbsolutePoseRefinementOptions()
         refinement.refine_focal_length = not own.has_prior_focal_length
-        found = pycolmap.estimate_and_refine_absolute_pose(
-            points, landmarks, own, estimation, refinement, return_covariance=True
-        )
+        found = pycolmap.estimate_and_refine_absolute_pose(points, landmarks, own, estimation, refinement)
         if found is None or found["num_inliers"] < FEWEST:
             return None
-        pose = found["cam_from_world"]
+        pose, fits = found["cam_from_world"], np.asarray(found["inlier_mask"], bool)
         rotation, translation = np.array(pose.rotation.matrix()), np.array(pose.translation)
-        covariance = np.array(found["covariance"])[:6, :6]
+        covariance = pose_covariance(
+            own,
+            rotation,
+            translation,
+            points[fits].astype(np.float64),
+            landmarks[fits],
+            with_focal=refinement.refine_focal_length,
+        )
         location, heading = self._on_the_map(rotation, translation)
         names = tuple(self._names[number] for number in chosen)
         inliers = int(found["num_inliers"])

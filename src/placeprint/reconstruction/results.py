@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from placeprint.core.outputs import MADE_BY
-from placeprint.reconstruction.localizing import Pose
+from placeprint.types import Pose
 
 FORMS = ("json", "colmap", "tum", "geojson")
 
@@ -66,6 +66,7 @@ def pose_data(pose: Pose | None) -> dict[str, Any] | None:
         "translation": pose.translation.tolist(),
         "center": pose.center.tolist(),
         "covariance": pose.covariance.tolist(),
+        "position_covariance": pose.position_covariance.tolist(),
         "inliers": pose.inliers,
         "matches": pose.matches,
         "focal_px": pose.focal,
@@ -92,5 +93,10 @@ def _feature(name: str, pose: Pose) -> dict[str, Any]:
     return {
         "type": "Feature",
         "geometry": {"type": "Point", "coordinates": [round(longitude, 8), round(latitude, 8)]},
-        "properties": {"photo": name, "heading_deg": pose.heading, "inliers": pose.inliers},
+        "properties": {
+            "photo": name,
+            "heading_deg": pose.heading,
+            "inliers": pose.inliers,
+            "spread_m": round(pose.position_spread, 3),
+        },
     }

@@ -16,6 +16,7 @@ Conventions, for the whole package:
 
 from placeprint.types.answers import NO_KEYPOINTS, Answer, Evidence, KnownPlace, Located, Location
 from placeprint.types.data import LARGEST_SCORE, Floats, Ids, Image, LocalFeatures, Mask, Matches, Ranking, Verification
+from placeprint.types.poses import Pose
 from placeprint.types.stages import (
     Aggregator,
     Extractor,
@@ -47,6 +48,7 @@ __all__ = [
     "Matcher",
     "Matches",
     "PhotoFeatures",
+    "Pose",
     "Progress",
     "Ranking",
     "Verification",
