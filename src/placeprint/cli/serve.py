@@ -23,7 +23,10 @@ def serve(
     writable: Annotated[bool, typer.Option("--writable", help="Let clients add and remove photos.")] = False,
     root: Annotated[
         list[Path] | None,
-        typer.Option(help="Folder that clients may index; may be repeated. Needs --writable.", show_default=False),
+        typer.Option(
+            help="Folder whose photos clients may review, and index with --writable; may be repeated.",
+            show_default=False,
+        ),
     ] = None,
     uploads: Annotated[
         Path | None,
