@@ -5,8 +5,8 @@
 Sizes are bytes, gzipped as they are sent (level 9, as the service does). Times are milliseconds over loopback: medians
 of first visits, each by a new user whose browser keeps nothing. `scores` makes scores of them: on a desktop as it is,
 and on a phone, whose network is slowed to 1.4 Mbit/s with 563 ms of latency and whose processor is slowed four times,
-as Lighthouse does when it applies its limits. `accessibility` asks axe-core (WCAG 2.1 A and AA, and its best practices) in
-every view, in both colors, wide and narrow; `contrast` is the smallest ratio of text to its ground among them.
+as Lighthouse does when it applies its limits. `accessibility` asks axe-core (WCAG 2.1 A and AA, and its best practices)
+in every view, in both colors, wide and narrow; `contrast` is the smallest ratio of text to its ground among them.
 
 Writes benchmarks/results/web.json.
 """
