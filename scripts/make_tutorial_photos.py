@@ -109,7 +109,7 @@ def walk(folder: Path, laps: int = 2) -> None:
 def scene(folder: Path) -> None:
     """Write ``photos``, an overlapping walk for a reconstruction, and ``query.jpg``."""
     for number in range(9):
-        camera = Camera(8 + 3.0 * number, -4.0, heading=4 * (number % 3))
+        camera = Camera(8 + 3.0 * number, -4.0 + 2.5 * (number % 3), heading=4 * (number % 3))
         write(folder / "photos" / f"{number:02d}.jpg", photograph(camera, 640, 480, seed=number), where=camera)
     write(folder / "query.jpg", photograph(Camera(21, -2.5, heading=10), 640, 480, light=0.8, seed=80))
 
@@ -131,9 +131,9 @@ def benchmark(folder: Path) -> None:
     for number in range(NUM_FACADES):
         side, east = (1, number) if number < NUM_FACADES // 2 else (-1, number - NUM_FACADES // 2)
         shot = Camera(WIDTH * (east + 0.5), -3.0 * side, heading=0 if side > 0 else 180)
-        asked = Camera(WIDTH * (east + 0.5) + 2, -1.0 * side, heading=shot.heading - 15 * side)
+        asked = Camera(WIDTH * (east + 0.5) + 7, 2.0 * side, heading=shot.heading - 45 * side)
         write(folder / "street" / "database" / f"{number}.jpg", photograph(shot, 320, 240, seed=number))
-        night = photograph(asked, 320, 240, light=0.5, seed=number)
+        night = photograph(asked, 320, 240, light=0.25, seed=number)
         write(folder / "street" / "queries" / f"{number}.jpg", night)
         rows.append((f"queries/{number}.jpg", f"database/{number}.jpg"))
     for name, picture in read_samples(ELSEWHERE).items():

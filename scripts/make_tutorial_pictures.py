@@ -67,12 +67,78 @@ def archive() -> None:
     save("tilted", read_image(Path("matches") / "tilted-street-07.png"))
 
 
-PAGES: dict[str, Callable[[], None]] = {each.__name__: each for each in (archive,)}
+def order() -> None:
+    """Show a photo and its copy, and one that lies on its side."""
+    photos("shoebox")
+    names = ("street-06", "sent by Ann", "lying")
+    save("copies", side_by_side([fitted(read_image(Path("archive") / f"{name}.jpg")) for name in names], 3))
+
+
+def colmap() -> None:
+    """Show the model from above."""
+    import pycolmap
+    from matplotlib import pyplot
+
+    photos("scene")
+    placeprint("index", "photos", "--into", "atlas")
+    placeprint("reconstruct", "atlas", "--output", "model")
+    model = pycolmap.Reconstruction(Path("model"))
+    points = [point for point in model.points3D.values() if point.error < 1]
+    places = np.array([point.xyz for point in points])
+    eyes = np.array([image.projection_center() for image in model.images.values()])
+    figure, axis = pyplot.subplots(figsize=(9.0, 3.6), layout="constrained")
+    axis.scatter(*places[:, :2].T, c=np.array([point.color for point in points]) / 255, s=4)
+    axis.scatter(*eyes[:, :2].T, c="#e64a19", marker="^", s=40, label="cameras")
+    low, high = np.percentile(places[:, :2], [1, 99], axis=0)
+    axis.set(aspect="equal", xlabel="meters to the east", ylabel="meters to the north")
+    axis.set(xlim=(low[0] - 2, high[0] + 2), ylim=(min(low[1], eyes[:, 1].min()) - 2, high[1] + 2))
+    axis.legend()
+    figure.savefig("model.png", dpi=110)
+    save("model", read_image("model.png"))
+
+
+def train() -> None:
+    """Show photos of two places."""
+    photos("places")
+    shown = [read_image(Path("places") / name / f"{number}.jpg") for name in ("No 3", "No 6") for number in range(4)]
+    save("places", side_by_side(shown, 4))
+
+
+def benchmark() -> None:
+    """Show two photos of the database above the queries of the same places."""
+    photos("benchmark")
+    shown = [
+        read_image(Path("street") / folder / f"{number}.jpg")
+        for folder in ("database", "queries")
+        for number in (2, 4, 9)
+    ]
+    save("benchmark", side_by_side(shown, 3, 840))
+
+
+def robot() -> None:
+    """Show frames of the same place in both rounds."""
+    photos("walk")
+    save("walk", side_by_side([read_image(Path("walk") / f"frame-{number:03d}.jpg") for number in (3, 17)], 2, 700))
+
+
+def fitted(picture: Image, width: int = 480, height: int = 360) -> Image:
+    """Return a picture in the middle of a white one."""
+    image = PIL.Image.fromarray(picture)
+    scale = min(width / image.width, height / image.height)
+    image = image.resize((round(image.width * scale), round(image.height * scale)))
+    ground = PIL.Image.new("RGB", (width, height), "white")
+    ground.paste(image, ((width - image.width) // 2, (height - image.height) // 2))
+    return np.asarray(ground)
+
+
+PAGES: dict[str, Callable[[], None]] = {
+    each.__name__: each for each in (archive, order, colmap, train, benchmark, robot)
+}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("pages", nargs="*", choices=[*PAGES, []], help="which pictures; by default all")
+    parser.add_argument("pages", nargs="*", metavar="NAME", help=f"{', '.join(PAGES)}; by default all")
     for name in parser.parse_args().pages or PAGES:
         with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
             PAGES[name]()

@@ -9,7 +9,7 @@ import pytest
 from tests.docs.executing import ROOT, Block, agrees, blocks_of, run_page
 
 DOCS = ROOT / "docs"
-LONG: set[str] = set()
+LONG = {"colmap", "train", "benchmark", "serve", "archive", "order"}
 """Pages that take too long for every run of the tests."""
 PAGES = sorted(
     page
