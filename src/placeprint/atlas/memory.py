@@ -31,7 +31,7 @@ BACKGROUND = 128
 """Photos spread over the atlas that say how similar a query is to any."""
 LOOKED_AT = 64
 """Photos spread over the atlas in which overlays are looked for."""
-MEASURED = 64
+MEASURED = 50
 """Candidates found by compact codes whose similarity is then measured by their descriptors."""
 FLAT = "flat"
 Kept = TypeVar("Kept")
@@ -71,7 +71,7 @@ class Memory:
             return self._current_index(now).search(descriptors, count)
 
     def rows(self, now: Snapshot, ids: Ids) -> Floats:
-        """Return the ``(n, dim)`` global descriptors of photos, rounded to float16.
+        """Return the ``(n, dim)`` global descriptors of photos.
 
         Raises:
             OptionError: the preset's index keeps no rows.
@@ -96,7 +96,7 @@ class Memory:
     def _nearest_in_two_stages(self, now: Snapshot, row: Floats, count: int, among: Ids | None = None) -> Ranking:
         """Return photos by compact codes, the first ones by their descriptors; scores do not increase."""
         found = self._compact.of(now).search(row[None], max(count, MEASURED), among)[0]
-        exact = self.rows(now, found.ids[:MEASURED]) @ row
+        exact = self._descriptors.similarities(now, found.ids[:MEASURED], row)
         order = np.lexsort((found.ids[: len(exact)], -exact))
         rest = np.minimum(found.scores[len(exact) :], exact.min(initial=1))
         ids = np.concatenate([found.ids[order], found.ids[len(exact) :]])

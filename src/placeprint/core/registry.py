@@ -10,9 +10,10 @@ Another package can add components through an entry point of group ``placeprint.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import importlib
 import importlib.metadata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -167,8 +168,13 @@ def restore(component: Any, state: Mapping[str, NDArray[Any]]) -> Any:
 
 def _table(kind: str) -> dict[str, str]:
     check_name("kind of component", kind, sorted(COMPONENTS))
-    others = importlib.metadata.entry_points(group=f"placeprint.{kind}")
-    return {entry.name: entry.value for entry in others} | COMPONENTS[kind]
+    return _of_other_packages(f"placeprint.{kind}", importlib.metadata.entry_points) | COMPONENTS[kind]
+
+
+@functools.cache
+def _of_other_packages(group: str, entry_points: Callable[..., Any]) -> dict[str, str]:
+    """Return the components that installed packages add; finding them reads a file of every package."""
+    return {entry.name: entry.value for entry in entry_points(group=group)}
 
 
 def _singular(kind: str) -> str:
