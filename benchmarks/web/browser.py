@@ -1,4 +1,4 @@
-"""The page in Chromium, over an atlas of the sample photos that ship inside installed packages."""
+"""The page in Chromium, over an atlas of the sample photos that ship inside installed packages, and views of them."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import uvicorn
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from placeprint import Atlas
-from placeprint.datasets.photos.sample_photos import PLACES, read_samples, rephotograph, sample_photos
+from placeprint.datasets.photos.sample_photos import PLACES, read_samples, rephotograph
 from placeprint.service.app import create_app
 from placeprint.service.page_files import HOW_TO_BUILD, is_built
 from placeprint.service.settings import ServiceSettings
+from placeprint.types import Image
 from placeprint.visualization.canvas import write_picture
 
 FLAGS = (
@@ -32,6 +33,10 @@ FLAGS = (
 )
 
 
+VIEWS = 2
+"""Made-up views of each place besides its photo."""
+
+
 @contextlib.contextmanager
 def served() -> Iterator[tuple[str, Path]]:
     """Serve the sample photos while the context lasts; gives the address, and a query: the temple, taken otherwise.
@@ -43,8 +48,10 @@ def served() -> Iterator[tuple[str, Path]]:
         raise SystemExit(HOW_TO_BUILD)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        Atlas.create(folder / "atlas").add(sample_photos(PLACES).values())
-        temple, _ = rephotograph(read_samples(PLACES)["temple"], corners=0.12, exposure=0.5, seed=8)
+        samples = read_samples(PLACES)
+        write_views(folder / "photos", samples)
+        Atlas.create(folder / "atlas").add(folder / "photos")
+        temple, _ = rephotograph(samples["temple"], corners=0.12, exposure=0.5, seed=8)
         write_picture(folder / "holiday.jpg", temple)
         settings = ServiceSettings(folder / "atlas", writable=True)
         server = uvicorn.Server(uvicorn.Config(create_app(settings), port=0, log_level="warning", ws="none"))
@@ -57,6 +64,16 @@ def served() -> Iterator[tuple[str, Path]]:
         finally:
             server.should_exit = True
             thread.join()
+
+
+def write_views(folder: Path, samples: Mapping[str, Image]) -> None:
+    """Write each sample photo and two made-up views of it into a folder of its own."""
+    for place, image in samples.items():
+        (folder / place).mkdir(parents=True)
+        write_picture(folder / place / f"{place}-1.jpg", image)
+        for number in range(2, 2 + VIEWS):
+            view, _ = rephotograph(image, corners=0.05 * number, exposure=1.3 - 0.2 * number, seed=number)
+            write_picture(folder / place / f"{place}-{number}.jpg", view)
 
 
 @contextlib.contextmanager

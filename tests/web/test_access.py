@@ -39,6 +39,8 @@ def test_axe_finds_nothing(serve: Serve, visit: Open, known: Path, color: Litera
     found["answer"] = found_by_axe(page)
     for view, sign in {
         "browse": ".tile img",
+        "browse?by=folder": ".notice",
+        "review": "form",
         "photo/1": ".tiles",
         "map": ".notice",
         "add": "form",
@@ -71,7 +73,7 @@ def test_the_keyboard_walks_through_the_photos(serve: Serve, visit: Open) -> Non
     expect(page.get_by_role("button", name="Keypoints")).to_be_visible()
 
 
-@pytest.mark.parametrize("view", ["ask", "browse", "add", "compare", "photo/1"])
+@pytest.mark.parametrize("view", ["ask", "browse", "browse?by=place", "review", "add", "compare", "photo/1"])
 def test_nothing_is_wider_than_a_phone(serve: Serve, visit: Open, view: str) -> None:
     page = visit(f"{serve(writable=True)}/#/{view}")
     page.set_viewport_size({"width": 390, "height": 844})

@@ -31,7 +31,7 @@ GIVE = """([kind, name, content]) => {
 def test_a_photo_is_answered_with_its_proof(serve: Serve, visit: Open, known: Path) -> None:
     page = visit(serve())
     ask(page, known)
-    expect(page.get_by_role("heading", name="03", exact=True)).to_be_visible()
+    expect(page.get_by_role("heading", name="The place of 03.png")).to_be_visible()
     expect(page.get_by_text("Confirmed by geometry").first).to_be_visible()
     assert page.locator("g.matches line").count() > 10
 
@@ -125,7 +125,7 @@ def test_two_users_get_their_own_answers(serve: Serve, visit: Open, known: Path,
     one, two = visit(address), visit(address)
     ask(one, known)
     ask(two, unknown)
-    expect(one.get_by_role("heading", name="03", exact=True)).to_be_visible()
+    expect(one.get_by_role("heading", name="The place of 03.png")).to_be_visible()
     expect(two.get_by_role("heading", name="No photo of the atlas shows this place")).to_be_visible()
 
 
