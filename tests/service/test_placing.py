@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
@@ -56,10 +57,13 @@ def test_a_preset_without_probabilities_says_so(serve: Serve, scene: bytes) -> N
 
 
 def test_boxes_and_clusters_over_the_date_line_and_the_poles() -> None:
-    photos = [(1, 0.0, 179.9), (2, 0.0, -179.9), (3, 90.0, 0.0), (4, -90.0, 0.0)]
-    across = clustered(photos, 10, Box(179, -1, -179, 1))
+    photos, places = np.arange(1, 5), np.array([(0.0, 179.9), (0.0, -179.9), (90.0, 0.0), (-90.0, 0.0)])
+    across = clustered(photos, places, 10, Box(179, -1, -179, 1))
     assert sorted(number for cluster in across for number in cluster.photos) == [1, 2]
-    assert sum(len(cluster.photos) for zoom in range(23) for cluster in clustered(photos, zoom, Box())) == 4 * 23
+    assert (
+        sum(len(cluster.photos) for zoom in range(23) for cluster in clustered(photos, places, zoom, Box())) == 4 * 23
+    )
+    assert clustered(photos, places, 5, Box(10, 10, 20, 20)) == []
     for wrong in ("1,2,3,nan", "0,5,0,1", "-181,0,0,0", "", "1,2,3,4,5"):
         with pytest.raises(Refused):
             Box.parse(wrong)

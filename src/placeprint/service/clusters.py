@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import math
 import re
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from placeprint.service.problems import Refused
+import numpy as np
+from numpy.typing import NDArray
 
+from placeprint.service.problems import Refused
+from placeprint.types import Ids
+
+Degrees = NDArray[np.float64]
+"""Latitudes and longitudes."""
 CELL = 64
 """Pixels of a cell's side."""
 TILE = 256
@@ -50,12 +54,12 @@ class Box:
                 return cls(west, south, east, north)
         raise Refused(422, f"box must be WEST,SOUTH,EAST,NORTH in degrees, such as 13.1,55.6,13.3,55.8; got {text!r}")
 
-    def has(self, latitude: float, longitude: float) -> bool:
-        """Return whether a point is inside."""
-        across = self.west <= longitude <= self.east
-        if self.west > self.east:
-            across = longitude >= self.west or longitude <= self.east
-        return across and self.south <= latitude <= self.north
+    def has(self, places: Degrees) -> NDArray[np.bool_]:
+        """Return which of ``(n, 2)`` points are inside."""
+        latitudes, longitudes = places.T
+        east, west = longitudes <= self.east, longitudes >= self.west
+        across = east | west if self.west > self.east else east & west
+        return np.asarray(across & (latitudes >= self.south) & (latitudes <= self.north))
 
 
 @dataclass(frozen=True)
@@ -73,40 +77,39 @@ class Cluster:
     photos: Sequence[int]
 
 
-def clustered(photos: Iterable[tuple[int, float, float]], zoom: int, box: Box) -> list[Cluster]:
+def clustered(photos: Ids, places: Degrees, zoom: int, box: Box) -> list[Cluster]:
     """Return the photos inside a box, those of one cell of the grid together.
 
     Args:
-        photos: the id, the latitude and the longitude of each.
+        photos: ``(n,)`` ids, ascending.
+        places: ``(n, 2)`` latitude and longitude of each.
         zoom: that of web maps.
         box: the part of the map.
 
     Example:
-        >>> near = [(1, 55.704, 13.191), (2, 55.7041, 13.1911), (3, 40.0, -74.0)]
-        >>> [cluster.photos for cluster in clustered(near, 3, Box())]
-        [(1, 2), (3,)]
+        >>> near = np.array([(55.704, 13.191), (55.7041, 13.1911), (40.0, -74.0)])
+        >>> [list(map(int, cluster.photos)) for cluster in clustered(np.array([1, 2, 3]), near, 3, Box())]
+        [[3], [1, 2]]
     """
-    cells: dict[tuple[float, float], list[tuple[int, float, float]]] = defaultdict(list)
-    for photo in photos:
-        _, latitude, longitude = photo
-        if box.has(latitude, longitude):
-            cells[_cell(latitude, longitude, zoom)].append(photo)
-    return [_cluster(found) for found in cells.values()]
+    inside = box.has(places)
+    photos, places = photos[inside], places[inside]
+    if not len(photos):
+        return []
+    _, cells, counts = np.unique(_cells(places, zoom), return_inverse=True, return_counts=True)
+    parts = np.split(np.argsort(cells, kind="stable"), np.cumsum(counts)[:-1])
+    means = [np.bincount(cells, degrees) / counts for degrees in places.T]
+    return [
+        Cluster(latitude, longitude, photos[part].tolist())
+        for latitude, longitude, part in zip(*(each.tolist() for each in means), parts, strict=True)
+    ]
 
 
-def _cell(latitude: float, longitude: float, zoom: int) -> tuple[float, float]:
+def _cells(places: Degrees, zoom: int) -> NDArray[np.complex128]:
+    """Return the cell of each point, as one number."""
+    latitudes, longitudes = places.T
     if zoom >= ALONE:
-        return latitude, longitude
+        return np.asarray(latitudes + 1j * longitudes)
     size = CELL / TILE / 2**zoom
-    north = math.radians(max(-FARTHEST, min(FARTHEST, latitude)))
-    x, y = longitude / 360 + 0.5, 0.5 - math.asinh(math.tan(north)) / (2 * math.pi)
-    return x // size, y // size
-
-
-def _cluster(photos: Sequence[tuple[int, float, float]]) -> Cluster:
-    count = len(photos)
-    return Cluster(
-        sum(latitude for _, latitude, _ in photos) / count,
-        sum(longitude for _, _, longitude in photos) / count,
-        tuple(sorted(number for number, _, _ in photos)),
-    )
+    x = longitudes / 360 + 0.5
+    y = 0.5 - np.arcsinh(np.tan(np.radians(np.clip(latitudes, -FARTHEST, FARTHEST)))) / (2 * np.pi)
+    return np.asarray(x // size + 1j * (y // size))

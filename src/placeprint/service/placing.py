@@ -82,7 +82,6 @@ async def world(
         catalog = desk.catalog()
         rows = catalog.located()
         places = catalog.positions[rows]
-        photos = zip(catalog.ids[rows].tolist(), *places.T.tolist(), strict=True)
         return FeatureCollection(
             type="FeatureCollection",
             features=[
@@ -91,7 +90,7 @@ async def world(
                     geometry=Point(type="Point", coordinates=[cluster.longitude, cluster.latitude]),
                     properties=Cluster(count=len(cluster.photos), photos=list(cluster.photos[:SHOWN])),
                 )
-                for cluster in clustered(photos, zoom, inside)
+                for cluster in clustered(catalog.ids[rows], places, zoom, inside)
             ],
             bbox=[*places.min(0)[::-1].tolist(), *places.max(0)[::-1].tolist()] if len(places) else None,
         )
