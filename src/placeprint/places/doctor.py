@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
 
 from placeprint.atlas import Atlas
 from placeprint.errors import PhotoError
@@ -19,6 +20,7 @@ from placeprint.photos import read_camera_data
 from placeprint.places.clocks import against_file, against_order, against_satellites
 from placeprint.places.duplicates import Copies, Found, find_copies
 from placeprint.places.findings import KINDS, Finding, Kind
+from placeprint.places.kept_shots import KeptShots
 from placeprint.places.loners import loners
 from placeprint.places.survey import neighbors_of, pair_table, survey_atlas
 from placeprint.places.wrong_positions import LIMIT, Tags
@@ -52,7 +54,9 @@ def examine(
     found: list[Finding] = list(unusable(now.photos().values()))
     copies = Found((), {}, {})
     if BY_PIXELS.intersection(kinds):
-        copies = find_copies(usable, progress=progress)
+        kept = KeptShots(Path(now.stored.folder) / "cache")
+        copies = find_copies(usable, kept=kept, progress=progress)
+        kept.write(usable)
         found += [Finding(path, "unreadable", reason, 1.0) for path, reason in sorted(copies.unread.items())]
         found += [finding for group in copies.groups for finding in copy_findings(group)]
         found += wrong_times(usable, copies.groups)

@@ -5,7 +5,8 @@ sketches are compared exactly (`shots`). A second photo of the same place, such 
 burst, is not a copy. Photos whose times differ by up to half a day are not compared, unless a time zone may have been
 set: a camera on a tripod takes equal photos. A day later, nothing looks the same to the pixel.
 
-Each photo is read once, and again for comparisons. Memory holds 2 KB per photo and the pictures of some hundred.
+Each photo is read once, and again for comparisons; what was seen may be kept for the next time (`kept_shots`). Memory
+holds 2 KB per photo and the pictures of some hundred.
 """
 
 from __future__ import annotations
@@ -23,8 +24,9 @@ from placeprint.describing.bulk import map_photos
 from placeprint.errors import PhotoError
 from placeprint.photos import read_image
 from placeprint.places.components import components
+from placeprint.places.kept_shots import Compared, KeptShots
 from placeprint.places.shot_sketch import DIM, similar_pairs, sketch_of
-from placeprint.places.shots import Agreement, Shot, agreement, shot_of
+from placeprint.places.shots import Shot, agreement, shot_of
 from placeprint.store import PhotoRecord
 from placeprint.types import Progress
 
@@ -80,12 +82,17 @@ class Found:
 
 
 def find_copies(
-    photos: Sequence[PhotoRecord], *, workers: int | None = None, progress: Progress | None = None
+    photos: Sequence[PhotoRecord],
+    *,
+    kept: KeptShots | None = None,
+    workers: int | None = None,
+    progress: Progress | None = None,
 ) -> Found:
     """Find the groups of copies.
 
     Args:
         photos: usable ones; files that cannot be read any more are copies of none.
+        kept: what earlier looks have seen; what this one sees is added.
         workers: threads; the count of cores when None.
         progress: called with the count of photos read and of all, and then with that of pairs compared.
     """
@@ -94,15 +101,15 @@ def find_copies(
         by_hash[photo.sha256 or photo.path].append(photo)
     files = [_grouped("same-file", group, dict.fromkeys((p.path for p in group), 1.0)) for group in by_hash.values()]
     distinct = [group[0] for group in by_hash.values()]
-    unread: dict[str, str] = {}
-    agreed = _same_shots(distinct, unread, workers, progress)
+    looking = _Looking(distinct, KeptShots() if kept is None else kept, workers, progress)
+    agreed = looking.same_shots()
     shots = [
         _grouped("same-shot", [distinct[row] for row in rows], {distinct[row].path: agreed[row] for row in rows})
         for rows in components(len(distinct), agreed.pairs)
         if len(rows) > 1
     ]
     rotations = {(distinct[a].path, distinct[b].path): degrees for (a, b), degrees in agreed.pairs.items()}
-    return Found(tuple(group for group in (*files, *shots) if group.others), unread, rotations)
+    return Found(tuple(group for group in (*files, *shots) if group.others), looking.unread, rotations)
 
 
 class _Agreed(dict[int, float]):
@@ -112,37 +119,77 @@ class _Agreed(dict[int, float]):
         super().__init__()
         self.pairs: dict[tuple[int, int], float] = {}
 
-    def add(self, pair: tuple[int, int], found: Agreement) -> None:
+    def add(self, pair: tuple[int, int], found: Compared) -> None:
         self.pairs[pair] = found.rotation
         for row in pair:
-            self[row] = max(self.get(row, 0.0), found.fifth)
+            self[row] = max(self.get(row, 0.0), found.agreement)
 
 
-def _same_shots(
-    photos: Sequence[PhotoRecord], unread: dict[str, str], workers: int | None, progress: Progress | None
-) -> _Agreed:
-    shots = functools.lru_cache(PICTURES)(lambda row: _shot(photos[row].path))
-    sketches = np.zeros((len(photos), DIM), np.float16)
-    for row, sketch in enumerate(map_photos(lambda photo: _sketch(photo.path), photos, workers)):
-        if isinstance(sketch, str):
-            unread[photos[row].path] = sketch
-        else:
-            sketches[row] = sketch
-        if progress is not None:
-            progress(row + 1, len(photos))
-    pairs = [pair for pair in similar_pairs(sketches, NEAREST, COSINE) if _one_time(*(photos[row] for row in pair))]
-    agreed = _Agreed()
+class _Looking:
+    """One look through photos.
 
-    def compare(pair: tuple[int, int]) -> Agreement | None:
-        first, second = (shots(row) for row in pair)
-        return None if isinstance(first, str) or isinstance(second, str) else agreement(first, second)
+    Args:
+        photos: with distinct hashes.
+        kept: what earlier looks have seen.
+        workers: threads.
+        progress: called with counts.
 
-    for done, (pair, found) in enumerate(zip(pairs, map_photos(compare, pairs, workers), strict=True), start=1):
-        if found is not None and found.is_same_shot:
-            agreed.add(pair, found)
-        if progress is not None:
-            progress(done, len(pairs))
-    return agreed
+    Attributes:
+        unread: why files cannot be read, by path.
+    """
+
+    def __init__(
+        self, photos: Sequence[PhotoRecord], kept: KeptShots, workers: int | None, progress: Progress | None
+    ) -> None:
+        self._photos, self._kept, self._workers = photos, kept, workers
+        self._progress: Progress = progress or (lambda _done, _all: None)
+        self._shots = functools.lru_cache(PICTURES)(lambda row: _shot(photos[row].path))
+        self.unread: dict[str, str] = {}
+
+    def same_shots(self) -> _Agreed:
+        """Return the pairs of photos that are one shot."""
+        agreed, rows = _Agreed(), similar_pairs(self._sketches(), NEAREST, COSINE)
+        pairs = [pair for pair in rows if _one_time(*(self._photos[row] for row in pair))]
+        for done, (pair, found) in enumerate(
+            zip(pairs, map_photos(self._compare, pairs, self._workers), strict=True), start=1
+        ):
+            if found is not None:
+                self._kept.add_compared(self._photos[pair[0]], self._photos[pair[1]], found)
+                if found.is_same_shot:
+                    agreed.add(pair, found)
+            self._progress(done, len(pairs))
+        return agreed
+
+    def _sketches(self) -> NDArray[np.float16]:
+        """Return ``(n, DIM)`` sketches, zero where a file cannot be read."""
+        sketches = np.zeros((len(self._photos), DIM), np.float16)
+        for row, sketch in enumerate(map_photos(self._sketch, self._photos, self._workers)):
+            if isinstance(sketch, str):
+                self.unread[self._photos[row].path] = sketch
+            else:
+                sketches[row] = sketch
+                self._kept.add_sketch(self._photos[row], sketch)
+            self._progress(row + 1, len(self._photos))
+        return sketches
+
+    def _sketch(self, photo: PhotoRecord) -> NDArray[np.float16] | str:
+        """Return the sketch of a photo, or why its file cannot be read."""
+        if (known := self._kept.sketch(photo)) is not None:
+            return known
+        shot = _shot(photo.path)
+        return shot if isinstance(shot, str) else sketch_of(shot)
+
+    def _compare(self, pair: tuple[int, int]) -> Compared | None:
+        """Return what a comparison of two photos finds; None where one cannot be read."""
+        known = self._kept.compared(*(self._photos[row] for row in pair))
+        if known is not None:
+            return known
+        first, second = (self._shots(row) for row in pair)
+        if isinstance(first, str) or isinstance(second, str):
+            return None
+        found = agreement(first, second)
+        same = found is not None and found.is_same_shot
+        return Compared(found.fifth, found.rotation) if same and found is not None else Compared(0.0, 0.0)
 
 
 def _one_time(first: PhotoRecord, second: PhotoRecord) -> bool:
@@ -159,11 +206,6 @@ def _shot(path: str) -> Shot | str:
         return shot_of(read_image(path))
     except PhotoError as error:
         return str(error)
-
-
-def _sketch(path: str) -> NDArray[np.float16] | str:
-    shot = _shot(path)
-    return shot if isinstance(shot, str) else sketch_of(shot)
 
 
 def _grouped(

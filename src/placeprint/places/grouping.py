@@ -24,7 +24,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from placeprint.core.options import Share, checked
+from placeprint.core.options import NotNegative, Share, checked
 from placeprint.evidence.model import to_probability
 from placeprint.places.graph import log_odds
 from placeprint.places.plane import distances
@@ -73,17 +73,20 @@ class PlaceGroup:
 
 
 @checked
-def group_places(photos: Mapping[int, PhotoRecord], pairs: Pairs, same: Share = SAME) -> list[PlaceGroup]:
+def group_places(
+    photos: Mapping[int, PhotoRecord], pairs: Pairs, same: Share = SAME, rivalry: NotNegative = RIVALRY
+) -> list[PlaceGroup]:
     """Return the places of an atlas, the largest first; a photo that no other shows is a place by itself.
 
     Args:
         photos: what is known of each photo, by id.
         pairs: the probabilities of its links, see `survey.pair_table`.
         same: what the pairs of a place count, in the mean, at least.
+        rivalry: how much better links of its photos take from a link.
     """
     kept = {pair: p for pair, p in pairs.items() if not _far_apart(photos[pair[0]], photos[pair[1]])}
     sorted_folders = _sorted_folders(photos, kept)
-    groups = linked_groups(_worth(photos, kept), sorted_folders, photos, same)
+    groups = linked_groups(_worth(photos, kept, rivalry), sorted_folders, photos, same)
     best = _best_links(kept)
     names = _Names(photos)
     found = []
@@ -256,7 +259,7 @@ def _best_links(pairs: Pairs) -> dict[int, float]:
     return best
 
 
-def _worth(photos: Mapping[int, PhotoRecord], pairs: Pairs) -> dict[tuple[int, int], float]:
+def _worth(photos: Mapping[int, PhotoRecord], pairs: Pairs, rivalry: float) -> dict[tuple[int, int], float]:
     """Return what the likely pairs count beside the better links of their photos."""
     best = _best_links(pairs)
     found = {}
@@ -264,7 +267,7 @@ def _worth(photos: Mapping[int, PhotoRecord], pairs: Pairs) -> dict[tuple[int, i
         if probability >= LIKELY:
             own, rival = log_odds(probability), log_odds(min(CERTAIN, max(best[first], best[second])))
             lost = 0.0 if _at_one_spot(photos[first], photos[second]) else max(0.0, rival - own)
-            found[first, second] = float(to_probability(np.array(own - RIVALRY * lost)))
+            found[first, second] = float(to_probability(np.array(own - rivalry * lost)))
     return found
 
 

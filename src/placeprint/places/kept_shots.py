@@ -1,0 +1,141 @@
+"""What is known of shots from earlier looks, so that a second look through an archive decodes hardly a photo.
+
+Sketches and comparisons are kept in the folder ``cache`` of an atlas, which may be deleted at any time, by the hashes
+of the files. A file whose size or time has changed since it was added is looked at again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import logging
+import os
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from placeprint.core.files import write_arrays
+from placeprint.errors import PlaceprintError
+from placeprint.places import parallax, shot_sketch, shots
+from placeprint.store import PhotoRecord
+
+logger = logging.getLogger(__name__)
+
+FILE = "shots.npz"
+Sketch = NDArray[np.float16]
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What a comparison of two files found.
+
+    Args:
+        agreement: the 5th percentile of their correlations if they are the same shot, else 0.
+        rotation: degrees counter-clockwise by which the first has to be rotated to look like the second, in [0, 360).
+    """
+
+    agreement: float
+    rotation: float
+
+    @property
+    def is_same_shot(self) -> bool:
+        """Whether both are copies of one shot."""
+        return self.agreement > 0
+
+    def reversed(self) -> Compared:
+        """Return the comparison of the second with the first."""
+        return Compared(self.agreement, -self.rotation % 360)
+
+
+class KeptShots:
+    """Sketches and comparisons of earlier looks; empty where there is no folder, or what it has is damaged.
+
+    Args:
+        folder: where they are kept, or None to keep nothing.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self._path = None if folder is None else folder / FILE
+        self._sketches: dict[str, Sketch] = {}
+        self._compared: dict[tuple[str, str], Compared] = {}
+        if self._path is not None and self._path.is_file():
+            try:
+                with np.load(io.BytesIO(self._path.read_bytes()), allow_pickle=False) as arrays:
+                    self._fill({name: arrays[name] for name in arrays.files})
+            except Exception as error:  # damaged archives raise nearly anything
+                logger.warning("what is kept in %s is made again: %s", self._path, error)
+
+    def sketch(self, photo: PhotoRecord) -> Sketch | None:
+        """Return the sketch of a photo; None where none is kept of its file as it is now."""
+        return self._sketches.get(photo.sha256) if _is_unchanged(photo) else None
+
+    def compared(self, first: PhotoRecord, second: PhotoRecord) -> Compared | None:
+        """Return what an earlier comparison found; None where there was none of these files as they are now."""
+        if not (_is_unchanged(first) and _is_unchanged(second)):
+            return None
+        there, back = (self._compared.get(pair) for pair in _both_ways(first, second))
+        return back.reversed() if there is None and back is not None else there
+
+    def add_sketch(self, photo: PhotoRecord, sketch: Sketch) -> None:
+        """Keep the sketch of a photo, unless its file has changed since it was added."""
+        if _is_unchanged(photo):
+            self._sketches[photo.sha256] = sketch
+
+    def add_compared(self, first: PhotoRecord, second: PhotoRecord, found: Compared) -> None:
+        """Keep what a comparison found, unless a file has changed since it was added."""
+        if _is_unchanged(first) and _is_unchanged(second):
+            self._compared[first.sha256, second.sha256] = found
+
+    def write(self, photos: Collection[PhotoRecord]) -> None:
+        """Write what is kept of some photos; where the folder cannot be written, nothing is kept."""
+        if self._path is None:
+            return
+        known = {photo.sha256 for photo in photos} - {""}
+        sketches = {name: sketch for name, sketch in self._sketches.items() if name in known}
+        compared = {pair: found for pair, found in self._compared.items() if known.issuperset(pair)}
+        arrays: dict[str, NDArray[np.generic]] = {
+            "key": np.array(_key()),
+            "names": np.array(list(sketches), "U64"),
+            "sketches": np.array(list(sketches.values()), np.float16).reshape(-1, shot_sketch.DIM),
+            "pairs": np.array(list(compared), "U64").reshape(-1, 2),
+            "found": np.array([(each.agreement, each.rotation) for each in compared.values()]).reshape(-1, 2),
+        }
+        try:
+            write_arrays(self._path, arrays)
+        except PlaceprintError as error:
+            logger.warning("what was seen of the photos is not kept: %s", error)
+
+    def _fill(self, arrays: dict[str, NDArray[np.generic]]) -> None:
+        if str(arrays["key"]) != _key():
+            return
+        sketches = np.asarray(arrays["sketches"], np.float16).reshape(-1, shot_sketch.DIM)
+        pairs, found = arrays["pairs"].reshape(-1, 2).tolist(), np.asarray(arrays["found"], np.float64).tolist()
+        self._sketches = dict(zip(map(str, arrays["names"].tolist()), sketches, strict=True))
+        self._compared = {(one, two): Compared(*each) for (one, two), each in zip(pairs, found, strict=True)}
+
+
+def _both_ways(first: PhotoRecord, second: PhotoRecord) -> tuple[tuple[str, str], tuple[str, str]]:
+    return (first.sha256, second.sha256), (second.sha256, first.sha256)
+
+
+def _is_unchanged(photo: PhotoRecord) -> bool:
+    """Return whether the file of a photo has the size and the time that it was added with."""
+    try:
+        now = os.stat(photo.path)  # noqa: PTH116  # any text
+    except (OSError, ValueError):
+        return False
+    return (now.st_size, now.st_mtime_ns) == (photo.file_size, photo.file_time)
+
+
+def _key() -> str:
+    """Return what sketches and comparisons depend on: the constants of their modules."""
+    constants = {
+        f"{module.__name__}.{name}": value
+        for module in (shots, shot_sketch, parallax)
+        for name, value in sorted(vars(module).items())
+        if name.isupper() and isinstance(value, int | float | str)
+    }
+    return hashlib.sha256(repr(constants).encode()).hexdigest()[:16]
