@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -16,14 +17,16 @@ from placeprint.datasets.photos.sample_photos import rephotograph
 from tests.conftest import HEAR_INTERRUPTS, make_scene, write_photo
 
 
-def run(*arguments: object, cwd: Path | None = None, columns: int = 200) -> subprocess.CompletedProcess[str]:
+def run(
+    *arguments: object, cwd: Path | None = None, columns: int = 200, env: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "placeprint", *map(str, arguments)],
         capture_output=True,
         text=True,
         check=False,
         cwd=cwd,
-        env=os.environ | {"COLUMNS": str(columns)},
+        env=os.environ | {"COLUMNS": str(columns)} | dict(env or {}),
     )
 
 
@@ -91,6 +94,27 @@ def test_remove(folder: Path, tmp_path: Path) -> None:
     atlas = shutil.copytree(folder / "atlas", tmp_path / "atlas")
     done = run("remove", atlas, folder / "photos" / "0.png")
     assert done.stdout.startswith("removed 1 photos") and done.stdout.endswith("has 3\n")
+
+
+def test_licenses_are_those_of_every_network() -> None:
+    rows = json.loads(run("models", "--licenses", "--json").stdout)
+    everything = json.loads(run("models", "--json").stdout)
+    assert {row["name"] for row in rows} == {row["name"] for row in everything["weights"] + everything["published"]}
+    by_name = {row["name"]: row for row in rows}
+    assert by_name["xfeat"]["weights"] == "Apache-2.0"
+    assert all(row["weights"] and row["code"] for row in rows)
+    stated = [row["stated"] for row in rows]
+    assert stated == sorted(stated, reverse=True) and not all(stated)
+    assert "Apache-2.0" in run("models", "--licenses").stdout
+
+
+def test_shells_complete_commands_and_options() -> None:
+    line = {"_PLACEPRINT_COMPLETE": "complete_bash", "COMP_WORDS": "placeprint expo", "COMP_CWORD": "1"}
+    found = run(env=line).stdout.split()
+    assert {"export", "export-colmap", "export-data"} <= set(found)
+    assert "search" not in found
+    line |= {"COMP_WORDS": "placeprint search --ver", "COMP_CWORD": "2"}
+    assert "--verify" in run(env=line).stdout.split()
 
 
 def test_models_lists_everything() -> None:

@@ -55,7 +55,6 @@ app = typer.Typer(
     name="placeprint",
     help="Show it a photo: it says which place it shows, and proves it with verified point matches.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 

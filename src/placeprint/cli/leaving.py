@@ -24,6 +24,7 @@ import typer
 
 from placeprint.cli.output import warn
 from placeprint.core.files import reason_of
+from placeprint.core.packages import NETWORK_PACKAGES, no_networks
 from placeprint.errors import PlaceprintError
 
 FAILED, WRONG_USAGE, BUG, INTERRUPTED = 1, 2, 70, 130
@@ -39,7 +40,7 @@ def run(app: Callable[..., object]) -> int:
     prepare_streams()
     show_log()
     try:
-        status = app(standalone_mode=False)
+        status = app(standalone_mode=False, prog_name="placeprint")  # not "python -m placeprint"
         status = status if isinstance(status, int) else 0
         if status == INTERRUPTED:
             raise KeyboardInterrupt
@@ -112,6 +113,8 @@ def _described_foreign(error: BaseException) -> tuple[int, str]:
         return FAILED, "" if isinstance(lost, BrokenPipeError) else f"cannot write to stdout: {reason_of(lost)}"
     if isinstance(error, MemoryError) or any(words in str(error) for words in NO_MEMORY):
         return FAILED, "not enough memory; use fewer --workers, a smaller --size or fewer --keypoints"
+    if isinstance(error, ImportError) and (error.name or "").partition(".")[0] in NETWORK_PACKAGES:
+        return FAILED, no_networks("this command")
     told = " ".join(str(error).split())[:300]
     return BUG, (
         f"this is a bug in placeprint: {type(error).__name__}: {told}; please report it, with the output of {DEBUG}=1"

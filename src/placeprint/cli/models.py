@@ -23,9 +23,18 @@ app = typer.Typer(
 
 
 @app.callback()
-def models(context: typer.Context, json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+def models(
+    context: typer.Context,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    licenses: Annotated[
+        bool, typer.Option("--licenses", help="List only the licenses of all weights, and of the authors' code.")
+    ] = False,
+) -> None:
     """List the presets, the components, and the network weights with source and license."""
     if context.invoked_subcommand is not None:
+        return
+    if licenses:
+        _list_licenses(json=json)
         return
     from placeprint.core import registry
     from placeprint.networks.weights import WEIGHTS, weights_path
@@ -88,6 +97,42 @@ def _say_license(network: Network) -> None:
         say(
             "No license is stated for these weights, so none is given: ask the authors before commercial use.", err=True
         )
+
+
+def _list_licenses(*, json: bool) -> None:
+    """Print what may be done with each network; those whose license is not stated come last."""
+    from placeprint.networks.published import checkpoints, published_networks
+    from placeprint.networks.weights import WEIGHTS, weights_path
+
+    rows = [
+        {
+            "name": row.name,
+            "weights": row.license,
+            "code": "part of placeprint",
+            "stated": True,
+            "here": weights_path(row) is not None,
+        }
+        for row in WEIGHTS
+    ] + [
+        {
+            "name": row.name,
+            "weights": row.license.weights,
+            "code": row.license.code,
+            "stated": row.license.stated,
+            "here": checkpoints.is_here(row),
+        }
+        for row in published_networks()
+    ]
+    rows.sort(key=lambda row: not row["stated"])
+    if json:
+        print_json(rows)
+        return
+    _show_rows(
+        "Licenses of networks",
+        ("network", "weights", "code", "here"),
+        [(str(row["name"]), str(row["weights"]), str(row["code"]), "yes" * bool(row["here"])) for row in rows],
+    )
+    say("Weights whose license is not stated give no rights: ask their authors before commercial use.")
 
 
 def _published_rows() -> list[dict[str, Any]]:

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from placeprint.core.options import check_name
+from placeprint.core.packages import require_networks
 from placeprint.core.table_reading import check_values
 from placeprint.errors import NotFittedError, OptionError
 
@@ -77,6 +78,19 @@ COMPONENTS: dict[str, dict[str, str]] = {
     },
 }
 
+NETWORKED = frozenset(
+    {
+        ("extractors", "aliked"),
+        ("extractors", "delf"),
+        ("extractors", "disk"),
+        ("extractors", "grid"),
+        ("extractors", "published"),
+        ("extractors", "xfeat"),
+        ("matchers", "lightglue"),
+        ("matchers", "semi-dense"),
+    }
+)
+"""Components that run a network of Torch."""
 WHOLE_PHOTO = frozenset({"published"})
 """Extractors whose one feature stands for the whole photo: there is nothing to match."""
 
@@ -113,12 +127,16 @@ def create(kind: str, name: str, params: Mapping[str, Any] | None = None) -> Any
 
     Raises:
         OptionError: the name or a parameter is unknown, or a value has the wrong type or is out of its range.
+        PackageError: it runs a network, and Torch is not installed.
 
     Example:
         >>> create("indexes", "flat", {"bits": 32}).bits
         32
     """
-    return component_class(kind, name)(**checked_params(kind, name, params or {}))
+    made = component_class(kind, name)(**checked_params(kind, name, params or {}))
+    if (kind, name) in NETWORKED:
+        require_networks(f"the {_singular(kind)} {name!r}")
+    return made
 
 
 def checked_params(kind: str, name: str, params: Mapping[str, Any]) -> dict[str, Any]:
