@@ -6,6 +6,8 @@
     python scripts/learn_evidence.py ablation --cache FOLDER    # the same, without each kind of evidence
     python scripts/learn_evidence.py calibrate --cache FOLDER   # calibrated atlases, and promised precisions
     python scripts/learn_evidence.py write --cache FOLDER       # the models of all sets, into the package
+    python scripts/learn_evidence.py pairs --cache FOLDER       # two photos without an atlas: looked at, and measured
+    python scripts/learn_evidence.py write-pairs --cache FOLDER # their model, into the package
 
 Photos: sf_landmarks, corridor, ie_tower, gps, oxford_affine, pairs, grocery, and seeded views of them
 (`evidence.scenes`). PLACEPRINT_DATA says where they are.
@@ -26,6 +28,8 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from placeprint.evaluation.report.calibration import write_pictures
+from placeprint.evidence.two_photos import FILE
+from scripts.evidence import two_photos
 from scripts.evidence.assembly import USUAL, Assembler, Policy, most_of
 from scripts.evidence.calibrating import by_others, calibrated_atlas, of_calibration
 from scripts.evidence.features import Features
@@ -157,7 +161,9 @@ def write(tables: Tables, policies: Sequence[str]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("step", choices=("describe", "measure", "report", "ablation", "calibrate", "write"))
+    parser.add_argument(
+        "step", choices=("describe", "measure", "report", "ablation", "calibrate", "write", "pairs", "write-pairs")
+    )
     parser.add_argument("kinds", nargs="*", help="extractors, kinds of geometry, or presets; all by default")
     parser.add_argument("--cache", type=Path, required=True)
     given = parser.parse_args()
@@ -173,8 +179,14 @@ def main() -> None:
         ablation(tables, given.kinds or [*POLICIES])
     elif given.step == "calibrate":
         calibrate(tables, given.kinds or [*POLICIES], given.cache)
-    else:
+    elif given.step == "write":
         write(tables, given.kinds or [*POLICIES])
+    else:
+        pairs = two_photos.all_pairs(tables, given.cache / "pairs")
+        if given.step == "pairs":
+            two_photos.report(pairs)
+        else:
+            two_photos.write(pairs, OUTPUT.parent / FILE)
 
 
 if __name__ == "__main__":

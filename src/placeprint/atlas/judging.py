@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from placeprint.errors import OptionError
 from placeprint.evidence.calibration import Calibration
-from placeprint.evidence.shipped import POSSIBLE, SURE
+from placeprint.evidence.shipped import SURE, verdict_of
 from placeprint.types import Answer
 
 
@@ -43,11 +43,5 @@ def judged(answer: Answer, calibration: Calibration | None, least: float) -> Ans
     confidence = answer.confidence if calibration is None else calibration.confidence(answer.confidence)
     first, *others = answer.evidence
     if first.verification is not None:
-        first = replace(first, verdict=_verdict(confidence, least))
+        first = replace(first, verdict=verdict_of(confidence, least))
     return replace(answer, evidence=(first, *others), confidence=confidence)
-
-
-def _verdict(confidence: float, least: float) -> str:
-    if confidence >= least:
-        return "same place"
-    return "possible" if confidence >= POSSIBLE else "not confirmed"

@@ -90,8 +90,13 @@ def load_model(name: str) -> EvidenceModel:
     return EvidenceModel(model_of(data["pair"]), model_of(data["first"]), usual)
 
 
-def verdict_of(probability: float) -> str:
-    """Return the verdict of `types.Evidence` for a probability."""
-    if probability >= SURE:
+def verdict_of(probability: float, least: float = SURE) -> str:
+    """Return the verdict of `types.Evidence` for a probability.
+
+    Args:
+        probability: that both photos show the same place.
+        least: from which on they do.
+    """
+    if probability >= least:
         return "same place"
     return "possible" if probability >= POSSIBLE else "not confirmed"

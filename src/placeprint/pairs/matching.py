@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Annotated, Any
 
 import numpy as np
@@ -22,6 +22,8 @@ from placeprint.core.memory import enough_memory
 from placeprint.core.options import Range, Seed, checked
 from placeprint.core.threads import one_core_for_products
 from placeprint.errors import OptionError
+from placeprint.evidence.shipped import SURE, verdict_of
+from placeprint.evidence.two_photos import load_two_photos_model
 from placeprint.features.rotating import (
     ROTATIONS,
     all_rotations,
@@ -32,75 +34,20 @@ from placeprint.features.rotating import (
 )
 from placeprint.features.steering import steered, steerer_name
 from placeprint.features.straightening import tilt_of
+from placeprint.pairs.answer import PairAnswer
+from placeprint.pairs.matchers import matcher_params
+from placeprint.pairs.opinions import FIRST, MODELS, Look, Weighed, weighed
 from placeprint.photos import Photo, Picture, read_photo
 from placeprint.photos.masks import Masks, as_mask
-from placeprint.renamed import renamed_arguments, renamed_attribute
-from placeprint.types import NO_KEYPOINTS, Extractor, Image, LocalFeatures, Mask, Verification
+from placeprint.renamed import renamed_arguments
+from placeprint.types import Extractor, Image, LocalFeatures, Mask, Verification
 from placeprint.verification.opencv_ransac import relative_pose
 from placeprint.verification.transforms import Cameras, Pixels
 from placeprint.verification.two_view import TwoView, errors_of
 
-MATCHERS: dict[str, dict[str, Any]] = {
-    "mutual": {"name": "nearest"},
-    "ratio": {"name": "nearest", "mutual": False, "ratio": 0.8},
-    "mutual-ratio": {"name": "nearest", "ratio": 0.8},
-    "lightglue": {"name": "lightglue", "min_confidence": 0.3},
-    "lighterglue": {"name": "lightglue", "features": "xfeat", "min_confidence": 0.3},
-}
-"""Matchers by their command-line names; any other name is that of a registered matcher."""
-DEFAULTS: dict[str, dict[str, Any]] = {
-    "delf": {"name": "nearest", "min_similarity": 0.68},
-    "xfeat": {"name": "nearest", "min_similarity": 0.8, "ratio": 0.95},
-}
-"""Default matchers, if not mutual neighbors with a ratio test: XFeat's descriptors of unrelated points are very
-similar, with ratios close to 1. So are DELF's for neighbors in position and scale; its authors accept distances up to
-0.8."""
-BINARY = frozenset({"orb"})
-MADE_FOR = {"semi-dense": "xfeat"}
-"""Matchers that accept only the features of one extractor."""
-
 STEERED_SHARE = 0.25
 """A significance of 3 is enough to try a rotation: steered features reach it when real ones reach 30, and wrong pairs
 reach it by chance once in a thousand."""
-
-
-@dataclass(frozen=True, eq=False)
-class PairAnswer:
-    """The answer for two photos.
-
-    Args:
-        query: the features of the first photo, in its pixels.
-        database: the features of the second photo, in its pixels.
-        verification: matches, inliers, transform and significance (``strength``).
-        verdict: ``"same place"``, ``"possible"`` or ``"not confirmed"``.
-        rotation: degrees counter-clockwise by which the first photo was rotated.
-        cameras: the intrinsics of both photos in pixels, if an essential matrix was requested.
-        pose: the rotation ``(3, 3)`` and the direction ``(3,)`` of the translation from the first to the second
-            camera's coordinates, if an essential matrix was found.
-        errors: ``(m,)`` float64 residuals of the matches (`transforms.residuals`), in pixels of a photo whose longest
-            side is 640; infinite if there is no transform.
-        tolerance: the largest residual of an inlier, in the same pixels.
-        seconds: the time of each part: ``describe``, ``match``.
-    """
-
-    query: LocalFeatures
-    database: LocalFeatures
-    verification: Verification
-    verdict: str
-    rotation: float
-    cameras: Cameras | None
-    pose: tuple[NDArray[np.float64], NDArray[np.float64]] | None
-    errors: NDArray[np.float64]
-    tolerance: float
-    seconds: dict[str, float]
-
-    turn = renamed_attribute("turn", "rotation")
-
-    @property
-    def note(self) -> str | None:
-        """Why there is no result, or None if both photos have keypoints."""
-        blank = [name for name, found in (("first", self.query), ("second", self.database)) if not len(found)]
-        return f"{' and '.join(blank)} photo: {NO_KEYPOINTS}" if blank else None
 
 
 @renamed_arguments(turns="rotations")
@@ -117,6 +64,8 @@ def match(
     pixels: Pixels = 2.0,
     seed: Seed = 0,
     rotations: bool = True,
+    opinions: bool = True,
+    precision: Annotated[float, Range(0.5, 0.9999)] | None = None,
     masks: Masks = (None, None),
     focal: Annotated[float, Range(1, 10_000_000)] | None = None,
 ) -> PairAnswer:
@@ -135,13 +84,17 @@ def match(
         seed: the seed of the estimator.
         rotations: whether to try rotations of the first photo if it is not confirmed upright; features with
             orientations need none.
+        opinions: whether to request further opinions while the probability is open, see `opinions`; SIFT finds
+            rotated photos, and SIFT of simulated tilts those of a plane seen from the side.
+        precision: the share of right ones among pairs called "same place", as promised by `evidence.two_photos`; None
+            to take the probability at its word.
         masks: the masks of both photos, True or white where keypoints are allowed: arrays, pictures or paths
             (`masks.as_mask`), None for everywhere.
         focal: the focal length in pixels of both photos, for an essential matrix; None to read it from EXIF.
 
     Raises:
         PhotoError: a photo cannot be used.
-        OptionError: a name or parameter is unknown, or a focal length is missing.
+        OptionError: a name or parameter is unknown, a focal length is missing, or a precision cannot be promised.
         ShapeError: a mask does not have its photo's size.
         WeightsError: weights are not installed.
         NotEnoughMemoryError: the size or the number of keypoints needs more memory than there is.
@@ -150,26 +103,34 @@ def match(
     options = {"semi_dense": True} if params.get("name") == "semi-dense" else {}
     extractor: Extractor = registry.create("extractors", features, options | dict(feature_options or {}))
     verifier = TwoView(matcher=params, model=model, method=method, pixels=pixels, seed=seed)
+    is_weighed = features in FIRST and model in MODELS and params == matcher_params(features, None)
+    least = _least(features, is_weighed=is_weighed, precision=precision)
     photos = read_photo(query), read_photo(database)
-    allowed = _masks(masks, photos)
+    images, allowed = (photos[0].image, photos[1].image), _masks(masks, photos)
     cameras = _cameras(photos, focal) if model == "essential" else None
     began = time.perf_counter()
     with one_core_for_products(), enough_memory():
-        second = extractor.extract(photos[1].image, allowed[1])
-        best = _best_look(extractor, verifier, photos[0].image, allowed[0], second, cameras, rotations=rotations)
-    return _answer(best, second, verifier, cameras, time.perf_counter() - began)
+        second = extractor.extract(images[1], allowed[1])
+        look = best_look(
+            extractor, verifier, images[0], allowed[0], second, cameras, rotations=rotations, name=features
+        )
+        found = weighed(look, images, allowed, verifier, further=opinions) if is_weighed else None
+    return _answer(look, found, least, verifier, cameras, time.perf_counter() - began)
 
 
-@dataclass(frozen=True, eq=False)
-class _Look:
-    """The first photo in one rotation."""
+def _least(features: str, *, is_weighed: bool, precision: float | None) -> float:
+    """Return the probability from which on the verdict is "same place"."""
+    if precision is None:
+        return SURE
+    if not is_weighed:
+        raise OptionError(
+            "a precision can be promised for the features xfeat and sift with their default matcher, and the models "
+            f"{', '.join(sorted(MODELS))}; got {features!r} with others"
+        )
+    return load_two_photos_model().least_probability(precision)
 
-    degrees: float
-    features: LocalFeatures
-    check: Verification
 
-
-def _best_look(
+def best_look(
     extractor: Extractor,
     verifier: TwoView,
     image: Image,
@@ -178,21 +139,33 @@ def _best_look(
     cameras: Cameras | None,
     *,
     rotations: bool,
-) -> _Look:
-    """Return the first photo in the rotation that fits best; rotations are tried where it is not confirmed upright."""
+    name: str = "xfeat",
+) -> Look:
+    """Return the first photo in the rotation that fits best; rotations are tried where it is not confirmed upright.
 
-    def look(degrees: float) -> _Look:
+    Args:
+        extractor: of the features.
+        verifier: of the pair.
+        image: ``(H, W, 3)`` uint8 RGB, the first photo.
+        allowed: its mask.
+        second: features of the second photo.
+        cameras: the intrinsics of both, for an essential matrix.
+        rotations: whether to try rotations.
+        name: of the extractor.
+    """
+
+    def look(degrees: float) -> Look:
         first = rotated_features(extractor, image, degrees, allowed)
-        return _Look(degrees % 360, first, verifier.verify(first, [second], cameras=[cameras])[0])
+        return Look(name, degrees % 360, first, second, verifier.verify(first, [second], cameras=[cameras])[0])
 
     start = -tilt_of(image) if rotations else 0.0
     best = look(start)
 
     def stages() -> Sequence[tuple[int, ...]]:
-        name = steerer_name(extractor)
-        return ROTATIONS if name is None else _promising(best.features, second, name, verifier)
+        steerers = steerer_name(extractor)
+        return ROTATIONS if steerers is None else _promising(best.query, second, steerers, verifier)
 
-    if rotations and len(best.features) and len(second) and not bears_rotation(best.features):
+    if rotations and len(best.query) and len(second) and not bears_rotation(best.query):
         best = best_rotation(
             best,
             lambda further: look(start + further),
@@ -204,21 +177,25 @@ def _best_look(
 
 
 def _answer(
-    best: _Look, second: LocalFeatures, verifier: TwoView, cameras: Cameras | None, seconds: float
+    first: Look, found: Weighed | None, least: float, verifier: TwoView, cameras: Cameras | None, seconds: float
 ) -> PairAnswer:
-    """Return the answer of a look, which took so many seconds with all before it."""
-    check = best.check
+    """Return the answer of looks, which took so many seconds together."""
+    look = first if found is None else found.look
+    check = look.check
     return PairAnswer(
-        query=best.features,
-        database=second,
+        query=look.query,
+        database=look.database,
         verification=check,
-        verdict=verifier.verdict(check),
-        rotation=best.degrees,
+        verdict=verifier.verdict(check) if found is None else verdict_of(found.probability, least),
+        rotation=look.degrees,
         cameras=cameras,
         pose=_pose(check, cameras),
-        errors=errors_of(check, (best.features.image_size, second.image_size), cameras),
+        errors=errors_of(check, (look.query.image_size, look.database.image_size), cameras),
         tolerance=verifier.pixels,
         seconds={"describe": seconds - check.seconds, "match": check.seconds},
+        features=look.features,
+        probability=None if found is None else found.probability,
+        asked=(first.features,) if found is None else found.asked,
     )
 
 
@@ -231,26 +208,6 @@ def _promising(
         check = verifier.verify(steered(first, steerers, degrees), [second])[0]
         checks[degrees] = replace(check, strength=check.strength / STEERED_SHARE)
     return promising_rotations(checks, verifier.verdict)
-
-
-def matcher_params(features: str, matcher: str | Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return the name and parameters of a matcher for these features.
-
-    Raises:
-        OptionError: the matcher is for other features.
-    """
-    if isinstance(matcher, Mapping):
-        return dict(matcher)
-    if matcher is None:
-        params = DEFAULTS.get(features, MATCHERS["mutual-ratio"])
-    else:
-        params = MATCHERS.get(matcher, {"name": matcher})
-    made_for = params.get("features", MADE_FOR.get(params["name"], features))
-    if made_for != features:
-        raise OptionError(f"the matcher {matcher!r} is for {made_for!r} features, got {features!r}")
-    if params["name"] == "nearest" and features in BINARY:
-        return params | {"distance": "hamming"}
-    return {"features": features} | params if params["name"] == "lightglue" else dict(params)
 
 
 def _masks(masks: Masks, photos: tuple[Photo, Photo]) -> tuple[Mask | None, Mask | None]:

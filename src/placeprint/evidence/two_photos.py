@@ -1,0 +1,116 @@
+"""P(same place | what was found of two photos), where there is no atlas to compare with.
+
+Two photos are looked at in up to three ways (`SOURCES`): by XFeat keypoints, by SIFT, and by SIFT of simulated tilts
+(`features.tilting`). What each found is weighed by one additive model (`model`), which has learned what a look that was
+not taken is worth. It was learned from pairs of which half show the same place; the others are photos of other places,
+most of them the most similar ones (``scripts/learn_evidence.py pairs``).
+
+A precision is promised as for an atlas (`guarantee`), from pairs that were judged by models that did not know their
+set. So it holds for pairs like those.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from placeprint.errors import OptionError
+from placeprint.evidence.calibration import LIKELY
+from placeprint.evidence.guarantee import RISK, promised_threshold
+from placeprint.evidence.model import AdditiveModel, Columns, model_of, to_probability
+from placeprint.evidence.record import OF_VERIFICATIONS, Values
+
+SOURCES = ("xfeat", "sift", "tilted")
+"""Looks at two photos: an extractor with its default matcher and `verification.two_view.TwoView`."""
+WEIGHED = ("strength", "inliers", "ratio", "coverage", "spread", "static")
+"""Fields of a look that are weighed; the strength is the a-contrario significance."""
+FIELDS = tuple(f"{source}.{name}" for source in SOURCES for name in WEIGHED)
+"""What the model weighs."""
+FILE = "two_photos.json"
+
+
+@dataclass(frozen=True, eq=False)
+class TwoPhotosModel:
+    """What looks at two photos are worth.
+
+    Args:
+        pair: gives the log odds that both show the same place.
+        odds: ``(n,)`` log odds of pairs of sets that had no part in the model that gave them.
+        right: ``(n,)`` whether those show the same place.
+    """
+
+    pair: AdditiveModel
+    odds: Values
+    right: NDArray[np.bool_]
+
+    def probability(self, looks: Mapping[str, Values]) -> float:
+        """Return the probability that two photos show the same place.
+
+        Args:
+            looks: by source, the ``(len(OF_VERIFICATIONS),)`` values of `measure.geometry`.
+        """
+        return float(to_probability(self.pair.log_odds(columns_of_looks([looks])))[0])
+
+    def least_probability(self, precision: float) -> float:
+        """Return the probability from which on pairs are accepted, for a promised precision.
+
+        Raises:
+            OptionError: the pairs it was learned from cannot promise it.
+        """
+        found = promised_threshold(self.odds, self.right, precision)
+        if found is None:
+            tried = (percent / 100 for percent in range(99, 49, -1))
+            most = next((each for each in tried if promised_threshold(self.odds, self.right, each) is not None), None)
+            told = "" if most is None else f"; up to {most:g} can be promised, with a risk of {RISK:.0%}"
+            raise OptionError(
+                f"a precision of {precision:g} cannot be promised from {len(self.odds)} pairs of photos{told}"
+            )
+        return max(float(to_probability(np.array([found]))[0]), LIKELY)
+
+    def as_data(self) -> dict[str, Any]:
+        """Return what `two_photos_model_of` reads, ready for JSON."""
+        return {
+            "pair": self.pair.as_data(),
+            "odds": [round(float(value), 2) for value in self.odds],
+            "right": [int(value) for value in self.right],
+        }
+
+
+def columns_of_looks(pairs: list[Mapping[str, Values]]) -> Columns:
+    """Return the columns of `FIELDS` of pairs of photos, NaN where a look was not taken.
+
+    Args:
+        pairs: of each, the values of `measure.geometry` by source.
+    """
+    places = {name: place for place, (name, *_) in enumerate(OF_VERIFICATIONS)}
+    return {
+        f"{source}.{name}": np.array(
+            [looks[source][places[name]] if source in looks else np.nan for looks in pairs], np.float64
+        )
+        for source in SOURCES
+        for name in WEIGHED
+    }
+
+
+def two_photos_model_of(data: Mapping[str, Any]) -> TwoPhotosModel:
+    """Return the model of `TwoPhotosModel.as_data`.
+
+    Raises:
+        ShapeError: its curves have no shape.
+    """
+    return TwoPhotosModel(
+        model_of(data["pair"]), np.array(data["odds"], np.float64), np.array(data["right"], np.int64).astype(bool)
+    )
+
+
+@functools.cache
+def load_two_photos_model() -> TwoPhotosModel:
+    """Return the model that ships with the package."""
+    return two_photos_model_of(json.loads((resources.files(__package__) / FILE).read_text()))
