@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from placeprint.cli.output import print_json, say, say_verdict
+from placeprint.cli.search import in_words
 from placeprint.cli.skipping import naming
 from placeprint.core.named_toml import parse_setting
 
@@ -64,6 +65,22 @@ Rotations = Annotated[
         help="Try rotations of the first photo when it is not confirmed upright.",
     ),
 ]
+Opinions = Annotated[
+    bool,
+    typer.Option(
+        "--opinions/--no-opinions",
+        help="Ask SIFT, and SIFT of simulated tilts, while it is open whether both show the same place.",
+    ),
+]
+Precision = Annotated[
+    float | None,
+    typer.Option(
+        min=0.5,
+        max=0.9999,
+        help="Share of right ones among pairs called the same place; holds for pairs like those it was learned from.",
+        show_default=False,
+    ),
+]
 Masks = Annotated[
     tuple[Path, Path] | None,
     typer.Option(help="Two pictures, white where keypoints are allowed, one per photo.", show_default=False),
@@ -99,6 +116,8 @@ def match(
     pixels: Pixels = 2.0,
     seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Seed of the estimator.")] = 0,
     rotations: Rotations = True,
+    opinions: Opinions = True,
+    precision: Precision = None,
     masks: Masks = None,
     focal: Focal = None,
     output: Output = None,
@@ -131,6 +150,8 @@ def match(
             pixels=pixels,
             seed=seed,
             rotations=rotations,
+            opinions=opinions,
+            precision=precision,
             masks=(None, None) if masks is None else (_read_mask(masks[0]), _read_mask(masks[1])),
             focal=focal,
         )
@@ -168,6 +189,9 @@ def _print(answer: PairAnswer) -> None:
     else:
         words = f"{check.num_inliers} of {len(check.matches)} matches follow {_article(check.model)}"
     say_verdict(answer.verdict, COLORS[answer.verdict], f": {words}")
+    if answer.confidence is not None:
+        sure = in_words(answer.confidence, "very unlikely")
+        say(f"{sure}: {answer.confidence:.0%} sure that both show the same place, by {' and '.join(answer.asked)}")
     if check.transform is not None:
         rotated = f"; the first photo was rotated by {answer.rotation:.0f} degrees" if answer.rotation else ""
         say(f"significance {check.strength:.1f}: {_chance(check.strength)}{rotated}")
@@ -208,6 +232,9 @@ def _as_data(first: Path, second: Path, answer: PairAnswer) -> dict[str, Any]:
         "first": str(first),
         "second": str(second),
         "verdict": answer.verdict,
+        "confidence": answer.confidence,
+        "features": answer.features,
+        "asked": list(answer.asked),
         "note": answer.note,
         "significance": check.strength,
         "model": check.model,

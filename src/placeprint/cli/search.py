@@ -118,10 +118,10 @@ def _print(path: Path, answer: Answer) -> None:
     say(", ".join(f"{part} {value}" for part, value in milliseconds.items()), style="dim")
 
 
-def in_words(confidence: float) -> str:
-    """Return a probability in words."""
+def in_words(confidence: float, otherwise: str = "probably not in the atlas") -> str:
+    """Return a probability in words, and what to say where there is hardly any."""
     words = ((0.99, "certain"), (0.9, "very likely"), (0.5, "likely"), (0.1, "unlikely"))
-    return next((word for least, word in words if confidence >= least), "probably not in the atlas")
+    return next((word for least, word in words if confidence >= least), otherwise)
 
 
 def short(path: Path) -> str:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any
@@ -83,7 +83,7 @@ class TwoPhotosModel:
         }
 
 
-def columns_of_looks(pairs: list[Mapping[str, Values]]) -> Columns:
+def columns_of_looks(pairs: Sequence[Mapping[str, Values]]) -> Columns:
     """Return the columns of `FIELDS` of pairs of photos, NaN where a look was not taken.
 
     Args:

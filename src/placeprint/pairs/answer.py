@@ -30,8 +30,8 @@ class PairAnswer:
         tolerance: the largest residual of an inlier, in the same pixels.
         seconds: the time of each part: ``describe``, ``match``.
         features: the features that are shown: an extractor, or an opinion of `opinions.OPINIONS`.
-        probability: that both show the same place, if half of such pairs do (`evidence.two_photos`); None for
-            extractors, matchers and models that it was not learned from.
+        confidence: the probability that both show the same place, if half of such pairs do (`evidence.two_photos`);
+            None for extractors, matchers and models that it was not learned from.
         asked: all features that both photos were described by, in order.
     """
 
@@ -46,7 +46,7 @@ class PairAnswer:
     tolerance: float
     seconds: dict[str, float]
     features: str = ""
-    probability: float | None = None
+    confidence: float | None = None
     asked: tuple[str, ...] = ()
 
     turn = renamed_attribute("turn", "rotation")

@@ -194,7 +194,7 @@ def _answer(
         tolerance=verifier.pixels,
         seconds={"describe": seconds - check.seconds, "match": check.seconds},
         features=look.features,
-        probability=None if found is None else found.probability,
+        confidence=None if found is None else found.probability,
         asked=(first.features,) if found is None else found.asked,
     )
 
