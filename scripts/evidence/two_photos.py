@@ -18,9 +18,8 @@ from numpy.typing import NDArray
 from placeprint.core import registry
 from placeprint.core.numerics import evenly
 from placeprint.core.threads import one_core_for_products
-from placeprint.errors import OptionError
 from placeprint.evidence.calibration import calibration_error
-from placeprint.evidence.guarantee import promised_threshold
+from placeprint.evidence.guarantee import promise
 from placeprint.evidence.model import AdditiveModel, to_probability
 from placeprint.evidence.record import OF_VERIFICATIONS, Values
 from placeprint.evidence.shipped import SURE
@@ -237,13 +236,14 @@ def promised_by_others(pairs: Sequence[Pair], models: dict[str, AdditiveModel], 
     own = judged(models[group], [each for each in pairs if each.group == group])
     found = {}
     for precision in PRECISIONS:
-        least = promised_threshold(others.odds, others.same, precision)
-        if least is None:
-            found[f"{precision:g}"] = "not promised"
+        given = promise(others.odds, others.same, precision)
+        if given is None:
+            found[f"{precision:g}"] = "nothing promised"
             continue
-        taken, each = own.odds >= least, own.same
-        rate = 0.5 * taken[each].mean(), 0.5 * taken[~each].mean()
-        found[f"{precision:g}"] = f"{100 * rate[0] / max(sum(rate), 1e-9):.1f} % right, {200 * rate[0]:.0f} % found"
+        taken, each = own.odds >= given.score, own.same
+        hits, misses = float(taken[each].mean()), float(taken[~each].mean())
+        share = 100 * hits / max(hits + misses, 1e-9)
+        found[f"{precision:g}"] = f"promised {given.precision:g}, {share:.1f} % right, {100 * hits:.0f} % found"
     return found
 
 
@@ -269,7 +269,5 @@ def write(pairs: Sequence[Pair], path: Path) -> None:
     model = TwoPhotosModel(learned(pairs, None), kept.odds, kept.same)
     path.write_text(json.dumps(model.as_data()) + "\n")
     for precision in PRECISIONS:
-        try:
-            print(f"a precision of {precision:g}: from a probability of {model.least_probability(precision):.3f}")
-        except OptionError as error:
-            print(error)
+        found = model.promise(precision)
+        print(f"a precision of {precision:g}: {found.precision:g} from a probability of {found.score:.3f}")

@@ -77,9 +77,13 @@ def test_a_promised_precision_moves_the_verdict(atlas: Atlas, calibration: Calib
         assert (answer.best is not None) == (answer.confidence >= least) == (seed == 3)
 
 
-def test_a_precision_that_cannot_be_promised_says_what_it_takes(atlas: Atlas, calibration: Calibration) -> None:
-    with pytest.raises(OptionError, match=r"needs about .* photos"):
-        atlas.search(make_scene(3), precision=0.99)
+def test_the_largest_precision_is_promised_where_more_is_requested(atlas: Atlas, calibration: Calibration) -> None:
+    most = calibration.most_precise()
+    assert most is not None and most < 0.99
+    strict, usual = (atlas.search(make_scene(3), precision=each, rotations=False) for each in (0.99, most))
+    assert strict.precision == usual.precision == most
+    assert calibration.promise(0.99).score >= calibration.promise(most).score
+    assert atlas.search(make_scene(3)).precision is None
     with pytest.raises(OptionError, match=r"at least 0\.5"):
         atlas.search(make_scene(3), precision=1.5)
 

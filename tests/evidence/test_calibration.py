@@ -88,6 +88,19 @@ def test_too_few_photos_say_how_many_are_needed() -> None:
     separable(510).least_confidence(0.99)
 
 
+def test_what_cannot_be_promised_gets_the_strictest_threshold_of_the_largest_that_can() -> None:
+    found = separable(200)
+    given, lax = found.promise(0.99), found.promise(0.97)
+    assert given.precision == lax.precision == 0.97
+    assert given.score > lax.score >= found.least_confidence(0.95)
+
+
+def test_nothing_can_be_promised_where_most_answers_are_wrong() -> None:
+    trials = Trials(np.linspace(0, 1, 400), np.arange(400) % 4 == 0, np.ones(400, bool))
+    with pytest.raises(OptionError, match="no precision can be promised from 400 queries"):
+        calibrated(trials, 400, 400).promise(0.9)
+
+
 def test_wrong_answers_are_the_other_reason() -> None:
     odds = np.linspace(0, 1, 400)
     trials = Trials(odds, np.arange(400) % 2 == 0, np.ones(400, bool))

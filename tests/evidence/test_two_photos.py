@@ -61,10 +61,13 @@ def test_a_model_is_read_as_it_was_written() -> None:
     assert np.allclose(again.odds, model.odds, atol=0.01) and np.array_equal(again.right, model.right)
 
 
-def test_a_precision_is_promised_from_pairs_or_refused_with_what_holds() -> None:
+def test_a_precision_is_promised_from_pairs_else_the_largest_that_holds() -> None:
     curves = {"xfeat.strength": Curve(np.array([0.0, 20.0]), np.array([-3.0, 3.0]), 0.0)}
     odds, right = np.repeat([4.0, 0.5, -3.0], [60, 20, 60]), np.repeat([True, False, False], [60, 20, 60])
     model = TwoPhotosModel(AdditiveModel(0.0, curves), odds, right)
-    assert model.least_probability(0.95) == pytest.approx(1 / (1 + np.exp(-4)))
-    with pytest.raises(OptionError, match=r"0\.99 cannot be promised from 140 pairs of photos; up to 0\.96 can be"):
-        model.least_probability(0.99)
+    given = model.promise(0.95)
+    assert given.precision == 0.95 and given.score == pytest.approx(1 / (1 + np.exp(-4)))
+    assert model.promise(0.99).precision == 0.96
+    none = TwoPhotosModel(AdditiveModel(0.0, curves), odds, ~right)
+    with pytest.raises(OptionError, match=r"cannot be promised from 140 pairs"):
+        none.promise(0.9)

@@ -6,42 +6,45 @@ from dataclasses import replace
 
 from placeprint.errors import OptionError
 from placeprint.evidence.calibration import Calibration
+from placeprint.evidence.guarantee import Promise
 from placeprint.evidence.shipped import SURE, verdict_of
 from placeprint.types import Answer
 
 
-def least_confidence(calibration: Calibration | None, precision: float | None) -> float:
-    """Return the confidence from which on the first candidate is called "same place".
+def promised(calibration: Calibration | None, precision: float | None) -> Promise | None:
+    """Return what is promised of answers called "same place"; None where no precision is requested.
 
     Args:
         calibration: of the atlas; None if it has none.
-        precision: that is promised; None to take the confidence at its word.
+        precision: that is requested; the largest one below it is promised where the trials show no more.
 
     Raises:
-        OptionError: a precision is requested that cannot be promised.
+        OptionError: nothing can be promised.
     """
     if precision is None:
-        return SURE
+        return None
     if calibration is None:
         raise OptionError(
             "a precision can be promised only for an atlas that was calibrated with its own photos; "
             "run: placeprint calibrate"
         )
-    return calibration.least_confidence(precision)
+    return calibration.promise(precision)
 
 
-def judged(answer: Answer, calibration: Calibration | None, least: float) -> Answer:
+def judged(answer: Answer, calibration: Calibration | None, promise: Promise | None) -> Answer:
     """Return an answer with a calibrated confidence, and the verdict of its first candidate that follows.
 
     Args:
         answer: with the confidence of the model that ships; without one, it is returned as it is.
         calibration: of the atlas; None if it has none.
-        least: the confidence from which on the verdict is "same place".
+        promise: with the confidence from which on the verdict is "same place"; None to take it at its word.
     """
+    if promise is not None:
+        answer = replace(answer, precision=promise.precision)
     if answer.confidence is None or not answer.evidence:
         return answer
     confidence = answer.confidence if calibration is None else calibration.confidence(answer.confidence)
     first, *others = answer.evidence
     if first.verification is not None:
-        first = replace(first, verdict=verdict_of(confidence, least))
+        first = replace(first, verdict=verdict_of(confidence, SURE if promise is None else promise.score))
     return replace(answer, evidence=(first, *others), confidence=confidence)

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import numpy as np
 
 from placeprint.atlas import learning
-from placeprint.atlas.judging import judged, least_confidence
+from placeprint.atlas.judging import judged, promised
 from placeprint.atlas.memory import Memory
 from placeprint.atlas.pushed_index import PushedIndex
 from placeprint.atlas.reports import AtlasInfo
@@ -145,11 +145,12 @@ class AtlasReader:
             mode: the search mode, ``"descriptor"``, or a voter, ``"votes"`` or ``"asmk"``; None for the preset's. The
                 first search by votes makes an index of all local features, which is stored in the atlas.
             precision: the share of right answers among those called "same place" that is promised, for queries like
-                those that the atlas was calibrated with; None to call an answer so that is 90 % sure.
+                those that the atlas was calibrated with; where that cannot be promised, the largest one that can, see
+                `Answer.precision`; None to call an answer so that is 90 % sure.
 
         Raises:
             PhotoError: the photo cannot be used.
-            OptionError: the search mode is unknown, or the precision cannot be promised.
+            OptionError: the search mode is unknown, or no precision can be promised.
         """
         image = as_image(photo)
         excluded = [exclude] if isinstance(exclude, str) else exclude
@@ -158,10 +159,10 @@ class AtlasReader:
             if not now.usable():
                 features, seconds = now.describer.features(image)[0], {"describe": 0.0, "search": 0.0, "verify": 0.0}
                 return Answer((), features, 0.0, seconds, EMPTY)
-            least = least_confidence(now.calibration, precision)
+            promise = promised(now.calibration, precision)
             searcher = Searcher(now, self._memory)
             found = searcher.search(image, top=top, verify=verify, rotations=rotations, exclude=excluded, mode=mode)
-            return judged(found, now.calibration, least)
+            return judged(found, now.calibration, promise)
 
         return self._snapshots.reading(search)
 
@@ -193,11 +194,10 @@ class AtlasReader:
                 return {}
             searcher = Searcher(now, self._memory)
             self._memory.prepare(now)
-            least = least_confidence(now.calibration, None)
 
             def one(photo: int) -> Answer:
                 found = searcher.search_stored(photo, top=top, verify=verify, likely=likely)
-                return judged(found, now.calibration, least)
+                return judged(found, now.calibration, None)
 
             return dict(zip(known, map_cores(one, known), strict=True))
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from placeprint.cli.output import print_json, say, say_verdict
-from placeprint.cli.search import in_words
+from placeprint.cli.output import print_json, say, say_verdict, warn
+from placeprint.cli.search import in_words, not_promised
 from placeprint.cli.skipping import naming
 from placeprint.core.named_toml import parse_setting
 
@@ -155,6 +155,8 @@ def match(
             masks=(None, None) if masks is None else (_read_mask(masks[0]), _read_mask(masks[1])),
             focal=focal,
         )
+    if precision is not None and answer.precision is not None and answer.precision < precision:
+        warn(not_promised(precision, answer.precision))
     if json:
         print_json(_as_data(first, second, answer))
     else:
@@ -233,6 +235,7 @@ def _as_data(first: Path, second: Path, answer: PairAnswer) -> dict[str, Any]:
         "second": str(second),
         "verdict": answer.verdict,
         "confidence": answer.confidence,
+        "precision": answer.precision,
         "features": answer.features,
         "asked": list(answer.asked),
         "note": answer.note,

@@ -75,6 +75,8 @@ def search(
         except PhotoError as error:
             skips.report(path, error)
             continue
+        if precision is not None and (answer.precision or 1.0) < precision and not answers:
+            warn(not_promised(precision, answer.precision or 1.0) + "; placeprint calibrate, with more photos, does")
         answers.append(_as_data(path, answer))
         if not json:
             _print(path, answer)
@@ -124,6 +126,11 @@ def in_words(confidence: float, otherwise: str = "probably not in the atlas") ->
     return next((word for least, word in words if confidence >= least), otherwise)
 
 
+def not_promised(requested: float, promised: float) -> str:
+    """Return that less precision is promised than was requested."""
+    return f"a precision of {requested:g} cannot be promised; the answers have the largest that can: {promised:g}"
+
+
 def short(path: Path) -> str:
     """Return a path relative to the current folder, if it is inside."""
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
@@ -137,6 +144,7 @@ def _as_data(path: Path, answer: Answer) -> dict[str, Any]:
         "turn": answer.rotation,
         "seconds": answer.seconds,
         "confidence": answer.confidence,
+        "precision": answer.precision,
         "evidence": [
             {
                 "rank": rank,

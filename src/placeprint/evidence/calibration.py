@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from placeprint.errors import OptionError, ShapeError
-from placeprint.evidence.guarantee import RISK, fewest_accepted, promised_threshold
+from placeprint.evidence.guarantee import RISK, Promise, fewest_accepted, most_precise, promise, promised_threshold
 from placeprint.evidence.model import to_probability
 from placeprint.evidence.record import Values
 
@@ -150,12 +150,27 @@ class Calibration:
             f"precision of {precision:g}; request less{self._most()}"
         )
 
+    def promise(self, precision: float) -> Promise:
+        """Return what is promised for a precision, with a calibrated confidence as its score, at least `LIKELY`.
+
+        It is the precision itself, else the largest one below it that can be promised, see `guarantee.promise`.
+
+        Raises:
+            OptionError: nothing can be promised.
+        """
+        drawn = self.trials.drawn
+        found = promise(self.trials.odds[drawn], self.trials.right[drawn], precision)
+        if found is None:
+            raise OptionError(
+                f"no precision can be promised from {int(drawn.sum())} queries of the calibration; "
+                "calibrate with more photos: placeprint calibrate"
+            )
+        return Promise(found.precision, max(float(self.probabilities(np.array([found.score]))[0]), LIKELY))
+
     def most_precise(self) -> float | None:
         """Return the largest whole percentage of precision that the trials can promise, as a share; None for none."""
         drawn = self.trials.drawn
-        odds, right = self.trials.odds[drawn], self.trials.right[drawn]
-        promised = (percent / 100 for percent in range(99, 49, -1))
-        return next((each for each in promised if promised_threshold(odds, right, each) is not None), None)
+        return most_precise(self.trials.odds[drawn], self.trials.right[drawn])
 
     def _most(self) -> str:
         most = self.most_precise()

@@ -13,11 +13,15 @@ Test", 2021, section 4). The binomial tail is the bound of Clopper and Pearson (
 What it needs: the trials are independent and drawn as later queries are, and precision does not fall as the score
 rises. ``m - 1`` instead of ``m`` makes up for thresholds that are scores of the sample. Then a precision below the
 promised one is accepted with a probability of at most `RISK`.
+
+Where the trials cannot show the precision that is requested, the largest one that they can show is promised instead,
+and the *strictest* threshold of its sequence is taken: whoever requests more than can be shown wants few wrong answers.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,13 +60,60 @@ def promised_threshold(scores: Values, right: NDArray[np.bool_], precision: floa
         raise OptionError(f"the precision must be above 0 and below 1, got {precision}")
     order = np.argsort(-scores, kind="stable")
     wrong = np.cumsum(~right[order])
-    start = max(fewest_accepted(precision), math.ceil(STRICTEST * len(scores)))
     passed = None
-    for count in range(start, len(scores) + 1):
+    for count in range(_first(precision, len(scores)), len(scores) + 1):
         if at_most(int(wrong[count - 1]), count - 1, 1 - precision) > RISK:
             break
         passed = float(scores[order[count - 1]])
     return passed
+
+
+@dataclass(frozen=True)
+class Promise:
+    """What trials promise.
+
+    Args:
+        precision: share of right answers among those with at least the score.
+        score: the threshold.
+    """
+
+    precision: float
+    score: float
+
+
+def promise(scores: Values, right: NDArray[np.bool_], precision: float) -> Promise | None:
+    """Return what can be promised: the precision that is requested, else the largest below it; None for nothing.
+
+    Args:
+        scores: as for `promised_threshold`.
+        right: as for `promised_threshold`.
+        precision: that is requested.
+
+    Raises:
+        OptionError: the precision is out of its range.
+
+    Example:
+        >>> promise(np.array([3.0, 2.0, 1.0] * 20), np.ones(60, bool), 0.99)
+        Promise(precision=0.96, score=1.0)
+    """
+    found = promised_threshold(scores, right, precision)
+    if found is not None:
+        return Promise(precision, found)
+    most = most_precise(scores, right)
+    if most is None or most > precision:
+        return None
+    return Promise(most, float(np.sort(scores)[::-1][_first(most, len(scores)) - 1]))
+
+
+def most_precise(scores: Values, right: NDArray[np.bool_]) -> float | None:
+    """Return the largest whole percentage of precision that trials promise, as a share; None for less than a half."""
+    tried = (percent / 100 for percent in range(99, 49, -1))
+    return next((each for each in tried if promised_threshold(scores, right, each) is not None), None)
+
+
+def _first(precision: float, count: int) -> int:
+    """Return how many of so many trials the strictest threshold accepts."""
+    return max(fewest_accepted(precision), math.ceil(STRICTEST * count))
 
 
 def at_most(most: int, count: int, probability: float) -> float:

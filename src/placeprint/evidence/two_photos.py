@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from placeprint.errors import OptionError
 from placeprint.evidence.calibration import LIKELY
-from placeprint.evidence.guarantee import RISK, promised_threshold
+from placeprint.evidence.guarantee import Promise, promise
 from placeprint.evidence.model import AdditiveModel, Columns, model_of, to_probability
 from placeprint.evidence.record import OF_VERIFICATIONS, Values
 
@@ -58,21 +58,18 @@ class TwoPhotosModel:
         """
         return float(to_probability(self.pair.log_odds(columns_of_looks([looks])))[0])
 
-    def least_probability(self, precision: float) -> float:
-        """Return the probability from which on pairs are accepted, for a promised precision.
+    def promise(self, precision: float) -> Promise:
+        """Return what is promised for a precision, with a probability as its score, at least `LIKELY`.
+
+        It is the precision itself, else the largest one below it that can be promised, see `guarantee.promise`.
 
         Raises:
-            OptionError: the pairs it was learned from cannot promise it.
+            OptionError: nothing can be promised.
         """
-        found = promised_threshold(self.odds, self.right, precision)
+        found = promise(self.odds, self.right, precision)
         if found is None:
-            tried = (percent / 100 for percent in range(99, 49, -1))
-            most = next((each for each in tried if promised_threshold(self.odds, self.right, each) is not None), None)
-            told = "" if most is None else f"; up to {most:g} can be promised, with a risk of {RISK:.0%}"
-            raise OptionError(
-                f"a precision of {precision:g} cannot be promised from {len(self.odds)} pairs of photos{told}"
-            )
-        return max(float(to_probability(np.array([found]))[0]), LIKELY)
+            raise OptionError(f"a precision of {precision:g} cannot be promised from {len(self.odds)} pairs of photos")
+        return Promise(found.precision, max(float(to_probability(np.array([found.score]))[0]), LIKELY))
 
     def as_data(self) -> dict[str, Any]:
         """Return what `two_photos_model_of` reads, ready for JSON."""

@@ -74,7 +74,7 @@ def _view(extractor: Extractor, image: Image, tilt: float, angle: float) -> Loca
         image, np.column_stack([matrix, -low]), (across, along), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
     blurred = cv2.GaussianBlur(turned, (0, 0), sigmaX=ANTIALIASING * float(np.sqrt(tilt**2 - 1)), sigmaY=0.01)
-    seen = cv2.resize(blurred, (max(round(across / tilt), 1), along), interpolation=cv2.INTER_NEAREST)
+    seen = cv2.resize(blurred, (max(round(across / tilt), 1), along), interpolation=cv2.INTER_LINEAR)
     features = extractor.extract(np.asarray(seen, np.uint8))
     points = _back(features.keypoints, across / seen.shape[1], low, matrix)
     inside = ((points >= 0) & (points <= np.array([width, height]) - 1)).all(axis=1)

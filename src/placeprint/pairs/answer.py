@@ -33,6 +33,7 @@ class PairAnswer:
         confidence: the probability that both show the same place, if half of such pairs do (`evidence.two_photos`);
             None for extractors, matchers and models that it was not learned from.
         asked: all features that both photos were described by, in order.
+        precision: share of right ones among pairs called "same place" that is promised; None where none was requested.
     """
 
     query: LocalFeatures
@@ -48,6 +49,7 @@ class PairAnswer:
     features: str = ""
     confidence: float | None = None
     asked: tuple[str, ...] = ()
+    precision: float | None = None
 
     turn = renamed_attribute("turn", "rotation")
 

@@ -22,6 +22,7 @@ from placeprint.core.memory import enough_memory
 from placeprint.core.options import Range, Seed, checked
 from placeprint.core.threads import one_core_for_products
 from placeprint.errors import OptionError
+from placeprint.evidence.guarantee import Promise
 from placeprint.evidence.shipped import SURE, verdict_of
 from placeprint.evidence.two_photos import load_two_photos_model
 from placeprint.features.rotating import (
@@ -86,15 +87,15 @@ def match(
             orientations need none.
         opinions: whether to request further opinions while the probability is open, see `opinions`; SIFT finds
             rotated photos, and SIFT of simulated tilts those of a plane seen from the side.
-        precision: the share of right ones among pairs called "same place", as promised by `evidence.two_photos`; None
-            to take the probability at its word.
+        precision: the share of right ones among pairs called "same place", as promised by `evidence.two_photos`; where
+            that cannot be promised, the largest one that can; None to take the probability at its word.
         masks: the masks of both photos, True or white where keypoints are allowed: arrays, pictures or paths
             (`masks.as_mask`), None for everywhere.
         focal: the focal length in pixels of both photos, for an essential matrix; None to read it from EXIF.
 
     Raises:
         PhotoError: a photo cannot be used.
-        OptionError: a name or parameter is unknown, a focal length is missing, or a precision cannot be promised.
+        OptionError: a name or parameter is unknown, a focal length is missing, or no precision can be promised.
         ShapeError: a mask does not have its photo's size.
         WeightsError: weights are not installed.
         NotEnoughMemoryError: the size or the number of keypoints needs more memory than there is.
@@ -104,7 +105,7 @@ def match(
     extractor: Extractor = registry.create("extractors", features, options | dict(feature_options or {}))
     verifier = TwoView(matcher=params, model=model, method=method, pixels=pixels, seed=seed)
     is_weighed = features in FIRST and model in MODELS and params == matcher_params(features, None)
-    least = _least(features, is_weighed=is_weighed, precision=precision)
+    promise = _promise(features, is_weighed=is_weighed, precision=precision)
     photos = read_photo(query), read_photo(database)
     images, allowed = (photos[0].image, photos[1].image), _masks(masks, photos)
     cameras = _cameras(photos, focal) if model == "essential" else None
@@ -115,19 +116,19 @@ def match(
             extractor, verifier, images[0], allowed[0], second, cameras, rotations=rotations, name=features
         )
         found = weighed(look, images, allowed, verifier, further=opinions) if is_weighed else None
-    return _answer(look, found, least, verifier, cameras, time.perf_counter() - began)
+    return _answer(look, found, promise, verifier, cameras, time.perf_counter() - began)
 
 
-def _least(features: str, *, is_weighed: bool, precision: float | None) -> float:
-    """Return the probability from which on the verdict is "same place"."""
+def _promise(features: str, *, is_weighed: bool, precision: float | None) -> Promise | None:
+    """Return what is promised of pairs called "same place"; None where no precision is requested."""
     if precision is None:
-        return SURE
+        return None
     if not is_weighed:
         raise OptionError(
             "a precision can be promised for the features xfeat and sift with their default matcher, and the models "
             f"{', '.join(sorted(MODELS))}; got {features!r} with others"
         )
-    return load_two_photos_model().least_probability(precision)
+    return load_two_photos_model().promise(precision)
 
 
 def best_look(
@@ -177,11 +178,16 @@ def best_look(
 
 
 def _answer(
-    first: Look, found: Weighed | None, least: float, verifier: TwoView, cameras: Cameras | None, seconds: float
+    first: Look,
+    found: Weighed | None,
+    promise: Promise | None,
+    verifier: TwoView,
+    cameras: Cameras | None,
+    seconds: float,
 ) -> PairAnswer:
     """Return the answer of looks, which took so many seconds together."""
     look = first if found is None else found.look
-    check = look.check
+    check, least = look.check, SURE if promise is None else promise.score
     return PairAnswer(
         query=look.query,
         database=look.database,
@@ -196,6 +202,7 @@ def _answer(
         features=look.features,
         confidence=None if found is None else found.probability,
         asked=(first.features,) if found is None else found.asked,
+        precision=None if promise is None else promise.precision,
     )
 
 

@@ -58,6 +58,8 @@ class Answer:
         note: why there are no results: ``"the atlas is empty"`` or `NO_KEYPOINTS`; else None.
         confidence: probability that the first candidate is right and the place in the atlas; None where evidence is not
             weighed.
+        precision: share of right answers among those called "same place" that is promised; None where none was
+            requested. It is below the requested one where the calibration of the atlas cannot promise that.
     """
 
     evidence: tuple[Evidence, ...]
@@ -66,6 +68,7 @@ class Answer:
     seconds: dict[str, float]
     note: str | None = None
     confidence: float | None = None
+    precision: float | None = None
 
     turn = renamed_attribute("turn", "rotation")
 
