@@ -28,6 +28,7 @@ from placeprint.types import (
     NO_KEYPOINTS,
     Answer,
     Evidence,
+    Floats,
     Ids,
     Image,
     LocalFeatures,
@@ -155,7 +156,7 @@ class Searcher:
         """Search the image rotated by a number of degrees."""
         degrees %= 360
         began = time.perf_counter()
-        features = self._describer.query_features(image, degrees)
+        features = self._describer.query_features(image, degrees, late=mode != DESCRIPTOR)
         if not any(map(len, features)):
             return Answer(
                 (), features[0], degrees, {"describe": time.perf_counter() - began, "search": 0.0, "verify": 0.0}
@@ -165,22 +166,28 @@ class Searcher:
         wanted = max(top, verify)
         if descriptor is None:
             voters = self._memory.voters
-            ranking = voters.search(self._now, mode, features[0], wanted + len(left_out))
+            found = voters.search(self._now, mode, features[0], wanted + len(left_out))
+            ranking = _without(found, left_out, wanted)
         else:
-            ranking = self._memory.nearest(self._now, descriptor[None], wanted + len(left_out))[0]
-        if len(left_out):
-            kept = np.flatnonzero(~np.isin(ranking.ids, left_out))[:wanted]
-            ranking = Ranking(ranking.ids[kept], ranking.scores[kept])
+            ranking = self._nearest(descriptor, wanted, left_out)
         searched = time.perf_counter()
         confidence = None
         if self._weigher is not None and descriptor is not None:
+            known = dict(enumerate(features))
 
             def describe(number: int) -> LocalFeatures:
-                return (
-                    features[number] if len(features[number]) else self._describer.rotated_one(image, degrees, number)
-                )
+                if not len(known[number]):
+                    known[number] = self._describer.rotated_one(image, degrees, number)
+                return known[number]
 
-            evidence, confidence = self._weigher.answer(ranking, descriptor, describe, verify)
+            def late() -> tuple[Ranking, Floats]:
+                for number in self._describer.late_sources:
+                    describe(number)
+                whole = self._describer.descriptor(tuple(known.values()))
+                return self._nearest(whole, wanted, left_out), whole
+
+            further = late if self._describer.late_sources else None
+            evidence, confidence = self._weigher.answer(ranking, descriptor, describe, verify, late=further)
         else:
             checks = self._verifier.verify(features[0], self._memory.read(self._now, ranking.ids[:verify].tolist()))
             evidence = self._evidence(ranking, checks)
@@ -190,6 +197,11 @@ class Searcher:
             "verify": time.perf_counter() - searched,
         }
         return Answer(evidence[:top], features[0], degrees, times, confidence=confidence)
+
+    def _nearest(self, descriptor: Floats, count: int, left_out: Ids) -> Ranking:
+        """Return the most similar photos, without those that are no candidates."""
+        ranking = self._memory.nearest(self._now, descriptor[None], count + len(left_out))[0]
+        return _without(ranking, left_out, count)
 
     def _evidence(self, ranking: Ranking, checks: Sequence[Verification]) -> tuple[Evidence, ...]:
         """Return all candidates ranked by geometry and similarity together."""
@@ -218,6 +230,14 @@ class Searcher:
             return np.zeros(0, np.int64)
         found = self._now.usable().of_paths(map(str, paths))
         return np.array(sorted(record.id for record in found.values()), np.int64)
+
+
+def _without(ranking: Ranking, left_out: Ids, count: int) -> Ranking:
+    """Return the first of a ranking, without some ids."""
+    if not len(left_out):
+        return ranking
+    kept = np.flatnonzero(~np.isin(ranking.ids, left_out))[:count]
+    return Ranking(ranking.ids[kept], ranking.scores[kept])
 
 
 def no_probabilities(preset: str) -> str:

@@ -6,15 +6,16 @@
    and then one opinion after another, such as SIFT, for those that geometry confirms best. The query's features for an
    opinion are extracted only then. A preset may say which confidence is too low for opinions. An opinion whose network
    is not installed is left out, and said so once.
+4. Before the first opinion, descriptors that the preset calls late: the query gets them only now, and is searched
+   again. What geometry found of a candidate stays.
 
 Other photos follow, ranked by similarity.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +24,7 @@ from placeprint.atlas.memory import Memory
 from placeprint.atlas.snapshot import Snapshot
 from placeprint.errors import WeightsError
 from placeprint.evidence.measure import geometry, margins, other_places, standardized
-from placeprint.evidence.record import OF_VERIFICATIONS, PLACES, PairEvidence, Values, no_evidence
+from placeprint.evidence.record import OF_VERIFICATIONS, PLACES, PairEvidence, Values, columns_of, no_evidence
 from placeprint.evidence.shipped import EvidenceModel, Weighed, load_model, verdict_of
 from placeprint.presets import EvidenceSpec
 from placeprint.types import Evidence, Floats, Ids, LocalFeatures, Ranking, Verification, Verifier
@@ -48,6 +49,7 @@ class _Open:
     """What is known of a query so far.
 
     Args:
+        ranking: photos by similarity; the first ones are the candidates.
         ids: ``(n,)`` of the candidates, by similarity.
         table: ``(n, len(FIELDS))`` evidence.
         other: ``(n, n)`` bool.
@@ -56,6 +58,7 @@ class _Open:
         weighed: what the evidence comes to.
     """
 
+    ranking: Ranking
     ids: Ids
     table: Values
     other: NDArray[np.bool_]
@@ -94,8 +97,8 @@ class Look:
     pixels: float
 
 
-Choice = Callable[[_Open], NDArray[np.intp]]
-"""Gives the places of the candidates that are verified next."""
+Late = Callable[[], tuple[Ranking, Floats]]
+"""Gives the photos by similarity and the query's global descriptor, with the descriptors that are late."""
 
 
 class Weigher:
@@ -112,7 +115,13 @@ class Weigher:
         self._model: EvidenceModel = load_model(spec.model)
 
     def answer(
-        self, ranking: Ranking, descriptor: Floats, describe: Describe, verify: int, likely: float = 1.0
+        self,
+        ranking: Ranking,
+        descriptor: Floats,
+        describe: Describe,
+        verify: int,
+        likely: float = 1.0,
+        late: Late | None = None,
     ) -> tuple[tuple[Evidence, ...], float | None]:
         """Return all candidates, the most probable first, and the confidence.
 
@@ -122,55 +131,57 @@ class Weigher:
             describe: gives the query's features.
             verify: candidates that geometry may look at.
             likely: probability above which geometry looks at all candidates in the end, not only at the most similar.
+            late: gives what the query has only while the answer is open; None where all is there.
         """
         if not len(ranking):
             return (), None
-        count = min(len(ranking), self._spec.candidates)
-        state = self._similar(ranking.ids[:count], descriptor)
+        state = self._similar(ranking, descriptor)
         if verify:
+            most = min(len(state.ids), verify)
             first = Look(FIRST, 0, self._memory.verifier, PIXELS)
-            for look, chosen in self._steps(first, min(count, verify)):
-                if look is first:
-                    self._check(state, look, chosen(state), describe)
-                elif state.weighed.confidence < (self._spec.hopeless or 0.0):
-                    break
-                else:
-                    self._request(state, look, chosen(state), describe)
-                if state.decided:
-                    break
+            self._verify_first(state, first, most, describe)
+            if late is not None and not state.decided:
+                state = self._again(state, *late())
+                self._verify_first(state, first, most, describe)
+            self._request_opinions(state, most, describe)
             left = [
                 place for place in np.flatnonzero(state.weighed.probabilities > likely) if place not in state.checks
             ]
             if left:
                 self._check(state, first, np.array(left), describe)
-        return self._evidence(ranking, state), state.weighed.confidence
+        return self._evidence(state), state.weighed.confidence
 
-    def _steps(self, first: Look, most: int) -> Iterator[tuple[Look, Choice]]:
-        """Yield what verifies next, and the places of which candidates, while the answer is open.
+    def _verify_first(self, state: _Open, look: Look, most: int, describe: Describe) -> None:
+        """Verify the most similar candidates, some first and the others while the answer is open."""
+        asked = min(most, self._spec.verified)
+        for until in (min(asked, self._spec.verified_first or asked), asked):
+            missing = [place for place in range(until) if place not in state.checks]
+            if missing and not (state.checks and state.decided):
+                self._check(state, look, np.array(missing), describe)
 
-        Args:
-            first: the first verification.
-            most: the candidates that geometry may look at.
-        """
-        asked, preset = min(most, self._spec.verified), self._now.preset
-        begun = min(asked, self._spec.verified_first or asked)
-        yield first, lambda _: np.arange(begun)
-        if begun < asked:
-            yield first, lambda _: np.arange(begun, asked)
+    def _request_opinions(self, state: _Open, most: int, describe: Describe) -> None:
+        """Request one opinion after another while the answer is open and not hopeless."""
+        preset = self._now.preset
         for opinion in preset.opinion:
+            if state.decided or state.weighed.confidence < (self._spec.hopeless or 0.0):
+                break
             number = 0 if opinion.extractor is None else preset.extractors.index(opinion.extractor)
             look = Look(opinion.source, number, self._memory.opinion(opinion), opinion.pixels)
-            choose = _Open.most_probable if opinion.probable else _Open.confirmed_best
-            yield look, partial(choose, count=min(opinion.candidates, most))
+            choose = state.most_probable if opinion.probable else state.confirmed_best
+            self._request(state, look, choose(min(opinion.candidates, most)), describe)
 
-    def _similar(self, ids: Ids, descriptor: Floats) -> _Open:
-        """Return what similarity says."""
+    def _similar(self, ranking: Ranking, descriptor: Floats) -> _Open:
+        """Return what similarity says; nothing of descriptors that the query does not have yet."""
+        ids = ranking.ids[: self._spec.candidates]
         describer = self._now.describer
         query = describer.parts(descriptor[None])
         known = describer.parts(self._memory.rows(self._now, ids))
         background = self._memory.background(self._now)
         table, near, apart = no_evidence(len(ids)), [], []
-        for name, own, rows, others in zip(self._spec.descriptors, query, known, background, strict=True):
+        parts = zip(self._spec.descriptors, describer.branches, query, known, background, strict=True)
+        for name, branch, own, rows, others in parts:
+            if branch.late and not own.any():
+                continue
             similar, among = rows @ own[0], rows @ rows.T
             usual, around = self._model.usual[name], others @ own[0]
             z = standardized(similar, around, usual)
@@ -179,7 +190,20 @@ class Weigher:
             near.append(z)
             apart.append(standardized(among, around, usual))
         other, positions = other_places(near, apart), self._positions(ids)
-        return _Open(ids, table, other, positions, {}, self._model.weigh(table, other, positions))
+        return _Open(ranking, ids, table, other, positions, {}, self._model.weigh(table, other, positions))
+
+    def _again(self, before: _Open, ranking: Ranking, descriptor: Floats) -> _Open:
+        """Return what similarity says of more descriptors, with what geometry has found of the same photos."""
+        state = self._similar(ranking, descriptor)
+        places = {int(number): place for place, number in enumerate(before.ids)}
+        columns = columns_of(FIRST)
+        for place, number in enumerate(state.ids):
+            old = places.get(int(number))
+            if old in before.checks:
+                state.table[place, columns] = before.table[old, columns]
+                state.checks[place] = before.checks[old]
+        state.weighed = self._model.weigh(state.table, state.other, state.positions)
+        return state
 
     def _request(self, state: _Open, look: Look, chosen: NDArray[np.intp], describe: Describe) -> None:
         """Verify some candidates by an opinion; leave it out where its weights are not installed."""
@@ -208,7 +232,8 @@ class Weigher:
         east, north = around * np.cos(longitude), around * np.sin(longitude)
         return np.asarray(EARTH * np.column_stack([east, north, np.sin(latitude)]), np.float64)
 
-    def _evidence(self, ranking: Ranking, state: _Open) -> tuple[Evidence, ...]:
+    def _evidence(self, state: _Open) -> tuple[Evidence, ...]:
+        ranking = state.ranking
         photos, probabilities = self._now.photos().some(ranking.ids.tolist()), state.weighed.probabilities
         count, lowest = len(state.ids), float(probabilities.min())
         order = [*np.argsort(-state.weighed.log_odds, kind="stable").tolist(), *range(count, len(ranking))]

@@ -62,12 +62,14 @@ class Branch:
         source: the index of its extractor.
         aggregator: the aggregator of its features.
         weight: the weight of its cosine, above 0.
+        late: whether a query gets it only while the answer is open.
     """
 
     name: str
     source: int
     aggregator: Aggregator
     weight: float = 1.0
+    late: bool = False
 
 
 class Describer:
@@ -128,9 +130,22 @@ class Describer:
         """Return the local features of an ``(H, W, 3)`` uint8 RGB image, only where an ``(H, W)`` bool mask is True."""
         return tuple(extractor.extract(image, mask) for extractor in self.extractors)
 
-    def query_features(self, image: Image, degrees: float) -> PhotoFeatures:
-        """Return `rotated_one` of the extractors that a search begins with; the others find nothing."""
+    @property
+    def late_sources(self) -> list[int]:
+        """The numbers of the extractors that a query needs only for descriptors that are late."""
+        begun = {0, *(branch.source for branch in self.branches if not branch.late)}
+        return sorted({branch.source for branch in self.branches} - begun)
+
+    def query_features(self, image: Image, degrees: float, *, late: bool = True) -> PhotoFeatures:
+        """Return `rotated_one` of the extractors that a search needs; the others find nothing.
+
+        Args:
+            image: ``(H, W, 3)`` uint8 RGB.
+            degrees: the rotation counter-clockwise.
+            late: whether those of `late_sources` are among them.
+        """
         begun = sorted({0, *(branch.source for branch in self.branches)})
+        begun = begun if late else [number for number in begun if number not in self.late_sources]
         found = dict(zip(begun, map_cores(lambda number: self.rotated_one(image, degrees, number), begun), strict=True))
         return self.only(found, (image.shape[1], image.shape[0]))
 
@@ -272,7 +287,7 @@ def _branches(preset: Preset) -> Iterator[Branch]:
     for number, each in enumerate(preset.fusion):
         source = preset.extractors.index(each.extractor or preset.extractor)
         weight = 1.0 if each.weight is None else each.weight
-        yield Branch(f"fusion.{number}.aggregator", source, each.aggregator.make(), weight)
+        yield Branch(f"fusion.{number}.aggregator", source, each.aggregator.make(), weight, bool(each.late))
 
 
 def checked_describer(preset: Preset) -> Describer:

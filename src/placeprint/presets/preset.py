@@ -83,6 +83,8 @@ class Preset:
             )
         if self.evidence is not None and (self.whitener is not None or self.index.name != "flat"):
             raise OptionError("evidence needs each descriptor by itself: an index 'flat', and no whitener")
+        if any(each.late for each in self.fusion) and self.evidence is None:
+            raise OptionError("a [[fusion]] that is late needs [evidence], which says whether the answer is open")
         if self.opinion and self.evidence is None:
             raise OptionError("an [[opinion]] needs [evidence] to weigh it")
         aggregators = [self.aggregator, *(each.aggregator for each in self.fusion)]

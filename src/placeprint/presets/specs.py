@@ -125,11 +125,13 @@ class FusionSpec:
         aggregator: the aggregator of the descriptor.
         weight: the weight of its cosine; None for 1.
         extractor: the extractor of its features; None for the preset's.
+        late: whether a query gets it only while the answer is open after the first verification; needs evidence.
     """
 
     weight: Annotated[float, Range(0, 1e6, above=True)] | None = None
     extractor: ExtractorSpec | None = None
     aggregator: AggregatorSpec
+    late: bool | None = None
 
 
 @checked
