@@ -49,6 +49,7 @@ POLICIES = {
         {"keypoints": 0.5, "map": 1.0, "aliked": 1.0},
         (("xfeat", 2), ("xfeat", 6), ("sift", 10), ("lighterglue", OPEN_MOST)),
         ridge=0.003,
+        late=("aliked",),
     ),
 }
 OUTPUT = Path(__file__).parents[1] / "src" / "placeprint" / "evidence" / "models"

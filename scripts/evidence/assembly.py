@@ -29,6 +29,7 @@ class Policy:
             candidates have been looked at after it: the first always, the others while the answer is open.
         candidates: so many.
         ridge: of the model, see `fitting.Settings`.
+        late: descriptors that a query has only while the answer is open after the first verification.
     """
 
     name: str
@@ -36,6 +37,18 @@ class Policy:
     geometry: tuple[tuple[str, int], ...]
     candidates: int = 20
     ridge: float = 0.01
+    late: tuple[str, ...] = ()
+
+    @property
+    def early(self) -> Policy | None:
+        """What is measured before the late descriptors, None where there are none."""
+        if not self.late:
+            return None
+        descriptors = {name: weight for name, weight in self.descriptors.items() if name not in self.late}
+        first = self.geometry[0][0]
+        return replace(
+            self, descriptors=descriptors, geometry=tuple(each for each in self.geometry if each[0] == first), late=()
+        )
 
     def levels(self) -> list[tuple[str, int]]:
         """Return source of evidence and candidates of each verification."""
@@ -141,11 +154,6 @@ class Assembler:
         return Asked(
             scene.name, scene.group, group, scene.queries[row], places, labels, table, other, findable, positions
         )
-
-    def all_asked(self, policy: Policy) -> list[Asked]:
-        """Return what is known of all queries."""
-        found = (self.asked(row, policy) for row in range(len(self.scene.queries)))
-        return [each for each in found if each is not None]
 
 
 def limited(asked: Asked, seen: Mapping[str, NDArray[np.bool_]]) -> Asked:

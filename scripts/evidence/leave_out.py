@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from placeprint.evidence.absent import SUMMARY, summary
 from placeprint.evidence.model import AdditiveModel
@@ -22,6 +23,9 @@ LEARNED_HALVES = 2
 """Those of them that are learned from."""
 WEIGHED = ("standard", "strength_share", "inliers_share", "strength", "significance")
 """Fields of the first stage; the others of the record did not pay."""
+EARLY = 0.1
+"""Weight of what is known before the late descriptors, beside what is known with them. With 1, evidence that is asked
+last counts for less: two queries of sf_landmarks were lost."""
 UNVERIFIED = 0.1
 """Weight of a query of which no geometry was measured, beside one after a level of the cascade."""
 DECIDED = 2.2
@@ -56,11 +60,34 @@ class Levels:
         asked: all that is known.
         parts: the columns that are weighed after no level, after one, and so on.
         alone: the same, with the last source as the only geometry, where it is measured of open queries only.
+        early: the same before the late descriptors; None where there are none.
+        begun: levels of the first source.
     """
 
     asked: Asked
     parts: tuple[Mapping[str, Values], ...]
     alone: tuple[Mapping[str, Values], ...] = ()
+    early: Levels | None = None
+    begun: int = 0
+
+    def chain(self) -> list[tuple[Asked, Mapping[str, Values]]]:
+        """Return what is known whenever the search may end, from the first level on."""
+        if self.early is None:
+            return [(self.asked, columns) for columns in self.parts[1:]]
+        begun = [(self.early.asked, columns) for columns in self.early.parts[1:]]
+        return begun + [(self.asked, columns) for columns in self.parts[self.begun :]]
+
+
+def leveled(assembler: Assembler, policy: Policy, part: NDArray[np.bool_] | None = None) -> list[Levels]:
+    """Return all queries of a scene after each level, in a part of the atlas or in all of it."""
+    found = []
+    for row in range(len(assembler.scene.queries)):
+        asked = assembler.asked(row, policy, part)
+        before = None if policy.early is None else assembler.asked(row, policy.early, part)
+        if asked is not None:
+            early = None if before is None or policy.early is None else levels_of(before, policy.early)
+            found.append(replace(levels_of(asked, policy), early=early))
+    return found
 
 
 def levels_of(asked: Asked, policy: Policy) -> Levels:
@@ -86,7 +113,8 @@ def levels_of(asked: Asked, policy: Policy) -> Levels:
             )
             seen[source] = np.isin(order, best[:most])
         parts.append(evidence_of(limited(asked, seen)))
-    return Levels(asked, tuple(parts), tuple(alone))
+    begun = sum(source == first for source, _ in levels)
+    return Levels(asked, tuple(parts), tuple(alone), begun=begun)
 
 
 def pairs_of(asked: Sequence[Levels]) -> Pairs:
@@ -95,9 +123,10 @@ def pairs_of(asked: Sequence[Levels]) -> Pairs:
     Evidence that is measured last finds little left to explain, and would be worth nothing to the model where the
     sets it learns from are easy. So it is learned without the other geometry, too.
     """
+    every = [(each, 1.0) for each in asked] + [(each.early, EARLY) for each in asked if each.early is not None]
     kept = [
-        (each.asked, columns, known(each.asked), 1.0 if level else UNVERIFIED)
-        for each in asked
+        (each.asked, columns, known(each.asked), weight * (1.0 if level else UNVERIFIED))
+        for each, weight in every
         if known(each.asked).any()
         for level, columns in [*enumerate(each.parts), *((len(each.parts), columns) for columns in each.alone)]
     ]
@@ -150,13 +179,13 @@ def ended(pair: AdditiveModel, first: AdditiveModel | None, query: Levels) -> En
         first: of the first candidate; None to take the log odds of the candidate itself.
         query: with all levels.
     """
-    for columns in query.parts[1:]:
+    for asked, columns in query.chain():
         log_odds = pair.log_odds(columns)
-        row = summary(log_odds, query.asked.other, query.asked.positions, columns)
+        row = summary(log_odds, asked.other, asked.positions, columns)
         certain = row["first"] if first is None else first_odds(first, row)
         if certain > DECIDED and not row["lead"] < LEAD:
             break
-    return End(row, int(query.asked.labels[np.argmax(log_odds)]))
+    return End(row, int(asked.labels[np.argmax(log_odds)]))
 
 
 def first_odds(first: AdditiveModel, row: Mapping[str, float]) -> float:
@@ -170,8 +199,7 @@ def halves(assembler: Assembler, policy: Policy, count: int) -> Iterator[list[Le
     for seed in range(count):
         part = np.zeros(len(scene.database), bool)
         part[np.random.default_rng(seed).permutation(len(part))[: len(part) // 2]] = True
-        found = [assembler.asked(row, policy, part) for row in range(len(scene.queries))]
-        yield [levels_of(each, policy) for each in found if each is not None]
+        yield leveled(assembler, policy, part)
 
 
 Split = Mapping[str, Models]
@@ -188,9 +216,7 @@ class LeaveOut:
 
     def __init__(self, assemblers: Sequence[Assembler], policy: Policy) -> None:
         self.assemblers, self.policy = assemblers, policy
-        self.asked = {
-            each.scene.name: [levels_of(asked, policy) for asked in each.all_asked(policy)] for each in assemblers
-        }
+        self.asked = {each.scene.name: leveled(each, policy) for each in assemblers}
         self._halves = [
             asked
             for each in assemblers
