@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 
@@ -11,10 +12,12 @@ import pytest
 from placeprint import Atlas
 from placeprint.errors import OptionError
 from placeprint.evidence import FIELDS
+from placeprint.features.sift import SIFT
 from placeprint.networks.lightglue import _load
 from placeprint.networks.weights import find_weights, weights_path
 from placeprint.presets import load_preset, preset_from
-from placeprint.types import Image
+from placeprint.types import Image, LocalFeatures, Mask, Verification
+from placeprint.verification.geometry import MutualGeometry
 from tests.conftest import make_scene, write_photo, write_scenes
 
 
@@ -122,6 +125,83 @@ def test_no_opinion_is_requested_where_there_is_no_hope(tmp_path: Path, hopeless
     known = set().union(*(each.known for each in answer.evidence))
     assert "xfeat.strength" in known
     assert ("sift.strength" in known) == (hopeless == 0)
+
+
+LATE = """
+[[fusion]]
+extractor = { name = "sift", max_keypoints = 300 }
+aggregator = { name = "vlad", num_words = 32 }
+late = true
+"""
+"""A descriptor of SIFT, which a query gets only while the answer is open."""
+
+
+@pytest.fixture(scope="module")
+def with_late(tmp_path_factory: pytest.TempPathFactory) -> Atlas:
+    folder = tmp_path_factory.mktemp("late")
+    fast = resources.files("placeprint.presets").joinpath("fast.toml").read_text(encoding="utf-8")
+    changes = {"1024": "64", '"fast"': '"best"', '["keypoints"]': '["keypoints", "aliked"]'}
+    changes |= {'shipped = "xfeat-vlad"\n': "", "min_photos = 50": "min_photos = 5"}
+    for old, new in changes.items():
+        assert fast.count(old) == 1
+        fast = fast.replace(old, new)
+    (folder / "own.toml").write_text(fast + LATE, encoding="utf-8")
+    made = Atlas.create(folder / "atlas", str(folder / "own.toml"))
+    made.add([write_scenes(folder / "photos", 12)])
+    return made
+
+
+@pytest.mark.parametrize(("decided", "is_open"), [(0.0, False), (1.1, True)])
+def test_late_descriptors_are_made_of_a_query_only_while_the_answer_is_open(
+    with_late: Atlas, monkeypatch: pytest.MonkeyPatch, decided: float, is_open: bool
+) -> None:
+    monkeypatch.setattr("placeprint.atlas.weighing.DECIDED", decided)
+    monkeypatch.setattr("placeprint.atlas.weighing.LEAD", -100.0)
+    described: list[str] = []
+    extract = SIFT.extract
+
+    def counted(self: SIFT, image: Image, mask: Mask | None = None) -> LocalFeatures:
+        described.append("sift")
+        return extract(self, image, mask)
+
+    monkeypatch.setattr(SIFT, "extract", counted)
+    answer = with_late.search(seen_again(make_scene(5)), rotations=False)
+    assert Path(answer.evidence[0].path).name == "05.png"
+    assert described == (["sift"] if is_open else [])
+    assert ("aliked.standard" in answer.evidence[0].known) == is_open
+    assert answer.evidence[0].known["xfeat.inliers"] > 10
+
+
+def test_late_descriptors_bring_new_candidates_and_keep_what_geometry_found(
+    with_late: Atlas, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("placeprint.atlas.weighing.DECIDED", 1.1)
+    checked: list[int] = []
+    verify = MutualGeometry.verify
+
+    def counted(self: MutualGeometry, query: LocalFeatures, candidates: Sequence[LocalFeatures]) -> list[Verification]:
+        checked.append(len(candidates))
+        return verify(self, query, candidates)
+
+    monkeypatch.setattr(MutualGeometry, "verify", counted)
+    answer = with_late.search(seen_again(make_scene(5)), top=12, rotations=False)
+    assert all("aliked.standard" in each.known for each in answer.evidence)
+    verified = [each for each in answer.evidence if each.verification is not None]
+    assert 6 <= len(verified) <= 12
+    assert checked[:2] == [2, 4] and sum(checked) <= 12
+
+
+def test_stored_photos_have_their_late_descriptors_at_once(with_late: Atlas) -> None:
+    photo = next(iter(with_late.snapshot().usable()))
+    answer = with_late.search_stored([photo])[photo]
+    assert all("aliked.standard" in each.known for each in answer.evidence)
+
+
+def test_a_late_descriptor_needs_evidence() -> None:
+    tables = load_preset("best").components
+    parts = {name: table for name, table in tables.items() if name not in ("evidence", "opinion")}
+    with pytest.raises(OptionError, match=r"\[\[fusion\]\] that is late needs \[evidence\]"):
+        preset_from(parts, "own")
 
 
 @pytest.fixture
