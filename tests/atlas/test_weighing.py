@@ -200,6 +200,7 @@ def test_stored_photos_have_their_late_descriptors_at_once(with_late: Atlas) -> 
 def test_a_late_descriptor_needs_evidence() -> None:
     tables = load_preset("best").components
     parts = {name: table for name, table in tables.items() if name not in ("evidence", "opinion")}
+    parts["fusion"] = [{**each, "late": True} for each in parts["fusion"]]
     with pytest.raises(OptionError, match=r"\[\[fusion\]\] that is late needs \[evidence\]"):
         preset_from(parts, "own")
 

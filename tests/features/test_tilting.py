@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from placeprint.core import registry
 from placeprint.features.tilting import tilted_features
-from placeprint.types import Floats, Image, LocalFeatures, Mask
+from placeprint.types import Image, LocalFeatures, Mask
 from placeprint.verification.two_view import TwoView
 from tests.conftest import make_scene
 
@@ -18,12 +19,17 @@ from tests.conftest import make_scene
 class Brightest:
     """Finds the center of what is white."""
 
+    @property
+    def dim(self) -> int:
+        """The length of a descriptor."""
+        return 4
+
     def extract(self, image: Image, mask: Mask | None = None) -> LocalFeatures:
         """Return one keypoint."""
         rows, columns = np.nonzero(image[..., 0] > 60)
         weight = image[rows, columns, 0].astype(float)
         point = np.array([[np.average(columns, weights=weight), np.average(rows, weights=weight)]], np.float32)
-        return LocalFeatures(point, np.ones((1, 4), np.float32) / 2, np.ones(1, np.float32), image.shape[1::-1])
+        return LocalFeatures(point, np.full((1, 4), 0.5, np.float32), np.ones(1, np.float32), image.shape[1::-1])
 
 
 def spot(center: tuple[int, int], size: tuple[int, int]) -> Image:
@@ -61,7 +67,7 @@ def test_a_plane_from_the_side_is_matched_where_plain_features_are_not() -> None
     aside = np.asarray(cv2.resize(blurred, (160, 480), interpolation=cv2.INTER_AREA), np.uint8)
     sift = registry.create("extractors", "sift", {"max_keypoints": 500, "size": 0})
 
-    def inliers(first: LocalFeatures, second: LocalFeatures) -> tuple[int, Floats]:
+    def inliers(first: LocalFeatures, second: LocalFeatures) -> tuple[int, NDArray[np.float64]]:
         verifier = TwoView(matcher={"name": "nearest", "ratio": 0.8, "far": 10.0}, model="affine")
         check = verifier.verify(first, [second])[0]
         return check.num_inliers, np.zeros((3, 3)) if check.transform is None else check.transform

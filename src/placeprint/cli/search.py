@@ -76,7 +76,7 @@ def search(
             skips.report(path, error)
             continue
         if precision is not None and (answer.precision or 1.0) < precision and not answers:
-            warn(not_promised(precision, answer.precision or 1.0) + "; placeprint calibrate, with more photos, does")
+            warn(not_promised(precision, answer.precision or 1.0) + "; calibrate with more photos to promise more")
         answers.append(_as_data(path, answer))
         if not json:
             _print(path, answer)
@@ -128,7 +128,7 @@ def in_words(confidence: float, otherwise: str = "probably not in the atlas") ->
 
 def not_promised(requested: float, promised: float) -> str:
     """Return that less precision is promised than was requested."""
-    return f"a precision of {requested:g} cannot be promised; the answers have the largest that can: {promised:g}"
+    return f"a precision of {requested:g} cannot be promised; the largest one that can is {promised:g}"
 
 
 def short(path: Path) -> str:
