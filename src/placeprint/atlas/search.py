@@ -156,7 +156,7 @@ class Searcher:
         """Search the image rotated by a number of degrees."""
         degrees %= 360
         began = time.perf_counter()
-        features = self._describer.query_features(image, degrees, late=mode != DESCRIPTOR)
+        features = self._describer.query_features(image, degrees, late=False)
         if not any(map(len, features)):
             return Answer(
                 (), features[0], degrees, {"describe": time.perf_counter() - began, "search": 0.0, "verify": 0.0}

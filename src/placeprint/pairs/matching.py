@@ -85,10 +85,9 @@ def match(
         seed: the seed of the estimator.
         rotations: whether to try rotations of the first photo if it is not confirmed upright; features with
             orientations need none.
-        opinions: whether to request further opinions while the probability is open, see `opinions`; SIFT finds
-            rotated photos, and SIFT of simulated tilts those of a plane seen from the side.
-        precision: the share of right ones among pairs called "same place", as promised by `evidence.two_photos`; where
-            that cannot be promised, the largest one that can; None to take the probability at its word.
+        opinions: whether to request further opinions, see `opinions`, while the probability is open.
+        precision: the share of right ones among pairs called "same place" that is promised, else the largest one that
+            can be (`evidence.two_photos`); None to take the probability at its word.
         masks: the masks of both photos, True or white where keypoints are allowed: arrays, pictures or paths
             (`masks.as_mask`), None for everywhere.
         focal: the focal length in pixels of both photos, for an essential matrix; None to read it from EXIF.
