@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from placeprint.cli.output import print_json, say, say_verdict, warn
-from placeprint.cli.search import in_words, not_promised
+from placeprint.cli.output import print_json, say, say_verdict
+from placeprint.cli.search import in_words, tell_promise
 from placeprint.cli.skipping import naming
 from placeprint.core.named_toml import parse_setting
 
@@ -125,18 +125,11 @@ def match(
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Match two photos and report whether they show the same place."""
-    from placeprint.core.outputs import check_output_folder
     from placeprint.pairs import match as match_photos
     from placeprint.photos import read_image
-    from placeprint.visualization.canvas import check_picture
 
     inputs = [first, second, *(masks or ())]
-    if output is not None:
-        check_picture(output, inputs)
-    if pictures is not None:
-        check_output_folder(pictures, inputs)
-        for name in PICTURES:
-            check_picture(pictures / f"{name}.png", inputs if output is None else [*inputs, output])
+    _check_outputs(inputs, output, pictures)
     options = _feature_options(option, keypoints, size)
     with naming(*inputs):
         answer = match_photos(
@@ -155,8 +148,7 @@ def match(
             masks=(None, None) if masks is None else (_read_mask(masks[0]), _read_mask(masks[1])),
             focal=focal,
         )
-    if precision is not None and answer.precision is not None and answer.precision < precision:
-        warn(not_promised(precision, answer.precision))
+    tell_promise(precision, answer.precision)
     if json:
         print_json(_as_data(first, second, answer))
     else:
@@ -166,6 +158,19 @@ def match(
         more = {} if pictures is None else _attention(photos, answer, features, options)
         for path in _draw(*photos, answer, output, pictures, more):
             say(f"wrote {path}", err=json)
+
+
+def _check_outputs(inputs: list[Path], output: Path | None, pictures: Path | None) -> None:
+    """Check that pictures may be written."""
+    from placeprint.core.outputs import check_output_folder
+    from placeprint.visualization.canvas import check_picture
+
+    if output is not None:
+        check_picture(output, inputs)
+    if pictures is not None:
+        check_output_folder(pictures, inputs)
+        for name in PICTURES:
+            check_picture(pictures / f"{name}.png", inputs if output is None else [*inputs, output])
 
 
 def _feature_options(settings: list[str] | None, keypoints: int | None, size: int | None) -> dict[str, Any]:

@@ -27,6 +27,11 @@ Precision = Annotated[
 ]
 
 
+SaveMatches = Annotated[
+    Path | None, typer.Option(help="Folder for one picture per query, beside its best candidate.", show_default=False)
+]
+
+
 def search(
     queries: Annotated[list[Path], typer.Argument(help="Photos, and folders that hold photos.", show_default=False)],
     atlas: Annotated[Path, typer.Option("--in", help="Folder of the atlas.", show_default=False)],
@@ -53,10 +58,7 @@ def search(
     ] = True,
     precision: Precision = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    save_matches: Annotated[
-        Path | None,
-        typer.Option(help="Folder for one picture per query, beside its best candidate.", show_default=False),
-    ] = None,
+    save_matches: SaveMatches = None,
 ) -> None:
     """Find the places that photos show."""
     from placeprint.atlas import Atlas
@@ -75,8 +77,8 @@ def search(
         except PhotoError as error:
             skips.report(path, error)
             continue
-        if precision is not None and (answer.precision or 1.0) < precision and not answers:
-            warn(not_promised(precision, answer.precision or 1.0) + "; calibrate with more photos to promise more")
+        if not answers:
+            tell_promise(precision, answer.precision)
         answers.append(_as_data(path, answer))
         if not json:
             _print(path, answer)
@@ -126,9 +128,10 @@ def in_words(confidence: float, otherwise: str = "probably not in the atlas") ->
     return next((word for least, word in words if confidence >= least), otherwise)
 
 
-def not_promised(requested: float, promised: float) -> str:
-    """Return that less precision is promised than was requested."""
-    return f"a precision of {requested:g} cannot be promised; the largest one that can is {promised:g}"
+def tell_promise(requested: float | None, promised: float | None) -> None:
+    """Warn where less precision is promised than was requested."""
+    if requested is not None and promised is not None and promised < requested:
+        warn(f"a precision of {requested:g} cannot be promised; the largest one that can is {promised:g}")
 
 
 def short(path: Path) -> str:

@@ -83,8 +83,7 @@ def match(
         method: ``"auto"``, ``"opencv"`` or ``"poselib"``.
         pixels: the largest residual of an inlier, in pixels of a photo whose longest side is 640.
         seed: the seed of the estimator.
-        rotations: whether to try rotations of the first photo if it is not confirmed upright; features with
-            orientations need none.
+        rotations: whether to try rotations of the first photo if features without orientations do not confirm it.
         opinions: whether to request further opinions, see `opinions`, while the probability is open.
         precision: the share of right ones among pairs called "same place" that is promised, else the largest one that
             can be (`evidence.two_photos`); None to take the probability at its word.
@@ -99,13 +98,11 @@ def match(
         WeightsError: weights are not installed.
         NotEnoughMemoryError: the size or the number of keypoints needs more memory than there is.
     """
-    params = matcher_params(features, matcher)
-    options = {"semi_dense": True} if params.get("name") == "semi-dense" else {}
-    extractor: Extractor = registry.create("extractors", features, options | dict(feature_options or {}))
+    params, photos = matcher_params(features, matcher), (read_photo(query), read_photo(database))
+    extractor = _extractor(features, params, feature_options or {})
     verifier = TwoView(matcher=params, model=model, method=method, pixels=pixels, seed=seed)
     is_weighed = features in FIRST and model in MODELS and params == matcher_params(features, None)
     promise = _promise(features, is_weighed=is_weighed, precision=precision)
-    photos = read_photo(query), read_photo(database)
     images, allowed = (photos[0].image, photos[1].image), _masks(masks, photos)
     cameras = _cameras(photos, focal) if model == "essential" else None
     began = time.perf_counter()
@@ -116,6 +113,13 @@ def match(
         )
         found = weighed(look, images, allowed, verifier, further=opinions) if is_weighed else None
     return _answer(look, found, promise, verifier, cameras, time.perf_counter() - began)
+
+
+def _extractor(features: str, matcher: Mapping[str, Any], options: Mapping[str, Any]) -> Extractor:
+    """Return an extractor of what a matcher needs."""
+    needed = {"semi_dense": True} if matcher.get("name") == "semi-dense" else {}
+    made: Extractor = registry.create("extractors", features, needed | dict(options))
+    return made
 
 
 def _promise(features: str, *, is_weighed: bool, precision: float | None) -> Promise | None:
