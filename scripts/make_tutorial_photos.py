@@ -101,7 +101,7 @@ def walk(folder: Path, laps: int = 2) -> None:
     """Write ``walk``: frames of a camera that walks along the street twice."""
     for lap in range(laps):
         for number in range(14):
-            camera = Camera(4 + 5 * number + lap, -3.0 + lap, heading=30 - 6 * lap)
+            camera = Camera(4 + 5 * number + lap, -3.0 + lap, heading=8 - 6 * lap)
             frame = photograph(camera, 320, 240, light=1 - 0.2 * lap, seed=100 * lap + number)
             write(folder / "walk" / f"frame-{14 * lap + number:03d}.jpg", frame)
 

@@ -144,38 +144,65 @@ def planes() -> tuple[Plane, ...]:
 def facade(number: int) -> Image:
     """Return the picture of a facade: a mural, windows of its own, bricks, and a number above the door."""
     picture = bricks(number).copy()
-    rows, columns = picture.shape[:2]
+    columns = picture.shape[1]
     generator = np.random.default_rng(number)
     mural = samples()[MURALS[number % len(MURALS)]]
     if number >= len(MURALS):
         mural = np.ascontiguousarray(255 - mural)[:, ::-1]
     picture[60:290, 40:440] = cv2.resize(mural, (400, 230), interpolation=cv2.INTER_AREA)
-    for x in range(24 + int(generator.integers(0, 20)), columns - 60, int(generator.integers(70, 110))):
-        w, h = int(generator.integers(30, 55)), int(generator.integers(50, 80))
-        color = tuple(int(value) for value in generator.integers(30, 220, 3))
-        cv2.rectangle(picture, (x, rows - 110), (x + w, rows - 110 + h), (240, 240, 235), -1)
-        cv2.rectangle(picture, (x + 4, rows - 106), (x + w - 4, rows - 114 + h), color, -1)
-        cv2.line(picture, (x + w // 2, rows - 110), (x + w // 2, rows - 110 + h), (240, 240, 235), 3)
+    draw_windows(picture, generator)
     cv2.putText(picture, f"No {number + 1}", (columns - 150, 45), cv2.FONT_HERSHEY_DUPLEX, 1.1, (250, 250, 250), 3)
     return picture
 
 
+def draw_windows(picture: Image, generator: np.random.Generator) -> None:
+    """Draw a row of windows into a facade: their frames, sizes and panes differ from facade to facade."""
+    rows, columns = picture.shape[:2]
+    frame = tuple(int(value) for value in generator.integers(120, 255, 3))
+    bottom, edge = rows - int(generator.integers(15, 50)), int(generator.integers(2, 7))
+    x = int(generator.integers(10, 50))
+    while x < columns - 70:
+        w, h = (int(value) for value in generator.integers((28, 40), (64, 95)))
+        color = tuple(int(value) for value in generator.integers(20, 230, 3))
+        cv2.rectangle(picture, (x, bottom - h), (x + w, bottom), frame, -1)
+        cv2.rectangle(picture, (x + edge, bottom - h + edge), (x + w - edge, bottom - edge), color, -1)
+        for share in generator.uniform(0.25, 0.75, int(generator.integers(0, 3))):
+            cv2.line(picture, (x + int(w * share), bottom - h), (x + int(w * share), bottom), frame, edge)
+        for share in generator.uniform(0.25, 0.75, int(generator.integers(0, 2))):
+            cv2.line(picture, (x, bottom - int(h * share)), (x + w, bottom - int(h * share)), frame, edge)
+        x += w + int(generator.integers(12, 60))
+
+
 @cache
 def bricks(seed: int) -> Image:
-    """Return a wall of bricks in a color of its own."""
-    brick = cv2.resize(samples()["brick"], (int(WIDTH * DETAIL), int(HEIGHT * DETAIL)), interpolation=cv2.INTER_AREA)
-    color = np.random.default_rng(100 + seed).uniform(0.55, 1.25, 3)
-    return np.asarray(np.clip(brick * color, 0, 255).astype(np.uint8))
+    """Return a wall of bricks in a color of its own; no two walls have the same part of the sample photo."""
+    generator = np.random.default_rng(100 + seed)
+    size = int(WIDTH * DETAIL), int(HEIGHT * DETAIL)
+    brick = cv2.resize(part_of(samples()["brick"], generator), size, interpolation=cv2.INTER_AREA)
+    return np.asarray(np.clip(brick * generator.uniform(0.55, 1.25, 3), 0, 255).astype(np.uint8))
 
 
 @cache
 def pavement(width: int, height: int) -> Image:
-    """Return the ground: gravel, and light slabs in the middle."""
-    gravel = samples()["gravel"]
-    across = int(np.ceil(width / gravel.shape[1])), int(np.ceil(height / gravel.shape[0]))
-    ground = np.tile(gravel, (across[1], across[0], 1))[:height, :width].copy()
+    """Return the ground: patches of gravel, each from another part of the sample photo, and slabs in the middle."""
+    generator = np.random.default_rng(7)
+    side = 120
+    counts = -(-height // side), -(-width // side)
+    patches = [
+        np.hstack([cv2.resize(part_of(samples()["gravel"], generator), (side, side)) for _ in range(counts[1])])
+        for _ in range(counts[0])
+    ]
+    ground = np.vstack(patches)[:height, :width].copy()
     ground[height // 2 - 40 : height // 2 + 40] = ground[height // 2 - 40 : height // 2 + 40] // 2 + 100
-    return ground
+    return np.asarray(ground)
+
+
+def part_of(picture: Image, generator: np.random.Generator) -> Image:
+    """Return a random square of a picture, in a random one of its eight orientations."""
+    side = int(generator.integers(min(picture.shape[:2]) // 2, int(min(picture.shape[:2]) * 0.8)))
+    top, left = (int(generator.integers(0, length - side)) for length in picture.shape[:2])
+    square = np.rot90(picture[top : top + side, left : left + side], int(generator.integers(0, 4)))
+    return np.ascontiguousarray(square[:, :: int(generator.choice([-1, 1]))])
 
 
 @cache
