@@ -82,6 +82,17 @@ def test_heads_select_what_sketches_rank(monkeypatch: pytest.MonkeyPatch) -> Non
     assert set(found.ids.tolist()) <= set(some.tolist()) and found.ids[0] == 7
 
 
+@pytest.mark.parametrize("share", [0.001, 0.1, 0.3, 0.9])
+def test_filtered_search_finds_the_best_of_the_allowed(share: float) -> None:
+    rows = _rows(1000, LONG)
+    index = _index(rows)
+    some = np.sort(np.random.default_rng(1).choice(1000, max(1, int(share * 1000)), replace=False))
+    for query in rows[:20]:
+        (found,) = index.search(query[None], 5, some * 3 + 7)
+        everything = index.search(query[None], 1000)[0].ids
+        assert found.ids.tolist() == [i for i in everything.tolist() if (i - 7) // 3 in some][:5]
+
+
 @pytest.mark.parametrize("dim", [LONG, SHORT])
 def test_only_the_given_rows_are_found_and_no_dead_ones(dim: int) -> None:
     rows = _rows(300, dim)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from placeprint.atlas.index_files import DEAD, IndexFiles, Stamp
 from placeprint.atlas.snapshot import Snapshot
+from placeprint.core.threads import map_cores, one_core_for_products
 from placeprint.errors import AtlasFormatError, PlaceprintError
 from placeprint.index.compact import CompactIndex
 from placeprint.index.compact_code import CompactCode
@@ -22,8 +23,8 @@ from placeprint.types import Ids
 
 logger = logging.getLogger(__name__)
 
-TOGETHER = 512
-"""Photos whose descriptors are read and encoded at once."""
+TOGETHER = 32
+"""Photos whose descriptors are read and encoded by one job."""
 PUBLISHED = 8192
 """Rows after which an unfinished build is kept."""
 
@@ -120,7 +121,9 @@ class StoredIndex:
 
 def _encoded(now: Snapshot, code: CompactCode, ids: Ids) -> CompactRows:
     """Return the rows of some photos, by their stored descriptors."""
-    parts = [code.encode(now.rows(ids[start : start + TOGETHER])) for start in range(0, len(ids), TOGETHER)]
+    chosen = [ids[start : start + TOGETHER] for start in range(0, len(ids), TOGETHER)]
+    with one_core_for_products():
+        parts = map_cores(lambda part: code.encode(now.rows(part)), chosen)
     names = [column.name for column in code.columns]
     return CompactRows(ids, {name: np.concatenate([part[name] for part in parts]) for name in names})
 

@@ -11,6 +11,7 @@ Scores are cosines as the codes say them. The atlas measures the first ones exac
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,8 @@ HEADS_FROM = 50_000
 LEAST_SELECTED = 5000
 SELECTED = 0.02
 """Share of the photos that heads select, `LEAST_SELECTED` at least."""
+MANY, SURPLUS = 0.2, 2.0
+"""Share of allowed rows from which all are compared, and how many more than needed are then asked for."""
 
 
 class CompactIndex:
@@ -45,6 +48,7 @@ class CompactIndex:
     ) -> None:
         self.code, self.rows, self.lists = code, rows, lists
         self.dead = dead if dead is not None and dead.any() else None
+        self._asked: tuple[Ids | None, Ids] = (None, np.zeros(0, np.int64))
         self._parts: list[tuple[int, Any]] = []
         if not code.has_signs:
             covered = 0 if lists is None else int(lists.ntotal)
@@ -109,11 +113,12 @@ class CompactIndex:
 
     def _numbers_of(self, ids: Ids) -> Ids:
         """Return the rows of some ids, in increasing order; dead and unknown ones are skipped."""
-        known = self.rows.ids
-        wanted = np.unique(np.asarray(ids, np.int64))
-        numbers = np.searchsorted(known, wanted)
-        numbers = numbers[known[np.minimum(numbers, len(known) - 1)] == wanted] if len(known) else numbers[:0]
-        return numbers if self.dead is None else numbers[~self.dead[numbers]]
+        last, numbers = self._asked
+        if last is not ids:
+            numbers = np.flatnonzero(np.isin(self.rows.ids, ids))
+            numbers = numbers if self.dead is None else numbers[~self.dead[numbers]]
+            self._asked = ids, numbers  # the rotations of a query are searched among the same photos
+        return numbers
 
 
 def _nearest(
@@ -124,15 +129,25 @@ def _nearest(
     Args:
         query: the sketch of the query.
         rows: ``(n, words)``.
-        only: the numbers of the rows that are compared; None for all.
+        only: the numbers of the rows that are compared, increasing; None for all.
         count: the number of rows wanted.
     """
+    if only is not None and len(only) > MANY * len(rows):
+        # comparing all is quicker than copying many; if enough of the best are allowed, they are the best of those
+        numbers, unequal = _least_unequal(query, rows, math.ceil(SURPLUS * count * len(rows) / len(only)))
+        allowed = np.isin(numbers, only, assume_unique=True)
+        if allowed.sum() >= min(count, len(only)):
+            return numbers[allowed], unequal[allowed]
+    if only is None:
+        return _least_unequal(query, rows, count)
+    places, unequal = _least_unequal(query, rows[only], count)
+    return only[places], unequal
+
+
+def _least_unequal(query: NDArray[np.uint64], rows: NDArray[np.uint64], count: int) -> tuple[Ids, NDArray[np.int32]]:
     import faiss
 
-    compared = rows if only is None else rows[only]
-    if not len(compared):
+    if not len(rows):
         return np.zeros(0, np.int64), np.zeros(0, np.int32)
-    wanted = min(count, len(compared))
-    unequal, places = faiss.knn_hamming(query[None].view(np.uint8), compared.view(np.uint8), wanted)
-    numbers = places[0].astype(np.int64)
-    return (numbers if only is None else only[numbers]), unequal[0]
+    unequal, places = faiss.knn_hamming(query[None].view(np.uint8), rows.view(np.uint8), min(count, len(rows)))
+    return places[0].astype(np.int64), unequal[0]

@@ -21,6 +21,8 @@ LEARNED_FROM = 20_000
 MOST_LISTS = 1024
 PROBES = 48
 """Lists searched for a query; all of them in an atlas of up to some hundred photos."""
+FILTERED = 2.0
+"""How many times more lists are searched where a filter leaves some rows, besides the inverse of their share."""
 ITERATIONS = 8
 TOGETHER = 16_384
 """Rows added at once."""
@@ -85,7 +87,7 @@ def best_codes(index: Any, query: Codes, count: int, only: Ids | None = None) ->
         index: lists, or rows without lists.
         query: a code.
         count: the number of rows wanted.
-        only: the numbers of the rows that may be found, which are then searched in all lists; None for any.
+        only: the numbers of the rows that may be found; the fewer they are, the more lists are searched. None for any.
     """
     import faiss
 
@@ -95,7 +97,8 @@ def best_codes(index: Any, query: Codes, count: int, only: Ids | None = None) ->
     has_lists = hasattr(index, "nlist")
     params: Any = faiss.SearchParametersIVF() if has_lists else faiss.SearchParameters()
     if has_lists:
-        params.nprobe = index.nlist if only is not None else min(PROBES, index.nlist)
+        rarity = 1.0 if only is None else FILTERED * index.ntotal / len(only)
+        params.nprobe = min(math.ceil(PROBES * rarity), index.nlist)
     if only is not None:
         allowed = np.zeros(int(index.ntotal), bool)
         allowed[only] = True
