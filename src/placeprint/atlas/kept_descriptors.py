@@ -12,7 +12,7 @@ from placeprint.atlas.snapshot import Snapshot
 from placeprint.core.threads import map_cores
 from placeprint.types import Floats, Ids
 
-KEPT = 128
+KEPT = 64
 """Descriptors in memory (311 KB each with the default preset)."""
 TOGETHER = 8
 """Descriptors that are decoded by one job."""
