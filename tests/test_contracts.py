@@ -78,6 +78,22 @@ def test_an_index_finds_itself_first_and_forgets(name: str) -> None:
     assert len(index) == 39 and 103 not in index.search(rows[3:4], 40)[0].ids
 
 
+@pytest.mark.parametrize("name", registry.names("indexes"))
+@pytest.mark.parametrize("count", [24, 1200])
+def test_an_index_searches_among_some_rows_exactly(name: str, count: int) -> None:
+    rows = random_features(count, 24).descriptors.astype(np.float32)
+    index, ids = _make("indexes", name), np.arange(count) * 3 + 5
+    index.add(ids, rows)
+    whole = index.search(rows[:2], count, ids)
+    for among in (ids[:1], ids[1::7], ids[: count // 2], np.append(ids[3:], 1), ids[:0], np.array([-4, 2])):
+        for ranking, every in zip(index.search(rows[:2], 6, among), whole, strict=True):
+            kept = np.isin(every.ids, among)
+            np.testing.assert_array_equal(ranking.ids, every.ids[kept][:6])
+            np.testing.assert_allclose(ranking.scores, every.scores[kept][:6])
+    index.remove(ids[:2])
+    assert [len(found) for found in index.search(rows[:2], 6, ids[:2])] == [0, 0]
+
+
 @pytest.fixture(params=[name for name in registry.names("extractors") if name not in registry.WHOLE_PHOTO])
 def extractor(request: pytest.FixtureRequest) -> Any:
     made = _make("extractors", request.param)

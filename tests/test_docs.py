@@ -31,6 +31,8 @@ WITH_PYTHON = sorted(
                 "datasets",
                 "evaluation",
                 "explaining",
+                "care",
+                "filters",
                 "matching",
                 "inspecting",
                 "exporting",

@@ -39,10 +39,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from placeprint import Atlas
+from placeprint.core.plane import distances
 from placeprint.evaluation.provenance import made_by
 from placeprint.photos import find_photos
 from placeprint.places.grouping import Pairs, group_places
-from placeprint.places.plane import distances
 from placeprint.places.survey import pair_table, survey_atlas
 from placeprint.store import PhotoRecord
 

@@ -24,10 +24,10 @@ import pycolmap
 
 from placeprint import Atlas
 from placeprint.core.files import write_atomically
+from placeprint.core.plane import distances
 from placeprint.evaluation.provenance import made_by
 from placeprint.photos import read_photo
 from placeprint.places.graph import match_graph
-from placeprint.places.plane import distances
 from placeprint.reconstruction.localizing import Localizer
 from placeprint.reconstruction.mapping import reconstruct
 

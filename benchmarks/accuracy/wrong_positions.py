@@ -28,9 +28,9 @@ from typing import Any
 import numpy as np
 
 from placeprint import Atlas
+from placeprint.core.plane import distances, from_plane
 from placeprint.evaluation.provenance import made_by
 from placeprint.places.doctor import misplaced
-from placeprint.places.plane import distances, from_plane
 from placeprint.places.survey import Survey, neighbors_of, pair_table, survey_atlas
 from placeprint.places.whereabouts import KNOWN, Whereabouts
 from placeprint.store import PhotoRecord

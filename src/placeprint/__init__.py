@@ -14,14 +14,15 @@ from placeprint.version import __version__
 if TYPE_CHECKING:
     from placeprint.atlas import Atlas
     from placeprint.pairs import match
+    from placeprint.store.photo_filter import PhotoFilter
 
-__all__ = ["Atlas", "__version__", "match"]
+__all__ = ["Atlas", "PhotoFilter", "__version__", "match"]
 
 moved_modules.install()
 
 
 def __getattr__(name: str) -> Any:
-    """Load `Atlas` and `match` on first use, so that importing the package stays fast."""
+    """Load `Atlas`, `PhotoFilter` and `match` on first use, so that importing the package stays fast."""
     if name == "Atlas":
         from placeprint.atlas import Atlas
 
@@ -30,4 +31,8 @@ def __getattr__(name: str) -> Any:
         from placeprint.pairs import match
 
         return match
+    if name == "PhotoFilter":
+        from placeprint.store.photo_filter import PhotoFilter
+
+        return PhotoFilter
     raise AttributeError(f"module 'placeprint' has no attribute {name!r}")

@@ -74,7 +74,9 @@ class Client:
         """Close the connections."""
         self._http.close()
 
-    def search(self, photo: PhotoFile | int, *, top: int = 5, verify: int = 50, rotations: bool = True) -> SearchAnswer:
+    def search(
+        self, photo: PhotoFile | int, *, top: int = 5, verify: int = 50, rotations: bool = True, **filters: str
+    ) -> SearchAnswer:
         """Find the photos that show the place of a photo.
 
         Args:
@@ -82,17 +84,18 @@ class Client:
             top: candidates to return.
             verify: candidates verified by geometry.
             rotations: whether to try rotations if nothing is confirmed upright.
+            filters: which photos of the atlas may answer, as in ``GET /v1/photos``: ``near="55.7,13.2,500"``.
 
         Raises:
             ServiceError: the service cannot be reached, or refuses.
             PhotoError: the file cannot be read.
         """
-        options = {"top": top, "verify": verify, "rotations": rotations}
+        options = {"top": top, "verify": verify, "rotations": rotations, **filters}
         return self._ask(SearchAnswer, "POST", "/v1/search", files=_query(photo), params=options)
 
-    def locate(self, photo: PhotoFile | int, *, top: int = 5, rotations: bool = True) -> LocateAnswer:
+    def locate(self, photo: PhotoFile | int, *, top: int = 5, rotations: bool = True, **filters: str) -> LocateAnswer:
         """Say which place a photo shows, and where it was taken; arguments and errors as `search`."""
-        options = {"top": top, "rotations": rotations}
+        options = {"top": top, "rotations": rotations, **filters}
         return self._ask(LocateAnswer, "POST", "/v1/locate", files=_query(photo), params=options)
 
     def explain(self, photo: PhotoFile | int, *, verify: int = 50, rotations: bool = True) -> WhyAnswer:

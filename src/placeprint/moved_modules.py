@@ -56,6 +56,7 @@ MOVED = {
     "placeprint.options": "placeprint.core.options",
     "placeprint.outputs": "placeprint.core.outputs",
     "placeprint.photos.files": "placeprint.photos.opening",
+    "placeprint.places.plane": "placeprint.core.plane",
     "placeprint.preset_learning": "placeprint.describing.preset_learning",
     "placeprint.registry": "placeprint.core.registry",
     "placeprint.searching": "placeprint.atlas.search",

@@ -12,6 +12,7 @@ import PIL.Image
 import pytest
 
 from placeprint.photos import rotate_image
+from placeprint.places import shot_sketch
 from placeprint.places.duplicates import Found, find_copies
 from placeprint.places.shot_sketch import DIM, similar_pairs, sketch_of
 from placeprint.places.shots import FIFTH, agreement, shot_of
@@ -99,6 +100,24 @@ def test_sketches_of_copies_are_near_each_other() -> None:
     assert sketches.shape == (4, DIM)
     assert list(similar_pairs(sketches, 3, 0.4)) == [(0, 1)]
     assert list(similar_pairs(sketches[:1], 3, 0.4)) == []
+
+
+@pytest.mark.parametrize(("count", "rows", "most"), [(1, 7, 5), (3, 16, 1000), (5, 50, 3), (10, 200, 40)])
+def test_similar_pairs_are_those_of_a_plain_loop(
+    count: int, rows: int, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shot_sketch, "ROWS", rows)
+    monkeypatch.setattr(shot_sketch, "MOST", most)
+    generator = np.random.default_rng(rows)
+    vectors = generator.normal(size=(60, 12)) + generator.normal(size=(8, 12))[generator.integers(0, 8, 60)]
+    sketches = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float16)
+    expected = set()
+    cosines = sketches.astype(np.float32) @ sketches.astype(np.float32).T
+    for row in range(60):
+        others = [other for other in np.argsort(-cosines[row], kind="stable").tolist() if other != row]
+        expected |= {(min(row, o), max(row, o)) for o in others[:count] if cosines[row, o] >= 0.4}
+    found = list(similar_pairs(sketches, count, 0.4))
+    assert found == sorted(expected) and len(found) > 10
 
 
 def found_in(folder: Path, taken: dict[str, datetime.datetime] | None = None) -> Found:

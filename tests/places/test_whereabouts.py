@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from placeprint.places.plane import distances, from_plane
+from placeprint.core.plane import distances, from_plane
 from placeprint.places.survey import Seen
 from placeprint.places.whereabouts import Whereabouts
 from placeprint.store import PhotoRecord

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from placeprint.places.plane import from_plane
+from placeprint.core.plane import from_plane
 from placeprint.places.wrong_positions import wrong_positions
 
 HERE = np.array([-33.85, 151.21])

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from placeprint.core.plane import from_plane
 from placeprint.errors import ReconstructionError
-from placeprint.places.plane import from_plane
 from placeprint.reconstruction.georegistration import FILE, Origin, georegister, similarity
 from placeprint.reconstruction.results import quaternion
 

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from placeprint import Atlas
+from placeprint.core.plane import distances
 from placeprint.errors import ReconstructionError, WriteError
 from placeprint.photos import read_photo
 from placeprint.places.graph import match_graph
-from placeprint.places.plane import distances
 from placeprint.reconstruction.localizing import Localizer
 from placeprint.reconstruction.mapping import reconstruct
 from placeprint.reconstruction.results import poses_text

@@ -44,8 +44,12 @@ def test_filters(serve: Serve, tmp_path: Path, built: Path) -> None:
     assert names(name="03") == ["03.png"] and names(folder="nowhere") == []
     assert names(near="55.7,13.19,100") == ["01.png"] and names(near="0,-180,10") == ["02.png"]
     assert names(since="2000-01-01T00:00:00") == []
+    assert names(box="179,-1,-179,1") == ["02.png"] and names(label="photos") == [f"{n:02d}.png" for n in range(PLACES)]
     for wrong in ("1,2", "91,0,5", "0,181,5", "0,0,-1", "nan,0,1", "a,b,c"):
         assert client.get("/v1/photos", params={"near": wrong}).status_code == 422
+        assert client.post("/v1/search", params={"near": wrong}, files={"photo": photo(1)}).status_code == 422
+    assert client.get("/v1/photos", params={"box": "0,1,0,0"}).status_code == 422
+    assert client.get("/v1/photos", params={"after": "2", "folder": "."}).status_code == 200
 
 
 def test_pictures_are_jpeg_without_exif(serve: Serve) -> None:

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from placeprint import PhotoFilter
+from placeprint.core.regions import Circle
 from placeprint.service.catalog import Catalog
-from placeprint.service.filters import Filter, Near
 from placeprint.service.grouping import by_folder, by_month
 from placeprint.store.records import PhotoRecord
 
@@ -58,7 +59,7 @@ def test_a_page_costs_less_than_the_catalog(photos: dict[int, PhotoRecord], cata
         return min(times)
 
     made = seconds(lambda: Catalog(photos))
-    page = seconds(lambda: catalog.summaries(Filter(folder="3").rows(catalog)[5000:5200]))
+    page = seconds(lambda: catalog.summaries(catalog.rows(PhotoFilter(folders=("/archive/3",)))[5000:5200]))
     assert page < made / 5
 
 
@@ -71,9 +72,11 @@ def test_a_page_costs_less_than_the_catalog(photos: dict[int, PhotoRecord], cata
 def test_filters_are_those_of_each_photo(folder: str, name: str, days: tuple[int, int], meters: float | None) -> None:
     few = {number: record(number) for number in range(0, 2000, 7)}
     since, until = (datetime.datetime(2015, 1, 1) + datetime.timedelta(days=day) for day in days)
-    near = None if meters is None else Near(55.5, 13.0, meters)
+    near = None if meters is None else Circle(55.5, 13.0, meters)
     catalog = Catalog(few)
-    found = set(catalog.ids[Filter(folder, name, since, until, near).rows(catalog)].tolist())
+    folders = (f"/archive/{folder}",) if folder else ()
+    within = PhotoFilter(near, after=since, before=until, folders=folders, name=name)
+    found = set(catalog.ids[catalog.rows(within)].tolist())
 
     def fits(each: PhotoRecord) -> bool:
         inside = each.path.removeprefix("/archive/").startswith(f"{folder}/") if folder else True
@@ -92,7 +95,7 @@ def test_months_and_folders_hold_every_photo(catalog: Catalog) -> None:
     assert len(folders) == 100 and {folder.num_photos for folder in folders} == {MANY // 100}
     assert folders[0].key == "0/00" and folders[0].title == "00" and len(folders[0].photos) == 4
     for group in folders[:3]:
-        rows = Filter(folder=group.key).rows(catalog)
+        rows = catalog.rows(PhotoFilter(folders=(f"/archive/{group.key}",)))
         assert len(rows) == group.num_photos and set(group.photos) <= set(catalog.ids[rows].tolist())
 
 

@@ -9,9 +9,10 @@ import pytest
 from fastapi.testclient import TestClient
 
 from placeprint import Atlas
+from placeprint.core.regions import Box
+from placeprint.errors import OptionError
 from placeprint.service.app import create_app
-from placeprint.service.clusters import Box, clustered
-from placeprint.service.problems import Refused
+from placeprint.service.clusters import clustered
 from placeprint.service.settings import ServiceSettings
 from tests.service.conftest import HOST, SOUTH, STEP, Serve
 
@@ -31,6 +32,17 @@ def test_a_photo_is_located(client: TestClient, placed: Path) -> None:
     assert answer["location"]["latitude"] == pytest.approx(SOUTH + 3 * STEP, abs=1e-6)
     assert answer["location"]["radius_m"] > 0 and answer["candidates"][0]["photo"]["name"] == "03.png"
     assert answer["matches"]["points"]
+
+
+def test_only_photos_that_fit_answer(client: TestClient, placed: Path) -> None:
+    files = {"photo": (placed / "photos" / "03.png").read_bytes()}
+    near = {"near": f"{SOUTH + 3 * STEP},13.19,150"}
+    for route in ("/v1/search", "/v1/locate"):
+        answer = client.post(route, params=near, files=files).json()
+        assert sorted(each["photo"]["name"] for each in answer["candidates"]) == ["02.png", "03.png", "04.png"]
+        answer = client.post(route, params={"name": "01"}, files=files).json()
+        assert not answer["found"] and [each["photo"]["name"] for each in answer["candidates"]] == ["01.png"]
+        assert client.post(route, params={"label": "no"}, files=files).json()["note"] is not None
 
 
 def test_places_cover_every_photo_once(client: TestClient, placed: Path) -> None:
@@ -65,7 +77,7 @@ def test_boxes_and_clusters_over_the_date_line_and_the_poles() -> None:
     )
     assert clustered(photos, places, 5, Box(10, 10, 20, 20)) == []
     for wrong in ("1,2,3,nan", "0,5,0,1", "-181,0,0,0", "", "1,2,3,4,5"):
-        with pytest.raises(Refused):
+        with pytest.raises(OptionError):
             Box.parse(wrong)
 
 

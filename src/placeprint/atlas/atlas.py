@@ -16,7 +16,7 @@ from placeprint.atlas.adding import Addition
 from placeprint.atlas.calibrating import Calibrator
 from placeprint.atlas.pushed_index import PushedIndex, PushReport, push
 from placeprint.atlas.reader import AtlasReader
-from placeprint.atlas.reports import AddReport
+from placeprint.atlas.reports import AddReport, CompactReport
 from placeprint.core.defaults import PRESET
 from placeprint.core.geography import check_position
 from placeprint.core.numerics import evenly
@@ -153,7 +153,8 @@ class Atlas(AtlasReader):
             workers: threads; the count of cores when None.
             progress: called with the count of photos done and the count of all; again from zero if the atlas learns a
                 codebook and makes new descriptors.
-            learn: whether to learn a codebook if the atlas has grown enough.
+            learn: whether to learn a codebook, after all photos are stored, if the atlas has grown enough; when that is
+                interrupted, the photos are there, and the next call or `refit` goes on.
             masks: a folder of masks, white where keypoints may be, each named like its photo; see
                 `photos.masks.MaskFolder`. Photos that are known already keep their features.
             ignore: names of classes to leave out; then the masks are pictures of classes, see `photos.classes`.
@@ -168,29 +169,31 @@ class Atlas(AtlasReader):
         """
         began = time.perf_counter()
         found = scan_photos(places).required()
-        paths = found.paths
         report = AddReport(skipped=[*found.skipped], unread=dict(found.unread))
-        folder = masks_in(masks, ignore)
+        addition = Addition(self._store, report, workers, progress, masks_in(masks, ignore), engine)
         with self._store.exclusive():
             was_empty = not len(self)
-            addition = Addition(self._store, report, workers, progress, folder, engine)
-            changed = addition.changed(paths)
+            changed = addition.changed(found.paths)
             todo = addition.not_recognized(changed) if changed else []
-            for part in learning.before_and_after(len(self), todo):
-                if part:
-                    addition.describe_and_store(part, *self._ensure_state(part, workers))
-                if learn and learning.should_learn(self.snapshot()):
-                    learning.learn(self._store, self._preset, progress=progress)
-                    report.learned = True
-            if todo or report.moved or report.learned:
-                self._store.maintain(readers=not (was_empty and report.learned))
-                self._memory.update(self.snapshot())
+            first, rest = learning.before_and_after(len(self), todo)
+            self._describe(addition, first, workers)
+            if todo or report.moved:
+                self._store.maintain()
+        report.learned = learn and self._learn_if_grown(progress, readers=not was_empty)
+        if rest:
+            with self._store.exclusive():
+                self._describe(addition, rest, workers)
+                self._store.maintain()
+        if todo or report.moved or report.learned:
+            self._memory.update(self.snapshot())
         report.skipped.sort()
         report.seconds = time.perf_counter() - began
         return report
 
     def refit(self, progress: Progress | None = None, *, adapt: bool | None = None) -> int:
         """Learn a new codebook from the stored local features, and make all descriptors with it.
+
+        The atlas can be searched and changed meanwhile. After an interruption, the next call goes on where it was.
 
         Args:
             progress: called with the count of photos done and the count of all.
@@ -202,15 +205,30 @@ class Atlas(AtlasReader):
 
         Raises:
             OptionError: the atlas has too few photos to learn from.
-            AtlasBusyError: another process is writing.
+            AtlasBusyError: another process is learning, or is writing when all descriptors are made.
         """
-        with self._store.exclusive():
-            if len(self) < learning.ADAPT_PHOTOS:
-                raise OptionError(f"the atlas has {len(self)} photos; learning takes {learning.ADAPT_PHOTOS}")
-            learning.learn(self._store, self._preset, adapt=adapt, progress=progress)
-            self._store.maintain()
-            self._memory.update(self.snapshot())
+        if len(self) < learning.ADAPT_PHOTOS:
+            raise OptionError(f"the atlas has {len(self)} photos; learning takes {learning.ADAPT_PHOTOS}")
+        learning.refit(self._store, self._preset, adapt=adapt, progress=progress)
+        self._memory.update(self.snapshot())
         return len(self)
+
+    def compact(self, *, readers: bool = True) -> CompactReport:
+        """Join the small files of the tables, and remove deleted rows and old versions.
+
+        Writes do that by themselves after enough of them. It changes no photo.
+
+        Args:
+            readers: whether to keep the versions of the last minutes for those who read them.
+
+        Raises:
+            AtlasBusyError: another process is writing.
+            AtlasWriteError: the disk is full or the folder is read-only.
+        """
+        before = self._store.num_files(), self._store.num_bytes()
+        with self._store.exclusive():
+            self._store.compact(readers=readers)
+        return CompactReport(*before, self._store.num_files(), self._store.num_bytes())
 
     def set_positions(self, positions: Mapping[str, tuple[float, float]]) -> int:
         """Give photos positions that are not in their files; they replace those of EXIF until a file changes.
@@ -315,6 +333,18 @@ class Atlas(AtlasReader):
             self._store.remove(sorted(chosen))
             self._store.maintain()
         return len(chosen)
+
+    def _learn_if_grown(self, progress: Progress | None, *, readers: bool) -> bool:
+        """Learn if the atlas has grown enough; return whether it has learned."""
+        grown = learning.should_learn(self.snapshot())
+        if grown:
+            learning.refit(self._store, self._preset, progress=progress, readers=readers)
+        return grown
+
+    def _describe(self, addition: Addition, paths: Sequence[Path], workers: int | None) -> None:
+        """Describe and store photos, with exclusive access to the store."""
+        if paths:
+            addition.describe_and_store(paths, *self._ensure_state(paths, workers))
 
     def _ensure_state(self, paths: Sequence[Path], workers: int | None) -> tuple[str, Describer]:
         """Return the name of the current state, and a describer with it.

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from placeprint.atlas.allowed import Allowed
 from placeprint.atlas.memory import Memory
 from placeprint.atlas.search import Searcher
 from placeprint.atlas.snapshot import Snapshot
@@ -127,7 +128,8 @@ class Calibrator:
 
     def _trial(self, image: Image, exclude: frozenset[str], right: frozenset[str]) -> _Trial | None:
         """Search a picture as any query; None if there is no candidate."""
-        answer = self._searcher.search(image, top=1, verify=JOINED, rotations=True, exclude=exclude)
+        allowed = Allowed.of(self._now, None, exclude)
+        answer = self._searcher.search(image, top=1, verify=JOINED, rotations=True, allowed=allowed)
         if answer.confidence is None or not answer.evidence:
             return None
         return _Trial(float(log_odds_of(np.array([answer.confidence]))[0]), answer.evidence[0].path in right)

@@ -14,14 +14,15 @@ from pathlib import Path
 
 import numpy as np
 
+from placeprint.atlas.redescribing import READ_PHOTOS, Redescription
 from placeprint.atlas.snapshot import Snapshot
 from placeprint.codebooks import load_codebook, load_codebook_file
 from placeprint.core.numerics import evenly
-from placeprint.core.threads import map_cores, one_core_for_products
 from placeprint.describing.describer import Describer, State
 from placeprint.errors import OptionError
 from placeprint.presets import Preset
 from placeprint.store import Store
+from placeprint.store.store_snapshot import digest_of
 from placeprint.types import PhotoFeatures, Progress
 
 ADAPT_PHOTOS = 8
@@ -32,8 +33,6 @@ FIRST_PHOTOS = 200
 """Photos to learn a first codebook from if none ships, spread evenly over those being added."""
 LEARN_PHOTOS = 4000
 """Most photos to learn a codebook from, spread evenly over the atlas."""
-READ_PHOTOS = 64
-"""Most photos whose features are read at once."""
 
 
 def first_state(preset: Preset) -> State | None:
@@ -93,24 +92,90 @@ def in_parts(ids: Sequence[int]) -> Iterator[Sequence[int]]:
         yield ids[start : start + READ_PHOTOS]
 
 
-def learn(store: Store, preset: Preset, *, adapt: bool | None = None, progress: Progress | None = None) -> None:
-    """Learn from a sample of the stored features, then make all descriptors with the result, in one commit.
+def refit(
+    store: Store,
+    preset: Preset,
+    *,
+    adapt: bool | None = None,
+    progress: Progress | None = None,
+    readers: bool = True,
+) -> None:
+    """Learn from a sample of the stored features, then make all descriptors with the result.
+
+    The descriptors are made in a job (`atlas.redescribing`) without the write lock, and replaced in one commit. After
+    an interruption, the next call goes on with what was learned, unless the atlas has doubled since.
 
     Args:
-        store: the store of the atlas, with exclusive access.
+        store: the store of the atlas, without exclusive access.
         preset: the preset of the atlas.
         adapt: adapt the shipped codebook; False learns another; None chooses by the count of photos.
         progress: called with the number of photos done and the total.
+        readers: whether to keep the replaced descriptors for a while, for those who read them.
 
     Raises:
         OptionError: there is no codebook to adapt, or the preset keeps its own.
+        AtlasBusyError: another process is learning, or is writing when all descriptors are made; then the next call
+            goes on from there.
     """
+    job = Redescription(store, preset, progress)
+    with job.alone():
+        state = job.pending() if adapt is None else None
+        if state is None or len(store.snapshot().usable()) >= GROWTH * int(state.get("learned_from", 0)):
+            state = _learned_state(store, preset, adapt)
+        _make_descriptors(store, preset, job, state, readers=readers)
+
+
+def describe_again(store: Store, preset: Preset) -> None:
+    """Make all descriptors again with the learned state that the atlas has.
+
+    Raises:
+        AtlasFormatError: the state is damaged.
+        AtlasBusyError: another process is writing or learning.
+    """
+    now = store.snapshot()
+    if now.state_name is None:
+        return
+    job, state = Redescription(store, preset), now.load_state(now.state_name)
+    with job.alone():
+        _make_descriptors(store, preset, job, state)
+
+
+def restore_state(store: Store, preset: Preset) -> None:
+    """Restore the learned state of an atlas whose file is lost: the one that ships if that was it, or a new one.
+
+    Raises:
+        OptionError: there are too few photos to learn from.
+        AtlasBusyError: another process is writing or learning.
+    """
+    first, lost = first_state(preset), store.snapshot().state_name
+    if first is not None and digest_of(first) == lost:
+        with store.exclusive():
+            store.save_state(first)
+        return
+    count = len(store.snapshot().usable())
+    if count < ADAPT_PHOTOS:
+        raise OptionError(f"the atlas has {count} photos; learning takes {ADAPT_PHOTOS}; index its photos again")
+    refit(store, preset)
+
+
+def _make_descriptors(store: Store, preset: Preset, job: Redescription, state: State, *, readers: bool = True) -> None:
+    """Make all descriptors with a state, in a job that no other process does."""
+    job.begin(state)
+    describer = Describer(preset, state)
+    job.describe(describer)
+    with store.exclusive():
+        job.finish(state, describer)
+        store.maintain(readers=readers)
+
+
+def _learned_state(store: Store, preset: Preset, adapt: bool | None) -> State:
+    """Return what is learned from a sample of the stored features; arguments and errors as `refit`."""
     needed = preset.codebook.min_photos
     if needed is None and adapt is None:
         raise OptionError("the preset keeps what it came with (its [codebook] has no min_photos); nothing is learned")
     describer = Describer(preset)
     now = Snapshot(store.snapshot(), preset, lambda _: describer)
-    ids, sample = now.usable().ids, sampled_photos(now)
+    count, sample = len(now.usable()), sampled_photos(now)
 
     def photos() -> Iterator[PhotoFeatures]:
         for part in in_parts(sample):
@@ -120,21 +185,6 @@ def learn(store: Store, preset: Preset, *, adapt: bool | None = None, progress: 
     start = first_state(preset)
     if adapt and start is None:
         raise OptionError("the preset ships no codebook to adapt; learn the atlas's own codebook")
-    adapt = len(ids) < (needed or 0) if adapt is None else adapt
+    adapt = count < (needed or 0) if adapt is None else adapt
     state = describer.learn(photos, len(sample), start, adapt=adapt)
-    name = store.save_state(state | {"learned_from": np.array(len(ids))})
-    done = 0
-
-    def describe(chosen: Sequence[int]) -> dict[int, bytes]:
-        nonlocal done
-        made = map_cores(
-            lambda row: (row[0], describer.encode_descriptor(describer.descriptor(row[1]))),
-            now.features(chosen),
-        )
-        done += len(made)
-        if progress is not None:
-            progress(done, len(ids))
-        return dict(made)
-
-    with one_core_for_products():
-        store.replace_descriptors(name, describe)
+    return state | {"learned_from": np.array(count)}

@@ -63,12 +63,16 @@ class Memory:
         self._usual_lock = threading.Lock()
         self._told: set[str] = set()
 
-    def nearest(self, now: Snapshot, descriptors: Floats, count: int) -> list[Ranking]:
-        """Return the ``count`` photos nearest to each of ``(q, d)`` descriptors, one search after another."""
+    def nearest(self, now: Snapshot, descriptors: Floats, count: int, among: Ids | None = None) -> list[Ranking]:
+        """Return the ``count`` photos nearest to each of ``(q, d)`` descriptors, one search after another.
+
+        With ``among``, only the photos with these ids are searched.
+        """
         if self._is_compact(now):
-            return [self._nearest_in_two_stages(now, row, count) for row in descriptors]
+            return [self._nearest_in_two_stages(now, row, count, among) for row in descriptors]
         with self._index_lock:
-            return self._current_index(now).search(descriptors, count)
+            index = self._current_index(now)
+            return index.search(descriptors, count) if among is None else index.search(descriptors, count, among)
 
     def rows(self, now: Snapshot, ids: Ids) -> Floats:
         """Return the ``(n, dim)`` global descriptors of photos.

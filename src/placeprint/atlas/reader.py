@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import numpy as np
 
 from placeprint.atlas import learning
+from placeprint.atlas.allowed import Allowed
 from placeprint.atlas.judging import judged, promised
 from placeprint.atlas.memory import Memory
 from placeprint.atlas.pushed_index import PushedIndex
@@ -25,10 +26,12 @@ from placeprint.errors import AtlasMismatchError
 from placeprint.photos import Picture, as_image
 from placeprint.renamed import renamed_arguments
 from placeprint.store import Store
+from placeprint.store.photo_filter import PhotoFilter
 from placeprint.store.store import FILES
 from placeprint.types import Answer, Located, Pose
 
 EMPTY = "the atlas is empty"
+NONE_FITS = "no photo of the atlas fits the filter"
 LOCATING, LOCALIZING = "placeprint.places.locating", "placeprint.reconstruction.localizing"
 """Imported by their names when they are first needed: what is made of atlases has rooms above this one."""
 
@@ -58,6 +61,11 @@ class AtlasReader:
                 f"the atlas {str(store.folder)!r} was made with other network weights than those installed; "
                 "install the matching version, or make the atlas again"
             )
+
+    @property
+    def folder(self) -> Path:
+        """The absolute path of its folder."""
+        return self._store.folder
 
     @property
     def preset(self) -> str:
@@ -131,6 +139,7 @@ class AtlasReader:
         verify: CountOrNone = 50,
         rotations: bool = True,
         exclude: Collection[str] = (),
+        within: PhotoFilter | None = None,
         mode: str | None = None,
         precision: Annotated[float, Range(0.5, 1, below=True)] | None = None,
     ) -> Answer:
@@ -142,6 +151,7 @@ class AtlasReader:
             verify: the number of candidates checked by geometry, most similar first; 0 for search only.
             rotations: whether to try rotations of the photo if nothing is confirmed upright.
             exclude: photos of the atlas to exclude, by their paths in it; other paths are ignored.
+            within: which photos of the atlas may answer; None for all.
             mode: the search mode, ``"descriptor"``, or a voter, ``"votes"`` or ``"asmk"``; None for the preset's. The
                 first search by votes makes an index of all local features, which is stored in the atlas.
             precision: the share of right answers among those called "same place" that is promised, for queries like
@@ -156,12 +166,13 @@ class AtlasReader:
         excluded = [exclude] if isinstance(exclude, str) else exclude
 
         def search(now: Snapshot) -> Answer:
-            if not now.usable():
+            allowed = Allowed.of(now, within, excluded)
+            if not now.usable() or allowed.nobody:
                 features, seconds = now.describer.features(image)[0], {"describe": 0.0, "search": 0.0, "verify": 0.0}
-                return Answer((), features, 0.0, seconds, EMPTY)
+                return Answer((), features, 0.0, seconds, EMPTY if not now.usable() else NONE_FITS)
             promise = promised(now.calibration, precision)
             searcher = Searcher(now, self._memory)
-            found = searcher.search(image, top=top, verify=verify, rotations=rotations, exclude=excluded, mode=mode)
+            found = searcher.search(image, top=top, verify=verify, rotations=rotations, allowed=allowed, mode=mode)
             return judged(found, now.calibration, promise)
 
         return self._snapshots.reading(search)
@@ -203,7 +214,15 @@ class AtlasReader:
 
         return self._snapshots.reading(search)
 
-    def locate(self, photo: Picture, *, top: int = 5, rotations: bool = True, exclude: Collection[str] = ()) -> Located:
+    def locate(
+        self,
+        photo: Picture,
+        *,
+        top: int = 5,
+        rotations: bool = True,
+        exclude: Collection[str] = (),
+        within: PhotoFilter | None = None,
+    ) -> Located:
         """Say which place a photo shows, how sure that is, and where it was taken, with a radius in meters.
 
         The first call surveys the atlas, which takes about as long as searching each of up to 1000 of its photos; the
@@ -214,6 +233,7 @@ class AtlasReader:
             top: the number of candidates to return.
             rotations: whether to try rotations of the photo if nothing is confirmed upright.
             exclude: photos of the atlas to exclude, by their paths in it.
+            within: which photos of the atlas may answer; None for all.
 
         Raises:
             PhotoError: the photo cannot be used.
@@ -224,7 +244,7 @@ class AtlasReader:
             if self._locator is None or self._locator[0] != version:
                 self._locator = version, importlib.import_module(LOCATING).Locator(self)
             locator = self._locator[1]
-        located: Located = locator.locate(photo, top=top, rotations=rotations, exclude=exclude)
+        located: Located = locator.locate(photo, top=top, rotations=rotations, exclude=exclude, within=within)
         return located
 
     def localize(

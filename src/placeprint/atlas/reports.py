@@ -36,6 +36,23 @@ class AddReport:
 
 
 @dataclass(frozen=True)
+class CompactReport:
+    """The result of `Atlas.compact`.
+
+    Args:
+        files_before: the number of files of the atlas before.
+        bytes_before: their size.
+        files: their number now.
+        bytes: their size now.
+    """
+
+    files_before: int
+    bytes_before: int
+    files: int
+    bytes: int
+
+
+@dataclass(frozen=True)
 class AtlasInfo:
     """The result of `Atlas.info`.
 

@@ -22,12 +22,13 @@ from typing import Any
 
 import numpy as np
 
+from placeprint.atlas.allowed import Allowed
 from placeprint.atlas.memory import Memory
 from placeprint.atlas.snapshot import Snapshot
 from placeprint.core.threads import map_cores
 from placeprint.features.rotating import all_rotations, promising_rotations, rotated_features, working_size
 from placeprint.features.upright import QUARTERS, Upright, nearest_quarter
-from placeprint.types import Extractor, Floats, Ids, Image, LocalFeatures, PhotoFeatures, Verification
+from placeprint.types import Extractor, Floats, Image, LocalFeatures, PhotoFeatures, Verification
 from placeprint.verification.matching import match_candidates
 
 SMALLER = 0.5
@@ -88,7 +89,7 @@ class Rotations:
         self.seconds = 0.0
 
     def promising(
-        self, image: Image, features: LocalFeatures, start: float, excluded: Ids, upright: Upright
+        self, image: Image, features: LocalFeatures, start: float, allowed: Allowed, upright: Upright
     ) -> Iterator[tuple[int, ...]]:
         """Return the rotations that deserve a whole look, the most promising first, one for each look.
 
@@ -96,7 +97,7 @@ class Rotations:
             image: ``(H, W, 3)`` uint8 RGB.
             features: the features of the image rotated by ``start``, by the extractor that is verified.
             start: degrees counter-clockwise that the rotations are counted from.
-            excluded: ids that are no candidates.
+            allowed: the photos that may be candidates.
             upright: which quarters probably make the image, rotated by ``start``, upright.
         """
         likely = sorted((each for each in QUARTERS[1:] if upright.of(each) >= LIKELY), key=upright.of, reverse=True)
@@ -106,9 +107,9 @@ class Rotations:
         before = Upright.unknown()
         probable = [each for each in (0, *all_rotations()) if upright.of(each) >= LEAST * before.of(each)]
         seen = [each for each in QUARTERS if each in probable and (each not in tried or 0 not in self._searched)]
-        quarters = self._quarters(image, start, seen, excluded)
+        quarters = self._quarters(image, start, seen, allowed)
         tilts = [each for each in probable if each not in QUARTERS]
-        between = self._between(image, features, start, tilts, quarters, excluded)
+        between = self._between(image, features, start, tilts, quarters, allowed)
         new = [view for view in quarters if view.degrees not in tried]
         checks = self._checks([*_best_matched(new), *_best_matched(between)])
         self.seconds += time.perf_counter() - began
@@ -124,7 +125,7 @@ class Rotations:
                 checks[view.degrees] = raised
         return checks
 
-    def _quarters(self, image: Image, start: float, rotations: Sequence[int], excluded: Ids) -> list[_View]:
+    def _quarters(self, image: Image, start: float, rotations: Sequence[int], allowed: Allowed) -> list[_View]:
         """Return the views by quarters."""
         begun = [0] if 0 in self._searched else [0, *self._searched]
 
@@ -133,7 +134,7 @@ class Rotations:
             return self._describer.only(found, (image.shape[1], image.shape[0]))
 
         seen = map_cores(look, rotations)
-        candidates = self._candidates(seen, QUARTER_CANDIDATES, excluded)
+        candidates = self._candidates(seen, QUARTER_CANDIDATES, allowed)
         return [
             _View(degrees, photo[0], found, SMALLER_SHARE)
             for degrees, photo, found in zip(rotations, seen, candidates, strict=True)
@@ -146,7 +147,7 @@ class Rotations:
         start: float,
         rotations: Sequence[int],
         quarters: Sequence[_View],
-        excluded: Ids,
+        allowed: Allowed,
     ) -> list[_View]:
         """Return the views of the rotations between the quarters."""
         size = image.shape[1], image.shape[0]
@@ -158,21 +159,20 @@ class Rotations:
         views = {each: view for each, view in steered.items() if view is not None}
         if 0 in self._searched:
             photos = [self._describer.only({0: view}, size) for view in views.values()]
-            candidates = self._candidates(photos, BETWEEN_CANDIDATES, excluded)
+            candidates = self._candidates(photos, BETWEEN_CANDIDATES, allowed)
         else:
             near = {view.degrees: view.candidates[:BETWEEN_CANDIDATES] for view in quarters}
             candidates = [near[nearest_quarter(each)] for each in views]
         return [_View(each, views[each], found, share) for each, found in zip(views, candidates, strict=True)]
 
-    def _candidates(self, photos: Sequence[PhotoFeatures], count: int, excluded: Ids) -> list[list[LocalFeatures]]:
+    def _candidates(self, photos: Sequence[PhotoFeatures], count: int, allowed: Allowed) -> list[list[LocalFeatures]]:
         """Return the features of the photos nearest to each of some."""
         if not photos:
             return []
         strong = [tuple(features.strongest(DESCRIBED) for features in photo) for photo in photos]
         descriptors = np.stack(map_cores(self._describer.descriptor, strong))
-        rankings = self._memory.nearest(self._now, descriptors, count + len(excluded))
-        chosen = [ranking.ids[~np.isin(ranking.ids, excluded)][:count] for ranking in rankings]
-        return [self._memory.read(self._now, ids.tolist()) for ids in chosen]
+        rankings = self._memory.nearest(self._now, descriptors, allowed.to_ask(count), allowed.among)
+        return [self._memory.read(self._now, allowed.kept(each, count).ids.tolist()) for each in rankings]
 
 
 def _smaller(extractor: Extractor) -> Extractor:

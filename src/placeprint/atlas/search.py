@@ -7,11 +7,12 @@ said by cheap looks at all of them (`atlas.rotations`).
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
+from placeprint.atlas.allowed import Allowed
 from placeprint.atlas.memory import Memory
 from placeprint.atlas.rotations import Rotations
 from placeprint.atlas.snapshot import Snapshot
@@ -29,7 +30,6 @@ from placeprint.types import (
     Answer,
     Evidence,
     Floats,
-    Ids,
     Image,
     LocalFeatures,
     Ranking,
@@ -65,7 +65,7 @@ class Searcher:
         top: int,
         verify: int,
         rotations: bool,
-        exclude: Collection[str] = (),
+        allowed: Allowed = Allowed(),  # noqa: B008  # it does not change
         mode: str | None = None,
     ) -> Answer:
         """Find the place that an image shows; arguments as for `Atlas.search`.
@@ -75,16 +75,15 @@ class Searcher:
             top: candidates returned.
             verify: the number of candidates checked by geometry.
             rotations: whether to try rotations if nothing is confirmed.
-            exclude: paths of photos to exclude.
+            allowed: the photos that may answer.
             mode: the search mode.
         """
         mode = self._mode(mode)
         with one_core_for_products(), enough_memory():
-            left_out = self._ids_of(exclude)
             answers: list[Answer] = []
 
             def look(degrees: float) -> Answer:
-                answers.append(self._look(image, degrees, top, verify, left_out, mode))
+                answers.append(self._look(image, degrees, top, verify, allowed, mode))
                 return answers[-1]
 
             start = -tilt_of(image) if rotations and verify else 0.0
@@ -101,7 +100,7 @@ class Searcher:
                     lambda further: look(start + further),
                     lambda answer: answer.best is not None,
                     lambda answer: _certainty(answer, start, upright),
-                    lambda: cheap.promising(image, first, start, left_out, upright),
+                    lambda: cheap.promising(image, first, start, allowed, upright),
                 )
                 choosing += cheap.seconds
         seconds = {part: sum(each.seconds[part] for each in answers) for part in best.seconds}
@@ -152,7 +151,7 @@ class Searcher:
         check_name("search mode", mode, search_modes())
         return mode
 
-    def _look(self, image: Image, degrees: float, top: int, verify: int, left_out: Ids, mode: str) -> Answer:
+    def _look(self, image: Image, degrees: float, top: int, verify: int, allowed: Allowed, mode: str) -> Answer:
         """Search the image rotated by a number of degrees."""
         degrees %= 360
         began = time.perf_counter()
@@ -163,13 +162,7 @@ class Searcher:
             )
         descriptor = self._describer.descriptor(features) if mode == DESCRIPTOR else None
         described = time.perf_counter()
-        wanted = max(top, verify)
-        if descriptor is None:
-            voters = self._memory.voters
-            found = voters.search(self._now, mode, features[0], wanted + len(left_out))
-            ranking = _without(found, left_out, wanted)
-        else:
-            ranking = self._nearest(descriptor, wanted, left_out)
+        ranking = self._ranking(features[0], descriptor, max(top, verify), allowed, mode)
         searched = time.perf_counter()
         confidence = None
         if self._weigher is not None and descriptor is not None:
@@ -184,7 +177,7 @@ class Searcher:
                 for number in self._describer.late_sources:
                     describe(number)
                 whole = self._describer.descriptor(tuple(known.values()))
-                return self._nearest(whole, wanted, left_out), whole
+                return self._nearest(whole, max(top, verify), allowed), whole
 
             further = late if self._describer.late_sources else None
             evidence, confidence = self._weigher.answer(ranking, descriptor, describe, verify, late=further)
@@ -198,10 +191,19 @@ class Searcher:
         }
         return Answer(evidence[:top], features[0], degrees, times, confidence=confidence)
 
-    def _nearest(self, descriptor: Floats, count: int, left_out: Ids) -> Ranking:
-        """Return the most similar photos, without those that are no candidates."""
-        ranking = self._memory.nearest(self._now, descriptor[None], count + len(left_out))[0]
-        return _without(ranking, left_out, count)
+    def _ranking(
+        self, features: LocalFeatures, descriptor: Floats | None, count: int, allowed: Allowed, mode: str
+    ) -> Ranking:
+        """Return the ``count`` most similar photos that may answer, by the descriptor or, without one, by votes."""
+        if descriptor is not None:
+            return self._nearest(descriptor, count, allowed)
+        wanted = allowed.to_ask(count) if allowed.among is None else len(self._now.usable())  # all are counted anyway
+        return allowed.kept(self._memory.voters.search(self._now, mode, features, wanted), count)
+
+    def _nearest(self, descriptor: Floats, count: int, allowed: Allowed) -> Ranking:
+        """Return the ``count`` most similar photos that may answer."""
+        found = self._memory.nearest(self._now, descriptor[None], allowed.to_ask(count), allowed.among)[0]
+        return allowed.kept(found, count)
 
     def _evidence(self, ranking: Ranking, checks: Sequence[Verification]) -> tuple[Evidence, ...]:
         """Return all candidates ranked by geometry and similarity together."""
@@ -223,21 +225,6 @@ class Searcher:
                 )
             )
         return tuple(evidence)
-
-    def _ids_of(self, paths: Collection[str]) -> Ids:
-        """Return the ids of the photos at some paths, if they are in the atlas."""
-        if not paths:
-            return np.zeros(0, np.int64)
-        found = self._now.usable().of_paths(map(str, paths))
-        return np.array(sorted(record.id for record in found.values()), np.int64)
-
-
-def _without(ranking: Ranking, left_out: Ids, count: int) -> Ranking:
-    """Return the first of a ranking, without some ids."""
-    if not len(left_out):
-        return ranking
-    kept = np.flatnonzero(~np.isin(ranking.ids, left_out))[:count]
-    return Ranking(ranking.ids[kept], ranking.scores[kept])
 
 
 def no_probabilities(preset: str) -> str:

@@ -25,8 +25,10 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from placeprint.atlas.learning import GROWTH, in_parts, sampled_photos
 from placeprint.atlas.snapshot import Snapshot
@@ -163,11 +165,8 @@ class StoredVoters:
         cache, prefix = self._folder(name)
         for folder in _folders(cache, prefix):
             try:
-                with np.load(io.BytesIO((folder / STAMP).read_bytes()), allow_pickle=False) as arrays:
-                    ids, sums = arrays["ids"].tolist(), arrays["sums"].tolist()
-                    learned_from, digests = int(arrays["learned_from"]), arrays["digests"].tolist()
-                if digests != _digests(folder):
-                    raise ValueError("its files are not the ones that were written")
+                stamp = stamp_of(folder)
+                ids, sums, learned_from = stamp["ids"].tolist(), stamp["sums"].tolist(), int(stamp["learned_from"])
                 voter = self._made(name)
                 voter.read(folder)
                 if len(voter) != len(ids):
@@ -205,6 +204,19 @@ class StoredVoters:
             return
         for path in [*others, *_left_over(cache)]:
             shutil.rmtree(path, ignore_errors=True)
+
+
+def stamp_of(folder: Path) -> dict[str, NDArray[Any]]:
+    """Return the stamp of a cache whose files are those that were written.
+
+    Raises:
+        ValueError: they are not; whatever damaged archives raise.
+    """
+    with np.load(io.BytesIO((folder / STAMP).read_bytes()), allow_pickle=False) as arrays:
+        stamp = {name: arrays[name] for name in arrays.files}
+    if stamp["digests"].tolist() != _digests(folder):
+        raise ValueError("its files are not the ones that were written")
+    return stamp
 
 
 def _folders(cache: Path, prefix: str) -> list[Path]:

@@ -14,6 +14,7 @@ import typer
 from placeprint.cli import (
     benchmark,
     calibrate,
+    compact,
     compare,
     coverage,
     datasets,
@@ -22,10 +23,12 @@ from placeprint.cli import (
     evaluate,
     explain,
     export,
+    export_atlas,
     export_colmap,
     export_data,
     geotag,
     import_,
+    import_atlas,
     index,
     info,
     inspect,
@@ -35,6 +38,7 @@ from placeprint.cli import (
     match,
     mcp,
     models,
+    pack,
     pairs,
     places,
     push,
@@ -44,6 +48,8 @@ from placeprint.cli import (
     search,
     serve,
     train,
+    unpack,
+    verify,
 )
 from placeprint.cli.arguments import Command, Group
 from placeprint.cli.leaving import run
@@ -61,7 +67,7 @@ app = typer.Typer(
 PANELS: Mapping[str, tuple[ModuleType, ...]] = {
     "Photos": (index, search, locate, match, demo),
     "Places": (places, explain, compare, geotag, doctor, coverage),
-    "Atlas": (info, remove, refit, calibrate, push),
+    "Atlas": (info, remove, refit, calibrate, compact, verify, pack, unpack, export_atlas, import_atlas, push),
     "Reconstruction": (pairs, export_colmap, reconstruct, localize),
     "Service": (serve, mcp),
     "Research": (evaluate, train, learn, inspect, export, export_data, import_),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from placeprint.cli.filtering import After, Before, Folder, InBox, Label, Near, filter_of
 from placeprint.cli.output import print_json, printable, progress_bar, say, say_verdict, warn
 from placeprint.cli.search import in_words, short
 from placeprint.cli.skipping import check_some, list_named
@@ -17,6 +18,7 @@ from placeprint.errors import PhotoError
 
 if TYPE_CHECKING:
     from placeprint.atlas import Atlas
+    from placeprint.store.photo_filter import PhotoFilter
     from placeprint.types import Evidence, Image, Located
 
 Queries = Annotated[
@@ -42,6 +44,12 @@ def locate(
     stride: Annotated[
         float, typer.Option(min=0.01, max=100_000, help="Meters between two frames of a sequence, usually.")
     ] = 5.0,
+    near: Near = None,
+    box: InBox = None,
+    after: After = None,
+    before: Before = None,
+    label: Label = None,
+    folder: Folder = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Say which place photos show, how sure that is, and where they were taken, with a radius in meters."""
@@ -50,11 +58,12 @@ def locate(
     from placeprint.places.locating import Locator
 
     opened = Atlas.open(atlas)
+    within = filter_of(opened, near, box, after, before, label, folder)
     if not len(opened):
         warn(f"the atlas {atlas} is empty; add photos with: placeprint index")
     left_out = [str(normalized(path)) for path in exclude or ()]
     if sequence:
-        _locate_sequences(opened, queries, every=every, stride=stride, exclude=left_out, json=json)
+        _locate_sequences(opened, queries, every=every, stride=stride, exclude=left_out, within=within, json=json)
         return
     paths, skips = list_named(queries)
     with progress_bar("surveying the atlas", "photos") as progress:
@@ -62,7 +71,7 @@ def locate(
     found: list[dict[str, Any]] = []
     for path in paths:
         try:
-            located = locator.locate(path, top=top, rotations=rotations, exclude=left_out)
+            located = locator.locate(path, top=top, rotations=rotations, exclude=left_out, within=within)
         except PhotoError as error:
             skips.report(path, error)
             continue
@@ -76,13 +85,20 @@ def locate(
 
 
 def _locate_sequences(
-    atlas: Atlas, queries: Sequence[Path], *, every: float, stride: float, exclude: Sequence[str], json: bool
+    atlas: Atlas,
+    queries: Sequence[Path],
+    *,
+    every: float,
+    stride: float,
+    exclude: Sequence[str],
+    within: PhotoFilter,
+    json: bool,
 ) -> None:
     """Locate each folder and video as one sequence, and print each frame as soon as it is known."""
     from placeprint.places.sequence import SequenceTracker
 
     with progress_bar("surveying the atlas", "photos") as progress:
-        tracker = SequenceTracker(atlas, stride=stride, exclude=exclude, progress=progress)
+        tracker = SequenceTracker(atlas, stride=stride, exclude=exclude, within=within, progress=progress)
     found: list[dict[str, Any]] = []
     for query in queries:
         names: deque[str] = deque()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from placeprint.cli.filtering import After, Before, Folder, InBox, Label, Near, filter_of
 from placeprint.cli.output import print_json, printable, say, show, warn
 from placeprint.cli.skipping import check_some, list_named
 from placeprint.errors import PhotoError
@@ -26,6 +27,24 @@ Precision = Annotated[
     ),
 ]
 
+Mode = Annotated[
+    str | None,
+    typer.Option(
+        "--mode",
+        "--by",
+        help="Search mode: descriptor, votes or asmk; by default that of the preset.",
+        show_default=False,
+    ),
+]
+Rotations = Annotated[
+    bool,
+    typer.Option(
+        "--rotations/--no-rotations",
+        "--turns/--no-turns",
+        help="Try rotations of the query when nothing is confirmed upright.",
+    ),
+]
+
 
 SaveMatches = Annotated[
     Path | None, typer.Option(help="Folder for one picture per query, beside its best candidate.", show_default=False)
@@ -39,24 +58,15 @@ def search(
     verify: Annotated[
         int, typer.Option(min=0, max=1_000_000_000, help="Candidates verified by geometry; 0 for none.")
     ] = 50,
-    mode: Annotated[
-        str | None,
-        typer.Option(
-            "--mode",
-            "--by",
-            help="Search mode: descriptor, votes or asmk; by default that of the preset.",
-            show_default=False,
-        ),
-    ] = None,
-    rotations: Annotated[
-        bool,
-        typer.Option(
-            "--rotations/--no-rotations",
-            "--turns/--no-turns",
-            help="Try rotations of the query when nothing is confirmed upright.",
-        ),
-    ] = True,
+    mode: Mode = None,
+    rotations: Rotations = True,
     precision: Precision = None,
+    near: Near = None,
+    box: InBox = None,
+    after: After = None,
+    before: Before = None,
+    label: Label = None,
+    folder: Folder = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     save_matches: SaveMatches = None,
 ) -> None:
@@ -65,6 +75,7 @@ def search(
     from placeprint.core.outputs import check_output_folder
 
     opened = Atlas.open(atlas)
+    within = filter_of(opened, near, box, after, before, label, folder)
     if not len(opened):
         warn(f"the atlas {atlas} is empty; add photos with: placeprint index")
     paths, skips = list_named(queries)
@@ -73,7 +84,9 @@ def search(
     answers: list[dict[str, Any]] = []
     for path in paths:
         try:
-            answer = opened.search(path, top=top, verify=verify, rotations=rotations, mode=mode, precision=precision)
+            answer = opened.search(
+                path, top=top, verify=verify, rotations=rotations, within=within, mode=mode, precision=precision
+            )
         except PhotoError as error:
             skips.report(path, error)
             continue

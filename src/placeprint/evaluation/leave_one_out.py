@@ -26,6 +26,7 @@ import numpy as np
 
 from placeprint.atlas.atlas import Atlas
 from placeprint.core.options import checked
+from placeprint.core.plane import distances
 from placeprint.datasets.retrieval_set import RetrievalSet
 from placeprint.errors import PhotoError
 from placeprint.evaluation.isolation import peak_memory
@@ -38,7 +39,6 @@ from placeprint.evaluation.retrieval import check_photos, judged, skipped_in, ti
 from placeprint.photos import normalized, read_image
 from placeprint.places.graph import CANDIDATES
 from placeprint.places.locating import Locator
-from placeprint.places.plane import distances
 from placeprint.store import PhotoRecord
 from placeprint.types import Location, Progress
 

@@ -26,6 +26,7 @@ import numpy as np
 
 from placeprint.arrays import LARGEST_HALF, ids_of, rows_of
 from placeprint.core.options import Count, Seed, checked
+from placeprint.index.selecting import parameters_of
 from placeprint.types import Floats, Ids, Ranking
 
 MIN_ROWS = 1000
@@ -36,6 +37,8 @@ ITERATIONS = 10
 """Iterations of k-means; 25 find no more neighbors and take two to four times as long."""
 TOGETHER = 8192
 """Most rows decoded and coded at once."""
+NOTHING = np.finfo(np.float32).min
+"""The score that FAISS gives where it finds no row."""
 
 
 @dataclass(eq=False)
@@ -127,27 +130,33 @@ class CodedIndex(ABC):
                 index.remove_ids(numbers)
 
     @checked
-    def search(self, descriptors: Floats, top: Count) -> list[Ranking]:
+    def search(self, descriptors: Floats, top: Count, among: Ids | None = None) -> list[Ranking]:
         """Return the ``top`` best rows for each of ``(q, d)`` queries; equal scores are sorted by id.
 
         Learns before the first search if there are enough rows.
+
+        Args:
+            descriptors: the queries.
+            top: the number of rows wanted.
+            among: ``(k,)`` int64 ids of the rows that are searched, in all lists; None for all rows.
 
         Raises:
             ShapeError: the queries are not finite, or differ in length from the rows.
         """
         state = self._state
         rows = rows_of(descriptors, "queries", dim=state.dim or None)
-        count = min(top, len(self))
-        if count <= 0 or not len(rows):
+        only = None if among is None else np.flatnonzero(np.isin(state.ids, among))
+        count = min(top, len(self) if only is None else len(only))
+        if count <= 0 or not len(rows) or not len(self):
             return [Ranking(np.zeros(0, np.int64), np.zeros(0, np.float32)) for _ in rows]
         if state.codes is None and len(self) >= self._minimum():
             self._learn()
         if state.codes is None:
-            found = _nearest(state.exact, rows, count, state.ids)
+            found = _nearest(state.exact, rows, min(count, len(self)), state.ids, only)
         else:
             factor = self._refined()
             candidates = min(count * max(factor, 1), len(self))
-            found = _nearest(state.codes, padded(rows, state.codes.d), candidates, state.ids)
+            found = _nearest(state.codes, padded(rows, state.codes.d), candidates, state.ids, only)
             if factor:
                 found = [
                     self._ranked_exactly(row, numbers, count) for row, (numbers, _) in zip(rows, found, strict=True)
@@ -205,30 +214,58 @@ def _exact(dim: int) -> Any:
     return faiss.IndexIDMap(faiss.IndexScalarQuantizer(dim, fp16, faiss.METRIC_INNER_PRODUCT))
 
 
-def _nearest(index: Any, rows: Floats, count: int, ids: Ids) -> list[tuple[Ids, Floats]]:
-    """Return the numbers and scores of the ``count`` best rows per query; there must be at least as many rows.
+def _nearest(index: Any, rows: Floats, count: int, ids: Ids, only: Ids | None = None) -> list[tuple[Ids, Floats]]:
+    """Return the numbers and scores of the ``count`` best rows per query, fewer if fewer are searched.
 
     Args:
         index: a FAISS index.
         rows: ``(q, d)`` queries.
         count: the number of rows wanted.
         ids: the id of each row number, which orders equal scores.
+        only: the numbers of the rows that are searched; None for all.
     """
-    import faiss
-
-    size, nothing = int(index.ntotal), np.finfo(np.float32).min
+    size, among = int(index.ntotal), None if only is None else _Among(index, only)
     ask, everywhere = min(count + 1, size), None
     while True:
-        scores, numbers = index.search(rows, ask, params=everywhere)
+        scores, numbers = index.search(rows, ask, params=everywhere) if among is None else among.search(rows, ask)
         last = scores[:, count - 1]
-        if (last <= nothing).any() and everywhere is None:
-            everywhere = faiss.SearchParametersIVF()
-            everywhere.nprobe = index.nlist
-        elif ask < size and (last == scores[:, -1]).any():
+        if among is None and everywhere is None and (last <= NOTHING).any():
+            everywhere = parameters_of(None, index.nlist)
+        elif ask < size and ((last == scores[:, -1]) & (last > NOTHING)).any():
             ask = min(2 * ask, size)
         else:
             break
     # missing entries have the lowest score, and their number -1 is never used
     orders = np.lexsort((ids[numbers], -scores))[:, :count]
-    found = np.take_along_axis(numbers, orders, axis=1), np.take_along_axis(scores, orders, axis=1)
-    return list(zip(*found, strict=True))
+    numbers, scores = np.take_along_axis(numbers, orders, axis=1), np.take_along_axis(scores, orders, axis=1)
+    there = scores > NOTHING
+    return [(row[has], values[has]) for row, values, has in zip(numbers, scores, there, strict=True)]
+
+
+class _Among:
+    """Searches some rows of a FAISS index; product codes without lists know no selector, so all are ranked there.
+
+    Args:
+        index: the FAISS index.
+        numbers: the numbers of the rows.
+    """
+
+    def __init__(self, index: Any, numbers: Ids) -> None:
+        import faiss
+
+        self._index, self._numbers = index, numbers
+        self._params: Any = None
+        inner = faiss.downcast_index(index.index) if hasattr(index, "index") else index
+        if not isinstance(inner, faiss.IndexPQ):
+            self._params = parameters_of(numbers, getattr(inner, "nlist", None))
+
+    def search(self, rows: Floats, count: int) -> tuple[Floats, Ids]:
+        """Return the ``(q, count)`` best scores and numbers; `NOTHING` and -1 where there are fewer."""
+        if self._params is not None:
+            scores, numbers = self._index.search(rows, count, params=self._params)
+            return scores, numbers
+        scores, numbers = self._index.search(rows, int(self._index.ntotal))
+        others = ~np.isin(numbers, self._numbers)
+        scores[others], numbers[others] = NOTHING, -1
+        order = np.argsort(-scores, axis=1, kind="stable")[:, :count]
+        return np.take_along_axis(scores, order, axis=1), np.take_along_axis(numbers, order, axis=1)

@@ -13,7 +13,11 @@ import numpy as np
 from placeprint.arrays import LARGEST, LARGEST_HALF, ids_of, rows_of
 from placeprint.core.options import Count, OneOf, Range, checked
 from placeprint.errors import ShapeError
+from placeprint.index.selecting import parameters_of
 from placeprint.types import Floats, Ids, Ranking
+
+NOTHING = np.finfo(np.float32).min
+"""The score that FAISS gives where it finds no row."""
 
 
 @checked
@@ -69,19 +73,26 @@ class FlatIndex:
             raise ShapeError("an id is not in the index") from error
 
     @checked
-    def search(self, descriptors: Floats, top: Count) -> list[Ranking]:
+    def search(self, descriptors: Floats, top: Count, among: Ids | None = None) -> list[Ranking]:
         """Return the ``top`` best rows for each of ``(q, d)`` queries; equal scores are sorted by id.
+
+        Args:
+            descriptors: the queries.
+            top: the number of rows wanted.
+            among: ``(k,)`` int64 ids of the rows that are searched; None for all.
 
         Raises:
             ShapeError: the queries are not finite, or differ in length from the rows.
         """
         rows = rows_of(descriptors, "queries", dim=None if self._index is None else self._index.d)
-        count = min(top, len(self))
+        count = min(top, len(self) if among is None else min(len(among), len(self)))
         if count <= 0 or not len(rows):
             return [Ranking(np.zeros(0, np.int64), np.zeros(0, np.float32)) for _ in rows]
-        scores, ids = self._index.search(rows, count)
+        scores, ids = self._index.search(rows, count, params=None if among is None else parameters_of(among))
         rankings = []
-        for row_scores, row_ids in zip(scores, ids, strict=True):
+        for all_scores, all_ids in zip(scores, ids, strict=True):
+            there = all_scores > NOTHING
+            row_scores, row_ids = all_scores[there], all_ids[there]
             order = np.lexsort((row_ids, -row_scores))
             rankings.append(Ranking(row_ids[order], row_scores[order]))
         return rankings

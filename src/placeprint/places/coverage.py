@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from placeprint.atlas import Atlas
-from placeprint.places.plane import distances, from_plane, to_plane
+from placeprint.core.plane import distances, from_plane, to_plane
 from placeprint.places.survey import pair_table, survey_atlas
 from placeprint.places.whereabouts import KNOWN, Whereabouts
 from placeprint.types import Progress

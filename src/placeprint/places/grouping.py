@@ -25,9 +25,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from placeprint.core.options import NotNegative, Share, checked
+from placeprint.core.plane import distances
 from placeprint.evidence.model import to_probability
 from placeprint.places.graph import log_odds
-from placeprint.places.plane import distances
 from placeprint.places.position import estimate
 from placeprint.store import PhotoRecord
 

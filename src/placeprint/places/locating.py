@@ -24,6 +24,7 @@ from placeprint.places.graph import CANDIDATES, evidence_model, pair_probabiliti
 from placeprint.places.grouping import PlaceGroup, group_places
 from placeprint.places.survey import pair_table, survey_atlas
 from placeprint.places.whereabouts import KNOWN, Values, Whereabouts
+from placeprint.store.photo_filter import PhotoFilter
 from placeprint.types import Answer, Evidence, KnownPlace, Located, Progress
 
 SURVEYED = 1000
@@ -65,7 +66,13 @@ class Locator:
 
     @checked
     def locate(
-        self, photo: Picture, *, top: Count = 5, rotations: bool = True, exclude: Collection[str] = ()
+        self,
+        photo: Picture,
+        *,
+        top: Count = 5,
+        rotations: bool = True,
+        exclude: Collection[str] = (),
+        within: PhotoFilter | None = None,
     ) -> Located:
         """Locate a photo.
 
@@ -74,11 +81,14 @@ class Locator:
             top: the number of candidates to return.
             rotations: whether to try rotations of the photo if nothing is confirmed upright.
             exclude: photos of the atlas to exclude, by their paths in it.
+            within: which photos of the atlas may answer; None for all.
 
         Raises:
             PhotoError: the photo cannot be used.
         """
-        answer = self._atlas.search(photo, top=max(top, CANDIDATES), rotations=rotations, exclude=exclude)
+        answer = self._atlas.search(
+            photo, top=max(top, CANDIDATES), rotations=rotations, exclude=exclude, within=within
+        )
         return self.located(answer, top=top)
 
     def located(

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from placeprint.places.plane import distances
+from placeprint.core.plane import distances
 from placeprint.store import PhotoRecord
 from placeprint.types import Ids
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from placeprint.core.geography import check_position
-from placeprint.places.plane import MEAN_RADIUS
+from placeprint.core.plane import MEAN_RADIUS
 
 ABOUT = 5_000.0
 """Meters: a larger town that is farther by so much is named instead."""

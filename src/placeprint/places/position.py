@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from placeprint.core.plane import Degrees, from_plane, to_plane
 from placeprint.errors import ShapeError
-from placeprint.places.plane import Degrees, from_plane, to_plane
 
 BANDWIDTH = 25.0
 """Meters: the standard deviation of the kernel; positions from phones are off by 5 to 10, and photos of one facade are

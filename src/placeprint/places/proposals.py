@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
+from placeprint.core.plane import distances
 from placeprint.errors import PhotoError
 from placeprint.photos import normalized, read_camera_data, read_photo
 from placeprint.places.locating import Locator
-from placeprint.places.plane import distances
 from placeprint.types import Floats, Location
 
 COLUMNS = ("path", "latitude", "longitude", "radius_m", "confidence", "place", "best_photo", "note")

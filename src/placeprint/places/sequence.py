@@ -25,6 +25,7 @@ from placeprint.photos import Picture
 from placeprint.places.graph import CANDIDATES, log_odds
 from placeprint.places.locating import Locator
 from placeprint.places.motion import Motion, Values, motion_of
+from placeprint.store.photo_filter import PhotoFilter
 from placeprint.types import Answer, Located, Progress
 
 STRIDE = 5.0
@@ -69,6 +70,7 @@ class SequenceTracker:
             positions.
         rotations: whether to try rotations of frames.
         exclude: photos of the atlas to exclude, by their paths in it.
+        within: which photos of the atlas may answer; None for all.
         progress: called while the atlas is surveyed.
 
     Raises:
@@ -88,9 +90,10 @@ class SequenceTracker:
         stride: Positive = STRIDE,
         rotations: bool = False,
         exclude: Collection[str] = (),
+        within: PhotoFilter | None = None,
         progress: Progress | None = None,
     ) -> None:
-        self._atlas, self._rotations, self._exclude = atlas, rotations, exclude
+        self._atlas, self._rotations, self._exclude, self._within = atlas, rotations, exclude, within
         self._locator = Locator(atlas, progress=progress)
         self._motion: Motion = motion_of(self._locator.photos, self._locator.pairs, stride)
         self._states = {int(photo): state for state, photo in enumerate(self._motion.photos)}
@@ -131,7 +134,9 @@ class SequenceTracker:
             yield self._oldest()
 
     def _add(self, frame: Picture) -> None:
-        answer = self._atlas.search(frame, top=RANKED, rotations=self._rotations, exclude=self._exclude)
+        answer = self._atlas.search(
+            frame, top=RANKED, rotations=self._rotations, exclude=self._exclude, within=self._within
+        )
         before = self._motion.begin() if self._belief is None else self._motion.forward(self._belief)
         said = self._said(answer)
         explained = self._likelihood(said, TRUST)

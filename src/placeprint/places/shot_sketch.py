@@ -23,8 +23,10 @@ from placeprint.types import Aggregator, Ids
 DIM = 1024
 PRESET = "sift-vlad"
 """Preset whose aggregator and shipped codebook are used."""
-ROWS = 256
-"""Photos compared with all others at once."""
+ROWS = 1024
+"""Photos compared with as many others at once."""
+MOST = 4_000_000
+"""Similar pairs that are remembered before the less similar ones are forgotten."""
 
 Sketches = NDArray[np.float16]
 """``(n, DIM)``, unit rows; zero where a photo has no keypoints."""
@@ -40,29 +42,64 @@ def sketch_of(shot: Shot) -> NDArray[np.float16]:
 def similar_pairs(sketches: Sketches, count: int, least: float) -> Iterator[tuple[int, int]]:
     """Yield the rows of photos with similar sketches, each pair once, in order of the smaller row.
 
+    All pairs are compared, block by block, and only those above the least cosine are kept, so that memory holds little
+    more than the sketches.
+
     Args:
         sketches: of all photos.
         count: the nearest photos of each that are taken, at most.
         least: their least cosine.
     """
-    found: set[tuple[int, int]] = set()
-    for start in range(0, len(sketches), ROWS):
-        for row, nearest in zip(range(start, len(sketches)), _nearest(sketches, start, count, least), strict=False):
-            found.update((min(row, other), max(row, other)) for other in nearest.tolist())
-    yield from sorted(found)
+    nearest = _Nearest(count)
+    starts = range(0, len(sketches), ROWS)
+    for first in starts:
+        rows = sketches[first : first + ROWS].astype(np.float32)
+        for second in starts[first // ROWS :]:
+            others = rows if second == first else sketches[second : second + ROWS].astype(np.float32)
+            cosines = rows @ others.T
+            if second == first:
+                cosines = np.triu(cosines, 1)
+            here, there = np.nonzero(cosines >= least)
+            nearest.add(here + first, there + second, cosines[here, there])
+    yield from map(tuple, nearest.pairs().tolist())
 
 
-def _nearest(sketches: Sketches, start: int, count: int, least: float) -> Iterator[Ids]:
-    """Yield for each row of a part the rows that are similar to it."""
-    part = sketches[start : start + ROWS].astype(np.float32)
-    cosines = np.empty((len(part), len(sketches)), np.float32)
-    for other in range(0, len(sketches), 4 * ROWS):
-        cosines[:, other : other + 4 * ROWS] = part @ sketches[other : other + 4 * ROWS].astype(np.float32).T
-    cosines[np.arange(len(part)), start + np.arange(len(part))] = -1
-    kept = min(count, len(sketches) - 1)
-    for row in cosines:
-        nearest = np.argpartition(-row, kept - 1)[:kept] if kept else np.zeros(0, np.int64)
-        yield np.asarray(nearest[row[nearest] >= least], np.int64)
+class _Nearest:
+    """The nearest photos of each photo among the similar ones seen so far.
+
+    Args:
+        count: photos that are kept of each.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._count, self._held = count, 0
+        self._parts: list[tuple[Ids, Ids, NDArray[np.float32]]] = []
+
+    def add(self, first: Ids, second: Ids, cosines: NDArray[np.float32]) -> None:
+        """Add pairs of rows with their cosines, each in both directions."""
+        if not len(first):
+            return
+        self._parts += [(first, second, cosines), (second, first, cosines)]
+        self._held += 2 * len(first)
+        if self._held > MOST:
+            self._forget()
+
+    def pairs(self) -> Ids:
+        """Return ``(m, 2)``: the smaller and the larger row of each pair, sorted."""
+        if not self._parts:
+            return np.zeros((0, 2), np.int64)
+        self._forget()
+        rows, others, _ = self._parts[0]
+        return np.unique(np.sort(np.stack([rows, others], axis=1), axis=1), axis=0)
+
+    def _forget(self) -> None:
+        """Keep the nearest of each row alone."""
+        rows, others, cosines = (np.concatenate(each) for each in zip(*self._parts, strict=True))
+        order = np.lexsort((others, -cosines, rows))
+        begins = np.flatnonzero(np.diff(rows[order], prepend=-1))
+        rank = np.arange(len(order)) - np.repeat(begins, np.diff(begins, append=len(order)))
+        kept = order[rank < self._count]
+        self._parts, self._held = [(rows[kept], others[kept], cosines[kept])], len(kept)
 
 
 @functools.cache

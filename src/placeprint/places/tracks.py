@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from placeprint.core.files import read_text
+from placeprint.core.plane import Degrees, from_plane, to_plane
 from placeprint.errors import DatasetError, PackageError
-from placeprint.places.plane import Degrees, from_plane, to_plane
 
 MAX_GAP = 120.0
 """Seconds between two points that are still interpolated."""

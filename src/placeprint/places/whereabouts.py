@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from placeprint.places.plane import Degrees, distances
+from placeprint.core.plane import Degrees, distances
 from placeprint.places.position import Estimate, estimate
 from placeprint.places.radius import fit_radius, score
 from placeprint.places.survey import Survey, neighbors_of, pair_table

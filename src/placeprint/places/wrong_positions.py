@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from placeprint.core.options import Count, Positive, checked
-from placeprint.places.plane import Degrees, distances
+from placeprint.core.plane import Degrees, distances
 from placeprint.places.position import AROUND, BANDWIDTH, Estimate, estimate
 from placeprint.places.radius import score
 

@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from placeprint.core.files import read_json, write_atomically
+from placeprint.core.plane import from_plane, to_plane
 from placeprint.errors import ReconstructionError
-from placeprint.places.plane import from_plane, to_plane
 
 FILE = "origin.json"
 NEAR = 15.0

@@ -10,6 +10,7 @@ import placeprint
 from placeprint.pairs import PairAnswer
 from placeprint.service.catalog import Catalog
 from placeprint.service.desk import Desk
+from placeprint.service.filters import Filtered
 from placeprint.service.pictures import image_of
 from placeprint.service.problems import Refused, responses
 from placeprint.service.schemas import Candidate, MatchAnswer, Matches, SearchAnswer
@@ -37,16 +38,18 @@ def form_of(*required: str, **properties: dict[str, Any]) -> dict[str, Any]:
 )
 async def search(
     request: Request,
+    filters: Filtered,
     top: Annotated[int, Query(ge=1, le=100, description="Candidates to return.")] = 5,
     verify: Annotated[int, Query(ge=0, le=200, description="Candidates verified by geometry; 0 for none.")] = 50,
     rotations: Annotated[bool, Query(description="Try rotations if nothing is confirmed upright.")] = True,
 ) -> SearchAnswer:
-    """Find the photos that show the place of a photo."""
+    """Find the photos that show the place of a photo, among those that fit all filters."""
     desk: Desk = request.app.state.desk
     image, excluded = await asked_about(request)
+    within = await desk.read(lambda: desk.filter_of(filters))
 
     def work() -> Answer:
-        return desk.atlas.search(image, top=top, verify=verify, rotations=rotations, exclude=excluded)
+        return desk.atlas.search(image, top=top, verify=verify, rotations=rotations, exclude=excluded, within=within)
 
     answer = await desk.batches.run(work)
     return await desk.read(lambda: search_answer(desk, image, answer))

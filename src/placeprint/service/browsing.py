@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Callable
 from typing import Annotated, Any
 
 import numpy as np
 from fastapi import APIRouter, Path, Query, Request, Response
 
+from placeprint.photos.thumbnails import jpeg
 from placeprint.service.adding import add_upload, remove_photo
 from placeprint.service.asking import PHOTO, PROBLEMS, form_of
 from placeprint.service.desk import Desk
-from placeprint.service.filters import Filter, Near
-from placeprint.service.pictures import LARGEST, etag, image_of, jpeg, thumbnail
+from placeprint.service.filters import Filtered
+from placeprint.service.pictures import LARGEST, etag, image_of, thumbnail
 from placeprint.service.problems import responses
 from placeprint.service.schemas import Added, Keypoints, PhotoPage, PhotoSummary
 from placeprint.service.uploads import read_form
@@ -29,27 +29,19 @@ Number = Annotated[int, Path(ge=0, lt=1 << 63, description="The id of a photo.")
 @router.get("", responses=PROBLEMS)
 async def photos(
     request: Request,
+    filters: Filtered,
     after: Annotated[int, Query(ge=-1, lt=1 << 63, description="Photos with a larger id.")] = -1,
     offset: Annotated[int, Query(ge=0, lt=1 << 62, description="Of those, photos to skip.")] = 0,
     limit: Annotated[int, Query(ge=1, le=1000, description="Photos to return.")] = 100,
-    folder: Annotated[str, Query(max_length=4096, description="Photos in or below this folder.")] = "",
-    name: Annotated[str, Query(max_length=200, description="Photos whose name holds this text.")] = "",
-    since: Annotated[datetime.datetime | None, Query(description="Taken at this local time or later.")] = None,
-    until: Annotated[datetime.datetime | None, Query(description="Taken at this local time or earlier.")] = None,
-    near: Annotated[
-        str | None,
-        Query(max_length=100, description="LATITUDE,LONGITUDE,METERS: taken at most so far from there."),
-    ] = None,
     place: Annotated[str | None, Query(max_length=100, description="Photos of the place of this id.")] = None,
 ) -> PhotoPage:
     """List the photos of the atlas that fit all filters."""
     desk: Desk = request.app.state.desk
-    around = None if near is None else Near.parse(near)
 
     def page() -> PhotoPage:
         among = None if place is None else desk.place(place).photos
         catalog = desk.catalog()
-        fitting = Filter(folder.strip("/"), name, _local(since), _local(until), around, among).rows(catalog)
+        fitting = catalog.rows(filters.of(catalog.common), among)
         first = int(np.searchsorted(catalog.ids[fitting], after, "right")) + offset
         shown = fitting[first : first + limit]
         more = first + limit < len(fitting)
@@ -74,7 +66,9 @@ async def small(request: Request, number: Number) -> Response:
     """Return a small picture of a photo."""
     desk: Desk = request.app.state.desk
     record = await desk.read(lambda: desk.record(number))
-    return await send_picture(request, ("small", record.sha256), lambda: thumbnail(record.path, record.sha256))
+    folder = desk.atlas.folder
+    tag = ("small", record.sha256)
+    return await send_picture(request, tag, lambda: thumbnail(record.path, record.sha256, folder))
 
 
 @router.get("/{number}/image", response_class=Response, responses=PROBLEMS | JPEG)
@@ -130,8 +124,3 @@ async def send_picture(request: Request, parts: tuple[object, ...], make: Callab
     if request.headers.get("if-none-match") == tag:
         return Response(status_code=304, headers=headers)
     return Response(await desk.read(make), media_type="image/jpeg", headers=headers)
-
-
-def _local(time: datetime.datetime | None) -> datetime.datetime | None:
-    """Return a time without its zone: photos have the camera's local time."""
-    return None if time is None else time.replace(tzinfo=None)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,8 @@ from placeprint.core.files import common_folder
 from placeprint.service.problems import Refused
 from placeprint.service.schemas import PhotoSummary, Position
 from placeprint.service.settings import readable
+from placeprint.store.photo_columns import SplitPaths, split_paths
+from placeprint.store.photo_filter import PhotoFilter
 from placeprint.store.records import PhotoRecord
 
 Rows = NDArray[np.intp]
@@ -35,6 +37,7 @@ class Catalog:
         folders: all folders that hold photos, below the one that all photos share.
         folder_of: ``(n,)`` int32, the number of each photo's folder.
         taken: ``(n,)`` datetime64[s], the camera's local time; NaT where it is unknown.
+        common: the folder that all photos share.
         positions: ``(n, 2)`` float64 degrees, latitude and longitude; NaN where they are unknown.
     """
 
@@ -42,15 +45,12 @@ class Catalog:
         self._photos = photos
         self.ids = np.array(sorted(photos), np.int64)
         records = [photos[int(number)] for number in self.ids]
-        self._common = str(common_folder(record.path for record in records))
-        numbers: dict[str, int] = {}
-        self.names: list[str] = []
-        self.folder_of = np.empty(len(records), np.int32)
-        for row, record in enumerate(records):
-            above, name = os.path.split(record.path)
-            self.names.append(readable(name))
-            self.folder_of[row] = numbers.setdefault(above, len(numbers))
-        self.folders = [self._folder(above) for above in numbers]
+        self.common = str(common_folder(record.path for record in records))
+        split = split_paths(record.path for record in records)
+        self.names = [readable(name) for name in split.names]
+        self.folder_of = split.folder_of
+        self.folders = [self._folder(above) for above in split.folders]
+        self._split = SplitPaths(split.folders, split.folder_of, self.names)
         self.taken = np.array(
             [np.datetime64("NaT") if each.taken is None else each.taken.replace(tzinfo=None) for each in records],
             "datetime64[s]",
@@ -85,6 +85,25 @@ class Catalog:
         """Return the rows of photos by their ids, ascending; ids of no photo are left out."""
         return np.flatnonzero(np.isin(self.ids, np.fromiter(numbers, np.int64)))
 
+    def rows(self, within: PhotoFilter, among: Collection[int] | None = None) -> Rows:
+        """Return the rows of the photos that fit a filter, ascending; with ``among``, of those with these ids alone."""
+        fits = within.mask(self)
+        if among is not None:
+            fits &= np.isin(self.ids, np.fromiter(among, np.int64))
+        return np.flatnonzero(fits)
+
+    def split(self) -> SplitPaths:
+        """Return the folders and the names of the photos, as `PhotoColumns`."""
+        return self._split
+
+    def locations(self) -> NDArray[np.float64]:
+        """Return the positions, as `PhotoColumns`."""
+        return self.positions
+
+    def times(self) -> NDArray[np.datetime64]:
+        """Return the times, as `PhotoColumns`."""
+        return self.taken
+
     def located(self) -> Rows:
         """Return the rows of the photos that have a position."""
         return np.flatnonzero(np.isfinite(self.positions[:, 0]))
@@ -109,7 +128,7 @@ class Catalog:
 
     def below(self, path: str) -> str:
         """Return the path of a photo below the folder that all photos share, with slashes."""
-        return Path(os.path.relpath(path, self._common)).as_posix()
+        return Path(os.path.relpath(path, self.common)).as_posix()
 
     def _folder(self, above: str) -> str:
         below = self.below(above)

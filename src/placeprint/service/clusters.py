@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from placeprint.service.problems import Refused
+from placeprint.core.regions import Box
 from placeprint.types import Ids
 
 Degrees = NDArray[np.float64]
@@ -22,44 +21,6 @@ FARTHEST = 85.05
 """Degrees of latitude where web maps end."""
 ALONE = 18
 """Zoom from which on photos are joined only if their positions are equal."""
-
-
-@dataclass(frozen=True)
-class Box:
-    """A part of the map, in degrees.
-
-    Args:
-        west: its western border; above the eastern one if the box crosses 180 degrees.
-        south: its southern border.
-        east: its eastern border.
-        north: its northern border.
-    """
-
-    west: float = -180.0
-    south: float = -90.0
-    east: float = 180.0
-    north: float = 90.0
-
-    @classmethod
-    def parse(cls, text: str) -> Box:
-        """Read ``WEST,SOUTH,EAST,NORTH``.
-
-        Raises:
-            Refused: the text is something else, or no part of Earth.
-        """
-        parts = [part.strip() for part in text.split(",")]
-        if len(parts) == 4 and all(re.fullmatch(r"[+-]?\d{1,3}(\.\d{1,15})?", part) for part in parts):
-            west, south, east, north = map(float, parts)
-            if max(abs(west), abs(east)) <= 180 and -90 <= south <= north <= 90:
-                return cls(west, south, east, north)
-        raise Refused(422, f"box must be WEST,SOUTH,EAST,NORTH in degrees, such as 13.1,55.6,13.3,55.8; got {text!r}")
-
-    def has(self, places: Degrees) -> NDArray[np.bool_]:
-        """Return which of ``(n, 2)`` points are inside."""
-        latitudes, longitudes = places.T
-        east, west = longitudes <= self.east, longitudes >= self.west
-        across = east | west if self.west > self.east else east & west
-        return np.asarray(across & (latitudes >= self.south) & (latitudes <= self.north))
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,11 @@ from placeprint.places.locating import Locator
 from placeprint.places.names import near
 from placeprint.service.batches import Batches
 from placeprint.service.catalog import Catalog
+from placeprint.service.filters import Filters
 from placeprint.service.problems import Refused
 from placeprint.service.schemas import PhotoSummary
 from placeprint.service.settings import ServiceSettings, readable
+from placeprint.store.photo_filter import PhotoFilter
 from placeprint.store.records import PhotoRecord
 from placeprint.types import KnownPlace
 
@@ -79,6 +81,10 @@ class Desk:
             if self._catalog is None or self._catalog[0] != now.version:
                 self._catalog = now.version, Catalog(now.usable())
             return self._catalog[1]
+
+    def filter_of(self, filters: Filters) -> PhotoFilter:
+        """Return the filter of the atlas that a client asks for."""
+        return filters.of(self.catalog().common)
 
     def record(self, number: int) -> PhotoRecord:
         """Return a photo.

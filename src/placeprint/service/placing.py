@@ -6,11 +6,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 
+from placeprint.core.regions import Box
 from placeprint.places.grouping import PlaceGroup
 from placeprint.service.asking import PHOTO, PROBLEMS, asked_about, form_of, search_answer
 from placeprint.service.catalog import position_of
-from placeprint.service.clusters import Box, clustered
+from placeprint.service.clusters import clustered
 from placeprint.service.desk import Desk
+from placeprint.service.filters import Filtered
 from placeprint.service.schemas import (
     Cluster,
     Feature,
@@ -32,14 +34,18 @@ SHOWN = 100
 @router.post("/locate", responses=PROBLEMS, openapi_extra=form_of(photo=PHOTO, photo_id={"type": "string"}))
 async def locate(
     request: Request,
+    filters: Filtered,
     top: Annotated[int, Query(ge=1, le=100, description="Candidates to return.")] = 5,
     rotations: Annotated[bool, Query(description="Try rotations if nothing is confirmed upright.")] = True,
 ) -> LocateAnswer:
-    """Say which place a photo shows, how sure that is, and where it was taken."""
+    """Say which place a photo shows, how sure that is, and where it was taken; photos that fit all filters answer."""
     desk: Desk = request.app.state.desk
     image, excluded = await asked_about(request)
     locator = await desk.read(desk.locator)
-    located = await desk.batches.run(lambda: locator.locate(image, top=top, rotations=rotations, exclude=excluded))
+    within = await desk.read(lambda: desk.filter_of(filters))
+    located = await desk.batches.run(
+        lambda: locator.locate(image, top=top, rotations=rotations, exclude=excluded, within=within)
+    )
     return await desk.read(lambda: _locate_answer(desk, image, located))
 
 

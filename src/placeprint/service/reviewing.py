@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
+from placeprint.photos.thumbnails import THUMBNAIL, jpeg
 from placeprint.places.findings import Finding
 from placeprint.places.proposals import Proposal
 from placeprint.service.asking import PROBLEMS
@@ -15,7 +16,7 @@ from placeprint.service.catalog import Catalog, position_of
 from placeprint.service.desk import Desk
 from placeprint.service.folders import AllowedFolder, allowed_folder
 from placeprint.service.jobs import SKIPPED, Jobs, progress_of, shortened
-from placeprint.service.pictures import THUMBNAIL, image_of, jpeg
+from placeprint.service.pictures import image_of
 from placeprint.service.problems import Refused
 from placeprint.service.review_schemas import (
     Accepted,

@@ -70,6 +70,19 @@ class Manifest:
             ) from error
         except OSError as error:
             raise AtlasFormatError(f"{os.fspath(path)!r} cannot be read: {error.strerror}") from error
+        return cls.parse(data, folder)
+
+    @classmethod
+    def parse(cls, data: bytes, folder: Path) -> Manifest:
+        """Return what the content of ``atlas.toml`` says.
+
+        Args:
+            data: the content.
+            folder: the folder of the atlas, for messages.
+
+        Raises:
+            AtlasFormatError: it is damaged or of a newer format, or names what this placeprint does not know.
+        """
         try:
             content = tomllib.loads(data.decode())
             version = int(content["format"])
@@ -92,7 +105,7 @@ class Manifest:
             raise AtlasFormatError(damaged(folder, error)) from error
         except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError, RecursionError) as error:
             raise AtlasFormatError(
-                f"{os.fspath(path)!r} is damaged ({error!r}); restore it, or make the atlas again"
+                f"{os.fspath(folder / FILE_NAME)!r} is damaged ({error!r}); restore it, or make the atlas again"
             ) from error
 
 

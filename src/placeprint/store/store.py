@@ -55,6 +55,8 @@ PARTS = ("images.lance", "local.lance", FILES)
 """Names that an interrupted creation may leave."""
 TOGETHER = 2048
 """Most rows changed in one commit."""
+OFTEN = 256
+"""Commits of one long write after which small files are joined in the middle of it."""
 TRIES = 20
 
 
@@ -81,6 +83,7 @@ class Store:
         self._lock = threading.Lock()
         self._now: StoreSnapshot | None = None
         self._next_id = 0
+        self._commits = 0
 
     @classmethod
     def create(cls, folder: Path, manifest: Manifest, files: Mapping[str, bytes] | None = None) -> Store:
@@ -104,7 +107,7 @@ class Store:
         try:
             with writing(folder.parent):
                 folder.mkdir(parents=True, exist_ok=True)
-            with _locked(folder):
+            with locked(folder):
                 _check_free(folder, tables)  # check again, as another process may have made one meanwhile
                 _remove_parts(folder)
                 for table in tables:
@@ -133,7 +136,7 @@ class Store:
             AtlasWriteError: the folder is read-only.
         """
         self._check_there()
-        with _locked(self.folder):
+        with locked(self.folder):
             self._sweep()
             now = self.snapshot()
             used = (now.images.ids(), now.local.ids())
@@ -205,6 +208,15 @@ class Store:
         rows = [to_row(i, record, descriptor, state) for i, (record, _, descriptor) in zip(ids, entries, strict=True)]
         self._images.append(rows)
         self.remove(replaces)
+        self._commits += 1
+        if self._commits >= OFTEN:
+            self.maintain()
+
+    def restore(self, photos: Sequence[dict[str, Any]], features: Sequence[dict[str, Any]]) -> None:
+        """Add rows of both tables as they are, ids included, inside `exclusive`."""
+        if features:
+            self._local.append(features)
+        self._images.append(photos)
 
     def update(self, records: Sequence[PhotoRecord]) -> None:
         """Replace the records of photos with the same ids; features and descriptors stay.
@@ -265,6 +277,17 @@ class Store:
         keep = KEEP if readers else datetime.timedelta(0)
         self._local.maintain(keep)
         self._images.maintain(keep)
+        self._commits = 0
+
+    def compact(self, *, readers: bool = True) -> None:
+        """Join all small files, drop deleted rows, and remove old versions; arguments as `maintain`."""
+        for table in (self._local, self._images):
+            table.compact()
+        self.maintain(readers=readers)
+
+    def num_files(self) -> int:
+        """Return the number of files in the folder."""
+        return sum(len(names) for _, _, names in os.walk(self.folder))
 
     def num_bytes(self) -> int:
         """Return the size of the folder in bytes; files that disappear meanwhile are ignored."""
@@ -304,8 +327,12 @@ def absolute(folder: Path) -> Path:
 
 
 @contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path, busy: str = "another process is writing to the atlas") -> Iterator[None]:
     """Hold the lock of a folder; a leftover lock file does not lock it.
+
+    Args:
+        folder: the folder.
+        busy: what the process does that has the lock, which starts the message.
 
     Raises:
         AtlasBusyError: another process or thread has the lock.
@@ -318,9 +345,7 @@ def _locked(folder: Path) -> Iterator[None]:
         try:
             lock.acquire()
         except filelock.Timeout as error:
-            raise AtlasBusyError(
-                f"another process is writing to the atlas {str(folder)!r}; try again when it is done"
-            ) from error
+            raise AtlasBusyError(f"{busy} {str(folder)!r}; try again when it is done") from error
     try:
         yield
     finally:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from placeprint.errors import AtlasFormatError
 from placeprint.store.path_text import path_to_text, text_to_path
+from placeprint.store.photo_columns import SplitPaths, split_paths
 from placeprint.store.records import PHOTO_COLUMNS, PhotoRecord, to_record
 from placeprint.store.tables import TableVersion
 from placeprint.types import Ids
@@ -103,6 +104,10 @@ class StoredPhotos(Mapping[int, PhotoRecord]):
         chosen = np.isin(self.numbers("file_size"), np.array(sorted(sizes), np.int64))
         return list(self.some(self.ids[chosen].tolist()).values())
 
+    def split(self) -> SplitPaths:
+        """Return the folders and the names of all photos, in the order of `ids`."""
+        return split_paths(self.paths())
+
     def paths(self) -> list[str]:
         """Return the paths of all photos, in the order of `ids`."""
         return [text_to_path(path) for path in self._rows.column("path", self._places).to_pylist()]
@@ -114,6 +119,10 @@ class StoredPhotos(Mapping[int, PhotoRecord]):
             name: ``file_size``, ``width``, ``height``, ``num_keypoints``, or ``time`` in seconds of the camera's clock.
         """
         return self._rows.whole_numbers(name, self._places)
+
+    def times(self) -> NDArray[np.datetime64]:
+        """Return ``(n,)`` datetime64[s] of the camera's local time, NaT where unknown, in the order of `ids`."""
+        return self.numbers("time").astype("datetime64[s]")
 
     def locations(self) -> NDArray[np.float64]:
         """Return ``(n, 2)`` latitudes and longitudes in degrees, NaN where unknown, in the order of `ids`."""

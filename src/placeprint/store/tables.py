@@ -60,6 +60,11 @@ class TableVersion:
         """The folder of the atlas."""
         return self._path.parent
 
+    @property
+    def schema(self) -> Any:
+        """The pyarrow schema of the table."""
+        return self._read(lambda d: d.schema)
+
     def ids(self) -> Ids:
         """Return the ids of all rows, ``(n,)`` int64 in their order."""
         return self._ids
@@ -242,6 +247,11 @@ class Table:
             chunk = ",".join(map(str, listed[start : start + 1000]))
             with _writing(self.path):
                 self._dataset().delete(f"id IN ({chunk})")
+
+    def compact(self) -> None:
+        """Join all small fragments, and drop deleted rows."""
+        with _writing(self.path):
+            self._dataset().optimize.compact_files(target_rows_per_fragment=FEW_ROWS)
 
     def maintain(self, keep: datetime.timedelta = KEEP) -> None:
         """Join small fragments when there are many, and remove the files of versions replaced longer ago than that."""

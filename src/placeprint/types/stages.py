@@ -73,8 +73,11 @@ class Index(Protocol):
     def remove(self, ids: Ids) -> None:
         """Remove the rows with these ids; unknown ids are ignored."""
 
-    def search(self, descriptors: Floats, top: int) -> list[Ranking]:
-        """Return the ``top`` best ids for each of ``(q, d)`` queries, fewer when there are fewer."""
+    def search(self, descriptors: Floats, top: int, among: Ids | None = None) -> list[Ranking]:
+        """Return the ``top`` best ids for each of ``(q, d)`` queries, fewer when there are fewer.
+
+        With ``among``, only the rows with these ids are searched.
+        """
 
 
 class Voter(Protocol):

@@ -219,7 +219,7 @@ export interface paths {
         put?: never;
         /**
          * Locate
-         * @description Say which place a photo shows, how sure that is, and where it was taken.
+         * @description Say which place a photo shows, how sure that is, and where it was taken; photos that fit all filters answer.
          */
         post: operations["locate_v1_locate_post"];
         delete?: never;
@@ -507,7 +507,7 @@ export interface paths {
         put?: never;
         /**
          * Search
-         * @description Find the photos that show the place of a photo.
+         * @description Find the photos that show the place of a photo, among those that fit all filters.
          */
         post: operations["search_v1_search_post"];
         delete?: never;
@@ -716,7 +716,7 @@ export interface components {
         FeatureCollection: {
             /**
              * Bbox
-             * @description West, south, east and north of all photos, also of those that joined points hide; null without one.
+             * @description West, south, east, north of all photos, also of those that joined points hide; or null.
              */
             bbox: number[] | null;
             /** Features */
@@ -2465,6 +2465,20 @@ export interface operations {
                 top?: number;
                 /** @description Try rotations if nothing is confirmed upright. */
                 rotations?: boolean;
+                /** @description Photos in or below this folder. */
+                folder?: string;
+                /** @description Photos whose folder has this name; may be repeated. */
+                label?: string[] | null;
+                /** @description Photos whose name holds this text. */
+                name?: string;
+                /** @description Taken at this local time or later. */
+                since?: string | null;
+                /** @description Taken at this local time or earlier. */
+                until?: string | null;
+                /** @description LATITUDE,LONGITUDE,METERS: taken at most so far from there. */
+                near?: string | null;
+                /** @description WEST,SOUTH,EAST,NORTH in degrees; west may be above east. */
+                box?: string | null;
             };
             header?: never;
             path?: never;
@@ -2836,8 +2850,12 @@ export interface operations {
                 offset?: number;
                 /** @description Photos to return. */
                 limit?: number;
+                /** @description Photos of the place of this id. */
+                place?: string | null;
                 /** @description Photos in or below this folder. */
                 folder?: string;
+                /** @description Photos whose folder has this name; may be repeated. */
+                label?: string[] | null;
                 /** @description Photos whose name holds this text. */
                 name?: string;
                 /** @description Taken at this local time or later. */
@@ -2846,8 +2864,8 @@ export interface operations {
                 until?: string | null;
                 /** @description LATITUDE,LONGITUDE,METERS: taken at most so far from there. */
                 near?: string | null;
-                /** @description Photos of the place of this id. */
-                place?: string | null;
+                /** @description WEST,SOUTH,EAST,NORTH in degrees; west may be above east. */
+                box?: string | null;
             };
             header?: never;
             path?: never;
@@ -4368,6 +4386,20 @@ export interface operations {
                 verify?: number;
                 /** @description Try rotations if nothing is confirmed upright. */
                 rotations?: boolean;
+                /** @description Photos in or below this folder. */
+                folder?: string;
+                /** @description Photos whose folder has this name; may be repeated. */
+                label?: string[] | null;
+                /** @description Photos whose name holds this text. */
+                name?: string;
+                /** @description Taken at this local time or later. */
+                since?: string | null;
+                /** @description Taken at this local time or earlier. */
+                until?: string | null;
+                /** @description LATITUDE,LONGITUDE,METERS: taken at most so far from there. */
+                near?: string | null;
+                /** @description WEST,SOUTH,EAST,NORTH in degrees; west may be above east. */
+                box?: string | null;
             };
             header?: never;
             path?: never;

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from placeprint.core.map_projection import utm
+from placeprint.core.plane import distances, from_plane, to_plane
 from placeprint.errors import ShapeError
-from placeprint.places.plane import distances, from_plane, to_plane
 
 LATITUDES = st.floats(-90, 90)
 LONGITUDES = st.floats(-180, 180)

@@ -1,0 +1,274 @@
+"""Kill processes that change an atlas at random moments, and count what was lost.
+
+    python benchmarks/scale/kills.py --kills 200 --json benchmarks/results/kills.json
+
+One atlas of made pictures goes through all kills. Each round starts a process for one of `STEPS`, kills it (SIGKILL) at
+a random moment of the time that this step usually takes, and then checks:
+
+- every photo that the killed process had acknowledged as stored is there, and was not before it said so removed;
+- the atlas opens, answers a query with the right photo, and `verify` finds nothing that is not left for the next write
+  to tidy (orphans, files that a killed process left);
+- the pack that was there before is whole, or the new one is.
+
+Photos are acknowledged when the write that holds them has returned, which is what `Atlas.add` goes on from.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import random
+import shutil
+import signal
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import cv2
+import faiss  # noqa: F401  # so that the processes have it when they begin
+import lance  # noqa: F401
+import numpy as np
+
+from placeprint import Atlas
+from placeprint.care.verifying import verify
+from placeprint.errors import PlaceprintError
+from placeprint.evaluation.provenance import made_by
+from placeprint.packs.reading import unpack
+from placeprint.packs.writing import pack
+from placeprint.store import Store
+
+STEPS = ("index", "remove", "compact", "refit", "pack")
+PHOTOS = 16
+CHANGED = 6
+"""Photos that are added or have changed, at least, when photos are indexed."""
+PRESET = "sift-vlad"
+FEWEST = 8
+"""Photos below which photos are added without a kill, so that there is something to lose."""
+TIDY = ("orphans", "cache", "states")
+"""Checks whose findings a killed process may leave for the next write, if nothing in them needs advice."""
+LATE = 1.1
+"""Processes are killed up to this share of the time that the step usually takes."""
+
+
+def picture(seed: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """Return a picture full of corners."""
+    generator = np.random.default_rng(seed)
+    scene = np.full((120, 160, 3), 128, np.uint8)
+    for _ in range(60):
+        x, y, w, h = (int(value) for value in generator.integers((-10, -10, 6, 6), (160, 120, 40, 40)))
+        color = tuple(int(value) for value in generator.integers(0, 256, 3))
+        cv2.rectangle(scene, (x, y), (x + w, y + h), color, -1)
+    return np.asarray(cv2.GaussianBlur(scene, (0, 0), 0.8), np.uint8)
+
+
+def write_photos(folder: Path) -> list[str]:
+    """Write the pictures, and return their paths."""
+    folder.mkdir(parents=True)
+    paths = [folder / f"{number:02d}.png" for number in range(PHOTOS)]
+    for number, path in enumerate(paths):
+        cv2.imwrite(str(path), picture(number))
+    return list(map(str, paths))
+
+
+def work(step: str, folder: str, photos: Sequence[str], output: str, told: Connection) -> None:
+    """Do one step in a process of its own, and say what is done when it is.
+
+    Args:
+        step: one of `STEPS`.
+        folder: the atlas.
+        photos: the photos that are added or removed.
+        output: the path of the pack.
+        told: takes ``("stored", paths)``, ``("removed", paths)`` and at last ``("done", ())``.
+    """
+    stored = Store.append
+
+    def append(self: Store, entries: Any, state: str, replaces: Sequence[int] = ()) -> None:
+        stored(self, entries, state, replaces)
+        told.send(("stored", [record.path for record, *_ in entries]))
+
+    Store.append = append  # type: ignore[method-assign]  # the process does nothing else
+    atlas = Atlas.open(folder)
+    told.send(("begun", ()))
+    steps: dict[str, Callable[[], object]] = {
+        "index": lambda: [atlas.add(part, learn=False) for part in np.array_split(list(photos), 4) if len(part)],
+        "remove": lambda: atlas.remove(photos),
+        "compact": atlas.compact,
+        "refit": atlas.refit,
+        "pack": lambda: pack(atlas, output),
+    }
+    steps[step]()
+    if step == "remove":
+        told.send(("removed", list(photos)))
+    told.send(("done", ()))
+
+
+def look(folder: str, output: str | None, known: str | None) -> tuple[set[str], list[str]]:
+    """Check the atlas and, if it is given, the pack; return the paths of the photos, and what is wrong."""
+    wrong: list[str] = []
+    paths: set[str] = set()
+    try:
+        found = verify(folder, repair=False)
+        wrong += [f"{each.check}: {each.what}" for each in found.left if each.check not in TIDY or each.advice]
+        atlas = Atlas.open(folder)
+        paths = {record.path for record in atlas.snapshot().usable().values()}
+        if known is not None:
+            first = atlas.search(known, top=1, rotations=False).evidence[0].path
+            wrong += [] if first == known else [f"the answer to {known} is {first}"]
+        if output is not None and Path(output).exists():
+            with tempfile.TemporaryDirectory() as there:
+                unpack(output, Path(there) / "atlas")
+    except PlaceprintError as error:
+        wrong.append(f"{type(error).__name__}: {error}")
+    return paths, wrong
+
+
+@dataclass
+class Counts:
+    """What happened."""
+
+    kills: Counter[str] = field(default_factory=Counter)
+    finished: Counter[str] = field(default_factory=Counter)
+    acknowledged: int = 0
+    lost: list[str] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)
+
+
+class Rounds:
+    """Goes through the rounds.
+
+    Args:
+        folder: an empty folder for the atlas, the photos and the pack.
+        seed: of the moments and the steps.
+    """
+
+    def __init__(self, folder: Path, seed: int) -> None:
+        self._context = multiprocessing.get_context("forkserver")
+        self._random = random.Random(seed)
+        self._atlas, self._pack = str(folder / "atlas"), str(folder / "all.pack")
+        self._photos = write_photos(folder / "photos")
+        self._version = 0
+        self._usual = dict.fromkeys(STEPS, 0.0)
+        Atlas.create(self._atlas, PRESET).add(self._photos[: PHOTOS // 2])
+        self.present = set(self._photos[: PHOTOS // 2])
+        self.counts = Counts()
+
+    def run(self, kills: int) -> Iterator[tuple[str, bool]]:
+        """Yield each step and whether it was killed, until there are so many kills."""
+        for step in STEPS:
+            self._round(step, None)
+        while self.counts.kills.total() < kills:
+            if len(self.present) < FEWEST:
+                self._round("index", None)
+            step = STEPS[self.counts.kills.total() % len(STEPS)]
+            yield step, self._round(step, self._random.uniform(0, LATE))
+
+    def _chosen(self, step: str) -> list[str]:
+        there = sorted(self.present)
+        if step == "index":
+            absent = [path for path in self._photos if path not in self.present]
+            touched = self._random.sample(there, max(0, min(len(there), CHANGED - len(absent))))
+            for path in touched:
+                self._version += 1
+                cv2.imwrite(path, picture(1000 + self._version))
+            return [*absent, *touched]
+        return self._random.sample(there, len(there) // 3) if step == "remove" else []
+
+    def _round(self, step: str, share: float | None) -> bool:
+        """Do a step, kill it after this share of its usual time, check; return whether it was killed."""
+        chosen = self._chosen(step)
+        size = max(1, len(chosen)) if step == "index" else 1
+        moment = None if share is None else share * self._usual[step] * size
+        here, there = self._context.Pipe(duplex=False)
+        process = self._context.Process(target=work, args=(step, self._atlas, chosen, self._pack, there))
+        process.start()
+        there.close()
+        said = [here.recv()]
+        began = time.perf_counter()
+        process.join(moment)
+        killed = process.is_alive()
+        if killed and process.pid is not None:
+            os.kill(process.pid, signal.SIGKILL)
+        process.join()
+        taken = time.perf_counter() - began
+        said += _drained(here)
+        done = ("done", ()) in said
+        if done:
+            self._usual[step] += (0.3 if self._usual[step] else 1.0) * (taken / size - self._usual[step])
+        self.counts.kills[step] += killed
+        self.counts.finished[step] += not killed
+        if not killed and process.exitcode:
+            self.counts.unreadable.append(f"{step} failed with status {process.exitcode}")
+        self._check(step, chosen, said)
+        return killed
+
+    def _check(self, step: str, chosen: Sequence[str], said: Sequence[tuple[str, Sequence[str]]]) -> None:
+        stored = {path for kind, paths in said if kind == "stored" for path in paths}
+        removed = {path for kind, paths in said if kind == "removed" for path in paths}
+        self.counts.acknowledged += len(stored)
+        must = (self.present | stored) - (set(chosen) if step == "remove" else set())
+        known = self._random.choice(sorted(must - set(chosen))) if must - set(chosen) else None
+        paths, wrong = look(self._atlas, self._pack if step == "pack" else None, known)
+        self.counts.unreadable += [f"after {step}: {each}" for each in wrong]
+        self.counts.lost += [f"after {step}: {path} is gone" for path in sorted(must - paths)]
+        self.counts.lost += [f"after {step}: {path} came back" for path in sorted(removed & paths)]
+        self.present = paths
+
+
+def _drained(here: Connection) -> list[tuple[str, Sequence[str]]]:
+    """Return what a process that has ended said; a message that was cut is none."""
+    said = []
+    try:
+        while here.poll():
+            said.append(here.recv())
+    except (EOFError, OSError):
+        pass
+    return said
+
+
+def main() -> None:
+    """Run the rounds and print or write the result."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--kills", type=int, default=200, help="processes to kill")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--json", type=Path, help="file to write")
+    options = parser.parse_args()
+    folder, began = Path(tempfile.mkdtemp(prefix="placeprint-kills-")), time.perf_counter()
+    try:
+        rounds = Rounds(folder, options.seed)
+        for number, (step, killed) in enumerate(rounds.run(options.kills), start=1):
+            print(
+                f"{number}: {step} {'killed' if killed else 'ended before'}, {len(rounds.present)} photos", flush=True
+            )
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    counts = rounds.counts
+    result = {
+        "format": 1,
+        **made_by(),
+        "kills": counts.kills.total(),
+        "kills_by_step": dict(counts.kills),
+        "ended_before": dict(counts.finished),
+        "acknowledged": counts.acknowledged,
+        "acknowledged_lost": len(counts.lost),
+        "unreadable": len(counts.unreadable),
+        "what": [*counts.lost, *counts.unreadable],
+        "photos": PHOTOS,
+        "preset": PRESET,
+        "seed": options.seed,
+        "seconds": round(time.perf_counter() - began, 1),
+    }
+    text = json.dumps(result, indent=1)
+    print(text)
+    if options.json is not None:
+        options.json.write_text(text + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,106 @@
+"""Check every invariant of an atlas, and repair what follows from the rest.
+
+Descriptors follow from local features and the learned state, the state from local features, caches from both. Local
+features and records follow from nothing but the photos: where they are damaged, the photos have to be indexed again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from placeprint.atlas import Atlas
+from placeprint.atlas.learning import describe_again, restore_state
+from placeprint.care.beside import findings_beside
+from placeprint.care.findings import Finding, Repair, Verified
+from placeprint.care.rows import row_findings
+from placeprint.core.files import writing
+from placeprint.describing.describer import Describer
+from placeprint.errors import AtlasError, AtlasMissingError, AtlasWriteError, PlaceprintError
+from placeprint.store import Store
+from placeprint.types import Progress
+
+RESTORE = "restore it from a copy, or index the photos again"
+
+
+def verify(folder: Path | str, *, repair: bool = True, progress: Progress | None = None) -> Verified:
+    """Check an atlas.
+
+    Args:
+        folder: the folder of the atlas.
+        repair: whether to mend what follows from the rest; otherwise nothing is changed.
+        progress: called with the count of rows read, and of all.
+
+    Raises:
+        AtlasMissingError: there is no atlas.
+        AtlasBusyError: something is to be mended, and another process is writing.
+        AtlasWriteError: something is to be mended, and the folder is read-only.
+    """
+    found = _look(Path(folder), progress)
+    mendable = [each for each in found.findings if each.repair is not None]
+    if not repair or not mendable:
+        return found
+    kinds: set[Repair] = {each.repair for each in mendable if each.repair is not None}
+    _mend(Path(folder), kinds, mendable)
+    again = _look(Path(folder), progress)
+    repaired = tuple(each for each in found.findings if each not in again.findings)
+    return Verified(again.photos, found.findings, repaired, again.findings)
+
+
+def _look(folder: Path, progress: Progress | None) -> Verified:
+    """Return what is wrong now."""
+    try:
+        atlas = Atlas.open(folder)
+    except AtlasMissingError:
+        raise
+    except PlaceprintError as error:
+        return _broken(Finding("atlas", str(error), advice=RESTORE))
+    try:
+        stored = atlas.snapshot().stored
+        state, count = stored.state_name, len(stored.usable())
+        describer, learned = _describer(atlas)
+        found = (*row_findings(stored, describer, progress, learned=learned), *findings_beside(stored, state))
+    except AtlasError as error:
+        return _broken(Finding("tables", str(error), advice=RESTORE))
+    return Verified(count, found, (), found)
+
+
+def _broken(finding: Finding) -> Verified:
+    return Verified(0, (finding,), (), (finding,))
+
+
+def _describer(atlas: Atlas) -> tuple[Describer, bool]:
+    """Return what describes photos, and whether it has its learned state, which may be damaged."""
+    try:
+        return atlas.describer, True
+    except AtlasError:
+        return Describer(atlas.snapshot().preset), False
+
+
+def _mend(folder: Path, kinds: set[Repair], findings: Sequence[Finding]) -> None:
+    """Mend what was found."""
+    for each in findings:
+        if each.repair == "remove files":
+            _remove_files(each.files)
+    store = Store(folder)
+    wrong = {photo for each in findings if each.repair == "forget positions" for photo in each.photos}
+    with store.exclusive():  # it sweeps what a crash left
+        photos = store.snapshot().photos().some(wrong)
+        store.update([dataclasses.replace(photos[number], location=None) for number in sorted(photos)])
+        store.maintain()
+    if "learn again" in kinds:
+        restore_state(store, store.preset)
+    elif "describe again" in kinds:
+        describe_again(store, store.preset)
+
+
+def _remove_files(paths: Sequence[str]) -> None:
+    for name in paths:
+        path = Path(name)
+        with writing(path, error=AtlasWriteError):
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)

@@ -1,0 +1,26 @@
+"""``placeprint unpack``: make an atlas of a pack."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from placeprint.cli.output import progress_bar, say
+
+
+def unpack(
+    pack: Annotated[Path, typer.Argument(help="File that `placeprint pack` has written.", show_default=False)],
+    into: Annotated[Path, typer.Option(help="New folder for the atlas.", show_default=False)],
+    root: Annotated[
+        Path | None,
+        typer.Option(help="Folder on this machine that the photos are below, if they are here.", show_default=False),
+    ] = None,
+) -> None:
+    """Make an atlas of a pack. It can be searched without the photos."""
+    from placeprint.packs.reading import unpack as read
+
+    with progress_bar("unpacking", "photos") as progress:
+        made = read(pack, into, root=root, progress=progress)
+    say(f"the atlas {into} has {len(made)} photos")
