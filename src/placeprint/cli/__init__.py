@@ -53,6 +53,7 @@ from placeprint.cli import (
 )
 from placeprint.cli.arguments import Command, Group
 from placeprint.cli.leaving import run
+from placeprint.cli.networks import on_networks
 from placeprint.cli.output import say
 from placeprint.version import __version__
 
@@ -73,11 +74,16 @@ PANELS: Mapping[str, tuple[ModuleType, ...]] = {
     "Research": (evaluate, train, learn, inspect, export, export_data, import_),
 }
 """The commands, by what they are for."""
+NETWORKED = {*PANELS["Photos"], *PANELS["Service"], *PANELS["Research"]} - {import_}
+NETWORKED |= {calibrate, compare, explain, localize, reconstruct}
+"""The commands that may run networks."""
 for panel, verbs in PANELS.items():
     for verb in verbs:
         called = verb.__name__.rpartition(".")[2]
         name = called.strip("_").replace("_", "-")
-        app.command(name, cls=Command, rich_help_panel=panel)(getattr(verb, called))
+        command = getattr(verb, called)
+        networked = on_networks(command) if verb in NETWORKED else command
+        app.command(name, cls=Command, rich_help_panel=panel)(networked)
 for part, group in (("benchmark", benchmark), ("datasets", datasets), ("models", models)):
     app.add_typer(group.app, name=part, rich_help_panel="Research")
 

@@ -77,6 +77,7 @@ def evaluate(
     from placeprint.datasets.protocols import read_retrieval_set
     from placeprint.evaluation.comparison import check_comparable
     from placeprint.evaluation.result_files import read_result, write_result
+    from placeprint.networks.runtimes import expect
 
     if json is not None:
         check_output(json, RESULT, [folder, against])
@@ -84,6 +85,7 @@ def evaluate(
     dataset = read_retrieval_set(protocol, folder)
     if earlier is not None:
         check_comparable(dataset.protocol, dataset.queries, earlier, len(dataset.database))
+    expect(len(dataset.database) + len(dataset.queries))
     result = _measured(dataset, preset, verify=verify, codebook=codebook, turn=turn, mode=mode)
     _print_result(result)
     Skips().report_all(_unread(result))

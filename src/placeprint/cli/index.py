@@ -79,6 +79,7 @@ def index(
     """Add photos to an atlas. Run it again, and only new and changed photos are read."""
     from placeprint.atlas import Atlas
     from placeprint.core.outputs import ATLAS_FILE, check_output_folder
+    from placeprint.networks.runtimes import expect
     from placeprint.photos.masks import masks_in
 
     # before the atlas is made, so that a mistake leaves nothing behind
@@ -89,6 +90,7 @@ def index(
     given = _positions(gps, clock_offset, paths)
     if not (into / ATLAS_FILE).exists():
         check_output_folder(into)
+    expect(len(paths))
     atlas = Atlas.open_or_create(into, preset)
     with progress_bar("indexing", "photos") as progress:
         report = atlas.add(paths, workers=workers, progress=progress, masks=masks, ignore=ignored, engine=chosen)

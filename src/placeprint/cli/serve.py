@@ -51,6 +51,9 @@ def serve(
     except ImportError as error:
         raise PackageError(f"the service needs {error.name}; install placeprint[service]") from error
 
+    from placeprint.networks.runtimes import MANY, expect
+
+    expect(MANY)
     settings = ServiceSettings(
         atlas,
         None if token_file is None else read_token(token_file),

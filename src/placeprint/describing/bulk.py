@@ -164,8 +164,16 @@ def _map_files(
 ) -> Iterator[Result]:
     import placeprint.photos.openers  # noqa: F401  # loaded once too: Pillow's modules import each other
 
-    describer.features(np.zeros((64, 64, 3), np.uint8))  # load the networks once, before the threads start
+    _load_networks(describer)
     yield from map_photos(work, paths, workers)
+
+
+def _load_networks(describer: Describer) -> None:
+    """Describe a made-up picture as the threads describe photos, so that each of them finds the networks loaded."""
+    picture = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    with one_core_each():
+        limit_torch()
+        describer.features(picture)
 
 
 def _encoded_file(path: Path, describer: Describer) -> tuple[Columns, tuple[int, int]] | str:

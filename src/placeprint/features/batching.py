@@ -75,7 +75,7 @@ def over_pyramids(
 
 def at_once(on_gpu: int) -> int:
     """Return how many pictures one pass takes; on a CPU, one after the other is faster."""
-    from placeprint.networks.fitting import device
+    from placeprint.networks.devices import device
 
     return on_gpu if device() != "cpu" else 1
 

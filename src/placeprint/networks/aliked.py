@@ -14,17 +14,22 @@ Departures: a mask applies before the strongest are chosen, and a picture withou
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from placeprint.core.threads import loaded_once
-from placeprint.networks.fitting import device, fit_into
+from placeprint.networks.devices import device
+from placeprint.networks.fitting import fit_into
 from placeprint.networks.weights import load_weights
 from placeprint.networks.xfeat import WINDOW, Found, local_maxima
 from placeprint.types import Floats, Image, Mask
+
+if TYPE_CHECKING:
+    from placeprint.networks.graphs import Graphs
 
 MULTIPLE = 32
 """Pictures are padded to multiples of this, by repeating their borders."""
@@ -72,8 +77,8 @@ def detect_batch(
     with torch.inference_mode():
         pictures = torch.from_numpy(np.stack(images)).to(next(model.parameters()).device)
         padded, (left, top) = _continued(pictures.permute(0, 3, 1, 2).float() / 255)
-        parts = _parts(model, padded)
-        all_scores = _scores(model, parts)[:, 0, top : top + size[1], left : left + size[0]].cpu().numpy()
+        *parts, whole = _graphs(name)(padded)
+        all_scores = whole[:, 0, top : top + size[1], left : left + size[0]].cpu().numpy()
         found = []
         for index, (scores, mask) in enumerate(zip(all_scores, masks, strict=True)):
             pixels = local_maxima(scores, threshold)
@@ -88,6 +93,15 @@ def detect_batch(
     return found
 
 
+@loaded_once
+def _graphs(name: str) -> Graphs:
+    from placeprint.networks.aliked_maps import ALIKEDMaps
+    from placeprint.networks.graphs import Graphs
+
+    module = ALIKEDMaps(load_aliked(name))
+    return Graphs("aliked", module, lambda height, width: copy.deepcopy(module), any_size=False)
+
+
 def _continued(pictures: Any) -> tuple[Any, tuple[int, int]]:
     """Return pictures padded to multiples of 32, and how many pixels were added at the left and the top."""
     import torch.nn.functional as F  # noqa: N812  # the name everybody knows it by
@@ -95,28 +109,6 @@ def _continued(pictures: Any) -> tuple[Any, tuple[int, int]]:
     across, down = (-side % MULTIPLE for side in pictures.shape[:1:-1])
     left, top = across // 2, down // 2
     return F.pad(pictures, [left, across - left, top, down - top], mode="replicate"), (left, top)
-
-
-def _parts(model: Any, pictures: Any) -> list[Any]:
-    """Return the four parts of the map, ``(B, d / 4, ...)`` each."""
-    first = model.block1(pictures)
-    second = model.block2(model.pool2(first))
-    third = model.block3(model.pool4(second))
-    fourth = model.block4(model.pool4(third))
-    layers = (model.conv1, model.conv2, model.conv3, model.conv4)
-    return [model.gate(layer(level)) for layer, level in zip(layers, (first, second, third, fourth), strict=True)]
-
-
-def _scores(model: Any, parts: Sequence[Any]) -> Any:
-    """Return ``(B, 1, H, W)`` in (0, 1)."""
-    import torch.nn.functional as F  # noqa: N812  # the name everybody knows it by
-
-    linear, rest = model.score_head[0], model.score_head[1:]
-    shares = linear.weight.split(parts[0].shape[1], dim=1)
-    total = F.conv2d(parts[0], shares[0])
-    for part, share in zip(parts[1:], shares[1:], strict=True):
-        total += F.interpolate(F.conv2d(part, share), total.shape[-2:], mode="bilinear", align_corners=True)
-    return rest(total).sigmoid()
 
 
 def _soft_maxima(scores: Floats, pixels: NDArray[np.int64]) -> Floats:

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from placeprint.core.threads import loaded_once
 from placeprint.errors import OptionError
-from placeprint.networks.fitting import device
+from placeprint.networks.devices import device
 from placeprint.networks.pretrained import (
     EFFICIENTNET_DIMS,
     PREFIX,
@@ -38,6 +38,8 @@ from placeprint.networks.pretrained import (
 
 if TYPE_CHECKING:
     import torch
+
+    from placeprint.networks.graphs import Graphs
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,7 @@ class Backbone:
         network: the network without gradients, on the device where networks run.
         run: a function from ``(B, 3, H, W)`` float32 RGB in [0, 255] on the network's device to the map ``(B, dim, H /
             stride, W / stride)``, by the network or a copy of it.
+        graphs: what runs the network quicker; None where there is only Torch.
     """
 
     stride: int
@@ -60,19 +63,26 @@ class Backbone:
     center: float
     network: torch.nn.Module
     run: Callable[[Any, torch.Tensor], torch.Tensor]
+    graphs: Graphs | None = None
 
     def module(self, pictures: torch.Tensor) -> torch.Tensor:
         """Return the map of ``(B, 3, H, W)`` float32 RGB in [0, 255] on any device."""
+        return self.run(self.network, self._moved(pictures))
+
+    def _moved(self, pictures: torch.Tensor) -> torch.Tensor:
+        """Return pictures where the network is, channels last."""
         import torch
 
-        return self.run(self.network, pictures.to(device()).contiguous(memory_format=torch.channels_last))
+        place = next(self.network.parameters()).device
+        return pictures.to(place).contiguous(memory_format=torch.channels_last)
 
     def maps(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the map ``(B, h, w, dim)`` of ``(B, H, W, 3)`` uint8 RGB pictures."""
         import torch
 
         with torch.inference_mode():
-            found = self.module(torch.from_numpy(pictures).permute(0, 3, 1, 2).float())
+            batch = torch.from_numpy(pictures).permute(0, 3, 1, 2).float()
+            found = self.module(batch) if self.graphs is None else self.graphs(self._moved(batch))[0]
             return np.asarray(found.permute(0, 2, 3, 1).cpu().numpy(), np.float32)
 
 
@@ -116,14 +126,26 @@ def _load(name: str, stride: int) -> Backbone:
 def _efficientnet(name: str, stride: int) -> Backbone:
     import torch
 
-    from placeprint.networks.efficientnet import CENTERS
+    from placeprint.networks.efficientnet import CENTERS, MapAt, plainly_padded
+    from placeprint.networks.graphs import Graphs
 
     dims = EFFICIENTNET_DIMS[name]
     if stride not in dims:
         raise OptionError(f"{name} has maps of stride {list(dims)}, got {stride}")
     network: Any = read_efficientnet(name).requires_grad_(False)
     network.to(device(), memory_format=torch.channels_last)
-    return Backbone(stride, dims[stride], 32, CENTERS[stride], network, lambda net, pictures: net(pictures, stride))
+    graphs = Graphs(
+        "efficientnet",
+        MapAt(network, stride),
+        lambda height, width: MapAt(plainly_padded(network), stride),
+        any_size=True,
+    )
+
+    def run(net: Any, pictures: torch.Tensor) -> torch.Tensor:
+        found: torch.Tensor = net(pictures, stride)
+        return found
+
+    return Backbone(stride, dims[stride], 32, CENTERS[stride], network, run, graphs)
 
 
 def _trained(path: Path, stride: int) -> Backbone:

@@ -53,7 +53,7 @@ from torch.overrides import TorchFunctionMode
 from placeprint.core.options import check_name
 from placeprint.errors import OptionError, ShapeError
 from placeprint.networks.backbones import load_backbone
-from placeprint.networks.fitting import device
+from placeprint.networks.devices import device
 from placeprint.networks.pretrained import (
     EFFICIENTNET_DIMS,
     PREFIX,

@@ -28,8 +28,9 @@ from torch.nn.functional import normalize, softplus
 
 from placeprint.core.threads import loaded_once
 from placeprint.errors import OptionError, WeightsError
+from placeprint.networks.devices import device
 from placeprint.networks.efficientnet import CENTERS, fold_batch_norm
-from placeprint.networks.fitting import device, fit_into
+from placeprint.networks.fitting import fit_into
 from placeprint.networks.pretrained import EFFICIENTNET_DIMS
 from placeprint.networks.staged_backbone import StagedBackbone
 from placeprint.networks.stages import load_stages
@@ -109,11 +110,11 @@ def principal_axes(rows: torch.Tensor, dim: int) -> tuple[torch.Tensor, torch.Te
 
     The values along the axes keep their variances: nothing is whitened.
     """
-    wide = rows.double()
+    wide = rows.cpu().double()  # not every device has double precision
     mean = wide.mean(dim=0)
     centered = wide - mean
     _, vectors = torch.linalg.eigh(centered.T @ centered / max(len(rows), 1))
-    return mean.to(rows.dtype), vectors.flip(1)[:, :dim].T.contiguous().to(rows.dtype)
+    return mean.to(rows), vectors.flip(1)[:, :dim].T.contiguous().to(rows)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from placeprint.core.threads import loaded_once
-from placeprint.networks.fitting import device, fit_into
+from placeprint.networks.devices import device
+from placeprint.networks.fitting import fit_into
 from placeprint.networks.weights import load_weights
 from placeprint.networks.xfeat import Found, local_maxima
 from placeprint.types import Image, Mask

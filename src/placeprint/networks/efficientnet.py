@@ -14,6 +14,7 @@ Input is ``(RGB - 127) / 128``; batch normalization has an epsilon of 1e-3, and 
 
 from __future__ import annotations
 
+import copy
 import math
 import re
 from collections.abc import Mapping
@@ -145,6 +146,24 @@ class EfficientNetLite(nn.Module):
         return logits
 
 
+class MapAt(nn.Module):
+    """The map of one stride alone.
+
+    Args:
+        network: makes the maps.
+        stride: the pixels of the picture from cell to cell.
+    """
+
+    def __init__(self, network: nn.Module, stride: int) -> None:
+        super().__init__()
+        self.network, self.stride = network, stride
+
+    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+        """Return the map of ``(B, 3, H, W)`` RGB in [0, 255]."""
+        found: torch.Tensor = self.network(pictures, self.stride)
+        return found
+
+
 def rounded_channels(channels: float) -> int:
     """Return the multiple of 8 nearest to a number of channels, at most a tenth below it.
 
@@ -185,6 +204,32 @@ def fold_batch_norm(network: Network) -> Network:
         if isinstance(convolution, SamePadded) and isinstance(norm, nn.BatchNorm2d):
             layer[0], layer[1] = fuse_conv_bn_eval(convolution, norm), nn.Identity()
     return network
+
+
+def plainly_padded(network: nn.Module) -> nn.Module:
+    """Return a copy of a network on the CPU, with padding independent of size.
+
+    EfficientNet's padding depends on the size of the picture. If its sides are multiples of 32, a layer of kernel k and
+    stride s is padded by k - s, the smaller half first. Other networks are copied unchanged.
+    """
+    network = copy.deepcopy(network).cpu()
+    for parent in [module for module in network.modules() if isinstance(module, nn.Sequential)]:
+        layer = parent[0]
+        if isinstance(layer, SamePadded):
+            missing = max(layer.kernel_size[0] - layer.stride[0], 0)
+            plain = nn.Conv2d(
+                layer.in_channels,
+                layer.out_channels,
+                layer.kernel_size[0],
+                layer.stride[0],
+                padding=missing // 2 if missing % 2 == 0 else 0,
+                groups=layer.groups,
+                bias=layer.bias is not None,
+            )
+            plain.load_state_dict(layer.state_dict())
+            sides = (missing // 2, missing - missing // 2)
+            parent[0] = plain if missing % 2 == 0 else nn.Sequential(nn.ZeroPad2d(sides * 2), plain)
+    return network.eval()
 
 
 def keep_last_resolution(network: EfficientNetLite) -> EfficientNetLite:

@@ -1,4 +1,4 @@
-"""Weights into modules, exactly, and the device they run on."""
+"""Weights into modules, exactly."""
 
 from __future__ import annotations
 
@@ -14,13 +14,6 @@ PROFILER_KEYS = ("total_ops", "total_params")
 """Entries that a FLOP counter leaves in checkpoints; they are not weights."""
 COUNTER = "num_batches_tracked"
 """Last part of the name of batch normalization's batch counter."""
-
-
-def device() -> str:
-    """Return where networks run: ``"cuda"`` if there is a GPU, else ``"cpu"``."""
-    import torch
-
-    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def fit_into(

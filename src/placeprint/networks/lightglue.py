@@ -17,7 +17,8 @@ import numpy as np
 
 from placeprint.core.threads import loaded_once
 from placeprint.errors import OptionError, ShapeError
-from placeprint.networks.fitting import device, fit_into
+from placeprint.networks.devices import device
+from placeprint.networks.fitting import fit_into
 from placeprint.networks.weights import find_weights, load_weights
 from placeprint.types import LocalFeatures, Matches
 
@@ -104,19 +105,21 @@ def match(
     )
     model = load_lightglue(features, depth, width)
     with torch.inference_mode():
-        found = model({"image0": _input(query), "image1": _input(candidate)})
+        place = next(model.parameters()).device
+        found = model({"image0": _input(query, place), "image1": _input(candidate, place)})
         pairs, scores = (found[name][0].cpu().numpy() for name in ("matches", "scores"))
     order = np.argsort(pairs[:, 0], kind="stable")
     return Matches(pairs[order].astype(np.int64), scores[order].astype(np.float32))
 
 
-def _input(features: LocalFeatures) -> dict[str, Any]:
+def _input(features: LocalFeatures, place: Any) -> dict[str, Any]:
+    """Return what the network takes of a photo, on its device."""
     import torch
 
     size = np.array(features.image_size, np.float32)
     inside = np.clip(features.keypoints + np.float32(0.5), 0, size)
     arrays = {"keypoints": inside, "descriptors": features.descriptors, "image_size": size}
-    return {name: torch.from_numpy(array)[None].to(device()) for name, array in arrays.items()}
+    return {name: torch.from_numpy(array)[None].to(place) for name, array in arrays.items()}
 
 
 @loaded_once

@@ -16,16 +16,21 @@ over 8 x 8 offsets. Two departures from the authors' code:
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from placeprint.core.threads import loaded_once
-from placeprint.networks.fitting import device, fit_into
+from placeprint.networks.devices import device, for_sampling
+from placeprint.networks.fitting import fit_into
 from placeprint.networks.weights import load_weights
 from placeprint.types import Floats, Image, Mask
+
+if TYPE_CHECKING:
+    from placeprint.networks.graphs import Graphs
 
 CELL = 8
 """Pixels of the picture per cell of the descriptor map."""
@@ -59,6 +64,27 @@ def load_xfeat() -> Any:
     return model.to(device(), memory_format=torch.channels_last)
 
 
+def traceable_xfeat(model: Any) -> Any:
+    """Return a copy on the CPU that ONNX has operators for."""
+    import torch
+
+    def unfolded(x: torch.Tensor, ws: int) -> torch.Tensor:
+        """Return squares of ``ws x ws`` pixels as channels, like the method of kornia's model with this signature."""
+        return torch.nn.functional.pixel_unshuffle(x, ws)
+
+    made = copy.deepcopy(model).cpu()
+    object.__setattr__(made, "_unfold2d", unfolded)
+    return made
+
+
+@loaded_once
+def _graphs() -> Graphs:
+    from placeprint.networks.graphs import Graphs
+
+    model = load_xfeat()
+    return Graphs("xfeat", model, lambda height, width: traceable_xfeat(model), any_size=True)
+
+
 def detect_batch(
     images: Sequence[Image], max_keypoints: int, threshold: float, masks: Sequence[Mask | None]
 ) -> list[Found]:
@@ -79,7 +105,8 @@ def detect_batch(
     with torch.inference_mode():
         descriptor_maps, logits, reliabilities = _maps(images)
         probabilities = F.pixel_shuffle(logits.softmax(1)[:, : CELL * CELL], CELL)[:, 0].cpu().numpy()
-        units = F.normalize(descriptor_maps, dim=1)
+        units = for_sampling(F.normalize(descriptor_maps, dim=1))
+        reliabilities = for_sampling(reliabilities)
         return [
             _keypoints(units[i : i + 1], probabilities[i], reliabilities[i : i + 1], max_keypoints, threshold, mask)
             for i, mask in enumerate(masks)
@@ -152,12 +179,12 @@ def _maps(images: Sequence[Image]) -> tuple[Any, Any, Any]:
     import cv2
     import torch
 
-    model = load_xfeat()
+    graphs = _graphs()
     weights = np.full((1, 3), 1 / 3 / 255, np.float32)
     grey = np.stack([cv2.transform(np.asarray(image, np.float32), weights) for image in images])
-    tensor = torch.from_numpy(grey).to(next(model.parameters()).device)[:, None]
-    maps: tuple[Any, Any, Any] = model(tensor.contiguous(memory_format=torch.channels_last))
-    return maps
+    tensor = torch.from_numpy(grey).to(next(graphs.module.parameters()).device)[:, None]
+    descriptors, logits, reliability = graphs(tensor.contiguous(memory_format=torch.channels_last))
+    return descriptors, logits, reliability
 
 
 def _keypoints(

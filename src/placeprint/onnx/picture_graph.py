@@ -21,7 +21,6 @@ Departures: local features are not quantized, as an atlas does before it aggrega
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -29,6 +28,8 @@ import torch
 from torch import nn
 
 from placeprint.kernels.vectors import unit
+from placeprint.networks.efficientnet import plainly_padded
+from placeprint.networks.xfeat import traceable_xfeat
 
 if TYPE_CHECKING:
     from placeprint.networks.backbones import Backbone
@@ -137,8 +138,7 @@ class XFeatPlaces(nn.Module):
 
     def __init__(self, model: nn.Module, *, max_keypoints: int, threshold: float) -> None:
         super().__init__()
-        self.model = copy.deepcopy(model).cpu()
-        object.__setattr__(self.model, "_unfold2d", _unfolded)  # ONNX has no operator for the model's own
+        self.model: nn.Module = traceable_xfeat(model)
         self.max_keypoints, self.threshold = max_keypoints, threshold
 
     def forward(self, picture: torch.Tensor) -> Places:
@@ -199,39 +199,6 @@ class DescriptorGraph(nn.Module):
             whitened = unit((vector - self.get_buffer("mean")) @ self.get_buffer("projection"))
             vector = whitened * (vector != 0).any()
         return vector[None]
-
-
-def plainly_padded(network: nn.Module) -> nn.Module:
-    """Return a copy of a network on the CPU, with padding independent of size.
-
-    EfficientNet's padding depends on the size of the picture. If its sides are multiples of 32, a layer of kernel k and
-    stride s is padded by k - s, the smaller half first. Other networks are copied unchanged.
-    """
-    from placeprint.networks.efficientnet import SamePadded
-
-    network = copy.deepcopy(network).cpu()
-    for parent in [module for module in network.modules() if isinstance(module, nn.Sequential)]:
-        layer = parent[0]
-        if isinstance(layer, SamePadded):
-            missing = max(layer.kernel_size[0] - layer.stride[0], 0)
-            plain = nn.Conv2d(
-                layer.in_channels,
-                layer.out_channels,
-                layer.kernel_size[0],
-                layer.stride[0],
-                padding=missing // 2 if missing % 2 == 0 else 0,
-                groups=layer.groups,
-                bias=layer.bias is not None,
-            )
-            plain.load_state_dict(layer.state_dict())
-            sides = (missing // 2, missing - missing // 2)
-            parent[0] = plain if missing % 2 == 0 else nn.Sequential(nn.ZeroPad2d(sides * 2), plain)
-    return network.eval()
-
-
-def _unfolded(x: torch.Tensor, ws: int) -> torch.Tensor:
-    """Return squares of ``ws x ws`` pixels as channels, like the method of kornia's model with this signature."""
-    return nn.functional.pixel_unshuffle(x, ws)
 
 
 def _on_grid(pixels: torch.Tensor, side: int) -> torch.Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,9 +13,13 @@ from torch import nn
 
 from placeprint.core.threads import loaded_once
 from placeprint.networks.colors import ColorInput
-from placeprint.networks.fitting import device
+from placeprint.networks.devices import device
+from placeprint.networks.graphs import Graphs
 from placeprint.networks.published import checkpoints
 from placeprint.networks.published.building import PlaceNetwork
+from placeprint.networks.published.convap import ConvAP
+from placeprint.networks.published.dinov2 import DINOv2
+from placeprint.networks.published.mixvpr import MixVPR
 from placeprint.networks.published.rows import Sight
 from placeprint.networks.published.table import find_network
 
@@ -29,7 +34,9 @@ class FromColors(ColorInput):
 
     def __init__(self, network: PlaceNetwork, sight: Sight) -> None:
         super().__init__(sight.mean, sight.deviation)
-        self.network = network
+        self.network, self.sight = network, sight
+        any_size = not isinstance(network.trunk, DINOv2) and not isinstance(network.head, (MixVPR, ConvAP))
+        self.graphs = Graphs("published", self, self._of_one_size, any_size=any_size)
 
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:
         """Return ``(B, dim)`` unit descriptors of ``(B, 3, H, W)`` float32 RGB in [0, 255]."""
@@ -43,11 +50,23 @@ class FromColors(ColorInput):
             pictures: B of them.
             bfloat16: compute products in 16 bits.
         """
-        with torch.inference_mode(), torch.autocast(self.mean.device.type, torch.bfloat16, enabled=bfloat16):
+        with torch.inference_mode():
             batch = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2)
             batch = batch.to(self.mean.device).float().contiguous(memory_format=torch.channels_last)
-            found = self(batch).float()
+            found = self.graphs(batch, bfloat16=bfloat16)[0].float()
             return np.asarray((nn.functional.normalize(found) if bfloat16 else found).cpu().numpy(), np.float32)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> FromColors:
+        """Return a copy with weights of its own, which makes its own graphs."""
+        return FromColors(copy.deepcopy(self.network, memo), self.sight).train(self.training)
+
+    def _of_one_size(self, height: int, width: int) -> FromColors:
+        """Return the network for pictures of one size alone, with the same weights."""
+        shared = {id(value): value for value in self.network.parameters()}
+        fixed = copy.deepcopy(self.network, shared)
+        if isinstance(fixed.trunk, DINOv2):
+            fixed.trunk.fix_size(height, width)
+        return FromColors(fixed, self.sight)
 
 
 def load_published(name: str) -> FromColors:

@@ -96,14 +96,22 @@ def transport(scores: torch.Tensor, dust_bin: torch.Tensor) -> torch.Tensor:
     batch, clusters, patches = scores.shape
     norm = -math.log(patches + clusters)
     full = torch.cat([scores, dust_bin.expand(batch, 1, patches)], dim=1)
-    rows = scores.new_full((clusters + 1,), norm)
-    rows[-1] = norm + math.log(patches - clusters)
-    v = scores.new_zeros(batch, patches)
-    u = scores.new_zeros(batch, clusters + 1)
+    rows = scores.new_full((1, clusters + 1, 1), norm)
+    rows[:, -1] = norm + math.log(patches - clusters)
+    u, v = torch.zeros_like(rows), scores.new_zeros(batch, 1, patches)
     for _ in range(ROUNDS):
-        u = rows - torch.logsumexp(full + v[:, None], dim=2)
-        v = norm - torch.logsumexp(full + u[:, :, None], dim=1)
-    return torch.exp(full + u[:, :, None] + v[:, None] - norm)[:, :-1]
+        u = rows - _log_sum(full + v, 2)
+        v = norm - _log_sum(full + u, 1)
+    return torch.exp(full + u + v - norm)[:, :-1]
+
+
+def _log_sum(values: torch.Tensor, dim: int) -> torch.Tensor:
+    """Return the logarithm of the sum of exponentials along a dimension, which is kept.
+
+    It is written out, since OpenVINO reads ONNX's own operator for it wrongly.
+    """
+    most = values.amax(dim, keepdim=True)
+    return most + (values - most).exp().sum(dim, keepdim=True).log()
 
 
 def _cells(channels: int, hidden: int, dim: int) -> nn.Sequential:

@@ -27,6 +27,7 @@ from placeprint.datasets.photos.labeled_photos import LabeledPhotos
 from placeprint.errors import DatasetError, OptionError, PackageError, PlaceprintError, TrainingError, WeightsError
 from placeprint.evaluation.provenance import commit
 from placeprint.evaluation.relevance import Relevance
+from placeprint.networks.devices import device
 from placeprint.networks.fitting import fit_into
 from placeprint.networks.staged_backbone import StagedBackbone
 from placeprint.renamed import renamed_arguments
@@ -257,9 +258,9 @@ def _accelerator(recipe: Recipe) -> Any:
         raise PackageError(f"training needs accelerate, which is not installed; {INSTALL}") from error
     AcceleratorState._reset_state()  # an earlier run of this process may have set another precision
     precision = recipe.optimizer.precision
-    if precision == "fp16" and not torch.cuda.is_available():
+    if precision == "fp16" and device() != "cuda":
         raise OptionError("optimizer.precision 'fp16' needs a GPU; use 'no' or 'bf16' here")
-    return Accelerator(mixed_precision=precision)
+    return Accelerator(mixed_precision=precision, cpu=device() == "cpu")
 
 
 def _network(recipe: Recipe, data: TrainingData, backbone: StagedBackbone | None) -> tuple[DescriptorModel, Objective]:
