@@ -57,16 +57,21 @@ def blocks_of(page: Path) -> list[Block]:
 
 def run_page(page: Path, folder: Path, patch: pytest.MonkeyPatch) -> None:
     """Run the blocks of a page in a folder, in order; raise an AssertionError where the page is wrong."""
-    patch.chdir(folder)
-    patch.setenv("COLUMNS", "100")
-    patch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
-    (folder / "scripts").symlink_to(ROOT / "scripts")
+    prepare(folder, patch)
     namespace: dict[str, object] = {"__name__": page.stem}
     for block in blocks_of(page):
         where = f"{page.relative_to(ROOT)}:{block.line}"
         printed = run_python(block, where, namespace) if block.language == "python" else run_shell(block, where, patch)
         if block.output is not None:
             assert agrees(block.output, printed), f"{where} prints\n{printed}\nand not\n{block.output}"
+
+
+def prepare(folder: Path, patch: pytest.MonkeyPatch) -> None:
+    """Make a folder the one in which pages run: as if it were a clone with placeprint installed."""
+    patch.chdir(folder)
+    patch.setenv("COLUMNS", "100")
+    patch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    (folder / "scripts").symlink_to(ROOT / "scripts")
 
 
 def run_python(block: Block, where: str, namespace: dict[str, object]) -> str:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
+import PIL.Image
 import pytest
 
-from tests.docs.executing import ROOT, Block, agrees, blocks_of, run_page
+from placeprint import Atlas
+from tests.docs.executing import ROOT, Block, agrees, blocks_of, prepare, run_page, run_shell
 
 DOCS = ROOT / "docs"
 LONG = {"colmap", "train", "benchmark", "serve", "archive", "order"}
@@ -44,3 +48,32 @@ def test_blocks_are_found_with_their_output(tmp_path: Path) -> None:
         '# A\n\n```sh title="Install"\nno\n```\n\n```python\nprint(1)\n```\n\n```text title="Output"\n1\n```\n'
     )
     assert blocks_of(page) == [Block("python", "print(1)\n", 8, "1\n")]
+
+
+@pytest.mark.photos
+@pytest.mark.large
+@pytest.mark.parametrize("name", ["archive", "order"])
+def test_the_commands_of_a_tutorial_work_on_a_real_walk(
+    name: str, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The photos that a script makes are replaced by those of a street; what is printed differs."""
+    walk = sorted((data / "gps" / "lund").glob("*.jpg"))
+    (tmp_path / "archive").mkdir()
+    (tmp_path / "scans").mkdir()
+    for photo in walk[:-2]:
+        shutil.copy(photo, tmp_path / "archive" / photo.name)
+    for photo, names in zip(walk[-2:], (("question", "scan-0"), ("tilted", "scan-1")), strict=True):
+        shutil.copy(photo, tmp_path / f"{names[0]}.jpg")
+        PIL.Image.open(photo).convert("RGB").save(tmp_path / "scans" / f"{names[1]}.jpg")  # without its position
+    shutil.copy(data / "sf_landmarks" / "queries" / "0000.jpg", tmp_path / "elsewhere.jpg")
+    page = DOCS / "tutorials" / f"{name}.md"
+    prepare(tmp_path, monkeypatch)
+    for block in blocks_of(page):
+        if block.language == "sh":
+            commands = "".join(
+                line for line in block.code.splitlines(keepends=True) if "make_tutorial_photos" not in line
+            )
+            run_shell(replace(block, code=commands), f"{name}:{block.line}", monkeypatch)
+    if name == "archive":
+        found = Atlas.open("atlas").locate("question.jpg")
+        assert found.location is not None and found.place is not None
