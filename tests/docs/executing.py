@@ -2,8 +2,8 @@
 
 Blocks of Python share one namespace per page. Blocks of ``sh`` run in the page's folder; lines that start with
 ``placeprint`` run in this process, which saves the time to load Torch again. A block of text with the title "Output"
-shows what the block before it prints, where ``...`` stands for anything. Blocks with the title "Install" or "Elsewhere"
-are not run.
+shows what the block before it prints, where ``...`` stands for anything; with the title "Output, roughly" numbers may
+differ by a tenth, since other processors round otherwise. Blocks with the title "Install" or "Elsewhere" are not run.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import re
 import shlex
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -25,6 +25,8 @@ from placeprint.cli import main
 ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"^```(?P<language>\w+)(?: title=\"(?P<title>[^\"]*)\")?\n(?P<code>.*?)^```$", re.S | re.M)
 NOT_RUN = {"Install", "Elsewhere"}
+ROUGH = "Output, roughly"
+NUMBER = re.compile(r"\d+(?:\.\d+)?")
 SHELL = set("|<>&;$`*")
 """Characters of lines that need a real shell."""
 
@@ -37,6 +39,7 @@ class Block:
     code: str
     line: int
     output: str | None = None
+    rough: bool = False
 
 
 def blocks_of(page: Path) -> list[Block]:
@@ -46,9 +49,9 @@ def blocks_of(page: Path) -> list[Block]:
     last = 0
     for match in BLOCK.finditer(text):
         language, title, code = match["language"], match["title"], match["code"]
-        if title == "Output":
+        if title in {"Output", ROUGH}:
             assert found and not text[last : match.start()].strip(), f"{page.name} shows the output of no block: {code}"
-            found[-1] = Block(found[-1].language, found[-1].code, found[-1].line, code)
+            found[-1] = replace(found[-1], output=code, rough=title == ROUGH)
         elif language in {"python", "sh"} and title not in NOT_RUN:
             found.append(Block(language, code, text.count("\n", 0, match.start()) + 2))
         last = match.end()
@@ -63,7 +66,8 @@ def run_page(page: Path, folder: Path, patch: pytest.MonkeyPatch) -> None:
         where = f"{page.relative_to(ROOT)}:{block.line}"
         printed = run_python(block, where, namespace) if block.language == "python" else run_shell(block, where, patch)
         if block.output is not None:
-            assert agrees(block.output, printed), f"{where} prints\n{printed}\nand not\n{block.output}"
+            same = agrees_roughly if block.rough else agrees
+            assert same(block.output, printed), f"{where} prints\n{printed}\nand not\n{block.output}"
 
 
 def prepare(folder: Path, patch: pytest.MonkeyPatch) -> None:
@@ -113,3 +117,11 @@ def agrees(shown: str, printed: str) -> bool:
     got = "\n".join(line.rstrip() for line in printed.strip().splitlines())
     pattern = ".*?".join(re.escape(part) for part in wanted.split("..."))
     return re.fullmatch(pattern, got, re.S) is not None
+
+
+def agrees_roughly(shown: str, printed: str) -> bool:
+    """Return whether a text is what a page shows, but for numbers that differ by a tenth or by 3 in the last digit."""
+    if not agrees(*(" ".join(NUMBER.sub("0", text).split()) for text in (shown, printed))):
+        return False
+    pairs = zip(NUMBER.findall(shown), NUMBER.findall(printed), strict=True)
+    return all(abs(float(a) - float(b)) <= max(0.1 * float(a), 3 * 10 ** -len(a.partition(".")[2])) for a, b in pairs)

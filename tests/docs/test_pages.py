@@ -10,7 +10,7 @@ import PIL.Image
 import pytest
 
 from placeprint import Atlas
-from tests.docs.executing import ROOT, Block, agrees, blocks_of, prepare, run_page, run_shell
+from tests.docs.executing import ROOT, Block, agrees, agrees_roughly, blocks_of, prepare, run_page, run_shell
 
 DOCS = ROOT / "docs"
 LONG = {"colmap", "train", "benchmark", "serve", "archive", "order"}
@@ -40,6 +40,8 @@ def test_the_code_of_a_page_runs_and_prints_what_it_shows(
 def test_a_wrong_output_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert agrees("a ... c\n", "a b\nb c  \n") and not agrees("a\n", "b\n") and not agrees("a\n", "a\nb\n")
     assert not agrees("1.5", "1x5")
+    assert agrees_roughly("188 of 801, 0.21", "190 of 790, 0.23") and not agrees_roughly("188 of 801", "188 of 600")
+    assert not agrees_roughly("188 are right", "188 are wrong")
 
 
 def test_blocks_are_found_with_their_output(tmp_path: Path) -> None:
