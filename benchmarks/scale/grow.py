@@ -36,11 +36,12 @@ def main() -> None:
     parser.add_argument("--preset", default="balanced")
     parser.add_argument("--real", type=int, help="photos with features and descriptors; all if not given")
     parser.add_argument("--folder", type=Path, default=ROOT / "build" / "scale")
+    parser.add_argument("--every", type=int, default=1, help="recall by every n-th query only")
     parser.add_argument("--measure", choices=("open", "recall", "add"), help=argparse.SUPPRESS)
     parser.add_argument("--atlas", type=Path, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.measure:
-        measuring.main(asked.measure, asked.folder, asked.atlas, asked.preset)
+        measuring.main(asked.measure, asked.folder, asked.atlas, asked.preset, asked.every)
         return
     real = asked.photos if asked.real is None else asked.real
     asked.folder.mkdir(parents=True, exist_ok=True)
@@ -66,7 +67,7 @@ def main() -> None:
 
 def _measured(asked: argparse.Namespace, what: str, path: Path) -> dict[str, Any]:
     command = [sys.executable, __file__, "--photos", "0", "--json", "-", "--measure", what, "--atlas", str(path)]
-    command += ["--preset", asked.preset, "--folder", str(asked.folder)]
+    command += ["--preset", asked.preset, "--folder", str(asked.folder), "--every", str(asked.every)]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     _say(f"{what}: {json.dumps(found)}")

@@ -105,13 +105,14 @@ def exact_rankings(now: Snapshot, rows: Floats) -> list[Ranking]:
     return [Ranking(*each) for each in zip(best_ids, best, strict=True)]
 
 
-def recalls(path: Path, rows: Floats) -> dict[str, Any]:
+def recalls(path: Path, rows: Floats, every: int = 1) -> dict[str, Any]:
     """Return the verified recall@1 with candidates by compact codes and by whole descriptors, and of the candidates."""
     atlas = Atlas.open(path)
     now, memory = atlas.snapshot(), atlas._memory
+    rows, asked = rows[::every], queries()[::every]
     exact = exact_rankings(now, rows)
     right: dict[str, list[tuple[str, bool]]] = {}
-    for query, row, ranking in zip(queries(), rows, exact, strict=True):
+    for query, row, ranking in zip(asked, rows, exact, strict=True):
         compact = memory.nearest(now, row[None], TOP)[0]
         true = {record.id for record in now.usable().of_paths(query.right).values()}
         firsts = _verified(now, memory, query, row, [compact, ranking])
@@ -126,7 +127,7 @@ def recalls(path: Path, rows: Floats) -> dict[str, Any]:
         for benchmark in BENCHMARKS:
             shares[f"{name} {benchmark}"] = float(np.mean([hit for where, hit in each if where == benchmark]))
     same = [len(set(a.ids.tolist()) & set(b.ids.tolist())) / TOP for a, b in _pairs(now, memory, rows, exact)]
-    return shares | {"candidates_in_common": float(np.mean(same))}
+    return shares | {"queries": len(asked), "candidates_in_common": float(np.mean(same))}
 
 
 def _pairs(now: Snapshot, memory: Memory, rows: Floats, exact: list[Ranking]) -> list[tuple[Ranking, Ranking]]:
@@ -195,12 +196,12 @@ def _timed(work: Any) -> float:
     return time.perf_counter() - began
 
 
-def main(what: str, folder: Path, path: Path, preset: str) -> None:
-    """Print one measurement as JSON."""
+def main(what: str, folder: Path, path: Path, preset: str, every: int) -> None:
+    """Print one measurement as JSON; recall by every n-th query."""
     rows: NDArray[np.float32] = described(folder, preset)
     found = {
         "open": lambda: open_and_search(path, preset, rows),
-        "recall": lambda: recalls(path, rows),
+        "recall": lambda: recalls(path, rows, every),
         "add": lambda: adding(path, 1000),
     }[what]()
     print(json.dumps(found))

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from placeprint.atlas.index_files import DEAD, IndexFiles, Stamp
 from placeprint.atlas.snapshot import Snapshot
+from placeprint.core.numerics import not_in
 from placeprint.core.threads import map_cores, one_core_for_products
 from placeprint.errors import AtlasFormatError, PlaceprintError
 from placeprint.index.compact import CompactIndex
@@ -61,7 +62,7 @@ class StoredIndex:
             self._updated(now)
             index = self._read(now, code, photos)
         known = np.zeros(0, np.int64) if index is None else index.rows.ids
-        missing = np.setdiff1d(photos, known)
+        missing = not_in(photos, known)
         if index is not None and not len(missing):
             return index
         logger.warning("%d photos of the index are in memory only", len(missing))
@@ -96,7 +97,7 @@ class StoredIndex:
         known = np.zeros(0, np.int64) if kept is None else np.asarray(kept[1].ids)
         if kept is not None and float(_dead(known, photos).mean() if len(known) else 0) > DEAD:
             stamp, known = self._anew(kept[1], photos, code, state)
-        missing = np.setdiff1d(photos, known)
+        missing = not_in(photos, known)
         if len(known) and len(missing) and missing[0] < known[-1]:  # ids only grow; the files are of another atlas
             stamp, missing = files.begin(state, code), photos
         for start in range(0, len(missing), PUBLISHED):

