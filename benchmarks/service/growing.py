@@ -45,6 +45,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/data/sf_landmarks"))
     parser.add_argument("--photos", type=int, default=1000)
     parser.add_argument("--clients", type=int, default=10)
+    parser.add_argument("--pause", type=float, default=0, help="seconds that a client waits after each answer")
     parser.add_argument("--preset", default="fast")
     parser.add_argument("--json", type=Path, default=RESULT)
     given = parser.parse_args()
@@ -57,7 +58,7 @@ def main() -> None:
             memory = [resident_mb(process.pid)]
             ended = threading.Event()
             seen: list[Searches] = [Searches() for _ in range(given.clients)]
-            threads = [threading.Thread(target=each.run, args=(url, queries, ended)) for each in seen]
+            threads = [threading.Thread(target=each.run, args=(url, queries, ended, given.pause)) for each in seen]
             for thread in threads:
                 thread.start()
             began = time.perf_counter()
@@ -77,6 +78,7 @@ def main() -> None:
         "lost": len(set(added.values()) - names),
         "added_per_s": round(len(added) / seconds, 2),
         "clients": given.clients,
+        "pause_s": given.pause,
         "searches": int(np.isfinite(times).sum()),
         "searches_per_s": round(len(times) / seconds, 2),
         "search_p50_p95_p99_s": np.percentile(times, [50, 95, 99]).round(2).tolist(),
@@ -97,7 +99,7 @@ class Searches:
         self.busy = 0
         self.errors: list[str] = []
 
-    def run(self, url: str, queries: list[bytes], ended: threading.Event) -> None:
+    def run(self, url: str, queries: list[bytes], ended: threading.Event, pause: float) -> None:
         """Search one query after another."""
         with Client(url) as client:
             number = 0
@@ -113,6 +115,7 @@ class Searches:
                     else:
                         self.errors.append(str(error))
                 number += 1
+                ended.wait(pause)
 
 
 def views(sources: list[Path], count: int) -> Iterator[bytes]:

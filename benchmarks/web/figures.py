@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import gzip
 import json
+import re
 import statistics
 import time
 from collections.abc import Iterator
@@ -60,6 +61,8 @@ AUDIT = """async () => {
     return {passed: Object.fromEntries(found.passes.map((rule) => [rule.id, weights[rule.id] ?? null])),
         violated: impacts(found.violations), contrast: Math.min(99, ...contrast)}
 }"""
+HASH = re.compile(r"-[\w-]{8}(?=\.\w+$)")
+"""What Vite puts into the names of files for their content."""
 VIEWS = {
     "browse": ".tile img",
     "browse?by=folder": ".groups",
@@ -75,7 +78,7 @@ VIEWS = {
 def sizes() -> dict[str, int]:
     """Return the bytes of each file of the page, gzipped; the names without the hash of the content."""
     return {
-        path.relative_to(PAGE).as_posix(): len(gzip.compress(path.read_bytes(), 9))
+        HASH.sub("", path.relative_to(PAGE).as_posix()): len(gzip.compress(path.read_bytes(), 9))
         for path in sorted(PAGE.rglob("*"))
         if path.is_file()
     }
