@@ -4,8 +4,8 @@
 
 The atlases hold the database photos of sf_landmarks. For each query in turn: kornia's XFeat model on the photo alone
 (longest side 640), the preset's own extractors, and `Atlas.search` of the decoded photo, rotations included; so a busy
-machine slows all alike. Only queries that are confirmed upright count. CPU time and time by the clock, medians, written
-to benchmarks/results/presets-speed.json.
+machine slows all alike. CPU time and time by the clock, medians of queries that are confirmed upright, and means of all
+queries as multiples of XFeat's time, written to benchmarks/results/presets-speed.json.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ SIDE, STEP = 640, 32
 """Longest side of the network's picture, and what its sides are multiples of."""
 Seconds = tuple[float, float]
 """Of the processor, and by the clock."""
+KINDS = ("cpu", "clock")
 
 
 def timed(work: Callable[[], Any]) -> tuple[Any, Seconds]:
@@ -76,21 +77,28 @@ def measured(preset: str, queries: list[Image], network: Callable[[Image], Any])
         for query in queries:  # the photos that are candidates are in memory then, as in any atlas in use
             atlas.search(query, rotations=False)
         rows: list[tuple[Seconds, Seconds, Seconds]] = []
+        every: list[tuple[Seconds, Seconds]] = []
         for query in queries:
             with one_core_for_products():
                 bare = timed(partial(network, query))[1]
                 own = timed(partial(describer.query_features, query, 0.0))[1]
             answer, whole = timed(partial(atlas.search, query))
+            every.append((bare, whole))
             if isinstance(answer, Answer) and answer.best is not None and not answer.rotation:
                 rows.append((bare, own, whole))
         size = atlas.info()
-        return summary(rows, len(queries)) | {"kb_per_photo": round(size.num_bytes / size.num_photos / 1000, 1)}
+        bare_mean, whole_mean = np.mean(np.array(every), axis=0)
+        means = {
+            f"mean_query_per_xfeat_{kind}": round(float(whole_mean[place] / bare_mean[place]), 2)
+            for place, kind in enumerate(KINDS)
+        }
+        return summary(rows, len(queries)) | means | {"kb_per_photo": round(size.num_bytes / size.num_photos / 1000, 1)}
 
 
 def summary(rows: list[tuple[Seconds, Seconds, Seconds]], asked: int) -> dict[str, Any]:
     middle = np.median(np.array(rows), axis=0)  # (bare, own, whole) x (processor, clock)
     found: dict[str, Any] = {"asked": asked, "confirmed": len(rows)}
-    for place, kind in enumerate(("cpu", "clock")):
+    for place, kind in enumerate(KINDS):
         bare, own, whole = map(float, middle[:, place])
         found |= {
             f"xfeat_{kind}_ms": round(1000 * bare, 1),
