@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 
 from placeprint import Atlas
+from placeprint.describing.describer import Describer
 from placeprint.errors import OptionError
 from placeprint.evidence import FIELDS
 from placeprint.features.sift import SIFT
 from placeprint.networks.lightglue import _load
 from placeprint.networks.weights import find_weights, weights_path
 from placeprint.presets import load_preset, preset_from
-from placeprint.types import Image, LocalFeatures, Mask, Verification
+from placeprint.types import Image, LocalFeatures, Mask, PhotoFeatures, Verification
 from placeprint.verification.geometry import MutualGeometry
 from tests.conftest import make_scene, write_photo, write_scenes
 
@@ -170,6 +171,32 @@ def test_late_descriptors_are_made_of_a_query_only_while_the_answer_is_open(
     assert described == (["sift"] if is_open else [])
     assert ("aliked.standard" in answer.evidence[0].known) == is_open
     assert answer.evidence[0].known["xfeat.inliers"] > 10
+
+
+def test_rotations_without_hope_get_no_late_descriptor(with_late: Atlas, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[float] = []
+    described: list[str] = []
+    begin, extract = Describer.query_features, SIFT.extract
+
+    def looked(self: Describer, image: Image, degrees: float, *, late: bool = True) -> PhotoFeatures:
+        looks.append(degrees)
+        return begin(self, image, degrees, late=late)
+
+    def counted(self: SIFT, image: Image, mask: Mask | None = None) -> LocalFeatures:
+        described.append("sift")
+        return extract(self, image, mask)
+
+    monkeypatch.setattr(Describer, "query_features", looked)
+    monkeypatch.setattr(SIFT, "extract", counted)
+    monkeypatch.setattr("placeprint.atlas.search.Rotations.promising", lambda *_: [(90,), (180,)])
+    monkeypatch.setattr("placeprint.atlas.weighing.DECIDED", 1.1)
+    for least, times in ((1.0, 1), (0.0, 3)):
+        looks.clear()
+        described.clear()
+        monkeypatch.setattr("placeprint.atlas.search.FURTHER", least)
+        with_late.search(seen_again(make_scene(77)))
+        assert looks == [0, 90, 180]
+        assert len(described) == times
 
 
 def test_late_descriptors_bring_new_candidates_and_keep_what_geometry_found(

@@ -41,6 +41,10 @@ UPRIGHT = 1.1
 """If no rotation is confirmed, the upright photo counts this many times: most photos are upright, and eleven rotations
 have more chances to look like something."""
 
+FURTHER = 0.1
+"""Confidence by the first verification from which a further rotation gets late descriptors and opinions: the right one
+of a rotated photo has far more, and unknown photos are looked at in several."""
+
 
 class Searcher:
     """Search the photos of an atlas at one moment.
@@ -83,7 +87,8 @@ class Searcher:
             answers: list[Answer] = []
 
             def look(degrees: float) -> Answer:
-                answers.append(self._look(image, degrees, top, verify, allowed, mode))
+                hopeless = FURTHER if answers else 0.0
+                answers.append(self._look(image, degrees, top, verify, allowed, mode, hopeless))
                 return answers[-1]
 
             start = -tilt_of(image) if rotations and verify else 0.0
@@ -151,8 +156,10 @@ class Searcher:
         check_name("search mode", mode, search_modes())
         return mode
 
-    def _look(self, image: Image, degrees: float, top: int, verify: int, allowed: Allowed, mode: str) -> Answer:
-        """Search the image rotated by a number of degrees."""
+    def _look(
+        self, image: Image, degrees: float, top: int, verify: int, allowed: Allowed, mode: str, hopeless: float
+    ) -> Answer:
+        """Search the image rotated by a number of degrees; ``hopeless`` as for `Weigher.answer`."""
         degrees %= 360
         began = time.perf_counter()
         features = self._describer.query_features(image, degrees, late=False)
@@ -180,7 +187,9 @@ class Searcher:
                 return self._nearest(whole, max(top, verify), allowed), whole
 
             further = late if self._describer.late_sources else None
-            evidence, confidence = self._weigher.answer(ranking, descriptor, describe, verify, late=further)
+            evidence, confidence = self._weigher.answer(
+                ranking, descriptor, describe, verify, late=further, hopeless=hopeless
+            )
         else:
             checks = self._verifier.verify(features[0], self._memory.read(self._now, ranking.ids[:verify].tolist()))
             evidence = self._evidence(ranking, checks)

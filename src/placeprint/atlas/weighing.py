@@ -122,6 +122,7 @@ class Weigher:
         verify: int,
         likely: float = 1.0,
         late: Late | None = None,
+        hopeless: float = 0.0,
     ) -> tuple[tuple[Evidence, ...], float | None]:
         """Return all candidates, the most probable first, and the confidence.
 
@@ -132,6 +133,8 @@ class Weigher:
             verify: candidates that geometry may look at.
             likely: probability above which geometry looks at all candidates in the end, not only at the most similar.
             late: gives what the query has only while the answer is open; None where all is there.
+            hopeless: confidence after the first verification below which nothing further is measured; where it is
+                lower, the preset's own for opinions.
         """
         if not len(ranking):
             return (), None
@@ -140,10 +143,10 @@ class Weigher:
             most = min(len(state.ids), verify)
             first = Look(FIRST, 0, self._memory.verifier, PIXELS)
             self._verify_first(state, first, most, describe)
-            if late is not None and not state.decided:
+            if late is not None and not state.decided and state.weighed.confidence >= hopeless:
                 state = self._again(state, *late())
                 self._verify_first(state, first, most, describe)
-            self._request_opinions(state, most, describe)
+            self._request_opinions(state, most, describe, max(hopeless, self._spec.hopeless or 0.0))
             left = [
                 place for place in np.flatnonzero(state.weighed.probabilities > likely) if place not in state.checks
             ]
@@ -159,11 +162,11 @@ class Weigher:
             if missing and not (state.checks and state.decided):
                 self._check(state, look, np.array(missing), describe)
 
-    def _request_opinions(self, state: _Open, most: int, describe: Describe) -> None:
+    def _request_opinions(self, state: _Open, most: int, describe: Describe, hopeless: float) -> None:
         """Request one opinion after another while the answer is open and not hopeless."""
         preset = self._now.preset
         for opinion in preset.opinion:
-            if state.decided or state.weighed.confidence < (self._spec.hopeless or 0.0):
+            if state.decided or state.weighed.confidence < hopeless:
                 break
             number = 0 if opinion.extractor is None else preset.extractors.index(opinion.extractor)
             look = Look(opinion.source, number, self._memory.opinion(opinion), opinion.pixels)
