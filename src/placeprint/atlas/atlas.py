@@ -11,6 +11,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from placeprint.atlas import learning
 from placeprint.atlas.adding import Addition
 from placeprint.atlas.calibrating import Calibrator
@@ -23,6 +25,7 @@ from placeprint.core.numerics import evenly
 from placeprint.core.options import Count, Seed, Workers, checked
 from placeprint.describing.bulk import Engine, sample_features
 from placeprint.describing.describer import Describer, checked_describer
+from placeprint.describing.word_weights import STAGE, WordWeights
 from placeprint.errors import (
     AtlasExistsError,
     AtlasMismatchError,
@@ -229,6 +232,30 @@ class Atlas(AtlasReader):
         with self._store.exclusive():
             self._store.compact(readers=readers)
         return CompactReport(*before, self._store.num_files(), self._store.num_bytes())
+
+    def set_word_weights(self, weights: WordWeights, progress: Progress | None = None) -> int:
+        """Give visual words weights, and make all descriptors with them; a new codebook forgets them.
+
+        Args:
+            weights: ``(M,)`` positive weights of the words of a descriptor, by its name, as of `Describer.branches`.
+            progress: called with the count of photos done and the count of all.
+
+        Returns:
+            The number of photos.
+
+        Raises:
+            OptionError: the atlas is empty.
+            AtlasBusyError: another process is learning, or is writing when all descriptors are made.
+        """
+        stored = self.snapshot().stored
+        if stored.state_name is None:
+            raise OptionError("the atlas has no photos yet, so no codebook whose words have weights")
+        known = stored.load_state(stored.state_name).items()
+        before = {name: value for name, value in known if not name.startswith(f"{STAGE}.")}
+        state = before | {f"{STAGE}.{name}": np.asarray(each, np.float32) for name, each in weights.items()}
+        learning.describe_with(self._store, self._preset, state, progress)
+        self._memory.update(self.snapshot())
+        return len(self)
 
     def set_positions(self, positions: Mapping[str, tuple[float, float]]) -> int:
         """Give photos positions that are not in their files; they replace those of EXIF until a file changes.

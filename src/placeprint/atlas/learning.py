@@ -140,6 +140,23 @@ def describe_again(store: Store, preset: Preset) -> None:
         _make_descriptors(store, preset, job, state)
 
 
+def describe_with(store: Store, preset: Preset, state: State, progress: Progress | None = None) -> None:
+    """Make all descriptors with a state.
+
+    Args:
+        store: the store of the atlas, without exclusive access.
+        preset: the preset of the atlas.
+        state: what was learned.
+        progress: called with the number of photos done and the total.
+
+    Raises:
+        AtlasBusyError: another process is learning, or is writing when all descriptors are made.
+    """
+    job = Redescription(store, preset, progress)
+    with job.alone():
+        _make_descriptors(store, preset, job, state)
+
+
 def restore_state(store: Store, preset: Preset) -> None:
     """Restore the learned state of an atlas whose file is lost: the one that ships if that was it, or a new one.
 

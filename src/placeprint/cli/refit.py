@@ -10,11 +10,27 @@ import typer
 from placeprint.cli.output import progress_bar, say
 
 
-def refit(atlas: Annotated[Path, typer.Argument(help="Folder of the atlas.", show_default=False)]) -> None:
+def refit(
+    atlas: Annotated[Path, typer.Argument(help="Folder of the atlas.", show_default=False)],
+    weigh_words: Annotated[
+        bool,
+        typer.Option(
+            "--weigh-words",
+            help="Keep the codebook; keypoints like those that never verify across the atlas count less.",
+        ),
+    ] = False,
+) -> None:
     """Learn a new codebook from the stored features. No photo is read again."""
     from placeprint.atlas import Atlas
 
     opened = Atlas.open(atlas)
+    if weigh_words:
+        from placeprint.places.verified_words import weigh_words as weigh
+
+        with progress_bar("searching", "photos") as progress:
+            links = weigh(opened, progress=progress)
+        say(f"the words of the codebook have weights, learned from {links} links between photos of one place")
+        return
     with progress_bar("describing", "photos") as progress:
         count = opened.refit(progress)
     say(f"the {count} photos of {atlas} have descriptors of a new codebook")

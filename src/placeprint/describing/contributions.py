@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 
 from placeprint.aggregation.contributions import shares_of
 from placeprint.aggregation.whitening import PCAWhitening, SupervisedWhitening
-from placeprint.describing.describer import Describer
+from placeprint.describing.describer import Branch, Describer
+from placeprint.describing.word_weights import spread
 from placeprint.errors import OptionError, ShapeError
 from placeprint.features.published import Published
 from placeprint.types import Floats, LocalFeatures, PhotoFeatures
@@ -101,7 +102,7 @@ def contributions(describer: Describer, features: PhotoFeatures, toward: Floats)
         )
     if other.shape != (describer.dim,):
         raise ShapeError(f"the other descriptor must have shape ({describer.dim},), got {other.shape}")
-    vectors = [branch.aggregator.aggregate(features[branch.source]) for branch in describer.branches]
+    vectors = [describer.vector_of(branch, features) for branch in describer.branches]
     weights = [branch.weight for branch in describer.branches]
     length = math.sqrt(sum(weight for weight, vector in zip(weights, vectors, strict=True) if vector.any())) or 1.0
     factors = [math.sqrt(weight) / length for weight in weights]
@@ -110,13 +111,25 @@ def contributions(describer: Describer, features: PhotoFeatures, toward: Floats)
     ends = np.cumsum([len(vector) for vector in vectors])[:-1]
     parts = []
     for branch, factor, piece in zip(describer.branches, factors, np.split(direction, ends), strict=True):
-        shares = shares_of(branch.aggregator, features[branch.source], factor * piece)
+        shares = shares_of(
+            branch.aggregator, features[branch.source], factor * _before_words(describer, branch, features, piece)
+        )
         name = f"{type(describer.extractors[branch.source]).__name__}, {type(branch.aggregator).__name__}"
         parts.append(
             Contribution(name, branch.source, features[branch.source], shares.values, shares.words, shares.by_word)
         )
         rest += shares.rest
     return Contributions(tuple(parts), rest)
+
+
+def _before_words(describer: Describer, branch: Branch, features: PhotoFeatures, other: Values) -> Values:
+    """Return what the vector of a descriptor is multiplied by, before its words have weights."""
+    weights = describer.word_weights.get(branch.name)
+    if weights is None:
+        return other
+    each = spread(np.asarray(weights, np.float64), len(other))
+    length = float(np.linalg.norm(branch.aggregator.aggregate(features[branch.source]) * each))
+    return np.asarray(other * each / (length or 1.0), np.float64)
 
 
 def _before_whitening(describer: Describer, joined: Values, other: Values) -> tuple[Values, float]:

@@ -26,6 +26,7 @@ from placeprint.arrays import LARGEST_HALF
 from placeprint.core import registry
 from placeprint.core.numerics import normalize, spread_features
 from placeprint.core.threads import map_cores
+from placeprint.describing.word_weights import STAGE, WordWeights, weighted
 from placeprint.errors import NotFittedError, OptionError, ShapeError
 from placeprint.features.network_extractor import NetworkExtractor
 from placeprint.features.rotating import rotated_features
@@ -84,6 +85,7 @@ class Describer:
         extractors: the extractors; geometry verifies the first one's features.
         branches: the parts of the global descriptor.
         whitener: the whitener of the joined descriptors, None if there is none or it is not fitted.
+        word_weights: the weights of visual words by descriptor, where an atlas has learned them.
 
     Raises:
         OptionError: a component or parameter is unknown, or the state does not fit.
@@ -95,6 +97,7 @@ class Describer:
         self.extractors = tuple(spec.make() for spec in preset.extractors)
         self.branches = tuple(_branches(preset))
         self.whitener: Whitener | None = None
+        self.word_weights: WordWeights = {}
         self._whitener = preset.whitener
         self._local_bits = preset.store.local_bits
         self._descriptor_bits = preset.store.descriptor_bits
@@ -264,9 +267,15 @@ class Describer:
         names = [getattr(extractor, "weights", None) for extractor in self.extractors]
         return {name: weights_sha256(name) for name in names if name is not None}
 
+    def vector_of(self, branch: Branch, features: PhotoFeatures) -> Floats:
+        """Return the unit vector of one of the descriptors, with the weights of its words."""
+        vector = branch.aggregator.aggregate(features[branch.source])
+        weights = self.word_weights.get(branch.name)
+        return vector if weights is None else weighted(vector, weights)
+
     def _joined(self, features: PhotoFeatures) -> Floats:
         """Return the descriptor before whitening."""
-        vectors = [(branch.weight, branch.aggregator.aggregate(features[branch.source])) for branch in self.branches]
+        vectors = [(branch.weight, self.vector_of(branch, features)) for branch in self.branches]
         if len(vectors) == 1:
             return vectors[0][1]
         return normalize(np.concatenate([np.float32(weight) ** 0.5 * vector for weight, vector in vectors]))
@@ -274,6 +283,7 @@ class Describer:
     def _restore(self, state: State) -> None:
         for branch in self.branches:
             registry.restore(branch.aggregator, _chosen(branch.name, state))
+        self.word_weights = _chosen(STAGE, state)
         if learned := _chosen("whitener", state):
             if self._whitener is None:
                 raise OptionError("the saved state holds a whitener, which the preset does not name")

@@ -118,6 +118,11 @@ def load_describer(place: Path | str) -> tuple[str, Describer]:
         atlas = Atlas.open(place)
         if not len(atlas):
             raise OptionError(f"the atlas {str(place)!r} has no codebook yet; add photos first: placeprint index")
+        if atlas.describer.word_weights:
+            raise OptionError(
+                f"the words of the atlas {str(place)!r} have weights, which a picture graph cannot have; "
+                "learn a codebook without them: placeprint refit"
+            )
         return atlas.preset, atlas.describer
     if _holds(Path(place), "preset.toml"):
         place = Path(place) / "preset.toml"
