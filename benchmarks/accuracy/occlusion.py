@@ -2,12 +2,18 @@
 
     python benchmarks/accuracy/occlusion.py [PRESET ...] [--pairs 12]
 
-A black square slides over the query (Zeiler and Fergus, ECCV 2014, section 4.2). Each time the photo is described
-again, and the similarity to its right photo falls by something. The contribution map of the whole query says what it
-should be: the sum of what the keypoints in the square add. Reported is Spearman's rank correlation of the two over the
-positions of the square, per pair: the median and the lowest tenth. The square's side is a third of the photo's
-shorter side, its step half of that. Pairs are spread evenly over each set. Presets that are not named keep
-their rows.
+A square slides over the query (Zeiler and Fergus, ECCV 2014, section 4.2). Each time the similarity to its right photo
+falls by something. The contribution map of the whole query says what it should be: the sum of what the keypoints in
+the square add. Reported is Spearman's rank correlation of the two over the positions of the square, per pair: the
+median and the lowest tenth. The square hides what is in it in three ways:
+
+- *black*: it is black, and the photo is described again. Its border makes keypoints of its own.
+- *blurred*: it shows a blurred photo with a soft border, which makes hardly any.
+- *removed*: the photo is as it was, and the keypoints in the square are taken away. Nothing else changes, so this says
+  how well the map predicts what its keypoints are worth, normalizations included.
+
+The square's side is a third of the photo's shorter side, its step half of that. Pairs are spread evenly over each set.
+All rows come from one run.
 """
 
 from __future__ import annotations
@@ -16,9 +22,11 @@ import argparse
 import csv
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
@@ -53,47 +61,81 @@ def squares(image: Image) -> list[Square]:
     return [(x, y, side) for y in range(0, height - side + 1, side // 2) for x in range(0, width - side + 1, side // 2)]
 
 
-def drops(describer: Describer, image: Image, toward: Floats, places: list[Square]) -> NDArray[np.float64]:
-    """Return how much the similarity falls when each of the squares is black."""
-    whole = float(describer.descriptor(described(describer, image)) @ toward)
-    left = []
-    for x, y, side in places:
-        hidden = image.copy()
-        hidden[y : y + side, x : x + side] = 0
-        left.append(float(describer.descriptor(described(describer, hidden)) @ toward))
-    return whole - np.array(left)
+def black(image: Image, square: Square) -> Image:
+    """Return a photo with a black square."""
+    x, y, side = square
+    hidden = image.copy()
+    hidden[y : y + side, x : x + side] = 0
+    return hidden
+
+
+def blurred(image: Image, square: Square) -> Image:
+    """Return a photo that is blurred in a square, with a soft border."""
+    x, y, side = square
+    weight = np.zeros(image.shape[:2], np.float32)
+    weight[y : y + side, x : x + side] = 1
+    weight = cv2.GaussianBlur(weight, (0, 0), side / 12)[..., None]
+    smooth = cv2.GaussianBlur(image, (0, 0), side / 4)
+    return np.asarray(np.rint(image * (1 - weight) + smooth * weight), np.uint8)
+
+
+def without(features: PhotoFeatures, square: Square) -> PhotoFeatures:
+    """Return the features of a photo without those in a square."""
+    return tuple(each[~within(each.keypoints, square)] for each in features)
+
+
+def within(points: Floats, square: Square) -> NDArray[np.bool_]:
+    """Return which of ``(n, 2)`` points are in a square."""
+    x, y, side = square
+    return np.asarray(((points >= (x, y)) & (points < (x + side, y + side))).all(axis=1))
+
+
+def drops(describer: Describer, image: Image, toward: Floats, places: list[Square]) -> dict[str, NDArray[np.float64]]:
+    """Return how much the similarity falls when each of the squares hides what is in it, by the way of hiding."""
+    features = described(describer, image)
+
+    def similarity(seen: PhotoFeatures) -> float:
+        return float(describer.descriptor(seen) @ toward)
+
+    ways: dict[str, Callable[[Square], PhotoFeatures]] = {
+        "black": lambda square: described(describer, black(image, square)),
+        "blurred": lambda square: described(describer, blurred(image, square)),
+        "removed": lambda square: without(features, square),
+    }
+    whole = similarity(features)
+    return {name: whole - np.array([similarity(way(each)) for each in places]) for name, way in ways.items()}
 
 
 def inside(found: Contributions, places: list[Square]) -> NDArray[np.float64]:
     """Return the sum of the contributions in each of the squares."""
     points = np.concatenate([part.features.keypoints for part in found.parts])
     values = np.concatenate([part.values for part in found.parts])
-    sums = []
-    for x, y, side in places:
-        within = (points[:, 0] >= x) & (points[:, 0] < x + side) & (points[:, 1] >= y) & (points[:, 1] < y + side)
-        sums.append(float(values[within].sum()))
-    return np.array(sums)
+    return np.array([float(values[within(points, square)].sum()) for square in places])
 
 
-def measure(describer: Describer, query: Path, database: Path) -> tuple[float, float]:
-    """Return the rank correlation of a pair, and by how much the contributions miss its similarity."""
+def measure(describer: Describer, query: Path, database: Path) -> dict[str, float]:
+    """Return the rank correlations of a pair, and by how much the contributions miss its similarity."""
     image = read_image(query)
     features = described(describer, image)
     toward = describer.descriptor(described(describer, read_image(database)))
     found, places = contributions(describer, features, toward), squares(image)
-    correlation = spearmanr(inside(found, places), drops(describer, image, toward, places)).statistic
-    return float(correlation), abs(found.total - float(describer.descriptor(features) @ toward))
+    expected = inside(found, places)
+    seen = drops(describer, image, toward, places)
+    correlations = {name: float(spearmanr(expected, fall).statistic) for name, fall in seen.items()}
+    return correlations | {"error": abs(found.total - float(describer.descriptor(features) @ toward))}
 
 
 def measure_set(describer: Describer, pairs: list[tuple[Path, Path]]) -> dict[str, Any]:
     """Return the correlations over the pairs of a set."""
-    found = np.array([measure(describer, *pair) for pair in pairs])
-    return {
-        "pairs": len(pairs),
-        "median": round(float(np.median(found[:, 0])), 3),
-        "lowest_tenth": round(float(np.percentile(found[:, 0], 10)), 3),
-        "largest_error": float(found[:, 1].max()),
-    }
+    found = [measure(describer, *pair) for pair in pairs]
+    row: dict[str, Any] = {"pairs": len(pairs), "largest_error": max(each.pop("error") for each in found)}
+    for name in found[0]:
+        values = [each[name] for each in found]
+        row[name] = {
+            "median": round(float(np.median(values)), 3),
+            "lowest_tenth": round(float(np.percentile(values, 10)), 3),
+        }
+    return row
 
 
 def main() -> None:
@@ -102,7 +144,7 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=12)
     options = parser.parse_args()
     target = RESULTS / "occlusion.json"
-    rows: dict[str, Any] = json.loads(target.read_text(encoding="utf-8"))["rows"] if target.exists() else {}
+    rows: dict[str, Any] = {}
     for name in options.presets:
         preset = load_preset(name)
         describer = Describer(preset, first_state(preset))
@@ -111,8 +153,8 @@ def main() -> None:
             pairs = right_pairs(DATA / each)
             rows[name][each] = measure_set(describer, [pairs[i] for i in evenly(len(pairs), options.pairs)])
             print(name, each, rows[name][each], flush=True)
-        result = {"format": 1, "made_by": made_by(), "rows": rows}
-        target.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    result = {"format": 2, "made_by": made_by(), "rows": rows}
+    target.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
 
 def right_pairs(folder: Path) -> list[tuple[Path, Path]]:
