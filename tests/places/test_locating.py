@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -187,3 +188,32 @@ def test_places_are_listed_as_json_and_geojson(atlas: Atlas, capsys: pytest.Capt
     assert "places with several photos" in capsys.readouterr().out
     with pytest.raises(OptionError, match="exclude each other"):
         places(Path(atlas.info().path), json=True, geojson=True)
+
+
+def test_an_atlas_without_positions_is_served_by_every_command(
+    bare: Atlas, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from placeprint.cli import main
+
+    def run(*arguments: str) -> tuple[object, str, str]:
+        monkeypatch.setattr(sys, "argv", ["placeprint", *arguments])
+        with pytest.raises(SystemExit) as left:
+            main()
+        told = capsys.readouterr()
+        return left.value.code, told.out, told.err
+
+    folder, query = bare.info().path, write_photo(tmp_path / "q" / "q.png", other_view(5))
+    for verb in ("places", "coverage"):
+        code, out, _ = run(verb, folder, "--geojson")
+        assert code == 0 and json.loads(out) == {"type": "FeatureCollection", "features": []}
+    code, out, _ = run("doctor", folder, "--only", "wrong-position", "--json")
+    assert code == 0 and json.loads(out) == []
+    page, table = tmp_path / "coverage.html", tmp_path / "proposals.csv"
+    assert run("coverage", folder, "--page", str(page))[0] == 0
+    assert "No photo has a position, so there is no map." in page.read_text()
+    run("geotag", str(query), "--in", folder, "--csv", str(table))
+    assert "no photo of the atlas has a position" in table.read_text()
+    code, _, err = run(
+        "evaluate", str(query.parent), "--protocol", "gps-leave-one-out", "--json", str(tmp_path / "e.json")
+    )
+    assert code == 1 and "must have at least two photos with GPS, it has 0" in err
