@@ -26,9 +26,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from placeprint.core.plane import distances
 
 from placeprint import Atlas
+from placeprint.core.plane import distances
 from placeprint.describing.describer import Describer
 from placeprint.errors import OptionError
 from placeprint.evaluation.provenance import made_by
