@@ -74,9 +74,9 @@ def blurred(image: Image, square: Square) -> Image:
     x, y, side = square
     weight = np.zeros(image.shape[:2], np.float32)
     weight[y : y + side, x : x + side] = 1
-    weight = cv2.GaussianBlur(weight, (0, 0), side / 12)[..., None]
+    soft = np.asarray(cv2.GaussianBlur(weight, (0, 0), side / 12), np.float32)[..., None]
     smooth = cv2.GaussianBlur(image, (0, 0), side / 4)
-    return np.asarray(np.rint(image * (1 - weight) + smooth * weight), np.uint8)
+    return np.asarray(np.rint(image * (1 - soft) + smooth * soft), np.uint8)
 
 
 def without(features: PhotoFeatures, square: Square) -> PhotoFeatures:
