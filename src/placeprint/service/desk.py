@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from placeprint.atlas import Atlas
+from placeprint.core.freeing import give_back
 from placeprint.places.grouping import PlaceGroup
 from placeprint.places.locating import Locator
 from placeprint.places.names import near
@@ -67,7 +68,14 @@ class Desk:
             Refused: the service is not writable.
         """
         self.check_writable()
-        return await asyncio.get_running_loop().run_in_executor(self._writer, work)
+
+        def change() -> T:
+            try:
+                return work()
+            finally:
+                give_back()  # photos that were decoded and described leave much
+
+        return await asyncio.get_running_loop().run_in_executor(self._writer, change)
 
     def check_writable(self) -> None:
         """Raise `Refused` if the service may not change the atlas."""
