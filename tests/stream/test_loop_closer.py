@@ -81,6 +81,14 @@ def test_without_intrinsics_the_pose_is_a_transform_of_pixels() -> None:
     np.testing.assert_allclose(point[:2] / point[2], [154.0, 120.0], atol=1.0)  # rolled by 6 pixels
 
 
+@pytest.mark.parametrize("preset", ["sift-bow", "lite2-gem", "xfeat-votes", "fast"])
+def test_presets_of_any_kind_serve(preset: str) -> None:
+    closer = LoopCloser(preset, exclude=1)
+    scenes = [make_scene(scene, 480, 360) for scene in range(4)]
+    seen = [closer.add(scene) for scene in (*scenes, scenes[0], scenes[1])]
+    assert [loop.other for each in seen[4:] for loop in each.loops] == [0, 1]
+
+
 def test_memory_is_bounded_and_the_oldest_leaves() -> None:
     closer, _ = walk([*range(9)], frames=4, leave="oldest", exclude=1)
     assert len(closer) == 4
@@ -204,3 +212,13 @@ def test_bad_options_are_refused(options: dict[str, object], match: str) -> None
 def test_seconds_need_stamps() -> None:
     with pytest.raises(OptionError, match="stamp"):
         LoopCloser(SIFT, exclude_seconds=3).add(make_scene(0))
+
+
+def test_intrinsics_are_those_of_one_size() -> None:
+    closer, free = LoopCloser(SIFT, camera=CAMERA), LoopCloser(SIFT)
+    for each in (closer, free):
+        each.add(make_scene(0))
+    free.add(make_scene(0, 160, 120))
+    with pytest.raises(OptionError, match="320 x 240, got 160 x 120"):
+        closer.add(make_scene(0, 160, 120))
+    assert len(closer) == 1

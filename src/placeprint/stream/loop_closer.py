@@ -196,7 +196,8 @@ class LoopCloser:
 
         Raises:
             PhotoError: the frame cannot be used; it is then no frame of the stream.
-            OptionError: it has no stamp, and ``exclude_seconds`` needs one.
+            OptionError: it has no stamp, and ``exclude_seconds`` needs one; or intrinsics were given, and it has another
+                size than the frames before.
         """
         began = time.perf_counter()
         described = self.describe(frame, mask)
@@ -225,10 +226,11 @@ class LoopCloser:
             stamp: its time in seconds.
 
         Raises:
-            OptionError: it has no stamp, and ``exclude_seconds`` needs one.
+            OptionError: see `add`.
         """
         if stamp is None and self._options.exclude_seconds:
             raise OptionError("exclude_seconds needs the time of each frame; give its stamp in seconds")
+        self._check_size(described.features.image_size)
         time_ = float("nan") if stamp is None else float(stamp)
         began = time.perf_counter()
         with one_core_for_products():
@@ -262,6 +264,13 @@ class LoopCloser:
         needed = sorted({0, *(branch.source for branch in self._describer.branches)})
         found = {number: self._describer.extractors[number].extract(image, mask) for number in needed}
         return self._describer.only(found, (image.shape[1], image.shape[0]))
+
+    def _check_size(self, size: tuple[int, int]) -> None:
+        known = self._memory.frames[-1].size if self._memory.frames else size
+        if self._camera is not None and size != known:
+            raise OptionError(
+                f"the intrinsics are those of frames of {known[0]} x {known[1]}, got {size[0]} x {size[1]}"
+            )
 
     def _open_states(self, stamp: float) -> int:
         """Return how many of the remembered frames are old enough to close a loop."""
