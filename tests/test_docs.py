@@ -36,6 +36,9 @@ WITH_PYTHON = sorted(
                 "matching",
                 "inspecting",
                 "exporting",
+                "reconstruction",
+                "robots",
+                "scikit-learn",
                 "training",
                 "training-losses",
             )

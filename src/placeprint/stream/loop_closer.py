@@ -196,8 +196,8 @@ class LoopCloser:
 
         Raises:
             PhotoError: the frame cannot be used; it is then no frame of the stream.
-            OptionError: it has no stamp, and ``exclude_seconds`` needs one; or intrinsics were given, and it has another
-                size than the frames before.
+            OptionError: it has no stamp, and ``exclude_seconds`` needs one; or with intrinsics, it has another
+                size than the frames before it.
         """
         began = time.perf_counter()
         described = self.describe(frame, mask)
