@@ -1,7 +1,8 @@
 """The frames that a loop closer remembers: a bounded number of them, in few bytes.
 
 A descriptor is kept in 8 bits a value, scaled by its largest magnitude; FAISS computes the products (Douze et al., The
-Faiss Library, arXiv 2024, scalar quantizer). Local features are encoded as in an atlas (`store.encoding`).
+Faiss Library, arXiv 2024, scalar quantizer). A new row is written over that of the frame that left, so nothing moves.
+Local features are encoded as in an atlas (`store.encoding`).
 """
 
 from __future__ import annotations
@@ -57,6 +58,7 @@ class FrameMemory:
         import faiss
 
         self.frames: list[Frame] = []
+        self._slots: list[int] = []
         self._most, self._leave, self._spared = most, leave, min(spared, most - 1)
         self._rows = faiss.IndexScalarQuantizer(
             dim, faiss.ScalarQuantizer.QT_8bit_direct_signed, faiss.METRIC_INNER_PRODUCT
@@ -79,6 +81,7 @@ class FrameMemory:
         found, places = self._rows.search(steps[None], len(self.frames))
         scores = np.zeros(len(self.frames), np.float32)
         scores[places[0]] = found[0]
+        scores = scores[self._slots]
         lengths = np.array([frame.norm for frame in self.frames], np.float32) * np.linalg.norm(steps)
         return np.asarray(scores / np.maximum(lengths, 1.0), np.float32)
 
@@ -93,10 +96,11 @@ class FrameMemory:
             columns: see `Frame`.
         """
         steps = _steps(descriptor)
-        left = self._make_room() if len(self.frames) >= self._most else None
+        left, slot = self._make_room() if len(self.frames) >= self._most else (None, len(self.frames))
         norm = float(np.linalg.norm(steps))
         alike = self._cosine(steps, norm, len(self.frames) - 1)
-        self._rows.add(steps[None])
+        self._write(slot, steps)
+        self._slots.append(slot)
         self.frames.append(Frame(number, stamp, size, columns, norm, alike))
         return left
 
@@ -104,30 +108,39 @@ class FrameMemory:
         """Return the ``(n, dim)`` descriptors in steps."""
         if not self.frames:
             return np.zeros((0, self._rows.d), np.int8)
-        return np.asarray(self._rows.reconstruct_n(0, len(self.frames)), np.int8)
+        return np.asarray(self._rows.reconstruct_n(0, len(self.frames)), np.int8)[self._slots]
 
     def restore(self, frames: Sequence[Frame], rows: NDArray[np.int8]) -> None:
         """Remember the frames of another memory, of which there are at most ``most``."""
-        self.frames = list(frames)
+        self.frames, self._slots = list(frames), list(range(len(frames)))
         self._rows.reset()
         for row in rows:
             self._rows.add(np.asarray(row[None], np.float32))
 
-    def _make_room(self) -> int:
-        """Let a frame leave; return its place."""
-        import faiss
-
+    def _make_room(self) -> tuple[int, int]:
+        """Let a frame leave; return its place and the slot of its row."""
         place = 0
         if self._leave == "redundant":
             chosen = self.frames[: len(self.frames) - self._spared]
             place = int(np.argmax([frame.alike for frame in chosen]))
         self.frames.pop(place)
-        self._rows.remove_ids(faiss.IDSelectorRange(place, place + 1))
+        slot = self._slots.pop(place)
         if place < len(self.frames):
             after = self.frames[place]
             alike = self._cosine(self._row(place), after.norm, place - 1)
             self.frames[place] = Frame(after.number, after.stamp, after.size, after.columns, after.norm, alike)
-        return place
+        return place, slot
+
+    def _write(self, slot: int, steps: Floats) -> None:
+        """Write a row into a slot, which is the next one or was left."""
+        import faiss
+
+        if slot == self._rows.ntotal:
+            self._rows.add(steps[None])
+            return
+        codes = self._rows.codes
+        known = faiss.rev_swig_ptr(codes.data(), codes.size()).reshape(self._rows.ntotal, -1)
+        known[slot] = self._rows.sa_encode(steps[None])[0]
 
     def _cosine(self, steps: Floats, norm: float, place: int) -> float:
         """Return the cosine of a row of steps with the frame at a place, -1 where there is none."""
@@ -137,7 +150,7 @@ class FrameMemory:
         return float(steps @ self._row(place)) / below
 
     def _row(self, place: int) -> Floats:
-        found: Any = self._rows.reconstruct(place)
+        found: Any = self._rows.reconstruct(self._slots[place])
         return np.asarray(found, np.float32)
 
 
