@@ -1,6 +1,6 @@
 """Find the candidates for copies among many photos: time and memory, in generated sketches.
 
-    python benchmarks/scale/duplicates.py --photos 100000 --json benchmarks/results/duplicates.json
+    python benchmarks/scale/duplicates.py --photos 100000 --json benchmarks/results/duplicates-at-scale.json
 
 The sketches are generated, not those of photos: random unit rows, and copies of some of them with noise, whose cosines
 with their original are from 0.3 to 0.95. Sketches of unrelated photos are as far apart as random ones (the cosine of

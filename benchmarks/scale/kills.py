@@ -2,8 +2,9 @@
 
     python benchmarks/scale/kills.py --kills 200 --json benchmarks/results/kills.json
 
-One atlas of made pictures goes through all kills. Each round starts a process for one of `STEPS`, kills it (SIGKILL) at
-a random moment of the time that this step usually takes, and then checks:
+An atlas of made pictures goes through all kills, or several do side by side (``--atlases``). Each round starts a
+process for one of `STEPS`, kills it (SIGKILL) at a random moment of the time that this step usually takes, and then
+checks:
 
 - every photo that the killed process had acknowledged as stored is there, and was not before it said so removed;
 - the atlas opens, answers a query with the right photo, and `verify` finds nothing that is not left for the next write
@@ -20,12 +21,13 @@ import json
 import multiprocessing
 import os
 import random
-import shutil
 import signal
 import tempfile
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -146,15 +148,17 @@ class Rounds:
     Args:
         folder: an empty folder for the atlas, the photos and the pack.
         seed: of the moments and the steps.
+        usual: the seconds that each step usually takes, which is updated; several share it.
     """
 
-    def __init__(self, folder: Path, seed: int) -> None:
+    def __init__(self, folder: Path, seed: int, usual: dict[str, float]) -> None:
         self._context = multiprocessing.get_context("forkserver")
         self._random = random.Random(seed)
         self._atlas, self._pack = str(folder / "atlas"), str(folder / "all.pack")
         self._photos = write_photos(folder / "photos")
         self._version = 0
-        self._usual = dict.fromkeys(STEPS, 0.0)
+        self._stale: set[str] = set()
+        self._usual = usual
         Atlas.create(self._atlas, PRESET).add(self._photos[: PHOTOS // 2])
         self.present = set(self._photos[: PHOTOS // 2])
         self.counts = Counts()
@@ -162,7 +166,8 @@ class Rounds:
     def run(self, kills: int) -> Iterator[tuple[str, bool]]:
         """Yield each step and whether it was killed, until there are so many kills."""
         for step in STEPS:
-            self._round(step, None)
+            if not self._usual[step]:
+                self._round(step, None)
         while self.counts.kills.total() < kills:
             if len(self.present) < FEWEST:
                 self._round("index", None)
@@ -177,6 +182,7 @@ class Rounds:
             for path in touched:
                 self._version += 1
                 cv2.imwrite(path, picture(1000 + self._version))
+            self._stale.update(touched)
             return [*absent, *touched]
         return self._random.sample(there, len(there) // 3) if step == "remove" else []
 
@@ -203,8 +209,8 @@ class Rounds:
             self._usual[step] += (0.3 if self._usual[step] else 1.0) * (taken / size - self._usual[step])
         self.counts.kills[step] += killed
         self.counts.finished[step] += not killed
-        if not killed and process.exitcode:
-            self.counts.unreadable.append(f"{step} failed with status {process.exitcode}")
+        if not killed and not done:
+            self.counts.unreadable.append(f"{step} ended before it was done")
         self._check(step, chosen, said)
         return killed
 
@@ -213,7 +219,9 @@ class Rounds:
         removed = {path for kind, paths in said if kind == "removed" for path in paths}
         self.counts.acknowledged += len(stored)
         must = (self.present | stored) - (set(chosen) if step == "remove" else set())
-        known = self._random.choice(sorted(must - set(chosen))) if must - set(chosen) else None
+        self._stale -= stored
+        sure = sorted(must - set(chosen) - self._stale)  # the file of a stale one shows something else by now
+        known = self._random.choice(sure) if sure else None
         paths, wrong = look(self._atlas, self._pack if step == "pack" else None, known)
         self.counts.unreadable += [f"after {step}: {each}" for each in wrong]
         self.counts.lost += [f"after {step}: {path} is gone" for path in sorted(must - paths)]
@@ -232,42 +240,55 @@ def _drained(here: Connection) -> list[tuple[str, Sequence[str]]]:
     return said
 
 
+def summary(counts: Sequence[Counts], seconds: float) -> dict[str, Any]:
+    """Return what happened so far in all atlases."""
+    kills = sum((each.kills for each in counts), Counter[str]())
+    lost = [what for each in counts for what in each.lost]
+    unreadable = [what for each in counts for what in each.unreadable]
+    return {
+        "format": 1,
+        **made_by(),
+        "kills": kills.total(),
+        "kills_by_step": dict(kills),
+        "ended_before": dict(sum((each.finished for each in counts), Counter[str]())),
+        "acknowledged": sum(each.acknowledged for each in counts),
+        "acknowledged_lost": len(lost),
+        "unreadable": len(unreadable),
+        "what": [*lost, *unreadable],
+        "atlases": len(counts),
+        "photos": PHOTOS,
+        "preset": PRESET,
+        "seconds": round(seconds, 1),
+    }
+
+
 def main() -> None:
     """Run the rounds and print or write the result."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=200, help="processes to kill")
+    parser.add_argument("--atlases", type=int, default=1, help="atlases that go through it side by side")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--json", type=Path, help="file to write")
+    parser.add_argument("--json", type=Path, help="file to write, anew after each kill")
     options = parser.parse_args()
-    folder, began = Path(tempfile.mkdtemp(prefix="placeprint-kills-")), time.perf_counter()
-    try:
-        rounds = Rounds(folder, options.seed)
-        for number, (step, killed) in enumerate(rounds.run(options.kills), start=1):
-            print(
-                f"{number}: {step} {'killed' if killed else 'ended before'}, {len(rounds.present)} photos", flush=True
-            )
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-    counts = rounds.counts
-    result = {
-        "format": 1,
-        **made_by(),
-        "kills": counts.kills.total(),
-        "kills_by_step": dict(counts.kills),
-        "ended_before": dict(counts.finished),
-        "acknowledged": counts.acknowledged,
-        "acknowledged_lost": len(counts.lost),
-        "unreadable": len(counts.unreadable),
-        "what": [*counts.lost, *counts.unreadable],
-        "photos": PHOTOS,
-        "preset": PRESET,
-        "seed": options.seed,
-        "seconds": round(time.perf_counter() - began, 1),
-    }
-    text = json.dumps(result, indent=1)
-    print(text)
-    if options.json is not None:
-        options.json.write_text(text + "\n", encoding="utf-8")
+    began, lock = time.perf_counter(), threading.Lock()
+    counts: list[Counts] = []
+    usual = dict.fromkeys(STEPS, 0.0)
+
+    def one(number: int) -> None:
+        with tempfile.TemporaryDirectory(prefix="placeprint-kills-") as folder:
+            rounds = Rounds(Path(folder), options.seed + number, usual)
+            with lock:
+                counts.append(rounds.counts)
+            for step, killed in rounds.run(-(-options.kills // options.atlases)):
+                with lock:
+                    told = summary(counts, time.perf_counter() - began)
+                    print(f"{told['kills']}: {step} {'killed' if killed else 'ended before'}", flush=True)
+                    if options.json is not None:
+                        options.json.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+
+    with ThreadPoolExecutor(options.atlases) as pool:
+        list(pool.map(one, range(options.atlases)))
+    print(json.dumps(summary(counts, time.perf_counter() - began), indent=1))
 
 
 if __name__ == "__main__":

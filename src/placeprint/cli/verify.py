@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from placeprint.cli.leaving import FAILED
-from placeprint.cli.output import print_json, progress_bar, say, say_verdict
+from placeprint.cli.output import print_json, progress_bar, say, say_verdict, warn
 
 if TYPE_CHECKING:
     from placeprint.care.findings import Finding, Verified
@@ -35,6 +35,7 @@ def verify(
     else:
         _print(atlas, found)
     if not found.whole:
+        warn(f"{len(found.left)} findings are left in the atlas {atlas}")
         raise typer.Exit(FAILED)
 
 
