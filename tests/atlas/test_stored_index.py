@@ -12,6 +12,7 @@ from placeprint import Atlas
 from placeprint.atlas.index_files import STAMP, IndexFiles
 from placeprint.presets import load_preset, write_preset
 from placeprint.store import Store
+from placeprint.store.photo_filter import PhotoFilter
 from tests.conftest import make_scene, write_photo, write_scenes
 
 PLACES = 12
@@ -124,3 +125,15 @@ def test_ids_are_not_given_again(tmp_path: Path, preset: str) -> None:
     atlas = Atlas.open(tmp_path / "atlas")
     atlas.add([photos], learn=False)
     assert list(atlas.snapshot().usable()) == [0, 1, 3]
+
+
+def test_filters_are_exact_with_a_compact_index(atlas: Atlas, tmp_path: Path) -> None:
+    exact = Atlas.create(tmp_path / "exact", "sift-vlad")
+    exact.add([tmp_path / "photos"], learn=False)
+    for name, count in (("07", 1), ("0", 11), (".png", PLACES)):
+        within = PhotoFilter(name=name)
+        found, expected = (
+            [e.path for e in each.search(make_scene(3), rotations=False, top=PLACES, within=within).evidence]
+            for each in (atlas, exact)
+        )
+        assert found == expected and len(found) == count
