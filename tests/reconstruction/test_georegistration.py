@@ -81,6 +81,19 @@ def test_photos_from_above_are_set_upright_by_their_view() -> None:
     assert found is not None and found.error < 0.1
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_level_photos_along_a_straight_line_do_not_roll(seed: int) -> None:
+    truth = np.stack([np.linspace(0, 60, 10), np.zeros(10), np.full(10, 1.6)], axis=1)
+    noise = np.random.default_rng(seed).normal(size=(10, 2)) * 0.2
+    degrees = from_plane(truth[:, :2] + noise, np.array([55.70, 13.19]))
+    aside, turn = np.array([[1, 0, 0], [0, 0, -1], [0, 1, 0]], float), random_rotation(seed)  # looks north
+    model = model_of(truth @ turn.T, [aside @ turn.T for _ in truth])
+    found = georegister(model, {f"{number}.jpg": tuple(row) for number, row in enumerate(degrees, start=1)})
+    assert found is not None
+    for image in model.images.values():  # type: ignore[attr-defined]
+        np.testing.assert_allclose(image.cam_from_world().rotation.matrix(), aside, atol=0.05)
+
+
 def test_no_similarity_without_two_different_points() -> None:
     assert similarity(np.zeros((4, 2)), np.random.default_rng(0).normal(size=(4, 2))) is None
     assert similarity(np.random.default_rng(0).normal(size=(4, 2)), np.zeros((4, 2))) is None

@@ -3,7 +3,8 @@
 GPS has no useful height, and a walk along a street is nearly a line, around which a model could roll. So the model is
 set upright first, and only the turn on the map, the scale and the shift are estimated from the positions, robustly
 (RANSAC over pairs of photos, then least squares over those within `NEAR`). Up is the mean of the cameras' vertical
-axes, or, for photos from above, of their directions of view turned around: what fits the positions better.
+axes, or, for photos from above, of their directions of view turned around, where that fits the positions clearly
+better. Along a straight line both fit, and then photos are taken to be level.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from placeprint.errors import ReconstructionError
 FILE = "origin.json"
 NEAR = 15.0
 """Meters between a camera and its GPS that fits."""
+CLEARLY = 0.5
+"""Meters by which photos from above must fit their positions better than level ones."""
 FEWEST = 3
 """Photos with positions, at least."""
 MOST = 200
@@ -93,7 +96,8 @@ def georegister(model: Any, positions: Mapping[str, tuple[float, float]]) -> Ori
     rotations = np.stack([image.cam_from_world().rotation.matrix() for image in images])
     centers = np.stack([image.projection_center() for image in images])
     fits = [_fit(centers, targets, _upright(-rotations[:, axis])) for axis in (1, 2)]
-    best = min((fit for fit in fits if fit is not None), key=lambda fit: fit[0], default=None)
+    level, down = fits
+    best = down if level is None or (down is not None and down[0] + CLEARLY < level[0]) else level
     if best is None:
         return None
     _, scale, whole, shift = best
