@@ -23,7 +23,8 @@ PICTURES = ("matches", "outliers", "keypoints", "selected", "descriptors", "over
 Matcher = Annotated[
     str | None,
     typer.Option(
-        help="mutual, ratio, mutual-ratio, lighterglue, lightglue, semi-dense; by default depends on --features.",
+        help="mutual, ratio, mutual-ratio, lighterglue, lightglue, semi-dense, loftr (needs no features); "
+        "by default depends on --features.",
         show_default=False,
     ),
 ]

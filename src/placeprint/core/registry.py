@@ -68,6 +68,7 @@ COMPONENTS: dict[str, dict[str, str]] = {
         "nearest": "placeprint.verification.nearest:NearestNeighbors",
         "semi-dense": "placeprint.verification.semi_dense:SemiDense",
     },
+    "picture-matchers": {"loftr": "placeprint.verification.loftr:LoFTR"},
     "verifiers": {
         "mutual-geometry": "placeprint.verification.geometry:MutualGeometry",
         "two-view": "placeprint.verification.two_view:TwoView",
@@ -99,8 +100,8 @@ def names(kind: str) -> list[str]:
     """List the components of a kind, including those of other packages.
 
     Args:
-        kind: ``"extractors"``, ``"aggregators"``, ``"whiteners"``, ``"indexes"``, ``"matchers"``, ``"verifiers"`` or
-            ``"voters"``.
+        kind: ``"extractors"``, ``"aggregators"``, ``"whiteners"``, ``"indexes"``, ``"matchers"``,
+            ``"picture-matchers"``, ``"verifiers"`` or ``"voters"``.
 
     Example:
         >>> "vlad" in names("aggregators")

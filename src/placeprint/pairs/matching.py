@@ -38,6 +38,7 @@ from placeprint.features.straightening import tilt_of
 from placeprint.pairs.answer import PairAnswer
 from placeprint.pairs.matchers import matcher_params
 from placeprint.pairs.opinions import FIRST, MODELS, Look, Weighed, weighed
+from placeprint.pairs.pictures import look_at_pictures, picture_matcher
 from placeprint.photos import Photo, Picture, read_photo
 from placeprint.photos.masks import Masks, as_mask
 from placeprint.renamed import renamed_arguments
@@ -77,8 +78,9 @@ def match(
         database: the second photo, in the same forms.
         features: the name of an extractor.
         feature_options: the parameters of the extractor.
-        matcher: a name of `MATCHERS`, a registered matcher, or a mapping of its name and parameters; None for the
-            default of the features (`DEFAULTS`).
+        matcher: a name of `MATCHERS`, a registered matcher of features or of pictures, or a mapping of its name and
+            parameters; None for the default of the features (`DEFAULTS`). One of pictures needs no features, and tries
+            no rotations.
         model: ``"auto"``, ``"homography"``, ``"fundamental"``, ``"essential"``, ``"affine"`` or ``"similarity"``.
         method: ``"auto"``, ``"opencv"`` or ``"poselib"``.
         pixels: the largest residual of an inlier, in pixels of a photo whose longest side is 640.
@@ -98,19 +100,25 @@ def match(
         WeightsError: weights are not installed.
         NotEnoughMemoryError: the size or the number of keypoints needs more memory than there is.
     """
-    params, photos = matcher_params(features, matcher), (read_photo(query), read_photo(database))
+    pictures = picture_matcher(matcher)
+    params = matcher_params(features, matcher if pictures is None else None)
+    photos = read_photo(query), read_photo(database)
     extractor = _extractor(features, params, feature_options or {})
     verifier = TwoView(matcher=params, model=model, method=method, pixels=pixels, seed=seed)
-    is_weighed = features in FIRST and model in MODELS and params == matcher_params(features, None)
+    is_weighed = pictures is None and features in FIRST and model in MODELS
+    is_weighed = is_weighed and params == matcher_params(features, None)
     promise = _promise(features, is_weighed=is_weighed, precision=precision)
     images, allowed = (photos[0].image, photos[1].image), _masks(masks, photos)
     cameras = _cameras(photos, focal) if model == "essential" else None
     began = time.perf_counter()
     with one_core_for_products(), enough_memory():
-        second = extractor.extract(images[1], allowed[1])
-        look = best_look(
-            extractor, verifier, images[0], allowed[0], second, cameras, rotations=rotations, name=features
-        )
+        if pictures is not None:
+            look = look_at_pictures(pictures, verifier, images, allowed, cameras)
+        else:
+            second = extractor.extract(images[1], allowed[1])
+            look = best_look(
+                extractor, verifier, images[0], allowed[0], second, cameras, rotations=rotations, name=features
+            )
         found = weighed(look, images, allowed, verifier, further=opinions) if is_weighed else None
     return _answer(look, found, promise, verifier, cameras, time.perf_counter() - began)
 

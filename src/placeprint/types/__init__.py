@@ -15,7 +15,18 @@ Conventions, for the whole package:
 """
 
 from placeprint.types.answers import NO_KEYPOINTS, Answer, Evidence, KnownPlace, Located, Location
-from placeprint.types.data import LARGEST_SCORE, Floats, Ids, Image, LocalFeatures, Mask, Matches, Ranking, Verification
+from placeprint.types.data import (
+    LARGEST_SCORE,
+    Floats,
+    Ids,
+    Image,
+    LocalFeatures,
+    Mask,
+    Matches,
+    PictureMatches,
+    Ranking,
+    Verification,
+)
 from placeprint.types.poses import Pose
 from placeprint.types.stages import (
     Aggregator,
@@ -23,6 +34,7 @@ from placeprint.types.stages import (
     Index,
     Matcher,
     PhotoFeatures,
+    PictureMatcher,
     Progress,
     Verifier,
     Voter,
@@ -48,6 +60,8 @@ __all__ = [
     "Matcher",
     "Matches",
     "PhotoFeatures",
+    "PictureMatcher",
+    "PictureMatches",
     "Pose",
     "Progress",
     "Ranking",

@@ -134,6 +134,46 @@ class Matches:
 
 
 @dataclass(frozen=True, eq=False)
+class PictureMatches:
+    """Points of two pictures that show the same point of the scene, found without keypoints of each alone.
+
+    Args:
+        query: ``(m, 2)`` float32, points in pixels of the query.
+        candidate: ``(m, 2)`` float32, the same points in pixels of the candidate.
+        scores: ``(m,)`` float32 in [0, 1], how certain each match is.
+    """
+
+    query: Floats
+    candidate: Floats
+    scores: Floats
+
+    def __post_init__(self) -> None:
+        m = len(self.scores)
+        _require(self.query.shape == (m, 2), "query", f"({m}, 2)", self.query.shape)
+        _require(self.candidate.shape == (m, 2), "candidate", f"({m}, 2)", self.candidate.shape)
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    def __getitem__(self, chosen: NDArray[np.bool_] | NDArray[np.intp] | slice) -> PictureMatches:
+        """Return the chosen matches: a boolean mask, indices in the wanted order, or a slice."""
+        return PictureMatches(self.query[chosen], self.candidate[chosen], self.scores[chosen])
+
+    def as_features(
+        self, query_size: tuple[int, int], candidate_size: tuple[int, int]
+    ) -> tuple[LocalFeatures, LocalFeatures, Matches]:
+        """Return the points as keypoints of both pictures, each matched with that of its row; sizes are ``(w, h)``.
+
+        Descriptors have one value, 1: there is nothing to describe.
+        """
+        one = np.ones((len(self), 1), np.float32)
+        rows = np.arange(len(self), dtype=np.int64)
+        first = LocalFeatures(self.query, one, self.scores, query_size)
+        second = LocalFeatures(self.candidate, one, self.scores, candidate_size)
+        return first, second, Matches(np.stack([rows, rows], axis=1), self.scores)
+
+
+@dataclass(frozen=True, eq=False)
 class Ranking:
     """Database ids ranked by similarity to one query.
 

@@ -6,7 +6,17 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol, Self
 
-from placeprint.types.data import Floats, Ids, Image, LocalFeatures, Mask, Matches, Ranking, Verification
+from placeprint.types.data import (
+    Floats,
+    Ids,
+    Image,
+    LocalFeatures,
+    Mask,
+    Matches,
+    PictureMatches,
+    Ranking,
+    Verification,
+)
 
 PhotoFeatures = tuple[LocalFeatures, ...]
 """The local features of one photo by each extractor of a preset; geometry verifies the first."""
@@ -110,6 +120,18 @@ class Matcher(Protocol):
 
     def match(self, query: LocalFeatures, candidates: Sequence[LocalFeatures]) -> list[Matches]:
         """Return the matches with each candidate, in order; no keypoint of either side is matched twice."""
+
+
+class PictureMatcher(Protocol):
+    """Match two pictures directly, as dense and detector-free matchers do.
+
+    To add one, write a dataclass with this method and name it in an entry point of group
+    ``placeprint.picture-matchers``. Points beyond a picture's border and values that are not finite are dropped by who
+    calls it; so are those outside of masks.
+    """
+
+    def match_pictures(self, query: Image, candidate: Image) -> PictureMatches:
+        """Return the matches of two ``(H, W, 3)`` uint8 RGB pictures of any sizes; none if they share nothing."""
 
 
 class Verifier(Protocol):

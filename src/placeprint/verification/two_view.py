@@ -87,6 +87,12 @@ class TwoView:
         pairs = list(zip(candidates, matched, cameras or [None] * len(candidates), strict=True))
         return map_cores(lambda pair: self._check(query, pair[0], pair[1], seconds, pair[2]), pairs)
 
+    def check(
+        self, query: LocalFeatures, candidate: LocalFeatures, matches: Matches, cameras: Cameras | None = None
+    ) -> Verification:
+        """Return the verification of matches that are known already; see `verify`."""
+        return self._check(query, candidate, matches, 0.0, cameras)
+
     def _check(
         self,
         query: LocalFeatures,
