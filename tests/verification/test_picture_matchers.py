@@ -50,7 +50,7 @@ def loftr(tmp_path: Path) -> LoFTR:
 
     torch.manual_seed(0)
     torch.save({"state_dict": Network(None).state_dict()}, tmp_path / "loftr.ckpt")
-    return LoFTR(weights=str(tmp_path / "loftr.ckpt"), size=96, min_certainty=0.0)
+    return LoFTR(weights=str(tmp_path / "loftr.ckpt"), size=160, min_certainty=0.0)
 
 
 def _pair() -> tuple[Image, Image]:
@@ -77,10 +77,10 @@ def test_the_fake_keeps_to_the_contract() -> None:
 
 def test_loftr_keeps_to_the_contract_and_matches_a_picture_with_itself(loftr: LoFTR) -> None:
     _check_contract(loftr)
-    scene = make_scene(1, 192, 96)
+    scene = make_scene(1, 320, 320)
     found = loftr.match_pictures(scene, scene)
     assert len(found) > 20 and (np.diff(found.scores) <= 0).all()
-    assert np.isfinite(found.query).all() and (found.query < [192, 96]).all()
+    assert np.isfinite(found.query).all() and (found.query < 320).all()
     same = np.abs(found.query - found.candidate).max(axis=1) < 2 * 8 * 2  # a cell has 16 pixels of the photo
     assert same.mean() > 0.8
 
