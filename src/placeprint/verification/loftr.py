@@ -15,8 +15,8 @@ from typing import Annotated
 import numpy as np
 
 from placeprint.core.options import Range, Share, checked
-from placeprint.features.resizing import InputRule, to_photo
-from placeprint.types import Image, PictureMatches
+from placeprint.photos import resize
+from placeprint.types import Floats, Image, PictureMatches
 
 STRIDE = 8
 
@@ -44,12 +44,23 @@ class LoFTR:
         """
         from placeprint.networks.loftr import matched
 
-        rule = InputRule(self.size, STRIDE)
-        pictures = rule.picture(query), rule.picture(candidate)
+        pictures = resized(query, self.size), resized(candidate, self.size)
         points, others, scores = matched(self.weights, *pictures)
         kept = np.argsort(-scores, kind="stable")
         kept = kept[scores[kept] > self.min_certainty]
-        sizes = [(each.shape[1], each.shape[0]) for each in (*pictures, query, candidate)]
         return PictureMatches(
-            to_photo(points[kept], sizes[0], sizes[2]), to_photo(others[kept], sizes[1], sizes[3]), scores[kept]
+            in_photo(points[kept], pictures[0], query), in_photo(others[kept], pictures[1], candidate), scores[kept]
         )
+
+
+def resized(image: Image, longest: int) -> Image:
+    """Return a picture whose longest side has about so many pixels; both sides are multiples of 8."""
+    factor = longest / max(image.shape[:2])
+    width, height = (max(1, int(side * factor + 1e-6) // STRIDE) * STRIDE for side in image.shape[1::-1])
+    return resize(image, (width, height))
+
+
+def in_photo(points: Floats, picture: Image, photo: Image) -> Floats:
+    """Return ``(m, 2)`` points of a resized picture in pixels of the photo; centers of pixels are at whole numbers."""
+    factor = np.array(photo.shape[1::-1]) / np.array(picture.shape[1::-1])
+    return np.asarray((points + 0.5) * factor - 0.5, np.float32)
