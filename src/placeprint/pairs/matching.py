@@ -10,8 +10,9 @@ Example:
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Annotated, Any
 
 import numpy as np
@@ -42,7 +43,7 @@ from placeprint.pairs.pictures import look_at_pictures, picture_matcher
 from placeprint.photos import Photo, Picture, read_photo
 from placeprint.photos.masks import Masks, as_mask
 from placeprint.renamed import renamed_arguments
-from placeprint.types import Extractor, Image, LocalFeatures, Mask, Verification
+from placeprint.types import Extractor, Image, LocalFeatures, Mask, PictureMatcher, Verification
 from placeprint.verification.opencv_ransac import relative_pose
 from placeprint.verification.transforms import Cameras, Pixels
 from placeprint.verification.two_view import TwoView, errors_of
@@ -50,6 +51,10 @@ from placeprint.verification.two_view import TwoView, errors_of
 STEERED_SHARE = 0.25
 """A significance of 3 is enough to try a rotation: steered features reach it when real ones reach 30, and wrong pairs
 reach it by chance once in a thousand."""
+
+Images = tuple[Image, Image]
+Allowed = tuple[Mask | None, Mask | None]
+WayToLook = Callable[[TwoView, Images, Allowed, Cameras | None], Look]
 
 
 @renamed_arguments(turns="rotations")
@@ -78,9 +83,8 @@ def match(
         database: the second photo, in the same forms.
         features: the name of an extractor.
         feature_options: the parameters of the extractor.
-        matcher: a name of `MATCHERS`, a registered matcher of features or of pictures, or a mapping of its name and
-            parameters; None for the default of the features (`DEFAULTS`). One of pictures needs no features, and tries
-            no rotations.
+        matcher: a name of `MATCHERS`, a registered matcher of features or of pictures (then upright only), or a mapping
+            of its name and parameters; None for the default of the features (`DEFAULTS`).
         model: ``"auto"``, ``"homography"``, ``"fundamental"``, ``"essential"``, ``"affine"`` or ``"similarity"``.
         method: ``"auto"``, ``"opencv"`` or ``"poselib"``.
         pixels: the largest residual of an inlier, in pixels of a photo whose longest side is 640.
@@ -102,25 +106,40 @@ def match(
     """
     pictures = picture_matcher(matcher)
     params = matcher_params(features, matcher if pictures is None else None)
+    look_at = _way_to_look(pictures, features, params, feature_options or {}, rotations=rotations)
     photos = read_photo(query), read_photo(database)
-    extractor = _extractor(features, params, feature_options or {})
     verifier = TwoView(matcher=params, model=model, method=method, pixels=pixels, seed=seed)
-    is_weighed = pictures is None and features in FIRST and model in MODELS
-    is_weighed = is_weighed and params == matcher_params(features, None)
+    is_weighed = pictures is None and _is_weighed(features, params, model)
     promise = _promise(features, is_weighed=is_weighed, precision=precision)
     images, allowed = (photos[0].image, photos[1].image), _masks(masks, photos)
     cameras = _cameras(photos, focal) if model == "essential" else None
     began = time.perf_counter()
     with one_core_for_products(), enough_memory():
-        if pictures is not None:
-            look = look_at_pictures(pictures, verifier, images, allowed, cameras)
-        else:
-            second = extractor.extract(images[1], allowed[1])
-            look = best_look(
-                extractor, verifier, images[0], allowed[0], second, cameras, rotations=rotations, name=features
-            )
+        look = look_at(verifier, images, allowed, cameras)
         found = weighed(look, images, allowed, verifier, further=opinions) if is_weighed else None
     return _answer(look, found, promise, verifier, cameras, time.perf_counter() - began)
+
+
+def _way_to_look(
+    pictures: tuple[str, PictureMatcher] | None,
+    features: str,
+    matcher: Mapping[str, Any],
+    options: Mapping[str, Any],
+    *,
+    rotations: bool,
+) -> WayToLook:
+    """Return how two photos are looked at: by a matcher of pictures, or by features and a matcher of these."""
+    if pictures is not None:
+        return partial(look_at_pictures, pictures)
+    extractor = _extractor(features, matcher, options)
+
+    def look_at(verifier: TwoView, images: Images, allowed: Allowed, cameras: Cameras | None) -> Look:
+        second = extractor.extract(images[1], allowed[1])
+        return best_look(
+            extractor, verifier, images[0], allowed[0], second, cameras, rotations=rotations, name=features
+        )
+
+    return look_at
 
 
 def _extractor(features: str, matcher: Mapping[str, Any], options: Mapping[str, Any]) -> Extractor:
@@ -128,6 +147,11 @@ def _extractor(features: str, matcher: Mapping[str, Any], options: Mapping[str, 
     needed = {"semi_dense": True} if matcher.get("name") == "semi-dense" else {}
     made: Extractor = registry.create("extractors", features, needed | dict(options))
     return made
+
+
+def _is_weighed(features: str, matcher: Mapping[str, Any], model: str) -> bool:
+    """Return whether the evidence model knows pairs of these features, matcher and model."""
+    return features in FIRST and model in MODELS and matcher == matcher_params(features, None)
 
 
 def _promise(features: str, *, is_weighed: bool, precision: float | None) -> Promise | None:
