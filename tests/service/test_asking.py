@@ -38,10 +38,12 @@ def test_two_photos_are_matched(serve: Serve, scene: bytes) -> None:
     client = serve()
     same = client.post("/v1/match", files={"first": scene, "second": scene}).json()
     assert same["verdict"] == "same place" and same["matches"]["points"]
+    assert same["confidence"] > 0.9 and (same["features"], same["asked"]) == ("xfeat", ["xfeat"])
     other = io.BytesIO()
     Image.fromarray(make_scene(77)).save(other, "png")
     different = client.post("/v1/match", files={"first": scene, "second": other.getvalue()}).json()
-    assert different["verdict"] == "not confirmed"
+    assert different["verdict"] == "not confirmed" and different["confidence"] < 0.5
+    assert len(different["asked"]) > 1
 
 
 @pytest.mark.parametrize("content", [b"", b"no picture", b"\x89PNG\r\n\x1a\n" + b"\0" * 64, b"\xff\xd8\xff\xe0" * 9])

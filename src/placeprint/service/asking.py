@@ -92,6 +92,9 @@ def match_answer(answer: PairAnswer) -> MatchAnswer:
     """Return the answer for two photos as it is sent."""
     return MatchAnswer(
         verdict=answer.verdict,  # type: ignore[arg-type]  # pydantic checks it
+        confidence=answer.confidence,
+        features=answer.features,
+        asked=list(answer.asked),
         rotation=answer.rotation,
         note=answer.note,
         keypoints=[len(answer.query), len(answer.database)],

@@ -53,6 +53,7 @@ class MatchedPhotos(BaseModel):
     """Whether two photos show the same place."""
 
     verdict: str = Field(description="same place, possible, or not confirmed.")
+    confidence: float | None = Field(description="Probability that both show the same place.")
     verified_matches: int
     note: str | None
 
@@ -116,7 +117,12 @@ def _tools(atlas: Atlas) -> list[Callable[..., BaseModel | list[PlaceOfAtlas]]]:
             second: the path of the other one.
         """
         answer = placeprint.match(first, second)
-        return MatchedPhotos(verdict=answer.verdict, verified_matches=answer.verification.num_inliers, note=answer.note)
+        return MatchedPhotos(
+            verdict=answer.verdict,
+            confidence=answer.confidence,
+            verified_matches=answer.verification.num_inliers,
+            note=answer.note,
+        )
 
     @_in_our_words
     def list_places(limit: int = 50) -> list[PlaceOfAtlas]:

@@ -220,6 +220,11 @@ class MatchAnswer(BaseModel):
     """Whether two photos show the same place."""
 
     verdict: Verdict
+    confidence: Probability | None = Field(
+        description="Probability that both show the same place, if half of such pairs do; null if there is none."
+    )
+    features: str = Field(description="Whose matches these are: an extractor, or the opinion sift or tilted.")
+    asked: list[str] = Field(description="The extractor and all opinions that were requested.")
     rotation: float = Field(description="Degrees counter-clockwise that the first photo was rotated by.")
     note: str | None
     keypoints: Annotated[list[int], Field(min_length=2, max_length=2, description="Of the first and the second.")]

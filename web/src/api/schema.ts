@@ -988,6 +988,21 @@ export interface components {
          */
         MatchAnswer: {
             /**
+             * Asked
+             * @description The extractor and all opinions that were requested.
+             */
+            asked: string[];
+            /**
+             * Confidence
+             * @description Probability that both show the same place, if half of such pairs do; null if there is none.
+             */
+            confidence: number | null;
+            /**
+             * Features
+             * @description Whose matches these are: an extractor, or the opinion sift or tilted.
+             */
+            features: string;
+            /**
              * Keypoints
              * @description Of the first and the second.
              */
