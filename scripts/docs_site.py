@@ -26,7 +26,7 @@ PAGES = {
 }
 """Documents outside of docs/, and where the site has them."""
 SOURCES = {there: here for here, there in PAGES.items()}
-FROM_ELSEWHERE, FROM_HERE = "https://unpkg.com/iframe-worker/shim", "search-from-files.js"
+FROM_ELSEWHERE, FROM_HERE = re.compile(r"https://[\w.]+/iframe-worker/shim"), "search-from-files.js"
 LINK = re.compile(r"(\]\()([^)#\s]+)((?:#[^)\s]*)?\))")
 FENCE = re.compile(r"^```.*?^```$", re.S | re.M)
 
@@ -71,12 +71,12 @@ def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: 
 
 def on_post_page(output: str, *, page: Page, config: MkDocsConfig) -> str:
     """Load what lets the search work in pages opened as files from the site itself, not from another host."""
-    return output.replace(FROM_ELSEWHERE, posixpath.relpath(FROM_HERE, posixpath.dirname(page.url) or "."))
+    return FROM_ELSEWHERE.sub(posixpath.relpath(FROM_HERE, posixpath.dirname(page.url) or "."), output)
 
 
 def on_post_template(output: str, *, template_name: str, config: MkDocsConfig) -> str:
     """Do the same on the page for addresses that do not exist."""
-    return output.replace(FROM_ELSEWHERE, f"/{FROM_HERE}") if template_name == "404.html" else output
+    return FROM_ELSEWHERE.sub(f"/{FROM_HERE}", output) if template_name == "404.html" else output
 
 
 def source_of(place: str) -> str:
