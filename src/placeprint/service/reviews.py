@@ -21,12 +21,12 @@ from placeprint.places.findings import KINDS, Finding, Kind
 from placeprint.places.proposals import Proposal, as_csv, propose
 from placeprint.service.desk import Desk
 from placeprint.service.problems import Refused
+from placeprint.types import Progress
 
 KEPT = 5
 """Reviews that are remembered."""
 MATCHES = 120
 """Matches that are kept of each proposal."""
-Progress = Callable[[int, int], None]
 
 
 @dataclass(eq=False)
