@@ -114,7 +114,7 @@ def test_a_bad_query_is_refused(atlas: Atlas) -> None:
 def test_adding_again_reads_nothing(atlas: Atlas, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import placeprint.describing.bulk
 
-    monkeypatch.setattr(placeprint.describing.bulk, "_describe_file", None)
+    monkeypatch.setattr(placeprint.describing.bulk, "describe_file", None)
     report = atlas.add([photos])
     assert (report.added, report.unchanged, report.skipped) == (0, PLACES, [])
 

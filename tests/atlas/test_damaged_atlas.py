@@ -324,7 +324,7 @@ def test_two_that_make_one_atlas_do_not_disturb_each_other(tmp_path: Path, monke
 
 def test_photos_without_their_manifest_are_not_overwritten(path: Path) -> None:
     (path / "atlas.toml").unlink()
-    for name in ("state", "cache"):
+    for name in ("state", "cache", "jobs"):
         shutil.rmtree(path / name)
     with pytest.raises(AtlasError, match=r"has the photos of an atlas, but its atlas\.toml is gone"):
         Atlas.create(path, "sift-vlad")

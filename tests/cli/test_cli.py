@@ -177,7 +177,7 @@ def test_help_tells_defaults_that_are_words() -> None:
         (["index", "nothing", "--into", "a", "--preset", "sift-vlad"], "no such file or folder 'nothing'"),
         (
             ["index", ".", "--into", "a", "--preset", "sift"],
-            "no preset called 'sift'; known: anyloc, balanced, best, ",
+            "no preset called 'sift'; known: anyloc, anyloc-512, balanced, best, ",
         ),
         (["evaluate", "."], "is not a place folder: it has no folder database/"),
         (["evaluate", ".", "--protocol", "tokyo"], "no protocol called 'tokyo'; did you mean 'tokyo247'? Known: "),

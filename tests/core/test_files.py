@@ -40,6 +40,9 @@ KNOWN = {
     "networks/published/download.py",  # goes on beside, is renamed when whole
     "store/writing.py",
     "networks/weight_files.py",  # bytes in memory
+    "packs/layout.py",  # into a folder or archive aside, which is renamed when whole
+    "packs/writing.py",  # the same
+    "index/compact_rows.py",  # rows count only once the stamp, replaced last, says so
     "places/tagging.py",  # beside the file aside, which it replaces
 }
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +13,8 @@ from placeprint.core.options import check_name
 if TYPE_CHECKING:
     from placeprint.places.findings import Finding
 
+LISTED = ("photo", "finding", "detail", "certainty")
+"""What the JSON says of a finding."""
 SHOWN = 50
 """Most findings of one kind that a table lists."""
 
@@ -45,7 +46,7 @@ def doctor(
     with progress_bar("examining", "photos") as progress:
         findings = examine(opened, kinds=kinds, progress=progress)
     if json:
-        print_json([dataclasses.asdict(finding) for finding in findings])
+        print_json([{name: getattr(finding, name) for name in LISTED} for finding in findings])
         return
     for kind in kinds:
         _print([finding for finding in findings if finding.finding == kind])

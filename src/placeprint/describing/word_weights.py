@@ -35,7 +35,7 @@ def weights_of(rates: Floats) -> Floats:
         ShapeError: a rate is not positive.
 
     Example:
-        >>> weights_of(np.array([0.1, 0.4], np.float32)).round(3).tolist()
+        >>> weights_of(np.array([0.1, 0.4], np.float32)).astype(float).round(3).tolist()
         [0.632, 1.265]
     """
     if not (np.isfinite(rates).all() and (rates > 0).all()):

@@ -65,7 +65,7 @@ def mixed(rows: Floats) -> Floats:
     """Return the orthonormal Hadamard transform of ``(n, 2 ** k)`` rows.
 
     Example:
-        >>> mixed(np.array([[3, 1]], np.float32)).round(4).tolist()
+        >>> mixed(np.array([[3, 1]], np.float32)).astype(float).round(4).tolist()
         [[2.8284, 1.4142]]
     """
     count, width = rows.shape

@@ -127,6 +127,7 @@ def weighed(
     model, looks = load_two_photos_model(), [first]
     found = {first.features: first.values(verifier.pixels)}
     probability = model.probability(found)
+    further = further and bool(len(first.query) and len(first.database))  # a blank photo has nothing for anybody
     for name, opinion in OPINIONS.items():
         if probability >= SURE or not further:
             break

@@ -43,6 +43,7 @@ from placeprint.errors import (
 )
 from placeprint.presets import Preset
 from placeprint.store.encoding import Columns
+from placeprint.store.last_id import FILE as LAST_ID
 from placeprint.store.last_id import read_last_id, write_last_id
 from placeprint.store.manifest import FILE_NAME, Manifest
 from placeprint.store.records import PhotoRecord, images_schema, local_schema, to_row
@@ -364,7 +365,7 @@ def _check_free(folder: Path, tables: Sequence[Table]) -> bool:
         raise AtlasWriteError(f"cannot write to {str(folder)!r}: {error.strerror}") from error
     if FILE_NAME in names:
         raise AtlasExistsError(f"an atlas is at {str(folder)!r} already; open it, or choose another folder")
-    if not names <= {*PARTS, LOCK}:
+    if not names <= {*PARTS, LOCK, LAST_ID}:
         raise AtlasExistsError(f"{str(folder)!r} exists and is not an atlas; choose another folder or empty this one")
     for table in tables:
         if table.is_there() and _holds_rows(table):
@@ -388,3 +389,5 @@ def _remove_parts(folder: Path) -> None:
         return
     for name in PARTS:
         shutil.rmtree(folder / name, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        (folder / LAST_ID).unlink()
