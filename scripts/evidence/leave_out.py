@@ -25,7 +25,7 @@ WEIGHED = ("standard", "strength_share", "inliers_share", "strength", "significa
 """Fields of the first stage; the others of the record did not pay."""
 EARLY = 0.0
 """Weight in learning of what is known before the late descriptors, beside what is known with them. Any makes evidence
-that is asked last count for less: with 0.1 the preset lost one query of sf_landmarks and two of corridor."""
+that is asked last count for less: with 0.1 the preset lost two queries of corridor."""
 UNVERIFIED = 0.1
 """Weight of a query of which no geometry was measured, beside one after a level of the cascade."""
 DECIDED = 2.2
