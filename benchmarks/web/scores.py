@@ -46,9 +46,10 @@ def score(value: float, good: float, middling: float) -> float:
         >>> [round(score(value, 1800, 3000), 3) for value in (0, 1800, 3000, 6000)]
         [1.0, 0.9, 0.5, 0.041]
     """
-    if value <= 0:
+    share = value / middling
+    if share <= 0:
         return 1.0
-    return 0.5 * math.erfc(SCALE * math.log(value / middling) / math.log(middling / good))
+    return 0.5 * math.erfc(SCALE * math.log(share) / math.log(middling / good))
 
 
 def performance(values: Mapping[str, float], device: Device) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from benchmarks.web.scores import CURVES, WEIGHTS, accessibility, performance, score
@@ -15,6 +15,7 @@ def test_the_curves_go_through_their_points() -> None:
 
 
 @given(st.floats(0, 1e5), st.floats(0, 1e5))
+@example(0.0, 5e-324)
 def test_less_is_never_worse(one: float, two: float) -> None:
     low, high = sorted((one, two))
     assert 0 <= score(high, 200, 600) <= score(low, 200, 600) <= 1
