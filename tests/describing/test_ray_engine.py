@@ -6,12 +6,12 @@ import pickle
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from benchmarks.scale.engines import rows_of
 from placeprint import Atlas
 from placeprint.atlas import learning
 from placeprint.describing.bulk import DescribedPhoto, LocalEngine
@@ -35,13 +35,6 @@ def photos(tmp_path: Path) -> Path:
     return folder
 
 
-def rows(atlas: Atlas) -> list[dict[str, Any]]:
-    stored = atlas.snapshot().stored
-    images = sorted((row for batch in stored.images.batches() for row in batch), key=lambda row: row["id"])
-    local = {row["id"]: row for batch in stored.local.batches() for row in batch}
-    return [{**row, "local": local.get(row["id"])} for row in images]
-
-
 @pytest.mark.large
 @pytest.mark.filterwarnings("ignore")  # those of Ray itself
 def test_ray_stores_the_same_rows_as_threads(photos: Path, tmp_path: Path) -> None:
@@ -51,7 +44,7 @@ def test_ray_stores_the_same_rows_as_threads(photos: Path, tmp_path: Path) -> No
         atlas = Atlas.create(tmp_path / name, "sift-vlad")
         report = atlas.add(photos, engine=engine)
         assert (report.added, len(report.skipped)) == (5, 1)
-        found[name] = rows(atlas)
+        found[name] = rows_of(atlas)
     assert found["ray"] == found["local"]
 
 

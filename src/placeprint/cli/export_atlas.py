@@ -8,18 +8,13 @@ from typing import Annotated
 import typer
 
 from placeprint.cli.output import progress_bar, say, size_in_words
+from placeprint.cli.pack import Root
 
 
 def export_atlas(
     atlas: Annotated[Path, typer.Argument(help="Folder of the atlas.", show_default=False)],
     output: Annotated[Path, typer.Option(help="New folder to write.", show_default=False)],
-    root: Annotated[
-        Path | None,
-        typer.Option(
-            help="Folder that the paths of photos are kept relative to; by default the one that they share.",
-            show_default=False,
-        ),
-    ] = None,
+    root: Root = None,
     descriptors: Annotated[
         bool,
         typer.Option("--descriptors/--no-descriptors", help="Write the global descriptors as a NumPy array, too."),

@@ -9,6 +9,14 @@ import typer
 
 from placeprint.cli.output import progress_bar, say, size_in_words
 
+Root = Annotated[
+    Path | None,
+    typer.Option(
+        help="Folder that the paths of photos are kept relative to; by default the one that they share.",
+        show_default=False,
+    ),
+]
+
 
 def pack(
     atlas: Annotated[Path, typer.Argument(help="Folder of the atlas.", show_default=False)],
@@ -21,13 +29,7 @@ def pack(
             show_default=False,
         ),
     ] = None,
-    root: Annotated[
-        Path | None,
-        typer.Option(
-            help="Folder that the paths of photos are kept relative to; by default the one that they share.",
-            show_default=False,
-        ),
-    ] = None,
+    root: Root = None,
     thumbnails: Annotated[
         bool, typer.Option("--thumbnails", help="Add small pictures of the photos, 320 pixels.")
     ] = False,

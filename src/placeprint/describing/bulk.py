@@ -83,7 +83,17 @@ class Engine(Protocol):
         known: Mapping[str, PhotoRecord],
         masks: MaskFolder | None = None,
     ) -> Iterator[DescribedPhoto]:
-        """Describe files in order; the arguments are those of `describe_files`."""
+        """Describe files in order; a file that cannot be used gives a record with its reason.
+
+        Args:
+            paths: absolute.
+            describer: the describer, used by several threads or processes.
+            known: the records by path; a file with known content is not described again.
+            masks: where keypoints may be; None for everywhere.
+
+        Raises:
+            WeightsError: the network's weights are missing.
+        """
         ...
 
 
@@ -104,34 +114,12 @@ class LocalEngine:
         known: Mapping[str, PhotoRecord],
         masks: MaskFolder | None = None,
     ) -> Iterator[DescribedPhoto]:
-        """Describe files in order; raise as `describe_files`."""
-        yield from describe_files(paths, describer, known, self.workers, masks)
+        """Describe files in order, as `Engine.describe` says."""
 
+        def describe(path: Path) -> DescribedPhoto:
+            return describe_file(path, describer, known.get(str(path)), masks)
 
-def describe_files(
-    paths: Iterable[Path],
-    describer: Describer,
-    known: Mapping[str, PhotoRecord],
-    workers: int | None = None,
-    masks: MaskFolder | None = None,
-) -> Iterator[DescribedPhoto]:
-    """Describe files in order; a file that cannot be used gives a record with its reason.
-
-    Args:
-        paths: absolute.
-        describer: the describer, used by several threads.
-        known: the records by path; a file with known content is not described again.
-        workers: threads; the count of cores when None.
-        masks: where keypoints may be; None for everywhere.
-
-    Raises:
-        WeightsError: the network's weights are missing.
-    """
-
-    def describe(path: Path) -> DescribedPhoto:
-        return describe_file(path, describer, known.get(str(path)), masks)
-
-    yield from _map_files(describe, paths, describer, workers)
+        yield from _map_files(describe, paths, describer, self.workers)
 
 
 def sample_features(paths: Sequence[Path], describer: Describer, workers: int | None = None) -> list[PhotoFeatures]:
@@ -188,7 +176,7 @@ def _encoded_file(path: Path, describer: Describer) -> tuple[Columns, tuple[int,
 def describe_file(
     path: Path, describer: Describer, known: PhotoRecord | None = None, masks: MaskFolder | None = None
 ) -> DescribedPhoto:
-    """Describe one file, as `describe_files` does.
+    """Describe one file, as `Engine.describe` says.
 
     Raises:
         WeightsError: the network's weights are missing.

@@ -61,7 +61,7 @@ class RayEngine:
         known: Mapping[str, PhotoRecord],
         masks: MaskFolder | None = None,
     ) -> Iterator[DescribedPhoto]:
-        """Describe files in order, as `bulk.describe_files` does.
+        """Describe files in order, as `bulk.Engine.describe` says.
 
         Raises:
             PackageError: Ray is not installed.
