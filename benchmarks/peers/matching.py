@@ -314,8 +314,8 @@ def _line(row: dict[str, Any]) -> str:
         return f"{row['method']:32} {row['error']}"
     return (
         f"{row['method']:32} precision at 3 px {row['mma@3']:.3f}, right {row['right_matches']:.0f} of "
-        f"{row['matches']:.0f}, AUC@5 {row['auc@5']:.3f}, {row['ms_per_picture']} ms a picture, "
-        f"{row['ms_per_pair']} ms a pair"
+        f"{row['matches']:.0f}, AUC@5 {row['auc@5']:.3f}, {row['ms_per_picture']} ms per picture, "
+        f"{row['ms_per_pair']} ms per pair"
     )
 
 

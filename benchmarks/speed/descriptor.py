@@ -47,17 +47,17 @@ def compare(image: Image) -> dict[str, float]:
     """Return the count of keypoints, descriptors/s of both, and the cosine of both kinds of descriptors."""
     import cv2
 
-    grey = cv2.cvtColor(resize_longest(image, SIZE), cv2.COLOR_RGB2GRAY)
+    gray = cv2.cvtColor(resize_longest(image, SIZE), cv2.COLOR_RGB2GRAY)
     # without precise upscaling OpenCV's keypoints are a quarter of a pixel beside what they show
     sift = cv2.SIFT.create(nfeatures=KEYPOINTS, enable_precise_upscale=True)
-    points = sift.detect(grey, None)
+    points = sift.detect(gray, None)
     keypoints = np.array([(*point.pt, point.size, point.angle) for point in points], np.float32)
     seconds: dict[str, list[float]] = {"own": [], "opencv": []}
     for _ in range(ROUNDS):
         began = time.perf_counter()
-        own = describe(np.asarray(grey, np.uint8), keypoints)
+        own = describe(np.asarray(gray, np.uint8), keypoints)
         between = time.perf_counter()
-        _, raw = sift.compute(grey, points)
+        _, raw = sift.compute(gray, points)
         seconds["own"].append(between - began)
         seconds["opencv"].append(time.perf_counter() - between)
     cosines = np.sum(own * normalize(np.asarray(raw, np.float32)), axis=1)

@@ -13,8 +13,8 @@ Two sets of rows:
   Indexes of 8-bit product codes learn from 9984 rows and more, so they stay exact here (``coded`` says so).
 
 ``recall@k``: the share of the k rows found first that are among the k best by float32 inner products. Which place a
-row shows is not asked; a frame is its own best. ``bytes``: what FAISS writes of the index to disk, with 8 bytes a photo
-for the ids that we keep, divided by the count of photos. ``build_s``: the time to add all rows at once and to answer
+row shows does not count; a frame is its own best. ``bytes``: the size of the FAISS index on disk plus 8 bytes for our
+ids, per photo. ``build_s``: the time to add all rows at once and to answer
 one query, which is when it learns. ``ms``: the median time of a query asked alone; ``batch_ms``: of one of 40 asked
 together, which is where a second thread can help. Indexes take turns, one after the other, in ROUNDS rounds. Names with
 ``cpu`` are what the process used of the cores, which other processes change less.

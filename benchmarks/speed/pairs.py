@@ -63,7 +63,7 @@ def measured(work: Callable[[], object]) -> float:
 
 
 def products(query: LocalFeatures, candidates: list[LocalFeatures]) -> dict[str, float]:
-    """Return ms a pair of finding mutual neighbors, by how the products of descriptors are made."""
+    """Return ms per pair of finding mutual neighbors, by how the products of descriptors are made."""
     import torch
 
     rows = [candidate.descriptors for candidate in candidates]
@@ -113,7 +113,7 @@ def main() -> None:
     rows = {name: 1000 * median(spent) / CANDIDATES for name, spent in seconds.items()}
     rows |= products(query, candidates)
     for name, each in rows.items():
-        print(f"{name}: {each:.2f} ms a pair, {rows['plain loop'] / each:.1f} x as quick as the plain loop")
+        print(f"{name}: {each:.2f} ms per pair, {rows['plain loop'] / each:.1f} x as quick as the plain loop")
     result = {
         "format": 1,
         "made_by": made_by(),

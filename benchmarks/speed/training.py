@@ -1,4 +1,4 @@
-"""Photos a second in training, against a plain loop.
+"""Photos per second in training, against a plain loop.
 
     python benchmarks/speed/training.py [PHOTOS]
 
@@ -9,8 +9,8 @@ stage on, GeM and a projection), augmentation, loss and optimizer:
 - ``prefetched``: ours: threads read, augment and run the frozen stages while the last batch is learned from;
 - ``cached``: ours, with the maps of the frozen stages from disk.
 
-The rounds alternate between the ways; given are medians of the rounds, and the medians over the rounds of a way's
-photos a second over those of ``plain`` in the same round. The losses of the first batch must be equal (to float16 with
+The rounds alternate between the variants. Reported are the median over rounds of each rate, and of its ratio to
+``plain`` in the same round. The losses of the first batch must be equal (to float16 with
 the cache). ``caching_s`` is the time the cache takes, for the photos and one copy of each. Writes
 benchmarks/results/training-speed.json.
 """

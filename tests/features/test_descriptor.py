@@ -24,13 +24,13 @@ from tests.conftest import make_scene
 
 
 def _ramp(degrees: float, size: int = 81) -> Image:
-    """Return a grey picture that gets brighter in one direction only, from the x towards the y axis."""
+    """Return a gray picture that gets brighter in one direction only, from the x towards the y axis."""
     x, y = np.meshgrid(np.arange(size) - size // 2, np.arange(size) - size // 2)
     angle = math.radians(degrees)
     return np.rint(128 + 1.5 * (x * math.cos(angle) + y * math.sin(angle))).astype(np.uint8)
 
 
-def _grey(seed: int, width: int, height: int) -> Image:
+def _gray(seed: int, width: int, height: int) -> Image:
     return np.asarray(cv2.cvtColor(make_scene(seed, width, height), cv2.COLOR_RGB2GRAY), np.uint8)
 
 
@@ -64,7 +64,7 @@ def test_a_ramp_weighs_the_cells_as_the_window_does() -> None:
     window = np.exp(-(places**2) / 8)
     axis = [np.sum(window * np.maximum(0, 1 - abs(places - center))) for center in (-1.5, -0.5, 0.5, 1.5)]
     np.testing.assert_allclose(raw / raw.sum(), np.outer(axis, axis) / np.sum(axis) ** 2, rtol=0.05)
-    # 1.5 grey levels a pixel, less what lies beyond the outer cells
+    # 1.5 gray levels a pixel, less what lies beyond the outer cells
     assert raw.sum() == pytest.approx(1.5 * (np.sum(axis) / window.sum()) ** 2, rel=0.03)
 
 
@@ -76,7 +76,7 @@ def test_no_value_is_much_above_the_clip() -> None:
 
 
 def test_root_is_root_sift() -> None:
-    scene, keypoints = _grey(0, 53, 37), _keypoints(20, 53, 37)
+    scene, keypoints = _gray(0, 53, 37), _keypoints(20, 53, 37)
     np.testing.assert_array_equal(describe(scene, keypoints, root=True), root_sift(describe(scene, keypoints)))
 
 
@@ -118,8 +118,8 @@ def _oracle(space: ScaleSpace, keypoint: NDArray[np.float64], patch: int, cells:
             u, v = (((step + 0.5) / patch - 0.5) * (cells + 1) for step in (right, down))
             place_x = (x + 3 * sigma * (u * math.cos(angle) - v * math.sin(angle))) / level.step
             place_y = (y + 3 * sigma * (u * math.sin(angle) + v * math.cos(angle))) / level.step
-            gradient_x = (_grey_at(level, place_x + 1, place_y) - _grey_at(level, place_x - 1, place_y)) / 2
-            gradient_y = (_grey_at(level, place_x, place_y + 1) - _grey_at(level, place_x, place_y - 1)) / 2
+            gradient_x = (_gray_at(level, place_x + 1, place_y) - _gray_at(level, place_x - 1, place_y)) / 2
+            gradient_y = (_gray_at(level, place_x, place_y + 1) - _gray_at(level, place_x, place_y - 1)) / 2
             if math.hypot(gradient_x, gradient_y) < 1e-3:  # rounding
                 continue
             height, width = level.smooth.shape
@@ -145,7 +145,7 @@ def _shares(place: float) -> list[tuple[int, float]]:
     return [(lower, 1 - (place - lower)), (lower + 1, place - lower)]
 
 
-def _grey_at(level: Level, x: float, y: float) -> float:
+def _gray_at(level: Level, x: float, y: float) -> float:
     """Look up between pixels; the outermost pixels go on outside the picture."""
     height, width = level.smooth.shape
     total = 0.0
@@ -169,17 +169,17 @@ def test_it_is_what_plain_loops_make_of_the_paper(patch: int, cells: int, bins: 
 # against OpenCV
 
 
-def _opencv(grey: Image) -> tuple[Floats, Floats]:
+def _opencv(gray: Image) -> tuple[Floats, Floats]:
     """Return OpenCV's keypoints where they really are, and its descriptors."""
-    found, raw = cv2.SIFT.create(nfeatures=500, enable_precise_upscale=True).detectAndCompute(grey, None)
+    found, raw = cv2.SIFT.create(nfeatures=500, enable_precise_upscale=True).detectAndCompute(gray, None)
     rows = np.array([(*point.pt, point.size, point.angle) for point in found], np.float32)
     return rows, normalize(np.asarray(raw, np.float32))
 
 
 def test_descriptors_are_much_like_those_of_opencv() -> None:
     for seed in range(3):
-        keypoints, expected = _opencv(_grey(seed, 320, 240))
-        cosines = _cosines(describe(_grey(seed, 320, 240), keypoints), expected)
+        keypoints, expected = _opencv(_gray(seed, 320, 240))
+        cosines = _cosines(describe(_gray(seed, 320, 240), keypoints), expected)
         assert len(cosines) > 100
         assert cosines.mean() > 0.98
         assert np.percentile(cosines, 5) > 0.95
@@ -187,16 +187,16 @@ def test_descriptors_are_much_like_those_of_opencv() -> None:
 
 def test_descriptors_are_much_like_those_of_opencv_on_photos(data: Path) -> None:
     for name in ("graf/img1", "bikes/img4"):
-        grey = cv2.imread(str(data / "oxford_affine" / f"{name}.jpg"), cv2.IMREAD_GRAYSCALE)
-        assert grey is not None
-        keypoints, expected = _opencv(np.asarray(grey, np.uint8))
-        assert _cosines(describe(np.asarray(grey, np.uint8), keypoints), expected).mean() > 0.99
+        gray = cv2.imread(str(data / "oxford_affine" / f"{name}.jpg"), cv2.IMREAD_GRAYSCALE)
+        assert gray is not None
+        keypoints, expected = _opencv(np.asarray(gray, np.uint8))
+        assert _cosines(describe(np.asarray(gray, np.uint8), keypoints), expected).mean() > 0.99
 
 
 def test_directions_are_those_of_opencv() -> None:
-    grey = _grey(4, 320, 240)
-    keypoints, _ = _opencv(grey)
-    rows, angles = orientations(grey, keypoints[:, :2], keypoints[:, 2])
+    gray = _gray(4, 320, 240)
+    keypoints, _ = _opencv(gray)
+    rows, angles = orientations(gray, keypoints[:, :2], keypoints[:, 2])
     assert (np.diff(rows) >= 0).all()
     apart = np.abs((angles[:, None] - keypoints[None, :, 3] + 180) % 360 - 180)
     apart[rows[:, None] != np.arange(len(keypoints))] = 360
@@ -208,7 +208,7 @@ def test_directions_are_those_of_opencv() -> None:
 
 def test_a_turned_picture_gives_the_same_descriptors() -> None:
     # two octaves of odd sides: the pixels kept are the same from either side
-    scene = _grey(2, 53, 37)
+    scene = _gray(2, 53, 37)
     keypoints = _keypoints(40, 53, 37)
     keypoints[:, 2] = np.minimum(keypoints[:, 2], 6)
     turned = keypoints.copy()
@@ -218,7 +218,7 @@ def test_a_turned_picture_gives_the_same_descriptors() -> None:
 
 
 def test_a_larger_picture_gives_the_same_descriptors() -> None:
-    scene = _grey(3, 160, 120)
+    scene = _gray(3, 160, 120)
     keypoints = _keypoints(60, 160, 120)
     keypoints[:, 2] += 2
     large = np.asarray(cv2.resize(scene, (320, 240), interpolation=cv2.INTER_CUBIC), np.uint8)
@@ -266,7 +266,7 @@ def test_keypoints_outside_the_picture_give_zeros() -> None:
 
 def test_what_is_outside_the_picture_counts_for_nothing() -> None:
     # left of the picture there is nothing: the two columns of cells there stay empty
-    row = describe(_grey(0, 53, 37), np.array([[-0.5, 18, 4, 0]], np.float32))[0].reshape(4, 4, 8)
+    row = describe(_gray(0, 53, 37), np.array([[-0.5, 18, 4, 0]], np.float32))[0].reshape(4, 4, 8)
     assert not row[:, 0].any() and row[:, 2:].any()
 
 

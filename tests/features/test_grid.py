@@ -171,10 +171,10 @@ def test_a_batch_gives_what_single_photos_give(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_contrast_is_the_standard_deviation_around_a_point() -> None:
-    grey = np.random.default_rng(0).integers(0, 256, (40, 50), dtype=np.uint8)
-    image = np.repeat(grey[:, :, None], 3, axis=2)
+    gray = np.random.default_rng(0).integers(0, 256, (40, 50), dtype=np.uint8)
+    image = np.repeat(gray[:, :, None], 3, axis=2)
     found = contrast_around(image, np.array([[20.0, 10.0], [31.0, 30.0]]), 9)
-    np.testing.assert_allclose(found, [grey[6:15, 16:25].std(), grey[26:35, 27:36].std()], rtol=1e-3)
+    np.testing.assert_allclose(found, [gray[6:15, 16:25].std(), gray[26:35, 27:36].std()], rtol=1e-3)
     assert contrast_around(np.full((8, 8, 3), 127, np.uint8), np.array([[0.0, 7.0]]), 16).tolist() == [0.0]
 
 

@@ -57,7 +57,7 @@ def test_an_edge_is_no_corner() -> None:
 
 
 def test_the_response_of_crossing_ramps_is_that_of_the_formula() -> None:
-    # grey = 2 |x| + |y|: away from the axes gradients are (+-2, +-1), and round the middle all four signs are equal
+    # gray = 2 |x| + |y|: away from the axes gradients are (+-2, +-1), and round the middle all four signs are equal
     x, y = np.meshgrid(np.arange(-40, 41), np.arange(-40, 41))
     level = ScaleSpace.of((2 * np.abs(x) + np.abs(y)).astype(np.uint8)).levels[0]
     xx, yy = (2 / 255) ** 2, (1 / 255) ** 2

@@ -22,13 +22,13 @@ def blob(center: tuple[float, float], sigma: float, width: int = 301, height: in
     return np.asarray(np.rint(bright)[..., None].repeat(3, axis=2), np.uint8)
 
 
-def plain_determinant(grey: NDArray[np.float64], x: int, y: int, lobe: int) -> float:
+def plain_determinant(gray: NDArray[np.float64], x: int, y: int, lobe: int) -> float:
     """Sum the boxes of one filter pixel by pixel."""
     reach = (3 * lobe - 1) // 2
     xx = yy = xy = 0.0
     for dy in range(-reach, reach + 1):
         for dx in range(-reach, reach + 1):
-            value = float(grey[y + dy, x + dx])
+            value = float(gray[y + dy, x + dx])
             if abs(dy) < lobe:
                 xx += value * (-2 if abs(dx) <= lobe // 2 else 1)
             if abs(dx) < lobe:
@@ -44,14 +44,14 @@ def test_determinants_are_those_of_boxes_summed_one_by_one(lobe: int, step: int)
     import cv2
 
     noise = np.random.default_rng(lobe).integers(0, 256, (37, 53, 3), dtype=np.uint8)
-    grey = np.asarray(cv2.cvtColor(noise, cv2.COLOR_RGB2GRAY), np.float64)
+    gray = np.asarray(cv2.cvtColor(noise, cv2.COLOR_RGB2GRAY), np.float64)
     found = hessian_determinants(integral_of(noise), lobe, step)
     reach = (3 * lobe - 1) // 2
     for row in range(found.shape[0]):
         for column in range(found.shape[1]):
             x, y = column * step, row * step
             fits = reach <= x < 53 - reach and reach <= y < 37 - reach
-            expected = plain_determinant(grey, x, y, lobe) if fits else 0.0
+            expected = plain_determinant(gray, x, y, lobe) if fits else 0.0
             assert found[row, column] == pytest.approx(expected, rel=1e-6, abs=1e-6)
 
 

@@ -185,7 +185,7 @@ def test_licenses_that_are_open_questions_are_told(folder: Path, checkpoint: Pat
         assert row.license.code and row.license.weights
     done = run("models", "get", SMALL, "--from", checkpoint)
     assert done.returncode == 0, done.stderr
-    assert "cosplace-r18 is ready: 512 values a photo" in done.stdout
+    assert "cosplace-r18 is ready: 512 values per photo" in done.stdout
     assert "license of the weights: not stated; published with a repository under MIT" in done.stderr
     assert "ask the authors before commercial use" in done.stderr
     listed = json.loads(run("models", "--json").stdout)["published"]

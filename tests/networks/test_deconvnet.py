@@ -310,7 +310,7 @@ def test_unknown_backbones_are_refused() -> None:
         load_network("resnet")
 
 
-def test_grey_is_zero_and_the_contrast_is_the_same_both_ways() -> None:
+def test_gray_is_zero_and_the_contrast_is_the_same_both_ways() -> None:
     signal = np.zeros((3, 4, 5), np.float32)
     assert (draw_signal(signal) == 128).all()
     signal[0, 1, 2], signal[1, 3, 0] = 4, -2

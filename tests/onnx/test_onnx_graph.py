@@ -109,12 +109,12 @@ def test_a_grid_keeps_the_cells_that_its_component_keeps(max_keypoints: int) -> 
         max_keypoints=max_keypoints,
     )
     places = graph(torch.from_numpy(InputRule(0, 32).tensor(picture)))
-    # by a plain loop: means of grey levels over 16 x 16 pixels that end 7 behind pixel 10 of each cell, mirrored
+    # by a plain loop: means of gray levels over 16 x 16 pixels that end 7 behind pixel 10 of each cell, mirrored
     import cv2
 
-    grey = np.pad(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(float), 16, mode="reflect")
+    gray = np.pad(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(float), 16, mode="reflect")
     contrasts = np.array(
-        [grey[y * 16 + 18 : y * 16 + 34, x * 16 + 18 : x * 16 + 34].std() for y in range(6) for x in range(8)]
+        [gray[y * 16 + 18 : y * 16 + 34, x * 16 + 18 : x * 16 + 34].std() for y in range(6) for x in range(8)]
     )
     able = contrasts >= 20
     assert 5 < able.sum() < 48

@@ -34,10 +34,10 @@ def test_every_mode_becomes_rgb(mode: str) -> None:
 
 
 def test_sixteen_bits_are_scaled_to_eight(tmp_path: Path) -> None:
-    grey = (np.arange(40 * 40, dtype=np.uint16).reshape(40, 40) * 40).astype(np.uint16)
-    PIL.Image.fromarray(grey).save(tmp_path / "a.png")
+    gray = (np.arange(40 * 40, dtype=np.uint16).reshape(40, 40) * 40).astype(np.uint16)
+    PIL.Image.fromarray(gray).save(tmp_path / "a.png")
     image = read_image(tmp_path / "a.png")
-    np.testing.assert_allclose(image[..., 0], grey / 257, atol=1)
+    np.testing.assert_allclose(image[..., 0], gray / 257, atol=1)
 
 
 def test_the_exif_turn_is_applied(tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ def test_a_photo_is_taken_as_whatever_holds_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("shape", [(48, 64), (48, 64, 1)])
-def test_grey_arrays_are_taken(shape: tuple[int, ...]) -> None:
+def test_gray_arrays_are_taken(shape: tuple[int, ...]) -> None:
     image = as_image(SCENE[..., 0].reshape(shape))
     np.testing.assert_array_equal(image, np.repeat(SCENE[..., :1], 3, axis=2))
 

@@ -154,7 +154,7 @@ def test_the_preset_describes_photos_as_validation_did(size: tuple[int, int], tm
     shapes = {"wide": (240, 100), "tall": (90, 160), "four_to_three": (200, 150), "tiny": (20, 17), "same": size}
     for number, (name, (width, height)) in enumerate(shapes.items()):
         write_photo(photos / f"class{number % 3}" / f"{name}.png", make_scene(number, width, height))
-    write_photo(photos / "class0" / "grey.png", make_scene(7, 120, 80)[..., 0])
+    write_photo(photos / "class0" / "gray.png", make_scene(7, 120, 80)[..., 0])
     model = {"size": list(size), "trainable_from": 5, "last_stage": 5, "backbone": "efficientnet-lite0"}
     recipe = tiny_recipe(model=model, schedule={"epochs": 1}, optimizer={"learning_rate": 0.01})
     train(recipe, photos, tmp_path / "run", backbone=small_efficientnet())

@@ -1,4 +1,4 @@
-"""The picture of attention: grey where there is none, red where there is most."""
+"""The picture of attention: gray where there is none, red where there is most."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from placeprint.visualization.canvas import BAND, HEIGHT
 from tests.conftest import make_scene
 
 
-def test_what_is_attended_to_is_red_and_the_rest_as_grey_as_the_photo() -> None:
+def test_what_is_attended_to_is_red_and_the_rest_as_gray_as_the_photo() -> None:
     photo = make_scene(0, 160, 120)
     attention = np.zeros((120, 160), np.float32)
     attention[30:60, 100:140] = 3.0

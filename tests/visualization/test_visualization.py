@@ -18,8 +18,8 @@ from tests.conftest import make_scene, random_features
 
 
 def test_both_photos_stand_side_by_side_at_one_height() -> None:
-    grey, white = np.full((240, 320, 3), 90, np.uint8), np.full((960, 640, 3), 255, np.uint8)
-    picture = draw_matches(grey, white, np.zeros((0, 2, 2), np.float32))
+    gray, white = np.full((240, 320, 3), 90, np.uint8), np.full((960, 640, 3), 255, np.uint8)
+    picture = draw_matches(gray, white, np.zeros((0, 2, 2), np.float32))
     assert picture.shape == (HEIGHT + BAND, 640 + GAP + 320, 3)
     assert (picture[BAND:, :640] == 90).all() and (picture[BAND:, 640 + GAP :] == 255).all()
 
@@ -48,7 +48,7 @@ def test_a_picture_is_written_by_its_suffix(tmp_path: Path, suffix: str) -> None
     assert np.abs(read_image(tmp_path / f"a.{suffix}").astype(int) - make_scene(0)).mean() < 8
 
 
-def test_inliers_are_colored_by_error_and_outliers_are_grey() -> None:
+def test_inliers_are_colored_by_error_and_outliers_are_gray() -> None:
     black = np.zeros((HEIGHT, HEIGHT, 3), np.uint8)
     points = np.array([[[100, 50], [300, 200]], [[100, 350], [300, 400]]], np.float32)
     picture = draw_matches(black, black, points, errors=np.array([0.0, 3.0]), tolerance=3.0)
@@ -88,7 +88,7 @@ def test_chosen_keypoints_stand_out() -> None:
     assert tuple(picture[BAND + y, x]) == CHOSEN
 
 
-def test_descriptors_are_rows_of_grey() -> None:
+def test_descriptors_are_rows_of_gray() -> None:
     rows = np.array([[0.0, 0.5, 1.0], [1.0, 1.0, 1.0]], np.float32)
     picture = draw_descriptors(rows, zoom=2)
     assert picture.shape == (2, 6, 3)
@@ -100,7 +100,7 @@ def test_descriptors_are_rows_of_grey() -> None:
         draw_descriptors(np.zeros(3, np.float32))
 
 
-def test_an_overlay_of_a_photo_with_itself_is_grey_and_a_wrong_one_is_not() -> None:
+def test_an_overlay_of_a_photo_with_itself_is_gray_and_a_wrong_one_is_not() -> None:
     scene = make_scene(1)
     right = draw_overlay(scene, scene, np.eye(3))[BAND:].astype(int)
     assert np.ptp(right, axis=2).mean() < 2

@@ -5,7 +5,7 @@ residuals are summed per word::
 
     V_k = sum over x with NN(x) = k of r(x - c_k),   K x D values
 
-followed by normalisations, each an option here:
+followed by normalizations, each an option here:
 
 - residual (RN): ``r(v) = v / |v|``, so that each feature counts the same (Delhumeau et al., ACM MM 2013);
 - sum: V_k divided by the number of descriptors assigned to word k, so that words count the same however many features

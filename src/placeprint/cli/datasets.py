@@ -76,7 +76,7 @@ def check(
     report = check_copy(name, folder, sample=sample)
     say(
         f"{report.protocol}: {report.queries:,} queries, {report.database:,} database photos; "
-        f"{report.positives:.1f} right photos a query, {report.without_positives:,} queries without one"
+        f"{report.positives:.1f} right photos per query, {report.without_positives:,} queries without one"
         + (f"; {report.not_in_database:,} more queries that are not in the database" if report.not_in_database else "")
     )
     for difference in report.differences:

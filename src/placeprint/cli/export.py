@@ -34,7 +34,10 @@ def export(
     check_output(output, ONNX, [place])
     name, describer = load_describer(place)
     path = export_onnx(describer, output, name=name, int8=int8)
-    say(f"wrote {path}: {describer.dim} values a photo, {size_in_words(path.stat().st_size)}, compared with placeprint")
+    say(
+        f"wrote {path}: {describer.dim} values per photo, {size_in_words(path.stat().st_size)}, "
+        "same output as placeprint"
+    )
     if int8:
         cosine = least_cosine(describer, path, [check_picture(*size) for size in CHECKED])
         say(f"in 8 bits: the cosine with placeprint's descriptors of test pictures is {cosine:.4f} at least")

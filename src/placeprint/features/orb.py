@@ -55,14 +55,14 @@ class ORB(KeypointExtractor):
     def _detect(self, image: Image, mask: Mask | None) -> LocalFeatures:
         import cv2
 
-        grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+        gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
         orb = cv2.ORB.create(
             nfeatures=MANY,
             scaleFactor=self.scale_factor,
             nlevels=self.levels,
             fastThreshold=self.fast_threshold,
         )
-        found = orb.detect(grey, None)
+        found = orb.detect(gray, None)
         size = (image.shape[1], image.shape[0])
         points = np.array([point.pt for point in found], np.float32).reshape(-1, 2)
         strengths = np.array([point.response for point in found], np.float32)
@@ -74,7 +74,7 @@ class ORB(KeypointExtractor):
         order = inside[self._best(points[inside], places, image, None)]
         for rank, index in enumerate(order):
             found[index].class_id = rank  # OpenCV describes level by level; this restores the order
-        kept, bits = orb.compute(grey, [found[index] for index in order]) if len(order) else ((), None)
+        kept, bits = orb.compute(gray, [found[index] for index in order]) if len(order) else ((), None)
         back = np.argsort([point.class_id for point in kept])
         factors = np.array([self.scale_factor**point.octave for point in kept], np.float32).reshape(-1, 1)
         corners = np.array([point.pt for point in kept], np.float32).reshape(-1, 2) + (factors - 1) / 2

@@ -140,9 +140,9 @@ class Published:
         """Return whether there is something to see."""
         import cv2
 
-        grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-        grey = grey.ravel() if mask is None else grey[mask]
-        return bool(grey.size) and float(grey.std()) >= max(self.min_contrast, 1e-9)
+        gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+        gray = gray.ravel() if mask is None else gray[mask]
+        return bool(gray.size) and float(gray.std()) >= max(self.min_contrast, 1e-9)
 
     def _covered(self, image: Image, mask: Mask | None) -> Image:
         """Return the image with the mean color where the mask is False."""

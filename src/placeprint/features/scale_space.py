@@ -77,14 +77,14 @@ class Level:
         """
         import cv2
 
-        def grey(right: int, down: int) -> Floats:
+        def gray(right: int, down: int) -> Floats:
             places = (x + np.float32(right), y + np.float32(down))
             return np.asarray(cv2.remap(self.smooth, *places, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
 
         height, width = self.smooth.shape
         inside = (np.abs(x - (width - 1) / 2) <= width / 2) & (np.abs(y - (height - 1) / 2) <= height / 2)
         weight = inside * np.float32(0.5 / self.step)
-        return (grey(1, 0) - grey(-1, 0)) * weight, (grey(0, 1) - grey(0, -1)) * weight
+        return (gray(1, 0) - gray(-1, 0)) * weight, (gray(0, 1) - gray(0, -1)) * weight
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +104,7 @@ class ScaleSpace:
         Raises:
             ShapeError: the picture has another shape or dtype, or no pixels.
         """
-        return cls(tuple(_levels(_grey(image))))
+        return cls(tuple(_levels(_gray(image))))
 
     def nearest(self, diameters: Floats) -> NDArray[np.intp]:
         """Return for ``(k,)`` diameters in pixels the index of the level whose sigma is nearest to half of each.
@@ -118,20 +118,20 @@ class ScaleSpace:
         return np.asarray(np.minimum(wanted, len(self.levels) - 1), np.intp)
 
 
-def _grey(image: Image) -> Floats:
+def _gray(image: Image) -> Floats:
     import cv2
 
     if image.dtype != np.uint8 or image.ndim not in {2, 3} or image.shape[2:] not in {(), (3,)} or not image.size:
         raise ShapeError(f"an image must be (H, W) or (H, W, 3) uint8 and not empty, got {image.shape} {image.dtype}")
-    grey = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    return np.asarray(grey, np.float32)
+    gray = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    return np.asarray(gray, np.float32)
 
 
-def _levels(grey: Floats) -> Iterator[Level]:
+def _levels(gray: Floats) -> Iterator[Level]:
     """Blur each level from the last; the variances of blurs add up."""
     import cv2
 
-    first, variance, step = grey, CAMERA_BLUR**2, 1
+    first, variance, step = gray, CAMERA_BLUR**2, 1
     while step == 1 or min(first.shape) >= SMALLEST:
         octave = np.empty((LEVELS, *first.shape), np.float32)
         for index in range(LEVELS):

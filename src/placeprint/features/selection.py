@@ -47,8 +47,8 @@ def contrast_around(image: Image, points: NDArray[np.floating], side: int) -> Fl
     """
     import cv2
 
-    grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.float32)
-    mean = cv2.blur(grey, (side, side))
-    variance = cv2.blur(grey * grey, (side, side)) - mean * mean
-    column, row = np.clip(np.rint(points).astype(int), 0, np.array(grey.shape[::-1]) - 1).T
+    gray = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.float32)
+    mean = cv2.blur(gray, (side, side))
+    variance = cv2.blur(gray * gray, (side, side)) - mean * mean
+    column, row = np.clip(np.rint(points).astype(int), 0, np.array(gray.shape[::-1]) - 1).T
     return np.asarray(np.sqrt(np.maximum(variance[row, column], 0)), np.float32)

@@ -58,15 +58,15 @@ class SIFT(KeypointExtractor):
     def _detect(self, image: Image, mask: Mask | None) -> LocalFeatures:
         import cv2
 
-        grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)
+        gray = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)
         sift = cv2.SIFT.create(contrastThreshold=self.contrast_threshold, edgeThreshold=self.edge_threshold)
-        detected = sift.detect(grey, None)
+        detected = sift.detect(gray, None)
         found = _upright(detected) if self.upright else list(detected)
         size = (image.shape[1], image.shape[0])
         points = np.array([point.pt for point in found], np.float32).reshape(-1, 2)
         strengths = np.array([point.response for point in found], np.float32)
         order = self._best(points, strengths, image, mask)
-        kept, descriptors = self._describe(grey, sift, [found[index] for index in order])
+        kept, descriptors = self._describe(gray, sift, [found[index] for index in order])
         return LocalFeatures(
             np.array([point.pt for point in kept], np.float32).reshape(-1, 2) - np.float32(OPENCV_SHIFT),
             descriptors,
@@ -76,15 +76,15 @@ class SIFT(KeypointExtractor):
             np.array([point.angle % 360 for point in kept], np.float32),
         )
 
-    def _describe(self, grey: Image, sift: Any, points: Sequence[Any]) -> tuple[Sequence[Any], Floats]:
+    def _describe(self, gray: Image, sift: Any, points: Sequence[Any]) -> tuple[Sequence[Any], Floats]:
         """Return the OpenCV keypoints that can be described, and their ``(n, 128)`` descriptors."""
         if self.descriptor == "own":
             rows = np.array([(*point.pt, point.size, point.angle) for point in points], np.float32).reshape(-1, 4)
             rows[:, :2] -= OPENCV_SHIFT
-            descriptors = describe(grey, rows, root=self.root)
+            descriptors = describe(gray, rows, root=self.root)
             present = np.flatnonzero(descriptors.any(axis=1)).tolist()
             return [points[index] for index in present], descriptors[present]
-        described, raw = sift.compute(grey, points) if points else ((), None)
+        described, raw = sift.compute(gray, points) if points else ((), None)
         descriptors = np.asarray(np.zeros((0, 128)) if raw is None else raw, np.float32)
         return described, root_sift(descriptors) if self.root else normalize(descriptors)
 

@@ -89,8 +89,8 @@ def integral_of(image: Image) -> Doubles:
     """
     import cv2
 
-    grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.float64)
-    return np.asarray(cv2.integral(grey - grey.mean(), sdepth=cv2.CV_64F), np.float64)
+    gray = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.float64)
+    return np.asarray(cv2.integral(gray - gray.mean(), sdepth=cv2.CV_64F), np.float64)
 
 
 def find_keypoints(integral: Doubles, threshold: float) -> tuple[Doubles, Doubles, Doubles]:

@@ -98,8 +98,8 @@ class XFeatMap(nn.Module):
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:
         """Return ``(B, 64, H / 8, W / 8)`` from ``(B, 3, H, W)`` RGB in [0, 255]; sides are multiples of 32."""
         network = self.network
-        grey = network.norm(pictures.mean(dim=1, keepdim=True) / 255)
-        third = network.block3(network.block2(network.block1(grey) + network.skip1(grey)))
+        gray = network.norm(pictures.mean(dim=1, keepdim=True) / 255)
+        third = network.block3(network.block2(network.block1(gray) + network.skip1(gray)))
         fourth = network.block4(third)
         fifth = network.block5(fourth)
         whole = third

@@ -181,8 +181,8 @@ def _maps(images: Sequence[Image]) -> tuple[Any, Any, Any]:
 
     graphs = _graphs()
     weights = np.full((1, 3), 1 / 3 / 255, np.float32)
-    grey = np.stack([cv2.transform(np.asarray(image, np.float32), weights) for image in images])
-    tensor = torch.from_numpy(grey).to(next(graphs.module.parameters()).device)[:, None]
+    gray = np.stack([cv2.transform(np.asarray(image, np.float32), weights) for image in images])
+    tensor = torch.from_numpy(gray).to(next(graphs.module.parameters()).device)[:, None]
     descriptors, logits, reliability = graphs(tensor.contiguous(memory_format=torch.channels_last))
     return descriptors, logits, reliability
 

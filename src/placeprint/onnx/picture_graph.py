@@ -34,7 +34,7 @@ from placeprint.networks.xfeat import traceable_xfeat
 if TYPE_CHECKING:
     from placeprint.networks.backbones import Backbone
 
-GREY_WEIGHTS = (9798.0, 19235.0, 3735.0)
+GRAY_WEIGHTS = (9798.0, 19235.0, 3735.0)
 """Weights of red, green and blue in OpenCV's gray, in units of 2^-15."""
 CELL = 8
 """Pixels of the picture per cell of XFeat's maps."""
@@ -98,7 +98,7 @@ class GridPlaces(nn.Module):
         super().__init__()
         self.network, self.stride, self.first = network, stride, round(center) - stride // 2
         self.min_contrast, self.max_keypoints = min_contrast, max_keypoints
-        self.register_buffer("grey_weights", torch.tensor(GREY_WEIGHTS)[:, None, None])
+        self.register_buffer("gray_weights", torch.tensor(GRAY_WEIGHTS)[:, None, None])
 
     def forward(self, picture: torch.Tensor) -> Places:
         """Return the cells of ``(1, 3, H, W)``, row by row."""
@@ -115,13 +115,13 @@ class GridPlaces(nn.Module):
 
     def _contrast(self, picture: torch.Tensor, height: int, width: int) -> torch.Tensor:
         """Return ``(n,)``: the standard deviation of the gray levels around each cell's pixel."""
-        weights: torch.Tensor = self.get_buffer("grey_weights")
-        grey = torch.floor(((picture[0] * weights).sum(0) + 2.0**14) / 2.0**15)
+        weights: torch.Tensor = self.get_buffer("gray_weights")
+        gray = torch.floor(((picture[0] * weights).sum(0) + 2.0**14) / 2.0**15)
         around = (max(-self.first, 0), max(self.first, 0))
-        grey = nn.functional.pad(grey[None, None], around * 2, mode="reflect")[0, 0]
+        gray = nn.functional.pad(gray[None, None], around * 2, mode="reflect")[0, 0]
         begin = max(self.first, 0)
-        grey = grey[begin:, begin:][: height * self.stride, : width * self.stride]
-        squares = grey.double().reshape(height, self.stride, width, self.stride)
+        gray = gray[begin:, begin:][: height * self.stride, : width * self.stride]
+        squares = gray.double().reshape(height, self.stride, width, self.stride)
         mean = squares.mean((1, 3)).float()
         variance = (squares * squares).mean((1, 3)).float() - mean * mean
         return variance.clamp(min=0).sqrt().flatten()

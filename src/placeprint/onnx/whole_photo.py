@@ -9,7 +9,7 @@ from torch import nn
 
 from placeprint.networks.published.dinov2 import DINOv2
 from placeprint.networks.published.running import FromColors
-from placeprint.onnx.picture_graph import GREY_WEIGHTS, Places
+from placeprint.onnx.picture_graph import GRAY_WEIGHTS, Places
 
 EVEN = 1e-9
 """Standard deviation in gray levels below which a picture is of one color."""
@@ -30,11 +30,11 @@ class WholePhoto(nn.Module):
         if isinstance(self.network.network.trunk, DINOv2):
             self.network.network.trunk.fix_size(size[1], size[0])
         self.least = max(min_contrast, EVEN)
-        self.register_buffer("grey_weights", torch.tensor(GREY_WEIGHTS)[:, None, None])
+        self.register_buffer("gray_weights", torch.tensor(GRAY_WEIGHTS)[:, None, None])
 
     def forward(self, picture: torch.Tensor) -> Places:
         """Return the one place of ``(1, 3, H, W)`` RGB in [0, 255]."""
         vector: torch.Tensor = self.network(picture)
-        grey = torch.floor(((picture[0] * self.get_buffer("grey_weights")).sum(0) + 2.0**14) / 2.0**15).double()
-        contrast = (grey - grey.mean()).square().mean().sqrt()
+        gray = torch.floor(((picture[0] * self.get_buffer("gray_weights")).sum(0) + 2.0**14) / 2.0**15).double()
+        contrast = (gray - gray.mean()).square().mean().sqrt()
         return Places(vector, torch.ones(1), (contrast >= self.least).reshape(1), None)

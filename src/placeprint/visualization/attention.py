@@ -33,11 +33,11 @@ def draw_attention(image: Image, attention: Floats, title: str = "") -> Image:
     if attention.shape != image.shape[:2]:
         raise ShapeError(f"attention must have the shape of its image, {image.shape[:2]}, got {attention.shape}")
     picture, _ = scaled(image)
-    grey = cv2.cvtColor(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB).astype(np.float32)
+    gray = cv2.cvtColor(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB).astype(np.float32)
     low, high = (float(end) for end in np.percentile(attention, ENDS))
     levels = np.clip((np.asarray(attention, np.float32) - low) / max(high - low, 1e-12), 0, 1)
     levels = cv2.resize(levels, picture.shape[1::-1], interpolation=cv2.INTER_LINEAR)
     colors = cv2.applyColorMap(np.rint(255 * levels).astype(np.uint8), cv2.COLORMAP_TURBO)[..., ::-1]
     opacity = (OPACITY * np.sqrt(levels))[..., None]
-    mixed = np.rint((1 - opacity) * grey + opacity * colors).astype(np.uint8)
+    mixed = np.rint((1 - opacity) * gray + opacity * colors).astype(np.uint8)
     return with_title(mixed, title or f"attention from {attention.min():.3g} to {attention.max():.3g}")

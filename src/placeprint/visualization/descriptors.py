@@ -40,6 +40,6 @@ def draw_descriptors(descriptors: Floats, *, max_rows: int = 240, zoom: int = 4)
     if low < 0:
         high = max(high, -low)
         low = -high
-    grey = np.rint(255 * (rows - low) / max(high - low, 1e-12)).astype(np.uint8)
-    large = np.repeat(np.repeat(grey, max(1, zoom // 2), axis=0), zoom, axis=1)
+    gray = np.rint(255 * (rows - low) / max(high - low, 1e-12)).astype(np.uint8)
+    large = np.repeat(np.repeat(gray, max(1, zoom // 2), axis=0), zoom, axis=1)
     return np.repeat(large[..., None], 3, axis=2)

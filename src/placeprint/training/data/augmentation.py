@@ -191,8 +191,8 @@ def _recolor(light: Light, strengths: Augmentation, generator: np.random.Generat
     light = np.asarray(np.clip(light * np.float32(brightness), 0, 1), np.float32)
     mean = light.mean(dtype=np.float64)
     light = np.asarray(np.clip(mean + (light - mean) * np.float32(contrast), 0, 1), np.float32)
-    grey = light @ np.array([0.299, 0.587, 0.114], np.float32)
-    light = np.asarray(np.clip(grey[..., None] + (light - grey[..., None]) * np.float32(saturation), 0, 1), np.float32)
+    gray = light @ np.array([0.299, 0.587, 0.114], np.float32)
+    light = np.asarray(np.clip(gray[..., None] + (light - gray[..., None]) * np.float32(saturation), 0, 1), np.float32)
     if not strengths.hue:
         return light
     colors = np.asarray(cv2.cvtColor(light, cv2.COLOR_RGB2HSV), np.float32)
