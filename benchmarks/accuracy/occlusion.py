@@ -31,13 +31,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
-from placeprint.atlas.learning import first_state
 from placeprint.core.numerics import evenly
 from placeprint.describing.contributions import Contributions, contributions
 from placeprint.describing.describer import Describer
 from placeprint.evaluation.provenance import made_by
 from placeprint.photos import read_image
 from placeprint.presets import load_preset
+from placeprint.searching.learning import first_state
 from placeprint.types import Floats, Image, PhotoFeatures
 
 DATA = Path(os.environ.get("PLACEPRINT_DATA", Path(__file__).parents[3] / "shared" / "data"))

@@ -165,7 +165,7 @@ def main() -> None:
     options = parser.parse_args()
     with contextlib.ExitStack() as patches:
         if options.every_rotation:
-            patches.enter_context(mock.patch("placeprint.atlas.search.Rotations.promising", lambda *_: ROTATIONS))
+            patches.enter_context(mock.patch("placeprint.searching.search.Rotations.promising", lambda *_: ROTATIONS))
             patches.enter_context(mock.patch("placeprint.pairs.steerer_name", lambda _: None))
         result = {"format": 1, "made_by": made_by(), "every_rotation": options.every_rotation} | measure(options)
     options.output.write_text(json.dumps(result, indent=1) + "\n")

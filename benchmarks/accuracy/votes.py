@@ -26,7 +26,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from placeprint.atlas.learning import LEARN_PHOTOS
 from placeprint.core import registry
 from placeprint.core.files import write_arrays
 from placeprint.core.numerics import evenly
@@ -36,6 +35,7 @@ from placeprint.evaluation.provenance import made_by
 from placeprint.evaluation.retrieval import evaluate_retrieval
 from placeprint.features.xfeat import XFeat
 from placeprint.photos import list_photos, read_image
+from placeprint.searching.learning import LEARN_PHOTOS
 from placeprint.store.encoding import decode_rows, encode_rows
 from placeprint.types import LocalFeatures
 

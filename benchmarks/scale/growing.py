@@ -18,13 +18,13 @@ import numpy as np
 
 from benchmarks.scale.mixtures import Mixture, Mixtures
 from placeprint import Atlas
-from placeprint.atlas.index_files import IndexFiles
-from placeprint.atlas.learning import first_state
 from placeprint.core.threads import map_cores
 from placeprint.index.compact_code import HEAD, CompactCode
 from placeprint.index.compact_rows import CompactRows
 from placeprint.photos import list_photos
 from placeprint.presets import load_preset
+from placeprint.searching.index_files import IndexFiles
+from placeprint.searching.learning import first_state
 from placeprint.store import PhotoRecord, Store
 
 DATA = Path(os.environ.get("PLACEPRINT_DATA", Path(__file__).parents[3] / "shared" / "data"))

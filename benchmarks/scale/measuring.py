@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 
 from benchmarks.scale.growing import BENCHMARKS, DATA
 from placeprint import Atlas
-from placeprint.atlas.memory import Memory
-from placeprint.atlas.snapshot import Snapshot
-from placeprint.atlas.weighing import Weigher
 from placeprint.core.threads import one_core_for_products
 from placeprint.describing.describer import Describer
 from placeprint.photos import read_image
 from placeprint.presets import load_preset
+from placeprint.searching.memory import Memory
+from placeprint.searching.snapshot import Snapshot
+from placeprint.searching.weighing import Weigher
 from placeprint.types import Floats, Ids, LocalFeatures, Ranking
 
 TOP = 50

@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from placeprint.aggregation.vlad import VLAD
-from placeprint.atlas.snapshot import Snapshot
 from placeprint.core.numerics import normalize
 from placeprint.describing.describer import Describer
+from placeprint.searching.snapshot import Snapshot
 from placeprint.store.encoding import LOCAL_COLUMNS, Columns, column_name
 from placeprint.types import Floats, LocalFeatures
 

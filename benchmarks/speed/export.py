@@ -34,7 +34,6 @@ import onnxruntime
 import threadpoolctl
 import torch
 
-from placeprint.atlas.learning import first_state
 from placeprint.datasets.photos.sample_photos import PLACES, sample_photos
 from placeprint.describing.describer import Describer
 from placeprint.evaluation.provenance import made_by
@@ -43,6 +42,7 @@ from placeprint.onnx.describer_graph import descriptor_graph
 from placeprint.onnx.exporting import TOLERANCE, export_onnx
 from placeprint.photos import read_image
 from placeprint.presets import load_preset
+from placeprint.searching.learning import first_state
 from placeprint.types import Floats, Image
 
 DATA = Path(os.environ.get("PLACEPRINT_DATA", Path(__file__).parents[3] / "shared" / "data"))

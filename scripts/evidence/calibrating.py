@@ -16,13 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from placeprint import Atlas
-from placeprint.atlas import weighing
 from placeprint.errors import OptionError
 from placeprint.evidence.calibration import Calibration, calibrated, calibration_error
 from placeprint.evidence.guarantee import promised_threshold
 from placeprint.evidence.model import to_probability
 from placeprint.evidence.record import Values
 from placeprint.evidence.shipped import EvidenceModel
+from placeprint.searching import weighing
 from scripts.evidence.assembly import USUAL
 from scripts.evidence.leave_out import HALVES, LeaveOut, Levels, Models, Split, ended, first_odds, halves
 from scripts.evidence.scenes import SAME, UNKNOWN, Scene

@@ -11,6 +11,21 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 
 MOVED = {
+    "placeprint.atlas.allowed": "placeprint.searching.allowed",
+    "placeprint.atlas.index_files": "placeprint.searching.index_files",
+    "placeprint.atlas.judging": "placeprint.searching.judging",
+    "placeprint.atlas.kept_descriptors": "placeprint.searching.kept_descriptors",
+    "placeprint.atlas.learning": "placeprint.searching.learning",
+    "placeprint.atlas.memory": "placeprint.searching.memory",
+    "placeprint.atlas.pushed_index": "placeprint.searching.pushed_index",
+    "placeprint.atlas.reader": "placeprint.searching.reader",
+    "placeprint.atlas.redescribing": "placeprint.searching.redescribing",
+    "placeprint.atlas.rotations": "placeprint.searching.rotations",
+    "placeprint.atlas.search": "placeprint.searching.search",
+    "placeprint.atlas.snapshot": "placeprint.searching.snapshot",
+    "placeprint.atlas.stored_index": "placeprint.searching.stored_index",
+    "placeprint.atlas.stored_voters": "placeprint.searching.stored_voters",
+    "placeprint.atlas.weighing": "placeprint.searching.weighing",
     "placeprint.features.turning": "placeprint.features.rotating",
     "placeprint.adding": "placeprint.atlas.adding",
     "placeprint.atlas_reports": "placeprint.atlas.reports",
@@ -45,7 +60,7 @@ MOVED = {
     "placeprint.graphs": "placeprint.onnx.describer_graph",
     "placeprint.images": "placeprint.photos",
     "placeprint.importing": "placeprint.describing.importing",
-    "placeprint.learning": "placeprint.atlas.learning",
+    "placeprint.learning": "placeprint.searching.learning",
     "placeprint.masks": "placeprint.photos.masks",
     "placeprint.memory": "placeprint.core.memory",
     "placeprint.moved_photos": "placeprint.atlas.moved_photos",
@@ -59,7 +74,6 @@ MOVED = {
     "placeprint.places.plane": "placeprint.core.plane",
     "placeprint.preset_learning": "placeprint.describing.preset_learning",
     "placeprint.registry": "placeprint.core.registry",
-    "placeprint.searching": "placeprint.atlas.search",
     "placeprint.store.files": "placeprint.store.writing",
     "placeprint.threads": "placeprint.core.threads",
     "placeprint.training.augmentation": "placeprint.training.data.augmentation",
@@ -95,7 +109,7 @@ MOVED = {
     "placeprint.training.validation": "placeprint.training.run.validation",
     "placeprint.verification.models": "placeprint.verification.transforms",
     "placeprint.visualization.pairs": "placeprint.visualization.pair_pictures",
-    "placeprint.voting": "placeprint.atlas.stored_voters",
+    "placeprint.voting": "placeprint.searching.stored_voters",
     "placeprint.whitening": "placeprint.aggregation.whitening",
 }
 """New module names by old name."""

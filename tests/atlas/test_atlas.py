@@ -15,7 +15,6 @@ import numpy as np
 import pytest
 
 from placeprint import Atlas
-from placeprint.atlas.learning import ADAPT_PHOTOS
 from placeprint.datasets.photos.sample_photos import rephotograph
 from placeprint.errors import (
     AtlasExistsError,
@@ -26,6 +25,7 @@ from placeprint.errors import (
 )
 from placeprint.photos import rotate_image
 from placeprint.presets import load_preset, write_preset
+from placeprint.searching.learning import ADAPT_PHOTOS
 from tests.conftest import HEAR_INTERRUPTS, PRESET, make_scene, write_photo, write_scenes
 
 PLACES = 12

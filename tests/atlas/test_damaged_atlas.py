@@ -192,7 +192,7 @@ def test_what_is_open_outlives_clean_up_and_what_is_gone_is_read_anew(
 ) -> None:
     reader, writer = Atlas.open(path), Atlas.open(path)
     held = reader._store.snapshot()
-    monkeypatch.setattr("placeprint.atlas.learning.ADAPT_PHOTOS", 2)
+    monkeypatch.setattr("placeprint.searching.learning.ADAPT_PHOTOS", 2)
     writer.remove(built / "photos" / "00.png")
     assert len(list(held.descriptors())[0][0]) == PLACES  # noqa: RUF015  # all are read
     monkeypatch.setattr("placeprint.store.store.KEEP", datetime.timedelta(0))
@@ -208,7 +208,7 @@ def test_what_is_open_outlives_clean_up_and_what_is_gone_is_read_anew(
 
 
 def test_threads_share_an_atlas(path: Path, built: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("placeprint.atlas.memory.CACHE_PHOTOS", 2)
+    monkeypatch.setattr("placeprint.searching.memory.CACHE_PHOTOS", 2)
     atlas = Atlas.open(path)
     failed: list[BaseException] = []
 

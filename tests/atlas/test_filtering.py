@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from placeprint import Atlas, PhotoFilter
-from placeprint.atlas.reader import NONE_FITS
 from placeprint.core.regions import Circle
+from placeprint.searching.reader import NONE_FITS
 from tests.conftest import make_scene, write_photo
 
 COUNT = 24

@@ -83,7 +83,7 @@ def test_a_collection_must_be_there(tmp_path: Path) -> None:
 def test_a_new_codebook_asks_to_push_again(atlas: Atlas, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     to = f"milvus:{tmp_path / 'photos.db'}"
     atlas.push(to)
-    monkeypatch.setattr("placeprint.atlas.learning.ADAPT_PHOTOS", 2)
+    monkeypatch.setattr("placeprint.searching.learning.ADAPT_PHOTOS", 2)
     atlas.refit(adapt=True)
     with pytest.raises(AtlasMismatchError, match="push the atlas again"):
         Atlas.open(to).search(tmp_path / "photos" / "1.png")

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from placeprint.aggregation.whitening import PCAWhitening
-from placeprint.atlas.learning import first_state
 from placeprint.describing.contributions import contributions
 from placeprint.describing.describer import Describer
 from placeprint.errors import OptionError, ShapeError
 from placeprint.presets import load_preset
+from placeprint.searching.learning import first_state
 from placeprint.types import PhotoFeatures
 from tests.conftest import make_scene
 

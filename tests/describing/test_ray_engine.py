@@ -13,13 +13,13 @@ from PIL import Image
 
 from benchmarks.scale.engines import rows_of
 from placeprint import Atlas
-from placeprint.atlas import learning
 from placeprint.describing.bulk import DescribedPhoto, LocalEngine
 from placeprint.describing.describer import Describer
 from placeprint.describing.ray_engine import RayEngine, _Worker
 from placeprint.errors import OptionError, PackageError, ServiceError, WeightsError
 from placeprint.photos.masks import MaskFolder
 from placeprint.presets import load_preset
+from placeprint.searching import learning
 from placeprint.store import PhotoRecord
 
 

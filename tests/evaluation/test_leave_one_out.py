@@ -14,9 +14,9 @@ from placeprint.evaluation.leave_one_out import evaluate_positions
 from placeprint.evaluation.result_files import read_result, write_result
 from placeprint.evaluation.results import Result
 from placeprint.evaluation.retrieval import evaluate_retrieval
-from tests.atlas.test_weighing import seen_again
 from tests.conftest import make_scene
 from tests.datasets.test_placed_photos import write_gps
+from tests.searching.test_weighing import seen_again
 
 
 def write_walk(folder: Path) -> Path:

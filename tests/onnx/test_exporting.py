@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from placeprint.atlas import learning
 from placeprint.describing.describer import Describer
 from placeprint.errors import NotFittedError, OptionError, PackageError, PlaceprintError, WeightsError, WriteError
 from placeprint.networks.weights import find_weights, weights_path
@@ -19,6 +18,7 @@ from placeprint.onnx.describer_graph import descriptor_graph
 from placeprint.onnx.exporting import check_picture, export_onnx, largest_difference, load_describer
 from placeprint.photos import read_image
 from placeprint.presets import load_preset, preset_from
+from placeprint.searching import learning
 from tests.conftest import make_scene, presets_at_hand, write_photo
 
 onnxruntime = pytest.importorskip("onnxruntime")

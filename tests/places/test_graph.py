@@ -10,8 +10,8 @@ from placeprint.errors import OptionError
 from placeprint.evidence.shipped import load_model
 from placeprint.places.graph import MatchGraph, Sightings, inliers_only, match_graph, pair_probabilities, reversed_check
 from placeprint.types import Answer, Evidence, Verification
-from tests.atlas.test_weighing import seen_again
 from tests.conftest import make_scene, random_features, write_photo, write_scenes
+from tests.searching.test_weighing import seen_again
 
 
 @pytest.fixture(scope="module")

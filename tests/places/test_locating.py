@@ -14,8 +14,8 @@ from placeprint import Atlas
 from placeprint.errors import OptionError
 from placeprint.places.locating import NO_POSITIONS, Locator
 from placeprint.types import Answer
-from tests.atlas.test_weighing import seen_again
 from tests.conftest import make_scene, write_photo, write_scenes
+from tests.searching.test_weighing import seen_again
 
 START = np.array([-33.86, 151.2])
 

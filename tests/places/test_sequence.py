@@ -14,8 +14,8 @@ from placeprint.errors import PhotoError
 from placeprint.photos.videos import read_frames
 from placeprint.places.sequence import SequenceTracker
 from placeprint.types import Answer, Evidence, Image
-from tests.atlas.test_weighing import seen_again
 from tests.conftest import make_scene, random_features, write_photo, write_scenes
+from tests.searching.test_weighing import seen_again
 
 COUNT = 12
 

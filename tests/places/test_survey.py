@@ -9,8 +9,8 @@ import pytest
 
 from placeprint import Atlas
 from placeprint.places.survey import Seen, pair_table, survey_atlas
-from tests.atlas.test_weighing import seen_again
 from tests.conftest import make_scene, write_photo, write_scenes
+from tests.searching.test_weighing import seen_again
 
 
 @pytest.fixture(scope="module")

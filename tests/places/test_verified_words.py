@@ -12,7 +12,7 @@ from placeprint.datasets.photos.sample_photos import rephotograph
 from placeprint.describing.contributions import contributions
 from placeprint.describing.word_weights import spread, weighted, weights_of
 from placeprint.errors import OptionError, ShapeError
-from placeprint.places.verified_words import rates_of, weigh_words
+from placeprint.places.verified_words import rates_of
 from tests.conftest import make_scene, write_photo, write_scenes
 
 
@@ -50,7 +50,7 @@ def test_an_atlas_learns_weights_keeps_them_and_forgets_them(photos: Path, tmp_p
     atlas = Atlas.create(tmp_path / "atlas", "fast")
     atlas.add([photos], learn=False)
     plain = atlas.search(photos / "00.png").best
-    assert weigh_words(atlas) >= 10
+    assert atlas.weigh_words() >= 10
     again = Atlas.open(tmp_path / "atlas")
     (weights,) = again.describer.word_weights.values()
     assert weights.min() < 1 < weights.max()
@@ -72,6 +72,6 @@ def test_too_few_links_and_other_presets_are_refused(tmp_path: Path) -> None:
     atlas = Atlas.create(tmp_path / "few", "fast")
     atlas.add([write_scenes(tmp_path / "photos", 3)], learn=False)
     with pytest.raises(OptionError, match="the atlas has 0 links"):
-        weigh_words(atlas)
+        atlas.weigh_words()
     with pytest.raises(OptionError, match="has no VLAD"):
-        weigh_words(Atlas.create(tmp_path / "bow", "sift-bow"))
+        Atlas.create(tmp_path / "bow", "sift-bow").weigh_words()

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import torch
 
-from placeprint.atlas.learning import first_state
 from placeprint.core import registry
 from placeprint.core.numerics import normalize
 from placeprint.describing.describer import Describer
@@ -22,6 +21,7 @@ from placeprint.networks.staged_backbone import StagedBackbone
 from placeprint.networks.stages import efficientnet_stages, read_stages, stages_as_bytes
 from placeprint.photos import read_image
 from placeprint.presets import load_preset
+from placeprint.searching.learning import first_state
 from placeprint.training.data.loading import PhotoMaps, Photos, describe
 from placeprint.training.data.prepare import read_data
 from placeprint.training.model.preset_export import aggregator_of, export_preset, whitening_of

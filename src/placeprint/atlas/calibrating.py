@@ -16,15 +16,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from placeprint.atlas.allowed import Allowed
-from placeprint.atlas.memory import Memory
-from placeprint.atlas.search import Searcher
-from placeprint.atlas.snapshot import Snapshot
 from placeprint.core.threads import map_cores
 from placeprint.errors import OptionError, PhotoError
 from placeprint.evidence.calibration import Calibration, Trials, calibrated, log_odds_of
 from placeprint.photos import read_image
 from placeprint.photos.views import view_of
+from placeprint.searching.allowed import Allowed
+from placeprint.searching.memory import Memory
+from placeprint.searching.search import Searcher
+from placeprint.searching.snapshot import Snapshot
 from placeprint.store import PhotoRecord, StoredPhotos
 from placeprint.types import Image, Progress
 

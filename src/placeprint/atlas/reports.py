@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from placeprint.renamed import renamed_attribute
 
@@ -50,40 +49,3 @@ class CompactReport:
     bytes_before: int
     files: int
     bytes: int
-
-
-@dataclass(frozen=True)
-class AtlasInfo:
-    """The result of `Atlas.info`.
-
-    Args:
-        path: the folder of the atlas.
-        preset: the name of the preset.
-        num_photos: the number of usable photos.
-        num_located: the number of usable photos with GPS.
-        num_keypoints: the number of local features.
-        num_bytes: the size on disk in bytes.
-        dim: the length of the global descriptor.
-        codebook: ``"shipped"``, ``"shipped, adapted to N photos"``, ``"own, learned from N photos"`` or
-            ``"none yet"``.
-        components: the preset's tables.
-        errors: the path and reason of each photo that could not be used.
-        num_gone: the number of usable photos whose file is no longer at its path.
-        overlay: left, top, right and bottom, as shares of width and height, of what cameras write on the photos, such
-            as a time stamp; None where nothing was found or looked for.
-        calibration: what the confidences were calibrated with, in words; None for the model that ships.
-    """
-
-    path: str
-    preset: str
-    num_photos: int
-    num_located: int
-    num_keypoints: int
-    num_bytes: int
-    dim: int
-    codebook: str
-    components: dict[str, Any]
-    errors: tuple[tuple[str, str], ...]
-    num_gone: int = 0
-    overlay: tuple[float, float, float, float] | None = None
-    calibration: str | None = None

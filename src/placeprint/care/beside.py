@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from placeprint.atlas.stored_voters import STAMP, stamp_of
 from placeprint.care.findings import Finding
 from placeprint.core.files import TEMPORARY
 from placeprint.errors import AtlasFormatError
 from placeprint.evidence.calibration import calibration_of
+from placeprint.searching.stored_voters import STAMP, stamp_of
 from placeprint.store.calibration_file import read_calibration
 from placeprint.store.store_snapshot import StoreSnapshot
 

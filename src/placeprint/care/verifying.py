@@ -12,13 +12,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from placeprint.atlas import Atlas
-from placeprint.atlas.learning import describe_again, restore_state
 from placeprint.care.beside import findings_beside
 from placeprint.care.findings import Finding, Repair, Verified
 from placeprint.care.rows import row_findings
 from placeprint.core.files import writing
 from placeprint.describing.describer import Describer
 from placeprint.errors import AtlasError, AtlasMissingError, AtlasWriteError, PlaceprintError
+from placeprint.searching.learning import describe_again, restore_state
 from placeprint.store import Store
 from placeprint.types import Progress
 

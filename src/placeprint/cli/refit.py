@@ -25,10 +25,8 @@ def refit(
 
     opened = Atlas.open(atlas)
     if weigh_words:
-        from placeprint.places.verified_words import weigh_words as weigh
-
         with progress_bar("searching", "photos") as progress:
-            links = weigh(opened, progress=progress)
+            links = opened.weigh_words(progress)
         say(f"the words of the codebook have weights, learned from {links} links between photos of one place")
         return
     with progress_bar("describing", "photos") as progress:

@@ -24,7 +24,6 @@ from numpy.typing import NDArray
 
 from placeprint.atlas.atlas import Atlas
 from placeprint.atlas.reports import AddReport
-from placeprint.atlas.stored_voters import default_mode
 from placeprint.core.options import CountOrNone, Degrees, check_name, checked
 from placeprint.datasets.photos.labeled_photos import first_few
 from placeprint.datasets.retrieval_set import RetrievalSet
@@ -46,6 +45,7 @@ from placeprint.evaluation.rankings import KEPT, num_searches, rank_queries
 from placeprint.evaluation.results import QueryResult, Result, Settings, Timing
 from placeprint.photos import normalized
 from placeprint.presets import Preset, load_preset
+from placeprint.searching.stored_voters import default_mode
 from placeprint.types import Progress
 
 CODEBOOKS = ("own", "adapted", "shipped")

@@ -16,8 +16,6 @@ from typing import Literal
 import numpy as np
 
 from placeprint.atlas import Atlas
-from placeprint.atlas.snapshot import Snapshot
-from placeprint.atlas.stored_voters import DESCRIPTOR, default_mode
 from placeprint.describing.contributions import Contributions, contributions
 from placeprint.errors import OptionError
 from placeprint.evidence.measure import geometry
@@ -27,6 +25,8 @@ from placeprint.explaining.reasons import Reason, reasons, why_lost
 from placeprint.index.flat import FlatIndex
 from placeprint.photos import Photo, Picture, read_photo
 from placeprint.places.locating import Locator
+from placeprint.searching.snapshot import Snapshot
+from placeprint.searching.stored_voters import DESCRIPTOR, default_mode
 from placeprint.types import Answer, Evidence, Floats, Located, PhotoFeatures
 
 State = Literal["found", "perhaps", "absent", "nothing"]

@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from placeprint.atlas.snapshot import Snapshot
 from placeprint.core.files import write_atomically, written_aside
 from placeprint.core.outputs import MADE_BY
 from placeprint.errors import OptionError
+from placeprint.searching.snapshot import Snapshot
 from placeprint.store import PhotoRecord
 from placeprint.store.path_text import path_to_text
 from placeprint.version import __version__

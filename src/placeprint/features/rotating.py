@@ -2,8 +2,8 @@
 
 Networks and upright descriptors tolerate rotations of about fifteen degrees. A rotated photo is found by describing it
 in several rotations, each of which costs as much as a query. So the picture itself (`features.upright`) and cheap looks
-(`atlas.rotations`; for two photos, steered features) choose the rotations that are tried. A photo that a program has
-rotated is straightened before (`features.straightening`).
+(`searching.rotations`; for two photos, steered features) choose the rotations that are tried. A photo that a program
+has rotated is straightened before (`features.straightening`).
 """
 
 from __future__ import annotations

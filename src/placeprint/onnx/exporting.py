@@ -25,7 +25,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from placeprint.aggregation.pooling import MAC, RMAC, CroW, GeM, SPoC, WeightedGeM
-from placeprint.atlas import learning
 from placeprint.atlas.atlas import Atlas
 from placeprint.core.files import written_aside
 from placeprint.core.outputs import ONNX, check_output
@@ -35,6 +34,7 @@ from placeprint.features.resizing import InputRule
 from placeprint.onnx.describer_graph import check_exportable, descriptor_graph
 from placeprint.onnx.eight_bits import shorten
 from placeprint.presets import load_preset
+from placeprint.searching import learning
 from placeprint.store import FILE_NAME
 from placeprint.types import Aggregator, Image, LocalFeatures
 from placeprint.version import __version__

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 
 from placeprint.atlas import Atlas
-from placeprint.atlas.snapshot import Snapshot
 from placeprint.core.files import common_folder, flush, flush_folder, writing, written_aside
 from placeprint.core.outputs import Kind, check_output, check_output_folder
 from placeprint.core.regions import Box
@@ -23,6 +22,7 @@ from placeprint.packs.layout import INDEX, TOGETHER, FolderTarget, Index, Record
 from placeprint.packs.roots import relative_text
 from placeprint.photos import normalized, read_image
 from placeprint.photos.thumbnails import jpeg
+from placeprint.searching.snapshot import Snapshot
 from placeprint.store import FILE_NAME
 from placeprint.store.calibration_file import FILE as CALIBRATION
 from placeprint.store.photo_filter import PhotoFilter

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from placeprint.atlas import Atlas
 from placeprint.core.plane import distances, from_plane, to_plane
 from placeprint.places.survey import pair_table, survey_atlas
 from placeprint.places.whereabouts import KNOWN, Whereabouts
+from placeprint.searching.reader import AtlasReader
 from placeprint.types import Progress
 
 LIKELY = 0.5
@@ -65,7 +65,7 @@ class Cell:
     recognized: int
 
 
-def coverage_of(atlas: Atlas, *, progress: Progress | None = None) -> list[Covered]:
+def coverage_of(atlas: AtlasReader, *, progress: Progress | None = None) -> list[Covered]:
     """Return what an atlas would say of each of its photos, the least certain first.
 
     Raises:

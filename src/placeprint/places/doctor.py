@@ -14,7 +14,6 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from placeprint.atlas import Atlas
 from placeprint.errors import PhotoError
 from placeprint.photos import read_camera_data
 from placeprint.places.clocks import against_file, against_order, against_satellites
@@ -24,6 +23,7 @@ from placeprint.places.kept_shots import KeptShots
 from placeprint.places.loners import loners
 from placeprint.places.survey import neighbors_of, pair_table, survey_atlas
 from placeprint.places.wrong_positions import LIMIT, Tags
+from placeprint.searching.reader import AtlasReader
 from placeprint.store import PhotoRecord
 from placeprint.types import Progress
 
@@ -34,7 +34,7 @@ BY_PIXELS: frozenset[Kind] = frozenset({"same-file", "same-shot", "unreadable", 
 
 
 def examine(
-    atlas: Atlas,
+    atlas: AtlasReader,
     *,
     kinds: Collection[Kind] = KINDS,
     progress: Progress | None = None,

@@ -17,15 +17,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from placeprint.atlas import Atlas
-from placeprint.atlas.search import no_probabilities
-from placeprint.atlas.snapshot import Snapshot
 from placeprint.core.options import Count, Share, checked
 from placeprint.errors import OptionError
 from placeprint.evidence.measure import compared
 from placeprint.evidence.model import to_probability
 from placeprint.evidence.record import PLACES, by_name, no_evidence
 from placeprint.evidence.shipped import EvidenceModel, load_model
+from placeprint.searching.reader import AtlasReader
+from placeprint.searching.search import no_probabilities
+from placeprint.searching.snapshot import Snapshot
 from placeprint.store import PhotoRecord
 from placeprint.types import Answer, Progress, Verification
 
@@ -99,7 +99,7 @@ class MatchGraph:
 
 @checked
 def match_graph(
-    atlas: Atlas, *, candidates: Count = CANDIDATES, least: Share = LEAST, progress: Progress | None = None
+    atlas: AtlasReader, *, candidates: Count = CANDIDATES, least: Share = LEAST, progress: Progress | None = None
 ) -> MatchGraph:
     """Return the match graph of an atlas, from what is stored.
 

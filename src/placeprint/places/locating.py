@@ -17,13 +17,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from placeprint.atlas import Atlas
 from placeprint.core.options import Count, checked
 from placeprint.photos import Picture
 from placeprint.places.graph import CANDIDATES, evidence_model, pair_probabilities
 from placeprint.places.grouping import PlaceGroup, group_places
 from placeprint.places.survey import pair_table, survey_atlas
 from placeprint.places.whereabouts import KNOWN, Values, Whereabouts
+from placeprint.searching.reader import AtlasReader
 from placeprint.store.photo_filter import PhotoFilter
 from placeprint.types import Answer, Evidence, KnownPlace, Located, Progress
 
@@ -50,7 +50,7 @@ class Locator:
         OptionError: the preset gives no probabilities.
     """
 
-    def __init__(self, atlas: Atlas, *, most: int | None = SURVEYED, progress: Progress | None = None) -> None:
+    def __init__(self, atlas: AtlasReader, *, most: int | None = SURVEYED, progress: Progress | None = None) -> None:
         self._atlas = atlas
         now = atlas.snapshot()
         self.photos = photos = dict(now.usable().items())

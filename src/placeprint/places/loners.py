@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from placeprint.atlas import Atlas
 from placeprint.errors import PhotoError
 from placeprint.places.components import part_of_each
 from placeprint.places.findings import Finding
+from placeprint.searching.reader import AtlasReader
 from placeprint.store import PhotoRecord
 from placeprint.types import Answer, Evidence, Floats, Progress
 
@@ -48,7 +48,7 @@ class Joined:
 
 
 def loners(
-    atlas: Atlas,
+    atlas: AtlasReader,
     photos: Mapping[int, PhotoRecord],
     neighbors: Neighbors,
     copies: Mapping[tuple[str, str], float] | None = None,
@@ -107,7 +107,7 @@ def rotation_of(points: Floats) -> float:
     return -math.degrees(math.atan2(cross, dot)) % 360
 
 
-def _searched(atlas: Atlas, path: str) -> Answer | None:
+def _searched(atlas: AtlasReader, path: str) -> Answer | None:
     """Return the answer to a photo of the atlas, searched among the others; None if its file cannot be read."""
     try:
         return atlas.search(path, exclude=[path], top=10)

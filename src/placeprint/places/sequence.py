@@ -19,12 +19,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from placeprint.atlas import Atlas
 from placeprint.core.options import CountOrNone, Positive, checked
 from placeprint.photos import Picture
 from placeprint.places.graph import CANDIDATES, log_odds
 from placeprint.places.locating import Locator
 from placeprint.places.motion import Motion, Values, motion_of
+from placeprint.searching.reader import AtlasReader
 from placeprint.store.photo_filter import PhotoFilter
 from placeprint.types import Answer, Located, Progress
 
@@ -85,7 +85,7 @@ class SequenceTracker:
     @checked
     def __init__(
         self,
-        atlas: Atlas,
+        atlas: AtlasReader,
         *,
         stride: Positive = STRIDE,
         rotations: bool = False,

@@ -18,8 +18,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from placeprint.atlas import Atlas
-from placeprint.atlas.snapshot import Snapshot
 from placeprint.core.files import write_arrays
 from placeprint.core.numerics import evenly
 from placeprint.core.options import Count, checked
@@ -27,6 +25,8 @@ from placeprint.errors import PlaceprintError
 from placeprint.evidence.model import to_probability
 from placeprint.evidence.shipped import EvidenceModel
 from placeprint.places.graph import CANDIDATES, CHUNK, LEAST, evidence_model, log_odds, pair_probabilities
+from placeprint.searching.reader import AtlasReader
+from placeprint.searching.snapshot import Snapshot
 from placeprint.types import Answer, Ids, Progress
 
 logger = logging.getLogger(__name__)
@@ -92,7 +92,7 @@ def pair_table(survey: Survey, least: float = LEAST) -> dict[tuple[int, int], fl
 
 
 @checked
-def survey_atlas(atlas: Atlas, *, most: Count | None = None, progress: Progress | None = None) -> Survey:
+def survey_atlas(atlas: AtlasReader, *, most: Count | None = None, progress: Progress | None = None) -> Survey:
     """Return the survey of an atlas: what is kept of an earlier one, and the photos that are missing in it.
 
     Args:

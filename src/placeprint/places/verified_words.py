@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from placeprint.aggregation.vlad import VLAD
-from placeprint.atlas import Atlas
-from placeprint.atlas.learning import in_parts
 from placeprint.describing.describer import Branch
 from placeprint.describing.word_weights import WordWeights, has_words, weights_of
 from placeprint.errors import OptionError
 from placeprint.places.graph import Link, match_graph
+from placeprint.searching.learning import in_parts
+from placeprint.searching.reader import AtlasReader
 from placeprint.types import Floats, Ids, LocalFeatures, Progress
 
 LEAST = 0.5
@@ -29,30 +29,15 @@ FEWEST = 10
 """Links, at least, that weights are learned from."""
 
 
-def weigh_words(atlas: Atlas, *, progress: Progress | None = None) -> int:
-    """Learn weights of visual words from the links of an atlas, and make all descriptors with them.
+def learned_weights(atlas: AtlasReader, *, progress: Progress | None = None) -> tuple[WordWeights, int]:
+    """Return weights of visual words learned from the links of an atlas, and the number of links.
 
     Args:
         atlas: of a preset that gives probabilities, and whose first extractor has a VLAD.
-        progress: called with the count of photos searched and of all, then with that of photos described.
-
-    Returns:
-        The number of links they were learned from.
+        progress: called with the count of photos searched and of all.
 
     Raises:
         OptionError: the preset gives no probabilities or has no such VLAD, or there are fewer than `FEWEST` links.
-        AtlasBusyError: another process is writing.
-    """
-    weights, links = learned_weights(atlas, progress=progress)
-    atlas.set_word_weights(weights, progress)
-    return links
-
-
-def learned_weights(atlas: Atlas, *, progress: Progress | None = None) -> tuple[WordWeights, int]:
-    """Return weights of visual words learned from the links of an atlas, and the number of links.
-
-    Raises:
-        OptionError: see `weigh_words`.
     """
     branches = [each for each in atlas.describer.branches if each.source == 0 and has_words(each.aggregator)]
     if not branches:
@@ -90,7 +75,7 @@ def rates_of(words: Sequence[NDArray[np.intp]], verified: Sequence[Ids], count: 
     return np.asarray((np.bincount(chosen, minlength=count) + PRIOR * mean) / (everywhere + PRIOR), np.float32)
 
 
-def _rates(atlas: Atlas, branch: Branch, verified: dict[int, Ids]) -> Floats:
+def _rates(atlas: AtlasReader, branch: Branch, verified: dict[int, Ids]) -> Floats:
     aggregator = branch.aggregator
     if not isinstance(aggregator, VLAD):
         raise OptionError("only the words of a VLAD are weighed")
@@ -99,7 +84,7 @@ def _rates(atlas: Atlas, branch: Branch, verified: dict[int, Ids]) -> Floats:
     return rates_of(words, [verified[photo] for photo in ids], aggregator.num_words)
 
 
-def _features(atlas: Atlas, ids: Sequence[int]) -> Iterator[LocalFeatures]:
+def _features(atlas: AtlasReader, ids: Sequence[int]) -> Iterator[LocalFeatures]:
     now = atlas.snapshot()
     for part in in_parts(ids):
         yield from now.features_of(part, 0)

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from placeprint.atlas.snapshot import Snapshot
 from placeprint.core.threads import map_cores
 from placeprint.errors import PackageError, WriteError
 from placeprint.reconstruction import PIXEL
@@ -17,6 +16,7 @@ from placeprint.reconstruction.cameras import camera, focal_of
 from placeprint.reconstruction.matching import matched_pairs, rows_of
 from placeprint.reconstruction.pairing import ImagePair, NamedPhotos
 from placeprint.reconstruction.sources import Source, StoredFeatures
+from placeprint.searching.snapshot import Snapshot
 from placeprint.store import PhotoRecord
 from placeprint.types import Progress
 

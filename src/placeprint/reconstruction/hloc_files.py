@@ -13,12 +13,12 @@ from pathlib import Path
 
 import numpy as np
 
-from placeprint.atlas.snapshot import Snapshot
 from placeprint.core.files import written_aside
 from placeprint.errors import PackageError
 from placeprint.reconstruction.matching import matched_pairs
 from placeprint.reconstruction.pairing import ImagePair, NamedPhotos
 from placeprint.reconstruction.sources import StoredFeatures
+from placeprint.searching.snapshot import Snapshot
 from placeprint.types import Progress
 
 FEATURES, MATCHES = "features.h5", "matches.h5"

@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from placeprint.atlas.reader import AtlasReader
 from placeprint.core.options import Count, checked
 from placeprint.errors import PackageError, ReconstructionError
 from placeprint.photos import Picture, read_photo
@@ -26,6 +25,7 @@ from placeprint.reconstruction.georegistration import Origin
 from placeprint.reconstruction.pairing import NamedPhotos
 from placeprint.reconstruction.sources import StoredFeatures
 from placeprint.reconstruction.uncertainty import pose_covariance
+from placeprint.searching.reader import AtlasReader
 from placeprint.types import Answer, Floats, Pose
 
 CANDIDATES = 10

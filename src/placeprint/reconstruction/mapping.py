@@ -9,8 +9,6 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
-from placeprint.atlas import Atlas
-from placeprint.atlas.snapshot import Snapshot
 from placeprint.core.options import OneOf, checked
 from placeprint.errors import PackageError, ReconstructionError, WriteError
 from placeprint.places.graph import MatchGraph
@@ -18,6 +16,8 @@ from placeprint.reconstruction.database import INSTALL, SEED, export_database
 from placeprint.reconstruction.georegistration import Origin, georegister
 from placeprint.reconstruction.pairing import PER_PHOTO, NamedPhotos, image_pairs
 from placeprint.reconstruction.sources import NewFeatures, Source, StoredFeatures
+from placeprint.searching.reader import AtlasReader
+from placeprint.searching.snapshot import Snapshot
 
 FEATURES = ("sift", "stored")
 MAPPERS = ("auto", "global", "incremental")
@@ -60,7 +60,7 @@ class Model:
 
 @checked
 def reconstruct(
-    atlas: Atlas,
+    atlas: AtlasReader,
     graph: MatchGraph,
     output: Path,
     *,

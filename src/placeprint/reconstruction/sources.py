@@ -14,7 +14,6 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from placeprint.atlas.snapshot import Snapshot
 from placeprint.core import registry
 from placeprint.core.files import write_arrays
 from placeprint.core.threads import limit_torch, map_cores, one_core_each
@@ -22,6 +21,7 @@ from placeprint.describing.describer import no_features
 from placeprint.errors import PhotoError
 from placeprint.pairs import matcher_params
 from placeprint.photos import read_photo
+from placeprint.searching.snapshot import Snapshot
 from placeprint.types import Extractor, LocalFeatures, Matcher, Progress
 
 SIFT, SIZE, KEYPOINTS = "sift", 1600, 4096

@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from placeprint.atlas import Atlas
-from placeprint.atlas.learning import first_state
 from placeprint.core.defaults import PRESET
 from placeprint.core.options import Count, NotNegative, OneOf, Range, Share, checked
 from placeprint.core.threads import one_core_for_products
@@ -27,6 +26,7 @@ from placeprint.evidence.shipped import SURE
 from placeprint.photos import Picture, as_image
 from placeprint.places.motion import STEPS
 from placeprint.presets import Preset, load_preset
+from placeprint.searching.learning import first_state
 from placeprint.store.encoding import encode_features
 from placeprint.stream import saving
 from placeprint.stream.belief import Belief, near

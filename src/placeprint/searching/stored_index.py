@@ -12,14 +12,14 @@ import threading
 import numpy as np
 from numpy.typing import NDArray
 
-from placeprint.atlas.index_files import DEAD, IndexFiles, Stamp
-from placeprint.atlas.snapshot import Snapshot
 from placeprint.core.numerics import not_in
 from placeprint.core.threads import map_cores, one_core_for_products
 from placeprint.errors import AtlasFormatError, PlaceprintError
 from placeprint.index.compact import CompactIndex
 from placeprint.index.compact_code import CompactCode
 from placeprint.index.compact_rows import CompactRows
+from placeprint.searching.index_files import DEAD, IndexFiles, Stamp
+from placeprint.searching.snapshot import Snapshot
 from placeprint.types import Ids
 
 logger = logging.getLogger(__name__)

@@ -21,11 +21,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from placeprint.atlas.snapshot import Snapshot
 from placeprint.core.threads import map_cores, one_core_for_products
 from placeprint.describing.describer import Describer, State
 from placeprint.errors import AtlasBusyError
 from placeprint.presets import Preset
+from placeprint.searching.snapshot import Snapshot
 from placeprint.store import Store
 from placeprint.store.store import locked
 from placeprint.store.store_snapshot import digest_of

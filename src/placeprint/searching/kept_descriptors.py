@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from placeprint.atlas.snapshot import Snapshot
 from placeprint.core.threads import map_cores
+from placeprint.searching.snapshot import Snapshot
 from placeprint.types import Floats, Ids
 
 KEPT = 64

@@ -22,12 +22,12 @@ from typing import Any
 
 import numpy as np
 
-from placeprint.atlas.allowed import Allowed
-from placeprint.atlas.memory import Memory
-from placeprint.atlas.snapshot import Snapshot
 from placeprint.core.threads import map_cores
 from placeprint.features.rotating import all_rotations, promising_rotations, rotated_features, working_size
 from placeprint.features.upright import QUARTERS, Upright, nearest_quarter
+from placeprint.searching.allowed import Allowed
+from placeprint.searching.memory import Memory
+from placeprint.searching.snapshot import Snapshot
 from placeprint.types import Extractor, Floats, Image, LocalFeatures, PhotoFeatures, Verification
 from placeprint.verification.matching import match_candidates
 

@@ -8,7 +8,7 @@ from typing import Self
 
 import numpy as np
 
-from placeprint.atlas.snapshot import Snapshot
+from placeprint.searching.snapshot import Snapshot
 from placeprint.store.photo_filter import PhotoFilter
 from placeprint.types import Ids, Ranking
 

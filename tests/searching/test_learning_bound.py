@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from placeprint import Atlas
-from placeprint.atlas import learning
+from placeprint.searching import learning
 from tests.conftest import make_scene, write_photo, write_scenes
 
 

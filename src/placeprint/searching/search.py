@@ -1,7 +1,7 @@
 """Search one query: describe, search, verify; and if nothing is confirmed, again in the promising rotations.
 
 A photo with black corners is straightened first (`features.straightening`). Which rotation deserves a further look is
-said by cheap looks at all of them (`atlas.rotations`).
+said by cheap looks at all of them (`searching.rotations`).
 """
 
 from __future__ import annotations
@@ -12,12 +12,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from placeprint.atlas.allowed import Allowed
-from placeprint.atlas.memory import Memory
-from placeprint.atlas.rotations import Rotations
-from placeprint.atlas.snapshot import Snapshot
-from placeprint.atlas.stored_voters import DESCRIPTOR, default_mode, search_modes
-from placeprint.atlas.weighing import Weigher
 from placeprint.core.memory import enough_memory
 from placeprint.core.options import check_name
 from placeprint.core.threads import one_core_for_products
@@ -25,6 +19,12 @@ from placeprint.errors import OptionError
 from placeprint.features.rotating import best_rotation
 from placeprint.features.straightening import tilt_of
 from placeprint.features.upright import Upright
+from placeprint.searching.allowed import Allowed
+from placeprint.searching.memory import Memory
+from placeprint.searching.rotations import Rotations
+from placeprint.searching.snapshot import Snapshot
+from placeprint.searching.stored_voters import DESCRIPTOR, default_mode, search_modes
+from placeprint.searching.weighing import Weigher
 from placeprint.types import (
     NO_KEYPOINTS,
     Answer,

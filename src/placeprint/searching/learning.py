@@ -14,13 +14,13 @@ from pathlib import Path
 
 import numpy as np
 
-from placeprint.atlas.redescribing import READ_PHOTOS, Redescription
-from placeprint.atlas.snapshot import Snapshot
 from placeprint.codebooks import load_codebook, load_codebook_file
 from placeprint.core.numerics import evenly
 from placeprint.describing.describer import Describer, State
 from placeprint.errors import OptionError
 from placeprint.presets import Preset
+from placeprint.searching.redescribing import READ_PHOTOS, Redescription
+from placeprint.searching.snapshot import Snapshot
 from placeprint.store import Store
 from placeprint.store.store_snapshot import digest_of
 from placeprint.types import PhotoFeatures, Progress

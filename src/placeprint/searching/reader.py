@@ -2,38 +2,34 @@
 
 from __future__ import annotations
 
-import importlib
 import os
-import threading
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 
-from placeprint.atlas import learning
-from placeprint.atlas.allowed import Allowed
-from placeprint.atlas.judging import judged, promised
-from placeprint.atlas.memory import Memory
-from placeprint.atlas.pushed_index import PushedIndex
-from placeprint.atlas.reports import AtlasInfo
-from placeprint.atlas.search import Searcher
-from placeprint.atlas.snapshot import Snapshot, Snapshots
 from placeprint.core.options import Count, CountOrNone, Range, Share, checked
 from placeprint.core.threads import map_cores
 from placeprint.describing.describer import Describer
 from placeprint.errors import AtlasMismatchError
 from placeprint.photos import Picture, as_image
 from placeprint.renamed import renamed_arguments
+from placeprint.searching import learning
+from placeprint.searching.allowed import Allowed
+from placeprint.searching.info import AtlasInfo
+from placeprint.searching.judging import judged, promised
+from placeprint.searching.memory import Memory
+from placeprint.searching.pushed_index import PushedIndex
+from placeprint.searching.search import Searcher
+from placeprint.searching.snapshot import Snapshot, Snapshots
 from placeprint.store import Store
 from placeprint.store.photo_filter import PhotoFilter
 from placeprint.store.store import FILES
-from placeprint.types import Answer, Located, Pose
+from placeprint.types import Answer
 
 EMPTY = "the atlas is empty"
 NONE_FITS = "no photo of the atlas fits the filter"
-LOCATING, LOCALIZING = "placeprint.places.locating", "placeprint.reconstruction.localizing"
-"""Imported by their names when they are first needed: what is made of atlases has rooms above this one."""
 
 
 class AtlasReader:
@@ -52,9 +48,6 @@ class AtlasReader:
         self._snapshots = Snapshots(store)
         self._preset = self._snapshots.preset
         self._memory = Memory(store.folder, self._preset, pushed)
-        self._locator: tuple[int, Any] | None = None
-        self._locator_lock = threading.Lock()
-        self._localizer: tuple[tuple[int, str], Any] | None = None
         known = {store.path_of(n) if n.startswith(FILES) else n: w for n, w in store.manifest.weights.items()}
         if known != self._snapshots.weights:
             raise AtlasMismatchError(
@@ -213,65 +206,3 @@ class AtlasReader:
             return dict(zip(known, map_cores(one, known), strict=True))
 
         return self._snapshots.reading(search)
-
-    def locate(
-        self,
-        photo: Picture,
-        *,
-        top: int = 5,
-        rotations: bool = True,
-        exclude: Collection[str] = (),
-        within: PhotoFilter | None = None,
-    ) -> Located:
-        """Say which place a photo shows, how sure that is, and where it was taken, with a radius in meters.
-
-        The first call surveys the atlas, which takes about as long as searching each of up to 1000 of its photos; the
-        survey is kept in the atlas.
-
-        Args:
-            photo: anything that `search` accepts.
-            top: the number of candidates to return.
-            rotations: whether to try rotations of the photo if nothing is confirmed upright.
-            exclude: photos of the atlas to exclude, by their paths in it.
-            within: which photos of the atlas may answer; None for all.
-
-        Raises:
-            PhotoError: the photo cannot be used.
-            OptionError: the preset gives no probabilities.
-        """
-        version = self.snapshot().version
-        with self._locator_lock:
-            if self._locator is None or self._locator[0] != version:
-                self._locator = version, importlib.import_module(LOCATING).Locator(self)
-            locator = self._locator[1]
-        located: Located = locator.locate(photo, top=top, rotations=rotations, exclude=exclude, within=within)
-        return located
-
-    def localize(
-        self, photo: Picture, model: Path | str, *, candidates: int = 10, rotations: bool = True
-    ) -> Pose | None:
-        """Find where the camera of a photo was in a model, and where it looked, with its covariance.
-
-        The model is read once, and stays as it is. It may have been made elsewhere, with any keypoints.
-
-        Args:
-            photo: anything that `search` accepts.
-            model: the folder of a model in COLMAP's format, whose images are photos of the atlas by name.
-            candidates: photos of the model that the photo is matched with.
-            rotations: whether to try rotations of the photo if nothing is confirmed upright.
-
-        Returns:
-            The pose, or None if too few points fit any. `placeprint.reconstruction.results` writes poses as files.
-
-        Raises:
-            PhotoError: the photo cannot be used.
-            PackageError: pycolmap is not installed.
-            ReconstructionError: there is no model, or it has no photo of the atlas.
-        """
-        key = self.snapshot().version, os.path.realpath(model)
-        with self._locator_lock:
-            if self._localizer is None or self._localizer[0] != key:
-                self._localizer = key, importlib.import_module(LOCALIZING).Localizer(self, model)
-            localizer = self._localizer[1]
-        pose: Pose | None = localizer.localize(photo, candidates=candidates, rotations=rotations)
-        return pose

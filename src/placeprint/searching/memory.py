@@ -11,17 +11,17 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from placeprint.atlas.index_files import IndexFiles
-from placeprint.atlas.kept_descriptors import KeptDescriptors
-from placeprint.atlas.pushed_index import PushedIndex
-from placeprint.atlas.snapshot import Snapshot
-from placeprint.atlas.stored_index import StoredIndex
-from placeprint.atlas.stored_voters import StoredVoters
 from placeprint.core.numerics import evenly
 from placeprint.errors import OptionError
 from placeprint.evidence.overlays import Overlays, find_overlays
 from placeprint.index.flat import FlatIndex
 from placeprint.presets import OpinionSpec, Preset
+from placeprint.searching.index_files import IndexFiles
+from placeprint.searching.kept_descriptors import KeptDescriptors
+from placeprint.searching.pushed_index import PushedIndex
+from placeprint.searching.snapshot import Snapshot
+from placeprint.searching.stored_index import StoredIndex
+from placeprint.searching.stored_voters import StoredVoters
 from placeprint.store import PhotoRecord
 from placeprint.types import Floats, Ids, Index, LocalFeatures, Ranking, Verifier
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from placeprint import Atlas
-from placeprint.atlas.search import Searcher
+from placeprint.searching.search import Searcher
 from placeprint.types import Answer, Evidence, Verification
 from tests.conftest import random_features, write_scenes
 
@@ -33,5 +33,5 @@ def test_another_turn_answers_when_it_is_confirmed_or_clearly_better(
     atlas = Atlas.create(tmp_path / "atlas", "sift-vlad")
     atlas.add([write_scenes(tmp_path / "photos", 1)])
     monkeypatch.setattr(Searcher, "_look", look)
-    monkeypatch.setattr("placeprint.atlas.search.Rotations.promising", lambda *_: [(90,)])
+    monkeypatch.setattr("placeprint.searching.search.Rotations.promising", lambda *_: [(90,)])
     assert atlas.search(np.zeros((64, 64, 3), np.uint8)).rotation == wins

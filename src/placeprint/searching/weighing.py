@@ -20,13 +20,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from placeprint.atlas.memory import Memory
-from placeprint.atlas.snapshot import Snapshot
 from placeprint.errors import WeightsError
 from placeprint.evidence.measure import geometry, margins, other_places, standardized
 from placeprint.evidence.record import OF_VERIFICATIONS, PLACES, PairEvidence, Values, columns_of, no_evidence
 from placeprint.evidence.shipped import EvidenceModel, Weighed, load_model, verdict_of
 from placeprint.presets import EvidenceSpec
+from placeprint.searching.memory import Memory
+from placeprint.searching.snapshot import Snapshot
 from placeprint.types import Evidence, Floats, Ids, LocalFeatures, Ranking, Verification, Verifier
 
 FIRST = "xfeat"

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from placeprint import Atlas
-from placeprint.atlas.search import Searcher
 from placeprint.features.upright import Upright
 from placeprint.photos import rotate_image
+from placeprint.searching.search import Searcher
 from placeprint.types import Answer, Image
 from tests.conftest import make_scene, write_scenes
 
@@ -55,7 +55,7 @@ def test_a_photo_that_is_surely_upright_gets_one_whole_look(atlas: Atlas, monkey
 def test_a_photo_that_is_surely_rotated_is_looked_at_so_at_once(atlas: Atlas, monkeypatch: pytest.MonkeyPatch) -> None:
     looks = Looks(monkeypatch)
     estimate(monkeypatch, 0.05, 0.05, 0.05, 0.85)
-    monkeypatch.setattr("placeprint.atlas.rotations.Rotations._quarters", lambda *_: pytest.fail("looked cheaply"))
+    monkeypatch.setattr("placeprint.searching.rotations.Rotations._quarters", lambda *_: pytest.fail("looked cheaply"))
     answer = atlas.search(rotate_image(make_scene(1), 90))
     assert answer.rotation == 270 and answer.best is not None
     assert looks.degrees == [0, 270]

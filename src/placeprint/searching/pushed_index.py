@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from placeprint.atlas.snapshot import Snapshot
 from placeprint.errors import AtlasMismatchError, OptionError, ServiceError
 from placeprint.index.milvus import MilvusCollection, Origin
+from placeprint.searching.snapshot import Snapshot
 from placeprint.types import Floats, Ids, Progress, Ranking
 
 TOGETHER = 512

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from placeprint import Atlas
-from placeprint.atlas import learning, redescribing
-from placeprint.atlas.redescribing import FOLDER
 from placeprint.describing.describer import Describer
 from placeprint.errors import AtlasBusyError
+from placeprint.searching import learning, redescribing
+from placeprint.searching.redescribing import FOLDER
 from placeprint.store import Store
 from placeprint.types import Floats, PhotoFeatures
 from tests.conftest import make_scene, write_photo, write_scenes

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from placeprint import Atlas
-from placeprint.atlas.index_files import STAMP, IndexFiles
 from placeprint.presets import load_preset, write_preset
+from placeprint.searching.index_files import STAMP, IndexFiles
 from placeprint.store import Store
 from placeprint.store.photo_filter import PhotoFilter
 from tests.conftest import make_scene, write_photo, write_scenes

@@ -105,8 +105,8 @@ def test_a_preset_with_evidence_must_name_its_descriptors() -> None:
 def test_a_certain_answer_is_not_verified_further(
     atlas: Atlas, monkeypatch: pytest.MonkeyPatch, decided: float, all_of_them: bool
 ) -> None:
-    monkeypatch.setattr("placeprint.atlas.weighing.DECIDED", decided)
-    monkeypatch.setattr("placeprint.atlas.weighing.LEAD", -100.0)
+    monkeypatch.setattr("placeprint.searching.weighing.DECIDED", decided)
+    monkeypatch.setattr("placeprint.searching.weighing.LEAD", -100.0)
     spec = atlas.snapshot().preset.evidence
     assert spec is not None
     assert spec.verified_first is not None
@@ -156,8 +156,8 @@ def with_late(tmp_path_factory: pytest.TempPathFactory) -> Atlas:
 def test_late_descriptors_are_made_of_a_query_only_while_the_answer_is_open(
     with_late: Atlas, monkeypatch: pytest.MonkeyPatch, decided: float, is_open: bool
 ) -> None:
-    monkeypatch.setattr("placeprint.atlas.weighing.DECIDED", decided)
-    monkeypatch.setattr("placeprint.atlas.weighing.LEAD", -100.0)
+    monkeypatch.setattr("placeprint.searching.weighing.DECIDED", decided)
+    monkeypatch.setattr("placeprint.searching.weighing.LEAD", -100.0)
     described: list[str] = []
     extract = SIFT.extract
 
@@ -188,12 +188,12 @@ def test_rotations_without_hope_get_no_late_descriptor(with_late: Atlas, monkeyp
 
     monkeypatch.setattr(Describer, "query_features", looked)
     monkeypatch.setattr(SIFT, "extract", counted)
-    monkeypatch.setattr("placeprint.atlas.search.Rotations.promising", lambda *_: [(90,), (180,)])
-    monkeypatch.setattr("placeprint.atlas.weighing.DECIDED", 1.1)
+    monkeypatch.setattr("placeprint.searching.search.Rotations.promising", lambda *_: [(90,), (180,)])
+    monkeypatch.setattr("placeprint.searching.weighing.DECIDED", 1.1)
     for least, times in ((1.0, 1), (0.0, 3)):
         looks.clear()
         described.clear()
-        monkeypatch.setattr("placeprint.atlas.search.FURTHER", least)
+        monkeypatch.setattr("placeprint.searching.search.FURTHER", least)
         with_late.search(seen_again(make_scene(77)))
         assert looks == [0, 90, 180]
         assert len(described) == times
@@ -202,7 +202,7 @@ def test_rotations_without_hope_get_no_late_descriptor(with_late: Atlas, monkeyp
 def test_late_descriptors_bring_new_candidates_and_keep_what_geometry_found(
     with_late: Atlas, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("placeprint.atlas.weighing.DECIDED", 1.1)
+    monkeypatch.setattr("placeprint.searching.weighing.DECIDED", 1.1)
     checked: list[int] = []
     verify = MutualGeometry.verify
 
@@ -235,7 +235,7 @@ def test_a_late_descriptor_needs_evidence() -> None:
 @pytest.fixture
 def third(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Atlas:
     """Return an atlas that always asks LighterGlue about the two most probable photos."""
-    monkeypatch.setattr("placeprint.atlas.weighing.DECIDED", 1.1)
+    monkeypatch.setattr("placeprint.searching.weighing.DECIDED", 1.1)
     files = resources.files("placeprint.presets")
     fast, best = (files.joinpath(f"{name}.toml").read_text(encoding="utf-8") for name in ("fast", "best"))
     opinion = best[best.rindex("[[opinion]]") :]

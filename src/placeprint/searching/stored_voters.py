@@ -30,14 +30,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from placeprint.atlas.learning import GROWTH, in_parts, sampled_photos
-from placeprint.atlas.snapshot import Snapshot
 from placeprint.core import registry
 from placeprint.core.files import flush
 from placeprint.core.numerics import spread_features
 from placeprint.describing.describer import MAX_DESCRIPTORS
 from placeprint.errors import PlaceprintError, ShapeError
 from placeprint.presets import ComponentSpec, Preset
+from placeprint.searching.learning import GROWTH, in_parts, sampled_photos
+from placeprint.searching.snapshot import Snapshot
 from placeprint.types import LocalFeatures, Ranking, Voter
 
 logger = logging.getLogger(__name__)
