@@ -59,7 +59,7 @@ def test_an_atlas_that_cannot_be_written_is_surveyed_each_time(atlas: Atlas, mon
         raise WriteError("read-only")
 
     kept(atlas).unlink(missing_ok=True)
-    monkeypatch.setattr("placeprint.places.survey.write_arrays", refuse)
+    monkeypatch.setattr("placeprint.places.kept.write_arrays", refuse)
     assert searched(atlas) == searched(atlas) == 6
 
 

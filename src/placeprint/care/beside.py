@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
-
 from placeprint.care.findings import Finding
-from placeprint.core.files import TEMPORARY
+from placeprint.core.files import TEMPORARY, arrays_of
 from placeprint.errors import AtlasFormatError
 from placeprint.evidence.calibration import calibration_of
 from placeprint.searching.stored_voters import STAMP, stamp_of
@@ -79,9 +76,7 @@ def _is_readable(path: Path) -> bool:
         if path.is_dir():
             return not (path / STAMP).exists() or stamp_of(path) is not None
         if path.suffix == ".npz":
-            with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
-                for name in arrays.files:
-                    arrays[name]
+            arrays_of(path.read_bytes())
     except Exception:  # damaged archives raise nearly anything
         return False
     return True

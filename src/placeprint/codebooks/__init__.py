@@ -10,9 +10,9 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
+from placeprint.core.files import arrays_of
 from placeprint.core.options import check_name
 from placeprint.errors import OptionError, WeightsError
 
@@ -28,8 +28,7 @@ def load_codebook(name: str) -> dict[str, NDArray[Any]]:
     if not file.is_file():
         known = sorted(entry.name.removesuffix(".npz") for entry in source.iterdir() if entry.name.endswith(".npz"))
         check_name("codebook", name, known)
-    with file.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
-        return {key: arrays[key] for key in arrays.files}
+    return arrays_of(file.read_bytes())
 
 
 def load_codebook_file(path: str) -> dict[str, NDArray[Any]]:
@@ -42,8 +41,7 @@ def load_codebook_file(path: str) -> dict[str, NDArray[Any]]:
     if not Path(path).is_file():
         raise OptionError(f"there is no codebook {path!r}; restore it, or choose another preset")
     try:
-        with Path(path).open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
-            return {key: arrays[key] for key in arrays.files}
+        return arrays_of(Path(path).read_bytes())
     except Exception as error:  # errors of NumPy, zipfile and zlib for a damaged file
         reason = " ".join(str(error).split())[:160] or type(error).__name__
         raise WeightsError(f"the codebook {path!r} is not an .npz of arrays: {reason}") from error

@@ -6,10 +6,6 @@ of the files. A file whose size or time has changed since it was added is looked
 
 from __future__ import annotations
 
-import hashlib
-import io
-import logging
-import os
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,12 +13,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from placeprint.core.files import write_arrays
-from placeprint.errors import PlaceprintError
 from placeprint.places import parallax, shot_sketch, shots
+from placeprint.places.kept import Arrays, constants_key, is_unchanged, read_kept, write_kept
 from placeprint.store import PhotoRecord
-
-logger = logging.getLogger(__name__)
 
 FILE = "shots.npz"
 Sketch = NDArray[np.float16]
@@ -61,32 +54,34 @@ class KeptShots:
         self._path = None if folder is None else folder / FILE
         self._sketches: dict[str, Sketch] = {}
         self._compared: dict[tuple[str, str], Compared] = {}
-        if self._path is not None and self._path.is_file():
-            try:
-                with np.load(io.BytesIO(self._path.read_bytes()), allow_pickle=False) as arrays:
-                    self._fill({name: arrays[name] for name in arrays.files})
-            except Exception as error:  # damaged archives raise nearly anything
-                logger.warning("what is kept in %s is made again: %s", self._path, error)
+        arrays = {} if self._path is None else read_kept(self._path, _key())
+        if arrays:
+            names, pairs = arrays["names"].tolist(), arrays["pairs"].tolist()
+            sketches = np.asarray(arrays["sketches"], np.float16)
+            self._sketches = dict(zip(names, sketches, strict=True))
+            self._compared = {
+                (one, two): Compared(*each) for (one, two), each in zip(pairs, arrays["found"].tolist(), strict=True)
+            }
 
     def sketch(self, photo: PhotoRecord) -> Sketch | None:
         """Return the sketch of a photo; None where none is kept of its file as it is now."""
-        return self._sketches.get(photo.sha256) if _is_unchanged(photo) else None
+        return self._sketches.get(photo.sha256) if is_unchanged(photo) else None
 
     def compared(self, first: PhotoRecord, second: PhotoRecord) -> Compared | None:
         """Return what an earlier comparison found; None where there was none of these files as they are now."""
-        if not (_is_unchanged(first) and _is_unchanged(second)):
+        if not (is_unchanged(first) and is_unchanged(second)):
             return None
         there, back = (self._compared.get(pair) for pair in _both_ways(first, second))
         return back.reversed() if there is None and back is not None else there
 
     def add_sketch(self, photo: PhotoRecord, sketch: Sketch) -> None:
         """Keep the sketch of a photo, unless its file has changed since it was added."""
-        if _is_unchanged(photo):
+        if is_unchanged(photo):
             self._sketches[photo.sha256] = sketch
 
     def add_compared(self, first: PhotoRecord, second: PhotoRecord, found: Compared) -> None:
         """Keep what a comparison found, unless a file has changed since it was added."""
-        if _is_unchanged(first) and _is_unchanged(second):
+        if is_unchanged(first) and is_unchanged(second):
             self._compared[first.sha256, second.sha256] = found
 
     def write(self, photos: Collection[PhotoRecord]) -> None:
@@ -96,46 +91,18 @@ class KeptShots:
         known = {photo.sha256 for photo in photos} - {""}
         sketches = {name: sketch for name, sketch in self._sketches.items() if name in known}
         compared = {pair: found for pair, found in self._compared.items() if known.issuperset(pair)}
-        arrays: dict[str, NDArray[np.generic]] = {
-            "key": np.array(_key()),
+        arrays: Arrays = {
             "names": np.array(list(sketches), "U64"),
             "sketches": np.array(list(sketches.values()), np.float16).reshape(-1, shot_sketch.DIM),
             "pairs": np.array(list(compared), "U64").reshape(-1, 2),
             "found": np.array([(each.agreement, each.rotation) for each in compared.values()]).reshape(-1, 2),
         }
-        try:
-            write_arrays(self._path, arrays)
-        except PlaceprintError as error:
-            logger.warning("what was seen of the photos is not kept: %s", error)
-
-    def _fill(self, arrays: dict[str, NDArray[np.generic]]) -> None:
-        if str(arrays["key"]) != _key():
-            return
-        sketches = np.asarray(arrays["sketches"], np.float16).reshape(-1, shot_sketch.DIM)
-        pairs, found = arrays["pairs"].reshape(-1, 2).tolist(), np.asarray(arrays["found"], np.float64).tolist()
-        self._sketches = dict(zip(map(str, arrays["names"].tolist()), sketches, strict=True))
-        self._compared = {(one, two): Compared(*each) for (one, two), each in zip(pairs, found, strict=True)}
+        write_kept(self._path, _key(), arrays)
 
 
 def _both_ways(first: PhotoRecord, second: PhotoRecord) -> tuple[tuple[str, str], tuple[str, str]]:
     return (first.sha256, second.sha256), (second.sha256, first.sha256)
 
 
-def _is_unchanged(photo: PhotoRecord) -> bool:
-    """Return whether the file of a photo has the size and the time that it was added with."""
-    try:
-        now = os.stat(photo.path)  # noqa: PTH116  # any text
-    except (OSError, ValueError):
-        return False
-    return (now.st_size, now.st_mtime_ns) == (photo.file_size, photo.file_time)
-
-
 def _key() -> str:
-    """Return what sketches and comparisons depend on: the constants of their modules."""
-    constants = {
-        f"{module.__name__}.{name}": value
-        for module in (shots, shot_sketch, parallax)
-        for name, value in sorted(vars(module).items())
-        if name.isupper() and isinstance(value, int | float | str)
-    }
-    return hashlib.sha256(repr(constants).encode()).hexdigest()[:16]
+    return constants_key(shots, shot_sketch, parallax)

@@ -7,7 +7,9 @@ its file, in all rotations. Then the photos of the smaller part are rotated; par
 
 from __future__ import annotations
 
+import contextlib
 import math
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -16,6 +18,8 @@ import numpy as np
 from placeprint.errors import PhotoError
 from placeprint.places.components import part_of_each
 from placeprint.places.findings import Finding
+from placeprint.places.kept import constants_key, is_unchanged
+from placeprint.places.kept_searches import KeptSearches, Looked
 from placeprint.searching.reader import AtlasReader
 from placeprint.store import PhotoRecord
 from placeprint.types import Answer, Evidence, Floats, Progress
@@ -70,17 +74,19 @@ def loners(
         for (first, second), degrees in (copies or {}).items()
         if (quarter := _quarter(degrees)) and first in ids and second in ids
     ]
-    alone = []
     few = {photo: chance for photo in photos if (chance := _alone(neighbors[photo])) >= LIKELY}
-    for done, (photo, chance) in enumerate(few.items(), start=1):
-        answer = _searched(atlas, photos[photo].path)
-        if answer is not None:
-            found = list(_rotated(photo, answer))
-            joined += found
-            if not found and answer.best is None:
-                alone.append((photo, min(chance, 1 - (answer.confidence or 0.0))))
-        if progress is not None:
-            progress(done, len(few))
+    looked = _looked(atlas, {photo: photos[photo] for photo in few}, progress)
+    joined += [
+        Joined(photo, other, quarter, each.confidence)
+        for photo, each in looked.items()
+        for other, quarter in each.rotated.items()
+    ]
+    shown = {each.best for each in looked.values()}
+    alone = [
+        (photo, min(few[photo], 1 - each.confidence))
+        for photo, each in looked.items()
+        if photo not in shown and not each.others
+    ]
     rotated = dict(_smaller_parts(neighbors, joined))
     for photo, by in rotated.items():
         other = photos[by.other].path
@@ -107,12 +113,31 @@ def rotation_of(points: Floats) -> float:
     return -math.degrees(math.atan2(cross, dot)) % 360
 
 
-def _searched(atlas: AtlasReader, path: str) -> Answer | None:
-    """Return the answer to a photo of the atlas, searched among the others; None if its file cannot be read."""
-    try:
-        return atlas.search(path, exclude=[path], top=10)
-    except PhotoError:  # which is another finding
-        return None
+def _looked(atlas: AtlasReader, photos: Mapping[int, PhotoRecord], progress: Progress | None) -> dict[int, Looked]:
+    """Return what photos show of the others, by searches that are remembered; not of those that cannot be read."""
+    kept = KeptSearches(atlas.snapshot(), constants_key(sys.modules[__name__]))
+    found = {photo: each for photo, each in kept.read(photos).items() if is_unchanged(photos[photo])}
+    missing = [photo for photo in photos if photo not in found]
+    for done, photo in enumerate(missing, start=1):
+        path = photos[photo].path
+        with contextlib.suppress(PhotoError):  # which is another finding
+            found[photo] = _seen(atlas.search(path, exclude=[path], top=10))
+        if progress is not None:
+            progress(done, len(missing))
+    if missing:
+        kept.write({photo: each for photo, each in found.items() if is_unchanged(photos[photo])})
+    return found
+
+
+def _seen(answer: Answer) -> Looked:
+    """Return what an answer says, if it is likely right."""
+    confidence = answer.confidence or 0.0
+    rotated = {
+        each.id: quarter
+        for each in answer.evidence
+        if confidence >= LIKELY and (each.probability or 0.0) >= FAIR and (quarter := _quarter_of(each))
+    }
+    return Looked(confidence, None if answer.best is None else answer.best.id, rotated)
 
 
 def _alone(pairs: Mapping[int, float]) -> float:
@@ -124,16 +149,6 @@ def _quarter(degrees: float) -> int:
     """Return the quarter rotation that an angle is near to, or 0 if it is near to none."""
     quarter = round(degrees / 90) * 90
     return quarter % 360 if abs(degrees - quarter) <= QUARTER else 0
-
-
-def _rotated(photo: int, answer: Answer) -> Iterator[Joined]:
-    """Yield the photos that show what a photo shows after a quarter rotation, if the answer is likely right."""
-    if answer.confidence is None or answer.confidence < LIKELY:
-        return
-    for evidence in answer.evidence:
-        quarter = _quarter_of(evidence)
-        if quarter and (evidence.probability or 0.0) >= FAIR:
-            yield Joined(photo, evidence.id, quarter, answer.confidence)
 
 
 def _quarter_of(evidence: Evidence) -> int:

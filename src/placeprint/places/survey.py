@@ -8,28 +8,21 @@ evidence model is another, all are.
 
 from __future__ import annotations
 
-import hashlib
-import io
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from placeprint.core.files import write_arrays
 from placeprint.core.numerics import evenly
 from placeprint.core.options import Count, checked
-from placeprint.errors import PlaceprintError
 from placeprint.evidence.model import to_probability
 from placeprint.evidence.shipped import EvidenceModel
 from placeprint.places.graph import CANDIDATES, CHUNK, LEAST, evidence_model, log_odds, pair_probabilities
+from placeprint.places.kept import Arrays, answers_key, cache_of, prints_of, read_kept, write_kept
 from placeprint.searching.reader import AtlasReader
 from placeprint.searching.snapshot import Snapshot
 from placeprint.types import Answer, Ids, Progress
-
-logger = logging.getLogger(__name__)
 
 FILE = "survey.npz"
 VERSION = 1
@@ -128,28 +121,14 @@ class _Kept:
     """
 
     def __init__(self, now: Snapshot) -> None:
-        self._prints = {photo: record.sha256[:16] for photo, record in now.usable().items()}
-        self._path = Path(now.stored.folder) / "cache" / FILE
-        calibration = None if now.calibration is None else now.calibration.as_data()
-        model = evidence_model(now)
-        said = repr((calibration, model.pair.as_data(), model.first.as_data()))
-        digest = hashlib.sha256(said.encode()).hexdigest()[:12]
-        self._key = f"{VERSION} {now.stored.state_name} {digest}"
+        self._prints = prints_of(now)
+        self._path = cache_of(now) / FILE
+        self._key = f"{VERSION} {answers_key(now)}"
 
     def read(self) -> dict[int, Seen]:
         """Return what is kept of the photos as they are now; nothing if it is damaged or of another state."""
-        if not self._path.is_file():
-            return {}
-        try:
-            with np.load(io.BytesIO(self._path.read_bytes()), allow_pickle=False) as arrays:
-                held = {name: arrays[name] for name in arrays.files}
-            return self._checked(held)
-        except Exception as error:  # damaged archives raise nearly anything
-            logger.warning("the survey %s is made again: %s", self._path, error)
-            return {}
-
-    def _checked(self, held: Mapping[str, NDArray[np.generic]]) -> dict[int, Seen]:
-        if str(held["key"]) != self._key:
+        held = read_kept(self._path, self._key)
+        if not held:
             return {}
         ends = np.cumsum(held["counts"])
         rows = zip(
@@ -170,8 +149,7 @@ class _Kept:
         """Keep a survey; where the folder cannot be written, it is not kept."""
         photos = [photo for photo in survey if photo in self._prints]
         each = [survey[photo] for photo in photos]
-        arrays: dict[str, NDArray[np.generic]] = {
-            "key": np.array(self._key),
+        arrays: Arrays = {
             "photos": np.array(photos, np.int64),
             "prints": np.array([self._prints[photo] for photo in photos]),
             "confidences": np.array([seen.confidence for seen in each]),
@@ -179,10 +157,7 @@ class _Kept:
         }
         for name in ("others", "probabilities", "pairs", "inliers"):
             arrays[name] = np.concatenate([getattr(seen, name) for seen in each])
-        try:
-            write_arrays(self._path, arrays)
-        except PlaceprintError as error:
-            logger.warning("the survey of the atlas is not kept: %s", error)
+        write_kept(self._path, self._key, arrays)
 
 
 def neighbors_of(pairs: Mapping[tuple[int, int], float], photos: Sequence[int]) -> dict[int, dict[int, float]]:

@@ -12,7 +12,6 @@ since, and replaces all descriptors in one commit. A block is used again only fo
 from __future__ import annotations
 
 import contextlib
-import io
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
@@ -21,6 +20,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from placeprint.core.files import arrays_of
 from placeprint.core.threads import map_cores, one_core_for_products
 from placeprint.describing.describer import Describer, State
 from placeprint.errors import AtlasBusyError
@@ -169,8 +169,7 @@ def _described(now: Snapshot, ids: Sequence[int]) -> dict[int, bytes]:
 def _read(path: Path) -> State | None:
     """Return the arrays of a file; None where it is missing or damaged, so that it is made again."""
     try:
-        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in arrays.files}
+        return arrays_of(path.read_bytes())
     except Exception:  # damaged archives raise nearly anything
         return None
 

@@ -18,7 +18,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import hashlib
-import io
 import logging
 import shutil
 import tempfile
@@ -31,7 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from placeprint.core import registry
-from placeprint.core.files import flush
+from placeprint.core.files import arrays_of, flush
 from placeprint.core.numerics import spread_features
 from placeprint.describing.describer import MAX_DESCRIPTORS
 from placeprint.errors import PlaceprintError, ShapeError
@@ -212,8 +211,7 @@ def stamp_of(folder: Path) -> dict[str, NDArray[Any]]:
     Raises:
         ValueError: they are not; whatever damaged archives raise.
     """
-    with np.load(io.BytesIO((folder / STAMP).read_bytes()), allow_pickle=False) as arrays:
-        stamp = {name: arrays[name] for name in arrays.files}
+    stamp = arrays_of((folder / STAMP).read_bytes())
     if stamp["digests"].tolist() != _digests(folder):
         raise ValueError("its files are not the ones that were written")
     return stamp

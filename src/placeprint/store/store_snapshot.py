@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import io
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from placeprint.core.files import arrays_of
 from placeprint.errors import AtlasFormatError
 from placeprint.store.encoding import LOCAL_COLUMNS, Columns, column_name
 from placeprint.store.stored_photos import StoredPhotos
@@ -97,8 +97,7 @@ class StoreSnapshot:
         """
         path = state_path(self.folder, name)
         try:
-            with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
-                state = {key: arrays[key] for key in arrays.files}
+            state = arrays_of(path.read_bytes())
             if digest_of(state) != name:
                 raise ValueError("its content does not fit its name")
         except Exception as error:  # damaged archives raise nearly anything

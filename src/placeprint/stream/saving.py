@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from placeprint.core.files import reason_of, write_arrays
+from placeprint.core.files import arrays_of, reason_of, write_arrays
 from placeprint.describing.describer import State
 from placeprint.errors import OptionError
 from placeprint.presets import Preset, preset_from
@@ -105,8 +105,7 @@ def read(path: Path) -> Kept:
         OptionError: it is not there, damaged, or of a newer version.
     """
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            found = {name: arrays[name] for name in arrays.files}
+        found = arrays_of(path.read_bytes())
         about = json.loads(found["about"].tobytes())
         if about["format"] != FORMAT:
             raise OptionError(
