@@ -158,3 +158,25 @@ def test_installed_weights_are_the_expected_ones(row: weights.Weights) -> None:
     if weights.weights_path(row) is None:
         pytest.skip(row.install)
     assert weights.load_weights(row.name)
+
+
+def test_the_model_computes_what_kornias_does() -> None:
+    from kornia.feature.xfeat import XFeatModel as KorniaModel
+
+    from placeprint.networks.xfeat_model import XFeatModel
+
+    state = weights.load_weights("xfeat")
+    gray = torch.rand(2, 1, 96, 64, generator=torch.Generator().manual_seed(0))
+    pairs = torch.rand(5, 128, generator=torch.Generator().manual_seed(1))
+    found = []
+    for model in (XFeatModel(), KorniaModel()):
+        fitting.fit_into(model.eval(), state)
+        with torch.inference_mode():
+            found.append([*model(gray), model.fine_matcher(pairs)])
+    for mine, other in zip(*found, strict=True):
+        torch.testing.assert_close(mine, other)
+
+
+def test_describing_by_xfeat_does_not_load_kornia() -> None:
+    code = "import sys; from placeprint.networks.xfeat import load_xfeat; load_xfeat(); print('kornia' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"

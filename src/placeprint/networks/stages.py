@@ -63,6 +63,7 @@ from placeprint.networks.resnet import (
 from placeprint.networks.staged_backbone import StagedBackbone, resnet_backbone, vgg16_backbone
 from placeprint.networks.weight_files import read_safetensors
 from placeprint.networks.weights import load_weights
+from placeprint.networks.xfeat_model import XFeatModel
 
 STRIDES = (2, 2, 4, 8, 16, 16, 32, 32)
 """Strides of the map after the stem and after each stage of EfficientNet."""
@@ -89,24 +90,13 @@ class XFeatMap(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        from kornia.feature.xfeat import XFeatModel
-
-        self.network: Any = XFeatModel()
+        self.network = XFeatModel()
         fit_into(self.network, load_weights("xfeat"))
         del self.network.keypoint_head, self.network.heatmap_head, self.network.fine_matcher
 
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:
         """Return ``(B, 64, H / 8, W / 8)`` from ``(B, 3, H, W)`` RGB in [0, 255]; sides are multiples of 32."""
-        network = self.network
-        gray = network.norm(pictures.mean(dim=1, keepdim=True) / 255)
-        third = network.block3(network.block2(network.block1(gray) + network.skip1(gray)))
-        fourth = network.block4(third)
-        fifth = network.block5(fourth)
-        whole = third
-        for level in (fourth, fifth):
-            whole = whole + nn.functional.interpolate(level, third.shape[2:], mode="bilinear", align_corners=False)
-        found: torch.Tensor = network.block_fusion(whole)
-        return found
+        return self.network.descriptor_map(self.network.norm(pictures.mean(dim=1, keepdim=True) / 255))
 
 
 class TransformerMap(ColorInput):

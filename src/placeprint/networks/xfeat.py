@@ -1,4 +1,4 @@
-"""The XFeat network (Potje et al., CVPR 2024): kornia's model with the weights of an installed package.
+"""The XFeat network (Potje et al., CVPR 2024) with the weights of an installed package.
 
 Keypoints and descriptors equal those of kornia's ``XFeat.detectAndCompute`` (a test compares the two), with less work:
 batch normalization folded into the convolutions, channels last, local maxima by dilation, one gray channel, and one
@@ -55,26 +55,14 @@ def load_xfeat() -> Any:
         WeightsError: the weights are missing or not the expected ones.
     """
     import torch
-    from kornia.feature.xfeat import XFeatModel
 
-    model = XFeatModel()
+    from placeprint.networks.xfeat_model import XFeatModel
+
+    model: Any = XFeatModel()  # Torch's types know no memory format here
     fit_into(model, load_weights("xfeat"))
     model.eval()
     _fold_batch_norm(model)
     return model.to(device(), memory_format=torch.channels_last)
-
-
-def traceable_xfeat(model: Any) -> Any:
-    """Return a copy on the CPU that ONNX has operators for."""
-    import torch
-
-    def unfolded(x: torch.Tensor, ws: int) -> torch.Tensor:
-        """Return squares of ``ws x ws`` pixels as channels, like the method of kornia's model with this signature."""
-        return torch.nn.functional.pixel_unshuffle(x, ws)
-
-    made = copy.deepcopy(model).cpu()
-    object.__setattr__(made, "_unfold2d", unfolded)
-    return made
 
 
 @loaded_once
@@ -82,7 +70,7 @@ def _graphs() -> Graphs:
     from placeprint.networks.graphs import Graphs
 
     model = load_xfeat()
-    return Graphs("xfeat", model, lambda height, width: traceable_xfeat(model), any_size=True)
+    return Graphs("xfeat", model, lambda height, width: copy.deepcopy(model).cpu(), any_size=True)
 
 
 def detect_batch(

@@ -21,6 +21,7 @@ Departures: local features are not quantized, as an atlas does before it aggrega
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -29,7 +30,6 @@ from torch import nn
 
 from placeprint.kernels.vectors import unit
 from placeprint.networks.efficientnet import plainly_padded
-from placeprint.networks.xfeat import traceable_xfeat
 
 if TYPE_CHECKING:
     from placeprint.networks.backbones import Backbone
@@ -131,14 +131,14 @@ class XFeatPlaces(nn.Module):
     """XFeat keypoints, see `features.xfeat`.
 
     Args:
-        model: kornia's model, in eval mode.
+        model: `xfeat_model.XFeatModel`, in eval mode.
         max_keypoints: the number of strongest keypoints to keep.
         threshold: the probability that a keypoint must exceed.
     """
 
     def __init__(self, model: nn.Module, *, max_keypoints: int, threshold: float) -> None:
         super().__init__()
-        self.model: nn.Module = traceable_xfeat(model)
+        self.model: nn.Module = copy.deepcopy(model).cpu()
         self.max_keypoints, self.threshold = max_keypoints, threshold
 
     def forward(self, picture: torch.Tensor) -> Places:
