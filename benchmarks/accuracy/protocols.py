@@ -3,7 +3,7 @@
     python benchmarks/accuracy/protocols.py [--preset xfeat-vlad]
 
 Protocols of the same database share an atlas. Beside each verified result stands the test of its difference from the
-search alone. Writes benchmarks/results/protocols.json; rankings are left out. About 20 minutes on two shared cores.
+search alone. Writes benchmarks/results/protocols.json; rankings are skipped. About 20 minutes on two shared cores.
 """
 
 from __future__ import annotations

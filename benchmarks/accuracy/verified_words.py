@@ -8,7 +8,7 @@ without weights: recall@1 and @5 in percent.
 - *corridor*: the second walk in an atlas of the first; right are frames up to two apart.
 - *lund*, *brighton_beach*: each photo among the others; right are photos up to 25 m away.
 - *ie_tower*, with ``--tower``: every fourth query in an atlas of every fourth gallery frame, whose frames of the same
-  clip are left out; right is the floor.
+  clip are skipped; right is the floor.
 
 Writes benchmarks/results/verified-words.json. With --atlases, atlases are kept there.
 """
@@ -45,7 +45,7 @@ Right = Callable[[Path, Path], bool | None]
 
 
 def table_of(queries: Sequence[Path], photos: Sequence[Path], right: Right) -> tuple[Table, Table]:
-    """Return which photos are right for which queries, and which are left out."""
+    """Return which photos are right for which queries, and which are skipped."""
     said = [[right(query, photo) for photo in photos] for query in queries]
     left = np.array([[each is None for each in row] for row in said])
     return np.array([[bool(each) for each in row] for row in said]), left

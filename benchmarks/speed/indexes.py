@@ -9,7 +9,7 @@ Two sets of rows:
   j like j^-0.35; then all is turned by one random rotation, and brought to unit length. The 200 queries are one more
   view each of places drawn at random. Plain normal rows would have no neighbors to find.
 - ``ie_tower``: the 2877 frames, every tenth of them also a query, described by the stride-32 map of
-  EfficientNet-Lite2 at 320 px and GeM: 352 values. They are left out when the photos or the weights are not here.
+  EfficientNet-Lite2 at 320 px and GeM: 352 values. They are skipped when the photos or the weights are not here.
   Indexes of 8-bit product codes learn from 9984 rows and more, so they stay exact here (``coded`` says so).
 
 ``recall@k``: the share of the k rows found first that are among the k best by float32 inner products. Which place a

@@ -2,7 +2,7 @@
 
 Pairs of a scene: for some queries, one photo of the place, the most similar photo of another place, and one of another
 place by chance; of the planar photos, all right pairs and some wrong ones. In walks, the most similar photo of another
-place is a frame just outside the tolerance, or a hall of another floor that is built alike: such pairs are left out. In
+place is a frame just outside the tolerance, or a hall of another floor that is built alike: such pairs are skipped. In
 a group, right and wrong pairs count alike, and so do groups.
 """
 

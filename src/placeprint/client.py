@@ -198,7 +198,7 @@ class Client:
         try:
             return kind.model_validate_json(content)
         except ValidationError as error:
-            raise ServiceError("the answer is not that of a placeprint service; check the address", None) from error
+            raise ServiceError("the answer does not come from a placeprint service; check the address", None) from error
 
     def _request(self, method: str, path: str, **request: Any) -> Any:
         try:

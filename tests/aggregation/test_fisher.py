@@ -100,7 +100,7 @@ def test_local_pca_changes_the_length() -> None:
 def test_misuse_is_refused() -> None:
     with pytest.raises(NotFittedError):
         Fisher().aggregate(random_features(3, 8))
-    with pytest.raises(ShapeError, match="64 Gaussians need as many descriptors, got 20"):
+    with pytest.raises(ShapeError, match="64 Gaussians need at least as many descriptors, got 20"):
         Fisher().fit([random_features(20, 8)])
     with pytest.raises(OptionError, match="num_gaussians"):
         Fisher(num_gaussians=0).fit([random_features(20, 8)])

@@ -45,7 +45,7 @@ def test_nothing_sums_to_nothing() -> None:
 
 
 def test_too_few_descriptors_are_refused() -> None:
-    with pytest.raises(ShapeError, match="codebook of 8 words needs as many descriptors, got 3"):
+    with pytest.raises(ShapeError, match="codebook of 8 words needs at least as many descriptors, got 3"):
         learn_words(np.ones((3, 2), np.float32), 8)
 
 

@@ -219,7 +219,7 @@ def test_a_preset_is_kept(atlas: Atlas) -> None:
 def test_other_weights_are_refused(atlas: Atlas) -> None:
     path = Path(atlas.info().path) / "atlas.toml"
     path.write_text(path.read_text().replace("[weights]", '[weights]\nxfeat = "0123"'))
-    with pytest.raises(AtlasMismatchError, match="other network weights"):
+    with pytest.raises(AtlasMismatchError, match="different network weights"):
         Atlas.open(path.parent)
 
 

@@ -94,7 +94,7 @@ def test_without_calibration_no_precision_is_promised(tmp_path: Path) -> None:
     made.add([tmp_path / "photos"])
     with pytest.raises(OptionError, match="placeprint calibrate"):
         made.search(make_scene(1), precision=0.9)
-    with pytest.raises(OptionError, match="3 photos; calibration takes 20"):
+    with pytest.raises(OptionError, match="3 photos; calibration needs at least 20"):
         made.calibrate()
 
 

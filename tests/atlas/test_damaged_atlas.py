@@ -346,7 +346,7 @@ def test_a_disk_that_fills_while_an_atlas_grows_keeps_the_old_content(
 
     with monkeypatch.context() as patch:
         patch.setattr("lance.write_dataset", full)
-        with pytest.raises(AtlasWriteError, match="the disk is full; what was stored before is kept"):
+        with pytest.raises(AtlasWriteError, match="the disk is full; earlier data is kept"):
             atlas.refit()
     with monkeypatch.context() as patch:
         patch.setattr("os.fsync", full)

@@ -224,7 +224,7 @@ def test_ctrl_c_is_told_in_one_line(folder: Path, tmp_path: Path) -> None:
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=60)
     assert process.returncode == 130, errors
-    assert "interrupted; what was stored is kept" in errors
+    assert "interrupted; stored results are kept" in errors
     assert "Traceback" not in errors
 
 

@@ -34,7 +34,7 @@ def test_a_copy_is_checked(tmp_path: Path) -> None:
     assert (
         "class-folder-1: 3 queries, 3 database photos; 1.0 right photos a query, 1 queries without one" in done.stdout
     )
-    assert "the copy is whole" in done.stdout
+    assert "the copy is complete" in done.stdout
     (tmp_path / "a" / "2.jpg").write_bytes(b"")
     broken = run("datasets", "check", "class-folder", tmp_path)
     assert broken.returncode == 1 and "broken: a/2.jpg: the file is empty" in broken.stdout

@@ -20,7 +20,7 @@ def test_classes_are_named_on_the_command_line(tmp_path: Path) -> None:
     index, masks = ("index", photo, "--into", atlas, "--preset", "sift-vlad"), ("--masks", tmp_path / "masks")
     for given, said in (
         ((*masks, "--ignore", "sky, car"), "no class called 'car'"),
-        ((*masks, "--ignore", " ,"), "needs names of classes"),
+        ((*masks, "--ignore", " ,"), "needs class names"),
         (("--ignore", "sky"), "pictures of classes are needed"),
     ):
         done = run(*index, *given)

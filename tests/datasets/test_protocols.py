@@ -52,7 +52,7 @@ def test_a_protocol_of_ones_own(tmp_path: Path) -> None:
     assert (dataset.protocol, dataset.metrics) == ("two-3", ("recall@1",))
     assert list(dataset.positives) == [{"ref/0.jpg"}, {"ref/1.jpg"}]
     for odd, message in (
-        ('reader = "placeprint.nothing:read"', r"has a reader 'placeprint\.nothing:read' that is not there"),
+        ('reader = "placeprint.nothing:read"', r"has a reader 'placeprint\.nothing:read' that does not exist"),
         (reader, "lacks database, queries, tolerance; it needs"),
         (f"{reader}\n[options]\ntolerence = 1", "has no parameter 'tolerence'; did you mean 'tolerance'"),
         (
@@ -65,9 +65,9 @@ def test_a_protocol_of_ones_own(tmp_path: Path) -> None:
             read_retrieval_set(str(tmp_path / "odd.toml"), tmp_path)
     for odd, message in (
         ('metrics = "recall@1"', "metrics must be a list of values, each text, got 'recall@1'"),
-        ('depth = 5\nmetrics = ["recall@1", "recall@10"]', "'recall@10' looks deeper than the depth of 5"),
-        ('depth = 5\nmetrics = ["mAP"]', "'mAP' looks deeper than the depth of 5"),
-        ('depth = 3\nmetrics = ["N-S score"]', "'N-S score' looks deeper than the depth of 3"),
+        ('depth = 5\nmetrics = ["recall@1", "recall@10"]', "'recall@10' needs more results than the depth of 5"),
+        ('depth = 5\nmetrics = ["mAP"]', "'mAP' needs more results than the depth of 5"),
+        ('depth = 3\nmetrics = ["N-S score"]', "'N-S score' needs more results than the depth of 3"),
         ("depth = 0", "depth must be a whole number from 1 to 1000000000, got 0"),
     ):
         write(tmp_path, "odd.toml", *lines, reader, odd)

@@ -78,7 +78,7 @@ def test_a_copy_of_a_file_is_a_leak(tmp_path: Path) -> None:
     clean = _labeled(tmp_path / "val", {"c.jpg": b"six", "d.jpg": b"longer"})  # c has the length of the others
     check_leak(train, clean)
     copied = _labeled(tmp_path / "val", {"c.jpg": b"six", "d.jpg": b"two"})
-    with pytest.raises(DatasetError, match=r"1 photos of validation are copies of training photos: 'd.jpg' is 'b.jpg'"):
+    with pytest.raises(DatasetError, match=r"1 validation photos are copies of training photos: 'd.jpg' is 'b.jpg'"):
         check_leak(train, copied)
     (tmp_path / "val" / "d.jpg").unlink()
     with pytest.raises(DatasetError, match="cannot read"):
@@ -102,7 +102,7 @@ def test_photos_close_to_each_other_are_a_leak(tmp_path: Path) -> None:
         roots[1], validation.paths, validation.positions + np.array([25.0, 0]), validation.sequences
     )
     check_leak(train, validation, distance=25)  # those of other roots may have equal numbers of sequences
-    with pytest.raises(DatasetError, match=r"30 photos of validation are closer than 25.1 m .*, such as '0.jpg'"):
+    with pytest.raises(DatasetError, match=r"30 validation photos are closer than 25.1 m .*, such as '0.jpg'"):
         check_leak(train, validation, distance=25.1)
     with pytest.raises(OptionError, match="distance must be a number above 0"):
         check_leak(train, validation, distance=0)

@@ -73,5 +73,5 @@ def test_other_lengths_and_other_aggregators_are_refused() -> None:
     with pytest.raises(ShapeError, match="65536"):
         contributions(describer, first, np.zeros(3, np.float32))
     describer, first, second = prepared("lite2-rmac")
-    with pytest.raises(OptionError, match="RMAC is not taken apart"):
+    with pytest.raises(OptionError, match="RMAC cannot be split into parts"):
         contributions(describer, first, describer.descriptor(second))

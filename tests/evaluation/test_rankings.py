@@ -224,5 +224,5 @@ def test_an_atlas_leaves_out_what_it_is_told_to(tmp_path: Path) -> None:
         rest = atlas.search(photos[2], top=5, verify=verify, exclude=left_out).evidence
         assert {item.path for item in rest} == set(every) - left_out
         assert sum(item.verification is not None for item in rest) == verify
-    with pytest.raises(DatasetError, match="which is no database photo of the set"):
+    with pytest.raises(DatasetError, match="which is not a database photo of the set"):
         QueryRanker(atlas, RetrievalSet(tmp_path, "test-1", ("0.png",), (), ())).rank("2.png")

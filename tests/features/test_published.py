@@ -139,7 +139,7 @@ def test_an_atlas_made_with_other_weights_is_refused(here: Path, tmp_path: Path)
         write_file(
             tmp_path / "models" / file.name, file, state | {"aggregation.3.bias": state["aggregation.3.bias"] + 1}
         )
-        with pytest.raises(AtlasMismatchError, match="made with other network weights"):
+        with pytest.raises(AtlasMismatchError, match="made with different network weights"):
             Atlas.open(tmp_path / "atlas")
 
 

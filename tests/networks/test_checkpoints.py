@@ -65,7 +65,7 @@ def test_a_file_that_changed_is_refused(folder: Path, checkpoint: Path) -> None:
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
     path.write_bytes(data)
-    with pytest.raises(WeightsError, match=r"has sha256 .*, and had .* when it first came: it is damaged"):
+    with pytest.raises(WeightsError, match=r"has sha256 .*, and had .* when it was first fetched: it is damaged"):
         checkpoints.load(network)
     path.write_bytes(checkpoint.read_bytes())
     checkpoints.load(network)
@@ -150,7 +150,7 @@ def test_the_authors_netvlad_is_read_from_its_matlab_file(tmp_path: Path) -> Non
         assert np.array_equal(read[key], value), key
     assert checkpoints.load_files(network, [tmp_path / "net.mat"]).trunk.get_buffer("mean")[0] == np.float32(123.68)
     (tmp_path / "bad.mat").write_bytes((tmp_path / "net.mat").read_bytes()[:1000])
-    with pytest.raises(WeightsError, match="is no NetVLAD network of its authors, or is damaged"):
+    with pytest.raises(WeightsError, match="is not a NetVLAD network of its authors, or is damaged"):
         checkpoints.load_files(network, [tmp_path / "bad.mat"])
 
 

@@ -62,5 +62,5 @@ def test_a_header_that_describes_no_transformer_is_refused() -> None:
     from placeprint.networks.published_stages import dinov2_from
 
     for spec in ("", "[]", '{"width": 65}', '{"depth": 1000000}', '{"wide": 64}'):
-        with pytest.raises(WeightsError, match="the header says of a DINOv2"):
+        with pytest.raises(WeightsError, match="the header describes a DINOv2"):
             dinov2_from({"spec": spec})

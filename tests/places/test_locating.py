@@ -186,7 +186,7 @@ def test_places_are_listed_as_json_and_geojson(atlas: Atlas, capsys: pytest.Capt
     assert first["geometry"]["coordinates"][0] == pytest.approx(START[1])
     places(Path(atlas.info().path), json=False, geojson=False)
     assert "places with several photos" in capsys.readouterr().out
-    with pytest.raises(OptionError, match="exclude each other"):
+    with pytest.raises(OptionError, match="cannot be combined"):
         places(Path(atlas.info().path), json=True, geojson=True)
 
 

@@ -97,7 +97,7 @@ def test_a_model_that_pycolmap_made_alone_serves(walk: tuple[Atlas, Path, Path],
 
 def test_what_is_no_model_is_refused(walk: tuple[Atlas, Path, Path], tmp_path: Path) -> None:
     atlas, model, _ = walk
-    with pytest.raises(ReconstructionError, match="no model in COLMAP's format"):
+    with pytest.raises(ReconstructionError, match="not a model in COLMAP's format"):
         Localizer(atlas, tmp_path)
     other = Atlas.create(tmp_path / "other", "fast")
     other.add(write_scenes(tmp_path / "photos", 2))

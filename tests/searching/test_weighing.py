@@ -228,7 +228,7 @@ def test_a_late_descriptor_needs_evidence() -> None:
     tables = load_preset("best").components
     parts = {name: table for name, table in tables.items() if name not in ("evidence", "opinion")}
     parts["fusion"] = [{**each, "late": True} for each in parts["fusion"]]
-    with pytest.raises(OptionError, match=r"\[\[fusion\]\] that is late needs \[evidence\]"):
+    with pytest.raises(OptionError, match=r"\[\[fusion\]\] with late = true needs \[evidence\]"):
         preset_from(parts, "own")
 
 

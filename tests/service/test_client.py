@@ -96,5 +96,5 @@ def test_a_failed_job_is_an_error(connect: Connect, tmp_path: Path, monkeypatch:
     root = write_scenes(tmp_path / "root", 1)
     client = connect(writable=True, roots=(root,))
     monkeypatch.setattr("placeprint.atlas.Atlas.add", lambda *_, **__: 1 / 0)
-    with pytest.raises(ServiceError, match="a bug of placeprint"):
+    with pytest.raises(ServiceError, match="a bug in placeprint"):
         client.wait(client.index())

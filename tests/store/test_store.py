@@ -195,7 +195,7 @@ def test_a_full_disk_is_said_and_nothing_is_lost(tmp_path: Path) -> None:
         stored = 0
         big = encode_features(random_features(500, 8), 8)
         with (
-            pytest.raises(AtlasWriteError, match="the disk is full; what was stored before is kept"),
+            pytest.raises(AtlasWriteError, match="the disk is full; earlier data is kept"),
             store.exclusive(),
         ):
             for number in range(1000):

@@ -133,7 +133,7 @@ def test_the_layer_after_netvlad_is_the_whitener_of_the_preset() -> None:
 def test_what_no_preset_can_hold_is_refused(tmp_path: Path) -> None:
     photos = write_classes(tmp_path / "photos", photos=3)
     train(tiny_recipe(schedule={"epochs": 1}), photos, tmp_path / "run", backbone=tiny_backbone())
-    with pytest.raises(OptionError, match="your own network"):
+    with pytest.raises(OptionError, match="a network of your own"):
         export_preset(tmp_path / "run", backbone=tiny_backbone())
     with pytest.raises(OptionError, match="has no run"):
         export_preset(tmp_path)

@@ -114,7 +114,7 @@ def test_two_blank_pictures_give_an_answer(fake: str) -> None:
 
 def test_without_weights_it_says_where_they_are(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PLACEPRINT_MODELS", str(tmp_path))
-    with pytest.raises(WeightsError, match=r"LoFTR are not here: .*loftr_outdoor.ckpt'; fetch https://huggingface"):
+    with pytest.raises(WeightsError, match=r"LoFTR are missing: .*loftr_outdoor.ckpt'; fetch https://huggingface"):
         match(*_pair(), matcher="loftr")
     (tmp_path / "loftr_outdoor.ckpt").write_bytes(b"no weights")
     with pytest.raises(WeightsError):

@@ -84,14 +84,14 @@ def shares_of(aggregator: Aggregator, features: LocalFeatures, toward: NDArray[n
 @singledispatch
 def _shares(aggregator: Aggregator, features: LocalFeatures, toward: Values) -> Shares:
     raise OptionError(
-        f"a similarity by {type(aggregator).__name__} is not taken apart; VLAD, NetVLAD, bags of words, SPoC, MAC, GeM "
-        "and CroW are"
+        f"a similarity by {type(aggregator).__name__} cannot be split into parts; those by VLAD, NetVLAD, "
+        "bags of words, SPoC, MAC, GeM and CroW can"
     )
 
 
 @_shares.register
 def _(aggregator: RegionalVLAD, features: LocalFeatures, toward: Values) -> Shares:
-    raise OptionError("a similarity by RegionalVLAD is not taken apart; by VLAD it is")
+    raise OptionError("a similarity by RegionalVLAD cannot be split into parts; one by VLAD can")
 
 
 @_shares.register
@@ -149,7 +149,7 @@ def _(aggregator: CellPooling, features: LocalFeatures, toward: Values) -> Share
 @singledispatch
 def _terms(aggregator: CellPooling, features: LocalFeatures, cells: Values) -> Values:
     """Return ``(n, d)``: terms in proportion to which features own the value of each channel."""
-    raise OptionError(f"a similarity by {type(aggregator).__name__} is not taken apart")
+    raise OptionError(f"a similarity by {type(aggregator).__name__} cannot be split into parts")
 
 
 @_terms.register

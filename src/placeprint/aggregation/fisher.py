@@ -83,7 +83,7 @@ class Fisher:
             return self.fit(features)
         rows = project(stacked(features, len(self.mean_) or None), self.mean_, self.projection_)
         if len(rows) < self.num_gaussians:
-            raise ShapeError(f"{self.num_gaussians} Gaussians need as many descriptors, got {len(rows)}")
+            raise ShapeError(f"{self.num_gaussians} Gaussians need at least as many descriptors, got {len(rows)}")
         try:
             from sklearn.mixture import GaussianMixture
         except ImportError as error:

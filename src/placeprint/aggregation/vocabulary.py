@@ -50,7 +50,7 @@ def learn_words(
 
     rows = rows_of(rows)
     if len(rows) < num_words:
-        raise ShapeError(f"a codebook of {num_words} words needs as many descriptors, got {len(rows)}")
+        raise ShapeError(f"a codebook of {num_words} words needs at least as many descriptors, got {len(rows)}")
     kmeans = faiss.Kmeans(
         rows.shape[1],
         num_words,

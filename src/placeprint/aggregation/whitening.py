@@ -158,9 +158,7 @@ def from_linear(weight: Floats, bias: Floats) -> PCAWhitening:
     rows, offset = np.asarray(weight, np.float64), np.asarray(bias, np.float64)
     mean = -rows.T @ np.linalg.lstsq(rows @ rows.T, offset, rcond=None)[0]
     if np.abs(rows @ mean + offset).max(initial=0.0) > 1e-4 * max(1e-12, float(np.abs(offset).max(initial=0.0))):
-        raise OptionError(
-            f"the layer of {len(rows)} values has rows that depend on each other, so no mean fits its bias"
-        )
+        raise OptionError(f"the layer of {len(rows)} values has linearly dependent rows, so no mean fits its bias")
     made = PCAWhitening(dim=len(rows))
     made.mean_, made.projection_ = mean.astype(np.float32), np.array(rows.T, np.float32)
     return made

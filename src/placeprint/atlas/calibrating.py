@@ -86,7 +86,7 @@ class Calibrator:
         """
         ids = np.random.default_rng(self._seed).permutation(self._now.usable().ids)[:sample].tolist()
         if len(ids) < FEWEST:
-            raise OptionError(f"the atlas has {len(ids)} photos; calibration takes {FEWEST}")
+            raise OptionError(f"the atlas has {len(ids)} photos; calibration needs at least {FEWEST}")
         self._searcher.prepare(None)
         asked: list[list[_Trial]] = []
         for start in range(0, len(ids), TOGETHER):
@@ -96,8 +96,8 @@ class Calibrator:
                 progress(part.stop, len(ids))
         if len(asked) < FEWEST:
             raise OptionError(
-                f"only {len(asked)} of {len(ids)} photos are still at their paths or have keypoints; calibration reads "
-                f"the photos and takes {FEWEST}"
+                f"only {len(asked)} of {len(ids)} photos are still at their paths or have keypoints; calibration "
+                f"reads the photos and needs at least {FEWEST}"
             )
         trials = [trial for each in asked for trial in each]
         drawn = [place == photo % 2 for photo, each in enumerate(asked) for place in range(len(each))]

@@ -117,7 +117,7 @@ class AtlasWriter(AtlasReader):
             AtlasBusyError: another process is learning, or is writing when all descriptors are made.
         """
         if len(self) < learning.ADAPT_PHOTOS:
-            raise OptionError(f"the atlas has {len(self)} photos; learning takes {learning.ADAPT_PHOTOS}")
+            raise OptionError(f"the atlas has {len(self)} photos; learning needs at least {learning.ADAPT_PHOTOS}")
         learning.refit(self._store, self._preset, adapt=adapt, progress=progress)
         self._memory.update(self.snapshot())
         return len(self)
@@ -155,7 +155,7 @@ class AtlasWriter(AtlasReader):
         """
         stored = self.snapshot().stored
         if stored.state_name is None:
-            raise OptionError("the atlas has no photos yet, so no codebook whose words have weights")
+            raise OptionError("the atlas has no photos yet, so it has no codebook to weigh")
         known = stored.load_state(stored.state_name).items()
         before = {name: value for name, value in known if not name.startswith(f"{STAGE}.")}
         state = before | {f"{STAGE}.{name}": np.asarray(each, np.float32) for name, each in weights.items()}
@@ -209,7 +209,7 @@ class AtlasWriter(AtlasReader):
         """
         if self._preset.evidence is None:
             raise OptionError(
-                f"the preset {self.preset!r} weighs no evidence, so it has no confidence to calibrate; "
+                f"the preset {self.preset!r} gives no probabilities, so there is nothing to calibrate; "
                 "use fast, balanced or best"
             )
         found = self._snapshots.reading(lambda now: Calibrator(now, self._memory, seed).calibration(sample, progress))

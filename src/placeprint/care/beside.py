@@ -33,7 +33,7 @@ def findings_beside(stored: StoreSnapshot, state: str | None) -> Iterator[Findin
         yield _files("cache", "parts of the cache are damaged", broken)
     left = list(_left_over(stored.folder))
     if left:
-        yield _files("cache", "files were left by a write that did not end", left)
+        yield _files("cache", "files were left by an unfinished write", left)
 
 
 def _files(check: str, what: str, paths: list[Path]) -> Finding:
@@ -53,7 +53,7 @@ def _state_findings(stored: StoreSnapshot, state: str | None) -> Iterator[Findin
             yield Finding("states", str(error), "learn again")
     others = [path for path in (stored.folder / "state").glob("*.npz") if path.stem != state]
     if others:
-        yield _files("states", "learned states are used by no photo", others)
+        yield _files("states", "learned states are unused", others)
 
 
 def _calibration_findings(folder: Path) -> Iterator[Finding]:

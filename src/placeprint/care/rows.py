@@ -69,7 +69,7 @@ def row_findings(
     if seen.descriptors:
         found.append(_about("descriptors", "descriptors are damaged", "describe again", seen.descriptors))
     if seen.positions:
-        found.append(_about("positions", "positions are no places on Earth", "forget positions", seen.positions))
+        found.append(_about("positions", "positions are not places on Earth", "forget positions", seen.positions))
     return [*found, *_local_findings(stored, describer, seen, progress)]
 
 

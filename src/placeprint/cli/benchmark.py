@@ -56,7 +56,9 @@ def matching(
         typer.Option(help="Matcher; may be repeated. By default all that fit the extractor.", show_default=False),
     ] = None,
     size: Annotated[int, typer.Option(min=0, max=4096, help="Longest side in pixels; 0 for full size.")] = 800,
-    keypoints: Annotated[int, typer.Option(min=1, max=1_000_000, help="Most keypoints per picture.")] = 1000,
+    keypoints: Annotated[
+        int, typer.Option(min=1, max=1_000_000, help="Maximum number of keypoints per picture.")
+    ] = 1000,
     method: Annotated[str, typer.Option(help="Estimator of the homography: auto, opencv or poselib.")] = "auto",
     json: Annotated[
         Path | None, typer.Option("--json", help="Write the rows to this file.", show_default=False)

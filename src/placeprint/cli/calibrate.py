@@ -17,7 +17,9 @@ PROMISED = (0.8, 0.9, 0.95, 0.98, 0.99)
 
 def calibrate(
     atlas: Annotated[Path, typer.Argument(help="Folder of the atlas.", show_default=False)],
-    sample: Annotated[int, typer.Option(min=1, max=1_000_000, help="Photos that are asked, at most.")] = 200,
+    sample: Annotated[
+        int, typer.Option(min=1, max=1_000_000, help="Search with up to this many photos of the atlas.")
+    ] = 200,
     seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Seed of the sample.")] = 0,
     reset: Annotated[bool, typer.Option("--reset", help="Remove the calibration instead.")] = False,
     pictures: Annotated[
@@ -63,10 +65,10 @@ def _thresholds(found: Calibration) -> dict[float, float | None]:
 
 def _print(found: Calibration) -> None:
     trials = found.trials
-    say(f"{found.photos} photos were asked, {len(trials)} queries; {int(trials.right.sum())} had a right first photo")
+    say(f"{found.photos} photos searched, {len(trials)} queries; {int(trials.right.sum())} had a right first photo")
     say(f"calibration error: {found.error(calibrated=False):.1%} before, {found.error(calibrated=True):.1%} now")
     for precision, least in _thresholds(found).items():
-        told = "cannot be promised with so few photos" if least is None else f"from a confidence of {least:.3f} on"
+        told = "cannot be promised with this few photos" if least is None else f"at a confidence of {least:.3f} or more"
         say(f"precision {precision:g}: {told}")
     say("This holds for queries like these: views of the atlas's photos, and photos of places it does not have.")
 

@@ -14,7 +14,7 @@ def compact(
     atlas: Annotated[Path, typer.Argument(help="Folder of the atlas.", show_default=False)],
     now: Annotated[
         bool,
-        typer.Option("--now", help="Remove old versions at once; searches that are running begin again."),
+        typer.Option("--now", help="Remove old versions at once; running searches start over."),
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -30,4 +30,4 @@ def compact(
     before, after = size_in_words(report.bytes_before), size_in_words(report.bytes)
     say(f"{atlas}: {report.files_before} files, {before} before; {report.files} files, {after} now")
     if not now and report.bytes > report.bytes_before:
-        say("old versions are kept for five minutes, for searches that are running; --now removes them")
+        say("old versions are kept for five minutes for running searches; --now removes them")

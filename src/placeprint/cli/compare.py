@@ -20,9 +20,9 @@ def compare(
         str | None, typer.Option(help="Id of a place of an atlas, instead of photos.", show_default=False)
     ] = None,
     atlas: Annotated[Path | None, typer.Option("--in", help="Folder of the atlas.", show_default=False)] = None,
-    features: Annotated[str, typer.Option(help="Features by which the photos are matched.")] = "xfeat",
+    features: Annotated[str, typer.Option(help="Features to match the photos with.")] = "xfeat",
 ) -> None:
-    """Lay photos of one place over each other, the earlier over the latest, in one page with a slider."""
+    """Overlay photos of one place, earlier ones on the latest, in one page with a slider."""
     from placeprint.explaining.compare_page import write_comparison
     from placeprint.explaining.comparing import compare_all
     from placeprint.pages import check_page
@@ -39,8 +39,8 @@ def compare(
     if all(each.overlay is None for each in compared):
         reasons = "; ".join(f"{each.earlier.path.name}: {each.why_not}" for each in compared)
         raise PhotoError(
-            f"no photo can be laid over {compared[0].later.path.name}: {reasons}. No page was written; "
-            "photos from nearer viewpoints work better, and so may --features sift"
+            f"no photo can be aligned with {compared[0].later.path.name}: {reasons}. No page was written; "
+            "try photos from closer viewpoints, or --features sift"
         )
     write_comparison(output, compared, title=title)
     for each in compared:

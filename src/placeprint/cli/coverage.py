@@ -26,13 +26,13 @@ def coverage(
     geojson: Annotated[bool, typer.Option("--geojson", help="Print GeoJSON, one point for each photo.")] = False,
     page: Annotated[Path | None, typer.Option(help="Page with a map to write, HTML.", show_default=False)] = None,
 ) -> None:
-    """Search each photo of an atlas among the others: where would a new photo be recognized?"""
+    """Search for each photo of an atlas among the others, to see where a new photo would be recognized."""
     from placeprint.atlas import Atlas
     from placeprint.pages.page import check_page
     from placeprint.places.coverage import coverage_of
 
     if json and geojson:
-        raise OptionError("--json and --geojson exclude each other; give one of them")
+        raise OptionError("--json and --geojson cannot be combined; give one of them")
     if page is not None:
         check_page(page, [atlas])
     with progress_bar("surveying the atlas", "photos") as progress:

@@ -14,7 +14,7 @@ SHOWN = 5
 """Most missing or broken photos to name."""
 
 app = typer.Typer(
-    help="List the protocols of `evaluate`; `show` says where to get the photos and which files are expected.",
+    help="List the protocols of `evaluate`; `show` prints where to get the photos and which files are expected.",
     invoke_without_command=True,
 )
 
@@ -47,7 +47,7 @@ def show_protocol(
     name: Annotated[str, typer.Argument(help="Protocol.", show_default=False)],
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Show a protocol: its rule, its source, where to get the photos, and the files expected."""
+    """Show a protocol: its rule, its source, where to get the photos, and the expected files."""
     data = _as_data(name)
     if json:
         print_json(data)
@@ -67,7 +67,7 @@ def check(
     folder: Annotated[Path, typer.Argument(help="Folder of the copy.", show_default=False)],
     sample: Annotated[int, typer.Option(min=0, max=1_000_000_000, help="Number of photos to read as a test.")] = 50,
 ) -> None:
-    """Check a copy on disk: its form, its counts, whether every photo is there, and whether some can be read.
+    """Check a copy on disk: its layout, its counts, that every photo exists, and that a sample can be read.
 
     The exit status is 1 if something is wrong.
     """
@@ -87,8 +87,8 @@ def check(
         if len(paths) > SHOWN:
             say(f"{what}: {len(paths) - SHOWN:,} more")
     say(
-        f"{report.read} photos were tried, {len(report.broken)} of them cannot be read; "
-        f"the copy is {'whole' if report.whole else 'not as it should be'}"
+        f"tried to read {report.read} photos, {len(report.broken)} cannot be read; "
+        f"the copy is {'complete' if report.whole else 'damaged or incomplete'}"
     )
     if not report.whole:
         raise typer.Exit(1)

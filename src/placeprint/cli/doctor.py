@@ -24,7 +24,7 @@ def doctor(
     only: Annotated[
         list[str] | None,
         typer.Option(
-            help="Look for this alone; may be repeated: wrong-position, wrong-time, same-file, same-shot, rotated, "
+            help="Look only for this; may be repeated: wrong-position, wrong-time, same-file, same-shot, rotated, "
             "unreadable, alone.",
             show_default=False,
         ),
@@ -42,7 +42,7 @@ def doctor(
     kinds = [kind for kind in KINDS if not only or kind in only]
     if opened.snapshot().preset.evidence is None and not only:
         kinds = [kind for kind in kinds if kind not in BY_MATCHES]
-        warn(f"the preset {opened.preset} gives no probabilities, so {', '.join(sorted(BY_MATCHES))} are left out")
+        warn(f"the preset {opened.preset} gives no probabilities, so {', '.join(sorted(BY_MATCHES))} are skipped")
     with progress_bar("examining", "photos") as progress:
         findings = examine(opened, kinds=kinds, progress=progress)
     if json:

@@ -30,7 +30,7 @@ Verify = Annotated[
     typer.Option(
         min=0,
         max=1_000_000_000,
-        help="Candidates verified by geometry; 0 for search only, by default what the preset weighs.",
+        help="Candidates verified by geometry; 0 for search only; by default as many as the preset uses.",
         show_default=False,
     ),
 ]
@@ -39,14 +39,17 @@ Verify = Annotated[
 def evaluate(
     folder: Annotated[
         Path,
-        typer.Argument(help="Folder of the benchmark, in the form of its protocol.", show_default=False),
+        typer.Argument(help="Folder of the benchmark, laid out as its protocol expects.", show_default=False),
     ],
     preset: Annotated[str, typer.Option(help="Preset, or the path of a preset's TOML file.")] = PRESET,
     protocol: Protocol = None,
     verify: Verify = None,
     codebook: Annotated[
         str,
-        typer.Option(help="own: learned from the database photos; adapted: the shipped one, adapted to them; shipped."),
+        typer.Option(
+            help="own: learned from the database photos; adapted: the shipped codebook, adapted to them; shipped: "
+            "unchanged."
+        ),
     ] = "own",
     mode: Annotated[
         str | None,
@@ -120,7 +123,7 @@ def _check_not_given(**options: object) -> None:
     """
     given = [name for name, value in options.items() if value is not None]
     if given:
-        raise OptionError(f"positions are measured as locate gives them; leave out --{given[0]}")
+        raise OptionError(f"this protocol measures the positions that locate reports; omit --{given[0]}")
 
 
 def _unread(result: Result) -> list[tuple[str, str]]:
@@ -155,9 +158,9 @@ def _print_result(result: Result) -> None:
     table.add_row("index", f"{result.ms_per_photo:.0f} ms per photo", "")
     if result.ms_per_query is not None:
         table.add_row("query", f"{result.ms_per_query:.0f} ms (median)", "")
-    table.add_row("disk", f"{size_in_words(result.bytes_per_photo or 0)} a photo", "")
+    table.add_row("disk", f"{size_in_words(result.bytes_per_photo or 0)} per photo", "")
     if result.peak_bytes is not None:
-        table.add_row("memory", f"{size_in_words(result.peak_bytes)} at most", "")
+        table.add_row("peak memory", size_in_words(result.peak_bytes), "")
     table.add_row("queries", f"{len(result.queries)}, {result.queries_without_positives} without positives", "")
     if result.not_in_database:
         table.add_row("", f"{len(result.not_in_database)} not in the database", "")
@@ -173,7 +176,7 @@ def _print_differences(differences: Mapping[str, Difference], earlier: Result) -
 
     from placeprint.evaluation.measures import in_words
 
-    title = f"difference from {_in_words(earlier)}; of shares in points"
+    title = f"difference from {_in_words(earlier)}; shares in points"
     table = Table(
         "measure", "difference", "95 % interval", "p", "test", title=Text(printable(title)), title_justify="left"
     )

@@ -29,20 +29,20 @@ def explain(
         bool,
         typer.Option(
             "--deconvolution/--no-deconvolution",
-            help="Show what units of the network see in both photos, in presets with a network.",
+            help="Show what units of the network respond to in both photos, in presets with a network.",
         ),
     ] = True,
     places: Annotated[
         bool,
         typer.Option(
             "--places/--no-places",
-            help="Name the place and give its position with a radius, in presets that weigh evidence. The first time, "
-            "that takes one search for each photo of the atlas.",
+            help="Name the place and its position, in presets with probabilities. The first time, this takes one "
+            "search per photo of the atlas.",
         ),
     ] = True,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Explain why an atlas answers a photo as it does, in one page that opens in any browser, offline."""
+    """Explain the answer to a photo in one page that opens in any browser, offline."""
     from placeprint.atlas import Atlas
     from placeprint.explaining import explain as explained
     from placeprint.explaining.as_data import as_data

@@ -23,11 +23,11 @@ def export(
     int8: Annotated[
         bool,
         typer.Option(
-            "--int8", help="Keep the weights of linear layers in 8 bits: smaller, and quicker for transformers."
+            "--int8", help="Store the weights of linear layers in 8 bits: a smaller file, and faster for transformers."
         ),
     ] = False,
 ) -> None:
-    """Write an ONNX file that makes the same global descriptors without placeprint."""
+    """Write an ONNX file that computes the same global descriptors without placeprint."""
     from placeprint.core.outputs import ONNX, check_output
     from placeprint.onnx.exporting import CHECKED, check_picture, export_onnx, least_cosine, load_describer
 
@@ -40,4 +40,4 @@ def export(
     )
     if int8:
         cosine = least_cosine(describer, path, [check_picture(*size) for size in CHECKED])
-        say(f"in 8 bits: the cosine with placeprint's descriptors of test pictures is {cosine:.4f} at least")
+        say(f"in 8 bits: on test pictures, the cosine with placeprint's descriptors is at least {cosine:.4f}")

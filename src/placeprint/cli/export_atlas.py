@@ -17,7 +17,7 @@ def export_atlas(
     root: Root = None,
     descriptors: Annotated[
         bool,
-        typer.Option("--descriptors/--no-descriptors", help="Write the global descriptors as a NumPy array, too."),
+        typer.Option("--descriptors/--no-descriptors", help="Also write the global descriptors as a NumPy array."),
     ] = True,
 ) -> None:
     """Write all of an atlas into a folder of Parquet and NumPy files, for other programs and as a copy."""

@@ -23,7 +23,9 @@ def export_colmap(
     ] = None,
     per_photo: PerPhoto = 20,
     sequence: Sequence = 0,
-    shared_camera: Annotated[bool, typer.Option("--shared-camera", help="One camera for photos of one size.")] = False,
+    shared_camera: Annotated[
+        bool, typer.Option("--shared-camera", help="Use one camera for all photos of the same size.")
+    ] = False,
 ) -> None:
     """Write keypoints, matches and two-view geometries into a COLMAP database, or into files in hloc's layout."""
     from placeprint.atlas import Atlas
@@ -47,8 +49,8 @@ def export_colmap(
     if database is not None:
         with progress_bar("matching", "pairs") as progress:
             done = export_database(now, found, database, shared_camera=shared_camera, progress=progress)
-        say(f"wrote {database}: {done.images} images, {done.verified} verified pairs; names are below {root}")
+        say(f"wrote {database}: {done.images} images, {done.verified} verified pairs; names are relative to {root}")
     if hdf5 is not None:
         with progress_bar("matching", "pairs") as progress:
             write_hloc(now, found, hdf5, progress=progress)
-        say(f"wrote {len(now.usable())} images and {len(found)} pairs to {hdf5}; names are below {root}")
+        say(f"wrote {len(now.usable())} images and {len(found)} pairs to {hdf5}; names are relative to {root}")

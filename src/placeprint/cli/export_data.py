@@ -23,7 +23,9 @@ def export_data(
     form: Annotated[
         str | None,
         typer.Option(
-            "--format", help="parquet, faiss, geojson or kml; by default as the file's name ends.", show_default=False
+            "--format",
+            help="parquet, faiss, geojson or kml; by default from the file name's extension.",
+            show_default=False,
         ),
     ] = None,
     places: Annotated[
@@ -43,10 +45,12 @@ def export_data(
 
     chosen = form or FORMS.get(output.suffix.lower())
     if chosen is None:
-        raise OptionError(f"{str(output)!r} does not say its format; end it in {', '.join(FORMS)}, or give --format")
+        raise OptionError(
+            f"{str(output)!r} does not name a known format; end the name in {', '.join(FORMS)}, or give --format"
+        )
     check_name("format", chosen, sorted(set(FORMS.values())))
     if places and chosen in {"parquet", "faiss"}:
-        raise OptionError("--places is for geojson and kml")
+        raise OptionError("--places works only with geojson and kml")
     check_output(output, {"parquet": PARQUET, "faiss": FAISS, "geojson": TABLE, "kml": KML}[chosen], [atlas])
     if chosen == "faiss":
         check_output(output.with_name(output.name + SUFFIX), FAISS, [atlas])

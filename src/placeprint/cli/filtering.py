@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from placeprint.store.photo_filter import PhotoFilter
 
 NEAR, BOX = "LAT,LON,KM", "WEST,SOUTH,EAST,NORTH"
-PANEL = "Which photos may answer"
+PANEL = "Which photos to search"
 Near = Annotated[
     str | None,
     typer.Option(
         "--near",
         metavar=NEAR,
-        help="Only photos taken at most so many kilometers from a point, such as 55.7042,13.1910,2.",
+        help="Only photos taken near a point: LATITUDE,LONGITUDE,KILOMETERS, such as 55.7042,13.1910,2.",
         show_default=False,
         rich_help_panel=PANEL,
     ),

@@ -38,16 +38,17 @@ def geotag(
         typer.Option(help="Write positions: sidecars (XMP beside the photos), or copies.", show_default=False),
     ] = None,
     output: Annotated[Path | None, typer.Option(help="Folder of the copies.", show_default=False)] = None,
-    least: Annotated[float, typer.Option(min=0, max=1, help="Least confidence of a position that is written.")] = 0.95,
+    least: Annotated[float, typer.Option(min=0, max=1, help="Smallest confidence of a position to write.")] = 0.95,
     accepted: Annotated[
         Path | None,
-        typer.Option(help="Table of the review page: write its positions, without an atlas.", show_default=False),
+        typer.Option(help="Table from the review page: write its positions; needs no atlas.", show_default=False),
     ] = None,
     undo: Annotated[
-        Path | None, typer.Option(help="Folder: remove the positions that were written below it.", show_default=False)
+        Path | None,
+        typer.Option(help="Remove the positions that were written in this folder and below.", show_default=False),
     ] = None,
 ) -> None:
-    """Propose positions of photos by what they show. Photos are never changed; what is written can be undone."""
+    """Propose positions for photos from what they show. Photos never change; --undo removes what was written."""
     if undo is not None:
         _undo(undo)
         return
@@ -81,7 +82,7 @@ def _check(photos: list[Path], write: str | None, output: Path | None, tables: l
     if write is not None:
         check_name("way to write", write, WAYS)
     if (write == "copies") != (output is not None):
-        raise OptionError("--write copies needs --output FOLDER, and only that does")
+        raise OptionError("--write copies needs --output FOLDER; --output works only with it")
     if output is not None:
         check_output_folder(output, photos)
     for table in tables:
@@ -154,7 +155,7 @@ def _write_positions(positions: dict[Path, Location], write: str, output: Path |
     count = 0
     for path, where in positions.items():
         if has_position(path):
-            warn(f"{path} has a position already; it is left as it is")
+            warn(f"{path} already has a position; it is left unchanged")
             continue
         try:
             if output is None:
@@ -173,4 +174,4 @@ def _undo(folder: Path) -> None:
     if not folder.is_dir():
         raise OptionError(f"--undo needs a folder, got {str(folder)!r}")
     cleaned, gone = undo(folder)
-    say(f"removed {len(cleaned)} positions, and {len(gone)} sidecars that had nothing else")
+    say(f"removed {len(cleaned)} positions, and {len(gone)} sidecars that held nothing else")

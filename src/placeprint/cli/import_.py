@@ -15,7 +15,7 @@ def import_(
     checkpoint: Annotated[
         Path, typer.Argument(help="File of weights: .pth, .pth.tar, .pt or .safetensors.", show_default=False)
     ],
-    kind: Annotated[str, typer.Option("--as", help="What it is: cgd or netvlad.", show_default=False)],
+    kind: Annotated[str, typer.Option("--as", help="Kind of checkpoint: cgd or netvlad.", show_default=False)],
     output: Annotated[Path, typer.Option(help="Folder for the preset; must be new.", show_default=False)],
     size: Annotated[
         int,

@@ -17,9 +17,7 @@ def import_atlas(
     into: Annotated[Path, typer.Option(help="New folder for the atlas.", show_default=False)],
     root: Annotated[
         Path | None,
-        typer.Option(
-            help="Folder on this machine that the photos are below; by default where they were.", show_default=False
-        ),
+        typer.Option(help="Folder of the photos on this machine; by default the original one.", show_default=False),
     ] = None,
 ) -> None:
     """Make an atlas of an export."""

@@ -21,19 +21,21 @@ if TYPE_CHECKING:
 ENGINES = ("local", "ray")
 Masks = Annotated[
     Path | None,
-    typer.Option(help="Folder of masks, white where keypoints may be, each named like its photo.", show_default=False),
+    typer.Option(
+        help="Folder of masks, each named like its photo; white where keypoints are allowed.", show_default=False
+    ),
 ]
 Ignore = Annotated[
     str | None,
     typer.Option(
-        help="Classes to leave out, as sky,people; the masks are then pictures of classes, named in classes.csv.",
+        help="Classes to ignore, such as sky,people; the masks are then class maps, whose values classes.csv names.",
         show_default=False,
     ),
 ]
 Gps = Annotated[
     Path | None,
     typer.Option(
-        help="Positions from outside: a CSV file (path, latitude, longitude), or a GPX track, read by time.",
+        help="Positions: a CSV file (path, latitude, longitude), or a GPX track, matched by time.",
         show_default=False,
     ),
 ]
@@ -45,7 +47,8 @@ ClockOffset = Annotated[
     ),
 ]
 EngineName = Annotated[
-    str, typer.Option("--engine", help="What describes the photos: local (threads of this machine), or ray.")
+    str,
+    typer.Option("--engine", help="Where photos are described: local (threads on this machine), or ray (a cluster)."),
 ]
 Address = Annotated[
     str | None,
@@ -57,17 +60,19 @@ Address = Annotated[
 
 def index(
     photos: Annotated[list[Path], typer.Argument(help="Photos, and folders that hold photos.", show_default=False)],
-    into: Annotated[Path, typer.Option(help="Folder of the atlas; made if missing.", show_default=False)],
+    into: Annotated[Path, typer.Option(help="Folder of the atlas; created if missing.", show_default=False)],
     preset: Annotated[
         str | None,
         typer.Option(
-            help="How photos are described; fixed when the atlas is made; by default balanced.",
+            help="How photos are described; cannot be changed later; by default balanced.",
             show_default=False,
         ),
     ] = None,
     workers: Annotated[
         int | None,
-        typer.Option(min=1, max=256, help="Photos described at once; by default one per core.", show_default=False),
+        typer.Option(
+            min=1, max=256, help="Photos to describe in parallel; by default one per core.", show_default=False
+        ),
     ] = None,
     engine: EngineName = "local",
     address: Address = None,
@@ -128,7 +133,7 @@ def _engine(name: str, address: str | None, workers: int | None) -> Engine | Non
 
         return RayEngine(address, workers)
     if address is not None:
-        raise OptionError("--address is that of a Ray cluster; give --engine ray with it")
+        raise OptionError("--address needs --engine ray")
     return None
 
 
@@ -140,7 +145,7 @@ def _classes(ignore: str | None) -> list[str]:
     """
     names = [name for each in (ignore or "").split(",") if (name := each.strip())]
     if ignore is not None and not names:
-        raise OptionError(f"--ignore needs names of classes, such as sky,people; got {ignore!r}")
+        raise OptionError(f"--ignore needs class names, such as sky,people; got {ignore!r}")
     return names
 
 

@@ -58,7 +58,7 @@ def later(shortened: tuple[int, int] | None) -> str:
 
 def _where(box: tuple[float, float, float, float]) -> str:
     left, top, right, bottom = (f"{each:.0%}" for each in box)
-    return f"photos share what a camera writes on them, from {left} to {right} across and {top} to {bottom} down"
+    return f"photos share a camera overlay, from {left} to {right} across and {top} to {bottom} down"
 
 
 def _in_words(params: Mapping[str, Any]) -> str:

@@ -26,7 +26,7 @@ Strongest = Annotated[
     typer.Option(
         min=1,
         max=1000,
-        help="Show up to this many units, those with the strongest response; 9 by default.",
+        help="Show up to this many units with the strongest response; 9 by default.",
         show_default=False,
     ),
 ]
@@ -62,7 +62,7 @@ def inspect(
         int, typer.Option(min=MULTIPLE, max=4096, help="Longest side of the network's input, in pixels.")
     ] = 320,
     output: Annotated[Path | None, typer.Option(help="Picture to write, PNG or JPEG.", show_default=False)] = None,
-    layers: Annotated[bool, typer.Option("--layers", help="List the layers and stop.")] = False,
+    layers: Annotated[bool, typer.Option("--layers", help="List the layers and exit.")] = False,
 ) -> None:
     """Show what units of a network respond to: crops of photos, and the signals traced back to their pixels."""
     from placeprint.networks.deconvnet import RULES, load_network

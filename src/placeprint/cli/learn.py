@@ -27,7 +27,9 @@ def learn(
     ] = 4000,
     workers: Annotated[
         int | None,
-        typer.Option(min=1, max=256, help="Photos described at once; by default one per core.", show_default=False),
+        typer.Option(
+            min=1, max=256, help="Photos to describe in parallel; by default one per core.", show_default=False
+        ),
     ] = None,
 ) -> None:
     """Learn a codebook, and optionally whitening, once for many atlases. The result is a preset."""

@@ -101,7 +101,7 @@ def _described(error: BaseException) -> tuple[int, str]:
         where = f"; see {context.command_path} --help" if context is not None else ""
         return WRONG_USAGE, words and words.rstrip(".") + where
     if isinstance(error, KeyboardInterrupt | typer.Abort):
-        return INTERRUPTED, "interrupted; what was stored is kept, run the same command again to continue"
+        return INTERRUPTED, "interrupted; stored results are kept, run the same command again to continue"
     if isinstance(error, PlaceprintError):
         return FAILED, str(error)
     return _described_foreign(error)

@@ -20,13 +20,13 @@ def localize(
     atlas: Annotated[Path, typer.Option("--in", help="Folder of the atlas.", show_default=False)],
     model: Annotated[Path, typer.Option(help="Folder of the model, in COLMAP's format.", show_default=False)],
     candidates: Annotated[
-        int, typer.Option(min=1, max=1000, help="Photos of the model that a query is matched with.")
+        int, typer.Option(min=1, max=1000, help="Photos of the model to match each query with.")
     ] = 10,
     form: Annotated[str, typer.Option("--format", help="json, colmap, tum or geojson, for --output.")] = "json",
     output: Annotated[Path | None, typer.Option(help="File for the poses.", show_default=False)] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Find where photos were taken in a model, and where the camera looked; the model stays as it is."""
+    """Find the camera poses of photos in a model. The model is not changed."""
     from placeprint.atlas import Atlas
     from placeprint.core.files import write_atomically
     from placeprint.core.options import check_name

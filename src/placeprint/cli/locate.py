@@ -29,7 +29,7 @@ Queries = Annotated[
 def locate(
     queries: Queries,
     atlas: Annotated[Path, typer.Option("--in", help="Folder of the atlas.", show_default=False)],
-    top: Annotated[int, typer.Option(min=1, max=1_000_000_000, help="Candidates shown for each photo.")] = 5,
+    top: Annotated[int, typer.Option(min=1, max=1_000_000_000, help="Candidates to show per photo.")] = 5,
     rotations: Annotated[
         bool,
         typer.Option("--rotations/--no-rotations", help="Try rotations of a photo when nothing is confirmed upright."),
@@ -38,11 +38,11 @@ def locate(
         list[Path] | None, typer.Option(help="Photo of the atlas to exclude; may be repeated.", show_default=False)
     ] = None,
     sequence: Annotated[
-        bool, typer.Option("--sequence", help="The photos of a folder, or a video, are the frames of one walk.")
+        bool, typer.Option("--sequence", help="Treat the photos of a folder, or a video, as the frames of one walk.")
     ] = False,
     every: Annotated[float, typer.Option(min=0.01, max=3600, help="Seconds between the frames of a video.")] = 1.0,
     stride: Annotated[
-        float, typer.Option(min=0.01, max=100_000, help="Meters between two frames of a sequence, usually.")
+        float, typer.Option(min=0.01, max=100_000, help="Usual distance between two frames of a sequence, in meters.")
     ] = 5.0,
     near: Near = None,
     box: InBox = None,
@@ -52,7 +52,7 @@ def locate(
     folder: Folder = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Say which place photos show, how sure that is, and where they were taken, with a radius in meters."""
+    """Report which place photos show, how certain that is, and where they were taken, with a radius in meters."""
     from placeprint.atlas import Atlas
     from placeprint.photos import normalized
     from placeprint.places.locating import Locator

@@ -37,7 +37,7 @@ Method = Annotated[
 ]
 Keypoints = Annotated[
     int | None,
-    typer.Option(min=1, max=1_000_000, help="Most keypoints per photo.", show_default=False),
+    typer.Option(min=1, max=1_000_000, help="Maximum number of keypoints per photo.", show_default=False),
 ]
 Size = Annotated[
     int | None,
@@ -70,7 +70,7 @@ Opinions = Annotated[
     bool,
     typer.Option(
         "--opinions/--no-opinions",
-        help="Ask SIFT, and SIFT of simulated tilts, while it is open whether both show the same place.",
+        help="While the answer is uncertain, also try SIFT, and SIFT with simulated tilts.",
     ),
 ]
 Precision = Annotated[
@@ -78,7 +78,8 @@ Precision = Annotated[
     typer.Option(
         min=0.5,
         max=0.9999,
-        help="Share of right ones among pairs called the same place; holds for pairs like those it was learned from.",
+        help="Required share of right pairs among those called the same place; holds for pairs like those it was "
+        "learned from.",
         show_default=False,
     ),
 ]
@@ -216,8 +217,8 @@ def _print(answer: PairAnswer) -> None:
 
 def _chance(significance: float) -> str:
     if significance < 1:
-        return "chance alone explains so many"
-    return f"by chance so many agree in one of 10^{significance:.0f} pairs"
+        return "chance alone explains this many"
+    return f"by chance, this many agree in one of 10^{significance:.0f} pairs"
 
 
 def _article(model: str) -> str:

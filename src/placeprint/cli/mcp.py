@@ -11,7 +11,7 @@ import typer
 def mcp(
     atlas: Annotated[Path, typer.Argument(help="Folder of the atlas.", show_default=False)],
 ) -> None:
-    """Let an assistant ask an atlas (Model Context Protocol over stdin and stdout); it changes nothing."""
+    """Let an assistant query an atlas, read-only, by the Model Context Protocol over stdin and stdout."""
     from placeprint.service.assistants import create_server
 
     create_server(atlas).run()

@@ -66,10 +66,12 @@ def get(
     name: Annotated[str, typer.Argument(help="Published network; `placeprint models` lists them.", show_default=False)],
     given: Annotated[
         list[Path] | None,
-        typer.Option("--from", help="Take this file, fetched elsewhere; once for each file.", show_default=False),
+        typer.Option(
+            "--from", help="Use this local file instead of fetching it; repeat for each file.", show_default=False
+        ),
     ] = None,
 ) -> None:
-    """Fetch the weights of a published network, or take files that are here; they are checked by loading them."""
+    """Fetch the weights of a published network, or use local files. They are checked by loading them."""
     from placeprint.networks.published import checkpoints, find_network
 
     network = find_network(name)
@@ -95,7 +97,8 @@ def _say_license(network: Network) -> None:
     say(f"license of the weights: {network.license.weights}", err=True)
     if not network.license.stated:
         say(
-            "No license is stated for these weights, so none is given: ask the authors before commercial use.", err=True
+            "These weights have no stated license, so they grant no rights: ask the authors before commercial use.",
+            err=True,
         )
 
 
@@ -132,7 +135,7 @@ def _list_licenses(*, json: bool) -> None:
         ("network", "weights", "code", "here"),
         [(str(row["name"]), str(row["weights"]), str(row["code"]), "yes" * bool(row["here"])) for row in rows],
     )
-    say("Weights whose license is not stated give no rights: ask their authors before commercial use.")
+    say("Weights without a stated license grant no rights: ask their authors before commercial use.")
 
 
 def _published_rows() -> list[dict[str, Any]]:

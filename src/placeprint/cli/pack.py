@@ -12,7 +12,7 @@ from placeprint.cli.output import progress_bar, say, size_in_words
 Root = Annotated[
     Path | None,
     typer.Option(
-        help="Folder that the paths of photos are kept relative to; by default the one that they share.",
+        help="Folder that photo paths are stored relative to; by default their common folder.",
         show_default=False,
     ),
 ]
@@ -30,9 +30,7 @@ def pack(
         ),
     ] = None,
     root: Root = None,
-    thumbnails: Annotated[
-        bool, typer.Option("--thumbnails", help="Add small pictures of the photos, 320 pixels.")
-    ] = False,
+    thumbnails: Annotated[bool, typer.Option("--thumbnails", help="Add thumbnails of the photos, 320 pixels.")] = False,
 ) -> None:
     """Write what an atlas knows of its photos into one file that moves to other machines. It has no photos."""
     from placeprint.atlas import Atlas

@@ -11,10 +11,10 @@ from placeprint.cli.output import print_text, progress_bar, say
 
 FORMS = ("colmap", "hloc", "csv")
 InAtlas = Annotated[Path, typer.Argument(help="Folder of the atlas.", show_default=False)]
-PerPhoto = Annotated[int, typer.Option(min=1, max=10_000, help="Pairs of each photo.")]
+PerPhoto = Annotated[int, typer.Option(min=1, max=10_000, help="Pairs per photo.")]
 Sequence = Annotated[
     int,
-    typer.Option(min=0, max=1000, help="Also pair each photo with so many that follow it in its folder, by name."),
+    typer.Option(min=0, max=1000, help="Also pair each photo with this many that follow it by name in its folder."),
 ]
 
 
@@ -27,7 +27,7 @@ def pairs(
         Path | None, typer.Option(help="File for the pairs; by default they are printed.", show_default=False)
     ] = None,
 ) -> None:
-    """List image pairs from verified matches, for COLMAP or hloc; names are below the folder all photos share."""
+    """List image pairs from verified matches, for COLMAP or hloc. Names are relative to the photos' common folder."""
     from placeprint.atlas import Atlas
     from placeprint.core.files import write_atomically
     from placeprint.core.options import check_name
@@ -48,4 +48,4 @@ def pairs(
         print_text(text)
         return
     write_atomically(output, text.encode("utf-8", "surrogateescape"))
-    say(f"wrote {len(found)} pairs of {len(graph.photos)} photos to {output}; names are below {named.root}")
+    say(f"wrote {len(found)} pairs of {len(graph.photos)} photos to {output}; names are relative to {named.root}")

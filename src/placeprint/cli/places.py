@@ -30,7 +30,7 @@ def places(
     from placeprint.places.locating import Locator
 
     if json and geojson:
-        raise OptionError("--json and --geojson exclude each other; give one of them")
+        raise OptionError("--json and --geojson cannot be combined; give one of them")
     opened = Atlas.open(atlas)
     if not len(opened):
         warn(f"the atlas {atlas} is empty; add photos with: placeprint index")
@@ -73,7 +73,7 @@ def _print(found: Sequence[PlaceGroup], photos: Mapping[int, PhotoRecord]) -> No
     if len(several) > SHOWN:
         say(f"and {len(several) - SHOWN} more places; --json lists all")
     alone = len(found) - len(several)
-    say(f"{len(several)} places with several photos; {alone} photos that no other photo shows for certain")
+    say(f"{len(several)} places with several photos; {alone} photos without a certain match")
 
 
 def _as_data(place: PlaceGroup, photos: Mapping[int, PhotoRecord]) -> dict[str, Any]:

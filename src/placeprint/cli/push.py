@@ -15,7 +15,8 @@ def push(
     to: Annotated[
         str,
         typer.Option(
-            help="Where to: milvus://HOST:PORT, milvus://HOST:PORT/COLLECTION, or milvus:FILE.db.", show_default=False
+            help="Destination: milvus://HOST:PORT, milvus://HOST:PORT/COLLECTION, or milvus:FILE.db.",
+            show_default=False,
         ),
     ],
 ) -> None:

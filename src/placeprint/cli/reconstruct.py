@@ -16,12 +16,14 @@ def reconstruct(
     output: Annotated[Path, typer.Option(help="Folder for the model, in COLMAP's format.", show_default=False)],
     per_photo: PerPhoto = 20,
     sequence: Sequence = 2,
-    features: Annotated[str, typer.Option(help="sift: new keypoints; stored: those of the atlas.")] = "sift",
+    features: Annotated[str, typer.Option(help="sift: detect new keypoints; stored: use those of the atlas.")] = "sift",
     mapper: Annotated[str, typer.Option(help="auto, global or incremental.")] = "auto",
-    shared_camera: Annotated[bool, typer.Option("--shared-camera", help="One camera for photos of one size.")] = False,
+    shared_camera: Annotated[
+        bool, typer.Option("--shared-camera", help="Use one camera for all photos of the same size.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Make a model of the scene that the photos of an atlas show, on the map if they have positions."""
+    """Build a 3D model from the photos of an atlas; it is georeferenced if they have positions."""
     from placeprint.atlas import Atlas
     from placeprint.core.outputs import check_output_folder
     from placeprint.places.graph import match_graph

@@ -16,7 +16,7 @@ def refit(
         bool,
         typer.Option(
             "--weigh-words",
-            help="Keep the codebook; keypoints like those that never verify across the atlas count less.",
+            help="Keep the codebook, and give less weight to keypoints like those that never verify across the atlas.",
         ),
     ] = False,
 ) -> None:
@@ -31,4 +31,4 @@ def refit(
         return
     with progress_bar("describing", "photos") as progress:
         count = opened.refit(progress)
-    say(f"the {count} photos of {atlas} have descriptors of a new codebook")
+    say(f"the {count} photos of {atlas} are described with a new codebook")

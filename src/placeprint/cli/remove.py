@@ -17,7 +17,7 @@ def remove(
         typer.Argument(help="Photos, or folders of photos, as they were indexed.", show_default=False),
     ],
 ) -> None:
-    """Forget photos of an atlas. The photo files themselves are not touched."""
+    """Remove photos from an atlas. The photo files themselves are not touched."""
     from placeprint.atlas import Atlas
 
     opened = Atlas.open(atlas)

@@ -22,7 +22,7 @@ Precision = Annotated[
     typer.Option(
         min=0.5,
         max=0.9999,
-        help="Share of right answers among those called found, as promised by `placeprint calibrate`.",
+        help="Required share of right answers among confirmed ones, such as 0.95; needs `placeprint calibrate`.",
         show_default=False,
     ),
 ]
@@ -47,14 +47,14 @@ Rotations = Annotated[
 
 
 SaveMatches = Annotated[
-    Path | None, typer.Option(help="Folder for one picture per query, beside its best candidate.", show_default=False)
+    Path | None, typer.Option(help="Folder for pictures: each query beside its best candidate.", show_default=False)
 ]
 
 
 def search(
     queries: Annotated[list[Path], typer.Argument(help="Photos, and folders that hold photos.", show_default=False)],
     atlas: Annotated[Path, typer.Option("--in", help="Folder of the atlas.", show_default=False)],
-    top: Annotated[int, typer.Option(min=1, max=1_000_000_000, help="Candidates shown for each query.")] = 5,
+    top: Annotated[int, typer.Option(min=1, max=1_000_000_000, help="Candidates to show per query.")] = 5,
     verify: Annotated[
         int, typer.Option(min=0, max=1_000_000_000, help="Candidates verified by geometry; 0 for none.")
     ] = 50,
@@ -144,7 +144,7 @@ def in_words(confidence: float, otherwise: str = "probably not in the atlas") ->
 def tell_promise(requested: float | None, promised: float | None) -> None:
     """Warn where less precision is promised than was requested."""
     if requested is not None and promised is not None and promised < requested:
-        warn(f"a precision of {requested:g} cannot be promised; the largest one that can is {promised:g}")
+        warn(f"a precision of {requested:g} cannot be promised; the highest possible is {promised:g}")
 
 
 def short(path: Path) -> str:

@@ -13,9 +13,9 @@ from placeprint.errors import PackageError
 
 def serve(
     atlas: Annotated[Path, typer.Argument(help="Folder of the atlas.", show_default=False)],
-    host: Annotated[str, typer.Option(help="Address to listen on; another than this computer's needs a token.")] = (
-        "127.0.0.1"
-    ),
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; an address that other computers can reach needs a token.")
+    ] = ("127.0.0.1"),
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 for any free one.")] = 8100,
     token_file: Annotated[
         Path | None, typer.Option(help="File with the token that requests must carry.", show_default=False)
@@ -24,7 +24,7 @@ def serve(
     root: Annotated[
         list[Path] | None,
         typer.Option(
-            help="Folder whose photos clients may review, and index with --writable; may be repeated.",
+            help="Folder whose photos clients may review and, with --writable, index; may be repeated.",
             show_default=False,
         ),
     ] = None,
@@ -36,14 +36,14 @@ def serve(
         str | None,
         typer.Option(
             metavar="FILE.pmtiles|URL",
-            help="Tiles that lie under the map: a PMTiles file of pictures, its URL, or a URL with {z}, {x} and {y}. "
-            "Browsers ask the host of a URL themselves. By default, an outline of the land, offline.",
+            help="Map tiles: a PMTiles file of pictures, its URL, or a URL with {z}, {x} and {y}. Browsers load "
+            "tiles from the host of a URL directly. By default, an outline of the land, which works offline.",
             show_default=False,
         ),
     ] = None,
-    max_megabytes: Annotated[int, typer.Option(min=1, max=4096, help="Largest request.")] = 64,
+    max_megabytes: Annotated[int, typer.Option(min=1, max=4096, help="Largest request, in megabytes.")] = 64,
 ) -> None:
-    """Answer over the network: a REST API and a web page."""
+    """Serve an atlas over the network: a REST API and a web page."""
     try:
         from placeprint.service.running import run
         from placeprint.service.settings import ServiceSettings, read_token

@@ -36,7 +36,7 @@ def train(
         typer.Argument(help="Recipe, as --list shows them, or the path of a recipe's TOML file.", show_default=False),
     ],
     data: Annotated[Path, typer.Option(help="Folder of the photos.", show_default=False)],
-    output: Annotated[Path, typer.Option(help="Folder of the run; made if missing.", show_default=False)],
+    output: Annotated[Path, typer.Option(help="Folder of the run; created if missing.", show_default=False)],
     resume: Annotated[bool, typer.Option("--resume", help="Continue from the run's last checkpoint.")] = False,
     changes: Annotated[
         list[str] | None,
@@ -47,12 +47,13 @@ def train(
     maps: Annotated[
         Path | None,
         typer.Option(
-            help="Folder of cached maps, to share them between runs; by default inside the run.", show_default=False
+            help="Folder for cached feature maps, to share them between runs; by default inside the run.",
+            show_default=False,
         ),
     ] = None,
     list_recipes: Annotated[
         bool,
-        typer.Option("--list", help="List the recipes, one per line, and stop.", callback=_list_recipes, is_eager=True),
+        typer.Option("--list", help="List the recipes, one per line, and exit.", callback=_list_recipes, is_eager=True),
     ] = False,
 ) -> None:
     """Train a descriptor and make a preset from it. After an interruption, continue with --resume.
@@ -80,7 +81,7 @@ def train(
         f"{100 * outcome.score:.1f} % at step {outcome.best_step}"
     )
     if outcome.steps and not outcome.best_step:
-        say("note: no step beat the state before training, which is in the preset")
+        say("note: no step improved on the initial state, so the preset holds the initial state")
     if chosen.data.test or chosen.data.test_share:
         _test(output, data, maps)
     preset = export_preset(output)

@@ -15,7 +15,7 @@ def unpack(
     into: Annotated[Path, typer.Option(help="New folder for the atlas.", show_default=False)],
     root: Annotated[
         Path | None,
-        typer.Option(help="Folder on this machine that the photos are below, if they are here.", show_default=False),
+        typer.Option(help="Folder of the photos on this machine, if they are here.", show_default=False),
     ] = None,
 ) -> None:
     """Make an atlas of a pack. It can be searched without the photos."""

@@ -21,7 +21,7 @@ SHOWN = 5
 def verify(
     atlas: Annotated[Path, typer.Argument(help="Folder of the atlas.", show_default=False)],
     repair: Annotated[
-        bool, typer.Option("--repair/--no-repair", help="Repair what follows from the rest of the atlas.")
+        bool, typer.Option("--repair/--no-repair", help="Repair whatever can be computed from the rest of the atlas.")
     ] = True,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -35,7 +35,7 @@ def verify(
     else:
         _print(atlas, found)
     if not found.whole:
-        warn(f"{len(found.left)} findings are left in the atlas {atlas}")
+        warn(f"{len(found.left)} findings remain in the atlas {atlas}")
         raise typer.Exit(FAILED)
 
 
@@ -46,7 +46,7 @@ def _print(atlas: Path, found: Verified) -> None:
         how = each.advice if each.repair is None else "placeprint verify repairs it"
         say_verdict("wrong", "red", f": {_in_words(each)}; {how}")
     if found.whole:
-        say(f"{atlas}: {found.photos} photos, everything is as it was written")
+        say(f"{atlas}: {found.photos} photos, everything is intact")
 
 
 def _in_words(finding: Finding) -> str:

@@ -112,9 +112,7 @@ def writing(path: Path, *, error: type[WriteError] = WriteError) -> Iterator[Non
     except (OSError, ValueError) as failed:
         if isinstance(failed, ValueError) and "null" not in str(failed):
             raise
-        raise error(
-            f"cannot write to {os.fspath(path)!r}: {reason_of(failed)}; what was stored before is kept"
-        ) from failed
+        raise error(f"cannot write to {os.fspath(path)!r}: {reason_of(failed)}; earlier data is kept") from failed
 
 
 def read_bytes(path: Path, *, error: type[PlaceprintError], what: str = "") -> bytes:

@@ -95,8 +95,8 @@ def utm(degrees: NDArray[np.floating], zone: int | None = None) -> tuple[NDArray
     off = (longitude - (6 * abs(zone) - 183) + 180) % 360 - 180
     if np.abs(off).max() > REACH:
         raise DatasetError(
-            f"photos are up to {np.abs(off).max():.0f} degrees of longitude from the middle of UTM zone {abs(zone)}, "
-            f"at most {REACH:.0f} can be measured in meters; split the set by region"
+            f"photos are up to {np.abs(off).max():.0f} degrees of longitude from the middle of UTM zone "
+            f"{abs(zone)}; only up to {REACH:.0f} can be measured in meters; split the set by region"
         )
     east, north = _transverse_mercator(np.radians(latitude), np.radians(off))
     return np.column_stack([east + FALSE_EAST, north + (FALSE_NORTH if zone < 0 else 0)]), zone

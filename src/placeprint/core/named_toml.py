@@ -102,7 +102,7 @@ def _text(path: Path, kind: str) -> str:
         raise OptionError(f"there is no {kind} file {shown(str(path))}")
     try:
         if path.stat().st_size > MOST_BYTES:
-            raise OptionError(f"the {kind} file {str(path)!r} has {path.stat().st_size:,} bytes, which no {kind} has")
+            raise OptionError(f"the {kind} file {str(path)!r} has {path.stat().st_size:,} bytes, too many for a {kind}")
         return path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise OptionError(f"the {kind} file {str(path)!r} is not UTF-8 text ({error}); save it as UTF-8") from error

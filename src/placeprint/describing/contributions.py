@@ -138,7 +138,7 @@ def _before_whitening(describer: Describer, joined: Values, other: Values) -> tu
     if whitener is None:
         return other, 0.0
     if not isinstance(whitener, PCAWhitening | SupervisedWhitening) or whitener.mean_ is None:
-        raise OptionError(f"a similarity whitened by {type(whitener).__name__} is not taken apart")
+        raise OptionError(f"a similarity whitened by {type(whitener).__name__} cannot be split into parts")
     projection = np.asarray(whitener.projection_, np.float64)
     length = float(np.linalg.norm((joined - whitener.mean_) @ projection)) if joined.any() else 0.0
     if not length:

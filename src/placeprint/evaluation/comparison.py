@@ -24,14 +24,14 @@ def check_comparable(protocol: str, queries: Sequence[str], earlier: Result, dat
         DatasetError: the result cannot be compared.
     """
     if protocol != earlier.protocol:
-        raise DatasetError(f"results of the same protocol can be compared, got {protocol} and {earlier.protocol}")
+        raise DatasetError(f"only results of the same protocol can be compared, got {protocol} and {earlier.protocol}")
     before = earlier.database_photos
     if None not in (database, before) and database != before:
-        raise DatasetError(f"results in the same database can be compared, got {database} and {before} photos")
+        raise DatasetError(f"only results in the same database can be compared, got {database} and {before} photos")
     different = set(queries) ^ {query.query for query in earlier.queries}
     if different:
         raise DatasetError(
-            f"only only results on the same queries can be compared; {len(different)} are in one of them only"
+            f"only results on the same queries can be compared; {len(different)} are in one of them only"
         )
 
 

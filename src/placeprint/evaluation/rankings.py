@@ -110,7 +110,7 @@ class QueryRanker:
         seen: set[str] = set()
         for item in evidence:
             if item.path not in self._names:
-                raise DatasetError(f"the atlas has {item.path!r}, which is no database photo of the set")
+                raise DatasetError(f"the atlas has {item.path!r}, which is not a database photo of the set")
             group = self._groups.get(self._names[item.path])
             if group is None:
                 yield item

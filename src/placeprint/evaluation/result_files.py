@@ -46,7 +46,7 @@ def read_result(path: Path | str) -> Result:
     """
     name, data = repr(str(path)), read_json(Path(path), "a result")
     if not isinstance(data, dict) or data.get("format") not in READ or not {"queries", "error"} & data.keys():
-        raise OptionError(f"{name} is no result of placeprint evaluate")
+        raise OptionError(f"{name} is not a result of placeprint evaluate")
     if "error" in data:
         raise OptionError(f"{name} holds no numbers, its measurement failed: {data['error']}; measure it again")
     if "per_query" not in data:

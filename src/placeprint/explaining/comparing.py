@@ -87,7 +87,7 @@ def compare_all(paths: Sequence[Path | str], *, features: str = "xfeat") -> list
     """Lay photos of one place over the last of them, the earliest first.
 
     Args:
-        paths: of at least two photos; those that cannot be read are left out.
+        paths: of at least two photos; those that cannot be read are skipped.
         features: the name of an extractor, as for `pairs.match`.
 
     Raises:

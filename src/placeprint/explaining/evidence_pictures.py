@@ -85,7 +85,7 @@ def slider_of(explanation: Explanation, photo: Image | None, names: tuple[str, s
 
 
 def heat_of(explanation: Explanation, describer: Describer, photo: Image | None, names: tuple[str, str]) -> Heat | None:
-    """Return where the evidence is in both photos; None where the similarity is not taken apart. See `slider_of`."""
+    """Return where the evidence is in both photos; None if the similarity has no parts. See `slider_of`."""
     own, theirs = explanation.of_query, explanation.of_candidate
     if own is None or theirs is None or photo is None or not any(len(part.values) for part in own.parts):
         return None

@@ -35,7 +35,7 @@ def geojson_text(photos: Photos, places: Sequence[PlaceGroup] = ()) -> str:
 
 
 def kml_text(photos: Photos, places: Sequence[PlaceGroup] = ()) -> str:
-    """Return photos, and places, as KML; those without a position are left out.
+    """Return photos, and places, as KML; those without a position are skipped.
 
     Args:
         photos: by id.

@@ -87,7 +87,7 @@ class ASMK:
         by_count = 1 << max(0, (len(rows) // PER_WORD).bit_length() - 1)
         count = self.num_words or min(max(by_count, LEAST_WORDS), MOST_WORDS, len(rows))
         if count > len(rows):
-            raise ShapeError(f"{count} words need as many features, got {len(rows)}")
+            raise ShapeError(f"{count} words need at least as many features, got {len(rows)}")
         # plain means: residuals to means of unit length would all lean to one side
         means = faiss.Kmeans(
             rows.shape[1],

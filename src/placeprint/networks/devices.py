@@ -58,7 +58,7 @@ def _check(name: str) -> None:
         raise OptionError(f"no device called {name!r}; {suggest(name, DEVICES)}")
     reason = None if name in {"auto", "cpu"} else _missing(name)
     if reason is not None:
-        raise OptionError(f"the device {name!r} is not here: {reason}; use auto or cpu")
+        raise OptionError(f"the device {name!r} is not available: {reason}; use auto or cpu")
 
 
 def _missing(name: str) -> str | None:

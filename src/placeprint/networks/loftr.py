@@ -55,7 +55,7 @@ def load_loftr(weights: str) -> Any:
     path = models_folder() / FILES[weights] if weights in FILES else Path(weights)
     if not path.is_file():
         where = f"; fetch {SOURCE}{path.name} (Apache-2.0) and put it there" if weights in FILES else ""
-        raise WeightsError(f"the weights of LoFTR are not here: there is no file {str(path)!r}{where}")
+        raise WeightsError(f"the weights of LoFTR are missing: there is no file {str(path)!r}{where}")
     return _load(path, weights == "indoor")
 
 

@@ -94,7 +94,7 @@ def transformer_from(text: str) -> Any:
         return MODEL_FOR_BACKBONE_MAPPING[type(config)](config)
     except Exception as error:
         reason = " ".join(str(error).split())[:120] or type(error).__name__
-        raise WeightsError(f"the header says of a network of transformers what is none: {reason}") from error
+        raise WeightsError(f"the header does not describe a network of transformers: {reason}") from error
 
 
 def map_shapes(network: Any) -> list[tuple[int, int]]:

@@ -50,7 +50,9 @@ def published_stages(name: str) -> StagedBackbone:
             return dinov2_stages(trunk, dataclasses.replace(network.trunk, facet=None))
         case VGGTrunk():
             if network.trunk.last_relu:
-                raise OptionError(f"{name!r} ends with a ReLU, which VGG16 in stages has not; take another network")
+                raise OptionError(
+                    f"{name!r} ends with a ReLU, which VGG16 in stages does not have; take another network"
+                )
             return _vgg(checkpoints.load(network).trunk, network.sight)
         case _:
             return _resnet(checkpoints.load(network).trunk)
@@ -153,7 +155,9 @@ def dinov2_from(said: Mapping[str, str]) -> StagedBackbone:
             raise ValueError("numbers out of range")
         return dinov2_stages(dinov2(spec), spec)
     except (TypeError, ValueError) as error:
-        raise WeightsError(f"the header says of a DINOv2 {said.get('spec', '')[:80]!r}, which is none") from error
+        raise WeightsError(
+            f"the header describes a DINOv2 {said.get('spec', '')[:80]!r}, which does not exist"
+        ) from error
 
 
 def _as_map(tokens: torch.Tensor, columns: int) -> torch.Tensor:

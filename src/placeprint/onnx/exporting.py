@@ -120,7 +120,7 @@ def load_describer(place: Path | str) -> tuple[str, Describer]:
             raise OptionError(f"the atlas {str(place)!r} has no codebook yet; add photos first: placeprint index")
         if atlas.describer.word_weights:
             raise OptionError(
-                f"the words of the atlas {str(place)!r} have weights, which a picture graph cannot have; "
+                f"the words of the atlas {str(place)!r} have weights, which a picture graph cannot hold; "
                 "learn a codebook without them: placeprint refit"
             )
         return atlas.preset, atlas.describer

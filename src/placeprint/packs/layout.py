@@ -99,7 +99,7 @@ class Index:
 
 
 def damaged(what: str, why: str) -> str:
-    """Return the message about a pack or an export that is not what was written."""
+    """Return the message about a damaged pack or export."""
     return f"{what} is damaged ({' '.join(why.split())[:160]}); make it again from the atlas"
 
 
@@ -186,7 +186,7 @@ class Source:
         """Return the content of a member."""
         data: bytes = self._read(name)
         if hashlib.sha256(data).hexdigest() != self.index.members.get(name):
-            raise AtlasFormatError(damaged(self.what, f"{name} is not what was written"))
+            raise AtlasFormatError(damaged(self.what, f"{name} differs from what was written"))
         return data
 
     def names(self, folder: str) -> list[str]:
@@ -243,6 +243,6 @@ def open_export(folder: Path) -> Source:
     """
     if not (folder / INDEX).is_file():
         raise AtlasFormatError(
-            f"{str(folder)!r} is no export: it lacks {INDEX}; make one with: placeprint export-atlas"
+            f"{str(folder)!r} is not an export: it lacks {INDEX}; make one with: placeprint export-atlas"
         )
     return Source(lambda name: read_bytes(folder / name, error=AtlasFormatError), f"the export {str(folder)!r}")

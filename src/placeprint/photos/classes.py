@@ -25,7 +25,7 @@ class Ignored:
 
     Args:
         names: of the classes, by value.
-        values: that are left out.
+        values: that are skipped.
     """
 
     names: Mapping[int, str]

@@ -139,8 +139,7 @@ def positions_by_time(
             missing[str(photo)] = str(error)
     if not moments:
         raise DatasetError(
-            f"none of the {len(photos)} photos has a time that a track could be asked for; the first: "
-            f"{missing[str(photos[0])]}"
+            f"none of the {len(photos)} photos has a time to look up in the track; the first: {missing[str(photos[0])]}"
         )
     found = {photo: track.at(moment) for photo, moment in moments.items()}
     positions = {photo: position for photo, position in found.items() if position is not None}

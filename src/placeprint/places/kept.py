@@ -39,7 +39,7 @@ def read_kept(path: Path, key: str) -> Arrays:
         arrays = arrays_of(path.read_bytes())
         return arrays if str(arrays.pop("key")) == key else {}
     except Exception as error:  # damaged archives raise nearly anything
-        logger.warning("what is kept in %s is made again: %s", path, error)
+        logger.warning("the cache in %s is rebuilt: %s", path, error)
         return {}
 
 
@@ -48,7 +48,7 @@ def write_kept(path: Path, key: str, arrays: Mapping[str, NDArray[np.generic]]) 
     try:
         write_arrays(path, {"key": np.array(key), **arrays})
     except PlaceprintError as error:
-        logger.warning("what was found is not kept: %s", error)
+        logger.warning("the results are not cached: %s", error)
 
 
 def is_unchanged(photo: PhotoRecord) -> bool:

@@ -94,7 +94,7 @@ def loners(
         yield Finding(photos[photo].path, "rotated", detail, round(by.certainty, 4), (other,))
     for photo, chance in alone:
         if photo not in rotated and chance >= LIKELY:
-            yield Finding(photos[photo].path, "alone", "no other photo shows what it shows", round(chance, 4))
+            yield Finding(photos[photo].path, "alone", "no other photo shows the same thing", round(chance, 4))
 
 
 def rotation_of(points: Floats) -> float:

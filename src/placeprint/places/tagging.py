@@ -68,9 +68,9 @@ def write_copy(photo: Path, target: Path, where: Location) -> None:
         PackageError: pyexiv2 is not installed.
     """
     if photo.suffix.lower() not in WRITABLE:
-        raise WriteError(f"the position of {str(photo)!r} cannot be written into a copy of its format; write sidecars")
+        raise WriteError(f"the position of {str(photo)!r} cannot be written into a copy in its format; write sidecars")
     if os.path.lexists(target) and not is_guess(target):
-        raise WriteError(f"cannot write to {str(target)!r}: it exists, and is no copy with a guess of placeprint")
+        raise WriteError(f"cannot write to {str(target)!r}: it exists, and is not a copy written by placeprint")
     with written_aside(target) as aside:
         try:
             shutil.copyfile(photo, aside)
@@ -89,7 +89,7 @@ def undo(folder: Path) -> tuple[list[Path], list[Path]]:
     """Remove the guesses from copies and sidecars below a folder.
 
     Returns:
-        The files whose guess was removed, and of these the sidecars that had nothing else and are gone.
+        The files whose guess was removed, and of these the sidecars that held nothing else and are gone.
 
     Raises:
         WriteError: a file cannot be written.

@@ -98,7 +98,7 @@ def read_track(path: Path | str) -> Track:
     seconds, first = np.unique(seconds, return_index=True)
     if not np.isfinite(positions).all() or (abs(positions[:, 0]) > 90).any() or (abs(positions[:, 1]) > 180).any():
         raise DatasetError(
-            f"{str(path)!r} has points that are no places on Earth; latitude and longitude may be swapped"
+            f"{str(path)!r} has points that are not places on Earth; latitude and longitude may be swapped"
         )
     return Track(seconds, positions[first])
 

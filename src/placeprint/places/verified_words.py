@@ -45,7 +45,7 @@ def learned_weights(atlas: AtlasReader, *, progress: Progress | None = None) -> 
     links = match_graph(atlas, least=LEAST, progress=progress).links
     if len(links) < FEWEST:
         raise OptionError(
-            f"the atlas has {len(links)} links between photos of one place; words are weighed by {FEWEST}"
+            f"the atlas has {len(links)} links between photos of one place; weighing words needs at least {FEWEST}"
         )
     verified = verified_keypoints(links)
     return {each.name: weights_of(_rates(atlas, each, verified)) for each in branches}, len(links)

@@ -82,9 +82,11 @@ class Preset:
                 f"evidence.descriptors must name its {count} descriptors, got {len(self.evidence.descriptors)}"
             )
         if self.evidence is not None and (self.whitener is not None or self.index.name != "flat"):
-            raise OptionError("evidence needs each descriptor by itself: an index 'flat', and no whitener")
+            raise OptionError("evidence needs separate descriptors: use the index 'flat' and no whitener")
         if any(each.late for each in self.fusion) and self.evidence is None:
-            raise OptionError("a [[fusion]] that is late needs [evidence], which says whether the answer is open")
+            raise OptionError(
+                "a [[fusion]] with late = true needs [evidence], which decides whether the answer is uncertain"
+            )
         if self.opinion and self.evidence is None:
             raise OptionError("an [[opinion]] needs [evidence] to weigh it")
         aggregators = [self.aggregator, *(each.aggregator for each in self.fusion)]

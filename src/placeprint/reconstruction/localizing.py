@@ -29,7 +29,7 @@ from placeprint.searching.reader import AtlasReader
 from placeprint.types import Answer, Floats, Pose
 
 CANDIDATES = 10
-"""Photos of the model that a query is matched with."""
+"""Photos of the model to match each query with."""
 NEAR = 4.0
 """Pixels, of a photo whose longest side has 1000, between a match and the model's keypoint that it is carried to."""
 ERROR = 6.0
@@ -59,8 +59,8 @@ class Localizer:
         self._images = _images_of(self._model, named)
         if not self._images:
             raise ReconstructionError(
-                f"the model {str(model)!r} has no photo of the atlas by its name; make the atlas from the folder that "
-                "the model's names are below"
+                f"the model {str(model)!r} names no photo of the atlas; make the atlas from the folder that the "
+                "model's names are relative to"
             )
         self._names = named.names
 
@@ -170,7 +170,7 @@ def _read(folder: Path) -> Any:
         return pycolmap.Reconstruction(folder)
     except (OSError, RuntimeError, ValueError) as error:
         raise ReconstructionError(
-            f"{str(folder)!r} is no model in COLMAP's format; make one with: placeprint reconstruct"
+            f"{str(folder)!r} is not a model in COLMAP's format; make one with: placeprint reconstruct"
         ) from error
 
 

@@ -16,7 +16,7 @@ from placeprint.places.graph import MatchGraph
 from placeprint.store import PhotoRecord
 
 PER_PHOTO = 20
-"""Pairs of each photo."""
+"""Pairs per photo."""
 
 
 @dataclass(frozen=True)

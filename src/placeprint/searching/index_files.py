@@ -93,7 +93,7 @@ class IndexFiles:
         except FileNotFoundError:
             return None
         except Exception as error:  # damaged files and FAISS raise nearly anything
-            logger.warning("the index %s is made again: %s", self.folder, error)
+            logger.warning("the index %s is rebuilt: %s", self.folder, error)
             return None
 
     @contextlib.contextmanager

@@ -171,7 +171,9 @@ def restore_state(store: Store, preset: Preset) -> None:
         return
     count = len(store.snapshot().usable())
     if count < ADAPT_PHOTOS:
-        raise OptionError(f"the atlas has {count} photos; learning takes {ADAPT_PHOTOS}; index its photos again")
+        raise OptionError(
+            f"the atlas has {count} photos; learning needs at least {ADAPT_PHOTOS}; index its photos again"
+        )
     refit(store, preset)
 
 

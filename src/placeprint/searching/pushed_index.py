@@ -132,6 +132,6 @@ class PushedIndex:
         missing = np.setdiff1d(photos, pushed)
         if len(missing):
             logger.warning(
-                "%d photos of the atlas are not in the collection, so they are not found; push it again", len(missing)
+                "%d photos of the atlas are not in the collection, so search misses them; push it again", len(missing)
             )
         return PushedPhotos(self._collection, np.setdiff1d(pushed, photos))

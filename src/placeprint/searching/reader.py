@@ -40,7 +40,7 @@ class AtlasReader:
         pushed: its index in a database, which then finds the candidates; None without.
 
     Raises:
-        AtlasMismatchError: the atlas was made with other network weights than those installed.
+        AtlasMismatchError: the atlas was made with different network weights than those installed.
     """
 
     def __init__(self, store: Store, pushed: PushedIndex | None = None) -> None:
@@ -51,7 +51,7 @@ class AtlasReader:
         known = {store.path_of(n) if n.startswith(FILES) else n: w for n, w in store.manifest.weights.items()}
         if known != self._snapshots.weights:
             raise AtlasMismatchError(
-                f"the atlas {str(store.folder)!r} was made with other network weights than those installed; "
+                f"the atlas {str(store.folder)!r} was made with different network weights than those installed; "
                 "install the matching version, or make the atlas again"
             )
 

@@ -111,7 +111,7 @@ class Redescription:
 
         Args:
             now: the atlas.
-            ids: of usable photos; others are left out.
+            ids: of usable photos; others are skipped.
             keep: whether all ids are of one block, which is written if something in it is new.
         """
         prints = {number: record.sha256 for number, record in now.usable().some(ids).items()}

@@ -119,7 +119,7 @@ class Snapshots:
         weights: sha256 of the pretrained weights in use, by name.
 
     Raises:
-        AtlasFormatError: the atlas is not what was written.
+        AtlasFormatError: the atlas is damaged.
     """
 
     def __init__(self, store: Store) -> None:

@@ -110,7 +110,7 @@ class StoredVoters:
             except PlaceprintError:
                 raise
             except Exception as error:  # FAISS raises RuntimeError and more
-                logger.warning("the index of local features is made again: %s", error)
+                logger.warning("the index of local features is rebuilt: %s", error)
                 current = self._refreshed(now, name, None)
         if current is None:
             return None
@@ -171,7 +171,7 @@ class StoredVoters:
                 if len(voter) != len(ids):
                     raise ValueError(f"it has {len(voter)} photos, not {len(ids)}")
             except Exception as error:  # damaged archives and FAISS raise nearly anything
-                logger.warning("the cache %s is made again: %s", folder, error)
+                logger.warning("the cache %s is rebuilt: %s", folder, error)
                 continue
             return _Current(voter, -1, dict(zip(ids, sums, strict=True)), learned_from)
         return None

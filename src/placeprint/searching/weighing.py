@@ -213,7 +213,7 @@ class Weigher:
         try:
             self._check(state, look, chosen, describe)
         except WeightsError as error:
-            self._memory.tell_once(f"answers are given without the opinion of {look.source}: {error}")
+            self._memory.tell_once(f"answers lack the opinion of {look.source}: {error}")
 
     def _check(self, state: _Open, look: Look, chosen: NDArray[np.intp], describe: Describe) -> None:
         """Verify some candidates, and weigh anew."""

@@ -82,7 +82,7 @@ class Catalog:
         return found
 
     def rows_of(self, numbers: Iterable[int]) -> Rows:
-        """Return the rows of photos by their ids, ascending; ids of no photo are left out."""
+        """Return the rows of photos by their ids, ascending; ids of no photo are skipped."""
         return np.flatnonzero(np.isin(self.ids, np.fromiter(numbers, np.int64)))
 
     def rows(self, within: PhotoFilter, among: Collection[int] | None = None) -> Rows:

@@ -34,11 +34,11 @@ class AllowedFolder:
     root: Path
 
     def photos(self) -> list[Path]:
-        """Return the photos in it; those that links lead to outside of the root are left out."""
+        """Return the photos in it; those that links lead to outside of the root are skipped."""
         return [path for path in find_photos(self.path) if self._inside(path)]
 
     def folders(self) -> list[str]:
-        """Return the names of the folders in it, sorted; links out of the root and hidden ones are left out."""
+        """Return the names of the folders in it, sorted; links out of the root and hidden ones are skipped."""
         with os.scandir(self.path) as entries:
             names = sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
         return [name for name in names[:LISTED] if self._inside(self.path / name)]

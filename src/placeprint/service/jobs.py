@@ -120,7 +120,7 @@ async def _run(job: Job, work: Callable[[Job], None], run: Runner, hidden: Path 
         job.error, job.state = shortened(error, hidden), "failed"
     except Exception as error:
         log.error("a job failed", exc_info=error)
-        job.error, job.state = "this is a bug of placeprint; the log of the service has more", "failed"
+        job.error, job.state = "this is a bug in placeprint; see the log of the service", "failed"
 
 
 @router.post("", status_code=202, responses=PROBLEMS)

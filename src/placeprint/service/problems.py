@@ -110,4 +110,4 @@ def answer_problems(app: FastAPI) -> None:
     @app.exception_handler(Exception)
     async def unknown(_: Request, error: Exception) -> JSONResponse:
         log.error("a request failed", exc_info=error)
-        return problem(500, "this is a bug of placeprint; the log of the service has more")
+        return problem(500, "this is a bug in placeprint; see the log of the service")

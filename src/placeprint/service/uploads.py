@@ -92,7 +92,7 @@ async def read_form(request: Request, files: Collection[str], fields: Collection
     try:
         form = await parser.parse()
     except (MultiPartException, MultipartParseError, KeyError, UnicodeDecodeError) as error:
-        raise Refused(400, "the body is no whole multipart form") from error
+        raise Refused(400, "the body is not a complete multipart form") from error
     try:
         return await _checked(form, files, fields)
     finally:

@@ -56,7 +56,7 @@ def read_calibration(folder: Path) -> dict[str, Any] | None:
 
 
 def damaged_calibration(folder: Path) -> str:
-    """Return the message about a calibration that is not what was written."""
+    """Return the message about a damaged calibration."""
     return (
         f"the atlas {str(folder)!r} has a damaged {FILE}; remove it with: placeprint calibrate --reset, "
         "or calibrate again"

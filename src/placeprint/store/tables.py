@@ -318,7 +318,7 @@ def _writing(path: Path) -> Iterator[None]:
         if not _is_failure(error):
             raise
         raise AtlasFormatError(
-            f"the table {str(path)!r} cannot be changed ({_one_line(error)}); what was stored before is kept"
+            f"the table {str(path)!r} cannot be changed ({_one_line(error)}); earlier data is kept"
         ) from error
 
 

@@ -268,9 +268,7 @@ class LoopCloser:
     def _check_size(self, size: tuple[int, int]) -> None:
         known = self._memory.frames[-1].size if self._memory.frames else size
         if self._camera is not None and size != known:
-            raise OptionError(
-                f"the intrinsics are those of frames of {known[0]} x {known[1]}, got {size[0]} x {size[1]}"
-            )
+            raise OptionError(f"the intrinsics are for frames of {known[0]} x {known[1]}, got {size[0]} x {size[1]}")
 
     def _open_states(self, stamp: float) -> int:
         """Return how many of the remembered frames are old enough to close a loop."""

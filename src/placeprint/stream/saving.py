@@ -117,7 +117,7 @@ def read(path: Path) -> Kept:
     except OptionError:
         raise
     except (ValueError, KeyError, TypeError, EOFError, IndexError, zipfile.BadZipFile) as error:
-        raise OptionError(f"{str(path)!r} is not what a loop closer has saved, or is damaged: {error}") from error
+        raise OptionError(f"{str(path)!r} was not saved by a loop closer, or is damaged: {error}") from error
 
 
 def check_weights(kept: Kept, installed: Mapping[str, str]) -> None:
@@ -128,7 +128,7 @@ def check_weights(kept: Kept, installed: Mapping[str, str]) -> None:
     """
     if dict(kept.weights) != dict(installed):
         raise OptionError(
-            "the saved frames were described with other network weights than those installed; install the matching "
+            "the saved frames were described with different network weights than those installed; install the matching "
             "version, or begin a new loop closer"
         )
 
@@ -142,7 +142,7 @@ def _kept(about: Mapping[str, Any], found: Mapping[str, NDArray[Any]]) -> Kept:
         )
     ]
     if not len(frames) == len(found["rows"]) == len(found["places"]):
-        raise ValueError("it has other numbers of frames and descriptors")
+        raise ValueError("its numbers of frames and descriptors differ")
     return Kept(
         options=Options(**about["options"]),
         camera=None if about["camera"] is None else np.array(about["camera"], np.float64),

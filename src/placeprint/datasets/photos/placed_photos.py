@@ -287,7 +287,7 @@ def read_clips(
     if unknown := sorted(set(without) - set(names)):
         raise OptionError(f"{str(csv_path)!r} has no clip {unknown[0]!r} to exclude")
     if not chosen.any():
-        raise DatasetError(f"no frame in {str(csv_path)!r} has a number that {every} divides, or all are excluded")
+        raise DatasetError(f"no frame in {str(csv_path)!r} has a number divisible by {every}, or all are excluded")
     photos = PlacedPhotos(
         csv_path.parent,
         tuple(paths),

@@ -106,7 +106,7 @@ def check_leak(
     if copies:
         first, second = copies[0]
         raise DatasetError(
-            f"{len(copies)} photos of validation are copies of training photos: {theirs[second]!r} is {ours[first]!r}"
+            f"{len(copies)} validation photos are copies of training photos: {theirs[second]!r} is {ours[first]!r}"
         )
 
 
@@ -125,7 +125,7 @@ def _check_places(train: PlacedPhotos, validation: PlacedPhotos, distance: float
     if close.any():
         which = validation.paths[int(close.argmax())]
         raise DatasetError(
-            f"{int(close.sum())} photos of validation are closer than {distance:g} m to a training photo, "
+            f"{int(close.sum())} validation photos are closer than {distance:g} m to a training photo, "
             f"such as {which!r}"
         )
 

@@ -71,7 +71,7 @@ class Protocol:
             return
         for name in self.metrics:
             if _depth_of(name) > self.depth:
-                raise OptionError(f"the metric {name!r} looks deeper than the depth of {self.depth}")
+                raise OptionError(f"the metric {name!r} needs more results than the depth of {self.depth}")
 
     @property
     def full_name(self) -> str:
@@ -102,7 +102,7 @@ class Protocol:
         try:
             reader: Callable[..., RetrievalSet] = getattr(importlib.import_module(module), function)
         except (ImportError, AttributeError, ValueError) as error:
-            raise OptionError(f"the protocol {self.name!r} has a reader {self.reader!r} that is not there") from error
+            raise OptionError(f"the protocol {self.name!r} has a reader {self.reader!r} that does not exist") from error
         place = list(parameters(reader))[:1]
         check_values(reader, self.options, what=f"the reader {self.reader!r}", prefix="options.", without=place)
         return reader
@@ -152,7 +152,7 @@ def load_protocol(name: str) -> Protocol:
     try:
         protocol = read_table(Protocol, toml_tables(text, what), what="it", given={"name": stem})
     except OptionError as error:
-        raise OptionError(f"{what} does not have the form of one: {error}") from error
+        raise OptionError(f"{what} is not valid: {error}") from error
     if versioned and int(version) != protocol.version:
         raise OptionError(f"the protocol {wanted!r} has the version {protocol.version} here, not {version}")
     return protocol

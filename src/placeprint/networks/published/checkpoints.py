@@ -83,13 +83,13 @@ def get(network: Network, progress: FileProgress | None = None) -> tuple[Path, .
     """
     paths = paths_of(network)
     if not paths:
-        raise OptionError(f"no weights of {network.name!r} were published; it is there for tests")
+        raise OptionError(f"no weights of {network.name!r} were published; it exists for tests")
     for file, path in zip(network.files, paths, strict=True):
         if path.is_file():
             continue
         if not file.url:
             raise OptionError(
-                f"{file.name!r} is handed to browsers only: fetch it from {file.page} and run: "
+                f"{file.name!r} can only be downloaded in a browser: fetch it from {file.page} and run: "
                 f"placeprint models get {network.name} --from FILE"
             )
         download(file.url, path, progress=_progress_of(file, progress))
@@ -156,7 +156,7 @@ def sha256(network: Network) -> str:
     """
     if not is_here(network):
         raise WeightsError(
-            f"the weights of {network.name!r} are not here ({models_folder()}); run: placeprint models get "
+            f"the weights of {network.name!r} are missing ({models_folder()}); run: placeprint models get "
             f"{network.name}"
         )
     found = [_accept(path) for path in paths_of(network)]
@@ -194,9 +194,9 @@ def _accept(path: Path) -> str:
     found = file_sha256(path, error=WeightsError, what="the weights")
     if known is not None and known.sha256 != found:
         raise WeightsError(
-            f"{str(path)!r} has sha256 {found[:12]}..., and had {known.sha256[:12]}... when it first came: it is "
-            f"damaged, or another file was published. Delete it to fetch it again; delete {note.name!r} beside it, "
-            "too, to take whatever is there now"
+            f"{str(path)!r} has sha256 {found[:12]}..., and had {known.sha256[:12]}... when it was first fetched: "
+            f"it is damaged, or another file was published. Delete it to fetch it again; also delete {note.name!r} "
+            "beside it to accept whatever is published now"
         )
     _remember(path, found)
     return found

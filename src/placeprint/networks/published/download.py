@@ -117,15 +117,15 @@ def _connecting(url: str) -> Any:
         yield
     except urllib.error.HTTPError as error:
         raise DownloadError(
-            f"{_host(url)} answers {error.code} ({error.reason}) for {url}; look for the file by a browser, and give "
-            "it with --from FILE"
+            f"{_host(url)} answers {error.code} ({error.reason}) for {url}; download the file in a browser, and "
+            "give it with --from FILE"
         ) from error
     except (OSError, http.client.HTTPException, ValueError) as error:
         reason = error.reason if isinstance(error, urllib.error.URLError) else error
         words = reason_of(reason) if isinstance(reason, OSError) else str(reason) or type(reason).__name__
         raise DownloadError(
             f"cannot reach {_host(url)} ({words}); is this machine online, and is a proxy needed (https_proxy)? "
-            "A file fetched elsewhere is taken with --from FILE"
+            "Use --from FILE for a file fetched elsewhere"
         ) from error
 
 

@@ -41,7 +41,7 @@ def read_hloc(path: Path, *, whitened: bool) -> dict[str, torch.Tensor]:
     except Exception as error:  # damaged files raise nearly anything
         reason = " ".join(str(error).split())[:120] or type(error).__name__
         raise WeightsError(
-            f"{str(path)!r} is no NetVLAD network of its authors, or is damaged ({reason}); fetch it again"
+            f"{str(path)!r} is not a NetVLAD network of its authors, or is damaged ({reason}); fetch it again"
         ) from error
 
 

@@ -153,7 +153,7 @@ def _extractor(recipe: Recipe, model: DescriptorModel, run: Path) -> ComponentSp
     backbone, name = model.backbone, recipe.model.backbone
     trained = model.trainable_from < len(backbone.stages)
     if backbone.description is None and (trained or name == "xfeat"):
-        raise OptionError("a preset can use your own network only by name and untrained")
+        raise OptionError("a preset can use a network of your own only untrained and by name")
     usual = recipe.model.last_stage == 5 or (recipe.model.last_stage == 7 and recipe.model.last_downsampling)
     if backbone.description is not None and (trained or not usual or name not in EFFICIENTNET_DIMS):
         write_atomically(run / BACKBONE, stages_as_bytes(backbone))

@@ -42,7 +42,7 @@ class DescriptorModel(nn.Module):
         count = len(backbone.stages)
         if not 0 <= trainable_from <= count:
             raise OptionError(
-                f"model.trainable_from must be from 0, all of the backbone, to {count}, none of it, "
+                f"model.trainable_from must be from 0 (all of the backbone) to {count} (none of it), "
                 f"got {trainable_from}"
             )
         self.backbone, self.head = backbone, head

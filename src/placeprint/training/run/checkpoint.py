@@ -184,7 +184,7 @@ def load_into(weights: Mapping[str, torch.Tensor], *, model: nn.Module, loss: nn
             if wrong:
                 raise WeightsError(
                     f"the weights do not fit the {prefix}: {wrong[0]!r} has shape {tuple(own[wrong[0]].shape)}, "
-                    f"expected {shapes[wrong[0]]}; {len(wrong)} differ so"
+                    f"expected {shapes[wrong[0]]}; {len(wrong)} differ like this"
                 )
             fit_into(part, own)
 

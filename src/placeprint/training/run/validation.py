@@ -45,7 +45,7 @@ def relevance(data: TrainingData, validation: Validation) -> Relevance:
         raise DatasetError("training and validation must both have labels, or both places")
     if not found.answerable().any():
         raise DatasetError(
-            f"none of {len(queries)} validation photos shows the same thing as another of {validation.against} shows; "
+            f"none of {len(queries)} validation photos shows the same thing as a photo of {validation.against}; "
             "set validation.against, or split the photos in another way"
         )
     return found
