@@ -99,7 +99,7 @@ def test_without_calibration_no_precision_is_promised(tmp_path: Path) -> None:
 
 
 def test_a_preset_without_evidence_has_nothing_to_calibrate(tmp_path: Path) -> None:
-    with pytest.raises(OptionError, match="weighs no evidence"):
+    with pytest.raises(OptionError, match="gives no probabilities"):
         Atlas.create(tmp_path / "atlas", "sift-vlad").calibrate()
 
 

@@ -32,7 +32,7 @@ def test_a_copy_is_checked(tmp_path: Path) -> None:
     done = run("datasets", "check", "class-folder", tmp_path)
     assert done.returncode == 0, done.stderr
     assert (
-        "class-folder-1: 3 queries, 3 database photos; 1.0 right photos a query, 1 queries without one" in done.stdout
+        "class-folder-1: 3 queries, 3 database photos; 1.0 right photos per query, 1 queries without one" in done.stdout
     )
     assert "the copy is complete" in done.stdout
     (tmp_path / "a" / "2.jpg").write_bytes(b"")

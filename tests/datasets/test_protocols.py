@@ -74,7 +74,7 @@ def test_a_protocol_of_ones_own(tmp_path: Path) -> None:
         with pytest.raises(OptionError, match=message):
             load_protocol(str(tmp_path / "odd.toml"))
     write(tmp_path, "bad.toml", "version = 1")
-    with pytest.raises(OptionError, match="does not have the form"):
+    with pytest.raises(OptionError, match="is not valid"):
         load_protocol(str(tmp_path / "bad.toml"))
 
 

@@ -95,9 +95,9 @@ def test_files_that_are_no_results_are_refused(tmp_path: Path) -> None:
         read_result(path)
     for text, message in (
         ("{", "cannot read"),
-        ("[]", "no result"),
-        (json.dumps(OLD | {"format": 3}), "no result"),
-        (json.dumps({"format": 2, "rows": []}), "no result"),
+        ("[]", "not a result"),
+        (json.dumps(OLD | {"format": 3}), "not a result"),
+        (json.dumps({"format": 2, "rows": []}), "not a result"),
         ('{"format": 1, "queries": []}', "of an older placeprint; measure it again"),
         (json.dumps(OLD | {"per_query": {"mAP": [1, 0]}}), "lacks parts of a result"),
         (json.dumps(OLD | {"queries": [1]}), r"lacks parts of a result \(queries.0: .*\); measure it again"),

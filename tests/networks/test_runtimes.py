@@ -59,10 +59,10 @@ def test_auto_takes_a_gpu_and_cpu_can_be_asked_for(monkeypatch: pytest.MonkeyPat
 def test_a_missing_device_is_refused_with_the_reason(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
-    with pytest.raises(OptionError, match=f"the device '{name}' is not here: .*was found; use auto or cpu"):
+    with pytest.raises(OptionError, match=f"the device '{name}' is not available: .*was found; use auto or cpu"):
         devices.choose_device(name)
     monkeypatch.setenv(devices.VARIABLE, name)
-    with pytest.raises(OptionError, match="is not here"):
+    with pytest.raises(OptionError, match="is not available"):
         devices.device()
     with pytest.raises(OptionError, match="no device called 'cudo'; did you mean 'cuda'"):
         devices.choose_device("cudo")

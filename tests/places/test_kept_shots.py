@@ -101,4 +101,4 @@ def test_a_folder_that_cannot_be_written_keeps_nothing(
     (tmp_path / "cache").write_text("a file")
     with caplog.at_level(logging.WARNING):
         assert looked(photos, tmp_path / "cache").groups
-    assert "is not kept" in caplog.text
+    assert "not cached" in caplog.text

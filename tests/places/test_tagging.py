@@ -84,7 +84,7 @@ def test_photos_with_a_position_and_foreign_files_are_left_alone(photo: Path, tm
     with pytest.raises(PhotoError, match="has a position already"):
         write_copy(target, tmp_path / "again" / photo.name, PLACES[0])
     foreign = write_photo(tmp_path / "out" / "foreign.jpg", make_scene(3))
-    with pytest.raises(WriteError, match="no copy with a guess"):
+    with pytest.raises(WriteError, match="not a copy written by placeprint"):
         write_copy(photo, foreign, PLACES[0])
     with pytest.raises(WriteError, match="write sidecars"):
         write_copy(photo.rename(photo.with_suffix(".bmp")), tmp_path / "out" / "a.bmp", PLACES[0])

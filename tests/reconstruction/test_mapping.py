@@ -72,7 +72,7 @@ def test_the_atlas_localizes_and_reads_a_model_once(walk: tuple[Atlas, Path, Pat
     known = atlas._localizer
     atlas.localize(query, str(model))
     assert atlas._localizer is known
-    with pytest.raises(ReconstructionError, match="no model"):
+    with pytest.raises(ReconstructionError, match="not a model"):
         atlas.localize(query, tmp_path)
 
 
