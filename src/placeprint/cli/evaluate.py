@@ -46,10 +46,7 @@ def evaluate(
     verify: Verify = None,
     codebook: Annotated[
         str,
-        typer.Option(
-            help="own: learned from the database photos; adapted: the shipped codebook, adapted to them; shipped: "
-            "unchanged."
-        ),
+        typer.Option(help="own: learned from the database photos; adapted: the shipped one, adapted to them; shipped."),
     ] = "own",
     mode: Annotated[
         str | None,

@@ -63,10 +63,7 @@ def index(
     into: Annotated[Path, typer.Option(help="Folder of the atlas; created if missing.", show_default=False)],
     preset: Annotated[
         str | None,
-        typer.Option(
-            help="How photos are described; cannot be changed later; by default balanced.",
-            show_default=False,
-        ),
+        typer.Option(help="Preset, which cannot be changed later; by default balanced.", show_default=False),
     ] = None,
     workers: Annotated[
         int | None,
