@@ -45,24 +45,18 @@ def benchmark() -> None:
 @app.command(cls=Command)
 def matching(
     data: Annotated[
-        Path | None,
-        typer.Option(help="Folder with oxford_affine/ and pairs/; by default $PLACEPRINT_DATA.", show_default=False),
+        Path | None, typer.Option(help="Folder with oxford_affine/ and pairs/; by default $PLACEPRINT_DATA.")
     ] = None,
-    features: Annotated[
-        list[str] | None, typer.Option(help="Extractor; may be repeated. By default all.", show_default=False)
-    ] = None,
+    features: Annotated[list[str] | None, typer.Option(help="Extractor; may be repeated. By default all.")] = None,
     matcher: Annotated[
-        list[str] | None,
-        typer.Option(help="Matcher; may be repeated. By default all that fit the extractor.", show_default=False),
+        list[str] | None, typer.Option(help="Matcher; may be repeated. By default all that fit the extractor.")
     ] = None,
     size: Annotated[int, typer.Option(min=0, max=4096, help="Longest side in pixels; 0 for full size.")] = 800,
     keypoints: Annotated[
         int, typer.Option(min=1, max=1_000_000, help="Maximum number of keypoints per picture.")
     ] = 1000,
     method: Annotated[str, typer.Option(help="Estimator of the homography: auto, opencv or poselib.")] = "auto",
-    json: Annotated[
-        Path | None, typer.Option("--json", help="Write the rows to this file.", show_default=False)
-    ] = None,
+    json: Annotated[Path | None, typer.Option("--json", help="Write the rows to this file.")] = None,
 ) -> None:
     """Measure every extractor with every matcher on pairs whose geometry is known."""
     from rich.table import Table
@@ -97,18 +91,14 @@ def matching(
 @app.command(cls=Command)
 def retrieval(
     data: Annotated[
-        list[str],
-        typer.Option(
-            help="Place folder, or PROTOCOL=FOLDER (see placeprint datasets); may be repeated.", show_default=False
-        ),
+        list[str], typer.Option(help="Place folder, or PROTOCOL=FOLDER (see placeprint datasets); may be repeated.")
     ],
-    output: Annotated[Path, typer.Option(help="Folder for the results, the report and the cache.", show_default=False)],
+    output: Annotated[Path, typer.Option(help="Folder for the results, the report and the cache.")],
     preset: Annotated[
         list[str] | None,
         typer.Option(
             help="Preset, or the path of a preset's TOML file; may be repeated. The others are compared with the "
-            "first. By default balanced.",
-            show_default=False,
+            "first. By default balanced."
         ),
     ] = None,
     verify: Annotated[
@@ -117,7 +107,6 @@ def retrieval(
             min=0,
             max=1_000_000_000,
             help="Candidates verified per query, 0 for search only; may be repeated. By default 0 and 50.",
-            show_default=False,
         ),
     ] = None,
     title: Annotated[str, typer.Option(help="Title of the report.")] = "Retrieval benchmark",

@@ -16,15 +16,14 @@ PROMISED = (0.8, 0.9, 0.95, 0.98, 0.99)
 
 
 def calibrate(
-    atlas: Annotated[Path, typer.Argument(help="Folder of the atlas.", show_default=False)],
+    atlas: Annotated[Path, typer.Argument(help="Folder of the atlas.")],
     sample: Annotated[
         int, typer.Option(min=1, max=1_000_000, help="Search with up to this many photos of the atlas.")
     ] = 200,
     seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Seed of the sample.")] = 0,
     reset: Annotated[bool, typer.Option("--reset", help="Remove the calibration instead.")] = False,
     pictures: Annotated[
-        Path | None,
-        typer.Option(help="Folder for the reliability diagram and the risk-coverage curve.", show_default=False),
+        Path | None, typer.Option(help="Folder for the reliability diagram and the risk-coverage curve.")
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:

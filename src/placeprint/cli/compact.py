@@ -11,10 +11,9 @@ from placeprint.cli.output import print_json, say, size_in_words
 
 
 def compact(
-    atlas: Annotated[Path, typer.Argument(help="Folder of the atlas.", show_default=False)],
+    atlas: Annotated[Path, typer.Argument(help="Folder of the atlas.")],
     now: Annotated[
-        bool,
-        typer.Option("--now", help="Remove old versions at once; running searches start over."),
+        bool, typer.Option("--now", help="Remove old versions at once; running searches start over.")
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:

@@ -21,10 +21,10 @@ LISTED = 10
 
 
 def coverage(
-    atlas: Annotated[Path, typer.Argument(help="Folder of the atlas.", show_default=False)],
+    atlas: Annotated[Path, typer.Argument(help="Folder of the atlas.")],
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     geojson: Annotated[bool, typer.Option("--geojson", help="Print GeoJSON, one point for each photo.")] = False,
-    page: Annotated[Path | None, typer.Option(help="Page with a map to write, HTML.", show_default=False)] = None,
+    page: Annotated[Path | None, typer.Option(help="Page with a map to write, HTML.")] = None,
 ) -> None:
     """Search for each photo of an atlas among the others, to see where a new photo would be recognized."""
     from placeprint.atlas import Atlas

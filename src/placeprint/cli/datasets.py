@@ -44,7 +44,7 @@ def datasets(context: typer.Context, json: Annotated[bool, typer.Option("--json"
 
 @app.command("show", cls=Command)
 def show_protocol(
-    name: Annotated[str, typer.Argument(help="Protocol.", show_default=False)],
+    name: Annotated[str, typer.Argument(help="Protocol.")],
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show a protocol: its rule, its source, where to get the photos, and the expected files."""
@@ -63,8 +63,8 @@ def show_protocol(
 
 @app.command(cls=Command)
 def check(
-    name: Annotated[str, typer.Argument(help="Protocol.", show_default=False)],
-    folder: Annotated[Path, typer.Argument(help="Folder of the copy.", show_default=False)],
+    name: Annotated[str, typer.Argument(help="Protocol.")],
+    folder: Annotated[Path, typer.Argument(help="Folder of the copy.")],
     sample: Annotated[int, typer.Option(min=0, max=1_000_000_000, help="Number of photos to read as a test.")] = 50,
 ) -> None:
     """Check a copy on disk: its layout, its counts, that every photo exists, and that a sample can be read.

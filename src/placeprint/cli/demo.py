@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 
 def demo(
-    photos: Annotated[Path | None, typer.Option(help="Folder of your own photos to index.", show_default=False)] = None,
-    query: Annotated[list[Path] | None, typer.Option(help="Your own photos to search for.", show_default=False)] = None,
+    photos: Annotated[Path | None, typer.Option(help="Folder of your own photos to index.")] = None,
+    query: Annotated[list[Path] | None, typer.Option(help="Your own photos to search for.")] = None,
     output: Annotated[Path, typer.Option(help="Folder for the atlas and the pictures.")] = Path("demo"),
     preset: Annotated[str, typer.Option(help="Preset: how photos are described.")] = PRESET,
 ) -> None:

@@ -20,13 +20,12 @@ SHOWN = 50
 
 
 def doctor(
-    atlas: Annotated[Path, typer.Argument(help="Folder of the atlas.", show_default=False)],
+    atlas: Annotated[Path, typer.Argument(help="Folder of the atlas.")],
     only: Annotated[
         list[str] | None,
         typer.Option(
             help="Look only for this; may be repeated: wrong-position, wrong-time, same-file, same-shot, rotated, "
-            "unreadable, alone.",
-            show_default=False,
+            "unreadable, alone."
         ),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,

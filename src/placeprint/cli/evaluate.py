@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from placeprint.cli.output import printable, progress_bar, say, show, size_in_words
+from placeprint.cli.search import Mode
 from placeprint.cli.skipping import Skips
 from placeprint.core.defaults import PRESET
 from placeprint.errors import OptionError
@@ -21,8 +22,7 @@ if TYPE_CHECKING:
 Protocol = Annotated[
     str | None,
     typer.Option(
-        help="Name of a protocol (see placeprint datasets), or the path of a TOML file; by default place-folder.",
-        show_default=False,
+        help="Name of a protocol (see placeprint datasets), or the path of a TOML file; by default place-folder."
     ),
 ]
 Verify = Annotated[
@@ -31,16 +31,12 @@ Verify = Annotated[
         min=0,
         max=1_000_000_000,
         help="Candidates verified by geometry; 0 for search only; by default as many as the preset uses.",
-        show_default=False,
     ),
 ]
 
 
 def evaluate(
-    folder: Annotated[
-        Path,
-        typer.Argument(help="Folder of the benchmark, laid out as its protocol expects.", show_default=False),
-    ],
+    folder: Annotated[Path, typer.Argument(help="Folder of the benchmark, laid out as its protocol expects.")],
     preset: Annotated[str, typer.Option(help="Preset, or the path of a preset's TOML file.")] = PRESET,
     protocol: Protocol = None,
     verify: Verify = None,
@@ -48,28 +44,16 @@ def evaluate(
         str,
         typer.Option(help="own: learned from the database photos; adapted: the shipped one, adapted to them; shipped."),
     ] = "own",
-    mode: Annotated[
-        str | None,
-        typer.Option(
-            "--mode",
-            "--by",
-            help="Search mode: descriptor, votes or asmk; by default that of the preset.",
-            show_default=False,
-        ),
-    ] = None,
+    mode: Mode = None,
     turn: Annotated[
         float,
         typer.Option(
             "--rotate", "--turn", min=-360, max=360, help="Rotate the queries by this many degrees, counter-clockwise."
         ),
     ] = 0.0,
-    json: Annotated[
-        Path | None,
-        typer.Option("--json", help="Write metrics and rankings to this file.", show_default=False),
-    ] = None,
+    json: Annotated[Path | None, typer.Option("--json", help="Write metrics and rankings to this file.")] = None,
     against: Annotated[
-        Path | None,
-        typer.Option(help="JSON of an earlier result on the same queries: test the difference.", show_default=False),
+        Path | None, typer.Option(help="JSON of an earlier result on the same queries: test the difference.")
     ] = None,
 ) -> None:
     """Measure a preset by a protocol: recall, precision, times, bytes per photo, with 95 % intervals."""

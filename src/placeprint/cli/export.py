@@ -14,12 +14,10 @@ def export(
     place: Annotated[
         str,
         typer.Argument(
-            metavar="PRESET_OR_ATLAS",
-            help="Folder of an atlas, to use its codebook; or a preset with a codebook.",
-            show_default=False,
+            metavar="PRESET_OR_ATLAS", help="Folder of an atlas, to use its codebook; or a preset with a codebook."
         ),
     ],
-    output: Annotated[Path, typer.Option(help="File to write.", show_default=False)] = Path("model.onnx"),
+    output: Annotated[Path, typer.Option(help="File to write.")] = Path("model.onnx"),
     int8: Annotated[
         bool,
         typer.Option(

@@ -12,12 +12,11 @@ from placeprint.cli.pack import Root
 
 
 def export_atlas(
-    atlas: Annotated[Path, typer.Argument(help="Folder of the atlas.", show_default=False)],
-    output: Annotated[Path, typer.Option(help="New folder to write.", show_default=False)],
+    atlas: Annotated[Path, typer.Argument(help="Folder of the atlas.")],
+    output: Annotated[Path, typer.Option(help="New folder to write.")],
     root: Root = None,
     descriptors: Annotated[
-        bool,
-        typer.Option("--descriptors/--no-descriptors", help="Also write the global descriptors as a NumPy array."),
+        bool, typer.Option("--descriptors/--no-descriptors", help="Also write the global descriptors as a NumPy array.")
     ] = True,
 ) -> None:
     """Write all of an atlas into a folder of Parquet and NumPy files, for other programs and as a copy."""

@@ -14,13 +14,8 @@ from placeprint.errors import OptionError
 
 def export_colmap(
     atlas: InAtlas,
-    database: Annotated[
-        Path | None, typer.Option(help="File of the COLMAP database to make.", show_default=False)
-    ] = None,
-    hdf5: Annotated[
-        Path | None,
-        typer.Option(help="Folder for features.h5 and matches.h5 in hloc's layout.", show_default=False),
-    ] = None,
+    database: Annotated[Path | None, typer.Option(help="File of the COLMAP database to make.")] = None,
+    hdf5: Annotated[Path | None, typer.Option(help="Folder for features.h5 and matches.h5 in hloc's layout.")] = None,
     per_photo: PerPhoto = 20,
     sequence: Sequence = 0,
     shared_camera: Annotated[

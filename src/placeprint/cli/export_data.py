@@ -16,17 +16,11 @@ if TYPE_CHECKING:
 
 
 def export_data(
-    atlas: Annotated[Path, typer.Argument(help="Folder of the atlas.", show_default=False)],
-    output: Annotated[
-        Path, typer.Option(help="File to write: .parquet, .faiss, .geojson or .kml.", show_default=False)
-    ],
+    atlas: Annotated[Path, typer.Argument(help="Folder of the atlas.")],
+    output: Annotated[Path, typer.Option(help="File to write: .parquet, .faiss, .geojson or .kml.")],
     form: Annotated[
         str | None,
-        typer.Option(
-            "--format",
-            help="parquet, faiss, geojson or kml; by default from the file name's extension.",
-            show_default=False,
-        ),
+        typer.Option("--format", help="parquet, faiss, geojson or kml; by default from the file name's extension."),
     ] = None,
     places: Annotated[
         bool, typer.Option("--places", help="Also write the places that photos show: geojson and kml.")

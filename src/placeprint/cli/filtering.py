@@ -23,7 +23,6 @@ Near = Annotated[
         "--near",
         metavar=NEAR,
         help="Only photos taken near a point: LATITUDE,LONGITUDE,KILOMETERS, such as 55.7042,13.1910,2.",
-        show_default=False,
         rich_help_panel=PANEL,
     ),
 ]
@@ -33,7 +32,6 @@ InBox = Annotated[
         "--box",
         metavar=BOX,
         help="Only photos taken in this box, in degrees; west is above east where it crosses the date line.",
-        show_default=False,
         rich_help_panel=PANEL,
     ),
 ]
@@ -43,7 +41,6 @@ After = Annotated[
         "--after",
         metavar="TIME",
         help="Only photos taken at this local time or later, such as 2026-05-31 or 2026-05-31T14:30.",
-        show_default=False,
         rich_help_panel=PANEL,
     ),
 ]
@@ -53,7 +50,6 @@ Before = Annotated[
         "--before",
         metavar="TIME",
         help="Only photos taken at this local time or earlier; a date alone means its first second.",
-        show_default=False,
         rich_help_panel=PANEL,
     ),
 ]
@@ -63,18 +59,12 @@ Label = Annotated[
         "--label",
         metavar="NAME",
         help="Only photos whose folder has this name; may be repeated.",
-        show_default=False,
         rich_help_panel=PANEL,
     ),
 ]
 Folder = Annotated[
     list[Path] | None,
-    typer.Option(
-        "--folder",
-        help="Only photos in or below this folder; may be repeated.",
-        show_default=False,
-        rich_help_panel=PANEL,
-    ),
+    typer.Option("--folder", help="Only photos in or below this folder; may be repeated.", rich_help_panel=PANEL),
 ]
 
 

@@ -23,29 +23,23 @@ ACCEPTED_RADIUS = 50.0
 
 
 def geotag(
-    photos: Annotated[
-        list[Path] | None, typer.Argument(help="Photos, and folders that hold photos.", show_default=False)
-    ] = None,
-    atlas: Annotated[Path | None, typer.Option("--in", help="Folder of the atlas.", show_default=False)] = None,
-    csv: Annotated[Path | None, typer.Option(help="Table to write.", show_default=False)] = None,
-    geojson: Annotated[Path | None, typer.Option(help="GeoJSON to write.", show_default=False)] = None,
+    photos: Annotated[list[Path] | None, typer.Argument(help="Photos, and folders that hold photos.")] = None,
+    atlas: Annotated[Path | None, typer.Option("--in", help="Folder of the atlas.")] = None,
+    csv: Annotated[Path | None, typer.Option(help="Table to write.")] = None,
+    geojson: Annotated[Path | None, typer.Option(help="GeoJSON to write.")] = None,
     page: Annotated[
-        Path | None,
-        typer.Option(help="Review page to write, HTML: accept or reject each position.", show_default=False),
+        Path | None, typer.Option(help="Review page to write, HTML: accept or reject each position.")
     ] = None,
     write: Annotated[
-        str | None,
-        typer.Option(help="Write positions: sidecars (XMP beside the photos), or copies.", show_default=False),
+        str | None, typer.Option(help="Write positions: sidecars (XMP beside the photos), or copies.")
     ] = None,
-    output: Annotated[Path | None, typer.Option(help="Folder of the copies.", show_default=False)] = None,
+    output: Annotated[Path | None, typer.Option(help="Folder of the copies.")] = None,
     least: Annotated[float, typer.Option(min=0, max=1, help="Smallest confidence of a position to write.")] = 0.95,
     accepted: Annotated[
-        Path | None,
-        typer.Option(help="Table from the review page: write its positions; needs no atlas.", show_default=False),
+        Path | None, typer.Option(help="Table from the review page: write its positions; needs no atlas.")
     ] = None,
     undo: Annotated[
-        Path | None,
-        typer.Option(help="Remove the positions that were written in this folder and below.", show_default=False),
+        Path | None, typer.Option(help="Remove the positions that were written in this folder and below.")
     ] = None,
 ) -> None:
     """Propose positions for photos from what they show. Photos never change; --undo removes what was written."""
@@ -97,6 +91,11 @@ def _proposals(atlas: Path, paths: list[Path], skips: Skips) -> list[Proposal]:
     from placeprint.places.proposals import propose
 
     opened = Atlas.open(atlas)
+    if not opened.info().num_located:
+        raise OptionError(
+            f"no photo of the atlas {str(atlas)!r} has a position, so none can be proposed; give it positions: "
+            f"placeprint index PHOTOS --into {atlas} --gps FILE"
+        )
     with progress_bar("surveying the atlas", "photos") as progress:
         locator = Locator(opened, progress=progress)
     found = []

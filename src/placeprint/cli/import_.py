@@ -12,11 +12,9 @@ from placeprint.errors import OptionError
 
 
 def import_(
-    checkpoint: Annotated[
-        Path, typer.Argument(help="File of weights: .pth, .pth.tar, .pt or .safetensors.", show_default=False)
-    ],
-    kind: Annotated[str, typer.Option("--as", help="Kind of checkpoint: cgd or netvlad.", show_default=False)],
-    output: Annotated[Path, typer.Option(help="Folder for the preset; must be new.", show_default=False)],
+    checkpoint: Annotated[Path, typer.Argument(help="File of weights: .pth, .pth.tar, .pt or .safetensors.")],
+    kind: Annotated[str, typer.Option("--as", help="Kind of checkpoint: cgd or netvlad.")],
+    output: Annotated[Path, typer.Option(help="Folder for the preset; must be new.")],
     size: Annotated[
         int,
         typer.Option(
@@ -26,8 +24,7 @@ def import_(
         ),
     ] = 0,
     config: Annotated[
-        str,
-        typer.Option(help="cgd: letters of its poolings, in order; by default S, SG or SMG.", show_default=False),
+        str, typer.Option(help="cgd: letters of its poolings, in order; by default S, SG or SMG.", show_default=False)
     ] = "",
     full_stage: Annotated[
         int, typer.Option(min=0, max=4, help="cgd: stage of the ResNet that keeps its resolution; 0 for none.")

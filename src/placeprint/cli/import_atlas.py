@@ -11,13 +11,10 @@ from placeprint.cli.output import progress_bar, say
 
 
 def import_atlas(
-    export: Annotated[
-        Path, typer.Argument(help="Folder that `placeprint export-atlas` has written.", show_default=False)
-    ],
-    into: Annotated[Path, typer.Option(help="New folder for the atlas.", show_default=False)],
+    export: Annotated[Path, typer.Argument(help="Folder that `placeprint export-atlas` has written.")],
+    into: Annotated[Path, typer.Option(help="New folder for the atlas.")],
     root: Annotated[
-        Path | None,
-        typer.Option(help="Folder of the photos on this machine; by default the original one.", show_default=False),
+        Path | None, typer.Option(help="Folder of the photos on this machine; by default the original one.")
     ] = None,
 ) -> None:
     """Make an atlas of an export."""

@@ -20,56 +20,39 @@ if TYPE_CHECKING:
 
 ENGINES = ("local", "ray")
 Masks = Annotated[
-    Path | None,
-    typer.Option(
-        help="Folder of masks, each named like its photo; white where keypoints are allowed.", show_default=False
-    ),
+    Path | None, typer.Option(help="Folder of masks, each named like its photo; white where keypoints are allowed.")
 ]
 Ignore = Annotated[
     str | None,
     typer.Option(
-        help="Classes to ignore, such as sky,people; the masks are then class maps, whose values classes.csv names.",
-        show_default=False,
+        help="Classes to ignore, such as sky,people; the masks are then class maps, whose values classes.csv names."
     ),
 ]
 Gps = Annotated[
     Path | None,
-    typer.Option(
-        help="Positions: a CSV file (path, latitude, longitude), or a GPX track, matched by time.",
-        show_default=False,
-    ),
+    typer.Option(help="Positions: a CSV file (path, latitude, longitude), or a GPX track, matched by time."),
 ]
 ClockOffset = Annotated[
     str | None,
-    typer.Option(
-        help="The camera's clock minus UTC, for a track: seconds or [+-]HH:MM[:SS]; by default from EXIF.",
-        show_default=False,
-    ),
+    typer.Option(help="The camera's clock minus UTC, for a track: seconds or [+-]HH:MM[:SS]; by default from EXIF."),
 ]
 EngineName = Annotated[
     str,
     typer.Option("--engine", help="Where photos are described: local (threads on this machine), or ray (a cluster)."),
 ]
 Address = Annotated[
-    str | None,
-    typer.Option(
-        help="Address of the Ray cluster, such as auto; by default Ray runs on this machine.", show_default=False
-    ),
+    str | None, typer.Option(help="Address of the Ray cluster, such as auto; by default Ray runs on this machine.")
 ]
 
 
 def index(
-    photos: Annotated[list[Path], typer.Argument(help="Photos, and folders that hold photos.", show_default=False)],
-    into: Annotated[Path, typer.Option(help="Folder of the atlas; created if missing.", show_default=False)],
+    photos: Annotated[list[Path], typer.Argument(help="Photos, and folders that hold photos.")],
+    into: Annotated[Path, typer.Option(help="Folder of the atlas; created if missing.")],
     preset: Annotated[
-        str | None,
-        typer.Option(help="Preset, which cannot be changed later; by default balanced.", show_default=False),
+        str | None, typer.Option(help="Preset, which cannot be changed later; by default balanced.")
     ] = None,
     workers: Annotated[
-        int | None,
-        typer.Option(
-            min=1, max=256, help="Photos to describe in parallel; by default one per core.", show_default=False
-        ),
+        int | None, typer.Option(min=1, max=256, help="Photos to describe in parallel; by default one per core.")
     ] = None,
     engine: EngineName = "local",
     address: Address = None,

@@ -14,7 +14,7 @@ from placeprint.cli.skipping import Skips
 
 
 def info(
-    atlas: Annotated[Path, typer.Argument(help="Folder of the atlas.", show_default=False)],
+    atlas: Annotated[Path, typer.Argument(help="Folder of the atlas.")],
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show what is in an atlas: counts, size, components, photos that could not be used."""

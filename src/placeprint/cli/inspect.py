@@ -23,12 +23,7 @@ MULTIPLE = 32
 
 Strongest = Annotated[
     int | None,
-    typer.Option(
-        min=1,
-        max=1000,
-        help="Show up to this many units with the strongest response; 9 by default.",
-        show_default=False,
-    ),
+    typer.Option(min=1, max=1000, help="Show up to this many units with the strongest response; 9 by default."),
 ]
 Backbone = Annotated[
     str,
@@ -44,15 +39,10 @@ Rule = Annotated[
 
 
 def inspect(
-    photos: Annotated[
-        list[Path] | None, typer.Argument(help="Photos, and folders that hold photos.", show_default=False)
-    ] = None,
-    layer: Annotated[
-        str | None, typer.Option(help="Name of a layer of the network; --layers lists them.", show_default=False)
-    ] = None,
+    photos: Annotated[list[Path] | None, typer.Argument(help="Photos, and folders that hold photos.")] = None,
+    layer: Annotated[str | None, typer.Option(help="Name of a layer of the network; --layers lists them.")] = None,
     unit: Annotated[
-        list[int] | None,
-        typer.Option(min=0, max=1_000_000, help="Number of a unit; may be repeated.", show_default=False),
+        list[int] | None, typer.Option(min=0, max=1_000_000, help="Number of a unit; may be repeated.")
     ] = None,
     strongest: Strongest = None,
     per_unit: Annotated[int, typer.Option("--photos", min=1, max=1000, help="Photos per unit.")] = 9,
@@ -61,7 +51,7 @@ def inspect(
     size: Annotated[
         int, typer.Option(min=MULTIPLE, max=4096, help="Longest side of the network's input, in pixels.")
     ] = 320,
-    output: Annotated[Path | None, typer.Option(help="Picture to write, PNG or JPEG.", show_default=False)] = None,
+    output: Annotated[Path | None, typer.Option(help="Picture to write, PNG or JPEG.")] = None,
     layers: Annotated[bool, typer.Option("--layers", help="List the layers and exit.")] = False,
 ) -> None:
     """Show what units of a network respond to: crops of photos, and the signals traced back to their pixels."""

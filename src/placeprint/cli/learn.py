@@ -13,8 +13,8 @@ from placeprint.core.defaults import PRESET
 
 
 def learn(
-    photos: Annotated[list[Path], typer.Argument(help="Photos, and folders that hold photos.", show_default=False)],
-    output: Annotated[Path, typer.Option(help="Folder for the preset.", show_default=False)],
+    photos: Annotated[list[Path], typer.Argument(help="Photos, and folders that hold photos.")],
+    output: Annotated[Path, typer.Option(help="Folder for the preset.")],
     preset: Annotated[str, typer.Option(help="Preset, or the path of a preset's TOML file.")] = PRESET,
     whiten: Annotated[
         int, typer.Option(min=0, max=65_536, help="Shorten descriptors to this many values by PCA; 0 for no PCA.")
@@ -26,10 +26,7 @@ def learn(
         int, typer.Option(min=1, max=1_000_000_000, help="Learn from up to this many photos, spread over all.")
     ] = 4000,
     workers: Annotated[
-        int | None,
-        typer.Option(
-            min=1, max=256, help="Photos to describe in parallel; by default one per core.", show_default=False
-        ),
+        int | None, typer.Option(min=1, max=256, help="Photos to describe in parallel; by default one per core.")
     ] = None,
 ) -> None:
     """Learn a codebook, and optionally whitening, once for many atlases. The result is a preset."""

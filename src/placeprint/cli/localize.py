@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 
 def localize(
-    queries: Annotated[list[Path], typer.Argument(help="Photos, and folders that hold photos.", show_default=False)],
-    atlas: Annotated[Path, typer.Option("--in", help="Folder of the atlas.", show_default=False)],
-    model: Annotated[Path, typer.Option(help="Folder of the model, in COLMAP's format.", show_default=False)],
+    queries: Annotated[list[Path], typer.Argument(help="Photos, and folders that hold photos.")],
+    atlas: Annotated[Path, typer.Option("--in", help="Folder of the atlas.")],
+    model: Annotated[Path, typer.Option(help="Folder of the model, in COLMAP's format.")],
     candidates: Annotated[
         int, typer.Option(min=1, max=1000, help="Photos of the model to match each query with.")
     ] = 10,
     form: Annotated[str, typer.Option("--format", help="json, colmap, tum or geojson, for --output.")] = "json",
-    output: Annotated[Path | None, typer.Option(help="File for the poses.", show_default=False)] = None,
+    output: Annotated[Path | None, typer.Option(help="File for the poses.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Find the camera poses of photos in a model. The model is not changed."""

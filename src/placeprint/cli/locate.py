@@ -21,22 +21,18 @@ if TYPE_CHECKING:
     from placeprint.store.photo_filter import PhotoFilter
     from placeprint.types import Evidence, Image, Located
 
-Queries = Annotated[
-    list[Path], typer.Argument(help="Photos, folders that hold photos, and with --sequence videos.", show_default=False)
-]
+Queries = Annotated[list[Path], typer.Argument(help="Photos, folders that hold photos, and with --sequence videos.")]
 
 
 def locate(
     queries: Queries,
-    atlas: Annotated[Path, typer.Option("--in", help="Folder of the atlas.", show_default=False)],
+    atlas: Annotated[Path, typer.Option("--in", help="Folder of the atlas.")],
     top: Annotated[int, typer.Option(min=1, max=1_000_000_000, help="Candidates to show per photo.")] = 5,
     rotations: Annotated[
         bool,
         typer.Option("--rotations/--no-rotations", help="Try rotations of a photo when nothing is confirmed upright."),
     ] = True,
-    exclude: Annotated[
-        list[Path] | None, typer.Option(help="Photo of the atlas to exclude; may be repeated.", show_default=False)
-    ] = None,
+    exclude: Annotated[list[Path] | None, typer.Option(help="Photo of the atlas to exclude; may be repeated.")] = None,
     sequence: Annotated[
         bool, typer.Option("--sequence", help="Treat the photos of a folder, or a video, as the frames of one walk.")
     ] = False,

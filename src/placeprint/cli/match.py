@@ -24,8 +24,7 @@ Matcher = Annotated[
     str | None,
     typer.Option(
         help="mutual, ratio, mutual-ratio, lighterglue, lightglue, semi-dense, loftr (needs no features); "
-        "by default depends on --features.",
-        show_default=False,
+        "by default depends on --features."
     ),
 ]
 Model = Annotated[
@@ -35,22 +34,12 @@ Model = Annotated[
 Method = Annotated[
     str, typer.Option(help="Estimator: opencv (MAGSAC++, faster), poselib (LO-RANSAC, more accurate), auto.")
 ]
-Keypoints = Annotated[
-    int | None,
-    typer.Option(min=1, max=1_000_000, help="Maximum number of keypoints per photo.", show_default=False),
-]
+Keypoints = Annotated[int | None, typer.Option(min=1, max=1_000_000, help="Maximum number of keypoints per photo.")]
 Size = Annotated[
-    int | None,
-    typer.Option(
-        min=0,
-        max=4096,
-        help="Longest side of the working copy in pixels; 0 for full size.",
-        show_default=False,
-    ),
+    int | None, typer.Option(min=0, max=4096, help="Longest side of the working copy in pixels; 0 for full size.")
 ]
 Option = Annotated[
-    list[str] | None,
-    typer.Option("--set", help="NAME=VALUE: any parameter of the extractor; may be repeated.", show_default=False),
+    list[str] | None, typer.Option("--set", help="NAME=VALUE: any parameter of the extractor; may be repeated.")
 ]
 Pixels = Annotated[
     float,
@@ -69,8 +58,7 @@ Rotations = Annotated[
 Opinions = Annotated[
     bool,
     typer.Option(
-        "--opinions/--no-opinions",
-        help="While the answer is uncertain, also try SIFT, and SIFT with simulated tilts.",
+        "--opinions/--no-opinions", help="While the answer is uncertain, also try SIFT, and SIFT with simulated tilts."
     ),
 ]
 Precision = Annotated[
@@ -80,34 +68,24 @@ Precision = Annotated[
         max=0.9999,
         help="Required share of right pairs among those called the same place; holds for pairs like those it was "
         "learned from.",
-        show_default=False,
     ),
 ]
 Masks = Annotated[
-    tuple[Path, Path] | None,
-    typer.Option(help="Two pictures, white where keypoints are allowed, one per photo.", show_default=False),
+    tuple[Path, Path] | None, typer.Option(help="Two pictures, white where keypoints are allowed, one per photo.")
 ]
 Focal = Annotated[
     float | None,
-    typer.Option(
-        min=1,
-        max=10_000_000,
-        help="Focal length in pixels, for --model essential; by default from EXIF.",
-        show_default=False,
-    ),
+    typer.Option(min=1, max=10_000_000, help="Focal length in pixels, for --model essential; by default from EXIF."),
 ]
-Output = Annotated[Path | None, typer.Option(help="Picture of the verified matches, PNG or JPEG.", show_default=False)]
+Output = Annotated[Path | None, typer.Option(help="Picture of the verified matches, PNG or JPEG.")]
 Pictures = Annotated[
-    Path | None,
-    typer.Option(
-        help="Folder for all pictures: matches, keypoints, descriptors, overlay, attention.", show_default=False
-    ),
+    Path | None, typer.Option(help="Folder for all pictures: matches, keypoints, descriptors, overlay, attention.")
 ]
 
 
 def match(
-    first: Annotated[Path, typer.Argument(help="One photo.", show_default=False)],
-    second: Annotated[Path, typer.Argument(help="The other photo.", show_default=False)],
+    first: Annotated[Path, typer.Argument(help="One photo.")],
+    second: Annotated[Path, typer.Argument(help="The other photo.")],
     features: Annotated[str, typer.Option(help="Extractor; `placeprint models` lists them.")] = "xfeat",
     matcher: Matcher = None,
     model: Model = "auto",
@@ -286,12 +264,7 @@ def _attention(
 
 
 def _draw(
-    first: Image,
-    second: Image,
-    answer: PairAnswer,
-    output: Path | None,
-    folder: Path | None,
-    more: dict[str, Image],
+    first: Image, second: Image, answer: PairAnswer, output: Path | None, folder: Path | None, more: dict[str, Image]
 ) -> list[Path]:
     from placeprint.visualization.canvas import write_picture
     from placeprint.visualization.pair_pictures import draw_pair

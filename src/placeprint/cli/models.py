@@ -63,12 +63,10 @@ def models(
 
 @app.command(cls=Command)
 def get(
-    name: Annotated[str, typer.Argument(help="Published network; `placeprint models` lists them.", show_default=False)],
+    name: Annotated[str, typer.Argument(help="Published network; `placeprint models` lists them.")],
     given: Annotated[
         list[Path] | None,
-        typer.Option(
-            "--from", help="Use this local file instead of fetching it; repeat for each file.", show_default=False
-        ),
+        typer.Option("--from", help="Use this local file instead of fetching it; repeat for each file."),
     ] = None,
 ) -> None:
     """Fetch the weights of a published network, or use local files. They are checked by loading them."""

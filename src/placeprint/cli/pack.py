@@ -10,23 +10,18 @@ import typer
 from placeprint.cli.output import progress_bar, say, size_in_words
 
 Root = Annotated[
-    Path | None,
-    typer.Option(
-        help="Folder that photo paths are stored relative to; by default their common folder.",
-        show_default=False,
-    ),
+    Path | None, typer.Option(help="Folder that photo paths are stored relative to; by default their common folder.")
 ]
 
 
 def pack(
-    atlas: Annotated[Path, typer.Argument(help="Folder of the atlas.", show_default=False)],
-    output: Annotated[Path, typer.Option(help="File to write.", show_default=False)],
+    atlas: Annotated[Path, typer.Argument(help="Folder of the atlas.")],
+    output: Annotated[Path, typer.Option(help="File to write.")],
     region: Annotated[
         str | None,
         typer.Option(
             metavar="WEST,SOUTH,EAST,NORTH",
             help="Only photos with a position in this box, in degrees; all photos by default.",
-            show_default=False,
         ),
     ] = None,
     root: Root = None,

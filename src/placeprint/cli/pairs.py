@@ -10,11 +10,10 @@ import typer
 from placeprint.cli.output import print_text, progress_bar, say
 
 FORMS = ("colmap", "hloc", "csv")
-InAtlas = Annotated[Path, typer.Argument(help="Folder of the atlas.", show_default=False)]
+InAtlas = Annotated[Path, typer.Argument(help="Folder of the atlas.")]
 PerPhoto = Annotated[int, typer.Option(min=1, max=10_000, help="Pairs per photo.")]
 Sequence = Annotated[
-    int,
-    typer.Option(min=0, max=1000, help="Also pair each photo with this many that follow it by name in its folder."),
+    int, typer.Option(min=0, max=1000, help="Also pair each photo with this many that follow it by name in its folder.")
 ]
 
 
@@ -23,9 +22,7 @@ def pairs(
     form: Annotated[str, typer.Option("--format", help="colmap, hloc or csv.")] = "colmap",
     per_photo: PerPhoto = 20,
     sequence: Sequence = 0,
-    output: Annotated[
-        Path | None, typer.Option(help="File for the pairs; by default they are printed.", show_default=False)
-    ] = None,
+    output: Annotated[Path | None, typer.Option(help="File for the pairs; by default they are printed.")] = None,
 ) -> None:
     """List image pairs from verified matches, for COLMAP or hloc. Names are relative to the photos' common folder."""
     from placeprint.atlas import Atlas

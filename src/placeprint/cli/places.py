@@ -21,7 +21,7 @@ SHOWN = 50
 
 
 def places(
-    atlas: Annotated[Path, typer.Argument(help="Folder of the atlas.", show_default=False)],
+    atlas: Annotated[Path, typer.Argument(help="Folder of the atlas.")],
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     geojson: Annotated[bool, typer.Option("--geojson", help="Print GeoJSON, one point for each place.")] = False,
 ) -> None:

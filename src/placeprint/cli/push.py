@@ -11,13 +11,9 @@ from placeprint.cli.output import progress_bar, say
 
 
 def push(
-    atlas: Annotated[Path, typer.Argument(help="Folder of the atlas.", show_default=False)],
+    atlas: Annotated[Path, typer.Argument(help="Folder of the atlas.")],
     to: Annotated[
-        str,
-        typer.Option(
-            help="Destination: milvus://HOST:PORT, milvus://HOST:PORT/COLLECTION, or milvus:FILE.db.",
-            show_default=False,
-        ),
+        str, typer.Option(help="Destination: milvus://HOST:PORT, milvus://HOST:PORT/COLLECTION, or milvus:FILE.db.")
     ],
 ) -> None:
     """Send descriptors to a Milvus database, for search by many machines. Run it again after changes."""

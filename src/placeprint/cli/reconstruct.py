@@ -13,7 +13,7 @@ from placeprint.cli.pairs import InAtlas, PerPhoto, Sequence
 
 def reconstruct(
     atlas: InAtlas,
-    output: Annotated[Path, typer.Option(help="Folder for the model, in COLMAP's format.", show_default=False)],
+    output: Annotated[Path, typer.Option(help="Folder for the model, in COLMAP's format.")],
     per_photo: PerPhoto = 20,
     sequence: Sequence = 2,
     features: Annotated[str, typer.Option(help="sift: detect new keypoints; stored: use those of the atlas.")] = "sift",

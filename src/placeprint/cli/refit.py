@@ -11,7 +11,7 @@ from placeprint.cli.output import progress_bar, say
 
 
 def refit(
-    atlas: Annotated[Path, typer.Argument(help="Folder of the atlas.", show_default=False)],
+    atlas: Annotated[Path, typer.Argument(help="Folder of the atlas.")],
     weigh_words: Annotated[
         bool,
         typer.Option(

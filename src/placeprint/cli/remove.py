@@ -11,11 +11,8 @@ from placeprint.cli.output import say
 
 
 def remove(
-    atlas: Annotated[Path, typer.Argument(help="Folder of the atlas.", show_default=False)],
-    photos: Annotated[
-        list[Path],
-        typer.Argument(help="Photos, or folders of photos, as they were indexed.", show_default=False),
-    ],
+    atlas: Annotated[Path, typer.Argument(help="Folder of the atlas.")],
+    photos: Annotated[list[Path], typer.Argument(help="Photos, or folders of photos, as they were indexed.")],
 ) -> None:
     """Remove photos from an atlas. The photo files themselves are not touched."""
     from placeprint.atlas import Atlas

@@ -23,18 +23,12 @@ Precision = Annotated[
         min=0.5,
         max=0.9999,
         help="Required share of right answers among confirmed ones, such as 0.95; needs `placeprint calibrate`.",
-        show_default=False,
     ),
 ]
 
 Mode = Annotated[
     str | None,
-    typer.Option(
-        "--mode",
-        "--by",
-        help="Search mode: descriptor, votes or asmk; by default that of the preset.",
-        show_default=False,
-    ),
+    typer.Option("--mode", "--by", help="Search mode: descriptor, votes or asmk; by default that of the preset."),
 ]
 Rotations = Annotated[
     bool,
@@ -46,14 +40,12 @@ Rotations = Annotated[
 ]
 
 
-SaveMatches = Annotated[
-    Path | None, typer.Option(help="Folder for pictures: each query beside its best candidate.", show_default=False)
-]
+SaveMatches = Annotated[Path | None, typer.Option(help="Folder for pictures: each query beside its best candidate.")]
 
 
 def search(
-    queries: Annotated[list[Path], typer.Argument(help="Photos, and folders that hold photos.", show_default=False)],
-    atlas: Annotated[Path, typer.Option("--in", help="Folder of the atlas.", show_default=False)],
+    queries: Annotated[list[Path], typer.Argument(help="Photos, and folders that hold photos.")],
+    atlas: Annotated[Path, typer.Option("--in", help="Folder of the atlas.")],
     top: Annotated[int, typer.Option(min=1, max=1_000_000_000, help="Candidates to show per query.")] = 5,
     verify: Annotated[
         int, typer.Option(min=0, max=1_000_000_000, help="Candidates verified by geometry; 0 for none.")

@@ -12,33 +12,24 @@ from placeprint.errors import PackageError
 
 
 def serve(
-    atlas: Annotated[Path, typer.Argument(help="Folder of the atlas.", show_default=False)],
+    atlas: Annotated[Path, typer.Argument(help="Folder of the atlas.")],
     host: Annotated[
         str, typer.Option(help="Address to listen on; an address that other computers can reach needs a token.")
     ] = ("127.0.0.1"),
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 for any free one.")] = 8100,
-    token_file: Annotated[
-        Path | None, typer.Option(help="File with the token that requests must carry.", show_default=False)
-    ] = None,
+    token_file: Annotated[Path | None, typer.Option(help="File with the token that requests must carry.")] = None,
     writable: Annotated[bool, typer.Option("--writable", help="Let clients add and remove photos.")] = False,
     root: Annotated[
         list[Path] | None,
-        typer.Option(
-            help="Folder whose photos clients may review and, with --writable, index; may be repeated.",
-            show_default=False,
-        ),
+        typer.Option(help="Folder whose photos clients may review and, with --writable, index; may be repeated."),
     ] = None,
-    uploads: Annotated[
-        Path | None,
-        typer.Option(help="Folder for added photos; by default beside the atlas.", show_default=False),
-    ] = None,
+    uploads: Annotated[Path | None, typer.Option(help="Folder for added photos; by default beside the atlas.")] = None,
     tiles: Annotated[
         str | None,
         typer.Option(
             metavar="FILE.pmtiles|URL",
             help="Map tiles: a PMTiles file of pictures, its URL, or a URL with {z}, {x} and {y}. Browsers load "
             "tiles from the host of a URL directly. By default, an outline of the land, which works offline.",
-            show_default=False,
         ),
     ] = None,
     max_megabytes: Annotated[int, typer.Option(min=1, max=4096, help="Largest request, in megabytes.")] = 64,

@@ -31,25 +31,17 @@ def _list_recipes(wanted: bool) -> None:
 
 
 def train(
-    recipe: Annotated[
-        str,
-        typer.Argument(help="Recipe, as --list shows them, or the path of a recipe's TOML file.", show_default=False),
-    ],
-    data: Annotated[Path, typer.Option(help="Folder of the photos.", show_default=False)],
-    output: Annotated[Path, typer.Option(help="Folder of the run; created if missing.", show_default=False)],
+    recipe: Annotated[str, typer.Argument(help="Recipe, as --list shows them, or the path of a recipe's TOML file.")],
+    data: Annotated[Path, typer.Option(help="Folder of the photos.")],
+    output: Annotated[Path, typer.Option(help="Folder of the run; created if missing.")],
     resume: Annotated[bool, typer.Option("--resume", help="Continue from the run's last checkpoint.")] = False,
     changes: Annotated[
         list[str] | None,
-        typer.Option(
-            "--set", help="TABLE.KEY=VALUE: change the recipe; may be repeated.", show_default=False, metavar="CHANGE"
-        ),
+        typer.Option("--set", help="TABLE.KEY=VALUE: change the recipe; may be repeated.", metavar="CHANGE"),
     ] = None,
     maps: Annotated[
         Path | None,
-        typer.Option(
-            help="Folder for cached feature maps, to share them between runs; by default inside the run.",
-            show_default=False,
-        ),
+        typer.Option(help="Folder for cached feature maps, to share them between runs; by default inside the run."),
     ] = None,
     list_recipes: Annotated[
         bool,

@@ -11,12 +11,9 @@ from placeprint.cli.output import progress_bar, say
 
 
 def unpack(
-    pack: Annotated[Path, typer.Argument(help="File that `placeprint pack` has written.", show_default=False)],
-    into: Annotated[Path, typer.Option(help="New folder for the atlas.", show_default=False)],
-    root: Annotated[
-        Path | None,
-        typer.Option(help="Folder of the photos on this machine, if they are here.", show_default=False),
-    ] = None,
+    pack: Annotated[Path, typer.Argument(help="File that `placeprint pack` has written.")],
+    into: Annotated[Path, typer.Option(help="New folder for the atlas.")],
+    root: Annotated[Path | None, typer.Option(help="Folder of the photos on this machine, if they are here.")] = None,
 ) -> None:
     """Make an atlas of a pack. It can be searched without the photos."""
     from placeprint.packs.reading import unpack as read

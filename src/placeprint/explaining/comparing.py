@@ -93,14 +93,14 @@ def compare_all(paths: Sequence[Path | str], *, features: str = "xfeat") -> list
     Raises:
         PhotoError: fewer than two photos can be used.
     """
-    views = []
+    views, reasons = [], []
     for path in paths:
         try:
             views.append(View(Path(path), read_photo(path)))
-        except PhotoError:
-            continue
+        except PhotoError as error:
+            reasons.append(f"{path}: {error}")
     if len(views) < 2:
-        raise PhotoError(f"a comparison needs two photos that can be read, got {len(views)} of {len(paths)}")
+        raise PhotoError(f"a comparison needs two photos that can be read; {'; '.join(reasons)}")
     *others, last = ordered(views)
     return [_compared(each, last, features, rotations=True) for each in others]
 
