@@ -101,5 +101,5 @@ def test_the_page_of_several(pair: tuple[Path, Path], tmp_path: Path) -> None:
 
 
 def test_one_photo_that_can_be_read_is_not_enough(pair: tuple[Path, Path], tmp_path: Path) -> None:
-    with pytest.raises(PhotoError, match="two photos that can be read; .*gone.jpg"):
+    with pytest.raises(PhotoError, match=r"two photos that can be read; .*gone\.jpg"):
         compare_all([pair[0], tmp_path / "gone.jpg"], features="sift")
