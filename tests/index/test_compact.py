@@ -12,7 +12,15 @@ from placeprint.errors import ShapeError
 from placeprint.index import compact
 from placeprint.index.compact import CompactIndex
 from placeprint.index.compact_code import CompactCode
-from placeprint.index.compact_lists import add_codes, learned_lists, read_lists, write_lists
+from placeprint.index.compact_lists import (
+    RowFilter,
+    add_codes,
+    best_codes,
+    flat_lists,
+    learned_lists,
+    read_lists,
+    write_lists,
+)
 from placeprint.index.compact_rows import CompactRows, append_rows, map_rows, path_of
 from placeprint.index.sketch import Sketch, cosines, mixed, signs_of
 from placeprint.types import Floats
@@ -149,3 +157,17 @@ def test_a_zero_row_and_a_query_of_another_length() -> None:
     assert found.ids[0] == 10 and len(found) == 5
     with pytest.raises(ShapeError):
         _index(rows).search(rows[:, :10], 5)
+
+
+def test_a_filter_searches_all_lists_where_it_takes_the_neighborhood_of_a_query_away() -> None:
+    rows = _rows(12_000, SHORT)
+    rows[:, 0] += np.where(np.arange(12_000) < 6000, 0.3, -0.3)  # two halves of the sphere
+    codes = _index(normalize(rows)).rows.arrays["short"]
+    lists, flat = learned_lists(codes), flat_lists(codes.shape[1])
+    add_codes(lists, codes)
+    add_codes(flat, codes)
+    query, second = np.asarray(codes[:1], np.float32), np.arange(6000, 12_000)
+    by_time, by_region = RowFilter(lists, np.arange(0, 12_000, 2)), RowFilter(lists, second)
+    assert by_time.probes(query) < by_region.probes(query) == lists.nlist
+    expected, found = (best_codes(each, codes[0], 10, RowFilter(each, second))[0] for each in (flat, lists))
+    assert sorted(found.tolist()) == sorted(expected.tolist()) and found.min() >= 6000

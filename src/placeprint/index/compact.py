@@ -12,6 +12,7 @@ Scores are cosines as the codes say them. The atlas measures the first ones exac
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 from placeprint.arrays import rows_of
 from placeprint.core.options import Count, checked
 from placeprint.index.compact_code import CompactCode
-from placeprint.index.compact_lists import add_codes, best_codes, flat_lists
+from placeprint.index.compact_lists import RowFilter, add_codes, best_codes, flat_lists
 from placeprint.index.compact_rows import CompactRows
 from placeprint.types import Floats, Ids, Ranking
 
@@ -48,7 +49,7 @@ class CompactIndex:
     ) -> None:
         self.code, self.rows, self.lists = code, rows, lists
         self.dead = dead if dead is not None and dead.any() else None
-        self._asked: tuple[Ids | None, Ids] = (None, np.zeros(0, np.int64))
+        self._asked: tuple[Ids | None, _Chosen | None] = (None, None)
         self._parts: list[tuple[int, Any]] = []
         if not code.has_signs:
             covered = 0 if lists is None else int(lists.ntotal)
@@ -72,16 +73,16 @@ class CompactIndex:
             ShapeError: the queries are not finite, or differ in length from the rows.
         """
         queries = rows_of(descriptors, "queries", dim=self.code.dim)
-        only = None if among is None else self._numbers_of(among)
+        only = None if among is None else self._chosen(among)
         codes = self.code.encode(queries)
         return [
             self._ranking({name: row[place] for name, row in codes.items()}, top, only) for place in range(len(queries))
         ]
 
-    def _ranking(self, query: dict[str, NDArray[Any]], top: int, only: Ids | None) -> Ranking:
+    def _ranking(self, query: dict[str, NDArray[Any]], top: int, only: _Chosen | None) -> Ranking:
         more = 0 if self.dead is None or only is not None else int(self.dead.sum())
         if self.code.has_signs:
-            numbers, scores = self._by_signs(query, top + more, only)
+            numbers, scores = self._by_signs(query, top + more, None if only is None else only.numbers)
         else:
             numbers, scores = self._by_bytes(query["short"], top + more, only)
         if more and self.dead is not None:
@@ -101,24 +102,41 @@ class CompactIndex:
         bits = 64 * query["signs"].shape[0]
         return numbers, np.cos(np.float32(np.pi / bits) * unequal.astype(np.float32))
 
-    def _by_bytes(self, query: NDArray[np.int8], count: int, only: Ids | None) -> tuple[Ids, Floats]:
+    def _by_bytes(self, query: NDArray[np.int8], count: int, only: _Chosen | None) -> tuple[Ids, Floats]:
         numbers, products = [], []
-        for begin, index in self._parts:
-            end = begin + int(index.ntotal)
-            here = None if only is None else only[(only >= begin) & (only < end)] - begin
-            found, values = best_codes(index, query, count, here)
+        filters = [None] * len(self._parts) if only is None else only.filters
+        for (begin, index), chosen in zip(self._parts, filters, strict=True):
+            found, values = best_codes(index, query, count, chosen)
             numbers.append(found + begin)
             products.append(values)
         return np.concatenate(numbers), self.code.cosines(np.concatenate(products))
 
-    def _numbers_of(self, ids: Ids) -> Ids:
-        """Return the rows of some ids, in increasing order; dead and unknown ones are skipped."""
-        last, numbers = self._asked
-        if last is not ids:
+    def _chosen(self, ids: Ids) -> _Chosen:
+        """Return the rows of some ids; dead and unknown ones are skipped."""
+        last, chosen = self._asked
+        if chosen is None or last is not ids:
             numbers = np.flatnonzero(np.isin(self.rows.ids, ids))
             numbers = numbers if self.dead is None else numbers[~self.dead[numbers]]
-            self._asked = ids, numbers  # the rotations of a query are searched among the same photos
-        return numbers
+            bounds = [(begin, begin + int(index.ntotal), index) for begin, index in self._parts]
+            chosen = _Chosen(
+                numbers,
+                [RowFilter(index, numbers[(numbers >= a) & (numbers < b)] - a) for a, b, index in bounds],
+            )
+            self._asked = ids, chosen  # the rotations of a query are searched among the same photos
+        return chosen
+
+
+@dataclass(frozen=True, eq=False)
+class _Chosen:
+    """Rows that may be found.
+
+    Args:
+        numbers: ``(k,)`` increasing.
+        filters: the same for each part of an index without signs.
+    """
+
+    numbers: Ids
+    filters: list[RowFilter]
 
 
 def _nearest(

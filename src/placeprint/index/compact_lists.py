@@ -21,8 +21,12 @@ LEARNED_FROM = 20_000
 MOST_LISTS = 1024
 PROBES = 48
 """Lists searched for a query; all of them in an atlas of up to some hundred photos."""
-FILTERED = 2.0
-"""How many times more lists are searched where a filter leaves some rows, besides the inverse of their share."""
+CHANCE = 3.0
+"""Standard deviations by which the rows that a filter leaves near a query may differ from its share of all rows."""
+KEPT = 0.8
+"""Share of the rows near a query from which on a filter leaves the neighborhood whole."""
+FEW = 4096
+"""Rows that are all compared, whichever lists they are in."""
 ITERATIONS = 8
 TOGETHER = 16_384
 """Rows added at once."""
@@ -80,30 +84,72 @@ def read_lists(path: Path, *, mapped: bool = True) -> Any:
     return faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC if mapped else 0)
 
 
-def best_codes(index: Any, query: Codes, count: int, only: Ids | None = None) -> tuple[Ids, NDArray[np.float32]]:
+class RowFilter:
+    """The rows of an index that may be found, prepared for its searches.
+
+    Args:
+        index: lists, or rows without lists; rows that are added later may not be found.
+        only: ``(k,)`` the numbers of the rows that may be found.
+    """
+
+    def __init__(self, index: Any, only: Ids) -> None:
+        import faiss
+
+        allowed = np.zeros(int(index.ntotal), bool)
+        allowed[only] = True
+        self._bits = np.packbits(allowed, bitorder="little")
+        self.selector = faiss.IDSelectorBitmap(len(self._bits), faiss.swig_ptr(self._bits))
+        self.count = len(only)
+        self._index = index
+        sizes = [index.invlists.list_size(number) for number in range(_num_lists(index))]
+        ids = (
+            faiss.rev_swig_ptr(index.invlists.get_ids(number), size) if size else np.zeros(0, np.int64)
+            for number, size in enumerate(sizes)
+        )
+        self._sizes = np.array(sizes)
+        self._counts = np.array([int(np.count_nonzero(allowed[each])) for each in ids])
+
+    def probes(self, query: NDArray[np.float32]) -> int:
+        """Return how many lists are searched for a ``(1, size)`` query.
+
+        `PROBES` hold the nearest rows where the filter keeps the neighborhood of the query, or leaves of it what chance
+        would leave, such as a filter by time. Otherwise, such as by region, the nearest may be in any list.
+        """
+        if self.count <= FEW:
+            return int(self._index.nlist)
+        nearest = self._index.quantizer.search(query, min(PROBES, self._index.nlist))[1][0]
+        there, left = int(self._sizes[nearest].sum()), int(self._counts[nearest].sum())
+        usual = there * self.count / int(self._index.ntotal)
+        as_everywhere = abs(left - usual) <= CHANCE * math.sqrt(usual)
+        return PROBES if as_everywhere or left >= KEPT * there else int(self._index.nlist)
+
+
+def best_codes(index: Any, query: Codes, count: int, only: RowFilter | None = None) -> tuple[Ids, NDArray[np.float32]]:
     """Return the numbers of the best rows for a ``(size,)`` query, and their products with it.
 
     Args:
         index: lists, or rows without lists.
         query: a code.
         count: the number of rows wanted.
-        only: the numbers of the rows that may be found; the fewer they are, the more lists are searched. None for any.
+        only: which rows of this index may be found; None for any.
     """
     import faiss
 
-    wanted = min(count, int(index.ntotal))
-    if not wanted or (only is not None and not len(only)):
+    wanted = min(count, int(index.ntotal) if only is None else only.count)
+    if not wanted:
         return np.zeros(0, np.int64), np.zeros(0, np.float32)
-    has_lists = hasattr(index, "nlist")
+    row = np.asarray(query[None], np.float32)
+    has_lists = _num_lists(index) > 0
     params: Any = faiss.SearchParametersIVF() if has_lists else faiss.SearchParameters()
     if has_lists:
-        rarity = 1.0 if only is None else FILTERED * index.ntotal / len(only)
-        params.nprobe = min(math.ceil(PROBES * rarity), index.nlist)
+        params.nprobe = min(PROBES if only is None else only.probes(row), index.nlist)
     if only is not None:
-        allowed = np.zeros(int(index.ntotal), bool)
-        allowed[only] = True
-        bits = np.packbits(allowed, bitorder="little")
-        params.sel = faiss.IDSelectorBitmap(len(bits), faiss.swig_ptr(bits))
-    products, numbers = index.search(np.asarray(query[None], np.float32), wanted, params=params)
+        params.sel = only.selector
+    products, numbers = index.search(row, wanted, params=params)
     found = numbers[0] >= 0
     return numbers[0][found], products[0][found]
+
+
+def _num_lists(index: Any) -> int:
+    """Return the number of lists of an index, 0 for rows without lists."""
+    return int(getattr(index, "nlist", 0))
