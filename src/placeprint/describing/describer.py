@@ -34,7 +34,10 @@ from placeprint.features.steering import steered, steerer_name
 from placeprint.networks.weights import weights_sha256
 from placeprint.presets import Preset
 from placeprint.store.encoding import (
+    Bytes,
     Columns,
+    codes_of,
+    cosine,
     decode_features,
     encode_features,
     numbered,
@@ -42,7 +45,7 @@ from placeprint.store.encoding import (
     pack_descriptor,
     row_bytes,
     stored_bytes,
-    unpack_descriptors,
+    unit_rows,
 )
 from placeprint.types import Aggregator, Extractor, Floats, Image, LocalFeatures, Mask, PhotoFeatures, Whitener
 
@@ -211,11 +214,27 @@ class Describer:
 
     def decode_descriptors(self, rows: Sequence[bytes]) -> Floats:
         """Return ``(n, dim)`` unit rows of stored global descriptors."""
+        return self.rows_of_codes([self.descriptor_codes(each) for each in rows])
+
+    def descriptor_codes(self, data: bytes) -> Bytes:
+        """Return the codes of a stored global descriptor: what is kept of it in memory, an eighth of a row.
+
+        Raises:
+            AtlasFormatError: it is damaged, or has another length.
+        """
         with stored_bytes("the descriptors of the atlas"):
-            found = unpack_descriptors(rows, self._descriptor_bits)
-            if found.shape[1] != self.dim:
-                raise ShapeError(f"they have {found.shape[1]} values, not {self.dim}")
-        return found
+            codes = codes_of(data)
+            if len(codes) != row_bytes(self.dim, self._descriptor_bits):
+                raise ShapeError(f"a descriptor has {len(codes)} bytes, not that of {self.dim} values")
+        return codes
+
+    def rows_of_codes(self, codes: Sequence[Bytes]) -> Floats:
+        """Return ``(n, dim)`` unit rows of `descriptor_codes`."""
+        return unit_rows(codes, self._descriptor_bits)
+
+    def cosine_of_codes(self, codes: Bytes, descriptor: Floats) -> float:
+        """Return the cosine of `descriptor_codes` and a ``(dim,)`` unit row."""
+        return cosine(codes, self._descriptor_bits, descriptor)
 
     def learn(
         self, photos: Callable[[], Iterable[PhotoFeatures]], sample: int, start: State | None, *, adapt: bool

@@ -98,22 +98,25 @@ def find_overlays(photos: Sequence[LocalFeatures]) -> Overlays:
 
 def _same_in_many(points: Floats, rows: Floats, owner: NDArray[np.int64], photos: int) -> tuple[Floats, Floats, int]:
     """Return the middles of cells that show the same in many photos, the mean descriptors, and the keypoints there."""
-    columns = np.floor(points / CELL).astype(np.int64)
-    keys, place = np.unique(columns[:, 0] * 1_000_000 + columns[:, 1], return_inverse=True)
-    owners = np.zeros(len(keys), np.int64)
-    np.add.at(owners, np.unique(np.stack([place, owner]), axis=1)[0], 1)
-    often = np.flatnonzero(owners >= max(FEWEST, SHARE * photos))
+    columns = np.floor(points / CELL).astype(np.int64) + 1
+    width = int(columns[:, 1].max(initial=0)) + 1
+    cell_of = columns[:, 0] * width + columns[:, 1]
+    least = max(FEWEST, SHARE * photos)
+    full = np.flatnonzero((np.bincount(cell_of) >= least)[cell_of])  # most cells are left out at once
+    rows, owner, cell_of = rows[full], owner[full], cell_of[full]
+    keys, place = np.unique(cell_of, return_inverse=True)
+    owners = np.bincount(np.unique(place * photos + owner) // photos, minlength=len(keys))
+    often = np.flatnonzero(owners >= least)
     middles, means, count = [], [], 0
     for cell in often:
         there = rows[place == cell]
         mean = there.mean(axis=0)
         length = float(np.linalg.norm(mean))
         if length >= ALIKE:
-            middles.append([(keys[cell] // 1_000_000 + 0.5) * CELL, (keys[cell] % 1_000_000 + 0.5) * CELL])
+            middles.append([(keys[cell] // width - 0.5) * CELL, (keys[cell] % width - 0.5) * CELL])
             means.append(mean / length)
             count += len(there)
-    width = rows.shape[1]
-    return np.array(middles, np.float32).reshape(-1, 2), np.array(means, np.float32).reshape(-1, width), count
+    return np.array(middles, np.float32).reshape(-1, 2), np.array(means, np.float32).reshape(-1, rows.shape[1]), count
 
 
 def _shape(features: LocalFeatures) -> float:

@@ -18,6 +18,8 @@ Shorter descriptors are mixed several times with other signs, until there are en
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -89,6 +91,7 @@ def cosines(query: Signs, rows: Signs) -> Floats:
     return np.asarray(np.cos(np.pi / (64 * rows.shape[1]) * unequal), np.float32)
 
 
+@functools.cache
 def _hadamard(size: int) -> Floats:
     matrix = np.ones((1, 1), np.float32)
     while len(matrix) < size:

@@ -31,7 +31,7 @@ BACKGROUND = 128
 """Photos spread over the atlas that say how similar a query is to any."""
 LOOKED_AT = 64
 """Photos spread over the atlas in which overlays are looked for."""
-MEASURED = 50
+MEASURED = 100
 """Candidates found by compact codes whose similarity is then measured by their descriptors."""
 FLAT = "flat"
 Kept = TypeVar("Kept")

@@ -15,6 +15,7 @@ rest.
 from __future__ import annotations
 
 import contextlib
+import math
 import zlib
 from collections.abc import Iterator, Sequence
 
@@ -32,8 +33,6 @@ Columns = dict[str, bytes | None]
 LOCAL_COLUMNS = ("keypoints", "descriptors", "scores", "scales", "angles")
 """The columns for the features of one extractor."""
 
-PAIRS = np.stack([np.arange(256) % 16 - 7, np.arange(256) // 16 - 7], axis=1).astype(np.float32).view(np.float64)[:, 0]
-"""The two steps of a byte of 4-bit values, side by side in the bytes of one number: one look-up gives both."""
 CLIP = {4: 3.5, 6: 5.0, 8: 12.0}
 """Largest encoded value by number of bits, in root mean squares: few steps are better spent on frequent values."""
 
@@ -99,10 +98,24 @@ def pack_descriptor(descriptor: Floats, bits: int) -> bytes:
     return zlib.compress(encode_rows(descriptor[None], bits).tobytes(), 6)
 
 
-def unpack_descriptors(packed: Sequence[bytes], bits: int) -> Floats:
-    """Return the ``(n, d)`` unit rows of descriptors of `pack_descriptor`."""
-    codes = np.stack([np.frombuffer(zlib.decompress(data), np.uint8) for data in packed])
-    return decode_rows(codes, codes.shape[1] * 8 // bits, bits)
+def codes_of(packed: bytes) -> Bytes:
+    """Return the encoded row of a descriptor of `pack_descriptor`, not compressed."""
+    return np.frombuffer(zlib.decompress(packed), np.uint8)
+
+
+def unit_rows(codes: Sequence[Bytes], bits: int) -> Floats:
+    """Return the ``(n, d)`` unit rows of n encoded rows."""
+    found = np.zeros((len(codes), len(codes[0]) * 8 // bits if codes else 0), np.float32)
+    for row, each in zip(found, codes, strict=True):  # one by one: a row fits the cache of the processor
+        (steps,) = _steps(each[None], bits)
+        np.divide(steps, math.sqrt(steps @ steps) or 1.0, out=row)
+    return found
+
+
+def cosine(codes: Bytes, bits: int, descriptor: Floats) -> float:
+    """Return the cosine of one encoded row and a ``(d,)`` unit row; the decoded row is not kept."""
+    (steps,) = _steps(codes[None], bits)
+    return float(steps @ descriptor) / (math.sqrt(steps @ steps) or 1.0)
 
 
 def encode_features(features: LocalFeatures, bits: int) -> Columns:
@@ -186,8 +199,11 @@ def _pack(codes: Bytes, bits: int) -> Bytes:
 
 def _steps(packed: Bytes, bits: int) -> Floats:
     """Return the signed steps of packed rows, as float32."""
-    if bits == 4:
-        return PAIRS.take(packed).view(np.float32)
+    if bits == 4:  # a byte becomes the two bytes of one number, so that no strided array is written
+        wide = packed.astype("<u2")
+        steps = ((wide | wide << 4) & 0x0F0F).view(np.int8)
+        steps -= np.int8(_top(bits))
+        return np.asarray(steps, np.float32)
     return _unpack(packed, bits).astype(np.float32) - np.float32(_top(bits))
 
 
