@@ -1,7 +1,7 @@
 """An atlas: photos of known places on disk, searched by descriptor, verified by geometry, and answered with a place.
 
-This is the one class that users need. It adds nothing of its own: `searching` reads an atlas, `writer` changes it, and
-the rooms `places` and `reconstruction` say where photos were taken.
+This is the one class that users need. It has no logic of its own: `searching` reads an atlas, `writer` changes it, and
+the rooms `places` and `reconstruction` estimate where photos were taken.
 """
 
 from __future__ import annotations

@@ -1,13 +1,14 @@
-"""Ask an atlas about its own photos, so that its confidences can be calibrated without labels.
+"""Search an atlas for its own photos, so that its confidences can be calibrated without labels.
 
-For a sample of the photos, two queries each:
+Each photo of a sample gives two queries:
 
-- *Known*: a seeded synthetic view of the photo, searched in the whole atlas; or, by turns where its place has other
-  photos, the photo itself, with it, its near-duplicates and its neighbors in time left out. The answer is right if the
-  first candidate is a photo of the place.
-- *Unknown*: the photo itself, with all photos of its place left out. Any answer is wrong.
+- *Known*: a seeded synthetic view of the photo, searched in the whole atlas. If its place has other photos, every
+  second time it is the photo itself instead, with the photo, its near-duplicates and its neighbors in time excluded.
+  The answer is right if the first candidate is a photo of the place.
+- *Unknown*: the photo itself, with all photos of its place excluded. Any answer is wrong.
 
-The photos of its place are those that verified matches join to it. All is searched as any query is, rotations included.
+The photos of its place are those that verified matches connect to it. These queries are searched like any other,
+including rotations.
 """
 
 from __future__ import annotations

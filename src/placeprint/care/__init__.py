@@ -1,1 +1,1 @@
-"""The care of an atlas: check that it is what was written, and repair what follows from the rest."""
+"""The care of an atlas: check that it is intact, and repair whatever can be computed from the rest."""

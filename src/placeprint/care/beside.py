@@ -1,4 +1,4 @@
-"""Check what is beside the tables of an atlas: what it has learned, the cache, and files that a crash left."""
+"""Check the files beside the tables of an atlas: learned states, the cache, and leftovers of a crash."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a check of an atlas finds."""
+"""The findings of a check of an atlas."""
 
 from __future__ import annotations
 

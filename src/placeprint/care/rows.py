@@ -1,4 +1,4 @@
-"""Check every row of the tables of an atlas: what is written is complete, finite, and fits together."""
+"""Check that every row of the tables of an atlas is complete, finite and consistent with the others."""
 
 from __future__ import annotations
 

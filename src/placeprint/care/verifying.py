@@ -1,7 +1,7 @@
-"""Check every invariant of an atlas, and repair what follows from the rest.
+"""Check every invariant of an atlas, and repair whatever can be computed from the rest.
 
-Descriptors follow from local features and the learned state, the state from local features, caches from both. Local
-features and records follow from nothing but the photos: where they are damaged, the photos have to be indexed again.
+Descriptors can be computed from local features and the learned state, the state from local features, and caches from
+both. Local features and records come only from the photos: if they are damaged, the photos must be indexed again.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""``placeprint compare``: photos of one place over each other, as one page."""
+"""``placeprint compare``: an overlay of photos of one place, as one page."""
 
 from __future__ import annotations
 

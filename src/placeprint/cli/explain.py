@@ -1,4 +1,4 @@
-"""``placeprint explain``: why an atlas answers a photo as it does, as one page."""
+"""``placeprint explain``: explain the answer to a photo in one page."""
 
 from __future__ import annotations
 

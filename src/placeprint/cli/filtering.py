@@ -1,4 +1,4 @@
-"""The options that say which photos of an atlas may answer, for every command that searches."""
+"""The filter options of every command that searches."""
 
 from __future__ import annotations
 

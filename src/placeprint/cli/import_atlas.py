@@ -1,4 +1,4 @@
-"""``placeprint import-atlas``: make an atlas of an export."""
+"""``placeprint import-atlas``: make an atlas from an export."""
 
 from __future__ import annotations
 

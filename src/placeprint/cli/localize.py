@@ -1,4 +1,4 @@
-"""``placeprint localize``: where cameras were in a model, and where they looked."""
+"""``placeprint localize``: the camera poses of photos in a model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``placeprint mcp``: let an assistant ask an atlas, by the Model Context Protocol over stdin and stdout."""
+"""``placeprint mcp``: let an assistant query an atlas by the Model Context Protocol over stdin and stdout."""
 
 from __future__ import annotations
 

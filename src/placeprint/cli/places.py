@@ -1,4 +1,4 @@
-"""``placeprint places``: the places of an atlas, as groups of photos that show the same."""
+"""``placeprint places``: the places of an atlas, as groups of photos that show the same thing."""
 
 from __future__ import annotations
 

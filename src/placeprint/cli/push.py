@@ -1,4 +1,4 @@
-"""``placeprint push``: bring a Milvus database to the photos of an atlas."""
+"""``placeprint push``: update a Milvus database to the photos of an atlas."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``placeprint remove``: forget photos of an atlas."""
+"""``placeprint remove``: remove photos from an atlas."""
 
 from __future__ import annotations
 

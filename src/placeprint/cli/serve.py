@@ -1,4 +1,4 @@
-"""``placeprint serve``: answer over the network, with a REST API and a web page."""
+"""``placeprint serve``: serve an atlas over the network, with a REST API and a web page."""
 
 from __future__ import annotations
 

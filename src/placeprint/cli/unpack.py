@@ -1,4 +1,4 @@
-"""``placeprint unpack``: make an atlas of a pack."""
+"""``placeprint unpack``: make an atlas from a pack."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``placeprint verify``: check that an atlas is what was written, and repair what follows from the rest."""
+"""``placeprint verify``: check that an atlas is intact, and repair whatever can be computed from the rest."""
 
 from __future__ import annotations
 

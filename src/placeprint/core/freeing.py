@@ -1,4 +1,4 @@
-"""Give free memory back to the system."""
+"""Return free memory to the system."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Refuse positions that are no places on Earth, each in one line that says what is likely wrong with it."""
+"""Refuse positions that are not on Earth, with one line that says what is probably wrong."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Turn the out-of-memory errors of NumPy, OpenCV and Torch into one."""
+"""Convert the out-of-memory errors of NumPy, OpenCV and Torch into one error."""
 
 from __future__ import annotations
 

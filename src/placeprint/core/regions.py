@@ -1,7 +1,7 @@
 """Parts of the Earth: the circle around a point, and the box between two meridians and two parallels.
 
-Both know which of many points are inside. A circle may reach over a pole or the date line. A box crosses the date line
-where its western border is above its eastern one.
+Both can test many points at once. A circle may cross a pole or the date line. A box crosses the date line if its
+western border is greater than its eastern one.
 """
 
 from __future__ import annotations

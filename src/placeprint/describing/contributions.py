@@ -4,11 +4,11 @@ A preset's global descriptor joins several, with weights w_b (see `describer`):
 
     v = (sqrt(w_1) v_1, ..., sqrt(w_n) v_n) / N
 
-so a cosine is a sum over them, and each is taken apart over the keypoints of its extractor
-(`aggregation.contributions`). Whitening is linear but for its last normalization, which is one factor for the photo:
-``y = P^T (v - m) / L``, so ``<y, o> = <v, P o> / L - <m, P o> / L``. The second term belongs to no keypoint.
+so a cosine is a sum over them, and each term is split over the keypoints of its extractor
+(`aggregation.contributions`). Whitening is linear except for its last normalization, which is one factor for the whole
+photo: ``y = P^T (v - m) / L``, so ``<y, o> = <v, P o> / L - <m, P o> / L``. The second term belongs to no keypoint.
 
-Everything is exact: all values and the rest add up to the cosine, but for rounding.
+Everything is exact: all values and the remainder add up to the cosine, except for rounding.
 """
 
 from __future__ import annotations

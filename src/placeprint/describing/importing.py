@@ -1,7 +1,7 @@
-"""Checkpoints of other code become presets; `presets.trained_descriptor` says which files they have.
+"""Make presets from checkpoints of other code; `presets.trained_descriptor` lists their files.
 
-The folder is self-contained and can be moved. It is written to a temporary folder and renamed, so it is complete or
-missing.
+The folder is self-contained and can be moved. It is written to a temporary folder and then renamed, so it is either
+complete or absent.
 """
 
 from __future__ import annotations

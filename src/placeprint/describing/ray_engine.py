@@ -1,8 +1,8 @@
-"""Describe photos on the machines of a Ray cluster (Moritz et al., Ray, OSDI 2018), by Ray Data.
+"""Describe photos on the machines of a Ray cluster (Moritz et al., Ray, OSDI 2018), with Ray Data.
 
-Each worker process keeps one describer and works on one core. Blocks of photos flow to the workers as they are free,
-and the results come back in the order of the photos, so an atlas gets the same rows as from the threads of one machine.
-Ray restarts a worker that died, and repeats its block. Only the process that has the atlas open writes to it.
+Each worker process keeps one describer and works on one core. Free workers get the next blocks of photos, and the
+results come back in the order of the photos, so an atlas gets the same rows as from the threads of one machine. Ray
+restarts a worker that died and repeats its block. Only the process that opened the atlas writes to it.
 
 Every machine must see the photos under the same paths.
 """

@@ -1,13 +1,14 @@
-"""Weights of visual words: what never verifies across an atlas counts less in its global descriptors.
+"""Weights of visual words: words that never verify across an atlas count less in its global descriptors.
 
 People, cars, sky and leaves look alike in many photos, and their keypoints are hardly ever verified between two photos
-of one place. `places.verified_words` learns from the links of an atlas how often the keypoints of each word are. Here
-the part of a VLAD that belongs to a word is multiplied by its weight, and the vector gets unit length again:
+of one place. `places.verified_words` learns from the links of an atlas how often the keypoints of each word are
+verified. Here the part of a VLAD that belongs to a word is multiplied by its weight, and the vector gets unit length
+again:
 
     v <- W v / |W v|,   W_k = (rate_k / mean rate) ** POWER
 
-Words have weights and not single keypoints, since a query's keypoints have no past; stored keypoints alone would leave
-the two sides of a cosine unlike.
+Words have weights, not single keypoints, because nothing is known about the keypoints of a new query; weights for
+stored keypoints alone would make the two sides of a cosine inconsistent.
 """
 
 from __future__ import annotations

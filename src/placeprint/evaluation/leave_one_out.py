@@ -1,7 +1,7 @@
 """Positions: each photo with a position is located from the others, and its radius is tested.
 
 The atlas has all photos. A photo is located as by `Atlas.locate`, with only itself excluded; its neighbors in time
-stay. The radius is learned without its position, see `places.whereabouts`. Photos that cannot be read are not answered.
+stay. The radius is learned without its position, see `places.whereabouts`. Photos that cannot be read get no answer.
 
 | metric | what it is | of |
 |---|---|---|

@@ -1,4 +1,4 @@
-"""All evidence for a place weighed once: what is known of a pair, and the probability that follows from it."""
+"""Evidence for a place: what was measured of a query and a candidate, and the resulting probability."""
 
 from __future__ import annotations
 

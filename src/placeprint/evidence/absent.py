@@ -1,8 +1,9 @@
 """Is the first candidate right, and the place in the atlas at all? From the probabilities of all candidates.
 
-A photo of an unknown place has candidates, too, and the best of many unlikely ones is a little likely. What tells them
-apart: how likely the first is, how far it is above the first of *another* place, and, where positions are known,
-whether the likely candidates are near each other: those of a known place are, those of an unknown one are anywhere.
+A photo of an unknown place has candidates too, and the best of many unlikely ones still looks a little likely. Three
+things tell known from unknown places: how likely the first candidate is, how far it is above the first of *another*
+place, and, if positions are known, whether the likely candidates are close to each other. Those of a known place are
+close; those of an unknown place are scattered.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
-"""The last stage for one's own photos: confidences that hold there, and thresholds with a promised precision.
+"""Calibration to a user's own photos: confidences that hold for them, and thresholds with a guaranteed precision.
 
-Calibration asks an atlas about its own photos (`atlas.calibrating`), and keeps what came of it: for each trial, the log
-odds of the model that ships, and whether the answer was right. From these follow
+Calibration searches an atlas for its own photos (`atlas.calibrating`), and stores for each trial the log odds of the
+shipped model, and whether the answer was right. From these trials come
 
-- a line, ``log odds = offset + slope * log odds of the model`` (Platt, 1999), fitted by logistic loss and drawn to the
-  line of the model that ships (offset 0, slope 1), the more the fewer trials there are;
-- the threshold of a promised precision (`guarantee`).
+- a line, ``log odds = offset + slope * log odds of the model`` (Platt, 1999), fitted by logistic loss, and regularized
+  toward the line of the shipped model (offset 0, slope 1), more strongly with fewer trials;
+- the threshold for a guaranteed precision (`guarantee`).
 """
 
 from __future__ import annotations

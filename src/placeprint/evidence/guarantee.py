@@ -1,8 +1,8 @@
-"""A threshold for a precision that is promised, from a finite sample: learn, then test.
+"""A threshold that guarantees a precision, from a finite sample: learn, then test.
 
 Each trial is a query with a score and whether its answer was right. Accepting the ``m`` trials of highest score is a
-threshold: the score of the last of them. If the precision above it were below what is promised, so few wrong ones among
-``m`` trials would be unlikely:
+threshold: the score of the last of them. If the precision above it were lower than guaranteed, this few wrong answers
+among ``m`` trials would be unlikely:
 
     p_m = P(Binomial(m - 1, 1 - precision) <= wrong ones among the m)
 
@@ -10,12 +10,12 @@ The thresholds are tested from strict to lax, up to the first with ``p_m`` above
 chosen. A fixed sequence needs no correction for many tests (Angelopoulos, Bates, Candes, Jordan and Lei, "Learn then
 Test", 2021, section 4). The binomial tail is the bound of Clopper and Pearson (1934).
 
-What it needs: the trials are independent and drawn as later queries are, and precision does not fall as the score
-rises. ``m - 1`` instead of ``m`` makes up for thresholds that are scores of the sample. Then a precision below the
-promised one is accepted with a probability of at most `RISK`.
+Assumptions: the trials are independent and come from the same distribution as later queries, and precision does not
+fall as the score rises. ``m - 1`` instead of ``m`` accounts for thresholds that are scores of the sample. Then a
+precision below the guaranteed one is accepted with a probability of at most `RISK`.
 
-Where the trials cannot show the precision that is requested, the largest one that they can show is promised instead,
-and the *strictest* threshold of its sequence is taken: whoever requests more than can be shown wants few wrong answers.
+If the trials cannot support the requested precision, the highest precision that they support is guaranteed instead,
+with the *strictest* threshold of its sequence, because someone who requests that much wants few wrong answers.
 """
 
 from __future__ import annotations

@@ -1,15 +1,16 @@
-"""Evidence measured: from similarities in an atlas, and from what geometry found of a pair.
+"""Measure evidence: from similarities in an atlas, and from the geometry of a pair.
 
-*Similarities* of one descriptor mean different things in different atlases: in a corridor all photos are alike. They
-are standardized by the query's similarities to the whole atlas, or to a sample of it: their median, and its distance to
-the 16th percentile, which is a standard deviation and does not grow with photos of the query's place. Where the atlas
-has few photos, both are drawn to usual ones, as by `PRIOR` more photos.
+*Similarities* of one descriptor mean different things in different atlases: in a corridor, all photos look alike. They
+are standardized by the query's similarities to the whole atlas, or to a sample of it: by their median, and by its
+distance to the 16th percentile. That distance is a robust standard deviation that photos of the query's place do not
+inflate. If the atlas has few photos, both are regularized toward typical values, as if by `PRIOR` more photos.
 
-*Another place* without labels: a photo that is less similar to the candidate than the query is. So neighboring frames
-of a walk are no other place, and the margin of the best frame is that to the next place.
+*Another place*, without labels, is a photo that is less similar to the candidate than the query is. So neighboring
+frames of a walk do not count as another place, and the margin of the best frame is its margin over the next place.
 
-*Geometry* is measured on the inliers: how many, how unlikely (`verification.significance`), where. Matches along one
-line, as a horizon, fit anything; matches at the same pixel of both photos are what the camera writes on each.
+*Geometry* is measured on the inliers: how many there are, how unlikely they are (`verification.significance`), and
+where. Matches along one line, such as a horizon, fit almost any transform. Matches at the same pixel of both photos
+come from camera overlays.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
-"""P(same place | evidence): a sum of monotone functions, one for each kind of evidence.
+"""P(same place | evidence): a sum of monotone functions, one per kind of evidence.
 
     P = 1 / (1 + exp(-f)),   f(x) = b + sum_j g_j(x_j)
 
 Each ``g_j`` is piecewise linear between knots, rises or falls as the table of `record` says, and is constant outside,
-so no single value outweighs everything. Where a value was not measured, ``g_j`` is a learned constant. What spoke for
-or against a candidate can be read off term by term (an additive model: Hastie and Tibshirani, Statistical Science,
-1986). ``scripts/learn_evidence.py`` fits it; this is plain NumPy.
+so no single value outweighs everything. If a value was not measured, ``g_j`` is a learned constant. The terms show what
+speaks for or against a candidate (an additive model: Hastie and Tibshirani, Statistical Science, 1986).
+``scripts/learn_evidence.py`` fits it; this is plain NumPy.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""What a camera writes on every picture: time stamps, watermarks, dashboards, bars.
+"""Camera overlays, the same on every picture: time stamps, watermarks, dashboards, bars.
 
-Their keypoints are the same in photos of any two places, at the same pixel, and verify anything. So they are looked for
-in a sample of an atlas: small cells of the picture in which many photos have a keypoint, with nearly the same
-descriptor. The query's keypoints there are skipped before geometry. A camera that does not move shows nearly all its
-keypoints again, which is no overlay; then nothing is skipped.
+Their keypoints are at the same pixel in photos of any two places, so they would verify any pair. They are detected in a
+sample of an atlas: small cells of the picture in which many photos have a keypoint with nearly the same descriptor. The
+query's keypoints in these cells are dropped before geometry. If a camera does not move, nearly all its keypoints
+repeat; that is not an overlay, and nothing is dropped.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""What is known of a query and a candidate, each kind of evidence in one line of one table.
+"""What was measured of a query and a candidate: one table with a line per kind of evidence.
 
-A field is a number with a unit and a direction: whether more of it speaks for the same place or against it. What was
-not measured is NaN. Kinds that occur several times, as the similarity of each descriptor and the inliers of each
-verification, are named by their source: ``keypoints.standard``, ``sift.inliers``.
+A field is a number with a unit and a direction: whether more of it speaks for the same place or against it. A value
+that was not measured is NaN. Kinds that occur several times, such as the similarity of each descriptor and the inliers
+of each verification, carry the name of their source: ``keypoints.standard``, ``sift.inliers``.
 
 | source | what it is |
 |---|---|

@@ -1,4 +1,4 @@
-"""Models that ship with the package: what ``scripts/learn_evidence.py`` has learned, a few KB of JSON each."""
+"""Models that ship with the package, learned by ``scripts/learn_evidence.py``; a few KB of JSON each."""
 
 from __future__ import annotations
 

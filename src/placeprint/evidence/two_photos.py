@@ -1,11 +1,11 @@
-"""P(same place | what was found of two photos), where there is no atlas to compare with.
+"""P(same place | measurements of two photos), without an atlas to compare with.
 
-Two photos are looked at in up to three ways (`SOURCES`): by XFeat keypoints, by SIFT, and by SIFT of simulated tilts
-(`features.tilting`). What each found is weighed by one additive model (`model`), which has learned what a look that was
-not taken is worth. It was learned from pairs of which half show the same place; the others are photos of other places,
-most of them the most similar ones (``scripts/learn_evidence.py pairs``).
+Two photos are matched by up to three kinds of features (`SOURCES`): XFeat keypoints, SIFT, and SIFT with simulated
+tilts (`features.tilting`). One additive model (`model`) weighs the results, and has a learned constant for each kind
+that was not run. It was learned from pairs; half of them show the same place, and the others are mostly the most
+similar photos of different places (``scripts/learn_evidence.py pairs``).
 
-A precision is promised as for an atlas (`guarantee`), from pairs that were judged by models that did not know their
+A precision is guaranteed as for an atlas (`guarantee`), from pairs judged by models that were not trained on their data
 set. So it holds for pairs like those.
 """
 
