@@ -1,1 +1,1 @@
-"""Places: where photos are on the map, how sure that is, and which photos show the same place."""
+"""Places: where photos were taken, how certain that is, and which photos show the same place."""

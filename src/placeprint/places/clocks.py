@@ -1,12 +1,12 @@
 """Photos whose time is wrong: the camera's clock contradicts satellites, the file, or the order of the photos.
 
-1. A receiver writes the time of its satellites beside the camera's time. The two may differ by a time zone, which is a
-   multiple of 15 minutes between -12 and +14 hours and near that of the sun where the photo was taken; where the camera
-   wrote its zone, they may differ by that alone.
+1. A GPS receiver writes satellite time beside the camera's time. The two may differ by a time zone, which is a multiple
+   of 15 minutes between -12 and +14 hours and close to solar time where the photo was taken. If the camera wrote its
+   zone, they may differ only by that.
 2. A file cannot be older than its photo.
-3. Photos of one folder whose names differ only in a number are usually numbered as they were taken. The longest part
-   that is in order says what the others should be (longest non-decreasing subsequence: Fredman, Discrete Mathematics,
-   1975). It says nothing unless it has most of the photos.
+3. Photos of one folder whose names differ only in a number are usually numbered in the order they were taken. The
+   longest part in order shows where the others should be (longest non-decreasing subsequence: Fredman, Discrete
+   Mathematics, 1975). It counts only if it has most of the photos.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Where an atlas can recognize a photo: each of its photos is searched among the others, as a new photo would be.
+"""Where an atlas can recognize a photo: search for each of its photos among the others, like for a new photo.
 
-What the survey knows of a photo says whether a photo taken there would be recognized, and where it would be located. A
-photo that nothing else shows is a gap: more photos of that place close it.
+The survey of a photo shows whether a new photo taken there would be recognized, and where it would be located. A photo
+that matches no other is a gap: more photos of its place close it.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Look through an archive for what is wrong with its photos; nothing is changed.
+"""Look for problems with the photos of an archive; nothing is changed.
 
 - *wrong-position*: verified matches contradict the position (`wrong_positions`).
 - *wrong-time*: satellites, the file, the order of the photos, or a copy contradict the clock (`clocks`).
 - *same-file*, *same-shot*: copies (`duplicates`). All files of a group are listed; the detail says which one to keep.
-- *unreadable*: the atlas could not use the photo, its file is gone, or it cannot be read any more.
+- *unreadable*: the atlas could not use the photo, its file is gone, or it can no longer be read.
 - *rotated*, *alone*: see `loners`.
 """
 

@@ -2,11 +2,12 @@
 
 Files are the same if their hashes are. The others are described by a sketch (`shot_sketch`), and those with similar
 sketches are compared exactly (`shots`). A second photo of the same place, such as the next frame of a video or of a
-burst, is not a copy. Photos whose times differ by up to half a day are not compared, unless a time zone may have been
-set: a camera on a tripod takes equal photos. A day later, nothing looks the same to the pixel.
+burst, is not a copy. Photos whose times differ by up to half a day are not compared, except where a time zone could
+explain the difference, because a camera on a tripod takes identical photos. A day later, no two photos are identical to
+the pixel.
 
-Each photo is read once, and again for comparisons; what was seen may be kept for the next time (`kept_shots`). Memory
-holds 2 KB per photo and the pictures of some hundred.
+Each photo is read once, and again for comparisons; the results can be cached (`kept_shots`). Memory use is 2 KB per
+photo, plus the pictures of some hundred photos.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What can be wrong with a photo of an archive."""
+"""Findings: the problems that a photo of an archive can have."""
 
 from __future__ import annotations
 

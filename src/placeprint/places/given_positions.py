@@ -1,11 +1,11 @@
 """Positions of photos from a file beside them: a table (CSV), or the track of a receiver (GPX) by time.
 
-A table names photos as people do: by absolute path, by a path relative to the table or to any folder above the photo,
-or by file name alone, if no two photos have it. A row whose latitude and longitude are both empty or both 0 has no
+A table may name a photo by its absolute path, by a path relative to the table or to any folder above the photo, or by
+its file name alone if no two photos share it. A row whose latitude and longitude are both empty or both 0 has no
 position: receivers without a fix write 0 and 0.
 
-A track gives a position to each photo that was taken while it was recorded. The moment of a photo is, in this order:
-the camera's time minus ``clock_offset``, the camera's time minus the zone that it wrote, the time of its satellites.
+A track gives a position to each photo that was taken while it was recorded. The time of a photo is the first of these
+that is known: the camera's time minus ``clock_offset``, the camera's time minus the zone that it wrote, satellite time.
 """
 
 from __future__ import annotations

@@ -1,12 +1,13 @@
-"""The match graph of an atlas: which of its photos show the same place, as far as geometry confirms it.
+"""The match graph of an atlas: which of its photos show the same place, confirmed by geometry.
 
-Each photo is searched among the others by what is stored of it. A pair is a link if geometry looked at it and its
-probability is not negligible. It differs from the probability of a candidate in two ways. A search lets geometry speak
-for places, so that all photos of a place are as likely as the best confirmed one; here each pair has only the geometry
-of its own. And a candidate may be the likeliest although the atlas does not know the place; here no pair is likelier
-than the confidence of the answer allows. Both photos of a pair are searched; their log odds are averaged.
+Each photo is searched among the others, using its stored features. A pair is a link if geometry was computed for it and
+its probability is not negligible. This probability differs from that of a candidate in two ways. In a search, geometry
+counts for whole places, so all photos of a place are as probable as the best confirmed one; here each pair counts only
+its own geometry. And a candidate can rank first although the place is not in the atlas; here the confidence of the
+answer limits the probability of every pair. Both photos of a pair are searched, and their log odds are averaged.
 
-The graph gives neighbors, image pairs for reconstruction, and loop closures of a sequence. `grouping` makes places.
+The graph provides neighbors, image pairs for reconstruction, and loop closures of a sequence. `grouping` makes places
+from it.
 """
 
 from __future__ import annotations

@@ -1,15 +1,15 @@
 """Places: the photos of an atlas that show the same place, as groups.
 
-Components of the match graph would join a whole walk, since each frame shows something of the next. So groups are
+Connected components of the match graph would join a whole walk, because each frame overlaps the next. So groups are
 merged while the mean over all their pairs stays high (average linkage: Sokal and Michener, 1958); a pair without a
-likely link counts 0. Three things change what a pair counts:
+probable link counts 0. Three things change the weight of a pair:
 
-- *Better links.* A photo that is linked better to another one shows another part of the scene: where log odds l of a
-  pair are below those b of the best link of its photos, they count ``l - RIVALRY (b - l)`` (b at most that of
-  `CERTAIN`). So links count nearly all or nothing, and a chain of weaker links joins nothing.
-- *Positions and times.* Photos far from each other by GPS are no pair. Those near each other, by GPS or because they
-  were taken within seconds, show the same scene, so better links take nothing from theirs.
-- *Labels.* A folder whose photos are linked among each other is a place that somebody has sorted: its photos are one
+- *Better links.* If a photo has a better link to another photo, it shows another part of the scene: if the log odds l
+  of a pair are below the log odds b of the best link of its photos, they count as ``l - RIVALRY (b - l)`` (b at most
+  that of `CERTAIN`). So links count nearly all or nothing, and a chain of weaker links joins nothing.
+- *Positions and times.* Photos far from each other by GPS are not a pair. Photos close to each other, by GPS or because
+  they were taken within seconds, show the same scene, so better links do not reduce theirs.
+- *Labels.* A folder whose photos are linked to each other is a place that somebody has sorted: its photos are one
   group, and two such folders are never joined.
 """
 

@@ -1,6 +1,6 @@
-"""What earlier looks at an atlas have found, kept in its folder ``cache``, which may be deleted at any time.
+"""Cached results about an atlas, in its folder ``cache``, which may be deleted at any time.
 
-A file counts only with the key it was written with: what its content follows from, beside the photos.
+A file is valid only with the key it was written with: everything besides the photos that its content depends on.
 """
 
 from __future__ import annotations

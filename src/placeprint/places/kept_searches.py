@@ -1,7 +1,7 @@
-"""Searches for lone photos that earlier looks through an archive have made, as far as they still hold.
+"""Cached searches for lone photos from earlier runs, as long as they are still valid.
 
-A search holds while the photo and those it found are as they were. A photo that is new could be what an old one was
-searched for, in some rotation. If it is alone too, its own search says so; otherwise the old ones are searched again.
+A search is valid while the photo and its results are unchanged. A new photo could match an old lone one in some
+rotation. If the new photo is alone too, its own search shows it; otherwise the old ones are searched again.
 """
 
 from __future__ import annotations

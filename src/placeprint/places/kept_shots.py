@@ -1,7 +1,7 @@
-"""What is known of shots from earlier looks, so that a second look through an archive decodes hardly a photo.
+"""Cached sketches and comparisons of shots, so that a second run over an archive decodes hardly any photo.
 
-Sketches and comparisons are kept in the folder ``cache`` of an atlas, which may be deleted at any time, by the hashes
-of the files. A file whose size or time has changed since it was added is looked at again.
+They are stored by the hashes of the files, in the folder ``cache`` of an atlas, which may be deleted at any time. A
+file whose size or time has changed since it was added is read again.
 """
 
 from __future__ import annotations

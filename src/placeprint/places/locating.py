@@ -1,12 +1,12 @@
 """Which place a photo shows, and where that is: a search, the places of the atlas, and a position with a radius.
 
-- The *place* is the one whose photos are the most probable together, so that several photos of a place outweigh a lone
-  one. Its confidence is that of the answer; where another place than that of the first candidate wins, it is moved by
-  how much more probable that place is.
+- The *place* is the one whose photos are the most probable together, so several photos of a place outweigh a single
+  one. Its confidence is that of the answer. If a place other than the first candidate's wins, the confidence is
+  corrected by how much more probable that place is.
 - The *position* comes from all candidates, weighted by the probability of each pair by itself (`graph`).
 
-What is learned of the atlas (`survey`) is learned once and kept. Of a large atlas, a sample is enough for the radius;
-its places are complete once all photos were surveyed, as by ``placeprint places``.
+The survey of the atlas (`survey`) is made once and cached. For a large atlas, a sample is enough for the radius; its
+places are complete once all photos are surveyed, for example by ``placeprint places``.
 """
 
 from __future__ import annotations

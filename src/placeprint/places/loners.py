@@ -1,8 +1,9 @@
-"""Photos that no other photo is likely to show: rotated ones, and those that are alone.
+"""Photos without a probable match: rotated ones, and lone ones.
 
-Photos are compared as they are stored, so rotated photos are a part of their own in the graph of matches. Two things
-join a part to another by a quarter rotation: copies of one shot, and a search for a photo without a likely link, from
-its file, in all rotations. Then the photos of the smaller part are rotated; parts of one size do not say which is.
+Photos are compared as they are stored, so rotated photos form separate parts of the match graph. Two things connect
+parts by a quarter rotation: copies of one shot, and a search for a photo without a probable link, from its file, in all
+rotations. Then the photos of the smaller part are the rotated ones; if both parts have the same size, it is unknown
+which is rotated.
 """
 
 from __future__ import annotations

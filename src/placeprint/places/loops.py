@@ -1,7 +1,7 @@
 """Loop closures: photos of one sequence that show the same place although the camera was elsewhere in between.
 
-A sequence is the photos of one folder, in the order of their times where all have one, else of their names. Photos
-that follow each other show the same place anyway, so a link counts only if its photos are far apart in the sequence.
+A sequence is the photos of one folder, ordered by time if all have one, else by name. Consecutive photos show the same
+place anyway, so a link counts only if its photos are far apart in the sequence.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """How a camera moves through an atlas: from each photo to those near it, anywhere with a small probability, or out.
 
-Near are photos within a few strides by GPS. Where a photo has no position, near are its neighbors in the order of its
-folder, and the photos that verified matches link to it.
+Nearby photos are those within a few strides by GPS. For a photo without a position, they are its neighbors in the order
+of its folder, and the photos that verified matches link to it.
 """
 
 from __future__ import annotations

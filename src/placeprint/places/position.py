@@ -1,10 +1,10 @@
 """Where a photo was taken, from the positions of the photos that show the same place.
 
 1. The mode of a weighted kernel density over the positions (mean shift: Fukunaga and Hostetler, IEEE Trans. Information
-   Theory, 1975) says which positions agree. One wrong tag far away has no part in it.
+   Theory, 1975) shows which positions agree. One wrong tag far away does not affect it.
 2. The weighted mean of the best few photos around the mode is the position: the best are taken nearest to the query.
 
-How far the photos lie apart says how uncertain the position is; `radius` makes meters of it.
+The spread of the photos measures how uncertain the position is; `radius` converts it to meters.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""A radius in meters that holds: split conformal prediction over positions that were found without the photo itself.
+"""A reliable radius in meters: split conformal prediction over positions estimated without the photo itself.
 
-Each photo of an atlas with a position is located from the others. Its score is the error in meters by the spread of the
-photos that it was found by (Lei et al., JASA 2018, section 5.2: errors scaled by how difficult each is),
+Each photo of an atlas with a position is located from the others. Its score is the error in meters divided by the
+spread of the photos used (Lei et al., JASA 2018, section 5.2: errors scaled by how difficult each is),
 
     score = error / (spread + S0)
 

@@ -1,14 +1,14 @@
-"""Frames of a walk or a video, located together: what comes before and after says where a frame can be.
+"""Frames of a walk or a video, located together: the frames before and after limit where a frame can be.
 
-A hidden Markov model over the photos of the atlas and "elsewhere". Its moves are those of `motion`; what a frame says
-of a photo is the odds of the evidence model, and nothing for elsewhere. The forward-backward algorithm (Rabiner, Proc.
-IEEE 77, 1989, equations 19 to 27) gives the probability of each state with the frames up to `lag` later. The frames of
-a walk see the same things, so what they say is not independent: only a share of the log odds counts (`TRUST`).
+A hidden Markov model over the photos of the atlas and "elsewhere". Its transitions are those of `motion`. The
+likelihood of a frame at a photo is the odds of the evidence model, and 1 for elsewhere. The forward-backward algorithm
+(Rabiner, Proc. IEEE 77, 1989, equations 19 to 27) gives the probability of each state with the frames up to `lag`
+later. The frames of a walk see the same things, so they are not independent: only a share of the log odds counts
+(`TRUST`).
 
-After a cut, any state can be reached from any other. Where the frames do not follow each other as a camera moves
-through the atlas, a sequence says nothing: how well the moves explain them, against frames at places drawn at random,
-is a Bayes factor (Kass and Raftery, JASA 90, 1995), and below that of positive evidence each frame is located by
-itself.
+After a cut, any state can follow any other. If the frames are not in the order of a camera moving through the atlas,
+the sequence gives no information. This is tested by a Bayes factor (Kass and Raftery, JASA 90, 1995) that compares the
+transitions with frames at random places; below the level of positive evidence, each frame is located on its own.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A short vector of a photo that its copies share: candidates for the comparison of shots.
 
-It is the VLAD of oriented SIFT, so rotations leave it as it is, folded to `DIM` values: each value of the VLAD is added
+It is the VLAD of oriented SIFT, so it is invariant to rotation, folded to `DIM` values: each value of the VLAD is added
 to one of them with a random sign (count sketch: Charikar, Chen and Farach-Colton, ICALP 2002; Weinberger et al., ICML
 2009, section 3). Cosines stay the same on average, with a standard deviation of about ``1 / sqrt(DIM)``.
 """

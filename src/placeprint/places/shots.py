@@ -1,15 +1,15 @@
 """Whether two files are the same shot: copies that were recompressed, resized, cropped or rotated.
 
-Copies differ from a second photo of the same place in one thing: they show it at the same instant from the same point.
-So there is a similarity transform (scale, rotation, shift) after which *every* textured part agrees, apart from a
-constant gain and offset of the gray levels. A second photo has parallax, things that moved, another light.
+Unlike a second photo of the same place, copies show it at the same instant from the same point. So there is a
+similarity transform (scale, rotation, shift) after which *every* textured part agrees, apart from a constant gain and
+offset of the gray levels. A second photo has parallax, moving objects and different light.
 
 1. Matches of oriented SIFT give the transform by RANSAC, at a longest side of `SIZE`; all matches refine it to an
-   affine one, since copies have whole numbers of pixels.
-2. The first photo is warped onto the second; the motion of corners that is left (Lucas and Kanade, IJCAI 1981)
-   refines the transform to a small part of a pixel.
-3. Both are blurred to the resolution of the smaller file. Normalized cross-correlation in windows says how well each
-   textured part agrees. Its low percentiles decide.
+   affine one, because the size of a copy is rounded to whole pixels.
+2. The first photo is warped onto the second; the remaining motion of corners (Lucas and Kanade, IJCAI 1981) refines the
+   transform to a small part of a pixel.
+3. Both are blurred to the resolution of the smaller file. Normalized cross-correlation in windows measures how well
+   each textured part agrees. Its low percentiles decide.
 4. Parts that moved against each other (`parallax`) tell two photos of a burst from copies.
 """
 

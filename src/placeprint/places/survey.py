@@ -1,9 +1,9 @@
-"""What the photos of an atlas say of each other: each searched among the others by what is stored of it, once.
+"""A survey of an atlas: each photo is searched once among the others, using its stored features.
 
-A survey knows for each photo how sure its answer is and which candidates it has. Places are grouped by it, and the
-radius of positions is learned from it. It is kept in the folder ``cache`` of the atlas, which may be deleted at any
-time. When photos are added, only those are searched; when the atlas has learned again, was calibrated, or the
-evidence model is another, all are.
+For each photo, a survey stores the confidence of its answer and its candidates. Places are grouped by it, and the
+radius of positions is learned from it. It is cached in the folder ``cache`` of the atlas, which may be deleted at any
+time. After photos are added, only those are searched. After the atlas learns a new codebook or is calibrated, or if the
+evidence model changes, all photos are searched again.
 """
 
 from __future__ import annotations

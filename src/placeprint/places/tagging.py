@@ -4,7 +4,7 @@ A guess is marked as one: ``GPSProcessingMethod`` says that placeprint made it, 
 be off in meters (EXIF 2.31), and the keyword ``placeprint:guess`` makes it searchable. `undo` finds guesses by these
 marks, and removes them and nothing else.
 
-exiv2 writes metadata without decoding pixels, so the compressed picture of a copy stays as it is to the byte.
+exiv2 writes metadata without decoding pixels, so the compressed picture of a copy stays identical to the byte.
 """
 
 from __future__ import annotations

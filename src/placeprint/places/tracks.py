@@ -1,4 +1,4 @@
-"""Positions by time: a GPX track says where the camera was when a photo was taken.
+"""Positions by time: where the camera was when a photo was taken, from a GPX track.
 
 Positions between two points of a track are interpolated along a straight line. A gap of more than `MAX_GAP` is a pause
 of the receiver, and no position is given there. Times of a track are UTC; a photo's time is the camera's, so the offset

@@ -1,8 +1,8 @@
-"""How often the keypoints of each visual word are verified in an atlas: what makes places, and what only passes by.
+"""How often the keypoints of each visual word are verified in an atlas: lasting structure against passing objects.
 
-Each link of the match graph verifies some keypoints of its two photos. Of a word, the share of the keypoints in linked
-photos that any link verifies is its rate, drawn toward the mean of all words where it has few keypoints. Photos without
-links say nothing: nobody has looked at their places twice.
+Each link of the match graph verifies some keypoints of its two photos. The rate of a word is the share of its keypoints
+in linked photos that any link verifies, regularized toward the mean of all words if it has few keypoints. Photos
+without links are ignored, because no other photo shows their places.
 """
 
 from __future__ import annotations

@@ -1,13 +1,14 @@
-"""Where a photo was taken, with a radius that holds: `position` and `radius` applied to a survey of the atlas.
+"""Where a photo was taken, with a reliable radius: `position` and `radius` applied to a survey of the atlas.
 
 The radius is learned from the atlas itself: each of its photos with a position is located from the others, as a query
-would be. Two rules keep it honest. A photo that is to be located from the others (`evaluation.leave_one_out`) has no
-part in any score, neither its own nor as a neighbor. And a tag that verified matches contradict (`wrong_positions`) has
-no part in positions, and no score: its error is that of the tag. Which tags those are is found without the photo that
-is to be located, too.
+would be. Two rules keep it honest. A photo that is to be located from the others (`evaluation.leave_one_out`) is not
+used in any score, neither its own nor as a neighbor. And a tag that verified matches contradict (`wrong_positions`) is
+not used in positions and has no score, because its error is that of the tag. The photo that is to be located is not
+used to find such tags either.
 
-Where one tag stands against one other, nothing says which is wrong. Such tags are in dispute: they have a part in
-positions, but no score, as long as they are few (`DISPUTED`). More of them are errors of positions, and count.
+If exactly two tags contradict each other, it is unknown which is wrong. Such tags are disputed: they are used in
+positions but have no score, as long as they are few (`DISPUTED`). If there are more, they are real position errors, and
+they count.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Positions that verified matches contradict: tags that are wrong.
+"""Wrong tags: positions that verified matches contradict.
 
 Each photo is located from the others that show the same place (`position.estimate`). The tag that is farthest from that
-position, measured in the spread of its neighbors, is wrong, and has no part in what follows; then the next. So a wrong
-tag does not make its right neighbors look wrong. At least two photos that agree with each other must contradict it:
-two of its neighbors, or a neighbor that is linked to it by a fair probability and another photo that is linked to that
+position, measured in the spread of its neighbors, is wrong and is excluded from then on; then the next. So a wrong tag
+does not make its right neighbors look wrong. At least two photos that agree with each other must contradict it: two of
+its neighbors, or a neighbor that is linked to it by a fair probability and another photo that is linked to that
 neighbor.
 """
 
