@@ -1,4 +1,4 @@
-"""Answers in words and pictures: why a photo shows a place, or why not, and two photos of one place over each other."""
+"""Answers in words and pictures: why a photo shows a place, or why not, and overlays of photos of one place."""
 
 from placeprint.explaining.explanation import Explanation, explain
 

@@ -1,8 +1,8 @@
-"""Lay one photo over another by what geometry verified.
+"""Align one photo with another by the verified matches.
 
-Where the transform is a plane's (homography, affine, similarity), it is used as it is. Where it is a fundamental or
-essential matrix, points map to lines; then the homography that most of the verified matches follow is used, if these
-are enough: it fits one facade, or what is far away, and the rest is shifted.
+If the transform maps a plane (homography, affine, similarity), it is used directly. A fundamental or essential matrix
+maps points to lines; then the homography that most of the verified matches follow is used, if there are enough of them.
+It fits one facade, or distant objects, and the rest is shifted.
 """
 
 from __future__ import annotations

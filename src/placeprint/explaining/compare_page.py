@@ -1,4 +1,4 @@
-"""The page of then and now: a slider for each pair that could be laid over each other."""
+"""The page that compares photos of one place: a slider for each pair that could be aligned."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Then and now: two photos of one place in one frame, and all photos of a place in the frame of the last one.
+"""Then and now: align two photos of one place, or all photos of a place with the latest one.
 
-Which photo is first: by the times that the cameras wrote, where both did; else as they were given. The later photo
-makes the frame. Photos that geometry does not verify, or that no plane fits (`aligning`), are not laid over it.
+Photos are ordered by the times that the cameras wrote, if both did, else as they were given. The later photo sets the
+frame. Photos that geometry does not verify, or that no plane fits (`aligning`), are not aligned.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The pictures of an explanation: one photo over the other, where the evidence is, what networks see."""
+"""The pictures of an explanation: an overlay of both photos, a map of the evidence, and what networks respond to."""
 
 from __future__ import annotations
 

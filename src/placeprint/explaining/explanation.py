@@ -1,8 +1,8 @@
-"""Why an atlas answers as it does: the facts behind the answer to one photo.
+"""The facts behind the answer to one photo.
 
-Everything is measured by what answered: the candidates with their evidence, the similarity of the first one taken apart
-over the keypoints of both photos (`describing.contributions`), and the first candidate of another place, with what it
-lacks. `page` shows it, `as_data` gives it as JSON.
+Everything comes from the same measurements as the answer: the candidates with their evidence, the similarity of the
+first one split over the keypoints of both photos (`describing.contributions`), and the first candidate of another
+place, with the reasons why it lost. `page` shows this, and `as_data` returns it as JSON.
 """
 
 from __future__ import annotations

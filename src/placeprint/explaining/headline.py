@@ -1,4 +1,4 @@
-"""The answer of an explanation in a few words: a title, one sentence, and how sure it is."""
+"""The answer of an explanation in a few words: a title, one sentence, and the confidence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page of an explanation: the answer, what proves it, where the evidence is, and what came second."""
+"""The page of an explanation: the answer, its proof, where the evidence is, and the runner-up."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Say in words what was measured of a candidate: what speaks for the same place, and what against it.
+"""Explain in words what speaks for a candidate and what speaks against it.
 
-The facts are the fields of `placeprint.evidence.FIELDS`; each sentence says one of them, with its number.
+The facts are the fields of `placeprint.evidence.FIELDS`; each sentence states one of them, with its number.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Which units of a preset's network see the same in both photos: crops, and the signals traced back to pixels.
+"""Units of a preset's network that respond to the same thing in both photos: crops, and signals traced to pixels.
 
-The layer is the one whose map the preset aggregates. Of its units those are shown that answer the most in both photos:
-by the smaller of the two highest activations, so a unit must see something in each.
+The layer is the one whose map the preset aggregates. It shows the units that respond most in both photos, ranked by the
+smaller of the two highest activations, so a unit must respond to something in each.
 """
 
 from __future__ import annotations

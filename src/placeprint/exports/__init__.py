@@ -1,4 +1,4 @@
-"""What an atlas knows, in files for other programs: descriptors as Parquet or FAISS, photos as GeoJSON or KML."""
+"""Files for other programs: descriptors of an atlas as Parquet or FAISS, photos and places as GeoJSON or KML."""
 
 FORMS = {".parquet": "parquet", ".faiss": "faiss", ".geojson": "geojson", ".json": "geojson", ".kml": "kml"}
 """Formats by the suffix of the file."""

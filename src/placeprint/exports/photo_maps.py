@@ -1,8 +1,8 @@
 """Photos and places for maps and viewers: GeoJSON (RFC 7946) and KML (OGC 2.3).
 
-The GeoJSON has one feature for each photo, whose ``filename`` is its whole path: so FiftyOne reads it as a
-``GeoJSONDataset``, the other properties as fields. A photo without a position has no geometry, which RFC 7946 allows.
-KML has photos and places with a position, in two folders.
+The GeoJSON has one feature for each photo, whose ``filename`` is its whole path. So FiftyOne reads the file as a
+``GeoJSONDataset``, with the other properties as fields. A photo without a position has no geometry, which RFC 7946
+allows. KML has photos and places with a position, in two folders.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""An atlas in other forms: one file that moves between machines, and a folder of tables for other programs."""
+"""Packs and exports of an atlas: one file to move between machines, and a folder of tables for other programs."""

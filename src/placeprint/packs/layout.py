@@ -1,4 +1,4 @@
-"""What a pack and an export have in them, and where it is written to and read from.
+"""The contents of packs and exports, and where they are written and read.
 
     placeprint.json         what this is, and the sha256 of every other member
     atlas.toml  files/*     how the atlas was made, and what its preset needs
@@ -8,7 +8,7 @@
     thumbnails/SHA256.jpg   small pictures, where they were asked for
 
 An export is a folder of these, with ``descriptors.npy`` and ``ids.npy`` for other programs. A pack is one ZIP file of
-them, not compressed: what is inside is.
+them, stored without compression, because its members are compressed already.
 """
 
 from __future__ import annotations

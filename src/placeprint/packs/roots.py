@@ -1,4 +1,4 @@
-"""Paths of photos that hold on another machine: relative to a root, with ``/`` between the parts."""
+"""Photo paths that are valid on another machine: relative to a root, with ``/`` between the parts."""
 
 from __future__ import annotations
 

@@ -4,8 +4,8 @@ At the scale of a street there is no picture of the ground: the positions of the
 grid, a scale bar and a small map of the world beside it. Over more than `WORLD` kilometers the outline of the land is
 the context (Natural Earth, 1:110 million).
 
-Meters are local: east and north of the middle on a sphere. That is right to a few per mille over a street or a town;
-maps of more are in degrees. Longitudes are taken around the first pin, so that a map may cross the date line.
+Meters are local: east and north of the middle on a sphere. This is accurate to a few tenths of a percent over a street
+or a town; larger maps are in degrees. Longitudes are relative to the first pin, so a map may cross the date line.
 """
 
 from __future__ import annotations

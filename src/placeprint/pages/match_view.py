@@ -1,6 +1,6 @@
-"""Two photos with the matches between them, as SVG: one at a hover shows where it is in both.
+"""Two photos with the matches between them, as SVG: hovering over a match shows where it is in both.
 
-The photos are in the page once. They are drawn side by side where there is room, and below each other on a phone; both
+The photos are in the page once. They are drawn side by side if there is room, and one below the other on a phone; both
 drawings use the same picture elements.
 """
 

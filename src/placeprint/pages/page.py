@@ -1,8 +1,8 @@
 """Render a page and write it: one HTML file that loads nothing.
 
 A page is a Jinja2 template that extends ``base.html.j2``. All values are escaped, so a file name cannot become markup.
-Scripts are files of the folder ``static``; the page's security policy allows these by their sha256 and nothing else,
-neither other scripts nor anything from a network.
+Scripts are files of the folder ``static``. The page's security policy allows only these, by their sha256: no other
+scripts, and nothing from a network.
 """
 
 from __future__ import annotations

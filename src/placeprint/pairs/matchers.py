@@ -1,4 +1,4 @@
-"""Matchers by the names that people call them, and which suits which features."""
+"""Matchers by their common names, and which matcher suits which features."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""The probability that two photos show the same place, and further opinions while it is open.
+"""The probability that two photos show the same place, and further opinions while the answer is uncertain.
 
-1. The first look is that of `match`: XFeat or SIFT with the default matcher, in the rotation that fits best.
-2. While the probability is below `evidence.shipped.SURE`, one opinion after another: SIFT, which bears any rotation;
-   then SIFT of simulated tilts (`features.tilting`), which bears a plane seen from the side.
+1. The first result is that of `match`: XFeat or SIFT with the default matcher, in the rotation that fits best.
+2. While the probability is below `evidence.shipped.SURE`, one opinion after another is added: SIFT, which works at any
+   rotation; then SIFT with simulated tilts (`features.tilting`), which works for a plane seen from the side.
 
-An opinion is one more line of `OPINIONS`. All that was found is weighed together (`evidence.two_photos`), so a further
-look that finds nothing speaks against a weak one that found something.
+An opinion is one more line of `OPINIONS`. All results are weighed together (`evidence.two_photos`), so a later opinion
+without matches speaks against a weak earlier result.
 """
 
 from __future__ import annotations

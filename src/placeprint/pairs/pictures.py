@@ -1,4 +1,4 @@
-"""Two photos by a matcher of pictures, which finds points in both at once and needs no extractor."""
+"""Match two photos with a dense matcher, which works on both pictures at once and needs no extractor."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What is read of an atlas: its photos at one moment, searched by descriptor and verified by geometry."""
+"""Read an atlas: its photos at one moment, searched by descriptor and verified by geometry."""

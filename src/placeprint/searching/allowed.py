@@ -1,4 +1,4 @@
-"""Which photos of an atlas may answer a query: those that fit a filter, except those that are excluded."""
+"""Which photos of an atlas a query may find: those that fit a filter, except the excluded ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The compact index of an atlas as files: opened, extended with new photos, made anew where too many are gone.
+"""The compact index of an atlas as files: opened, extended with new photos, rebuilt if too many are gone.
 
     atlas/cache/compact/
       stamp.json               what counts: the state of the descriptors, how many rows, hashes of the files
@@ -6,8 +6,8 @@
       lists-1-20000.faiss      inverted lists over the first rows of short descriptors
       lock                     held by the one process that writes here
 
-Only the stamp says what is valid, and it is replaced last, whole. So a reader sees the rows before a change or after
-it, never half of one, and an interrupted build goes on where it was. The folder may be deleted at any time.
+The stamp alone defines what is valid, and it is replaced last, atomically. So a reader sees the rows before or after a
+change, never half of it, and an interrupted build continues. The folder may be deleted at any time.
 """
 
 from __future__ import annotations

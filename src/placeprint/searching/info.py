@@ -1,4 +1,4 @@
-"""What is in an atlas, in figures."""
+"""Counts and sizes of an atlas."""
 
 from __future__ import annotations
 

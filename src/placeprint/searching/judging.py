@@ -1,4 +1,4 @@
-"""The last stage of an answer: the confidence that holds in this atlas, and the verdict that follows from it."""
+"""The last stage of an answer: the calibrated confidence, and the verdict that follows from it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The global descriptors of the photos that searches looked at last, read from the atlas and kept in memory."""
+"""A cache in memory of the global descriptors that recent searches used."""
 
 from __future__ import annotations
 

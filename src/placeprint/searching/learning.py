@@ -1,10 +1,10 @@
 """Decide when an atlas learns its codebook, and from what.
 
-A new atlas has the codebook that ships with the preset. At `ADAPT_PHOTOS` photos it is adapted to them. At the preset's
-``min_photos``, and each time the atlas doubles, a new one is learned. Local features are stored, so no photo is read
-again. A preset without a shipped codebook learns its first from a sample of the first photos added. A preset without
-``min_photos`` keeps its codebook, as trained networks do. Above `FROZEN` photos an atlas learns only when it is asked
-to: making all descriptors anew takes longer than adding photos.
+A new atlas has the codebook that ships with the preset. With `ADAPT_PHOTOS` photos it is adapted to them. At the
+preset's ``min_photos``, and each time the atlas doubles, a new one is learned. Local features are stored, so no photo
+is read again. A preset without a shipped codebook learns its first from a sample of the first photos added. A preset
+without ``min_photos`` keeps its codebook, as trained networks do. Above `FROZEN` photos an atlas learns only on
+request, because computing all descriptors again takes longer than adding photos.
 """
 
 from __future__ import annotations

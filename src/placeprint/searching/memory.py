@@ -1,4 +1,4 @@
-"""What searches of an atlas keep for the next ones: the index, local features, and what is usual in the atlas."""
+"""What searches of an atlas keep in memory for the next ones: the index, local features, typical similarities."""
 
 from __future__ import annotations
 

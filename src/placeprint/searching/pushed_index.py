@@ -1,7 +1,7 @@
-"""An atlas whose candidates a Milvus database finds: its photos are pushed there, and verified here.
+"""An atlas whose candidates come from a Milvus database: photos are pushed there, and verified here.
 
-The database has the descriptors alone. Local features, and with them the verification, stay in the atlas, and so do the
-exact similarities of the first candidates.
+The database has only the descriptors. Local features stay in the atlas, so verification, and the exact similarities of
+the first candidates, are computed here.
 """
 
 from __future__ import annotations

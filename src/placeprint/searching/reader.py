@@ -1,4 +1,4 @@
-"""What is read of an atlas: searches, places, facts. Nothing here changes it."""
+"""Read an atlas: searches, places, counts. Nothing here changes it."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""Make all descriptors of an atlas with a new learned state: a job that can be interrupted, and goes on where it was.
+"""Compute all descriptors of an atlas with a new learned state: a job that continues after an interruption.
 
     atlas/jobs/describe/
       state.npz      what was learned
       00000.npz      ids, hashes of the files and descriptors of the photos whose id is below `BLOCK`, and so on
 
-The job reads the atlas as it is and keeps what it makes in blocks, each written whole. Meanwhile the atlas can be
-searched and changed, and nothing of the job is seen. At the end it takes the write lock, describes what was added
+The job reads a snapshot of the atlas and stores its results in blocks, each written atomically. Meanwhile the atlas can
+be searched and changed, and the results are invisible. At the end the job takes the write lock, describes photos added
 since, and replaces all descriptors in one commit. A block is used again only for photos with the same id and content.
 """
 

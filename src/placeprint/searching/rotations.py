@@ -1,16 +1,16 @@
-"""Which rotations of a query deserve a whole look: a photo may have been taken rotated.
+"""Which rotations of a query deserve a full search: a photo may have been taken rotated.
 
-A whole look describes the photo, searches, and verifies many candidates. The picture itself says which way is probably
-up (`features.upright`). Quarters that are likely to make it upright get a whole look at once. Other rotations are
-looked at cheaply, if they are not improbable:
+A full search describes the photo, searches, and verifies many candidates. `features.upright` estimates from the picture
+which way is up. Quarter rotations that probably make it upright get a full search at once. Other rotations get a quick
+check, unless they are improbable:
 
-- In the rotations by quarters, smaller copies of the photo are described by the extractor that is verified.
-- In those between, its features are steered (`features.steering`): a matrix product in place of a network. Extractors
-  without steerers describe smaller copies for these, too.
-- The global descriptors of either give a few candidates, without the photo's other descriptors. Presets that do not
-  search by the verified extractor describe the quarters by the one they search by; the rotations between share the
-  candidates of the nearest quarter.
-- Geometry looks at those whose strongest keypoints match best, over all rotations.
+- For quarter rotations, smaller copies of the photo are described by the extractor used for verification.
+- For rotations in between, its features are steered (`features.steering`): a matrix product replaces the network.
+  Extractors without steerers describe smaller copies here too.
+- The resulting global descriptors give a few candidates, without the photo's other descriptors. Presets that do not
+  search with the verified extractor describe the quarter rotations with the one they search with; rotations in between
+  share the candidates of the nearest quarter.
+- Geometry verifies those whose strongest keypoints match best, over all rotations.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Search one query: describe, search, verify; and if nothing is confirmed, again in the promising rotations.
 
-A photo with black corners is straightened first (`features.straightening`). Which rotation deserves a further look is
-said by cheap looks at all of them (`searching.rotations`).
+A photo with black corners is straightened first (`features.straightening`). Quick checks decide which rotations deserve
+a full search (`searching.rotations`).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""An atlas at one moment, with all that a query needs: its photos, its preset, and what describes photos.
+"""An atlas at one moment, with all that a query needs: its photos, its preset, and its describer.
 
-A snapshot does not change, so threads may share it, and what began on it ends on it, whatever is written meanwhile.
-`Snapshots` takes them, keeps the describer until the atlas has learned again, and begins again on a newer one where
-what was being read has been replaced.
+A snapshot does not change, so threads may share it, and a search that starts on it ends on it, whatever is written
+meanwhile. `Snapshots` takes snapshots, keeps the describer until the atlas learns again, and retries on a newer
+snapshot if the one being read has been replaced.
 """
 
 from __future__ import annotations

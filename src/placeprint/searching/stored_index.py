@@ -1,7 +1,7 @@
-"""The compact index of an atlas: what it needs is read, what is missing is made, and kept in the cache (`index_files`).
+"""The compact index of an atlas: read from the cache, completed if rows are missing (`index_files`).
 
-Whoever finds photos that are not in the files adds them: writers at the end of a write, else the first search. Where
-the files cannot be written, or another process is just writing them, the missing rows are in memory only.
+Photos missing from the files are added by writers at the end of a write, else by the first search. If the files cannot
+be written, or another process is writing them, the missing rows are in memory only.
 """
 
 from __future__ import annotations

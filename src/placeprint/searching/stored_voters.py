@@ -5,12 +5,12 @@
       ...            what the voter writes
 
 The cache depends only on the atlas and may be deleted at any time. It is written to a temporary folder, flushed and
-renamed, so a crash leaves the old one or none. A damaged cache, or one of other photos, is made again. When photos are
+renamed, so a crash leaves the old one or none. A damaged cache, or one for other photos, is rebuilt. When photos are
 added or removed, only those change; when there are twice as many as it was learned from, it learns again. If the folder
 cannot be written, it stays in memory. FAISS may crash on a damaged file, so files are checked by their sha256 before
 reading.
 
-Errors of FAISS end here: a voter that fails while it is read or updated is made again.
+Errors of FAISS end here: a voter that fails while it is read or updated is rebuilt.
 """
 
 from __future__ import annotations

@@ -1,13 +1,13 @@
-"""Candidates of a query ranked by one probability: cheap evidence for all, expensive evidence while it matters.
+"""Rank the candidates of a query by one probability: cheap evidence for all, expensive evidence while it matters.
 
-1. The most similar photos, with the similarity of each descriptor by itself, standardized in this atlas.
+1. The most similar photos, with the similarity of each descriptor separately, standardized in this atlas.
 2. Geometry of the first ones, without the keypoints on overlays (`evidence.overlays`).
-3. While the answer is open (the first candidate is not certain, or another place is close): geometry of more of them,
-   and then one opinion after another, such as SIFT, for those that geometry confirms best. The query's features for an
-   opinion are extracted only then. A preset may say which confidence is too low for opinions. An opinion whose network
-   is not installed is left out, and said so once.
-4. Before the first opinion, descriptors that the preset calls late: the query gets them only now, and is searched
-   again. What geometry found of a candidate stays.
+3. While the answer is uncertain (the first candidate is not certain, or another place is close): geometry of more of
+   them, and then one opinion after another, such as SIFT, for those that geometry confirms best. The query's features
+   for an opinion are extracted only then. A preset may set a confidence below which no opinions are requested. An
+   opinion whose network is not installed is skipped, with one warning.
+4. Before the first opinion, late descriptors of the preset: the query gets them only now, and is searched again.
+   Geometry that was already computed is kept.
 
 Other photos follow, ranked by similarity.
 """
