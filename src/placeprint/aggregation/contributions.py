@@ -1,8 +1,8 @@
-"""Take a similarity apart: what each local feature of a photo adds to the inner product with another vector.
+"""Split a similarity: how much each local feature of a photo adds to the inner product with another vector.
 
 An aggregated vector v is a sum over features, followed by normalizations: the power law, unit length of each word and
 of the whole. Each of them multiplies a value of the sum by a factor that depends on the whole photo. With these factors
-as they are for this photo,
+fixed to their values for this photo,
 
     v_d = f_d V_d,   V_d = sum over i of r_id,   f_d = v_d / V_d
 
@@ -10,12 +10,12 @@ so the inner product with any vector w is exactly a sum over features (and their
 
     <v, w> = sum over i of s_i,   s_i = sum over d of r_id f_d w_d
 
-This holds for whatever normalizations, and also for fixed weights of features (soft assignment, scores, CroW) and for
-the generalized mean, where feature i gets the share of value d that ``x_id^p`` is of their sum. The maximum of a
-channel belongs to the feature that has it. It is the layer-wise relevance of one layer (Bach et al., PLOS ONE 2015,
-with ``z_id = r_id``), in which nothing is lost.
+This holds for any normalizations, and also for fixed weights of features (soft assignment, scores, CroW) and for the
+generalized mean, where feature i gets the share of value d that ``x_id^p`` is of their sum. The maximum of a channel
+belongs to the feature that has it. It is the layer-wise relevance of one layer (Bach et al., PLOS ONE 2015, with ``z_id
+= r_id``), in which nothing is lost.
 
-R-MAC, CGD, Fisher vectors and regional VLAD are not taken apart.
+R-MAC, CGD, Fisher vectors and regional VLAD are not supported.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Global pooling of local features: `networks.pooling` in NumPy, from the cells of the map.
 
-The features are those of a grid: of each cell a unit descriptor, and as its score the length the cell's vector had
-before. So ``x_i = score_i * descriptor_i`` brings the map back (``use_scores``), and the same equations hold
+The features are those of a grid: each cell has a unit descriptor, and its score is the original length of the cell's
+vector. So ``x_i = score_i * descriptor_i`` restores the map (``use_scores``), and the same equations hold
 (`kernels.pooling`, where the papers are named). Tests compare the two on full grids.
 
 Other local features can be pooled too; with ``use_scores=False`` each counts the same.

@@ -1,7 +1,7 @@
 """Visual words, shared by BoW, VLAD and others: learn them by k-means, look them up, sum over them.
 
-K-means is FAISS's, seeded. It needs no more than some hundred descriptors a word, so however many there are, a sample
-of bounded size is what it learns from.
+K-means is FAISS's, seeded. It needs no more than some hundred descriptors per word, so it learns from a sample of
+bounded size.
 """
 
 from __future__ import annotations

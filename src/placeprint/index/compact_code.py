@@ -1,4 +1,4 @@
-"""What a compact index stores of a descriptor: signs of a long one, bytes of a short one; nothing is learned.
+"""The codes of a compact index: signs for long descriptors, bytes for short ones; nothing is learned.
 
 - A descriptor of more than `LONGEST_SHORT` values becomes a sketch of 3 KB (`index.sketch`). Its first 512 bytes are
   stored once more by themselves, for a first selection among very many photos.

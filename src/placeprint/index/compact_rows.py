@@ -3,8 +3,8 @@
     ids-<generation>.bin      int64, increasing: the photo of each row
     <name>-<generation>.bin   one array of its code, see `index.compact_code`
 
-How many rows count is written elsewhere, after they are on the disk. So a crash leaves bytes that nobody reads, and the
-next writer writes over them; readers have mapped the rows before them only.
+The number of valid rows is written elsewhere, after the rows are on disk. So a crash leaves bytes that nobody reads,
+and the next writer overwrites them; readers have mapped only the rows before them.
 """
 
 from __future__ import annotations

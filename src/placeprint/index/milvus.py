@@ -1,9 +1,9 @@
 """Candidates from a Milvus database (Wang et al., Milvus: A Purpose-Built Vector Data Management System, SIGMOD 2021).
 
 A collection has a row per photo: its id, its path and one vector. Long descriptors are stored as their sketch
-(`index.sketch`), compared by the bits that differ, 3 KB per photo. Milvus Lite, the one-file version, knows no bits; it
-gets the same signs as numbers ``±1 / sqrt(bits)``, whose products order photos the same way. Short descriptors are
-stored as they are. All errors of pymilvus end here.
+(`index.sketch`), compared by the bits that differ, 3 KB per photo. Milvus Lite, the one-file version, does not support
+bits; it gets the same signs as numbers ``±1 / sqrt(bits)``, whose products order photos the same way. Short descriptors
+are stored as they are. All errors of pymilvus end here.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What FAISS is given so that it searches only some rows, or all lists."""
+"""FAISS parameters that restrict a search to some rows, or extend it to all lists."""
 
 from __future__ import annotations
 

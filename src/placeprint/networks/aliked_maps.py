@@ -1,4 +1,4 @@
-"""What ALIKED makes of a picture before it looks for keypoints, as one module: see `networks.aliked`."""
+"""ALIKED's maps of a picture, before keypoints are detected, as one module: see `networks.aliked`."""
 
 from __future__ import annotations
 

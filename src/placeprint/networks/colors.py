@@ -1,4 +1,4 @@
-"""Colors of pictures as a network was trained to see them."""
+"""Normalize the colors of pictures as in a network's training."""
 
 from __future__ import annotations
 

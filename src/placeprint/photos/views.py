@@ -1,6 +1,6 @@
-"""Seeded views of a photo, as somebody else might have taken it: from elsewhere, in another light.
+"""Seeded synthetic views of a photo, as if taken from another position in different light.
 
-They are right answers that need no labels: what an atlas should find though it has not seen it.
+They are queries whose right answer is known without labels.
 """
 
 from __future__ import annotations

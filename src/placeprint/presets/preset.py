@@ -1,6 +1,6 @@
 """The components of an atlas, as one object.
 
-A preset is read from TOML once (`preset_files`, or an atlas's manifest), checked by that, and passed on unchanged.
+A preset is read and checked once, from TOML (`preset_files`, or an atlas's manifest), and passed on unchanged.
 """
 
 from __future__ import annotations

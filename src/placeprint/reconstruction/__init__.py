@@ -1,7 +1,7 @@
 """Models from the photos of an atlas, and photos located in models: pairs, COLMAP databases, hloc files, poses.
 
-pycolmap maps and estimates poses; this room gives it pairs, matches and positions. Pixels: placeprint's keypoints count
-from the center of the first pixel, COLMAP's from its corner, so `PIXEL` is added on the way out.
+pycolmap maps and estimates poses; this room provides pairs, matches and positions. Coordinates of placeprint's
+keypoints start at the center of the first pixel, those of COLMAP at its corner, so `PIXEL` is added on export.
 """
 
 PIXEL = 0.5

@@ -1,10 +1,10 @@
-"""Put a model on the map: meters, x to the east, y to the north, z up, around an origin in latitude and longitude.
+"""Georeference a model: meters, x to the east, y to the north, z up, around an origin in latitude and longitude.
 
 GPS has no useful height, and a walk along a street is nearly a line, around which a model could roll. So the model is
-set upright first, and only the turn on the map, the scale and the shift are estimated from the positions, robustly
+set upright first, and only its rotation on the map, its scale and its shift are estimated from the positions, robustly
 (RANSAC over pairs of photos, then least squares over those within `NEAR`). Up is the mean of the cameras' vertical
-axes, or, for photos from above, of their directions of view turned around, where that fits the positions clearly
-better. Along a straight line both fit, and then photos are taken to be level.
+axes, or, for photos from above, of their reversed viewing directions, if that fits the positions clearly better. Along
+a straight line both fit, and then the photos are assumed to be level.
 """
 
 from __future__ import annotations

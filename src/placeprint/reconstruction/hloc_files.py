@@ -1,9 +1,9 @@
 """Features and matches in hloc's layout: two HDF5 files that its own programs read.
 
 ``features.h5`` has a group for each image with ``keypoints`` (n, 2), ``descriptors`` (d, n), ``scores`` (n,) and
-``image_size`` (2,). hloc's keypoints count from the center of the first pixel, as ours do. ``matches.h5`` has ``A/B``
-for a pair, where ``/`` in a name is written ``-``: ``matches0`` (n,), the row in B of each keypoint of A or -1, and
-``matching_scores0``.
+``image_size`` (2,). Coordinates of hloc's keypoints start at the center of the first pixel, like ours. ``matches.h5``
+has ``A/B`` for a pair, where ``/`` in a name is written ``-``: ``matches0`` (n,), the row in B of each keypoint of A or
+-1, and ``matching_scores0``.
 """
 
 from __future__ import annotations

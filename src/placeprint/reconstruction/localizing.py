@@ -1,8 +1,8 @@
 """The pose of a photo in a model: retrieval, matches to photos of the model, their 3D points, and a robust pose.
 
-A model made elsewhere has keypoints of its own. So a match with a photo of the atlas is carried over to the nearest
-keypoint of that photo in the model that has a 3D point, if it is within `NEAR` of it. In a model of ours that is the
-keypoint itself. The model is only read.
+A model from another program has its own keypoints. So a match with a photo of the atlas is assigned to the nearest
+keypoint of that photo in the model that has a 3D point, if it is within `NEAR`. In our own models this is the keypoint
+itself. The model is only read.
 """
 
 from __future__ import annotations

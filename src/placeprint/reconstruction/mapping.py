@@ -1,4 +1,4 @@
-"""A model of the scene from the photos of an atlas: COLMAP's mapping over our pairs, on the map if GPS is known."""
+"""Build a 3D model from the photos of an atlas: COLMAP's mapping on our pairs, georeferenced if GPS is known."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Matches between the keypoints of two photos: all that may be right, for a reconstruction to choose from.
+"""Matches between the keypoints of two photos for a reconstruction: all that may be right.
 
-Searching keeps only matches that follow one transform. A scene has more depth than that, so pairs are matched anew.
+A search keeps only matches that follow one transform. A scene has more depth than that, so pairs are matched again.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which photos of an atlas are matched for a reconstruction, and how they are called."""
+"""The image pairs of an atlas for a reconstruction, and the names of its images."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Poses of photos in the forms that others read: COLMAP's images.txt, TUM trajectories, GeoJSON."""
+"""Poses of photos in the formats of other programs: COLMAP's images.txt, TUM trajectories, GeoJSON."""
 
 from __future__ import annotations
 

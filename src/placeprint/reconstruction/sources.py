@@ -1,7 +1,7 @@
-"""Where a reconstruction takes its keypoints from: those of the atlas, or precise new ones.
+"""The keypoints of a reconstruction: those of the atlas, or precise new ones.
 
 An atlas stores few keypoints, made to recognize places. SIFT's positions are exact to a fraction of a pixel and there
-are many, which a model needs (Lowe, IJCV 2004). Their descriptors wait in files until a pair needs them.
+are many, which a model needs (Lowe, IJCV 2004). Their descriptors stay in files until a pair needs them.
 """
 
 from __future__ import annotations

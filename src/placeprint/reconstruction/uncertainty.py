@@ -1,8 +1,8 @@
-"""How well points determine a pose: its covariance, by how the points move on the photo when the camera does.
+"""The covariance of a pose, from how the points move on the photo when the camera moves.
 
 With J the derivatives of the residuals, ``s^2 (J^T J)^-1`` (Hartley and Zisserman, Multiple View Geometry, 2004,
 section 5.2.3). COLMAP's own covariance assumes errors of one pixel, and counts half angles; here s comes from the
-residuals, robustly, by their median. Where the focal length was estimated too, it is one more unknown.
+residuals, robustly, by their median. If the focal length was estimated too, it is one more unknown.
 """
 
 from __future__ import annotations

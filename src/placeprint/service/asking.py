@@ -1,4 +1,4 @@
-"""Routes that answer a photo: which place it shows, and whether two photos show the same one."""
+"""Routes for queries: which place a photo shows, and whether two photos show the same place."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """An MCP server over an atlas, for assistants: locate a photo, match two, list places. It changes nothing.
 
-Assistants give paths of files on this computer. Only photos can be read, and only what is told of a place leaves.
+Assistants give paths of files on this computer. Only photos can be read, and only facts about places are returned.
 """
 
 from __future__ import annotations

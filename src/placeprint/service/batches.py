@@ -1,7 +1,7 @@
-"""Queries of several users: a bounded queue, whose waiting queries are answered in small batches.
+"""A bounded queue for the queries of several users, answered in small batches.
 
-One thread takes what waits, up to a batch, and answers it on all cores. So a lone query has the whole machine, and many
-share it without threads that compete.
+One thread takes the waiting queries, up to a batch, and answers them on all cores. So a single query gets the whole
+machine, and many share it without competing threads.
 """
 
 from __future__ import annotations

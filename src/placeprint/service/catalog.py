@@ -1,7 +1,7 @@
-"""The photos of an atlas at one moment, as clients see them: columns that are filtered, and summaries of a few rows.
+"""The photos of an atlas at one moment, as clients see them: columns for filtering, and summaries of a few rows.
 
-It is made once for each version of the atlas. All that the service reads of the list of photos goes through here, so
-that what is kept for each photo stays small.
+It is made once for each version of the atlas. The service reads the list of photos only through this module, so the
+memory per photo stays small.
 """
 
 from __future__ import annotations

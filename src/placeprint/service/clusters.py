@@ -1,4 +1,4 @@
-"""Photos near each other on a map, as one point: cells of a grid on the projection of web maps."""
+"""Cluster photos close to each other on a map into one point: cells of a grid in the projection of web maps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all requests share: the atlas, the batches of queries, the one who writes, and what they count."""
+"""State shared by all requests: the atlas, the batches of queries, the writer, and the counters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The filters of requests: which photos are listed, or may answer."""
+"""The filters of requests: which photos are listed or searched."""
 
 from __future__ import annotations
 

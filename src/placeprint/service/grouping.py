@@ -1,4 +1,4 @@
-"""Photos in groups, as people look for them: by place, by month, by folder."""
+"""Photos in groups: by place, by month, by folder."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""Who may ask, and what browsers may do with the answers: one layer around the whole service.
+"""Access control: who may send requests, and what browsers may do with the answers; one layer around the service.
 
-- Requests for another host name are refused, so that a web page cannot reach the service by a name of its own (DNS
+- Requests for another host name are refused, so that a web page cannot reach the service under its own domain name (DNS
   rebinding).
 - With a token, every request must carry it, as ``Authorization: Bearer TOKEN`` or as the cookie that ``/v1/session``
   gives. Tokens are compared in constant time.
 - A request that changes something must not come from another site.
-- Bodies are cut off at the limit while they arrive, and so are bodies that arrive too slowly.
+- Request bodies are cut off at the size limit while they arrive, or if they arrive too slowly.
 - Headers keep pages of other sites from framing or sniffing the answers.
 """
 

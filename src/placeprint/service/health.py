@@ -1,4 +1,4 @@
-"""Routes about the service itself: what the atlas holds, whether it answers, and what it counts."""
+"""Routes about the service itself: facts about the atlas, whether the service is ready, and its counters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Jobs: work that takes longer than a request, runs beside the answers, reports how far it is, and can be stopped."""
+"""Jobs: work that takes longer than a request, runs in the background, reports progress, and can be stopped."""
 
 from __future__ import annotations
 

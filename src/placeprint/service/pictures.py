@@ -1,4 +1,4 @@
-"""Pictures that are sent: shrunk, as JPEG, without EXIF, and never a file as it is."""
+"""Pictures for clients: shrunk, as JPEG, without EXIF, never the original file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Routes that answer where: the place of a photo with its position, the places of the atlas, and its map."""
+"""Routes about places: the place and position of a photo, the places of the atlas, and its map."""
 
 from __future__ import annotations
 

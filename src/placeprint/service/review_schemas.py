@@ -1,4 +1,4 @@
-"""What the service says of photos under review, with units as in `schemas`."""
+"""The JSON of photos under review, with units as in `schemas`."""
 
 from __future__ import annotations
 

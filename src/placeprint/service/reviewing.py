@@ -1,4 +1,4 @@
-"""Routes of reviews: start one, list what it found, look at a photo, and take the accepted items as a table."""
+"""Routes of reviews: start one, list its items, show a photo, and download the accepted items as a table."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Reviews: positions proposed for photos, and what may be wrong with photos, found by a job and kept until decided.
+"""Reviews: proposed positions and possible problems of photos, computed by a job and kept until decided.
 
-Nothing is written into the atlas: what somebody accepts leaves as a table, with the columns that the command line
+Nothing is written into the atlas: accepted items are returned as a table, with the columns that the command line
 writes. The items of the last few reviews stay in memory.
 """
 

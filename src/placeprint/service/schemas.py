@@ -1,4 +1,4 @@
-"""What the service answers, with units. Coordinates are degrees of WGS 84; pixels are those of the upright photo."""
+"""The JSON of the service, with units. Coordinates are degrees of WGS 84; pixels are those of the upright photo."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Tiles of a map, which lie under its pins: a file of this computer, or another host, which browsers ask themselves.
+"""Map tiles: from a file on this computer, or from another host that browsers contact directly.
 
-Without tiles, the map is an outline of the land that is part of the page, and no other host is asked.
+Without tiles, the map is an outline of the land that is part of the page, and no other host is contacted.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The route that says why the atlas answers as it does: reasons in words, the runner-up, where the evidence is."""
+"""The route that explains an answer: reasons in words, the runner-up, where the evidence is."""
 
 from __future__ import annotations
 

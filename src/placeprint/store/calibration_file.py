@@ -1,7 +1,7 @@
 """Read and write ``calibration.json`` of an atlas: what it has learned about its confidences, readable by people.
 
-It belongs to no version of the photos: adding photos or a new codebook keeps it. Atlases without it have the
-confidences of the model that ships.
+It is not tied to a version of the photos: adding photos or learning a new codebook keeps it. Atlases without it use the
+confidences of the shipped model.
 """
 
 from __future__ import annotations

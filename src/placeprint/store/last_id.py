@@ -1,6 +1,6 @@
-"""The largest id that an atlas has given, if its photo was removed: so no id means one photo today, another tomorrow.
+"""The largest id that an atlas has ever given, if its photo was removed, so that no id is reused.
 
-Indexes beside the atlas know photos by id, and would take the new photo for the old one.
+Indexes outside the atlas identify photos by id, and would mistake the new photo for the old one.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a filter needs to know of photos: columns, one row for each photo, by increasing id."""
+"""Columns of photos for filters: one row per photo, by increasing id."""
 
 from __future__ import annotations
 

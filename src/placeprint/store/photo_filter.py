@@ -1,7 +1,7 @@
 """Which photos of an atlas a search may find: by position, time, folder, label and name.
 
-A filter becomes a mask over the columns of the photos before anything is ranked. So candidates are chosen among the
-photos that fit, however few they are.
+A filter becomes a mask over the columns of the photos before anything is ranked. So candidates are chosen only from the
+photos that fit, even if there are few.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A snapshot: the photos of an atlas at one moment.
 
-A snapshot never changes, so threads may share it, and a search that starts on it ends on it, whatever is written
-meanwhile. It joins one version of each table so that every photo has its features: features are written before their
+A snapshot never changes, so threads may share it, and a search that starts on it ends on it, whatever is written in the
+meantime. It joins one version of each table so that every photo has its features: features are written before their
 photo and deleted after it, so a version of `local` fits if `images` has not changed while it was opened.
 """
 

@@ -1,7 +1,7 @@
 """The photos of an atlas as columns on disk: looked up by id, read in parts, never all as objects in memory.
 
-In memory are the ids and where each row is, 16 bytes per photo. A small atlas (`FEW`) keeps its records once they were
-read, because many commands go over them again and again.
+Only the ids and row numbers are in memory, 16 bytes per photo. A small atlas (`FEW`) keeps its records after they were
+read, because many commands read them repeatedly.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Frames of a camera as they come: loop closures with a verified relative pose, in bounded memory and time."""
+"""Loop closures in the frames of a camera, with a verified relative pose, in bounded memory and time."""
 
 from placeprint.stream.loop_closer import Loop, LoopCloser, Seen
 from placeprint.stream.relative_pose import RelativePose

@@ -1,9 +1,9 @@
-"""What a stream of frames says about where the camera is: at a remembered place, or at a new one.
+"""A Bayes filter over a stream of frames: is the camera at a remembered place, or at a new one?
 
-A Bayes filter over the remembered frames and "a new place" (Angeli et al., IEEE Transactions on Robotics 24, 2008,
-equations 2 and 4). The camera moves along the frames in their order, jumps rarely, and leaves or comes back, with the
+Its states are the remembered frames and "a new place" (Angeli et al., IEEE Transactions on Robotics 24, 2008, equations
+2 and 4). The camera moves along the frames in their order, jumps rarely, and leaves or comes back, with the
 probabilities of `places.motion`. The frames of a walk see the same things, so only a share of their log odds counts
-(`places.sequence`). So a loop that several frames in a row confirm becomes certain, and a single one does not.
+(`places.sequence`). A loop that several frames in a row confirm becomes certain; a loop from a single frame does not.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""The frames that a loop closer remembers: a bounded number of them, in few bytes.
+"""The frames that a loop closer remembers: a bounded number, in few bytes each.
 
-A descriptor is kept in 8 bits a value, scaled by its largest magnitude; FAISS computes the products (Douze et al., The
-Faiss Library, arXiv 2024, scalar quantizer). A new row is written over that of the frame that left, so nothing moves.
-Local features are encoded as in an atlas (`store.encoding`).
+A descriptor is stored in 8 bits per value, scaled by its largest magnitude; FAISS computes the products (Douze et al.,
+The Faiss Library, arXiv 2024, scalar quantizer). A new row overwrites that of the frame that was dropped, so no other
+row moves. Local features are encoded as in an atlas (`store.encoding`).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Loop closures of a camera's frames as they come: one call per frame, in bounded memory and time.
+"""Find loop closures in the frames of a camera: one call per frame, in bounded memory and time.
 
-A frame is described by a preset, compared with every remembered frame, and verified by geometry against the few that
-are most similar and those that the frames before make likely. A Bayes filter (`belief`) turns that into probabilities.
+A frame is described by a preset, compared with every remembered frame, and verified by geometry against the most
+similar ones and those that earlier frames make probable. A Bayes filter (`belief`) converts this into probabilities.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The pose of the camera of one frame relative to that of another, from verified matches.
 
 With intrinsics, an essential matrix gives the rotation and the direction of the translation; two views do not give its
-length (Hartley and Zisserman, Multiple View Geometry, 2004, section 9.6). Where the camera only rotated, or all is far
-away, the rotation explains the matches alone, and there is no direction.
+length (Hartley and Zisserman, Multiple View Geometry, 2004, section 9.6). If the camera only rotated, or everything is
+far away, the rotation alone explains the matches, and there is no direction.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Write a loop closer into one ``.npz``, and read it back: nothing in it is executed.
+"""Save a loop closer in one ``.npz`` file, and load it again; nothing in the file is executed.
 
 The options, the preset and the sha256 of the weights are JSON; what was learned is ``state.*``; the encoded features of
 all frames are one array of bytes per column, with the length of each frame's part (-1 for none).

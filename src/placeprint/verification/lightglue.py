@@ -1,7 +1,7 @@
 """Match by LightGlue (Lindenberger et al., ICCV 2023) or LighterGlue, a smaller one by the authors of XFeat.
 
 The network sees all keypoints of both photos and matches them in context; nearest neighbors compare keypoints one by
-one. It finds more right matches under large changes and costs about a hundred times as much, so use it for the few best
+one. It finds more right matches under large changes and takes about a hundred times as long, so use it for the few best
 candidates.
 """
 

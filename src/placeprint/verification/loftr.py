@@ -1,8 +1,8 @@
 """LoFTR: matches of two pictures without keypoints (Sun et al., CVPR 2021).
 
-The network is kornia's, the weights are the authors' (Apache-2.0), fetched by whoever uses them. Every cell of 8 x 8
-pixels of the query that is a mutual nearest neighbor of a cell of the candidate, by the probability of both directions,
-is a match; the point in the candidate is then refined inside its cell.
+The network is kornia's, the weights are the authors' (Apache-2.0); users fetch them. Every cell of 8 x 8 pixels of the
+query that is a mutual nearest neighbor of a cell of the candidate, by the probability of both directions, is a match;
+the point in the candidate is then refined inside its cell.
 
 The network takes gray pictures; sides are rounded down to multiples of 8 here. It was trained without rotated pictures.
 """

@@ -1,4 +1,4 @@
-"""The number that a step makes smaller.
+"""The objective that a training step minimizes.
 
 The names of a loss's arguments decide how it is called: ``(descriptors, labels)``; ``(descriptors, labels, logits)``,
 if the head has a classifier; or ``(queries, positives, negatives)``, for photos with places.
