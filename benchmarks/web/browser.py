@@ -37,33 +37,59 @@ VIEWS = 2
 """Made-up views of each place besides its photo."""
 
 
+TEMPLE = "holiday.jpg"
+"""A query: the temple of the sample photos, taken otherwise."""
+
+
 @contextlib.contextmanager
 def served() -> Iterator[tuple[str, Path]]:
-    """Serve the sample photos while the context lasts; gives the address, and a query: the temple, taken otherwise.
+    """Serve the sample photos while the context lasts; gives the address, and a query.
+
+    Raises:
+        SystemExit: the page is not built.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_samples(folder)
+        Atlas.create(folder / "atlas").add(folder / "photos")
+        with running(ServiceSettings(folder / "atlas", writable=True)) as address:
+            yield address, folder / TEMPLE
+
+
+@contextlib.contextmanager
+def running(settings: ServiceSettings) -> Iterator[str]:
+    """Serve an atlas while the context lasts; gives the address.
 
     Raises:
         SystemExit: the page is not built.
     """
     if not is_built():
         raise SystemExit(HOW_TO_BUILD)
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        samples = read_samples(PLACES)
-        write_views(folder / "photos", samples)
-        Atlas.create(folder / "atlas").add(folder / "photos")
-        temple, _ = rephotograph(samples["temple"], corners=0.12, exposure=0.5, seed=8)
-        write_picture(folder / "holiday.jpg", temple)
-        settings = ServiceSettings(folder / "atlas", writable=True)
-        server = uvicorn.Server(uvicorn.Config(create_app(settings), port=0, log_level="warning", ws="none"))
-        thread = threading.Thread(target=server.run)
-        thread.start()
-        while not server.started:
-            time.sleep(0.01)
-        try:
-            yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}", folder / "holiday.jpg"
-        finally:
-            server.should_exit = True
-            thread.join()
+    server = uvicorn.Server(uvicorn.Config(create_app(settings), port=0, log_level="warning", ws="none"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    try:
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+def write_samples(folder: Path, *, unknown: bool = False) -> None:
+    """Write the sample photos into ``photos``, and a query of one of them.
+
+    Args:
+        folder: where.
+        unknown: whether to leave one place out, whose photo is ``unknown.jpg``.
+    """
+    samples = dict(read_samples(PLACES))
+    temple, _ = rephotograph(samples["temple"], corners=0.12, exposure=0.5, seed=8)
+    if unknown:
+        write_picture(folder / "unknown.jpg", samples.popitem()[1])
+    write_views(folder / "photos", samples)
+    write_picture(folder / TEMPLE, temple)
 
 
 def write_views(folder: Path, samples: Mapping[str, Image]) -> None:

@@ -55,7 +55,7 @@ def test_an_atlas_that_is_only_shown_says_why(serve: Serve, visit: Open) -> None
 def test_photos_are_filtered_and_opened(serve: Serve, visit: Open) -> None:
     page = visit(f"{serve()}/#/browse")
     expect(page.locator(".tile a")).to_have_count(PLACES)
-    page.get_by_label("Name holds").fill("04")
+    page.get_by_label("Search by name").fill("04")
     expect(page.locator(".tile a")).to_have_count(1)
     page.locator(".tile a").click()
     expect(page.get_by_role("heading", name="04.png")).to_be_visible()
@@ -103,7 +103,7 @@ def test_two_photos_are_compared(serve: Serve, visit: Open, known: Path, built: 
     choosers = page.locator("main input[type=file]:not([capture])")
     choosers.nth(1).set_input_files(built / "photos" / "03.png")
     choosers.nth(0).set_input_files(known)
-    expect(page.get_by_role("region", name="Result")).to_contain_text("The same place: > 99")
+    expect(page.get_by_role("region", name="Result")).to_contain_text("Same place: > 99")
     page.get_by_role("button", name="Replace 03.png").click()
     choosers.nth(0).set_input_files(unknown)
     expect(page.get_by_role("region", name="Result")).to_contain_text("Not confirmed")

@@ -152,8 +152,10 @@ def _map_files(
 ) -> Iterator[Result]:
     import placeprint.photos.openers  # noqa: F401  # loaded once too: Pillow's modules import each other
 
-    _load_networks(describer)
-    yield from map_photos(work, paths, workers)
+    todo = list(paths)
+    if len(todo) > 1:
+        _load_networks(describer)
+    yield from map_photos(work, todo, workers)
 
 
 def _load_networks(describer: Describer) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import re
+import unicodedata
 from pathlib import Path
 
 from placeprint.core.files import write_atomically
@@ -13,12 +15,15 @@ from placeprint.service.schemas import Added
 from placeprint.service.uploads import Upload
 from placeprint.store.records import PhotoRecord
 
+NAME, HASH = 40, 16
+"""Characters of an added photo's name that come from the client, and those that come from its content."""
+
 
 def add_upload(desk: Desk, upload: Upload) -> Added:
     """Keep an uploaded photo in the folder of uploads, and add it to the atlas.
 
-    The file is named by its content, so nothing that a client sends becomes a path, and a photo that comes twice is
-    kept once.
+    The file is named by its content, so a photo that comes twice is kept once and none replaces another. From the name
+    that the client sent, only letters and digits go before that, so that people know the photo again.
 
     Raises:
         Refused: it is no photo that can be used.
@@ -32,7 +37,7 @@ def add_upload(desk: Desk, upload: Upload) -> Added:
     upload.photo()  # refuses what is no photo before anything is written
     folder = desk.settings.uploads_folder
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{sha256[:32]}{_suffix(upload.name)}"
+    path = folder / file_name(upload.name, sha256)
     write_atomically(path, upload.content)
     try:
         report = desk.atlas.add(path)
@@ -60,7 +65,23 @@ def _with_content(desk: Desk, sha256: str) -> PhotoRecord | None:
     return next((each for each in desk.catalog().by_path.values() if each.sha256 == sha256), None)
 
 
-def _suffix(name: str) -> str:
-    """Return the suffix that a client gave, if photos have it; how a file is read depends on its content alone."""
-    suffix = Path(name).suffix.lower()
-    return suffix if suffix in SUFFIXES else ".jpg"
+def file_name(name: str, sha256: str) -> str:
+    """Return the name of the file that keeps an uploaded photo.
+
+    Its suffix is the one that the client gave if photos have it; how a file is read depends on its content alone.
+
+    Args:
+        name: what the client calls it.
+        sha256: the hash of its content, in hexadecimal digits.
+
+    Example:
+        >>> file_name("../Château d'If.JPG", "0123456789abcdef0123456789abcdef")
+        'Chateau-d-If-0123456789abcdef.jpg'
+        >>> file_name("photo", "0123456789abcdef0123456789abcdef")
+        'photo-0123456789abcdef.jpg'
+    """
+    given = Path(name)
+    plain = unicodedata.normalize("NFKD", given.stem).encode("ascii", "ignore").decode()
+    words = re.sub("[^A-Za-z0-9]+", "-", plain)[:NAME].strip("-") or "photo"
+    suffix = given.suffix.lower()
+    return f"{words}-{sha256[:HASH]}{suffix if suffix in SUFFIXES else '.jpg'}"

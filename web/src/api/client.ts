@@ -1,5 +1,6 @@
 /** The REST API of the service, with the types of its OpenAPI document. */
 
+import { sentence } from '../lib/format'
 import type { components } from './schema'
 
 type Schemas = components['schemas']
@@ -120,4 +121,9 @@ export const image = (id: number): string => `./v1/photos/${id}/image`
 export const reviewImage = (id: string, number: number, small = false): string =>
   `./v1/reviews/${id}/items/${number}/image${small ? '?small=true' : ''}`
 export const jobEvents = (id: string): string => `./v1/jobs/${id}/events`
-export const message = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+
+/** Return what went wrong as a sentence; the name of the file that it is about may be left out, where it is shown. */
+export function message(error: unknown, file = ''): string {
+  const said = error instanceof Error ? error.message : String(error)
+  return sentence(file && said.startsWith(`${file}: `) ? said.slice(file.length + 2) : said)
+}

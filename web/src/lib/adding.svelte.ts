@@ -34,7 +34,7 @@ class Additions {
       each.photo = photo.id
       each.state = known ? 'known' : 'added'
     } catch (error) {
-      each.error = message(error)
+      each.error = message(error, each.file.name)
       each.state = 'failed'
     }
   }

@@ -37,7 +37,7 @@ export class Ask {
       const [best] = answer.candidates
       if (best && answer.matches) this.keep(0, comparison(answer, best, answer.matches))
     } catch (error) {
-      this.error = message(error)
+      this.error = message(error, this.file.name)
       this.state = 'failed'
     }
   }

@@ -10,7 +10,7 @@ it('says how sure an answer is in plain words', () => {
 
 it('never calls an answer likely that was not accepted', () => {
   expect(confidenceWords(false, 0.99)).toEqual({ text: 'Not sure', tone: 'warn' })
-  expect(confidenceWords(false, 0.2)).toEqual({ text: 'Not in the atlas', tone: 'bad' })
+  expect(confidenceWords(false, 0.2)).toEqual({ text: 'Not in the atlas', tone: 'plain' })
   expect(confidenceWords(false, null).text).toBe('Not in the atlas')
 })
 

@@ -3,7 +3,7 @@
 export interface Words {
   /** Such as "Very likely". */
   text: string
-  tone: 'good' | 'warn' | 'bad'
+  tone: 'good' | 'warn' | 'plain'
 }
 
 /** An answer that was not accepted is at least named as a guess from this probability on. */
@@ -12,7 +12,7 @@ const PERHAPS = 0.5
 /** Return the words for a probability from 0 to 1, or for an answer without one (a preset that gives none). */
 export function confidenceWords(found: boolean, probability: number | null): Words {
   if (!found && (probability ?? 0) >= PERHAPS) return { text: 'Not sure', tone: 'warn' }
-  if (!found) return { text: 'Not in the atlas', tone: 'bad' }
+  if (!found) return { text: 'Not in the atlas', tone: 'plain' }
   if (probability === null) return { text: 'Confirmed by geometry', tone: 'good' }
   if (probability >= 0.95) return { text: 'Very likely', tone: 'good' }
   if (probability >= 0.8) return { text: 'Likely', tone: 'good' }
@@ -26,3 +26,11 @@ export function percent(probability: number): string {
   if (probability > 0 && probability < 0.01) return '< 1 %'
   return `${Math.round(probability * 100)} %`
 }
+
+/** The verdict on a pair of photos in words. */
+export const VERDICTS = {
+  'same place': { text: 'Same place', tone: 'good' },
+  possible: { text: 'Possible', tone: 'warn' },
+  'not confirmed': { text: 'Not confirmed', tone: 'plain' },
+  'not verified': { text: 'Not compared', tone: 'plain' },
+} as const

@@ -33,3 +33,9 @@ export function localTime(iso: string): string {
 }
 
 export const seconds = (value: number): string => (value < 1 ? `${Math.round(value * 1000)} ms` : `${value.toFixed(1)} s`)
+
+/** Return words with a capital letter and a full stop; a word with a dot or a slash in it is a name, and stays. */
+export function sentence(words: string): string {
+  const capital = /^\p{Ll}[\p{L}'-]*[ ,;]/u.test(words) ? words.charAt(0).toUpperCase() + words.slice(1) : words
+  return /[.!?…]$/.test(capital) ? capital : `${capital}.`
+}

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { boxOf, pinSize } from './world'
+import { apart, boxOf, pinSize } from './world'
 
 const bounds = (west: number, south: number, east: number, north: number) =>
   ({ getWest: () => west, getSouth: () => south, getEast: () => east, getNorth: () => north })
@@ -19,4 +19,9 @@ it('crosses the date line', () => {
 
 it('has larger pins for more photos', () => {
   expect([1, 9, 10, 12345].map(pinSize)).toEqual([18, 31, 38, 59])
+})
+
+it('joins pins that would lie over each other', () => {
+  const pin = (x: number, count: number, ...photos: number[]) => ({ x, y: 0, count, photos })
+  expect(apart([pin(0, 1, 1), pin(30, 3, 2, 3, 4), pin(100, 1, 5)], 50)).toEqual([pin(22.5, 4, 2, 3, 4, 1), pin(100, 1, 5)])
 })

@@ -15,3 +15,21 @@ const wrapped = (longitude: number): number => (Math.abs(longitude) <= 180 ? lon
 
 /** Return the diameter of a pin in pixels: it grows with the digits of its count. */
 export const pinSize = (photos: number): number => (photos === 1 ? 18 : 24 + 7 * String(photos).length)
+
+/** Photos that are one pin, and where it is in pixels. */
+export interface Pin { x: number; y: number; count: number; photos: number[] }
+
+/** Join pins that would lie over each other, the smaller to the larger; a joined pin is at their mean. */
+export function apart(pins: readonly Pin[], pixels: number): Pin[] {
+  const kept: Pin[] = []
+  for (const pin of [...pins].sort((a, b) => b.count - a.count)) {
+    const over = kept.find((other) => Math.hypot(other.x - pin.x, other.y - pin.y) < pixels)
+    if (!over) { kept.push({ ...pin }); continue }
+    const count = over.count + pin.count
+    over.x = (over.x * over.count + pin.x * pin.count) / count
+    over.y = (over.y * over.count + pin.y * pin.count) / count
+    over.photos = [...over.photos, ...pin.photos]
+    over.count = count
+  }
+  return kept
+}
