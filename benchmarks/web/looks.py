@@ -1,7 +1,7 @@
 """Take pictures of every view of the page, in light and dark, on a desktop, a tablet and a phone, to be looked at.
 
     python -m benchmarks.web.looks FOLDER
-    python -m benchmarks.web.looks FOLDER --photos ../photos --query ../one.jpg --unknown ../other.jpg --views answer map
+    python -m benchmarks.web.looks FOLDER --photos ../photos --query ../one.jpg --unknown ../two.jpg --views answer
 
 Without ``--photos`` it shows the sample photos that ship inside installed packages. The states are made as a user makes
 them; those of loading and of errors, by holding back or refusing requests of the page.
