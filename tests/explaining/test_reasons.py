@@ -28,7 +28,7 @@ def test_matches_on_a_plane_and_their_cover() -> None:
     said = words({"xfeat.inliers": 143, "xfeat.coverage": 0.41, "xfeat.significance": 57.2}, candidate(12))
     assert said[:3] == [
         ("143 matches of keypoints lie on one plane and cover 41 % of the photo.", True),
-        ("That this many agree by chance has odds of about 10⁻⁵⁷.", True),
+        ("The odds that this many agree by chance are about 10⁻⁵⁷.", True),
         ("The best photo of another place has only 12.", True),
     ]
 

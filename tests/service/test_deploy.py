@@ -18,7 +18,7 @@ yaml = pytest.importorskip("yaml")
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
-INSTRUCTIONS = {"FROM", "WORKDIR", "COPY", "RUN", "ARG", "USER", "EXPOSE", "HEALTHCHECK", "ENTRYPOINT", "CMD"}
+INSTRUCTIONS = {"FROM", "WORKDIR", "COPY", "RUN", "ARG", "ENV", "USER", "EXPOSE", "HEALTHCHECK", "ENTRYPOINT", "CMD"}
 
 
 def options() -> set[str]:
@@ -46,6 +46,15 @@ def test_the_dockerfile_serves_as_a_user_without_rights() -> None:
     assert copied == [". ."]
 
 
+def test_only_what_the_image_needs_goes_to_the_builder() -> None:
+    lines = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    rules = [line for line in lines if not line.startswith("#")]
+    assert rules[0] == "*"
+    kept = [rule.removeprefix("!") for rule in rules if rule.startswith("!")]
+    assert all((ROOT / each).exists() for each in kept)
+    assert {"pyproject.toml", "README.md", "LICENSE", "src", "web"} < set(kept)
+
+
 def test_hadolint_finds_nothing() -> None:
     hadolint = shutil.which("hadolint")
     if hadolint is None:
@@ -65,7 +74,7 @@ def test_the_compose_file_keeps_the_service_in() -> None:
     assert set(service["secrets"]) == set(found["secrets"])
     assert "/run/secrets/token" in dict(instructions())["CMD"] and found["secrets"]["token"]["file"] == "../token"
     assert set(service) <= {
-        "build", "ports", "volumes", "secrets", "read_only", "tmpfs", "cap_drop", "security_opt", "restart"
+        "build", "user", "ports", "volumes", "secrets", "read_only", "tmpfs", "cap_drop", "security_opt", "restart"
     }  # fmt: skip
 
 

@@ -114,7 +114,7 @@ def _matches(
         said.append(Reason(f"They cover only {percent(covered)} of the photo.", False))
     if fact("significance") >= SURE:
         power = f"{-round(fact('significance'))}".translate(DIGITS)
-        said.append(Reason(f"That this many agree by chance has odds of about 10{power}.", True))
+        said.append(Reason(f"The odds that this many agree by chance are about 10{power}.", True))
     said += _oddities(fact("spread"), fact("static"))
     if rival is not None and rival.num_inliers is not None:
         said.append(_against_rival(count, rival.num_inliers))
