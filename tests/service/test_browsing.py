@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from PIL import Image
 from placeprint import Atlas
 from tests.conftest import make_scene, write_scenes
 from tests.service.conftest import PLACES, Serve
+
+TOKEN = "a-token-of-enough-characters"
 
 
 def photo(number: int) -> bytes:
@@ -62,6 +65,32 @@ def test_pictures_are_jpeg_without_exif(serve: Serve) -> None:
         assert again.status_code == 304 and not again.content
     found = client.get("/v1/photos/1/keypoints").json()
     assert len(found["points"]) == len(found["scores"]) == client.get("/v1/photos/1").json()["num_keypoints"]
+
+
+def test_head_gives_the_headers_of_get(serve: Serve) -> None:
+    client = serve(token=TOKEN)
+    for path in ("/v1/photos/1/thumbnail", "/v1/atlas", "/v1/photos/99", "/healthz"):
+        for headers in ({}, {"Authorization": f"Bearer {TOKEN}"}):
+            got, head = client.get(path, headers=headers), client.head(path, headers=headers)
+            assert head.status_code == got.status_code and head.content == b""
+            assert head.headers["content-length"] == str(len(got.content))
+
+
+def test_a_picture_that_the_client_has_is_not_sent_again(serve: Serve) -> None:
+    client = serve()
+    tag = client.get("/v1/photos/1/thumbnail").headers["etag"]
+    for given, status in ((tag, 304), (f'W/{tag}, "other"', 304), ('"other"', 200)):
+        assert client.get("/v1/photos/1/thumbnail", headers={"If-None-Match": given}).status_code == status
+
+
+def test_an_added_photo_keeps_what_is_plain_of_its_name(serve: Serve, tmp_path: Path) -> None:
+    client = serve(writable=True, uploads=tmp_path / "uploads")
+    names = [
+        client.post("/v1/photos", files={"photo": (name, photo(80 + number))}).json()["photo"]["name"]
+        for number, name in enumerate(("../../Old Bridge.PNG", "<script>.html", "\u2603"))
+    ]
+    assert [re.sub("[0-9a-f]{16}", "#", name) for name in names] == ["Old-Bridge-#.png", "script-#.jpg", "photo-#.jpg"]
+    assert sorted(names) == sorted(path.name for path in (tmp_path / "uploads").iterdir())
 
 
 def test_a_photo_whose_file_is_gone_has_no_picture(serve: Serve, tmp_path: Path) -> None:

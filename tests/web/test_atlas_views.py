@@ -113,7 +113,7 @@ def test_a_locked_service_asks_for_its_token_once(serve: Serve, visit: Open) -> 
     page = visit(serve(token=TOKEN))
     page.get_by_label("Token").fill("a wrong one")
     page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("alert")).to_contain_text("the token is wrong")
+    expect(page.get_by_role("alert")).to_contain_text("The token is wrong.")
     page.get_by_label("Token").fill(TOKEN)
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("heading", name="Which place is this?")).to_be_visible()

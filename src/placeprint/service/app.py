@@ -13,6 +13,7 @@ from placeprint.service import asking, browsing, folders, grouping, health, jobs
 from placeprint.service.counting import Counting, Counts
 from placeprint.service.desk import Desk
 from placeprint.service.guard import Guard
+from placeprint.service.heading import Heading
 from placeprint.service.page_files import show_page
 from placeprint.service.problems import Problem, answer_problems
 from placeprint.service.reviews import Reviews
@@ -54,18 +55,21 @@ def create_app(settings: ServiceSettings) -> FastAPI:
     answer_problems(app)
     app.add_middleware(Guard, settings=settings)
     app.add_middleware(Counting, counts=app.state.counts)
+    app.add_middleware(Heading)
     show_page(app)
     app.openapi = lambda: _document(app)  # type: ignore[method-assign]  # as FastAPI's documentation says
     return app
 
 
 def _document(app: FastAPI) -> dict[str, Any]:
-    """Return the OpenAPI document, with the form of problems."""
+    """Return the OpenAPI document, with the form of problems and how the token is given."""
     if app.openapi_schema is None:
         found = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
         schemas = found["components"]["schemas"]
         schemas["Problem"] = Problem.model_json_schema()
         for unused in ("HTTPValidationError", "ValidationError"):
             schemas.pop(unused, None)
+        found["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+        found["security"] = [{}, {"token": []}]  # a service may have no token
         app.openapi_schema = found
     return app.openapi_schema

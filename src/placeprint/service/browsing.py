@@ -13,7 +13,7 @@ from placeprint.service.adding import add_upload, remove_photo
 from placeprint.service.asking import PHOTO, PROBLEMS, form_of
 from placeprint.service.desk import Desk
 from placeprint.service.filters import Filtered
-from placeprint.service.pictures import LARGEST, etag, image_of, thumbnail
+from placeprint.service.pictures import LARGEST, etag, has_already, image_of, thumbnail
 from placeprint.service.problems import responses
 from placeprint.service.schemas import Added, Keypoints, PhotoPage, PhotoSummary
 from placeprint.service.uploads import read_form
@@ -121,6 +121,6 @@ async def send_picture(request: Request, parts: tuple[object, ...], make: Callab
     desk: Desk = request.app.state.desk
     tag = etag(*parts)
     headers = {"ETag": tag, "Cache-Control": "private, max-age=60"}
-    if request.headers.get("if-none-match") == tag:
+    if has_already(request.headers.get("if-none-match", ""), tag):
         return Response(status_code=304, headers=headers)
     return Response(await desk.read(make), media_type="image/jpeg", headers=headers)

@@ -56,3 +56,14 @@ def thumbnail(path: str, sha256: str, atlas: Path) -> bytes:
 def etag(*parts: Any) -> str:
     """Return a tag by which browsers know a picture that they have."""
     return '"' + hashlib.sha256(repr(parts).encode()).hexdigest()[:32] + '"'
+
+
+def has_already(given: str, tag: str) -> bool:
+    """Return whether ``If-None-Match`` names a tag (RFC 9110, 13.1.2); a proxy may have made it weak.
+
+    Example:
+        >>> has_already('"a", W/"b"', '"b"'), has_already("*", '"b"'), has_already('"a"', '"b"')
+        (True, True, False)
+    """
+    tags = [each.strip().removeprefix("W/") for each in given.split(",")]
+    return tag in tags or "*" in tags
