@@ -18,7 +18,8 @@ from typing import Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from placeprint.errors import PackageError, PhotoError, ServiceError
+from placeprint.core.packages import required
+from placeprint.errors import PhotoError, ServiceError
 from placeprint.service.review_schemas import ReviewItem, ReviewPage, ReviewRequest
 from placeprint.service.schemas import (
     Added,
@@ -56,10 +57,8 @@ class Client:
     """
 
     def __init__(self, url: str, token: str | None = None, *, seconds: float = 120.0) -> None:
-        try:
+        with required("the client needs httpx", "client"):
             import httpx
-        except ImportError as error:
-            raise PackageError("the client needs httpx; install placeprint[client]") from error
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         self._broken = httpx.HTTPError, httpx.InvalidURL
         self._http = httpx.Client(base_url=url, headers=headers, timeout=seconds)

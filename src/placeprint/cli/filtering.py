@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,55 +17,40 @@ if TYPE_CHECKING:
 
 NEAR, BOX = "LAT,LON,KM", "WEST,SOUTH,EAST,NORTH"
 PANEL = "Which photos to search"
+
+
+def _option(name: str, words: str, metavar: str | None = None) -> Any:
+    return typer.Option(name, metavar=metavar, help=words, rich_help_panel=PANEL)
+
+
 Near = Annotated[
     str | None,
-    typer.Option(
-        "--near",
-        metavar=NEAR,
-        help="Only photos taken near a point: LATITUDE,LONGITUDE,KILOMETERS, such as 55.7042,13.1910,2.",
-        rich_help_panel=PANEL,
+    _option(
+        "--near", "Only photos taken near a point: LATITUDE,LONGITUDE,KILOMETERS, such as 55.7042,13.1910,2.", NEAR
     ),
 ]
 InBox = Annotated[
     str | None,
-    typer.Option(
-        "--box",
-        metavar=BOX,
-        help="Only photos taken in this box, in degrees; west is above east where it crosses the date line.",
-        rich_help_panel=PANEL,
+    _option(
+        "--box", "Only photos taken in this box, in degrees; west is above east where it crosses the date line.", BOX
     ),
 ]
 After = Annotated[
     str | None,
-    typer.Option(
-        "--after",
-        metavar="TIME",
-        help="Only photos taken at this local time or later, such as 2026-05-31 or 2026-05-31T14:30.",
-        rich_help_panel=PANEL,
+    _option(
+        "--after", "Only photos taken at this local time or later, such as 2026-05-31 or 2026-05-31T14:30.", "TIME"
     ),
 ]
 Before = Annotated[
     str | None,
-    typer.Option(
-        "--before",
-        metavar="TIME",
-        help="Only photos taken at this local time or earlier; a date alone means its first second.",
-        rich_help_panel=PANEL,
+    _option(
+        "--before", "Only photos taken at this local time or earlier; a date alone means its first second.", "TIME"
     ),
 ]
 Label = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--label",
-        metavar="NAME",
-        help="Only photos whose folder has this name; may be repeated.",
-        rich_help_panel=PANEL,
-    ),
+    list[str] | None, _option("--label", "Only photos whose folder has this name; may be repeated.", "NAME")
 ]
-Folder = Annotated[
-    list[Path] | None,
-    typer.Option("--folder", help="Only photos in or below this folder; may be repeated.", rich_help_panel=PANEL),
-]
+Folder = Annotated[list[Path] | None, _option("--folder", "Only photos in or below this folder; may be repeated.")]
 
 
 def filter_of(

@@ -22,10 +22,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from placeprint.core.options import Range, checked
+from placeprint.core.packages import required
 from placeprint.core.threads import limit_torch, num_cores, one_core_each
 from placeprint.describing.bulk import DescribedPhoto, describe_file
 from placeprint.describing.describer import Describer
-from placeprint.errors import PackageError, PlaceprintError, ServiceError
+from placeprint.errors import PlaceprintError, ServiceError
 from placeprint.photos.masks import MaskFolder
 from placeprint.store import PhotoRecord
 
@@ -105,12 +106,9 @@ class _Worker:
 @contextlib.contextmanager
 def _cluster(address: str | None) -> Iterator[Any]:
     """Give the module `ray`, connected; stop Ray afterwards if it was started or connected here."""
-    try:
+    with required('the engine "ray" needs Ray', "cluster"):
         import ray
         import ray.data
-    except ImportError as error:
-        raise PackageError('the engine "ray" needs Ray; install it: pip install "placeprint[cluster]"') from error
-
     begun = not ray.is_initialized()
     if begun:
         _check_answers(address)

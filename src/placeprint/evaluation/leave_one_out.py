@@ -29,13 +29,11 @@ from placeprint.core.options import checked
 from placeprint.core.plane import distances
 from placeprint.datasets.retrieval_set import RetrievalSet
 from placeprint.errors import PhotoError
-from placeprint.evaluation.isolation import peak_memory
 from placeprint.evaluation.measures import WITH_RADIUS, Measured, measure_errors, measure_median, measure_share
 from placeprint.evaluation.metrics import Hits
-from placeprint.evaluation.provenance import made_by
 from placeprint.evaluation.rankings import confidence_of
 from placeprint.evaluation.results import CandidateResult, LocatedResult, QueryResult, Result, Settings
-from placeprint.evaluation.retrieval import check_photos, judged, skipped_in, timing_of
+from placeprint.evaluation.retrieval import check_photos, in_atlas, judged, timing_of
 from placeprint.photos import normalized, read_image
 from placeprint.places.graph import CANDIDATES
 from placeprint.places.locating import Locator
@@ -75,19 +73,8 @@ def evaluate_positions(dataset: RetrievalSet, preset: str, *, progress: Progress
         for query in dataset.queries:
             queries.append(_located(atlas, locator, dataset.root, query, records, names))
             notify(count + len(queries), 2 * count)
-        result, peak = _result(dataset, queries), peak_memory()
-    return replace(
-        result,
-        method=about.preset,
-        preset=preset,
-        timing=replace(result.timing, ms_per_photo=1000 * report.seconds / max(report.added, 1)),
-        dim=about.dim,
-        codebook=about.codebook,
-        bytes_per_photo=about.num_bytes / max(about.num_photos, 1),
-        peak_memory_mb=None if peak is None else peak / 1e6,
-        skipped_photos=len(report.skipped),
-        skipped=skipped_in(report, dataset),
-    )
+        measured = in_atlas(_result(dataset, queries), dataset, preset, about, report)
+    return replace(measured, method=about.preset)
 
 
 def _result(dataset: RetrievalSet, queries: Sequence[QueryResult]) -> Result:
@@ -106,7 +93,6 @@ def _result(dataset: RetrievalSet, queries: Sequence[QueryResult]) -> Result:
         failed_queries=sum(query.error is not None for query in own),
         queries_without_positives=sum(not wanted for wanted in dataset.positives),
         queries=tuple(own),
-        made_by=made_by(),
     )
 
 

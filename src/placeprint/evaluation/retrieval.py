@@ -45,6 +45,7 @@ from placeprint.evaluation.rankings import KEPT, num_searches, rank_queries
 from placeprint.evaluation.results import QueryResult, Result, Settings, Timing
 from placeprint.photos import normalized
 from placeprint.presets import Preset, load_preset
+from placeprint.searching.info import AtlasInfo
 from placeprint.searching.stored_voters import default_mode
 from placeprint.types import Progress
 
@@ -94,12 +95,17 @@ def evaluate_retrieval(
         for query in rank_queries(atlas, dataset, verify=verify, turn=turn, mode=mode):
             queries.append(query)
             notify(count + len(queries), total)
-    result, peak = measure(dataset, queries), peak_memory()
+        measured = in_atlas(measure(dataset, queries), dataset, preset, about, report)
+    settings = Settings(verify=verify, codebook=codebook, turn=turn, by=mode)
+    return replace(measured, method=method_of(preset, verify), options=settings)
+
+
+def in_atlas(result: Result, dataset: RetrievalSet, preset: str, about: AtlasInfo, report: AddReport) -> Result:
+    """Return a result with what its atlas was like, and what this process needed."""
+    peak = peak_memory()
     return replace(
         result,
-        method=method_of(preset, verify),
         preset=preset,
-        options=Settings(verify=verify, codebook=codebook, turn=turn, by=mode),
         timing=replace(result.timing, ms_per_photo=1000 * report.seconds / max(report.added, 1)),
         dim=about.dim,
         codebook=about.codebook,

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from placeprint.core.numerics import normalize
 from placeprint.core.options import Range, checked
-from placeprint.errors import PackageError
+from placeprint.core.packages import required
 from placeprint.features.keypoint_extractor import KeypointExtractor
 from placeprint.types import Floats, Image, LocalFeatures, Mask
 
@@ -78,10 +78,8 @@ def hog_blocks(image: Image, orientations: int, cell: int, block: int) -> Floats
     Raises:
         PackageError: scikit-image is not installed.
     """
-    try:
+    with required("HOG needs scikit-image", "classic"):
         from skimage.feature import hog
-    except ImportError as error:
-        raise PackageError("HOG needs scikit-image; run: pip install 'placeprint[classic]'") from error
     if min(image.shape[:2]) < cell * block:
         return np.zeros((0, 0, block * block * orientations), np.float32)
     blocks = hog(

@@ -28,8 +28,9 @@ from placeprint.aggregation.pooling import MAC, RMAC, CroW, GeM, SPoC, WeightedG
 from placeprint.atlas.atlas import Atlas
 from placeprint.core.files import written_aside
 from placeprint.core.outputs import ONNX, check_output
+from placeprint.core.packages import required
 from placeprint.describing.describer import Describer
-from placeprint.errors import OptionError, PackageError, PlaceprintError, WeightsError
+from placeprint.errors import OptionError, PlaceprintError, WeightsError
 from placeprint.features.resizing import InputRule
 from placeprint.onnx.describer_graph import check_exportable, descriptor_graph
 from placeprint.onnx.eight_bits import shorten
@@ -75,11 +76,9 @@ def export_onnx(describer: Describer, path: Path | str, *, name: str = "", int8:
             placeprint's by more than `TOLERANCE`; nothing is written.
         WriteError: something else is at the path, or it cannot be written.
     """
-    try:
+    with required("exporting needs ONNX", "onnx"):
         import onnx
         import onnxruntime  # noqa: F401  # before the work is done
-    except ImportError as error:
-        raise PackageError("exporting needs onnx and onnxruntime; run: pip install 'placeprint[onnx]'") from error
     path = Path(path)
     check_output(path, ONNX)
     check_exportable(describer)

@@ -74,18 +74,7 @@ class Locator:
         exclude: Collection[str] = (),
         within: PhotoFilter | None = None,
     ) -> Located:
-        """Locate a photo.
-
-        Args:
-            photo: anything that `Atlas.search` accepts.
-            top: the number of candidates to return.
-            rotations: whether to try rotations of the photo if nothing is confirmed upright.
-            exclude: photos of the atlas to exclude, by their paths in it.
-            within: which photos of the atlas may answer; None for all.
-
-        Raises:
-            PhotoError: the photo cannot be used.
-        """
+        """Locate a photo; arguments and errors are those of `Atlas.locate`."""
         answer = self._atlas.search(
             photo, top=max(top, CANDIDATES), rotations=rotations, exclude=exclude, within=within
         )

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from placeprint.core.files import write_atomically, written_aside
-from placeprint.errors import PackageError, PhotoError, WriteError
+from placeprint.core.packages import required
+from placeprint.errors import PhotoError, WriteError
 from placeprint.types import Location
 from placeprint.version import __version__
 
@@ -203,10 +204,8 @@ def _opened(path: Path) -> Iterator[Any]:
     Raises:
         PackageError: pyexiv2 is not installed.
     """
-    try:
+    with required("writing positions needs pyexiv2", "places"):
         import pyexiv2
-    except ImportError as error:
-        raise PackageError("writing positions needs the package pyexiv2; pip install 'placeprint[places]'") from error
     pyexiv2.set_log_level(4)  # its errors are raised; it prints warnings about odd tags of cameras
     try:
         file = pyexiv2.Image(str(path))

@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from placeprint.core.files import read_text
+from placeprint.core.packages import required
 from placeprint.core.plane import Degrees, from_plane, to_plane
-from placeprint.errors import DatasetError, PackageError
+from placeprint.errors import DatasetError
 
 MAX_GAP = 120.0
 """Seconds between two points that are still interpolated."""
@@ -104,11 +105,9 @@ def read_track(path: Path | str) -> Track:
 
 
 def _parsed(text: str, path: Path | str) -> Any:
-    try:
+    with required("a GPX track needs gpxpy", "places"):
         import gpxpy
         import gpxpy.gpx
-    except ImportError as error:
-        raise PackageError("a GPX track needs the package gpxpy; run: pip install 'placeprint[places]'") from error
     try:
         return gpxpy.parse(text)
     except (gpxpy.gpx.GPXException, ValueError) as error:

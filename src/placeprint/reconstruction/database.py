@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from placeprint.core.packages import required
 from placeprint.core.threads import map_cores
-from placeprint.errors import PackageError, WriteError
+from placeprint.errors import WriteError
 from placeprint.reconstruction import PIXEL
 from placeprint.reconstruction.cameras import camera, focal_of
 from placeprint.reconstruction.matching import matched_pairs, rows_of
@@ -22,7 +23,8 @@ from placeprint.types import Progress
 
 CHUNK = 64
 SEED = 0
-INSTALL = "COLMAP's files need the package pycolmap; install placeprint[reconstruction]"
+PYCOLMAP = "a model of the scene needs pycolmap", "reconstruction"
+"""What is said where it is not installed, see `core.packages.required`."""
 
 
 @dataclass(frozen=True)
@@ -64,10 +66,8 @@ def export_database(
         PackageError: pycolmap is not installed.
         WriteError: the file exists or cannot be written.
     """
-    try:
+    with required(*PYCOLMAP):
         import pycolmap
-    except ImportError as error:
-        raise PackageError(INSTALL) from error
     if path.exists():
         raise WriteError(f"{str(path)!r} exists; give another name, or remove it")
     pycolmap.set_random_seed(SEED)

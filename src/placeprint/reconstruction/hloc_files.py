@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from placeprint.core.files import written_aside
-from placeprint.errors import PackageError
+from placeprint.core.packages import required
 from placeprint.reconstruction.matching import matched_pairs
 from placeprint.reconstruction.pairing import ImagePair, NamedPhotos
 from placeprint.reconstruction.sources import StoredFeatures
@@ -40,10 +40,8 @@ def write_hloc(
         PackageError: h5py is not installed.
         WriteError: the disk is full or the folder cannot be written.
     """
-    try:
+    with required("hloc's files need h5py", "reconstruction"):
         import h5py
-    except ImportError as error:
-        raise PackageError("hloc's files need the package h5py; install placeprint[reconstruction]") from error
     names, ids = NamedPhotos.of(now.usable()).names, sorted(now.usable())
     counts: dict[int, int] = {}
     with written_aside(folder / FEATURES) as path, h5py.File(path, "w") as file:

@@ -16,11 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from placeprint.core.options import Count, checked
-from placeprint.errors import PackageError, ReconstructionError
+from placeprint.core.packages import required
+from placeprint.errors import ReconstructionError
 from placeprint.photos import Picture, read_photo
 from placeprint.reconstruction import PIXEL
 from placeprint.reconstruction.cameras import camera
-from placeprint.reconstruction.database import INSTALL
+from placeprint.reconstruction.database import PYCOLMAP
 from placeprint.reconstruction.georegistration import Origin
 from placeprint.reconstruction.pairing import NamedPhotos
 from placeprint.reconstruction.sources import StoredFeatures
@@ -66,19 +67,7 @@ class Localizer:
 
     @checked
     def localize(self, photo: Picture, *, candidates: Count = CANDIDATES, rotations: bool = True) -> Pose | None:
-        """Find the pose of a photo.
-
-        Args:
-            photo: anything that `Atlas.search` accepts.
-            candidates: photos of the model that it is matched with.
-            rotations: whether to try rotations of the photo if nothing is confirmed upright.
-
-        Returns:
-            The pose, or None if too few points fit any.
-
-        Raises:
-            PhotoError: the photo cannot be used.
-        """
+        """Find the pose of a photo; arguments, result and errors are those of `Atlas.localize`."""
         read = read_photo(photo)
         answer = self._atlas.search(read.image, top=len(self._names), rotations=rotations)
         chosen = [each.id for each in answer.evidence if each.id in self._images][:candidates]
@@ -162,10 +151,8 @@ class Localizer:
 
 
 def _read(folder: Path) -> Any:
-    try:
+    with required(*PYCOLMAP):
         import pycolmap
-    except ImportError as error:
-        raise PackageError(INSTALL) from error
     try:
         return pycolmap.Reconstruction(folder)
     except (OSError, RuntimeError, ValueError) as error:

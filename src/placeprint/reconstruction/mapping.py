@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from placeprint.core.options import OneOf, checked
-from placeprint.errors import PackageError, ReconstructionError, WriteError
+from placeprint.core.packages import required
+from placeprint.errors import ReconstructionError, WriteError
 from placeprint.places.graph import MatchGraph
-from placeprint.reconstruction.database import INSTALL, SEED, export_database
+from placeprint.reconstruction.database import PYCOLMAP, SEED, export_database
 from placeprint.reconstruction.georegistration import Origin, georegister
 from placeprint.reconstruction.pairing import PER_PHOTO, NamedPhotos, image_pairs
 from placeprint.reconstruction.sources import NewFeatures, Source, StoredFeatures
@@ -121,10 +122,8 @@ def reconstruct(
 
 
 def _check(output: Path) -> None:
-    try:
+    with required(*PYCOLMAP):
         import pycolmap
-    except ImportError as error:
-        raise PackageError(INSTALL) from error
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise WriteError(f"{str(output)!r} is not an empty folder; give another one")
     pycolmap.logging.minloglevel = pycolmap.logging.FATAL.value  # our messages say what it would

@@ -12,7 +12,6 @@ since, and replaces all descriptors in one commit. A block is used again only fo
 from __future__ import annotations
 
 import contextlib
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -23,7 +22,6 @@ from numpy.typing import NDArray
 from placeprint.core.files import arrays_of
 from placeprint.core.threads import map_cores, one_core_for_products
 from placeprint.describing.describer import Describer, State
-from placeprint.errors import AtlasBusyError
 from placeprint.presets import Preset
 from placeprint.searching.snapshot import Snapshot
 from placeprint.store import Store
@@ -148,12 +146,6 @@ class Redescription:
 
     def _path(self, block: int) -> Path:
         return self._folder / f"{block:05}.npz"
-
-
-def forget_job(store: Store) -> None:
-    """Remove what an interrupted job has made, unless a process is at it."""
-    with contextlib.suppress(AtlasBusyError, OSError), locked(store.folder / FOLDER, "busy"):
-        shutil.rmtree(store.folder / FOLDER, ignore_errors=True)
 
 
 def _described(now: Snapshot, ids: Sequence[int]) -> dict[int, bytes]:

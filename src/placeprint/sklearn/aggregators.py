@@ -7,8 +7,9 @@ as scikit-learn asks. Photos have different numbers of descriptors, so the input
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from typing import Any, Self
+from collections.abc import Callable
+from dataclasses import KW_ONLY, dataclass
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -31,12 +32,7 @@ class _Aggregating(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         n_features_in_: d, the length of a local descriptor.
     """
 
-    aggregator_: Aggregator
-    n_features_in_: int
-
-    @abstractmethod
-    def _made(self, params: dict[str, Any]) -> Aggregator:
-        """Return an aggregator with these parameters."""
+    _component: ClassVar[Callable[..., Aggregator]]
 
     def fit(self, photos: Photos, y: object = None) -> Self:
         """Learn from the local descriptors of photos; return self.
@@ -50,8 +46,8 @@ class _Aggregating(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
             OptionError: a parameter is out of its range.
         """
         features = features_of(photos)
-        self.aggregator_ = self._made(self.get_params(deep=False)).fit(features)
-        self.n_features_in_ = max(each.descriptors.shape[1] for each in features)
+        self.aggregator_: Aggregator = type(self)._component(**self.get_params(deep=False)).fit(features)
+        self.n_features_in_: int = max(each.descriptors.shape[1] for each in features)
         return self
 
     def transform(self, photos: Photos) -> Floats:
@@ -82,126 +78,76 @@ class _Aggregating(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         return tags
 
 
+@dataclass(eq=False, repr=False)
 class VLAD(_Aggregating):
     """`placeprint.aggregation.vlad.VLAD`, whose parameters these are."""
 
-    def __init__(
-        self,
-        num_words: int = 64,
-        *,
-        vocabularies: int = 1,
-        residual_normalization: bool = True,
-        sum_normalization: bool = False,
-        power: float = 0.5,
-        intra_normalization: bool = False,
-        assignments: int = 1,
-        softness: float = 0.05,
-        local_dim: int = 0,
-        local_whitening: float = 0.25,
-        spherical: bool = False,
-        iterations: int = 20,
-        adapt_rounds: int = 5,
-        adapt_strength: float = 10.0,
-        seed: int = 0,
-    ) -> None:
-        self.num_words = num_words
-        self.vocabularies = vocabularies
-        self.residual_normalization = residual_normalization
-        self.sum_normalization = sum_normalization
-        self.power = power
-        self.intra_normalization = intra_normalization
-        self.assignments = assignments
-        self.softness = softness
-        self.local_dim = local_dim
-        self.local_whitening = local_whitening
-        self.spherical = spherical
-        self.iterations = iterations
-        self.adapt_rounds = adapt_rounds
-        self.adapt_strength = adapt_strength
-        self.seed = seed
-
-    def _made(self, params: dict[str, Any]) -> Aggregator:
-        return vlad.VLAD(**params)
+    _component = vlad.VLAD
+    num_words: int = 64
+    _: KW_ONLY
+    vocabularies: int = 1
+    residual_normalization: bool = True
+    sum_normalization: bool = False
+    power: float = 0.5
+    intra_normalization: bool = False
+    assignments: int = 1
+    softness: float = 0.05
+    local_dim: int = 0
+    local_whitening: float = 0.25
+    spherical: bool = False
+    iterations: int = 20
+    adapt_rounds: int = 5
+    adapt_strength: float = 10.0
+    seed: int = 0
 
 
+@dataclass(eq=False, repr=False)
 class FisherVector(_Aggregating):
     """`placeprint.aggregation.fisher.Fisher`, whose parameters these are."""
 
-    def __init__(
-        self,
-        num_gaussians: int = 64,
-        *,
-        local_dim: int = 0,
-        local_whitening: float = 0.0,
-        power: float = 0.5,
-        iterations: int = 50,
-        seed: int = 0,
-    ) -> None:
-        self.num_gaussians = num_gaussians
-        self.local_dim = local_dim
-        self.local_whitening = local_whitening
-        self.power = power
-        self.iterations = iterations
-        self.seed = seed
-
-    def _made(self, params: dict[str, Any]) -> Aggregator:
-        return fisher.Fisher(**params)
+    _component = fisher.Fisher
+    num_gaussians: int = 64
+    _: KW_ONLY
+    local_dim: int = 0
+    local_whitening: float = 0.0
+    power: float = 0.5
+    iterations: int = 50
+    seed: int = 0
 
 
+@dataclass(eq=False, repr=False)
 class NetVLAD(_Aggregating):
     """`placeprint.aggregation.netvlad.NetVLAD`, whose parameters these are; `networks.netvlad` is the trained layer."""
 
-    def __init__(
-        self,
-        num_clusters: int = 64,
-        *,
-        version: str = "v2",
-        iterations: int = 20,
-        adapt_rounds: int = 5,
-        adapt_strength: float = 10.0,
-        seed: int = 0,
-    ) -> None:
-        self.num_clusters = num_clusters
-        self.version = version
-        self.iterations = iterations
-        self.adapt_rounds = adapt_rounds
-        self.adapt_strength = adapt_strength
-        self.seed = seed
-
-    def _made(self, params: dict[str, Any]) -> Aggregator:
-        return netvlad.NetVLAD(**params)
+    _component = netvlad.NetVLAD
+    num_clusters: int = 64
+    _: KW_ONLY
+    version: str = "v2"
+    iterations: int = 20
+    adapt_rounds: int = 5
+    adapt_strength: float = 10.0
+    seed: int = 0
 
 
+@dataclass(eq=False, repr=False)
 class BoW(_Aggregating):
     """`placeprint.aggregation.bow.BoW`, whose parameters these are."""
 
-    def __init__(
-        self,
-        num_words: int = 4096,
-        *,
-        power: float = 0.5,
-        idf: bool = True,
-        spherical: bool = False,
-        iterations: int = 20,
-        seed: int = 0,
-    ) -> None:
-        self.num_words = num_words
-        self.power = power
-        self.idf = idf
-        self.spherical = spherical
-        self.iterations = iterations
-        self.seed = seed
-
-    def _made(self, params: dict[str, Any]) -> Aggregator:
-        return bow.BoW(**params)
+    _component = bow.BoW
+    num_words: int = 4096
+    _: KW_ONLY
+    power: float = 0.5
+    idf: bool = True
+    spherical: bool = False
+    iterations: int = 20
+    seed: int = 0
 
 
+@dataclass(eq=False, repr=False)
 class GeM(_Aggregating):
     """`placeprint.aggregation.pooling.GeM`, whose parameters these are; scores count for `LocalFeatures` only."""
 
-    def __init__(self, p: float = 3.0, *, use_scores: bool = True) -> None:
-        self.p = p
-        self.use_scores = use_scores
-
-    def _made(self, params: dict[str, Any]) -> Aggregator:
-        return pooling.GeM(**params)
+    _component = pooling.GeM
+    p: float = 3.0
+    _: KW_ONLY
+    use_scores: bool = True

@@ -9,13 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from placeprint.arrays import rows_of
-from placeprint.errors import PackageError, ShapeError
+from placeprint.core.packages import required
+from placeprint.errors import ShapeError
 from placeprint.types import LocalFeatures
 
-try:
+with required("this needs scikit-learn", "sklearn"):
     from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
-except ImportError as error:
-    raise PackageError("this needs scikit-learn; install placeprint[sklearn]") from error
 
 __all__ = ["BaseEstimator", "ClassNamePrefixFeaturesOutMixin", "Photos", "TransformerMixin", "features_of"]
 

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from placeprint.core.files import read_bytes
-from placeprint.errors import DatasetError, PackageError
+from placeprint.core.packages import required
+from placeprint.errors import DatasetError
 
 
 def read_mat(path: Path) -> dict[str, Any]:
@@ -19,12 +20,8 @@ def read_mat(path: Path) -> dict[str, Any]:
         DatasetError: the file cannot be read, or is not a MATLAB file.
         PackageError: SciPy is not installed.
     """
-    try:
+    with required(f"reading {path.name!r} needs SciPy", "datasets"):
         from scipy.io import loadmat
-    except ImportError as error:
-        raise PackageError(
-            f"reading {path.name!r} needs SciPy, which is not installed; run: pip install 'placeprint[datasets]'"
-        ) from error
     data = io.BytesIO(read_bytes(path, error=DatasetError))
     try:
         held = loadmat(data, squeeze_me=True)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from placeprint.core.files import write_atomically
-from placeprint.errors import PackageError
+from placeprint.core.packages import required
 from placeprint.evaluation.report.curves import COLORS, NO_ORIGIN, rendered
 from placeprint.evidence.calibration import BINS, Calibration
 from placeprint.evidence.model import to_probability
@@ -40,12 +40,8 @@ def write_pictures(calibration: Calibration, folder: Path) -> list[Path]:
     for name, draw in drawings.items():
         for kind, options in (("png", {"dpi": RESOLUTION}), ("svg", {"metadata": NO_ORIGIN})):
             path = folder / f"{name}.{kind}"
-            try:
+            with required("pictures need matplotlib", "reports"):
                 write_atomically(path, rendered(draw, kind, **options))
-            except ImportError as error:
-                raise PackageError(
-                    "pictures need matplotlib; install it with: pip install 'placeprint[reports]'"
-                ) from error
             written.append(path)
     return written
 

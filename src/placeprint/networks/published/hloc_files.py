@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from placeprint.errors import PackageError, WeightsError
+from placeprint.core.packages import required
+from placeprint.errors import WeightsError
 from placeprint.networks.vgg import LAYERS
 
 NETVLAD, WHITENING = 30, 33
@@ -29,12 +30,8 @@ def read_hloc(path: Path, *, whitened: bool) -> dict[str, torch.Tensor]:
         PackageError: SciPy is not installed.
         WeightsError: the file cannot be read, or is no such network.
     """
-    try:
+    with required(f"reading {path.name!r} needs SciPy", "datasets"):
         from scipy.io import loadmat
-    except ImportError as error:
-        raise PackageError(
-            f"reading {path.name!r} needs SciPy, which is not installed; run: pip install 'placeprint[datasets]'"
-        ) from error
     try:
         net = loadmat(path, struct_as_record=False, squeeze_me=True)["net"]
         return {name: torch.from_numpy(value) for name, value in _tensors(net, whitened).items()}

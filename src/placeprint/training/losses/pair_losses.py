@@ -33,7 +33,8 @@ from torch import nn
 from torch.nn.functional import normalize
 
 from placeprint.core.options import OneOf, Range, checked
-from placeprint.errors import PackageError, ShapeError
+from placeprint.core.packages import required
+from placeprint.errors import ShapeError
 
 MINING = ("batch-hard", "semi-hard")
 Margin = Annotated[float, Range(0, 4, above=True)]
@@ -186,12 +187,8 @@ def metric_learning() -> ModuleType:
     Raises:
         PackageError: it is not installed.
     """
-    try:
+    with required("this loss needs pytorch-metric-learning", "training"):
         library = importlib.import_module("pytorch_metric_learning")
         for part in ("distances", "losses", "miners", "reducers"):
             importlib.import_module(f"pytorch_metric_learning.{part}")
-    except ImportError as error:
-        raise PackageError(
-            "this loss needs pytorch-metric-learning, which is not installed; run: pip install 'placeprint[training]'"
-        ) from error
     return library

@@ -21,13 +21,12 @@ from typing import Any
 import numpy as np
 
 from placeprint.core.files import write_atomically, writing
-from placeprint.errors import PackageError
+from placeprint.core.packages import required
 
 COLUMNS = {
     "steps": ("step", "epoch", "loss", "gradient", "learning_rate", "photos_per_second"),
     "epochs": ("step", "epoch", "loss", "score", "seconds"),
 }
-INSTALL = "run: pip install 'placeprint[training]'"
 SMOOTHED = 50
 """The loss is drawn as the mean over this many equal parts of the run."""
 
@@ -93,10 +92,8 @@ def draw_curves(run: Path) -> Path:
     Raises:
         PackageError: matplotlib is not installed.
     """
-    try:
+    with required("curves need matplotlib", "training"):
         from matplotlib.figure import Figure
-    except ImportError as error:
-        raise PackageError(f"curves need matplotlib, which is not installed; {INSTALL}") from error
     steps, epochs = read_log(run, "steps"), read_log(run, "epochs")
     figure = Figure(figsize=(9, 6), layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True)

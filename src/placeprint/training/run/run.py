@@ -22,6 +22,7 @@ import tomli_w
 import torch
 
 from placeprint.core.files import write_atomically
+from placeprint.core.packages import required
 from placeprint.core.threads import num_cores
 from placeprint.datasets.photos.labeled_photos import LabeledPhotos
 from placeprint.errors import DatasetError, OptionError, PackageError, PlaceprintError, TrainingError, WeightsError
@@ -51,7 +52,7 @@ from placeprint.training.run.checkpoint import (
     weights_of,
 )
 from placeprint.training.run.facts import Metrics, PhotoSetFacts, RunFacts
-from placeprint.training.run.journal import INSTALL, Journal, draw_curves
+from placeprint.training.run.journal import Journal, draw_curves
 from placeprint.training.run.loop import Outcome, Position, Progress, Setup, backward, fit, restore_position
 from placeprint.training.run.objectives import Objective
 from placeprint.training.run.optimizer import make_optimizer
@@ -251,11 +252,9 @@ def _same(first: Any, second: Any) -> bool:
 
 
 def _accelerator(recipe: Recipe) -> Any:
-    try:
+    with required("training needs accelerate", "training"):
         from accelerate import Accelerator
         from accelerate.state import AcceleratorState
-    except ImportError as error:
-        raise PackageError(f"training needs accelerate, which is not installed; {INSTALL}") from error
     AcceleratorState._reset_state()  # an earlier run of this process may have set another precision
     precision = recipe.optimizer.precision
     if precision == "fp16" and device() != "cuda":
