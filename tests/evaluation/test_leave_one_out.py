@@ -84,7 +84,7 @@ def test_the_command_line_writes_the_metrics(
     with pytest.raises(SystemExit) as left:
         main()
     assert left.value.code == 1
-    assert "leave out --verify" in capsys.readouterr().err
+    assert "omit --verify" in capsys.readouterr().err
 
 
 def test_other_measurements_and_presets_are_refused(tmp_path: Path) -> None:
