@@ -11,13 +11,17 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import PIL.Image
 import pytest
 
 from placeprint import Atlas
+from placeprint.describing.describer import Describer
 from placeprint.errors import PhotoError
+from placeprint.photos import read_photo
 from placeprint.photos.opening import MeteredFile
+from placeprint.presets import load_preset
 from placeprint.store import Store
-from tests.conftest import write_photo, write_scenes
+from tests.conftest import make_scene, write_photo, write_scenes
 from tests.photos.pictures import insert_png_chunk, png_chunk, tiff_exif, with_exif
 
 
@@ -110,3 +114,22 @@ def test_the_command_line_does_not_pass_on_what_pillow_says_of_damaged_exif(tmp_
     command = ["index", str(tmp_path / "photos"), "--into", str(tmp_path / "atlas"), "--preset", "sift-vlad"]
     done = subprocess.run([sys.executable, "-m", "placeprint", *command], capture_output=True, text=True, check=True)
     assert "1 added" in done.stdout and done.stderr == ""
+
+
+def test_features_of_a_large_photo_are_in_its_pixels_though_a_smaller_copy_was_read(tmp_path: Path) -> None:
+    path = tmp_path / "large.jpg"
+    PIL.Image.fromarray(make_scene(3, 640, 480)).resize((2560, 1920)).save(path, quality=95)
+    described, describer = {}, Describer(load_preset("sift-vlad"))
+    for enough in (0, describer.enough_pixels):
+        photo = read_photo(path, enough)
+        described[enough] = describer.features_of(photo)[0]
+        assert described[enough].image_size == (2560, 1920) and (photo.whole is None) == (not enough)
+    whole, smaller = described.values()
+    gaps = np.linalg.norm(whole.keypoints[:, None] - smaller.keypoints[None], axis=2).min(axis=1)
+    assert np.mean(gaps < 2) > 0.8  # half a pixel of the working copy
+    assert whole.scales is not None and smaller.scales is not None
+    assert abs(np.median(whole.scales) / np.median(smaller.scales) - 1) < 0.1
+    atlas = Atlas.create(tmp_path / "atlas", preset="sift-vlad")
+    atlas.add(path)
+    (record,) = atlas.snapshot().usable().values()
+    assert (record.width, record.height) == (2560, 1920)

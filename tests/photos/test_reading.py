@@ -119,3 +119,21 @@ def test_an_atlas_and_a_match_take_what_is_a_photo(tmp_path: Path) -> None:
     with pytest.raises(PhotoError, match="a photo must be"):
         atlas.search(None)  # type: ignore[arg-type]  # on purpose
     assert match(bytearray(path.read_bytes()), PIL.Image.open(path), features="sift").verdict == "same place"
+
+
+@pytest.mark.parametrize(("orientation", "size"), [(1, (800, 600)), (6, (600, 800))])
+def test_a_large_jpeg_may_come_as_a_smaller_copy_that_has_enough_pixels(
+    orientation: int, size: tuple[int, int]
+) -> None:
+    scene = PIL.Image.fromarray(make_scene(0, 800, 600))
+    exif = PIL.Image.Exif()
+    exif[0x0112] = orientation
+    file = io.BytesIO()
+    scene.save(file, "JPEG", quality=95, exif=exif)
+    whole, smaller = read_photo(file.getvalue()), read_photo(file.getvalue(), 300)
+    assert whole.size == smaller.size == size and whole.whole is None
+    assert smaller.image.shape == (size[1] // 2, size[0] // 2, 3)  # a fourth would have 200 pixels
+    halved = whole.image.reshape(size[1] // 2, 2, size[0] // 2, 2, 3).mean(axis=(1, 3))
+    assert np.abs(halved - smaller.image).mean() < 3
+    assert read_photo(file.getvalue(), 500).image.shape == whole.image.shape
+    assert read_photo(encoded("PNG"), 8).whole is None

@@ -168,10 +168,10 @@ def _load_networks(describer: Describer) -> None:
 
 def _encoded_file(path: Path, describer: Describer) -> tuple[Columns, tuple[int, int]] | str:
     try:
-        image = read_photo(path).image
+        photo = read_photo(path, describer.enough_pixels)
     except PhotoError as error:
         return str(error)
-    features = describer.features(image)
+    features = describer.features_of(photo)
     return (describer.encode(features), features[0].image_size) if any(map(len, features)) else NOTHING_THERE
 
 
@@ -183,15 +183,15 @@ def describe_file(
     Raises:
         WeightsError: the network's weights are missing.
     """
-    record, photo = _read_file(path, known)
+    record, photo = _read_file(path, known, 0 if masks is not None else describer.enough_pixels)
     if photo is None:
         return DescribedPhoto(record, same=record is known)
-    height, width = photo.image.shape[:2]
+    width, height = photo.size
     try:
         mask = None if masks is None else masks.mask_of(path, (width, height))
     except PhotoError as error:
         return DescribedPhoto(replace(record, error=str(error)))
-    features = describer.features(photo.image, mask)
+    features = describer.features_of(photo, mask)
     if not any(map(len, features)):
         return DescribedPhoto(replace(record, error=NOTHING_THERE))
     columns = describer.encode(features)
@@ -218,8 +218,13 @@ def stamp_of(status: os.stat_result) -> tuple[int, int]:
     return status.st_size, min(max(status.st_mtime_ns, -(2**63)), 2**63 - 1)
 
 
-def _read_file(path: Path, known: PhotoRecord | None) -> tuple[PhotoRecord, Photo | None]:
+def _read_file(path: Path, known: PhotoRecord | None, enough: int = 0) -> tuple[PhotoRecord, Photo | None]:
     """Read a file: first its header, then its hash in pieces, and its pixels only if the content is new.
+
+    Args:
+        path: absolute.
+        known: what is known of it.
+        enough: see `read_photo`.
 
     Returns:
         The record and None, if the content is the same or there is an error. Otherwise a record without the described
@@ -239,7 +244,7 @@ def _read_file(path: Path, known: PhotoRecord | None) -> tuple[PhotoRecord, Phot
             record = replace(record, sha256=hashlib.file_digest(file, "sha256").hexdigest())
             if known is not None and known.sha256 == record.sha256:
                 return known, None
-            return record, read_photo(file)
+            return record, read_photo(file, enough)
         except PhotoError as error:
             return replace(record, error=str(error)), None
         except OSError as error:

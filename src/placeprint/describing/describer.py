@@ -29,9 +29,11 @@ from placeprint.core.threads import map_cores
 from placeprint.describing.word_weights import STAGE, WordWeights, weighted
 from placeprint.errors import NotFittedError, OptionError, ShapeError
 from placeprint.features.network_extractor import NetworkExtractor
+from placeprint.features.pyramid import in_size, working_side
 from placeprint.features.rotating import rotated_features
 from placeprint.features.steering import steered, steerer_name
 from placeprint.networks.weights import weights_sha256
+from placeprint.photos import Photo
 from placeprint.presets import Preset
 from placeprint.store.encoding import (
     Bytes,
@@ -53,6 +55,8 @@ State = dict[str, NDArray[Any]]
 
 MAX_DESCRIPTORS = 500_000
 """Most local descriptors to learn a codebook from."""
+ENOUGH = 2.0
+"""How many times as large as the largest working copy a photo is read at least."""
 MIN_WHITENING = 4000
 """Default number of photos to fit whitening on: fitted on a few hundred, it ruins a ranking."""
 
@@ -131,6 +135,20 @@ class Describer:
             return None
         dim = int(self._whitener.make().dim)
         return dim, max(self._whitener.min_photos or MIN_WHITENING, dim + 1)
+
+    @property
+    def enough_pixels(self) -> int:
+        """Pixels of a photo's longest side above which a smaller copy gives the same; 0 where there is no such number.
+
+        That is `ENOUGH` times the largest working copy, so that what is seen was averaged from several pixels.
+        """
+        sides = [working_side(extractor) for extractor in self.extractors]
+        return round(ENOUGH * max(sides)) if min(sides) else 0
+
+    def features_of(self, photo: Photo, mask: Mask | None = None) -> PhotoFeatures:
+        """Return the local features of a photo in pixels of the whole, as `features`."""
+        found = self.features(photo.image, mask)
+        return found if photo.whole is None else tuple(in_size(each, photo.whole) for each in found)
 
     def features(self, image: Image, mask: Mask | None = None) -> PhotoFeatures:
         """Return the local features of an ``(H, W, 3)`` uint8 RGB image, only where an ``(H, W)`` bool mask is True."""

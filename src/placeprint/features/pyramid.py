@@ -111,12 +111,18 @@ def levels(
     return [(copy, None if mask is None else shrunk_mask(mask, (copy.shape[1], copy.shape[0]))) for copy in copies]
 
 
+def working_side(extractor: object) -> int:
+    """Return the longest side of an extractor's largest working copy in pixels; 0 for full size, or if it says none."""
+    longest = max(getattr(extractor, "stretch", (0, 0))) or getattr(extractor, "size", 0)
+    return round(longest * max(getattr(extractor, "scales", (1.0,))))
+
+
 def in_photo(
     found: Sequence[LocalFeatures], image: Image, mask: Mask | None, *, max_keypoints: int, cells: int = 1
 ) -> LocalFeatures:
     """Return the best features of all copies, in pixels of the photo; arguments as for `over_pyramid`."""
     size = (image.shape[1], image.shape[0])
-    moved = [_in_photo(level, size) for level in found]
+    moved = [in_size(level, size) for level in found]
     features = moved[0] if len(moved) == 1 else _joined(moved)
     if mask is not None:
         features = features[allowed(features.keypoints, mask)]
@@ -138,8 +144,8 @@ def allowed(points: Floats, mask: Mask | None) -> Mask:
     return np.asarray(mask[row, column], bool)
 
 
-def _in_photo(found: LocalFeatures, photo: tuple[int, int]) -> LocalFeatures:
-    """Return the features of a level in pixels of the photo."""
+def in_size(found: LocalFeatures, photo: tuple[int, int]) -> LocalFeatures:
+    """Return the features of a copy in pixels of the photo, of ``(width, height)``."""
     factor = max(photo) / max(found.image_size)
     return replace(
         found,

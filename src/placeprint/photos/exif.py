@@ -43,6 +43,7 @@ class Metadata:
         utc_offset: local time minus UTC, or None if the camera did not write it.
         film_focal: focal length in millimeters on 35 mm film, or None.
         satellite_time: when the receiver of the position fixed it, in UTC, or None; satellites cannot be set wrong.
+        whole: ``(width, height)`` of the picture where it was decoded as a smaller copy, or None.
     """
 
     orientation: int = 1
@@ -51,6 +52,7 @@ class Metadata:
     utc_offset: datetime.timedelta | None = None
     film_focal: float | None = None
     satellite_time: datetime.datetime | None = None
+    whole: tuple[int, int] | None = None
 
     def focal(self, width: int, height: int) -> float | None:
         """Return the focal length in pixels: 35 mm film has a diagonal of `FILM_DIAGONAL`."""

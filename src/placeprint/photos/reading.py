@@ -55,6 +55,7 @@ class Photo:
             wrote it; or None.
         focal: focal length in pixels of the image, from EXIF's 35 mm equivalent, or None.
         utc_offset: local time minus UTC, or None if the camera did not write it.
+        whole: ``(width, height)`` of the photo where the image is a smaller copy of it, or None.
     """
 
     image: Image
@@ -62,9 +63,15 @@ class Photo:
     taken: datetime.datetime | None
     focal: float | None = None
     utc_offset: datetime.timedelta | None = None
+    whole: tuple[int, int] | None = None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the photo in pixels."""
+        return self.whole or (self.image.shape[1], self.image.shape[0])
 
 
-def read_photo(source: Picture) -> Photo:
+def read_photo(source: Picture, enough: int = 0) -> Photo:
     """Read a photo.
 
     Args:
@@ -72,6 +79,8 @@ def read_photo(source: Picture) -> Photo:
             from its start; a Pillow image; or an array in RGB order: ``(H, W)``, ``(H, W, 1)``, ``(H, W, 3)`` or ``(H,
             W, 4)``, of bools, integers from 0 to 65535, or floats from 0 to 1 or 0 to 65535 (see `samples`). Files and
             Pillow images are rotated upright by their EXIF.
+        enough: pixels of the longest side that are enough: the image of a larger JPEG may be a smaller copy that has
+            them. 0 for the whole photo.
 
     Raises:
         PhotoError: the source is something else, missing, unreadable, truncated, not a picture, under 16 pixels on a
@@ -80,9 +89,10 @@ def read_photo(source: Picture) -> Photo:
     if isinstance(source, np.ndarray):
         image = np.ascontiguousarray(_from_array(source))
         return Photo(image, None, None)
-    image, metadata = _decoded(source)
+    image, metadata = _decoded(source, enough)
     height, width = image.shape[:2]
-    return Photo(image, metadata.location, metadata.taken, metadata.focal(width, height), metadata.utc_offset)
+    focal = metadata.focal(width, height)
+    return Photo(image, metadata.location, metadata.taken, focal, metadata.utc_offset, metadata.whole)
 
 
 def read_image(source: Picture) -> Image:
@@ -116,21 +126,21 @@ def _from_array(pixels: NDArray[Any]) -> Image:
     return to_rgb(pixels)
 
 
-def _decoded(source: Any) -> tuple[Image, Metadata]:
+def _decoded(source: Any, enough: int) -> tuple[Image, Metadata]:
     if isinstance(source, (bytes, bytearray, memoryview)):
-        return decode(io.BytesIO(_content(source)))
+        return decode(io.BytesIO(_content(source)), enough)
     if isinstance(source, (str, os.PathLike)):
-        return _from_path(os.fsdecode(source))
+        return _from_path(os.fsdecode(source), enough)
     # whoever has an image has loaded Pillow; while another thread loads it, the module exists without its names
     pillow_image: Any = getattr(sys.modules.get("PIL.Image"), "Image", ())
     if isinstance(source, pillow_image):
         return decode_opened(source)
     if callable(getattr(source, "read", None)):
-        return decode(_seekable(source))
+        return decode(_seekable(source), enough)
     raise PhotoError(f"a photo must be {ACCEPTED}; got {type(source).__name__}")
 
 
-def _from_path(path: str) -> tuple[Image, Metadata]:
+def _from_path(path: str, enough: int) -> tuple[Image, Metadata]:
     if not path:
         raise PhotoError("the path of a photo is empty")
     try:
@@ -138,7 +148,7 @@ def _from_path(path: str) -> tuple[Image, Metadata]:
     except PhotoError as error:
         raise PhotoError(f"cannot read {path!r}: {error}") from error
     with file:
-        return decode(file)
+        return decode(file, enough)
 
 
 def _content(source: bytes | bytearray | memoryview) -> bytes:
