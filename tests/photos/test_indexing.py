@@ -96,7 +96,7 @@ def test_an_empty_place_is_refused_by_all_that_take_places(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("time", [2**64, 2**63, -(2**63) - 1, 0])
 def test_times_of_files_that_no_clock_has_fit_the_table(tmp_path: Path, time: int) -> None:
-    from placeprint.describing.bulk import stamp_of
+    from placeprint.photos.opening import stamp_of
 
     path = tmp_path / "a.jpg"
     path.touch()

@@ -14,9 +14,10 @@ from pathlib import Path
 from placeprint.atlas.writer import AtlasWriter
 from placeprint.core.defaults import PRESET
 from placeprint.describing.describer import checked_describer
-from placeprint.errors import AtlasExistsError, AtlasMismatchError, ServiceError
+from placeprint.errors import AtlasExistsError, AtlasMismatchError, OptionError, ServiceError
 from placeprint.index.milvus import MilvusCollection, milvus_address
 from placeprint.photos import Picture
+from placeprint.photos.remote import url_of
 from placeprint.places.locating import Locator
 from placeprint.places.verified_words import learned_weights
 from placeprint.presets import kept_files, load_preset
@@ -63,16 +64,17 @@ class Atlas(AtlasWriter):
             preset: the name of a preset, or the path of a preset's TOML file.
 
         Raises:
-            OptionError: the preset is unknown, or names unknown components.
+            OptionError: the preset is unknown, or names unknown components; or the path is an address.
             AtlasExistsError: the folder is not empty.
             AtlasWriteError: the folder cannot be written.
         """
+        folder = _folder(path)
         chosen = load_preset(preset)
         describer = checked_describer(chosen)
         kept = kept_files(chosen, f"{FILES}/")
         weights = {kept.names.get(name, name): sha256 for name, sha256 in describer.weights().items()}
         manifest = Manifest(kept.preset, weights, len(describer.extractors), __version__)
-        return cls(Store.create(Path(path), manifest, kept.contents))
+        return cls(Store.create(folder, manifest, kept.contents))
 
     @classmethod
     def open(cls, path: Path | str, preset: str | None = None) -> Atlas:
@@ -91,7 +93,7 @@ class Atlas(AtlasWriter):
             ServiceError: the database does not answer, or has no such collection.
         """
         address = milvus_address(os.fspath(path))
-        atlas = cls(Store(Path(path))) if address is None else cls._of_database(MilvusCollection(address))
+        atlas = cls(Store(_folder(path))) if address is None else cls._of_database(MilvusCollection(address))
         if preset is not None and load_preset(preset).name != atlas.preset:
             raise AtlasMismatchError(
                 f"the atlas {str(path)!r} was made with the preset {atlas.preset!r}, not {preset!r}; "
@@ -198,3 +200,17 @@ class Atlas(AtlasWriter):
         weights, links = learned_weights(self, progress=progress)
         self.set_word_weights(weights, progress)
         return links
+
+
+def _folder(path: Path | str) -> Path:
+    """Return the folder of an atlas.
+
+    Raises:
+        OptionError: the path is an address in an object store.
+    """
+    if url_of(path) is not None:
+        raise OptionError(
+            f"an atlas is a folder of this machine, got {url_of(path)!r}; "
+            "its photos may be at such an address: placeprint index ADDRESS --into FOLDER"
+        )
+    return Path(path)

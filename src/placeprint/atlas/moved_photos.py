@@ -13,15 +13,15 @@ time looks unchanged, as to other tools that compare files.
 from __future__ import annotations
 
 import hashlib
-import os
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from placeprint.describing.bulk import map_photos, stamp_of
+from placeprint.describing.bulk import map_photos
 from placeprint.errors import PhotoError
-from placeprint.photos.opening import open_file
+from placeprint.photos.opening import open_file, stamp_of_open, stamp_of_path
+from placeprint.photos.remote import as_path
 from placeprint.store import PhotoRecord, StoredPhotos
 
 
@@ -70,10 +70,10 @@ def recognize(paths: Sequence[Path], photos: StoredPhotos, workers: int | None =
     """
     sizes = {path: size for path in paths if (size := _size(path)) is not None}
     known = photos.of_paths(map(str, paths))
-    away = [r for r in photos.of_sizes(set(sizes.values())) if r.sha256 and not is_current(Path(r.path), r)]
+    away = [r for r in photos.of_sizes(set(sizes.values())) if r.sha256 and not is_current(as_path(r.path), r)]
     possible = {record.file_size for record in away}
     candidates = [path for path, size in sizes.items() if size in possible]
-    there = [Path(record.path) for record in away if Path(record.path) not in sizes]
+    there = [as_path(record.path) for record in away if as_path(record.path) not in sizes]
     files = _read(dict.fromkeys([*candidates, *there]), workers)
     return _matched(candidates, files, away, known)
 
@@ -83,8 +83,8 @@ def is_current(path: Path, known: PhotoRecord | None) -> bool:
     if known is None:
         return False
     try:
-        return stamp_of(path.stat()) == (known.file_size, known.file_time)
-    except (OSError, ValueError):
+        return stamp_of_path(path) == (known.file_size, known.file_time)
+    except (OSError, ValueError, PhotoError):
         return False
 
 
@@ -134,8 +134,8 @@ def _at(record: PhotoRecord, path: Path, file: File) -> PhotoRecord:
 
 def _size(path: Path) -> int | None:
     try:
-        return path.stat().st_size
-    except (OSError, ValueError):
+        return stamp_of_path(path)[0]
+    except (OSError, ValueError, PhotoError):
         return None
 
 
@@ -149,7 +149,7 @@ def _file(path: Path) -> File | None:
     """Return the identity of a file, or None if it cannot be read."""
     try:
         with open_file(path) as file:
-            size, time = stamp_of(os.fstat(file.fileno()))
+            size, time = stamp_of_open(file)
             return File(size, time, hashlib.file_digest(file, "sha256").hexdigest())
     except (OSError, PhotoError):
         return None

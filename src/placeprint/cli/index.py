@@ -46,7 +46,9 @@ Address = Annotated[
 
 
 def index(
-    photos: Annotated[list[Path], typer.Argument(help="Photos, and folders that hold photos.")],
+    photos: Annotated[
+        list[Path], typer.Argument(help="Photos, and folders that hold photos; also addresses, as s3://walks/lund.")
+    ],
     into: Annotated[Path, typer.Option(help="Folder of the atlas; created if missing.")],
     preset: Annotated[
         str | None, typer.Option(help="Preset, which cannot be changed later; by default balanced.")

@@ -7,7 +7,6 @@ one copy of the weights and start at once. Each thread's work runs on one core.
 from __future__ import annotations
 
 import hashlib
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -23,7 +22,7 @@ from placeprint.errors import PhotoError
 from placeprint.photos import Photo, read_photo
 from placeprint.photos.decoding import check_header
 from placeprint.photos.masks import MaskFolder
-from placeprint.photos.opening import open_file, reason_of
+from placeprint.photos.opening import open_file, reason_of, stamp_of_open
 from placeprint.store import PhotoRecord
 from placeprint.store.encoding import Columns
 from placeprint.types import PhotoFeatures
@@ -210,14 +209,6 @@ def describe_file(
     )
 
 
-def stamp_of(status: os.stat_result) -> tuple[int, int]:
-    """Return a file's size and its modification time in nanoseconds, limited to the 64 bits of a table.
-
-    64 bits end in the year 2262; file systems allow later times, and broken clocks write them.
-    """
-    return status.st_size, min(max(status.st_mtime_ns, -(2**63)), 2**63 - 1)
-
-
 def _read_file(path: Path, known: PhotoRecord | None, enough: int = 0) -> tuple[PhotoRecord, Photo | None]:
     """Read a file: first its header, then its hash in pieces, and its pixels only if the content is new.
 
@@ -237,7 +228,7 @@ def _read_file(path: Path, known: PhotoRecord | None, enough: int = 0) -> tuple[
         return replace(record, error=f"cannot be read: {error}"), None
     with file:
         try:
-            size, time = stamp_of(os.fstat(file.fileno()))
+            size, time = stamp_of_open(file)
             record = replace(record, file_size=size, file_time=time)
             check_header(file)
             file.seek(0)

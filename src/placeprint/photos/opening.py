@@ -6,10 +6,11 @@ import math
 import os
 import stat
 from io import BufferedReader
-from pathlib import Path
+from pathlib import PurePath
 from typing import Any
 
-from placeprint.errors import PhotoError
+from placeprint.errors import PhotoError, PlaceprintError
+from placeprint.photos.remote import RemotePhoto, Stamp, open_url, stamp_of_url, url_of
 
 MAX_HEADER_BYTES = 1 << 26
 """Most bytes to read before the size of the picture is known; metadata of real photos takes a few megabytes."""
@@ -26,13 +27,17 @@ _KINDS = (
 )
 
 
-def open_file(path: Path | str) -> BufferedReader:
-    """Open a regular file for reading; refuse a pipe instead of waiting for it.
+def open_file(path: PurePath | str) -> BufferedReader | RemotePhoto:
+    """Open a regular file for reading, here or in an object store; refuse a pipe instead of waiting for it.
 
     Raises:
         PhotoError: the file does not exist, is not a regular file, or may not be read. The message does not name the
             path.
+        PackageError: a package for the object store is not installed.
     """
+    url = url_of(path)
+    if url is not None:
+        return open_url(url, MAX_WHOLE_BYTES)
     try:
         check_regular(os.stat(path).st_mode)  # check before opening: opening some devices has side effects
         flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
@@ -49,6 +54,40 @@ def open_file(path: Path | str) -> BufferedReader:
     except ValueError as error:  # a path with a NUL, or one that the system's encoding cannot hold
         raise PhotoError(f"not a path ({error})") from error
     return file
+
+
+def stamp_of_path(path: PurePath | str) -> Stamp:
+    """Return the size and the time of a file, here or in an object store.
+
+    Raises:
+        OSError, ValueError, PhotoError: it cannot be read.
+    """
+    url = url_of(path)
+    return stamp_of(os.stat(path)) if url is None else stamp_of_url(url)
+
+
+def stamp_of_open(file: BufferedReader | RemotePhoto) -> Stamp:
+    """Return the size and the time of a file that `open_file` has opened."""
+    return file.stamp if isinstance(file, RemotePhoto) else stamp_of(os.fstat(file.fileno()))
+
+
+def is_there(path: PurePath | str) -> bool:
+    """Return whether there is a file at a path, or at an address, as far as that can be told."""
+    if url_of(path) is None:
+        return os.path.lexists(path)
+    try:
+        stamp_of_path(path)
+    except PlaceprintError:
+        return False
+    return True
+
+
+def stamp_of(status: os.stat_result) -> Stamp:
+    """Return a file's size and its modification time in nanoseconds, limited to the 64 bits of a table.
+
+    64 bits end in the year 2262; file systems allow later times, and broken clocks write them.
+    """
+    return status.st_size, min(max(status.st_mtime_ns, -(2**63)), 2**63 - 1)
 
 
 def check_regular(mode: int) -> None:

@@ -24,6 +24,7 @@ from typing import NamedTuple
 from placeprint.errors import PhotoError
 from placeprint.photos.formats import LEFT_OUT, SUFFIXES
 from placeprint.photos.opening import check_regular, reason_of
+from placeprint.photos.remote import as_path, files_at, url_of
 
 SHOWN = 5
 """Most suffixes that a message lists."""
@@ -123,7 +124,8 @@ def normalized(path: Path | str) -> Path:
 
     After a link, ``..`` means the parent of the link's target; such a path is resolved.
     """
-    return Path(_absolute(os.fspath(path)))
+    url = url_of(path)
+    return Path(_absolute(os.fspath(path))) if url is None else as_path(url)
 
 
 def _absolute(path: str) -> str:
@@ -175,6 +177,10 @@ class _Walk:
 
     def visit(self, place: str) -> None:
         """List the files and folders that were named."""
+        url = url_of(place)
+        if url is not None:
+            self._visit_url(place, url)
+            return
         try:
             path = _absolute(place)
             status = os.stat(place)
@@ -186,6 +192,18 @@ class _Walk:
                 self._list(path)
         except (OSError, ValueError) as error:  # includes PhotoError
             self.found.missing.append(Skipped(place, _why_missing(place, error)))
+
+    def _visit_url(self, place: str, url: str) -> None:
+        try:
+            files = files_at(url)
+        except PhotoError as error:
+            self.found.missing.append(Skipped(place, str(error)))
+            return
+        for file in files:
+            if str(file) == url or file.suffix.lower() in SUFFIXES:
+                self._list(str(file))
+            else:
+                self._count(file.name)
 
     def follow_links(self) -> None:
         """List the targets of links; more links may appear on the way."""
@@ -268,7 +286,7 @@ class _Walk:
     def _list(self, path: str) -> None:
         if path not in self._listed:
             self._listed.add(path)
-            self.found.paths.append(Path(path))
+            self.found.paths.append(as_path(path))
 
     def _count(self, name: str) -> None:
         if (suffix := _suffix(name)) in LEFT_OUT:

@@ -9,13 +9,13 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from placeprint.errors import PhotoError
 from placeprint.photos import read_camera_data
+from placeprint.photos.opening import is_there
 from placeprint.places.clocks import against_file, against_order, against_satellites
 from placeprint.places.duplicates import Copies, Found, find_copies
 from placeprint.places.findings import KINDS, Finding, Kind
@@ -50,7 +50,7 @@ def examine(
         OptionError: matches are needed, and the preset of the atlas gives no probabilities.
     """
     now = atlas.snapshot()
-    usable = [photo for photo in now.usable().values() if os.path.lexists(photo.path)]
+    usable = [photo for photo in now.usable().values() if is_there(photo.path)]
     found: list[Finding] = list(unusable(now.photos().values()))
     copies = Found((), {}, {})
     if BY_PIXELS.intersection(kinds):
@@ -75,7 +75,7 @@ def unusable(photos: Collection[PhotoRecord]) -> Iterator[Finding]:
     for photo in photos:
         if photo.error is not None:
             yield Finding(photo.path, "unreadable", photo.error, 1.0)
-        elif not os.path.lexists(photo.path):
+        elif not is_there(photo.path):
             yield Finding(photo.path, "unreadable", "its file is gone", 1.0)
 
 

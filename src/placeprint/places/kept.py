@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
@@ -16,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from placeprint.core.files import arrays_of, write_arrays
-from placeprint.errors import PlaceprintError
+from placeprint.errors import PhotoError, PlaceprintError
+from placeprint.photos.opening import stamp_of_path
 from placeprint.places.graph import evidence_model
 from placeprint.searching.snapshot import Snapshot
 from placeprint.store import PhotoRecord
@@ -54,10 +54,9 @@ def write_kept(path: Path, key: str, arrays: Mapping[str, NDArray[np.generic]]) 
 def is_unchanged(photo: PhotoRecord) -> bool:
     """Return whether the file of a photo has the size and the time that it was added with."""
     try:
-        now = os.stat(photo.path)  # noqa: PTH116  # any text
-    except (OSError, ValueError):
+        return stamp_of_path(photo.path) == (photo.file_size, photo.file_time)
+    except (OSError, ValueError, PhotoError):
         return False
-    return (now.st_size, now.st_mtime_ns) == (photo.file_size, photo.file_time)
 
 
 def prints_of(now: Snapshot) -> dict[int, str]:

@@ -14,6 +14,7 @@ from placeprint.core.threads import map_cores
 from placeprint.describing.describer import Describer
 from placeprint.errors import AtlasMismatchError
 from placeprint.photos import Picture, as_image
+from placeprint.photos.remote import url_of
 from placeprint.renamed import renamed_arguments
 from placeprint.searching import learning
 from placeprint.searching.allowed import Allowed
@@ -100,7 +101,7 @@ class AtlasReader:
             own if usable else "none yet",
             self._preset.components,
             tuple((record.path, record.error) for record in skipped if record.error is not None),
-            sum(not os.path.lexists(path) for path in usable.paths()),
+            sum(url_of(path) is None and not os.path.lexists(path) for path in usable.paths()),
             self._memory.overlays(now, 0).box if usable and self._preset.evidence is not None else None,
             None if now.calibration is None else now.calibration.in_words(),
         )

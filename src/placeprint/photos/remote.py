@@ -1,0 +1,147 @@
+"""Photos in object stores: ``s3://bucket/folder``, ``gs://...``, by fsspec. Only this module uses it.
+
+A photo is read by one request, and has the size and the time that the store tells, so unchanged photos are not read
+again. Whatever a store raises becomes a PhotoError here. Credentials are found by the client of each store.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import io
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path, PosixPath
+from typing import Any
+
+from placeprint.errors import PackageError, PhotoError, PlaceprintError
+
+PROTOCOLS = ("s3", "gs", "gcs", "az", "abfs", "memory", "file")
+"""What an address may begin with. The web is not among them: it cannot be listed, and says no time of a file."""
+_ADDRESS = re.compile(rf"({'|'.join(PROTOCOLS)}):/+(?=[^/])")
+NANOSECONDS = 1_000_000_000
+Stamp = tuple[int, int]
+"""The size of a file in bytes, and its time in nanoseconds."""
+
+
+class PhotoUrl(PosixPath):
+    """The address of a photo, where a path is expected; its text is the address.
+
+    Example:
+        >>> photo = PhotoUrl("s3://walks/lund/1.jpg")
+        >>> str(photo), photo.name, str(photo.parent)
+        ('s3://walks/lund/1.jpg', '1.jpg', 's3://walks/lund')
+    """
+
+    def __str__(self) -> str:
+        return _ADDRESS.sub(r"\1://", super().__str__(), count=1)
+
+
+class RemotePhoto(io.BytesIO):
+    """The content of a photo in an object store.
+
+    Args:
+        content: the whole content.
+        stamp: its size and time.
+    """
+
+    def __init__(self, content: bytes, stamp: Stamp) -> None:
+        super().__init__(content)
+        self.stamp = stamp
+
+
+def as_path(text: str) -> Path:
+    """Return the path or the address in a text."""
+    return Path(text) if url_of(text) is None else PhotoUrl(text)
+
+
+def url_of(path: str | os.PathLike[str]) -> str | None:
+    """Return the address that a path is, or None for a path of this machine; a `Path` may have taken a slash away.
+
+    Example:
+        >>> url_of("s3:/walks/1.jpg"), url_of("/photos/1.jpg")
+        ('s3://walks/1.jpg', None)
+    """
+    text = os.fsdecode(path)
+    return _ADDRESS.sub(r"\1://", text, count=1) if _ADDRESS.match(text) else None
+
+
+def open_url(url: str, most: int) -> RemotePhoto:
+    """Read a photo of at most so many bytes.
+
+    Raises:
+        PhotoError: there is none, it is far larger than a photo, or the store does not give it.
+        PackageError: a package for that store is not installed.
+    """
+    with _asking(url):
+        store, name = _store_of(url)
+        told = store.info(name)
+        stamp = _stamp(told)
+        if told.get("type") != "file":
+            raise PhotoError("a folder, not a file")
+        if stamp[0] > most:
+            raise PhotoError(f"the file has more than {most >> 20} MB")
+        return RemotePhoto(store.cat_file(name), stamp)
+
+
+def stamp_of_url(url: str) -> Stamp:
+    """Return the size and the time of a photo; raises what `open_url` does."""
+    with _asking(url):
+        store, name = _store_of(url)
+        return _stamp(store.info(name))
+
+
+def files_at(url: str) -> list[PhotoUrl]:
+    """Return the files at or below an address, sorted, none of them hidden; raises what `open_url` does."""
+    with _asking(url):
+        store, name = _store_of(url)
+        store.invalidate_cache()  # clients remember listings
+        if store.isfile(name):
+            return [PhotoUrl(url)]
+        found = sorted(store.find(name))
+        if not found:
+            raise FileNotFoundError(name)
+        own = str(store._strip_protocol(name)).rstrip("/")
+        protocol = url.partition("://")[0]
+        shown = [each for each in found if "/." not in each[len(own) :]]
+        return [PhotoUrl(f"{protocol}://{each.lstrip('/')}") for each in shown]
+
+
+def _store_of(url: str) -> tuple[Any, str]:
+    import fsspec
+
+    store, name = fsspec.core.url_to_fs(url)
+    return store, name
+
+
+def _stamp(told: dict[str, Any]) -> Stamp:
+    """Return the size, and the time that the store tells in its own way; 0 where it tells none."""
+    when = next(
+        (told[name] for name in ("LastModified", "mtime", "updated", "last_modified", "created") if name in told), 0
+    )
+    if isinstance(when, str):
+        when = datetime.datetime.fromisoformat(when)
+    seconds = when.timestamp() if isinstance(when, datetime.datetime) else float(when)
+    return int(told.get("size") or 0), round(seconds * NANOSECONDS)
+
+
+@contextlib.contextmanager
+def _asking(url: str) -> Iterator[None]:
+    """Turn whatever fsspec and the client of a store raise into a PhotoError or a PackageError."""
+    try:
+        yield
+    except PlaceprintError:
+        raise
+    except ImportError as error:
+        raise PackageError(f"photos at {url!r} need further packages ({error}); install placeprint[cloud]") from error
+    except FileNotFoundError as error:
+        raise PhotoError("no such file or folder") from error
+    except OSError as error:
+        raise PhotoError(error.strerror or _one_line(error)) from error
+    except Exception as error:  # each client raises errors of its own
+        raise PhotoError(f"the store does not answer ({_one_line(error)})") from error
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__

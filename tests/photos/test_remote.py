@@ -1,0 +1,95 @@
+"""Photos in object stores: fsspec's memory and a local server that speaks S3."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from placeprint import Atlas
+from placeprint.errors import OptionError, PhotoError
+from placeprint.photos import list_photos, normalized, read_image, scan_photos
+from placeprint.photos.opening import is_there
+from placeprint.photos.remote import PhotoUrl, as_path, url_of
+from tests.conftest import write_scenes
+
+fsspec = pytest.importorskip("fsspec")
+BUCKET = "walks"
+
+
+@pytest.fixture
+def memory(tmp_path: Path) -> Iterator[str]:
+    """Return the address of three photos, and a text, in memory."""
+    store = fsspec.filesystem("memory")
+    for path in sorted(write_scenes(tmp_path / "here", 3).iterdir()):
+        store.pipe_file(f"/{BUCKET}/lund/{path.name}", path.read_bytes())
+    store.pipe_file(f"/{BUCKET}/lund/read me.txt", b"words")
+    store.pipe_file(f"/{BUCKET}/lund/.hidden/4.png", b"words")
+    yield f"memory://{BUCKET}/lund"
+    store.rm(f"/{BUCKET}", recursive=True)
+
+
+def test_an_address_stays_one_whatever_is_done_with_its_path() -> None:
+    photo = as_path("s3://walks/a b/1.jpg")
+    assert isinstance(photo, PhotoUrl) and url_of(Path("s3://walks/a b/1.jpg")) == str(photo) == "s3://walks/a b/1.jpg"
+    assert (
+        pickle.loads(pickle.dumps(photo)) == photo == normalized(str(photo)) and str(photo.parent) == "s3://walks/a b"
+    )
+    assert url_of("/s3:/walks") is None and url_of("C:/photos") is None and url_of("https://a.org/1.jpg") is None
+
+
+def test_photos_at_an_address_are_indexed_known_again_searched_and_removed(memory: str, tmp_path: Path) -> None:
+    atlas = Atlas.create(tmp_path / "atlas", preset="sift-vlad")
+    report = atlas.add(memory)
+    assert (report.added, report.skipped) == (3, [])
+    assert atlas.add(Path(memory)).unchanged == 3  # a Path has one slash less
+    paths = [record.path for record in atlas.snapshot().usable().values()]
+    assert paths == [f"{memory}/{number:02d}.png" for number in range(3)] and atlas.info().num_gone == 0
+    assert atlas.search(paths[1], rotations=False).evidence[0].path == paths[1]
+    here = tmp_path / "here"
+    assert (read_image(paths[0]) == read_image(here / "00.png")).all()
+    local = Atlas.create(tmp_path / "local", preset="sift-vlad")
+    local.add(here, learn=False)
+    rows = [a.snapshot().stored.descriptors_of(a.snapshot().usable().ids) for a in (atlas, local)]
+    assert rows[0] == rows[1]
+    fsspec.filesystem("memory").pipe_file(f"/{BUCKET}/lund/01.png", (here / "02.png").read_bytes())
+    assert (atlas.add(memory).unchanged, len(atlas)) == (2, 3)
+    assert atlas.remove(memory) == 3
+
+
+def test_what_an_address_lacks_is_told(memory: str, tmp_path: Path) -> None:
+    with pytest.raises(PhotoError, match=r"no such file or folder 'memory://walks/nowhere'"):
+        list_photos("memory://walks/nowhere")
+    with pytest.raises(PhotoError, match="no such file"):
+        read_image(f"{memory}/9.jpg")
+    assert is_there(f"{memory}/00.png") and not is_there(f"{memory}/9.jpg")
+    found = scan_photos([memory, f"{memory}/read me.txt"])
+    assert [path.name for path in found.paths] == ["00.png", "01.png", "02.png", "read me.txt"]
+    for call in (Atlas.open, Atlas.create):
+        with pytest.raises(OptionError, match="an atlas is a folder of this machine, got 's3://walks/atlas'"):
+            call("s3://walks/atlas")
+
+
+def test_photos_come_from_a_server_that_speaks_s3(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    server: Any = pytest.importorskip("moto.server")
+    pytest.importorskip("s3fs")
+    running = server.ThreadedMotoServer(port=0, verbose=False)
+    running.start()
+    try:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", "http://{}:{}".format(*running.get_host_and_port()))
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            monkeypatch.setenv(name, "test")
+        store = fsspec.filesystem("s3")
+        store.mkdir(BUCKET)
+        store.put(str(write_scenes(tmp_path / "here", 2)) + "/", f"{BUCKET}/lund/", recursive=True)
+        atlas = Atlas.create(tmp_path / "atlas", preset="sift-vlad")
+        assert atlas.add(f"s3://{BUCKET}/lund").added == 2 and atlas.add(f"s3://{BUCKET}/lund").unchanged == 2
+        answer = atlas.search(f"s3://{BUCKET}/lund/01.png", rotations=False)
+        assert answer.evidence[0].path == f"s3://{BUCKET}/lund/01.png"
+        with pytest.raises(PhotoError, match="no such file or folder 's3://no-bucket/lund'"):
+            list_photos("s3://no-bucket/lund")
+    finally:
+        running.stop()
