@@ -27,7 +27,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def ask(folder: Path, *calls: tuple[str, dict[str, Any]]) -> list[Any]:
-    """Return what the tools answer, over stdin and stdout of the command."""
+    """Return which tools only read, and what they answer, over stdin and stdout of the command."""
 
     async def asking() -> list[Any]:
         command = mcp.StdioServerParameters(
@@ -36,7 +36,8 @@ def ask(folder: Path, *calls: tuple[str, dict[str, Any]]) -> list[Any]:
         async with mcp.stdio_client(command) as streams, mcp.ClientSession(*streams) as session:
             await session.initialize()
             tools = await session.list_tools()
-            return [{tool.name for tool in tools.tools}] + [await session.call_tool(*call) for call in calls]
+            hints = {tool.name: tool.annotations.read_only_hint for tool in tools.tools}
+            return [hints] + [await session.call_tool(*call) for call in calls]
 
     return asyncio.run(asking())
 
@@ -51,7 +52,7 @@ def test_an_assistant_locates_matches_and_lists(folder: Path) -> None:
         ("atlas_info", {}),
         ("locate_photo", {"photo": str(folder / "none.jpg")}),
     )
-    assert tools == {"locate_photo", "match_photos", "list_places", "atlas_info"}
+    assert tools == dict.fromkeys(["locate_photo", "match_photos", "list_places", "atlas_info"], True)
     answer = json.loads(located.content[0].text)
     assert answer["place"] and answer["photos"][0]["photo"] == photo and answer["latitude"] is None
     assert json.loads(matched.content[0].text)["verdict"] == "not confirmed"

@@ -88,12 +88,13 @@ def create_server(path: Path) -> Any:
     """
     try:
         from mcp.server import MCPServer
+        from mcp.types import ToolAnnotations
     except ImportError as error:
         raise PackageError("assistants need the package mcp; install placeprint[assistants]") from error
     atlas = Atlas.open(path)
     server = MCPServer("placeprint", instructions=INSTRUCTIONS, version=__version__)
     for tool in _tools(atlas):
-        server.tool()(tool)
+        server.tool(annotations=ToolAnnotations(read_only_hint=True, open_world_hint=False))(tool)
     return server
 
 
