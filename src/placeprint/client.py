@@ -45,7 +45,7 @@ STEP = 0.5
 
 
 class Client:
-    """Asks a service.
+    """A client of the service.
 
     Args:
         url: its address, such as ``http://127.0.0.1:8100``.
@@ -83,7 +83,7 @@ class Client:
             top: candidates to return.
             verify: candidates verified by geometry.
             rotations: whether to try rotations if nothing is confirmed upright.
-            filters: which photos of the atlas may answer, as in ``GET /v1/photos``: ``near="55.7,13.2,500"``.
+            filters: which photos of the atlas to search, as in ``GET /v1/photos``: ``near="55.7,13.2,500"``.
 
         Raises:
             ServiceError: the service cannot be reached, or refuses.
@@ -93,12 +93,12 @@ class Client:
         return self._ask(SearchAnswer, "POST", "/v1/search", files=_query(photo), params=options)
 
     def locate(self, photo: PhotoFile | int, *, top: int = 5, rotations: bool = True, **filters: str) -> LocateAnswer:
-        """Say which place a photo shows, and where it was taken; arguments and errors as `search`."""
+        """Report which place a photo shows, and where it was taken; arguments and errors as in `search`."""
         options = {"top": top, "rotations": rotations, **filters}
         return self._ask(LocateAnswer, "POST", "/v1/locate", files=_query(photo), params=options)
 
     def explain(self, photo: PhotoFile | int, *, verify: int = 50, rotations: bool = True) -> WhyAnswer:
-        """Say why the atlas answers a photo as it does; arguments and errors as `search`."""
+        """Explain the answer to a photo; arguments and errors as in `search`."""
         options = {"verify": verify, "rotations": rotations}
         return self._ask(WhyAnswer, "POST", "/v1/explain", files=_query(photo), params=options)
 
@@ -124,7 +124,7 @@ class Client:
             after = page.next
 
     def photo(self, number: int) -> PhotoSummary:
-        """Return what is known of a photo; errors as `search`."""
+        """Return the facts about a photo; errors as `search`."""
         return self._ask(PhotoSummary, "GET", f"/v1/photos/{number}")
 
     def keypoints(self, number: int) -> Keypoints:
@@ -159,7 +159,7 @@ class Client:
         return self._ask(Job, "POST", "/v1/reviews", json=wanted.model_dump())
 
     def reviewed(self, job: Job) -> Iterator[ReviewItem]:
-        """Yield what a review has found; errors as `search`."""
+        """Yield the items of a review; errors as `search`."""
         offset, total = 0, 1
         while offset < total:
             page = self._ask(ReviewPage, "GET", f"/v1/reviews/{job.id}", params={"offset": offset, "limit": 1000})
@@ -172,7 +172,7 @@ class Client:
         return bytes(self._request("POST", f"/v1/reviews/{job.id}/table", json=wanted).content)
 
     def stop(self, job: Job) -> None:
-        """Stop a job; what it has done stays; errors as `search`."""
+        """Stop a job; its results so far are kept; errors as `search`."""
         self._request("DELETE", f"/v1/jobs/{job.id}")
 
     def wait(self, job: Job) -> Job:
@@ -189,7 +189,7 @@ class Client:
         return job
 
     def atlas(self) -> AtlasSummary:
-        """Return what the atlas holds; errors as `search`."""
+        """Return the facts about the atlas; errors as `search`."""
         return self._ask(AtlasSummary, "GET", "/v1/atlas")
 
     def _ask(self, kind: type[Answered], method: str, path: str, **request: Any) -> Answered:

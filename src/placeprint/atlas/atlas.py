@@ -33,10 +33,10 @@ from placeprint.version import __version__
 class Atlas(AtlasWriter):
     """Photos of known places. Make one with `create`, or open one with `open`.
 
-    Threads may share an atlas: they may search it at once, even while one of them adds photos. Only one thread or
+    Threads may share an atlas: they may search it concurrently, even while one of them adds photos. Only one thread or
     process may change it at a time; others get `AtlasBusyError`. A read sees the atlas as it was when the read started.
     A process that was forked after an atlas was used cannot use one, and gets an `AtlasError`: start processes with
-    ``spawn``, or fork them before.
+    ``spawn``, or fork them before using an atlas.
 
     The path may be relative: the atlas stays valid if the current folder changes.
 
@@ -82,14 +82,14 @@ class Atlas(AtlasWriter):
 
         Args:
             path: the path of its folder, or the address of a Milvus database that it was pushed to
-                (``milvus://HOST:PORT/COLLECTION`` or ``milvus:FILE.db``): then that finds the candidates, and the
-                atlas it was pushed from verifies them.
+                (``milvus://HOST:PORT/COLLECTION`` or ``milvus:FILE.db``): then the database finds the candidates, and
+                the atlas it was pushed from verifies them.
             preset: the preset that the atlas must have, or None for any.
 
         Raises:
             AtlasMissingError: there is no atlas.
             AtlasFormatError: it is damaged or has a newer format.
-            AtlasMismatchError: it was made with another preset or other weights.
+            AtlasMismatchError: it was made with a different preset or different weights.
             ServiceError: the database does not answer, or has no such collection.
         """
         address = milvus_address(os.fspath(path))
@@ -113,7 +113,7 @@ class Atlas(AtlasWriter):
 
     @classmethod
     def open_or_create(cls, path: Path | str, preset: str | None = None) -> Atlas:
-        """Open the atlas at a path, or make it if there is none; raise as both do."""
+        """Open the atlas at a path, or make it if there is none; raises what `open` and `create` raise."""
         if not os.path.lexists(Path(path) / FILE_NAME):
             try:
                 return cls.create(path, preset or PRESET)
@@ -131,17 +131,17 @@ class Atlas(AtlasWriter):
         exclude: Collection[str] = (),
         within: PhotoFilter | None = None,
     ) -> Located:
-        """Say which place a photo shows, how sure that is, and where it was taken, with a radius in meters.
+        """Report which place a photo shows, the confidence, and where the photo was taken, with a radius in meters.
 
-        The first call surveys the atlas, which takes about as long as searching each of up to 1000 of its photos; the
-        survey is kept in the atlas.
+        The first call surveys the atlas, which takes about as long as searching for up to 1000 of its photos; the
+        survey is cached in the atlas.
 
         Args:
             photo: anything that `search` accepts.
             top: the number of candidates to return.
             rotations: whether to try rotations of the photo if nothing is confirmed upright.
             exclude: photos of the atlas to exclude, by their paths in it.
-            within: which photos of the atlas may answer; None for all.
+            within: which photos of the atlas to search; None for all.
 
         Raises:
             PhotoError: the photo cannot be used.
@@ -157,18 +157,18 @@ class Atlas(AtlasWriter):
     def localize(
         self, photo: Picture, model: Path | str, *, candidates: int = 10, rotations: bool = True
     ) -> Pose | None:
-        """Find where the camera of a photo was in a model, and where it looked, with its covariance.
+        """Find the camera pose of a photo in a model, with its covariance.
 
-        The model is read once, and stays as it is. It may have been made elsewhere, with any keypoints.
+        The model is read once and not changed. It may come from another program, with any keypoints.
 
         Args:
             photo: anything that `search` accepts.
             model: the folder of a model in COLMAP's format, whose images are photos of the atlas by name.
-            candidates: photos of the model that the photo is matched with.
+            candidates: photos of the model to match the photo with.
             rotations: whether to try rotations of the photo if nothing is confirmed upright.
 
         Returns:
-            The pose, or None if too few points fit any. `placeprint.reconstruction.results` writes poses as files.
+            The pose, or None if too few points fit one. `placeprint.reconstruction.results` writes poses as files.
 
         Raises:
             PhotoError: the photo cannot be used.
@@ -183,12 +183,13 @@ class Atlas(AtlasWriter):
         return localizer.localize(photo, candidates=candidates, rotations=rotations)
 
     def weigh_words(self, progress: Progress | None = None) -> int:
-        """Learn weights of visual words from verified matches, and make all descriptors with them.
+        """Learn weights of visual words from verified matches, and compute all descriptors with them.
 
-        Keypoints like those that never verify across the atlas count less; the codebook stays.
+        Keypoints like those that never verify across the atlas get less weight; the codebook does not change.
 
         Args:
-            progress: called with the count of photos searched and of all, then with that of photos described.
+            progress: called with the count of photos searched and of all, then with the count of photos described and
+                of all.
 
         Returns:
             The number of links between photos of one place that they were learned from.

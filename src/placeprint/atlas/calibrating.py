@@ -51,7 +51,7 @@ class _Trial:
 
 @dataclass(frozen=True)
 class _Place:
-    """The photos of a photo's place, itself not among them.
+    """The other photos of a photo's place.
 
     Args:
         others: by path.
@@ -63,11 +63,11 @@ class _Place:
 
 
 class Calibrator:
-    """Asks an atlas about its own photos.
+    """Searches an atlas for its own photos.
 
     Args:
         now: the atlas, of a preset with evidence.
-        memory: what earlier searches kept.
+        memory: what earlier searches keep in memory.
         seed: of the sample and of the views.
     """
 
@@ -79,11 +79,11 @@ class Calibrator:
         """Return the calibration of the atlas.
 
         Args:
-            sample: photos to ask, at most.
-            progress: called with the count of photos asked and the count of all.
+            sample: the largest number of photos to search for.
+            progress: called with the count of photos done and the count of all.
 
         Raises:
-            OptionError: fewer than `FEWEST` photos can be asked.
+            OptionError: fewer than `FEWEST` photos can be searched for.
         """
         ids = np.random.default_rng(self._seed).permutation(self._now.usable().ids)[:sample].tolist()
         if len(ids) < FEWEST:
@@ -111,7 +111,7 @@ class Calibrator:
         )
 
     def _ask(self, number: int, turn: int) -> list[_Trial]:
-        """Return the known and the unknown trial of a photo; none if it cannot be asked."""
+        """Return the known and the unknown trial of a photo; none if the photo cannot be used."""
         record = self._now.usable()[number]
         try:
             image = read_image(record.path)

@@ -61,14 +61,14 @@ class AtlasWriter(AtlasReader):
             places: files and folders, or a single one. The report lists what is skipped below folders.
             workers: threads; the count of cores when None.
             progress: called with the count of photos done and the count of all; again from zero if the atlas learns a
-                codebook and makes new descriptors.
-            learn: whether to learn a codebook, after all photos are stored, if the atlas has grown enough; when that is
-                interrupted, the photos are there, and the next call or `refit` goes on.
-            masks: a folder of masks, white where keypoints may be, each named like its photo; see
+                codebook and computes new descriptors.
+            learn: whether to learn a codebook, after all photos are stored, if the atlas has grown enough. If this is
+                interrupted, the photos are stored, and the next call or `refit` continues.
+            masks: a folder of masks, each named like its photo, white where keypoints are allowed; see
                 `photos.masks.MaskFolder`. Photos that are known already keep their features.
-            ignore: names of classes to leave out; then the masks are pictures of classes, see `photos.classes`.
+            ignore: names of classes to ignore; then the masks are class maps, see `photos.classes`.
             engine: what describes the photos, such as `describing.ray_engine.RayEngine`; by default threads of this
-                process. The atlas gets the same rows from each.
+                process. All engines give the same rows.
 
         Raises:
             PhotoError: a place does not exist, or there is no photo in any; or there are no masks.
@@ -100,9 +100,9 @@ class AtlasWriter(AtlasReader):
         return report
 
     def refit(self, progress: Progress | None = None, *, adapt: bool | None = None) -> int:
-        """Learn a new codebook from the stored local features, and make all descriptors with it.
+        """Learn a new codebook from the stored local features, and compute all descriptors with it.
 
-        The atlas can be searched and changed meanwhile. After an interruption, the next call goes on where it was.
+        Meanwhile, the atlas can be searched and changed. After an interruption, the next call continues.
 
         Args:
             progress: called with the count of photos done and the count of all.
@@ -125,10 +125,10 @@ class AtlasWriter(AtlasReader):
     def compact(self, *, readers: bool = True) -> CompactReport:
         """Join the small files of the tables, and remove deleted rows and old versions.
 
-        Writes do that by themselves after enough of them. It changes no photo.
+        Writes do this automatically from time to time. No photo changes.
 
         Args:
-            readers: whether to keep the versions of the last minutes for those who read them.
+            readers: whether to keep the versions of the last minutes for running searches.
 
         Raises:
             AtlasBusyError: another process is writing.
@@ -140,7 +140,7 @@ class AtlasWriter(AtlasReader):
         return CompactReport(*before, self._store.num_files(), self._store.num_bytes())
 
     def set_word_weights(self, weights: WordWeights, progress: Progress | None = None) -> int:
-        """Give visual words weights, and make all descriptors with them; a new codebook forgets them.
+        """Set weights of visual words, and compute all descriptors with them; a new codebook drops them.
 
         Args:
             weights: ``(M,)`` positive weights of the words of a descriptor, by its name, as of `Describer.branches`.
@@ -164,7 +164,7 @@ class AtlasWriter(AtlasReader):
         return len(self)
 
     def set_positions(self, positions: Mapping[str, tuple[float, float]]) -> int:
-        """Give photos positions that are not in their files; they replace those of EXIF until a file changes.
+        """Set positions of photos; they replace those of EXIF until a file changes.
 
         Args:
             positions: ``(latitude, longitude)`` in degrees (WGS 84), by the path of a photo in the atlas; other paths
@@ -174,7 +174,7 @@ class AtlasWriter(AtlasReader):
             The number of photos whose position has changed.
 
         Raises:
-            OptionError: a position is no place on Earth.
+            OptionError: a position is not a place on Earth.
             AtlasBusyError: another process is writing.
         """
         for path, position in positions.items():
@@ -194,16 +194,16 @@ class AtlasWriter(AtlasReader):
     def calibrate(self, *, sample: Count = 200, seed: Seed = 0, progress: Progress | None = None) -> Calibration:
         """Fit the confidences to the photos of this atlas, without labels, and keep the result in it.
 
-        Photos of a seeded sample are searched with their place in the atlas and with it left out
-        (`atlas.calibrating`). New photos and new codebooks keep the calibration.
+        Photos of a seeded sample are searched with their place in the atlas and with it excluded (`atlas.calibrating`).
+        New photos and new codebooks keep the calibration.
 
         Args:
-            sample: photos to ask, at most. A precision of 0.95 takes about 100, one of 0.99 about 500.
+            sample: the largest number of photos to use. A precision of 0.95 needs about 100, one of 0.99 about 500.
             seed: of the sample.
-            progress: called with the count of photos asked and the count of all.
+            progress: called with the count of photos done and the count of all.
 
         Raises:
-            OptionError: the preset weighs no evidence, or there are too few photos.
+            OptionError: the preset gives no probabilities, or there are too few photos.
             AtlasBusyError: another process is writing.
             AtlasWriteError: the disk is full or the folder is read-only.
         """
@@ -218,18 +218,18 @@ class AtlasWriter(AtlasReader):
         return found
 
     def push(self, to: str, progress: Progress | None = None) -> PushReport:
-        """Bring a collection of a Milvus database to the photos of this atlas; only what differs is sent.
+        """Update a collection of a Milvus database to the photos of this atlas; only differences are sent.
 
-        ``Atlas.open`` of the same address then searches there. Push again after photos were added or removed.
+        ``Atlas.open`` of the same address then searches there. Push again after photos are added or removed.
 
         Args:
             to: ``milvus://HOST:PORT``, ``milvus://HOST:PORT/COLLECTION``, or ``milvus:FILE.db`` for Milvus Lite.
             progress: called with the number of photos sent and of all to send.
 
         Raises:
-            OptionError: the address has another form, or the atlas is empty.
+            OptionError: the address is malformed, or the atlas is empty.
             PackageError: pymilvus is not installed.
-            ServiceError: the database fails, or the collection is of another atlas.
+            ServiceError: the database fails, or the collection belongs to another atlas.
         """
         address = milvus_address(to)
         if address is None:
@@ -238,7 +238,7 @@ class AtlasWriter(AtlasReader):
         return self._snapshots.reading(lambda now: push(now, collection, progress))
 
     def forget_calibration(self) -> None:
-        """Remove the calibration; confidences are those of the model that ships again.
+        """Remove the calibration; confidences are again those of the shipped model.
 
         Raises:
             AtlasBusyError: another process is writing.

@@ -65,7 +65,7 @@ def filter_of(
     """Return the filter that the options of a command ask for.
 
     Raises:
-        OptionError: one of them is no point, box or time, or no photo of the atlas fits them all.
+        OptionError: one of them is not a point, box or time, or no photo of the atlas fits them all.
     """
     from placeprint.core.regions import Box, Circle
     from placeprint.store.photo_filter import PhotoFilter

@@ -19,7 +19,7 @@ def check_position(
         error: the class of the error to raise.
 
     Raises:
-        PlaceprintError: it is no place on Earth; of the class ``error``.
+        PlaceprintError: it is not a place on Earth; of the class ``error``.
 
     Example:
         >>> check_position(-33.9, 151.2, "Sydney")

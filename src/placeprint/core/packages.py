@@ -45,7 +45,7 @@ def require_networks(what: str) -> None:
 
 
 def no_networks(what: str) -> str:
-    """Return the message that what is asked for needs networks."""
+    """Return the message that what is requested needs networks."""
     return (
         f"{what} needs Torch, which is not installed; run: {NETWORKS}, or use the preset sift-vlad or the features "
         "sift, which need no network"

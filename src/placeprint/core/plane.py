@@ -47,7 +47,7 @@ def from_plane(meters: Meters, origin: Degrees) -> Degrees:
     """Return ``(n, 2)`` degrees of points given in meters around an origin: the inverse of `to_plane`.
 
     Raises:
-        ShapeError: the origin is no place on Earth, or the points are not ``(n, 2)`` finite numbers.
+        ShapeError: the origin is not a place on Earth, or the points are not ``(n, 2)`` finite numbers.
     """
     center = _checked(np.asarray(origin)[None])
     flat = np.asarray(meters, np.float64)

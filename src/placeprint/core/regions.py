@@ -23,7 +23,7 @@ NUMBER = re.compile(r"[+-]?\d{1,12}(?:\.\d{0,15})?")
 
 @dataclass(frozen=True)
 class Circle:
-    """The points at most so far from a point.
+    """The points within a distance of a point.
 
     Args:
         latitude: degrees north, WGS 84.
@@ -31,7 +31,7 @@ class Circle:
         meters: the radius, at least 0.
 
     Raises:
-        OptionError: it is no circle on Earth.
+        OptionError: it is not a circle on Earth.
     """
 
     latitude: float
@@ -53,7 +53,7 @@ class Circle:
             form: how the text must look, for the message.
 
         Raises:
-            OptionError: the text is something else, or no circle on Earth.
+            OptionError: the text is something else, or not a circle on Earth.
 
         Example:
             >>> Circle.parse("55.7,13.2,1.5", unit=1000, form="LAT,LON,KM")

@@ -39,7 +39,7 @@ class Contribution:
         source: the number of the extractor.
         features: the n features of the photo by it.
         values: ``(n,)`` float64, what each of them adds.
-        words: ``(n, a)`` visual words of each feature, or None where there are none.
+        words: ``(n, a)`` visual words of each feature, or None if there are none.
         by_word: ``(n, a)`` float64, what a feature adds by each of its words; None as for `words`.
     """
 

@@ -70,7 +70,7 @@ class Branch:
         source: the index of its extractor.
         aggregator: the aggregator of its features.
         weight: the weight of its cosine, above 0.
-        late: whether a query gets it only while the answer is open.
+        late: whether a query gets it only while the answer is uncertain.
     """
 
     name: str

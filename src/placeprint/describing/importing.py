@@ -82,7 +82,7 @@ def _check_free(folder: Path) -> None:
 
 
 def _after_the_map(network: Any) -> tuple[ComponentSpec, State, State]:
-    """Return the aggregator, what it learned, and what the whitener learned; empty where there is none."""
+    """Return the aggregator, what it learned, and what the whitener learned; empty if there is none."""
     from placeprint.aggregation.netvlad_layer import from_layer
     from placeprint.aggregation.whitening import from_linear
 

@@ -23,7 +23,7 @@ from placeprint.evidence.model import to_probability
 from placeprint.evidence.record import Values
 
 PRIOR = 200.0
-"""How much the line of the model that ships counts, in squared log odds; a trial of unclear outcome counts 1/4. Known
+"""How much the line of the shipped model counts, in squared log odds; a trial of unclear outcome counts 1/4. Known
 trials are easier than photos of another day, and unknown ones harder than photos from elsewhere, so a line that follows
 them alone is too steep: with 4 instead of 200 the calibration error on a walk rises from 3 to 15 %."""
 SMALLEST_SLOPE = 0.05
@@ -40,10 +40,10 @@ class Trials:
     """Queries with a known answer.
 
     Args:
-        odds: ``(n,)`` log odds by the model that ships that the first candidate was right.
+        odds: ``(n,)`` log odds by the shipped model that the first candidate was right.
         right: ``(n,)`` whether it was.
-        drawn: ``(n,)`` whether the trial is one of those that a precision is promised from: one for each photo, so that
-            they are independent.
+        drawn: ``(n,)`` whether the trial is one of those that a precision is guaranteed from: one for each photo, so
+            that they are independent.
 
     Raises:
         ShapeError: the arrays do not fit together.
@@ -68,7 +68,7 @@ class Calibration:
 
     Args:
         trials: it was learned from.
-        photos: photos that were asked.
+        photos: photos that were used.
         atlas_photos: photos that the atlas had.
         offset: of the line, in log odds.
         slope: of the line, above 0.
@@ -81,7 +81,7 @@ class Calibration:
     slope: float
 
     def confidence(self, confidence: float) -> float:
-        """Return the calibrated confidence for one of the model that ships.
+        """Return the calibrated confidence for one of the shipped model.
 
         Example:
             >>> none = np.zeros(0)
@@ -92,7 +92,7 @@ class Calibration:
         return float(self.probabilities(log_odds_of(np.array([confidence])))[0])
 
     def probabilities(self, odds: Values) -> Values:
-        """Return ``(n,)`` calibrated probabilities for log odds of the model that ships."""
+        """Return ``(n,)`` calibrated probabilities for log odds of the shipped model."""
         return to_probability(self.offset + self.slope * odds)
 
     def error(self, *, calibrated: bool) -> float:
@@ -100,7 +100,7 @@ class Calibration:
 
         Args:
             calibrated: of the calibrated confidences, each by a line of the other half of the trials; else of those of
-                the model that ships.
+                the shipped model.
         """
         trials = self.trials
         shipped = to_probability(trials.odds)
@@ -126,7 +126,7 @@ class Calibration:
         return f"with {self.photos} of then {self.atlas_photos} photos; {told}"
 
     def least_confidence(self, precision: float) -> float:
-        """Return the calibrated confidence from which on answers are accepted, for a promised precision.
+        """Return the calibrated confidence from which on answers are accepted, for a guaranteed precision.
 
         It is at least `LIKELY`, whatever the precision would allow.
 
@@ -151,12 +151,12 @@ class Calibration:
         )
 
     def promise(self, precision: float) -> Promise:
-        """Return what is promised for a precision, with a calibrated confidence as its score, at least `LIKELY`.
+        """Return the guarantee for a requested precision, with a calibrated confidence as its score, at least `LIKELY`.
 
-        It is the precision itself, else the largest one below it that can be promised, see `guarantee.promise`.
+        It is the precision itself, else the largest one below it that can be guaranteed, see `guarantee.promise`.
 
         Raises:
-            OptionError: nothing can be promised.
+            OptionError: nothing can be guaranteed.
         """
         drawn = self.trials.drawn
         found = promise(self.trials.odds[drawn], self.trials.right[drawn], precision)
@@ -195,7 +195,7 @@ def calibration_of(data: Mapping[str, Any]) -> Calibration:
     Raises:
         ShapeError: its arrays do not fit together.
         KeyError: a part is missing.
-        ValueError: a part is no number.
+        ValueError: a part is not a number.
         TypeError: the same.
     """
     odds = np.array(data["odds"], np.float64)
@@ -212,7 +212,7 @@ def calibrated(trials: Trials, photos: int, atlas_photos: int) -> Calibration:
 
     Args:
         trials: they.
-        photos: photos that were asked.
+        photos: photos that were used.
         atlas_photos: photos that the atlas has.
     """
     offset, slope = _line(trials.odds, trials.right)

@@ -50,7 +50,7 @@ class Overlays:
 
     @property
     def box(self) -> tuple[float, float, float, float] | None:
-        """Left, top, right and bottom of all of them as shares of the width and height; None where there are none."""
+        """Left, top, right and bottom of all of them as shares of the width and height; None if there are none."""
         if not len(self):
             return None
         width, height = (SIDE, SIDE * self.shape) if self.shape <= 1 else (SIDE / self.shape, SIDE)
@@ -70,7 +70,7 @@ class Overlays:
 
 
 def find_overlays(photos: Sequence[LocalFeatures]) -> Overlays:
-    """Return what is the same in many photos of one shape, the most frequent; none where nothing is.
+    """Return what is the same in many photos of one shape, the most frequent; none if nothing is.
 
     Args:
         photos: features of photos spread over an atlas, 64 or so, of one extractor.

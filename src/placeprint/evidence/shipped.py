@@ -29,7 +29,7 @@ class Weighed:
     Args:
         log_odds: ``(n,)`` of the candidates.
         confidence: probability that the first of them is right and the place in the atlas.
-        lead: log odds of the first above those of the first of another place; NaN where there is none.
+        lead: log odds of the first above those of the first of another place; NaN if there is none.
     """
 
     log_odds: Values
@@ -81,7 +81,7 @@ def load_model(name: str) -> EvidenceModel:
     """Return a model that ships with the package.
 
     Raises:
-        OptionError: there is none of that name.
+        OptionError: there is none with that name.
     """
     if name not in model_names():
         raise OptionError(f"no model of evidence called {name!r}; {suggest(name, model_names())}")

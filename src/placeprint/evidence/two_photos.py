@@ -59,12 +59,12 @@ class TwoPhotosModel:
         return float(to_probability(self.pair.log_odds(columns_of_looks([looks])))[0])
 
     def promise(self, precision: float) -> Promise:
-        """Return what is promised for a precision, with a probability as its score, at least `LIKELY`.
+        """Return the guarantee for a requested precision, with a probability as its score, at least `LIKELY`.
 
-        It is the precision itself, else the largest one below it that can be promised, see `guarantee.promise`.
+        It is the precision itself, else the largest one below it that can be guaranteed, see `guarantee.promise`.
 
         Raises:
-            OptionError: nothing can be promised.
+            OptionError: nothing can be guaranteed.
         """
         found = promise(self.odds, self.right, precision)
         if found is None:
@@ -109,5 +109,5 @@ def two_photos_model_of(data: Mapping[str, Any]) -> TwoPhotosModel:
 
 @functools.cache
 def load_two_photos_model() -> TwoPhotosModel:
-    """Return the model that ships with the package."""
+    """Return the shipped model with the package."""
     return two_photos_model_of(json.loads((resources.files(__package__) / FILE).read_text()))

@@ -58,7 +58,7 @@ class Overlay:
 
 
 def plane_of(check: Verification | None) -> Plane | None:
-    """Return the homography of a verification, or None where there is none to trust.
+    """Return the homography of a verification, or None if there is none to trust.
 
     Args:
         check: a verification, or None.

@@ -64,7 +64,7 @@ def _candidate(each: Evidence) -> dict[str, Any]:
 
 
 def _words(part: Contribution) -> list[dict[str, Any]] | None:
-    """Return the visual words that add the most; None where there are none."""
+    """Return the visual words that add the most; None if there are none."""
     if part.words is None or part.by_word is None:
         return None
     words, places = np.unique(part.words, return_inverse=True)

@@ -29,11 +29,11 @@ class PairAnswer:
             side is 640; infinite if there is no transform.
         tolerance: the largest residual of an inlier, in the same pixels.
         seconds: the time of each part: ``describe``, ``match``.
-        features: the features that are shown: an extractor, or an opinion of `opinions.OPINIONS`.
+        features: the features of these matches: an extractor, or an opinion of `opinions.OPINIONS`.
         confidence: the probability that both show the same place, if half of such pairs do (`evidence.two_photos`);
-            None for extractors, matchers and models that it was not learned from.
-        asked: all features that both photos were described by, in order.
-        precision: share of right ones among pairs called "same place" that is promised; None where none was requested.
+            None for extractors, matchers and models that it was not learned for.
+        asked: all features that were tried, in order.
+        precision: the guaranteed share of right pairs among those called "same place"; None if none was requested.
     """
 
     query: LocalFeatures

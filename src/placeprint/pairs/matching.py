@@ -90,16 +90,16 @@ def match(
         pixels: the largest residual of an inlier, in pixels of a photo whose longest side is 640.
         seed: the seed of the estimator.
         rotations: whether to try rotations of the first photo if features without orientations do not confirm it.
-        opinions: whether to request further opinions, see `opinions`, while the probability is open.
-        precision: the share of right ones among pairs called "same place" that is promised, else the largest one that
-            can be (`evidence.two_photos`); None to take the probability at its word.
+        opinions: whether to request further opinions, see `opinions`, while the answer is uncertain.
+        precision: the guaranteed share of right pairs among those called "same place", or the highest possible one
+            below it (`evidence.two_photos`); None to use the probability directly.
         masks: the masks of both photos, True or white where keypoints are allowed: arrays, pictures or paths
             (`masks.as_mask`), None for everywhere.
         focal: the focal length in pixels of both photos, for an essential matrix; None to read it from EXIF.
 
     Raises:
         PhotoError: a photo cannot be used.
-        OptionError: a name or parameter is unknown, a focal length is missing, or no precision can be promised.
+        OptionError: a name or parameter is unknown, a focal length is missing, or no precision can be guaranteed.
         ShapeError: a mask does not have its photo's size.
         WeightsError: weights are not installed.
         NotEnoughMemoryError: the size or the number of keypoints needs more memory than there is.
@@ -128,7 +128,7 @@ def _way_to_look(
     *,
     rotations: bool,
 ) -> WayToLook:
-    """Return how two photos are looked at: by a matcher of pictures, or by features and a matcher of these."""
+    """Return how two photos are matched: with a dense matcher, or with features and a matcher of these."""
     if pictures is not None:
         return partial(look_at_pictures, pictures)
     extractor = _extractor(features, matcher, options)
@@ -155,7 +155,7 @@ def _is_weighed(features: str, matcher: Mapping[str, Any], model: str) -> bool:
 
 
 def _promise(features: str, *, is_weighed: bool, precision: float | None) -> Promise | None:
-    """Return what is promised of pairs called "same place"; None where no precision is requested."""
+    """Return the guarantee for pairs called "same place"; None if no precision is requested."""
     if precision is None:
         return None
     if not is_weighed:
@@ -177,7 +177,7 @@ def best_look(
     rotations: bool,
     name: str = "xfeat",
 ) -> Look:
-    """Return the first photo in the rotation that fits best; rotations are tried where it is not confirmed upright.
+    """Return the first photo in the rotation that fits best; rotations are tried if it is not confirmed upright.
 
     Args:
         extractor: of the features.
@@ -220,7 +220,7 @@ def _answer(
     cameras: Cameras | None,
     seconds: float,
 ) -> PairAnswer:
-    """Return the answer of looks, which took so many seconds together."""
+    """Return the answer from all looks, and the seconds that they took together."""
     look = first if found is None else found.look
     check, least = look.check, SURE if promise is None else promise.score
     return PairAnswer(

@@ -115,7 +115,7 @@ def weighed(
     *,
     further: bool = True,
 ) -> Weighed:
-    """Weigh a first look, and request further opinions while the answer is open.
+    """Weigh a first look, and request further opinions while the answer is uncertain.
 
     Args:
         first: with an extractor of `FIRST` and its default matcher.

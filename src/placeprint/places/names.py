@@ -51,7 +51,7 @@ def near(latitude: float, longitude: float) -> str | None:
         longitude: degrees east.
 
     Raises:
-        OptionError: it is no place on Earth.
+        OptionError: it is not a place on Earth.
 
     Example:
         >>> near(55.7042, 13.1910)

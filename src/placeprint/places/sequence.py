@@ -70,7 +70,7 @@ class SequenceTracker:
             positions.
         rotations: whether to try rotations of frames.
         exclude: photos of the atlas to exclude, by their paths in it.
-        within: which photos of the atlas may answer; None for all.
+        within: which photos of the atlas to search; None for all.
         progress: called while the atlas is surveyed.
 
     Raises:

@@ -18,7 +18,7 @@ defaults::
                    without it, never. Empty where no aggregator learns anything
     [store]        local_bits, descriptor_bits (4, 6 or 8)
     [evidence]     model, descriptors, candidates (optional): candidates are ranked by one probability
-    [[opinion]]    source, extractor, verifier, candidates (optional): one more verification, where the answer is open
+    [[opinion]] source, extractor, verifier, candidates (optional): one more verification, while the answer is uncertain
 """
 
 from placeprint.presets.preset import Preset, preset_from

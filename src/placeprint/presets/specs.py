@@ -125,7 +125,7 @@ class FusionSpec:
         aggregator: the aggregator of the descriptor.
         weight: the weight of its cosine; None for 1.
         extractor: the extractor of its features; None for the preset's.
-        late: whether a query gets it only while the answer is open after the first verification; needs evidence.
+        late: whether a query gets it only while the answer is uncertain after the first verification; needs evidence.
     """
 
     weight: Annotated[float, Range(0, 1e6, above=True)] | None = None
@@ -191,8 +191,8 @@ class EvidenceSpec:
         descriptors: what evidence calls each of the preset's descriptors, in their order.
         candidates: the number of candidates that are weighed, the most similar ones.
         verified: the number of those that the first verification looks at, the most similar ones.
-        verified_first: the number of those that it looks at first; at the others only while the answer is open. None
-            to look at all at once.
+        verified_first: the number of those that it looks at first; at the others only while the answer is uncertain.
+            None to look at all at once.
         hopeless: confidence after the first verification below which no opinion is requested; None to request all.
     """
 

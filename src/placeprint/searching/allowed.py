@@ -15,7 +15,7 @@ from placeprint.types import Ids, Ranking
 
 @dataclass(frozen=True, eq=False)
 class Allowed:
-    """The photos that may answer.
+    """The photos to search.
 
     Args:
         among: ``(k,)`` increasing ids of the only ones; None for all photos.

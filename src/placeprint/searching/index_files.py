@@ -2,9 +2,9 @@
 
     atlas/cache/compact/
       stamp.json               what counts: the state of the descriptors, how many rows, hashes of the files
-      ids-1.bin, signs-1.bin   the rows, see `index.compact_rows`; a number for each time they were made anew
-      lists-1-20000.faiss      inverted lists over the first rows of short descriptors
-      lock                     held by the one process that writes here
+      ids-1.bin, signs-1.bin the rows, see `index.compact_rows`; a number for each time they were rebuilt
+      lists-1-20000.faiss inverted lists over the first rows of short descriptors lock held by the one process that
+      writes here
 
 The stamp alone defines what is valid, and it is replaced last, atomically. So a reader sees the rows before or after a
 change, never half of it, and an interrupted build continues. The folder may be deleted at any time.
@@ -38,7 +38,7 @@ STAMP, LOCK = "stamp.json", "lock"
 BLOCK, BLOCKS = 4096, 64
 """Bytes of a file that are hashed at a place, and the number of places."""
 DEAD = 0.2
-"""Share of rows of removed photos from which the files are made anew."""
+"""Share of rows of removed photos from which the files are rebuilt."""
 LISTS_FROM = 5000
 """Rows from which there are lists."""
 LISTS_GROWTH = 1.1
@@ -81,7 +81,7 @@ class IndexFiles:
         self.folder = folder / "cache" / "compact"
 
     def read(self, state: str, code: CompactCode) -> tuple[Stamp, CompactRows, Any] | None:
-        """Return the stamp, the rows and the lists, None where there are none of this state, or they are damaged."""
+        """Return the stamp, the rows and the lists, None if there are none of this state, or they are damaged."""
         try:
             stamp = Stamp(**json.loads((self.folder / STAMP).read_bytes()))
             if (stamp.format, stamp.state, stamp.dim) != (FORMAT, state, code.dim):

@@ -23,9 +23,9 @@ class AtlasInfo:
         components: the preset's tables.
         errors: the path and reason of each photo that could not be used.
         num_gone: the number of usable photos whose file is no longer at its path.
-        overlay: left, top, right and bottom, as shares of width and height, of what cameras write on the photos, such
-            as a time stamp; None where nothing was found or looked for.
-        calibration: what the confidences were calibrated with, in words; None for the model that ships.
+        overlay: left, top, right and bottom, as shares of width and height, of the camera overlay on the photos, such
+            as a time stamp; None if none was detected or searched for.
+        calibration: what the confidences were calibrated with, in words; None for the shipped model.
     """
 
     path: str

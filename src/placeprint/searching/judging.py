@@ -19,7 +19,7 @@ def promised(calibration: Calibration | None, precision: float | None) -> Promis
         precision: that is requested; the largest one below it is promised where the trials show no more.
 
     Raises:
-        OptionError: nothing can be promised.
+        OptionError: nothing can be guaranteed.
     """
     if precision is None:
         return None
@@ -35,7 +35,7 @@ def judged(answer: Answer, calibration: Calibration | None, promise: Promise | N
     """Return an answer with a calibrated confidence, and the verdict of its first candidate that follows.
 
     Args:
-        answer: with the confidence of the model that ships; without one, it is returned as it is.
+        answer: with the confidence of the shipped model; without one, it is returned as it is.
         calibration: of the atlas; None if it has none.
         promise: with the confidence from which on the verdict is "same place"; None to take it at its word.
     """

@@ -38,7 +38,7 @@ class AtlasReader:
 
     Args:
         store: the store of the atlas.
-        pushed: its index in a database, which then finds the candidates; None without.
+        pushed: its index in a database, which then finds the candidates; None if there is none.
 
     Raises:
         AtlasMismatchError: the atlas was made with different network weights than those installed.
@@ -72,7 +72,7 @@ class AtlasReader:
         return self._snapshots.reading(lambda now: now.describer)
 
     def snapshot(self) -> Snapshot:
-        """Return the atlas as it is now, with its preset and what describes photos; it does not change any more."""
+        """Return an immutable snapshot of the atlas as it is now, with its preset and its describer."""
         return self._snapshots.take()
 
     def __len__(self) -> int:
@@ -145,16 +145,16 @@ class AtlasReader:
             verify: the number of candidates checked by geometry, most similar first; 0 for search only.
             rotations: whether to try rotations of the photo if nothing is confirmed upright.
             exclude: photos of the atlas to exclude, by their paths in it; other paths are ignored.
-            within: which photos of the atlas may answer; None for all.
+            within: which photos of the atlas to search; None for all.
             mode: the search mode, ``"descriptor"``, or a voter, ``"votes"`` or ``"asmk"``; None for the preset's. The
-                first search by votes makes an index of all local features, which is stored in the atlas.
-            precision: the share of right answers among those called "same place" that is promised, for queries like
-                those that the atlas was calibrated with; where that cannot be promised, the largest one that can, see
-                `Answer.precision`; None to call an answer so that is 90 % sure.
+                first search by votes builds an index of all local features, which is stored in the atlas.
+            precision: the guaranteed share of right answers among those called "same place", for queries like those
+                that the atlas was calibrated with. If it cannot be guaranteed, the highest possible precision is used,
+                see `Answer.precision`. None to call an answer "same place" at a confidence of 90 %.
 
         Raises:
             PhotoError: the photo cannot be used.
-            OptionError: the search mode is unknown, or no precision can be promised.
+            OptionError: the search mode is unknown, or no precision can be guaranteed.
         """
         image = as_image(photo)
         excluded = [exclude] if isinstance(exclude, str) else exclude
@@ -175,9 +175,9 @@ class AtlasReader:
     def search_stored(
         self, photos: Sequence[int], *, top: Count = 20, verify: CountOrNone = 50, likely: Share = 0.1
     ) -> dict[int, Answer]:
-        """Find for photos of the atlas the other photos that show their places, by what is stored; all cores work.
+        """Search for photos of the atlas among the others, using stored features, on all cores.
 
-        Nothing is decoded, described or tried in rotations.
+        No photo is decoded or described, and no rotations are tried.
 
         Args:
             photos: ids of usable photos; others have no answer.

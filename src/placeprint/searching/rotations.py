@@ -42,8 +42,8 @@ QUARTER_CANDIDATES, BETWEEN_CANDIDATES = 10, 5
 CHECKS = 3
 """Those that geometry looks at, the best matched of the quarters, and the best matched of the rotations between."""
 SMALLER_SHARE, STEERED_SHARE = 0.5, 1.0
-"""Shares of the strength of "same place" that are enough. Smaller copies of a photo that a whole look confirms may have
-half of it. Steered features have about 0.6 of the strength that those of a whole look do. With 0.45 here, as many
+"""Shares of the strength of "same place" that are enough. Smaller copies of a photo that a full search confirms may
+have half of it. Steered features have about 0.6 of the strength that those of a full search do. With 0.45 here, as many
 tilted photos are confirmed as with 0.85 and 1.0, but fewer with 1.3 ("30, cropped" of
 benchmarks/accuracy/rotations.py)."""
 KEYPOINTS = 300
@@ -51,7 +51,7 @@ KEYPOINTS = 300
 LEAST = 0.5
 """A rotation is looked at cheaply if it is at least so many times as probable as before the picture was looked at."""
 LIKELY = 0.3
-"""A quarter that is so probable gets a whole look at once."""
+"""A quarter that is so probable gets a full search at once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +91,7 @@ class Rotations:
     def promising(
         self, image: Image, features: LocalFeatures, start: float, allowed: Allowed, upright: Upright
     ) -> Iterator[tuple[int, ...]]:
-        """Return the rotations that deserve a whole look, the most promising first, one for each look.
+        """Return the rotations that deserve a full search, the most promising first, one for each look.
 
         Args:
             image: ``(H, W, 3)`` uint8 RGB.
@@ -116,7 +116,7 @@ class Rotations:
         yield from promising_rotations(checks, self._memory.verifier.verdict, upright.of)
 
     def _checks(self, pairs: Sequence[tuple[_View, LocalFeatures]]) -> dict[int, Verification]:
-        """Return the strongest verification of each rotation, its strength raised to what a whole look would find."""
+        """Return the strongest verification of each rotation, its strength raised to what a full search would find."""
         found = map_cores(lambda pair: self._memory.verifier.verify(pair[0].features, [pair[1]])[0], pairs)
         checks: dict[int, Verification] = {}
         for (view, _), check in zip(pairs, found, strict=True):

@@ -79,7 +79,7 @@ class Searcher:
             top: candidates returned.
             verify: the number of candidates checked by geometry.
             rotations: whether to try rotations if nothing is confirmed.
-            allowed: the photos that may answer.
+            allowed: the photos to search.
             mode: the search mode.
         """
         mode = self._mode(mode)
@@ -203,14 +203,14 @@ class Searcher:
     def _ranking(
         self, features: LocalFeatures, descriptor: Floats | None, count: int, allowed: Allowed, mode: str
     ) -> Ranking:
-        """Return the ``count`` most similar photos that may answer, by the descriptor or, without one, by votes."""
+        """Return the ``count`` most similar allowed photos, by the descriptor or, without one, by votes."""
         if descriptor is not None:
             return self._nearest(descriptor, count, allowed)
         wanted = allowed.to_ask(count) if allowed.among is None else len(self._now.usable())  # all are counted anyway
         return allowed.kept(self._memory.voters.search(self._now, mode, features, wanted), count)
 
     def _nearest(self, descriptor: Floats, count: int, allowed: Allowed) -> Ranking:
-        """Return the ``count`` most similar photos that may answer."""
+        """Return the ``count`` most similar allowed photos."""
         found = self._memory.nearest(self._now, descriptor[None], allowed.to_ask(count), allowed.among)[0]
         return allowed.kept(found, count)
 
@@ -237,7 +237,7 @@ class Searcher:
 
 
 def no_probabilities(preset: str) -> str:
-    """Return the message that a preset does not give what is asked for."""
+    """Return the message that a preset does not give what is requested."""
     return (
         f"the preset {preset!r} gives no probabilities, which this needs; "
         "index the photos with the preset fast, balanced or best"

@@ -132,7 +132,7 @@ class Weigher:
             describe: gives the query's features.
             verify: candidates that geometry may look at.
             likely: probability above which geometry looks at all candidates in the end, not only at the most similar.
-            late: gives what the query has only while the answer is open; None where all is there.
+            late: gives what the query has only while the answer is uncertain; None where all is there.
             hopeless: confidence after the first verification below which nothing further is measured; where it is
                 lower, the preset's own for opinions.
         """
@@ -155,7 +155,7 @@ class Weigher:
         return self._evidence(state), state.weighed.confidence
 
     def _verify_first(self, state: _Open, look: Look, most: int, describe: Describe) -> None:
-        """Verify the most similar candidates, some first and the others while the answer is open."""
+        """Verify the most similar candidates, some first and the others while the answer is uncertain."""
         asked = min(most, self._spec.verified)
         for until in (min(asked, self._spec.verified_first or asked), asked):
             missing = [place for place in range(until) if place not in state.checks]
@@ -163,7 +163,7 @@ class Weigher:
                 self._check(state, look, np.array(missing), describe)
 
     def _request_opinions(self, state: _Open, most: int, describe: Describe, hopeless: float) -> None:
-        """Request one opinion after another while the answer is open and not hopeless."""
+        """Request one opinion after another while the answer is uncertain and not hopeless."""
         preset = self._now.preset
         for opinion in preset.opinion:
             if state.decided or state.weighed.confidence < hopeless:

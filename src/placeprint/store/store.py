@@ -7,9 +7,8 @@
       local.lance    id | keypoints | descriptors | scores | scales | angles, as bytes; and for every further
                      extractor n the same columns, named keypoints_n ...
       images.lance   id | path | sha256 | file size and time | width height | location | descriptor | state | error
-      calibration.json   how sure answers are in this atlas, if it was calibrated
-      last-id        the largest id ever given, if its photo was removed
-      write.lock     locked by the one process that writes
+      calibration.json how certain answers are in this atlas, if it was calibrated last-id the largest id ever given, if
+      its photo was removed write.lock locked by the one process that writes
 
 `local` is written first and `images` last: a photo exists once its row in `images` does. A crash between the two leaves
 orphans in `local`, which the next writer removes. A photo that could not be used is a row with an `error`, so that it

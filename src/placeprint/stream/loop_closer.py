@@ -64,10 +64,10 @@ class Loop:
         frame: number of the new frame.
         other: number of the remembered frame.
         stamp: time of the remembered frame in seconds, or None.
-        probability: that both are at the same place, by these frames and those before.
+        probability: that both are at the same place, given this frame and earlier ones.
         similarity: cosine of their descriptors.
         check: the verified matches; the query is the new frame.
-        pose: of the new camera relative to the earlier one; None where it is no loop or nothing agrees.
+        pose: of the new camera relative to the earlier one; None if it is not a loop or no pose fits.
     """
 
     frame: int
@@ -81,7 +81,7 @@ class Loop:
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """What a frame has shown.
+    """The result of a frame.
 
     Args:
         frame: its number, from 0.
@@ -97,18 +97,18 @@ class Seen:
 
 
 class LoopCloser:
-    """Finds the loop closures of one camera's frames; not for several threads.
+    """Finds loop closures in the frames of one camera; not thread-safe.
 
     Args:
-        preset: the name of a preset with a codebook, or the path of its TOML file; or an atlas, to describe frames as
-            it does, with the codebook that it has learned. Its photos are not remembered.
+        preset: the name of a preset with a codebook, or the path of its TOML file; or an atlas, to describe frames with
+            its preset and learned codebook. Its photos are not remembered.
         frames: frames to remember; each takes about 0.1 MB with the default preset.
-        leave: which frame leaves when there are more: the ``"redundant"`` one, most similar to the one before it, or
+        leave: which frame to drop when there are more: the ``"redundant"`` one, most similar to the one before it, or
             the ``"oldest"``.
-        exclude: the last frames that cannot close a loop.
-        exclude_seconds: frames of the last seconds, which cannot either; needs stamps.
-        candidates: remembered frames that geometry verifies per frame.
-        least: probability of a loop, at least.
+        exclude: the number of latest frames that cannot close a loop.
+        exclude_seconds: frames of this many latest seconds cannot close a loop either; needs stamps.
+        candidates: remembered frames to verify by geometry per frame.
+        least: the smallest probability of a loop.
         camera: ``(3, 3)`` intrinsics of frames without distortion, for rotation and direction; None if unknown.
 
     Raises:
@@ -140,7 +140,7 @@ class LoopCloser:
 
     @classmethod
     def load(cls, path: Path | str) -> LoopCloser:
-        """Load what `save` has written; it goes on with the frame after the last.
+        """Load what `save` has written, and continue with the next frame.
 
         Raises:
             OptionError: the file cannot be read, or was written by another version or with other weights.
@@ -155,7 +155,7 @@ class LoopCloser:
         return made
 
     def save(self, path: Path | str) -> None:
-        """Write all that is remembered into one file, whole or not at all.
+        """Save everything that is remembered in one file, atomically.
 
         Raises:
             WriteError: the file cannot be written.
@@ -192,12 +192,12 @@ class LoopCloser:
         Args:
             frame: anything that `read_photo` accepts: a path, an RGB array.
             stamp: its time in seconds.
-            mask: ``(H, W)`` bool, True where keypoints are allowed; leave out what moves with the camera.
+            mask: ``(H, W)`` bool, True where keypoints are allowed; exclude what moves with the camera.
 
         Raises:
-            PhotoError: the frame cannot be used; it is then no frame of the stream.
-            OptionError: it has no stamp, and ``exclude_seconds`` needs one; or with intrinsics, it has another
-                size than the frames before it.
+            PhotoError: the frame cannot be used; then it does not become part of the stream.
+            OptionError: it has no stamp, and ``exclude_seconds`` needs one; or with intrinsics, its size differs from
+                earlier frames.
         """
         began = time.perf_counter()
         described = self.describe(frame, mask)
@@ -281,7 +281,7 @@ class LoopCloser:
         return sum(map(is_old, self._memory.frames))
 
     def _chosen(self, similar: Floats, before: NDArray[np.float64]) -> list[int]:
-        """Return the places of the frames to verify: where the camera should be, and the most similar, apart."""
+        """Return the indices of the frames to verify: where the camera should be, and the most similar ones."""
         if not len(similar):
             return []
         chosen: list[int] = []
@@ -319,9 +319,9 @@ class LoopCloser:
     def _log_odds(self, checks: Sequence[Verification]) -> list[float]:
         """Return the log odds of each verification of a frame.
 
-        They are 0 where the preset's verifier says "possible" and `SURELY` where it is sure. That far, all are alike:
-        many places of a building match well. The strongest tells them apart, the others are below by `RATIO` times the
-        logarithm of the ratio of the strengths.
+        They are 0 where the preset's verifier says "possible" and `SURELY` where it is certain. Above that,
+        verifications do not differ, because many places of a building match well. So the strongest keeps its log odds,
+        and the others are lowered by `RATIO` times the logarithm of the ratio of the strengths.
         """
         sure, possible = (float(getattr(self._verifier, name)) for name in ("sure", "possible"))
         strongest = max((check.strength for check in checks), default=0.0)

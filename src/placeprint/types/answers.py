@@ -22,8 +22,8 @@ class Evidence:
         verification: the verification, or None if this candidate was not verified.
         verdict: ``"same place"``, ``"possible"``, ``"not confirmed"`` or ``"not verified"``.
         location: ``(latitude, longitude)`` in degrees, or None.
-        probability: that it shows the query's place, in [0, 1]; None where evidence is not weighed.
-        known: what the probability is made of, by the names of `placeprint.evidence.FIELDS`.
+        probability: the probability that it shows the query's place, in [0, 1]; None for presets without evidence.
+        known: the evidence behind the probability, by the names of `placeprint.evidence.FIELDS`.
     """
 
     id: int
@@ -53,13 +53,13 @@ class Answer:
     Args:
         evidence: the ranked candidates.
         features: the query's local features, in pixels of the query as read.
-        rotation: degrees counter-clockwise the query was rotated by to be found.
+        rotation: degrees counter-clockwise by which the query was rotated for this answer.
         seconds: the time of each part: ``describe``, ``search``, ``verify``.
         note: why there are no results: ``"the atlas is empty"`` or `NO_KEYPOINTS`; else None.
-        confidence: probability that the first candidate is right and the place in the atlas; None where evidence is not
-            weighed.
-        precision: share of right answers among those called "same place" that is promised; None where none was
-            requested. It is below the requested one where the calibration of the atlas cannot promise that.
+        confidence: the probability that the first candidate is right and the place is in the atlas; None for presets
+            without evidence.
+        precision: the guaranteed share of right answers among those called "same place"; None if none was requested. It
+            is lower than requested if the calibration of the atlas cannot guarantee that much.
     """
 
     evidence: tuple[Evidence, ...]
@@ -99,7 +99,7 @@ class Location:
     Args:
         latitude: degrees north, WGS 84.
         longitude: degrees east, from -180 to 180.
-        radius: meters within which the true position is, nine times in ten.
+        radius: the radius in meters that contains the true position nine times out of ten.
     """
 
     latitude: float
@@ -109,15 +109,16 @@ class Location:
 
 @dataclass(frozen=True, eq=False)
 class Located:
-    """Which place a photo shows, and where that is.
+    """Which place a photo shows, and where the photo was taken.
 
     Args:
         place: the place, or None: not in the atlas.
-        confidence: probability that the photo shows the place, or the likeliest one where `place` is None; in [0, 1].
-        location: where the photo was taken; None where the place is unknown, or no photo that shows it has a position.
-        distances: meters from the location to each candidate of the answer; None where one of them is unknown.
+        confidence: the probability that the photo shows the place, or the most probable place if `place` is None; in
+            [0, 1].
+        location: where the photo was taken; None if the place is unknown, or no photo that shows it has a position.
+        distances: meters from the location to each candidate of the answer; None where either is unknown.
         answer: the proof: the candidates with their verified matches.
-        note: why there is no location though the place is known, or why there are no results; else None.
+        note: why there is no location although the place is known, or why there are no results; else None.
     """
 
     place: KnownPlace | None
