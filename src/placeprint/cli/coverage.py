@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from placeprint.cli.output import print_json, progress_bar, say
+from placeprint.core.geojson import collection, feature
 from placeprint.errors import OptionError
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def coverage(
     if json:
         print_json([dataclasses.asdict(each) | {"recognized": each.recognized} for each in covered])
     elif geojson:
-        print_json({"type": "FeatureCollection", "features": [_feature(each) for each in covered if each.location]})
+        print_json(collection(_feature(each) for each in covered if each.location))
     else:
         _print(covered)
         if page is not None:
@@ -68,14 +69,9 @@ def _median(covered: Sequence[Covered]) -> float | None:
 
 
 def _feature(each: Covered) -> dict[str, Any]:
-    latitude, longitude = each.location or (0.0, 0.0)
     properties = dataclasses.asdict(each) | {"recognized": each.recognized}
     del properties["location"]
-    return {
-        "type": "Feature",
-        "geometry": {"type": "Point", "coordinates": [longitude, latitude]},
-        "properties": properties,
-    }
+    return feature(each.location, properties)
 
 
 def _write_page(page: Path, covered: Sequence[Covered], atlas: Path) -> None:

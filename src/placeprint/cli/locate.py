@@ -114,7 +114,7 @@ def _frames(query: Path, every: float, names: deque[str]) -> Iterator[Image]:
     """
     from placeprint.photos import read_image
     from placeprint.photos.videos import is_video, read_frames
-    from placeprint.places.motion import natural
+    from placeprint.photos.walking import natural
 
     if is_video(query):
         for second, frame in read_frames(query, every):

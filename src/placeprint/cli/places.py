@@ -10,6 +10,7 @@ import typer
 
 from placeprint.cli.output import print_json, printable, progress_bar, say, show, warn
 from placeprint.cli.search import short
+from placeprint.core.geojson import collection, feature
 from placeprint.errors import OptionError
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def places(
     if json:
         print_json([_as_data(place, photos) for place in found])
     elif geojson:
-        print_json({"type": "FeatureCollection", "features": _features(found, photos)})
+        print_json(collection(_features(found, photos)))
     else:
         _print(found, photos)
 
@@ -88,14 +89,10 @@ def _as_data(place: PlaceGroup, photos: Mapping[int, PhotoRecord]) -> dict[str, 
 
 
 def _features(found: Sequence[PlaceGroup], photos: Mapping[int, PhotoRecord]) -> list[dict[str, Any]]:
-    """Return the places with a position as GeoJSON (RFC 7946): longitude first."""
+    """Return the places with a position as GeoJSON."""
     return [
-        {
-            "type": "Feature",
-            "id": place.id,
-            "geometry": {"type": "Point", "coordinates": [place.location[1], place.location[0]]},
-            "properties": {"label": place.label, "photos": [photos[photo].path for photo in place.photos]},
-        }
+        {"id": place.id}
+        | feature(place.location, {"label": place.label, "photos": [photos[photo].path for photo in place.photos]})
         for place in found
         if place.location is not None
     ]

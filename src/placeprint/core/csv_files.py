@@ -1,4 +1,4 @@
-"""Read CSV files as people and spreadsheets write them.
+"""Write CSV files, and read them as people and spreadsheets write them.
 
 Accepted: UTF-8 with or without a byte order mark, any line ends, quoted fields, spaces around fields, blank lines.
 Refused in one line that says what to do: other encodings, semicolons or tabs between fields, a duplicate column, rows
@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from placeprint.core.files import read_text
@@ -19,6 +19,13 @@ from placeprint.errors import DatasetError
 LONGEST_FIELD = 1 << 24
 """Most characters of a field; a list of the photos of a landmark exceeds Python's default of 131,072."""
 OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
+
+
+def csv_text(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Return rows below a header as CSV, each ended by a line feed."""
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\n").writerows([header, *rows])
+    return out.getvalue()
 
 
 def read_csv(path: Path) -> list[dict[str, str]]:

@@ -6,12 +6,11 @@ products are the similarities of `Atlas.search`. Tables name photos by the paths
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from placeprint.core.csv_files import csv_text
 from placeprint.core.files import write_atomically, written_aside
 from placeprint.core.outputs import MADE_BY
 from placeprint.errors import OptionError
@@ -76,16 +75,14 @@ def write_faiss(now: Snapshot, path: Path) -> int:
     import numpy as np
 
     index = faiss.IndexIDMap(faiss.IndexFlatIP(_dim(now)))
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(HEADER)
+    table: list[list[object]] = []
     for records, rows in _parts(now):
         index.add_with_ids(np.ascontiguousarray(rows), np.array([record.id for record in records], np.int64))
         for record in records:
             values = _values(record)[: len(HEADER)]
-            writer.writerow(["" if value is None else value for value in values])
+            table.append(["" if value is None else value for value in values])
     write_atomically(path, faiss.serialize_index(index).tobytes())
-    write_atomically(path.with_name(path.name + TABLE), file.getvalue().encode())
+    write_atomically(path.with_name(path.name + TABLE), csv_text(HEADER, table).encode())
     return int(index.ntotal)
 
 

@@ -7,11 +7,12 @@ allows. KML has photos and places with a position, in two folders.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 from xml.etree import ElementTree
 
+from placeprint.core.geojson import feature
+from placeprint.core.geojson import geojson_text as geojson_of
 from placeprint.core.outputs import MADE_BY
 from placeprint.places.grouping import PlaceGroup
 from placeprint.store import PhotoRecord
@@ -31,7 +32,7 @@ def geojson_text(photos: Photos, places: Sequence[PlaceGroup] = ()) -> str:
     """
     of_photo = {number: place for place in places for number in place.photos}
     features = [_feature(record, of_photo.get(number)) for number, record in photos.items()]
-    return json.dumps({"type": "FeatureCollection", "features": features}, indent=1) + "\n"
+    return geojson_of(features)
 
 
 def kml_text(photos: Photos, places: Sequence[PlaceGroup] = ()) -> str:
@@ -72,11 +73,7 @@ def _feature(record: PhotoRecord, place: PlaceGroup | None) -> dict[str, Any]:
         properties["taken"] = record.taken.isoformat(timespec="seconds")
     if place is not None:
         properties |= {"place": place.label, "place_id": place.id}
-    geometry = None
-    if record.location is not None:
-        latitude, longitude = record.location
-        geometry = {"type": "Point", "coordinates": [round(longitude, DECIMALS), round(latitude, DECIMALS)]}
-    return {"type": "Feature", "geometry": geometry, "properties": properties}
+    return feature(record.location, properties, DECIMALS)
 
 
 def _folder(document: ElementTree.Element, name: str) -> ElementTree.Element:

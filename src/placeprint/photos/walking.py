@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
@@ -334,3 +335,13 @@ def _refusal(missing: Skipped) -> PhotoError:
     if missing.reason == NOT_THERE:
         return PhotoError(f"{NOT_THERE} {missing.path!r}")
     return PhotoError(f"cannot use {missing.path!r}: {missing.reason}")
+
+
+def natural(path: str) -> list[tuple[int, str]]:
+    """Return what paths are sorted by: numbers in them by their value.
+
+    Example:
+        >>> sorted(["b10.jpg", "b9.jpg", "a.jpg"], key=natural)
+        ['a.jpg', 'b9.jpg', 'b10.jpg']
+    """
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", path)]

@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from placeprint.core.options import Count, NotNegative, Share, checked
+from placeprint.photos.walking import natural
 from placeprint.places.graph import Link, MatchGraph
-from placeprint.places.motion import natural
 from placeprint.store import PhotoRecord
 
 FRAMES = 20

@@ -7,7 +7,6 @@ of its folder, and the photos that verified matches link to it.
 from __future__ import annotations
 
 import os
-import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from placeprint.core.plane import distances
+from placeprint.photos.walking import natural
 from placeprint.store import PhotoRecord
 from placeprint.types import Ids
 
@@ -130,13 +130,3 @@ def _by_links(
         if photos[first].location is None or photos[second].location is None:
             yield first, second, probability
             yield second, first, probability
-
-
-def natural(path: str) -> list[tuple[int, str]]:
-    """Return what paths are sorted by: numbers in them by their value.
-
-    Example:
-        >>> sorted(["b10.jpg", "b9.jpg", "a.jpg"], key=natural)
-        ['a.jpg', 'b9.jpg', 'b10.jpg']
-    """
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", path)]

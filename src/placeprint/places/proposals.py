@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from placeprint.core.csv_files import csv_text
+from placeprint.core.geojson import feature, geojson_text
 from placeprint.core.plane import distances
 from placeprint.errors import PhotoError
 from placeprint.photos import normalized, read_camera_data, read_photo
@@ -87,40 +86,34 @@ def propose(locator: Locator, photo: Path, exclude: Collection[str] = ()) -> Pro
 
 def as_csv(proposals: Iterable[Proposal]) -> str:
     """Return the proposals as a table; a photo without a position has empty fields."""
-    out = io.StringIO()
-    rows = csv.writer(out, lineterminator="\n")
-    rows.writerow(COLUMNS)
-    for each in proposals:
-        where = each.location
-        place = (
-            ("", "", "")
-            if where is None
-            else (f"{where.latitude:.7f}", f"{where.longitude:.7f}", f"{where.radius:.1f}")
-        )
-        rows.writerow(
-            [each.photo, *place, f"{each.confidence:.4f}", each.place or "", each.best or "", each.note or ""]
-        )
-    return out.getvalue()
+    return csv_text(COLUMNS, map(_row, proposals))
+
+
+def _row(each: Proposal) -> tuple[str, ...]:
+    where = each.location
+    place = (
+        ("", "", "") if where is None else (f"{where.latitude:.7f}", f"{where.longitude:.7f}", f"{where.radius:.1f}")
+    )
+    return each.photo, *place, f"{each.confidence:.4f}", each.place or "", each.best or "", each.note or ""
 
 
 def as_geojson(proposals: Iterable[Proposal]) -> str:
-    """Return the proposals that have a position as GeoJSON points (RFC 7946: longitude first)."""
-    features = [
-        {
-            "type": "Feature",
-            "geometry": {"type": "Point", "coordinates": [round(where.longitude, 7), round(where.latitude, 7)]},
-            "properties": {
+    """Return the proposals that have a position as GeoJSON points."""
+    return geojson_text(
+        feature(
+            (where.latitude, where.longitude),
+            {
                 "photo": each.photo,
                 "radius_m": round(where.radius, 1),
                 "confidence": round(each.confidence, 4),
                 "place": each.place,
                 "best_photo": each.best,
             },
-        }
+            decimals=7,
+        )
         for each in proposals
         if (where := each.location) is not None
-    ]
-    return json.dumps({"type": "FeatureCollection", "features": features}, indent=1) + "\n"
+    )
 
 
 def has_position(photo: Path) -> bool:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
+from placeprint.core.csv_files import csv_text
 from placeprint.core.files import common_folder
 from placeprint.core.options import Count, Range, checked
 from placeprint.core.outputs import MADE_BY
@@ -103,15 +104,15 @@ def pair_lines(pairs: Sequence[ImagePair], names: Mapping[int, str], form: str) 
             and inliers.
     """
     if form == "csv":
-        import csv
-        import io
-
-        file = io.StringIO()
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["first", "second", "probability", "inliers"])
-        for pair in pairs:
-            known = "" if pair.probability is None else f"{pair.probability:.4f}"
-            writer.writerow([names[pair.first], names[pair.second], known, pair.inliers])
-        return file.getvalue()
+        rows = [
+            (
+                names[pair.first],
+                names[pair.second],
+                "" if pair.probability is None else f"{pair.probability:.4f}",
+                pair.inliers,
+            )
+            for pair in pairs
+        ]
+        return csv_text(("first", "second", "probability", "inliers"), rows)
     head = f"# {MADE_BY}\n" if form == "colmap" else ""
     return head + "".join(f"{names[pair.first]} {names[pair.second]}\n" for pair in pairs)

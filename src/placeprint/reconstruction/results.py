@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from placeprint.core.geojson import feature, geojson_text
 from placeprint.core.outputs import MADE_BY
 from placeprint.types import Pose
 
@@ -53,7 +54,7 @@ def poses_text(poses: Mapping[str, Pose | None], form: str) -> str:
         return f"# {MADE_BY}\n" + "".join(_tum_line(name, pose) for name, pose in known.items())
     if form == "geojson":
         features = [_feature(name, pose) for name, pose in known.items() if pose.location is not None]
-        return json.dumps({"type": "FeatureCollection", "features": features}, indent=1) + "\n"
+        return geojson_text(features)
     return json.dumps([{"query": name, "pose": pose_data(pose)} for name, pose in poses.items()], indent=1) + "\n"
 
 
@@ -88,15 +89,10 @@ def _tum_line(name: str, pose: Pose) -> str:
 
 
 def _feature(name: str, pose: Pose) -> dict[str, Any]:
-    assert pose.location is not None
-    latitude, longitude = pose.location
-    return {
-        "type": "Feature",
-        "geometry": {"type": "Point", "coordinates": [round(longitude, 8), round(latitude, 8)]},
-        "properties": {
-            "photo": name,
-            "heading_deg": pose.heading,
-            "inliers": pose.inliers,
-            "spread_m": round(pose.position_spread, 3),
-        },
+    properties = {
+        "photo": name,
+        "heading_deg": pose.heading,
+        "inliers": pose.inliers,
+        "spread_m": round(pose.position_spread, 3),
     }
+    return feature(pose.location, properties, decimals=8)

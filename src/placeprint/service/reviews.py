@@ -6,8 +6,6 @@ writes. The items of the last few reviews stay in memory.
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 import threading
 from collections.abc import Callable, Collection, Sequence
@@ -15,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
+from placeprint.core.csv_files import csv_text
 from placeprint.errors import PhotoError
 from placeprint.places.doctor import BY_MATCHES, examine
 from placeprint.places.findings import KINDS, Finding, Kind
@@ -113,13 +112,9 @@ def table(desk: Desk, review: Review, numbers: Collection[int]) -> bytes:
             for each in proposals
         )
     else:
-        out = io.StringIO()
-        rows = csv.writer(out, lineterminator="\n")
-        rows.writerow(("photo", "finding", "detail", "certainty"))
-        for each in chosen:
-            if isinstance(each, Finding):
-                rows.writerow([desk.below(each.photo), each.finding, detail(desk, each), f"{each.certainty:.4f}"])
-        text = out.getvalue()
+        found = [each for each in chosen if isinstance(each, Finding)]
+        rows = [(desk.below(each.photo), each.finding, detail(desk, each), f"{each.certainty:.4f}") for each in found]
+        text = csv_text(("photo", "finding", "detail", "certainty"), rows)
     return text.encode("utf-8", "surrogateescape")
 
 

@@ -6,7 +6,6 @@ and which frames are searched, and how many frames a match may be off. Each is a
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import groupby
@@ -22,6 +21,7 @@ from placeprint.datasets.readers.near_photos import near, read_near_photos
 from placeprint.datasets.retrieval_set import PathSets, RetrievalSet
 from placeprint.datasets.tables.plain_pickle import read_plain_npy
 from placeprint.errors import DatasetError
+from placeprint.photos.walking import natural
 
 CLEAN = "cleanImageNames.txt"
 """The file with the names of the frames that count, one per line, if it exists."""
@@ -120,11 +120,7 @@ def _frames(folder: Path, name: str, clean: frozenset[str] | None = None) -> tup
     paths = [path for path in photos_below(folder / name) if clean is None or Path(path).name in clean]
     if not paths:
         raise DatasetError(f"{str(folder / name)!r} has none of the frames in {CLEAN}")
-    return tuple(f"{name}/{path}" for path in sorted(paths, key=_natural))
-
-
-def _natural(path: str) -> list[tuple[int, str]]:
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", path)]
+    return tuple(f"{name}/{path}" for path in sorted(paths, key=natural))
 
 
 def _along(paths: Sequence[str], stride: int) -> NDArray[np.float64]:
