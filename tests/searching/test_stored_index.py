@@ -10,7 +10,9 @@ import pytest
 
 from placeprint import Atlas
 from placeprint.presets import load_preset, write_preset
+from placeprint.searching import index_files
 from placeprint.searching.index_files import STAMP, IndexFiles
+from placeprint.searching.stored_index import StoredIndex
 from placeprint.store import Store
 from placeprint.store.photo_filter import PhotoFilter
 from tests.conftest import make_scene, write_photo, write_scenes
@@ -93,7 +95,7 @@ def test_damaged_and_missing_files_are_made_again(
         path.unlink() if name is None else path.write_bytes(b"{" * (path.stat().st_size // 2))
     with caplog.at_level(logging.WARNING):
         assert _first(Atlas.open(tmp_path / "atlas"), 5) == "05.png"
-    assert ("made again" in caplog.text) is (name is not None)
+    assert ("rebuilt" in caplog.text) is (name is not None)
     assert (folder / STAMP).is_file() and len(list(folder.glob("*.bin"))) == 3
 
 
@@ -137,3 +139,30 @@ def test_filters_are_exact_with_a_compact_index(atlas: Atlas, tmp_path: Path) ->
             for each in (atlas, exact)
         )
         assert found == expected and len(found) == count
+
+
+def test_rows_of_short_descriptors_are_merged_into_lists_after_the_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(index_files, "LISTS_FROM", 8)
+    path = tmp_path / "short.toml"
+    write_preset(load_preset("sift-vlad"), path)
+    text = (
+        path.read_text().replace('name = "flat"', 'name = "flat"\nmost = 4').replace("num_words = 256", "num_words = 4")
+    )
+    text = "\n".join(line for line in text.splitlines() if not line.startswith(("local_dim", "local_white", "shipped")))
+    path.write_text(text)
+    atlas = Atlas.create(tmp_path / "atlas", str(path))
+    atlas.add([write_scenes(tmp_path / "photos", PLACES)], learn=False)
+    index = atlas._memory._compact
+    assert isinstance(index, StoredIndex)
+    index.merged()
+    assert [each.name for each in _folder(atlas).glob("lists-*")] == [f"lists-1-{PLACES}-{PLACES}.faiss"]
+    assert index.of(atlas.snapshot()).lists.ntotal == PLACES and _first(atlas, 7) == "07.png"
+    atlas.add([write_photo(tmp_path / "new.png", make_scene(77))], learn=False)  # too few to merge again
+    index.merged()
+    assert index.of(atlas.snapshot()).lists.ntotal == PLACES and _first(atlas, 77) == "new.png"
+    atlas.add([write_photo(tmp_path / "other.png", make_scene(78))], learn=False)
+    index.merged()
+    assert index.of(atlas.snapshot()).lists.ntotal == PLACES + 2 and _first(atlas, 78) == "other.png"
+    assert len(list(_folder(atlas).glob("lists-*"))) == 1

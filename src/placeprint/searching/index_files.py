@@ -97,11 +97,15 @@ class IndexFiles:
             return None
 
     @contextlib.contextmanager
-    def writing(self) -> Iterator[bool]:
-        """Yield whether this process may write here now: not while another one does, or in a read-only folder."""
+    def writing(self, wait: float = 0.0) -> Iterator[bool]:
+        """Yield whether this process may write here: not while another one does, or in a read-only folder.
+
+        Args:
+            wait: the seconds to wait for another one.
+        """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            lock = filelock.FileLock(self.folder / LOCK, timeout=0)
+            lock = filelock.FileLock(self.folder / LOCK, timeout=wait)
             lock.acquire()
         except (OSError, filelock.Timeout, NotImplementedError):
             yield False
@@ -127,18 +131,19 @@ class IndexFiles:
         digest = map_rows(self.folder, stamp.generation, count, code).digest()
         return self._publish(dataclasses.replace(stamp, rows=count, digest=digest))
 
+    def has_many_outside(self, stamp: Stamp, code: CompactCode) -> bool:
+        """Return whether so many rows are not in the lists that `merge` is worth its time."""
+        listed = int(stamp.lists.split("-")[3].partition(".")[0]) if stamp.lists else 0
+        return not code.has_signs and stamp.rows >= max(LISTS_FROM, LISTS_GROWTH * listed)
+
     def merge(self, stamp: Stamp, code: CompactCode) -> Stamp:
-        """Move rows into the lists, if enough are not there yet; return the stamp that counts then.
+        """Move all rows into the lists; return the stamp that counts then.
 
         Raises:
             OSError, RuntimeError, AtlasWriteError: the files cannot be written.
         """
-        if code.has_signs or stamp.rows < LISTS_FROM:
-            return stamp
         codes = map_rows(self.folder, stamp.generation, stamp.rows, code).arrays["short"]
         index = None if not stamp.lists else read_lists(self.folder / stamp.lists, mapped=False)
-        if index is not None and stamp.rows < LISTS_GROWTH * index.ntotal:
-            return stamp
         if index is None or stamp.rows > 4 * learned_from(stamp.lists):
             index = learned_lists(codes)
             learned = stamp.rows

@@ -26,6 +26,8 @@ logger = logging.getLogger(__name__)
 
 TOGETHER = 32
 """Photos whose descriptors are read and encoded by one job."""
+MERGING = 60.0
+"""Seconds that merging waits for a write that holds the files."""
 PUBLISHED = 8192
 """Rows after which an unfinished build is kept."""
 
@@ -42,6 +44,7 @@ class StoredIndex:
         self._current: tuple[int, CompactIndex] | None = None
         self._code: CompactCode | None = None
         self._lock = threading.Lock()
+        self._merging: threading.Thread | None = None
 
     def of(self, now: Snapshot) -> CompactIndex:
         """Return the index over the usable photos of an atlas as it is."""
@@ -81,6 +84,7 @@ class StoredIndex:
 
     def _updated(self, now: Snapshot) -> None:
         """Add what is missing to the files, if this process may write them."""
+        self.merged()
         try:
             with self._files.writing() as may_write:
                 if may_write:
@@ -103,8 +107,27 @@ class StoredIndex:
         for start in range(0, len(missing), PUBLISHED):
             stamp = files.append(stamp, _encoded(now, code, missing[start : start + PUBLISHED]), code)
         if stamp.rows:
-            stamp = files.merge(stamp, code)
             files.clean(stamp)
+        if files.has_many_outside(stamp, code):
+            self._merging = threading.Thread(target=self._merge, args=(state, code), name="placeprint-merge")
+            self._merging.start()  # it needs the lock of the files, so it begins when this write is done
+
+    def _merge(self, state: str, code: CompactCode) -> None:
+        """Move the rows that a search compares one by one into the lists; searches go on meanwhile."""
+        try:
+            with self._files.writing(wait=MERGING) as may_write:
+                kept = self._files.read(state, code) if may_write else None
+                if kept is not None and self._files.has_many_outside(kept[0], code):
+                    self._files.clean(self._files.merge(kept[0], code))
+        except (PlaceprintError, OSError, RuntimeError) as error:  # FAISS reports a full disk in its own words
+            logger.warning("new photos are not in the lists of the index yet: %s", error)
+            return
+        self._current = None  # the next search opens what is merged now
+
+    def merged(self) -> None:
+        """Wait until lists that are being merged are there."""
+        if self._merging is not None:
+            self._merging.join()
 
     def _anew(self, rows: CompactRows, photos: Ids, code: CompactCode, state: str) -> tuple[Stamp, Ids]:
         """Copy the rows of photos that are still there into new files."""
