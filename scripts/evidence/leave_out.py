@@ -23,9 +23,6 @@ LEARNED_HALVES = 2
 """Those of them that are learned from."""
 WEIGHED = ("standard", "strength_share", "inliers_share", "strength", "significance")
 """Fields of the first stage; the others of the record did not pay."""
-EARLY = 0.0
-"""Weight in learning of what is known before the late descriptors, beside what is known with them. Any makes evidence
-that is asked last count for less: with 0.1 the preset lost two queries of corridor."""
 UNVERIFIED = 0.1
 """Weight of a query of which no geometry was measured, beside one after a level of the cascade."""
 DECIDED = 2.2
@@ -123,10 +120,9 @@ def pairs_of(asked: Sequence[Levels]) -> Pairs:
     Evidence that is measured last finds little left to explain, and would be worth nothing to the model where the
     sets it learns from are easy. So it is learned without the other geometry, too.
     """
-    every = [(each, 1.0) for each in asked] + [(each.early, EARLY) for each in asked if each.early is not None]
     kept = [
-        (each.asked, columns, known(each.asked), weight * (1.0 if level else UNVERIFIED))
-        for each, weight in every
+        (each.asked, columns, known(each.asked), 1.0 if level else UNVERIFIED)
+        for each in asked
         if known(each.asked).any()
         for level, columns in [*enumerate(each.parts), *((len(each.parts), columns) for columns in each.alone)]
     ]
