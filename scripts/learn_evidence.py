@@ -2,7 +2,7 @@
 
     python scripts/learn_evidence.py describe --cache FOLDER    # features of all photos, once
     python scripts/learn_evidence.py measure --cache FOLDER     # similarities and geometry of all pairs, once
-    python scripts/learn_evidence.py report --cache FOLDER      # each set by models of the others, in a minute
+    python scripts/learn_evidence.py report --cache FOLDER      # each set by models of the others; docs/images
     python scripts/learn_evidence.py ablation --cache FOLDER    # the same, without each kind of evidence
     python scripts/learn_evidence.py calibrate --cache FOLDER   # calibrated atlases, and promised precisions
     python scripts/learn_evidence.py write --cache FOLDER       # the models of all sets, into the package
@@ -27,7 +27,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from placeprint.evaluation.report.calibration import write_pictures
+from placeprint.evaluation.report.calibration import bins_of, draw_reliability, write_pictures
 from placeprint.evidence.two_photos import FILE
 from scripts.evidence import two_photos
 from scripts.evidence.assembly import USUAL, Assembler, Policy, most_of
@@ -35,7 +35,14 @@ from scripts.evidence.calibrating import by_others, calibrated_atlas, of_calibra
 from scripts.evidence.features import Features
 from scripts.evidence.fitting import Settings
 from scripts.evidence.leave_out import WEIGHED, LeaveOut
-from scripts.evidence.report import all_errors, order_recall, recall_table, unknown_places
+from scripts.evidence.report import (
+    all_errors,
+    confidences,
+    judged_halves,
+    order_recall,
+    recall_table,
+    unknown_places,
+)
 from scripts.evidence.scenes import scenes
 from scripts.evidence.tables import CHECKS, Tables
 
@@ -52,6 +59,10 @@ POLICIES = {
         late=("aliked",),
     ),
 }
+STEPS = ("describe", "measure", "report", "ablation", "calibrate", "write", "pairs", "write-pairs")
+HALVED = ("sf_landmarks", "corridor")
+"""Sets that are measured in halves."""
+IMAGES = Path(__file__).parents[1] / "docs" / "images"
 OUTPUT = Path(__file__).parents[1] / "src" / "placeprint" / "evidence" / "models"
 
 
@@ -113,8 +124,17 @@ def report(tables: Tables, policies: Sequence[str]) -> None:
         for name, (right, count) in found.items():
             alone, clear = order_recall(split.asked[name], [f"{each}.standard" for each in policy.descriptors])
             print(f"{name:16} R@1 {alone} of {clear} {alone / clear:.1%} -> {right} of {count} {right / count:.1%}")
-        for name in ("sf_landmarks", "corridor"):
-            print(name, {key: round(value, 3) for key, value in unknown_places(split, models, name).items()})
+        parts = {name: judged_halves(split, models, name) for name in HALVED}
+        for name, halved in parts.items():
+            print(name, {key: round(value, 3) for key, value in unknown_places(halved).items()})
+            means, shares = bins_of(*confidences(halved))
+            print(
+                "confidence: right, in %",
+                *(f"{100 * a:.0f}: {100 * b:.0f}" for a, b in zip(means, shares, strict=True)),
+            )
+        draw_reliability(
+            {name: confidences(each) for name, each in parts.items()}, IMAGES / f"reliability-{policy.name}.svg"
+        )
         print({name: round(value, 3) for name, value in all_errors(split, models).items()}, flush=True)
 
 
@@ -130,7 +150,7 @@ def ablation(tables: Tables, policies: Sequence[str]) -> None:
         for what, kept in left_out.items():
             models = split.all_models(kept, Settings(policy.ridge))
             found = recall_table(split, models)
-            absent = {name: unknown_places(split, models, name, count=2) for name in ("sf_landmarks", "corridor")}
+            absent = {name: unknown_places(judged_halves(split, models, name, 2)) for name in HALVED}
             row = " ".join(f"{name} {100 * right / count:.1f}" for name, (right, count) in found.items())
             areas = " ".join(f"{name} area {each['area']:.3f}" for name, each in absent.items())
             print(f"{policy.name} without {what}: {row} | {areas}", flush=True)
@@ -144,7 +164,7 @@ def calibrate(tables: Tables, policies: Sequence[str], cache: Path) -> None:
             print(f"{policy.name} {group} by the other sets: {row}", flush=True)
         for assembler in split.assemblers:
             scene = assembler.scene
-            if scene.name in ("sf_landmarks", "corridor"):
+            if scene.name in HALVED:
                 folder = cache / "atlases" / f"{policy.name}-{scene.name}"
                 found = calibrated_atlas(folder, policy.name, scene, models[scene.group])
                 print(f"{policy.name} {scene.name}: {of_calibration(split, models, scene.name, found)}", flush=True)
@@ -162,9 +182,7 @@ def write(tables: Tables, policies: Sequence[str]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "step", choices=("describe", "measure", "report", "ablation", "calibrate", "write", "pairs", "write-pairs")
-    )
+    parser.add_argument("step", choices=STEPS)
     parser.add_argument("kinds", nargs="*", help="extractors, kinds of geometry, or presets; all by default")
     parser.add_argument("--cache", type=Path, required=True)
     given = parser.parse_args()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from placeprint.evidence.calibration import calibration_error
 from placeprint.evidence.model import to_probability
 from placeprint.evidence.record import Values
 from scripts.evidence.leave_out import HALVES, LeaveOut, Levels, Split, ended, first_odds, halves
-from scripts.evidence.scenes import SAME, UNKNOWN
+from scripts.evidence.scenes import BESIDE, SAME, UNKNOWN
 
 FALSE_ACCEPTS = 0.01
 
@@ -53,42 +53,73 @@ def area(scores: Values, positive: NDArray[np.bool_]) -> float:
     return float((ranks[positive].sum() - wins * (wins + 1) / 2) / max(wins * losses, 1))
 
 
-def unknown_places(split: LeaveOut, models: Split, scene: str, count: int = HALVES) -> dict[str, float]:
-    """Measure confidence on random halves of a scene's atlas and on photos from elsewhere.
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """Queries of a part of an atlas, by models that did not see its photos.
+
+    Args:
+        odds: ``(n,)`` log odds that the first candidate is right.
+        findable: ``(n,)`` bool, whether a photo of the place is there.
+        guests: ``(n,)`` bool, whether the query is of another set.
+        labels: ``(n,)`` of the first candidates.
+    """
+
+    odds: Values
+    findable: NDArray[np.bool_]
+    guests: NDArray[np.bool_]
+    labels: NDArray[np.int8]
+
+    def accepted(self, others: NDArray[np.bool_]) -> float:
+        """Return the share of findable queries with a right answer above `FALSE_ACCEPTS` of the others."""
+        threshold = np.quantile(self.odds[others], 1 - FALSE_ACCEPTS)
+        return float(((self.odds > threshold) & (self.labels == SAME))[self.findable].mean())
+
+
+def judged_halves(split: LeaveOut, models: Split, scene: str, count: int = HALVES) -> list[Asked]:
+    """Return the queries of random halves of a scene's atlas, and photos from elsewhere."""
+    assembler = next(each for each in split.assemblers if each.scene.name == scene)
+    own, found = models[assembler.scene.group], []
+    for asked in halves(assembler, split.policy, count):
+        kept = [(each.asked, ended(own.pair, own.first, each)) for each in asked]
+        kept = [(each, end) for each, end in kept if each.findable or end.label != UNKNOWN]
+        found.append(
+            Asked(
+                np.array([first_odds(own.first, end.row) for _, end in kept]),
+                np.array([each.findable for each, _ in kept]),
+                np.array([each.query_group != each.group for each, _ in kept]),
+                np.array([end.label for _, end in kept], np.int8),
+            )
+        )
+    return found
+
+
+def unknown_places(parts: Sequence[Asked]) -> dict[str, float]:
+    """Measure confidence on the parts of an atlas.
 
     Returns:
         ``area``: ROC area of findable against unfindable queries. ``accepted``: share of the findable ones accepted
-        with a right first candidate where `FALSE_ACCEPTS` of the others are accepted. ``beside guests``: the same,
-        where only photos of other sets count as
-            the others. ``error``: calibration error.
+        with a right first candidate where `FALSE_ACCEPTS` of the others are accepted. ``without beside``: the same,
+        where answers that show the same building or stretch are no false ones (`scenes.BESIDE`). ``beside guests``:
+        the same, where only photos of other sets count as the others. ``error``: calibration error. ``confidence`` and
+        ``right``: means, which say whether it is too sure or too modest.
     """
-    assembler = next(each for each in split.assemblers if each.scene.name == scene)
-    own = models[assembler.scene.group]
-    areas: list[float] = []
-    accepted: list[float] = []
-    beside: list[Any] = []
-    everyone: list[Any] = []
-    rights: list[Any] = []
-    for asked in halves(assembler, split.policy, count):
-        ends = [ended(own.pair, own.first, each) for each in asked]
-        sure = np.array([first_odds(own.first, end.row) for end in ends])
-        findable = np.array([each.asked.findable for each in asked])
-        labels = np.array([end.label for end in ends])
-        guests = np.array([each.asked.query_group != each.asked.group for each in asked])
-        usable = findable | (labels != UNKNOWN)
-        sure, findable, labels, guests = (each[usable] for each in (sure, findable, labels, guests))
-        areas.append(area(sure, findable))
-        for others, found in ((~findable, accepted), (guests, beside)):
-            threshold = np.quantile(sure[others], 1 - FALSE_ACCEPTS)
-            found.append(float(((sure > threshold) & (labels == SAME))[findable].mean()))
-        everyone.append(to_probability(sure))
-        rights.append(labels == SAME)
+    sure, right = confidences(parts)
+    clear = [~each.findable & (each.labels != BESIDE) for each in parts]
     return {
-        "area": float(np.mean(areas)),
-        "accepted": float(np.mean(accepted)),
-        "beside guests": float(np.mean(beside)),
-        "error": calibration_error(np.concatenate(everyone), np.concatenate(rights)),
+        "area": float(np.mean([area(each.odds, each.findable) for each in parts])),
+        "accepted": float(np.mean([each.accepted(~each.findable) for each in parts])),
+        "without beside": float(np.mean([each.accepted(kept) for each, kept in zip(parts, clear, strict=True)])),
+        "beside guests": float(np.mean([each.accepted(each.guests) for each in parts])),
+        "error": calibration_error(sure, right),
+        "confidence": float(sure.mean()),
+        "right": float(right.mean()),
     }
+
+
+def confidences(parts: Sequence[Asked]) -> tuple[Values, NDArray[np.bool_]]:
+    """Return ``(n,)`` confidences of all parts, and whether the first candidate was right."""
+    labels = np.concatenate([each.labels for each in parts])
+    return to_probability(np.concatenate([each.odds for each in parts])), labels == SAME
 
 
 def all_errors(split: LeaveOut, models: Split) -> dict[str, float]:

@@ -33,7 +33,7 @@ from placeprint.types import Extractor, LocalFeatures
 from placeprint.verification.two_view import TwoView
 from scripts.evidence.fitting import Pairs, Settings, fit
 from scripts.evidence.report import area
-from scripts.evidence.scenes import OTHER, SAME, Scene, scenes
+from scripts.evidence.scenes import BESIDE, ONE_BUILDING, OTHER, SAME, Scene, scenes
 from scripts.evidence.tables import Tables
 from scripts.evidence.views import load
 
@@ -51,11 +51,12 @@ QUERIES = {
 PLANAR_WRONG = 120
 """Wrong pairs of the planar photos."""
 ONE_PLACE = frozenset({
-    ("sf_landmarks/queries/0009.jpg", "sf_landmarks/database/0008.jpg"),
-    ("sf_landmarks/queries/0021.jpg", "sf_landmarks/database/0022.jpg"),
-    ("sf_landmarks/queries/0029.jpg", "sf_landmarks/database/0100.jpg"),
-    ("sf_landmarks/queries/0039.jpg", "sf_landmarks/database/0008.jpg"),
     ("gps/brighton_beach/DJI_0026.JPG", "gps/brighton_beach/DJI_0024.JPG"),
+    *(
+        (f"sf_landmarks/queries/{query}.jpg", f"sf_landmarks/database/{known}.jpg")
+        for query, photos in ONE_BUILDING.items()
+        for known in photos
+    ),
 })  # fmt: skip
 """Pairs that the truth calls different and that show one building, or one path from the air. All wrong pairs with a
 significance above 10 of any look were looked at."""
@@ -126,7 +127,7 @@ def chosen_pairs(tables: Tables, scene: Scene) -> Iterator[Pair]:
     random = np.random.default_rng(0)
     for place in evenly(len(own), min(QUERIES[scene.name], len(own))):
         row = own[int(place)]
-        right, wrong = (np.flatnonzero(scene.labels[row] == label) for label in (SAME, OTHER))
+        right, wrong = (np.flatnonzero(np.isin(scene.labels[row], each)) for each in ((SAME,), (OTHER, BESIDE)))
         if not len(right) or not len(wrong):
             continue
         yield pair(row, int(random.choice(right)))

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from placeprint.evaluation.report.calibration import bins_of, risk_coverage, write_pictures
+from placeprint.evaluation.report.calibration import bins_of, draw_reliability, risk_coverage, write_pictures
 from placeprint.evidence.calibration import Trials, calibrated
 
 
@@ -35,3 +35,10 @@ def test_both_are_written_as_pixels_and_as_lines(tmp_path: Path) -> None:
                 assert np.asarray(picture.convert("L")).std() > 10
         else:
             assert "confidence" in path.read_text() or "accepted" in path.read_text()
+
+
+def test_a_reliability_diagram_names_its_curves(tmp_path: Path) -> None:
+    sure = np.linspace(0, 1, 40)
+    draw_reliability({"a walk": (sure, sure > 0.5), "a town": (sure, sure > 0.2)}, tmp_path / "found.svg")
+    picture = (tmp_path / "found.svg").read_text()
+    assert "a walk" in picture and "a town" in picture

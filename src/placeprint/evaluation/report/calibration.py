@@ -8,11 +8,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from placeprint.core.files import write_atomically
 from placeprint.core.packages import required
@@ -32,8 +33,13 @@ def write_pictures(calibration: Calibration, folder: Path) -> list[Path]:
         PackageError: matplotlib is not installed.
         WriteError: a picture cannot be written.
     """
+    trials = calibration.trials
+    looks = {
+        "as shipped": (to_probability(trials.odds), trials.right),
+        "calibrated": (calibration.probabilities(trials.odds), trials.right),
+    }
     drawings: dict[str, Callable[[Any], None]] = {
-        "reliability": lambda axes: _reliability(axes, calibration),
+        "reliability": lambda axes: _reliability(axes, looks),
         "risk-coverage": lambda axes: _risk_coverage(axes, calibration),
     }
     written = []
@@ -46,12 +52,12 @@ def write_pictures(calibration: Calibration, folder: Path) -> list[Path]:
     return written
 
 
-def bins_of(sure: Values, right: Values) -> tuple[Values, Values]:
+def bins_of(sure: Values, right: Values | NDArray[np.bool_]) -> tuple[Values, Values]:
     """Return the mean confidence and the share of right answers of `BINS` bins of equal count.
 
     Args:
         sure: ``(n,)`` confidences, n above 0.
-        right: ``(n,)`` outcomes, 0 or 1.
+        right: ``(n,)`` outcomes, 0 or 1, or bool.
     """
     order = np.argsort(sure, kind="stable")
     parts = [part for part in np.array_split(order, min(BINS, len(order))) if len(part)]
@@ -70,15 +76,22 @@ def risk_coverage(scores: Values, right: Values) -> tuple[Values, Values]:
     return counts / len(order), np.cumsum(1 - right[order]) / counts
 
 
-def _reliability(axes: Any, calibration: Calibration) -> None:
-    trials = calibration.trials
-    right = trials.right.astype(np.float64)
+def draw_reliability(found: Mapping[str, tuple[Values, NDArray[np.bool_]]], path: Path) -> None:
+    """Write the reliability diagram of some confidences as SVG.
+
+    Args:
+        found: by what the legend calls them, ``(n,)`` confidences and ``(n,)`` whether the answers were right.
+        path: of the picture.
+
+    Raises:
+        WriteError: it cannot be written.
+    """
+    write_atomically(path, rendered(lambda axes: _reliability(axes, found), "svg", metadata=NO_ORIGIN))
+
+
+def _reliability(axes: Any, found: Mapping[str, tuple[Values, NDArray[np.bool_]]]) -> None:
     axes.plot([0, 100], [0, 100], color="#9AA0A6", linewidth=1)
-    looks = (
-        ("as shipped", to_probability(trials.odds), "s"),
-        ("calibrated", calibration.probabilities(trials.odds), "o"),
-    )
-    for (label, sure, mark), color in zip(looks, COLORS[1::-1], strict=True):
+    for (label, (sure, right)), color, mark in zip(found.items(), COLORS[1::-1], "so", strict=False):
         means, shares = bins_of(sure, right)
         axes.plot(100 * means, 100 * shares, mark + "-", color=color, label=label, markersize=4, linewidth=1.4)
     axes.set(xlabel="confidence, %", ylabel="right answers, %", xlim=(-2, 102), ylim=(-2, 102))
