@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from placeprint.evidence.measure import compared, margins, other_places, standardized
 from placeprint.evidence.record import DESCRIPTORS, OF_VERIFICATIONS, PLACES, Values, by_name, columns_of, no_evidence
-from scripts.evidence.scenes import OTHER, OUT, SAME, Scene
+from scripts.evidence.scenes import BESIDE, OTHER, OUT, SAME, Scene
 from scripts.evidence.tables import Tables
 
 MOST, MOST_OF_HALVES = 20, 40
@@ -176,4 +176,4 @@ def evidence_of(asked: Asked) -> Mapping[str, Values]:
 
 def known(asked: Asked) -> NDArray[np.bool_]:
     """Return ``(n,)`` bool, which candidates have a label that can be learned from."""
-    return np.isin(asked.labels, (SAME, OTHER))
+    return np.isin(asked.labels, (SAME, OTHER, BESIDE))

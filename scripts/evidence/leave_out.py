@@ -14,7 +14,7 @@ from placeprint.evidence.model import AdditiveModel
 from placeprint.evidence.record import FIELDS, PLACES, Values
 from scripts.evidence.assembly import Asked, Assembler, Policy, evidence_of, known, limited
 from scripts.evidence.fitting import Pairs, Settings, fit
-from scripts.evidence.scenes import OTHER, SAME
+from scripts.evidence.scenes import SAME, UNKNOWN
 from scripts.evidence.tables import CHECKS
 
 HALVES = 20
@@ -156,7 +156,7 @@ def learn(learned: Sequence[Levels], halved: Sequence[Levels], names: Sequence[s
     """
     pair = fit(pairs_of(learned), names, settings)
     ends = [(each.asked.group, ended(pair, None, each)) for each in (*learned, *halved)]
-    kept = [(group, end) for group, end in ends if end.label in (SAME, OTHER)]
+    kept = [(group, end) for group, end in ends if end.label != UNKNOWN]
     per_group = Counter(group for group, _ in kept)
     columns = {name: np.array([end.row[name] for _, end in kept]) for name in SUMMARY}
     right = np.array([end.label == SAME for _, end in kept])

@@ -20,8 +20,8 @@ from scripts.evidence.views import DATA
 
 SAME, OTHER, UNKNOWN, OUT, BESIDE = 1, 0, -1, -2, -3
 """Labels of a pair: same place, another place, who knows, not a candidate at all, and beside: another place by the
-truth, and yet the same building, or the same stretch of a walk. Such a first candidate is wrong in every recall here,
-but nothing is learned from it, and the report counts false alarms with and without it."""
+truth, and yet the same building, or the same stretch of a walk. Such a candidate is wrong wherever a model learns or
+is measured; only false alarms are counted with and without it."""
 Labels = NDArray[np.int8]
 FRAMES_BESIDE = 6
 """Frames of the corridor so near the query's show the same stretch; 4 and 10 give the same figures within a point."""
