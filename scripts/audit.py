@@ -18,7 +18,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from scripts.build_page import LOCK, WEB, NotPossible, npm_command
+from scripts.build_page import LOCK, WEB, NotPossible, npm_at_hand
 
 SECONDS = 180
 """How long a database may take."""
@@ -55,11 +55,11 @@ def npm_findings() -> list[str]:
     if not LOCK.is_file():
         raise Unreachable("there is no lock file")
     try:
-        npm = npm_command()
+        with npm_at_hand() as npm:
+            path = os.pathsep.join([str(Path(npm[0]).parent), os.environ.get("PATH", "")])
+            return read_npm_audit(_output([*npm, "audit", "--json"], cwd=WEB, env={**os.environ, "PATH": path}))
     except NotPossible as error:
         raise Unreachable(str(error)) from error
-    path = os.pathsep.join([str(Path(npm[0]).parent), os.environ.get("PATH", "")])
-    return read_npm_audit(_output([*npm, "audit", "--json"], cwd=WEB, env={**os.environ, "PATH": path}))
 
 
 def read_pip_audit(text: str) -> list[str]:

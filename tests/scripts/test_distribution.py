@@ -32,7 +32,7 @@ def test_workflows_run_scripts_and_extras_that_exist(path: Path) -> None:
     assert steps and all(("run" in step) != ("uses" in step) for step in steps)
     for script in re.findall(r"\b((?:scripts|tests)/[\w./]+)", commands):
         assert (ROOT / script).exists(), script
-    for named in re.findall(r"\[([a-z,]+)\]", commands):
+    for named in re.findall(r"\[([a-z,-]+)\]", commands):
         assert set(named.split(",")) <= set(extras), named
 
 
