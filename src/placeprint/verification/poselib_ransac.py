@@ -10,6 +10,8 @@ from placeprint.errors import OptionError
 from placeprint.types import Floats
 from placeprint.verification.transforms import Cameras, Transform
 
+FEWEST = {"essential": 20}
+"""Samples at least, where it is not that of `OPTIONS`: a sample of five points costs most, and each good one is refined."""
 KNOWN = ("homography", "fundamental", "essential")
 OPTIONS = {"max_iterations": 1000, "min_iterations": 100, "success_prob": 0.999, "seed": 0}
 
@@ -22,7 +24,8 @@ def fit(model: str, query: Floats, database: Floats, pixels: float, cameras: Cam
     """
     if model not in KNOWN:
         raise OptionError(f"poselib has no {model}; it has {', '.join(KNOWN)}: use the method 'opencv'")
-    options = OPTIONS | {"max_reproj_error": pixels, "max_epipolar_error": pixels}
+    least = FEWEST.get(model, OPTIONS["min_iterations"])
+    options = OPTIONS | {"min_iterations": least, "max_reproj_error": pixels, "max_epipolar_error": pixels}
     try:
         return _estimate(model, query, database, options, cameras)
     except (RuntimeError, ValueError):  # PoseLib raises if no sample gave a model
