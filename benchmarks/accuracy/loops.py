@@ -1,6 +1,6 @@
 """Loop closures of two walks: precision, recall and time per frame, beside a bag of words.
 
-    python benchmarks/accuracy/loops.py [--clips 12] [--every 2] [--presets xfeat-vlad sift-vlad]
+    python benchmarks/accuracy/loops.py [--clips 12] [--every 2] [--presets xfeat-vlad sift-vlad balanced]
 
 - *corridor*: the first walk and then the second, as one stream. Right is a loop within two frames of the same place.
 - *ie_tower*: gallery frames of clips, and then the query frames of these clips. Right is a loop with the same clip
@@ -194,7 +194,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--clips", type=int, default=12)
     parser.add_argument("--every", type=int, default=2)
-    parser.add_argument("--presets", nargs="+", default=["xfeat-vlad", "sift-vlad"])
+    parser.add_argument("--presets", nargs="+", default=["xfeat-vlad", "sift-vlad", "balanced"])
     chosen = parser.parse_args()
     data: dict[str, Any] = {"made_by": made_by()}
     for name, walk in (("corridor", corridor()), ("ie_tower", tower(chosen.clips, chosen.every))):

@@ -4,6 +4,9 @@ Its states are the remembered frames and "a new place" (Angeli et al., IEEE Tran
 2 and 4). The camera moves along the frames in their order, jumps rarely, and leaves or comes back, with the
 probabilities of `places.motion`. The frames of a walk see the same things, so only a share of their log odds counts
 (`places.sequence`). A loop that several frames in a row confirm becomes certain; a loop from a single frame does not.
+
+While few frames are remembered, the next one is hardly at one of them: a move that leads past the first or the last
+leads to a new place, and none is more probable beforehand than if there were as many as a move can reach.
 """
 
 from __future__ import annotations
@@ -14,6 +17,9 @@ import numpy as np
 
 from placeprint.places.motion import JUMP, LEAVE, RETURN, STEPS, Values
 from placeprint.places.sequence import LOWEST, OWN, TRUST
+
+REACH = 2 * STEPS + 1
+"""Frames that a move can lead to."""
 
 
 class Belief:
@@ -40,7 +46,7 @@ class Belief:
         """
         inside = self.places[:open_states]
         new = 1.0 - float(inside.sum())
-        anywhere = (JUMP * float(inside.sum()) + RETURN * new) / max(open_states, 1)
+        anywhere = (JUMP * float(inside.sum()) + RETURN * new) / max(open_states, REACH)
         return np.asarray((1 - LEAVE - JUMP) * _spread(inside) + anywhere, np.float64)
 
     def update(self, before: Values, log_odds: Mapping[int, float]) -> Values:
@@ -72,7 +78,4 @@ def _spread(inside: Values) -> Values:
     """Return the probabilities after a move of up to `STEPS` frames in either direction, each as likely."""
     if not len(inside):
         return inside
-    kernel = np.ones(2 * STEPS + 1)
-    cut = slice(STEPS, STEPS + len(inside))
-    count = np.convolve(np.ones(len(inside)), kernel)[cut]
-    return np.asarray(np.convolve(inside / count, kernel)[cut], np.float64)
+    return np.asarray(np.convolve(inside, np.full(REACH, 1 / REACH))[STEPS : STEPS + len(inside)], np.float64)
