@@ -11,7 +11,7 @@ from placeprint.types import Floats
 from placeprint.verification.transforms import Cameras, Transform
 
 FEWEST = {"essential": 20}
-"""Samples at least, where it is not that of `OPTIONS`: a sample of five points costs most, and each good one is refined."""
+"""Samples at least, where not `OPTIONS` says it: one of five points costs most, and each good one is refined."""
 KNOWN = ("homography", "fundamental", "essential")
 OPTIONS = {"max_iterations": 1000, "min_iterations": 100, "success_prob": 0.999, "seed": 0}
 
