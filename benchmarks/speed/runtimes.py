@@ -88,7 +88,7 @@ def runner(name: str) -> tuple[Way, Way | None]:
     network = find_network(name)
     made = FromColors(random_network(network), network.sight).eval().requires_grad_(False)
     moved: Any = made  # Torch's stub knows no memory format here
-    moved.to(memory_format=torch.channels_last)
+    moved.to(memory_format=made.layout)
     side = min(sides(network))
     seen = InputRule(stretch=(side, side)).picture(picture)
     return (lambda: [made.describe([seen])]), (lambda: [made.describe([seen], bfloat16=True)])

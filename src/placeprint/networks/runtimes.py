@@ -16,7 +16,7 @@ from placeprint.core.options import suggest
 from placeprint.errors import OptionError, PackageError
 
 Runtime = Literal["torch", "onnx", "openvino"]
-Family = Literal["aliked", "efficientnet", "published", "xfeat"]
+Family = Literal["aliked", "efficientnet", "published", "winograd", "xfeat"]
 RUNTIMES = ("auto", "fast", "torch", "onnx", "openvino")
 VARIABLE = "PLACEPRINT_RUNTIME"
 """The variable of the environment with the choice, for programs that do not make one."""
@@ -26,6 +26,7 @@ QUICKEST: dict[Family, tuple[Runtime, ...]] = {
     "aliked": ("onnx",),
     "efficientnet": ("onnx", "openvino"),
     "published": ("openvino", "onnx"),
+    "winograd": ("torch",),
     "xfeat": ("openvino", "onnx"),
 }
 PACKAGES = {"onnx": "onnxruntime", "openvino": "openvino"}

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from placeprint.networks.colors import ColorInput
+from placeprint.networks.winograd import Conv3x3
 
 LAYERS = (64, 64, 0, 128, 128, 0, 256, 256, 256, 0, 512, 512, 512, 0, 512, 512, 512)
 """Channels of each 3 x 3 convolution; 0 is max pooling."""
@@ -42,7 +43,7 @@ def vgg16_layers() -> list[nn.Module]:
     before = 3
     for channels in LAYERS:
         if channels:
-            layers += [nn.Conv2d(before, channels, 3, padding=1), nn.ReLU()]
+            layers += [Conv3x3(before, channels), nn.ReLU()]
             before = channels
         else:
             layers.append(nn.MaxPool2d(2, 2))

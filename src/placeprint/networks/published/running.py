@@ -22,6 +22,7 @@ from placeprint.networks.published.dinov2 import DINOv2
 from placeprint.networks.published.mixvpr import MixVPR
 from placeprint.networks.published.rows import Sight
 from placeprint.networks.published.table import find_network
+from placeprint.networks.winograd import Conv3x3
 
 
 class FromColors(ColorInput):
@@ -36,7 +37,9 @@ class FromColors(ColorInput):
         super().__init__(sight.mean, sight.deviation)
         self.network, self.sight = network, sight
         any_size = not isinstance(network.trunk, DINOv2) and not isinstance(network.head, (MixVPR, ConvAP))
-        self.graphs = Graphs("published", self, self._of_one_size, any_size=any_size)
+        winograd = any(isinstance(each, Conv3x3) for each in network.trunk.modules())
+        self.layout = torch.contiguous_format if winograd else torch.channels_last
+        self.graphs = Graphs("winograd" if winograd else "published", self, self._of_one_size, any_size=any_size)
 
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:
         """Return ``(B, dim)`` unit descriptors of ``(B, 3, H, W)`` float32 RGB in [0, 255]."""
@@ -52,7 +55,7 @@ class FromColors(ColorInput):
         """
         with torch.inference_mode():
             batch = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2)
-            batch = batch.to(self.mean.device).float().contiguous(memory_format=torch.channels_last)
+            batch = batch.to(self.mean.device).float().contiguous(memory_format=self.layout)
             found = self.graphs(batch, bfloat16=bfloat16)[0].float()
             return np.asarray((nn.functional.normalize(found) if bfloat16 else found).cpu().numpy(), np.float32)
 
@@ -82,6 +85,7 @@ def load_published(name: str) -> FromColors:
 @loaded_once
 def _load(name: str, sha256: str) -> FromColors:  # other weights are another network
     network = find_network(name)
-    made: Any = FromColors(checkpoints.load(network), network.sight).eval().requires_grad_(False)
-    ready: FromColors = made.to(device(), memory_format=torch.channels_last)  # Torch's stub knows no memory format here
-    return ready
+    made = FromColors(checkpoints.load(network), network.sight).eval().requires_grad_(False)
+    move: Any = made.to  # Torch's stub knows no memory format here
+    move(device(), memory_format=made.layout)
+    return made
