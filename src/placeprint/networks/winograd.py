@@ -1,4 +1,4 @@
-"""3 x 3 convolutions with fewer products (Lavin and Gray, Fast Algorithms for Convolutional Neural Networks, CVPR 2016).
+"""Convolutions with fewer products (Lavin and Gray, Fast Algorithms for Convolutional Neural Networks, CVPR 2016).
 
 Winograd's F(6 x 6, 3 x 3) computes a square of 36 values with 64 products per channel; a plain convolution needs 324.
 NNPACK, which comes with Torch, does that for one picture on the CPU. The values differ from the plain ones by about
