@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 
+from placeprint import Atlas
 from placeprint.core import registry
 from placeprint.errors import OptionError, ShapeError, WeightsError
 from placeprint.pairs import match
 from placeprint.types import Image, PictureMatcher, PictureMatches
 from placeprint.verification.loftr import LoFTR
-from tests.conftest import make_scene
+from tests.conftest import make_scene, write_photo
 
 SHIFT = (23.0, -11.0)
 
@@ -124,3 +126,50 @@ def test_without_weights_it_says_where_they_are(monkeypatch: pytest.MonkeyPatch,
 def test_points_without_partners_are_refused() -> None:
     with pytest.raises(ShapeError, match="candidate"):
         PictureMatches(np.zeros((2, 2), np.float32), np.zeros((3, 2), np.float32), np.zeros(2, np.float32))
+
+
+UNSURE: dict[str, Any] = {"features": "sift", "feature_options": {"max_keypoints": 4}, "opinions": False}
+"""Options of `match` that confirm nothing."""
+
+
+def test_a_matcher_of_pictures_is_asked_last_and_decides(fake: str) -> None:
+    query, candidate = _pair()
+    before = match(query, candidate, **UNSURE)
+    answer = match(query, candidate, ask={"name": fake, "step": 8}, **UNSURE)
+    assert before.verdict != "same place" and answer.verdict == "same place"
+    assert answer.asked == (*before.asked, fake) and answer.features == fake and answer.confidence is None
+    blank = np.full((90, 90, 3), 7, np.uint8)
+    nothing = match(query, blank, ask=fake, **UNSURE)
+    assert nothing.verdict == "not confirmed" and nothing.features == "sift" and nothing.asked[-1] == fake
+
+
+def test_it_is_not_asked_where_the_answer_is_sure(monkeypatch: pytest.MonkeyPatch, fake: str) -> None:
+    monkeypatch.setattr(Shifted, "match_pictures", None)
+    answer = match(*_pair(), features="sift", ask=fake)
+    assert answer.verdict == "same place" and answer.asked == ("sift",)
+
+
+@pytest.mark.parametrize(("ask", "more"), [("lotfr", {}), ("nearest", {}), ("loftr", {"precision": 0.9})])
+def test_what_cannot_be_asked_is_refused(ask: str, more: dict[str, Any]) -> None:
+    with pytest.raises(OptionError, match=r"no matcher of pictures called|no matcher to ask last"):
+        match(*_pair(), features="sift", ask=ask, **more)
+
+
+def test_a_search_asks_it_about_candidates_that_nothing_confirms(fake: str, tmp_path: Path) -> None:
+    query, candidate = _pair()
+    other = np.full_like(candidate, 9)
+    cv2.rectangle(other, (20, 20), (90, 120), (200, 90, 30), -1)
+    for name, picture in (("same", candidate), ("other", other)):
+        write_photo(tmp_path / "photos" / f"{name}.png", picture)
+    atlas = Atlas.create(tmp_path / "atlas", "sift-vlad")
+    atlas.add([tmp_path / "photos"])
+    assert atlas.search(query, verify=0).best is None
+    answer = atlas.search(query, verify=0, ask=fake)
+    assert answer.best is not None and Path(answer.best.path).name == "same.png"
+    check = answer.best.verification
+    assert check is not None and check.num_inliers > 50
+    (tmp_path / "photos" / "same.png").unlink()
+    gone = atlas.search(query, verify=0, ask=fake)
+    assert gone.best is None or Path(gone.best.path).name != "same.png"
+    with pytest.raises(OptionError, match="leave one of them out"):
+        atlas.search(query, ask=fake, precision=0.9)

@@ -61,6 +61,12 @@ Opinions = Annotated[
         "--opinions/--no-opinions", help="While the answer is uncertain, also try SIFT, and SIFT with simulated tilts."
     ),
 ]
+Ask = Annotated[
+    str | None,
+    typer.Option(
+        help="Matcher of pictures, such as loftr, that is asked last, while nothing is confirmed.", show_default=False
+    ),
+]
 Precision = Annotated[
     float | None,
     typer.Option(
@@ -97,6 +103,7 @@ def match(
     seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Seed of the estimator.")] = 0,
     rotations: Rotations = True,
     opinions: Opinions = True,
+    ask: Ask = None,
     precision: Precision = None,
     masks: Masks = None,
     focal: Focal = None,
@@ -124,6 +131,7 @@ def match(
             seed=seed,
             rotations=rotations,
             opinions=opinions,
+            ask=ask,
             precision=precision,
             masks=(None, None) if masks is None else (_read_mask(masks[0]), _read_mask(masks[1])),
             focal=focal,

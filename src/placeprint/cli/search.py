@@ -40,6 +40,12 @@ Rotations = Annotated[
 ]
 
 
+Ask = Annotated[
+    str | None,
+    typer.Option(
+        help="Matcher of pictures, such as loftr, that is asked last, while nothing is confirmed.", show_default=False
+    ),
+]
 SaveMatches = Annotated[Path | None, typer.Option(help="Folder for pictures: each query beside its best candidate.")]
 
 
@@ -53,6 +59,7 @@ def search(
     mode: Mode = None,
     rotations: Rotations = True,
     precision: Precision = None,
+    ask: Ask = None,
     near: Near = None,
     box: InBox = None,
     after: After = None,
@@ -77,7 +84,14 @@ def search(
     for path in paths:
         try:
             answer = opened.search(
-                path, top=top, verify=verify, rotations=rotations, within=within, mode=mode, precision=precision
+                path,
+                top=top,
+                verify=verify,
+                rotations=rotations,
+                within=within,
+                mode=mode,
+                precision=precision,
+                ask=ask,
             )
         except PhotoError as error:
             skips.report(path, error)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Annotated, Any
 
@@ -39,11 +39,11 @@ from placeprint.features.straightening import tilt_of
 from placeprint.pairs.answer import PairAnswer
 from placeprint.pairs.matchers import matcher_params
 from placeprint.pairs.opinions import FIRST, MODELS, Look, Weighed, weighed
-from placeprint.pairs.pictures import look_at_pictures, picture_matcher
+from placeprint.pairs.pictures import NamedMatcher, asked_matcher, look_at_pictures, picture_matcher
 from placeprint.photos import Photo, Picture, read_photo
 from placeprint.photos.masks import Masks, as_mask
 from placeprint.renamed import renamed_arguments
-from placeprint.types import Extractor, Image, LocalFeatures, Mask, PictureMatcher, Verification
+from placeprint.types import Extractor, Image, LocalFeatures, Mask, Verification
 from placeprint.verification.opencv_ransac import relative_pose
 from placeprint.verification.transforms import Cameras, Pixels
 from placeprint.verification.two_view import TwoView, errors_of
@@ -52,6 +52,7 @@ STEERED_SHARE = 0.25
 """A significance of 3 is enough to try a rotation: steered features reach it when real ones reach 30, and wrong pairs
 reach it by chance once in a thousand."""
 
+SAME = "same place"
 Images = tuple[Image, Image]
 Allowed = tuple[Mask | None, Mask | None]
 WayToLook = Callable[[TwoView, Images, Allowed, Cameras | None], Look]
@@ -72,6 +73,7 @@ def match(
     seed: Seed = 0,
     rotations: bool = True,
     opinions: bool = True,
+    ask: str | Mapping[str, Any] | None = None,
     precision: Annotated[float, Range(0.5, 0.9999)] | None = None,
     masks: Masks = (None, None),
     focal: Annotated[float, Range(1, 10_000_000)] | None = None,
@@ -91,6 +93,7 @@ def match(
         seed: the seed of the estimator.
         rotations: whether to try rotations of the first photo if features without orientations do not confirm it.
         opinions: whether to request further opinions, see `opinions`, while the answer is uncertain.
+        ask: a matcher of pictures that is asked last, while nothing is confirmed; a name or a mapping, as `matcher`.
         precision: the guaranteed share of right pairs among those called "same place", or the highest possible one
             below it (`evidence.two_photos`); None to use the probability directly.
         masks: the masks of both photos, True or white where keypoints are allowed: arrays, pictures or paths
@@ -104,24 +107,55 @@ def match(
         WeightsError: weights are not installed.
         NotEnoughMemoryError: the size or the number of keypoints needs more memory than there is.
     """
-    pictures = picture_matcher(matcher)
+    pictures, last = picture_matcher(matcher), asked_matcher(ask)
     params = matcher_params(features, matcher if pictures is None else None)
     look_at = _way_to_look(pictures, features, params, feature_options or {}, rotations=rotations)
     photos = read_photo(query), read_photo(database)
     verifier = TwoView(matcher=params, model=model, method=method, pixels=pixels, seed=seed)
     is_weighed = pictures is None and _is_weighed(features, params, model)
-    promise = _promise(features, is_weighed=is_weighed, precision=precision)
-    images, allowed = (photos[0].image, photos[1].image), _masks(masks, photos)
+    promise = _promise(features, is_weighed=is_weighed and last is None, precision=precision)
     cameras = _cameras(photos, focal) if model == "essential" else None
-    began = time.perf_counter()
+    pair = _Pair((photos[0].image, photos[1].image), _masks(masks, photos), cameras, verifier)
     with one_core_for_products(), enough_memory():
-        look = look_at(verifier, images, allowed, cameras)
-        found = weighed(look, images, allowed, verifier, further=opinions) if is_weighed else None
-    return _answer(look, found, promise, verifier, cameras, time.perf_counter() - began)
+        answer = pair.answer(look_at, promise, further=opinions if is_weighed else None)
+        return answer if last is None or answer.verdict == SAME else pair.asked(last, answer)
+
+
+@dataclass(frozen=True, eq=False)
+class _Pair:
+    """Two photos that are matched.
+
+    Args:
+        images: both, ``(H, W, 3)`` uint8 RGB.
+        allowed: their masks.
+        cameras: the intrinsics of both, for an essential matrix.
+        verifier: of the pair.
+    """
+
+    images: Images
+    allowed: Allowed
+    cameras: Cameras | None
+    verifier: TwoView
+
+    def answer(self, look_at: WayToLook, promise: Promise | None, *, further: bool | None) -> PairAnswer:
+        """Return the answer of a look, weighed unless ``further``, whether opinions are requested, is None."""
+        began = time.perf_counter()
+        look = look_at(self.verifier, self.images, self.allowed, self.cameras)
+        found = None
+        if further is not None:
+            found = weighed(look, self.images, self.allowed, self.verifier, further=further)
+        return _answer(look, found, promise, self.verifier, self.cameras, time.perf_counter() - began)
+
+    def asked(self, last: NamedMatcher, before: PairAnswer) -> PairAnswer:
+        """Return the answer of a matcher of pictures if it confirms the pair, else the one before."""
+        own = self.answer(partial(look_at_pictures, last), None, further=None)
+        best = own if own.verdict == SAME else before
+        seconds = {part: before.seconds[part] + own.seconds[part] for part in own.seconds}
+        return replace(best, asked=(*before.asked, own.features), seconds=seconds)
 
 
 def _way_to_look(
-    pictures: tuple[str, PictureMatcher] | None,
+    pictures: NamedMatcher | None,
     features: str,
     matcher: Mapping[str, Any],
     options: Mapping[str, Any],
@@ -160,8 +194,8 @@ def _promise(features: str, *, is_weighed: bool, precision: float | None) -> Pro
         return None
     if not is_weighed:
         raise OptionError(
-            "a precision can be promised for the features xfeat and sift with their default matcher, and the models "
-            f"{', '.join(sorted(MODELS))}; got {features!r} with others"
+            "a precision can be promised for the features xfeat and sift with their default matcher, the models "
+            f"{', '.join(sorted(MODELS))}, and no matcher to ask last; got {features!r} with others"
         )
     return load_two_photos_model().promise(precision)
 
@@ -205,7 +239,7 @@ def best_look(
         best = best_rotation(
             best,
             lambda further: look(start + further),
-            lambda found: verifier.verdict(found.check) == "same place",
+            lambda found: verifier.verdict(found.check) == SAME,
             lambda found: found.check.strength,
             stages,
         )

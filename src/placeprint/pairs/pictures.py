@@ -9,15 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from placeprint.core import registry
+from placeprint.core.options import check_name
 from placeprint.pairs.opinions import Look
 from placeprint.types import Floats, Image, Mask, PictureMatcher
 from placeprint.verification.transforms import Cameras
 from placeprint.verification.two_view import TwoView
 
 KIND = "picture-matchers"
+NamedMatcher = tuple[str, PictureMatcher]
+"""A matcher of pictures and its name."""
 
 
-def picture_matcher(matcher: str | Mapping[str, Any] | None) -> tuple[str, PictureMatcher] | None:
+def picture_matcher(matcher: str | Mapping[str, Any] | None) -> NamedMatcher | None:
     """Return the name and the matcher of pictures that is meant, or None if it is one of features.
 
     Raises:
@@ -31,8 +34,20 @@ def picture_matcher(matcher: str | Mapping[str, Any] | None) -> tuple[str, Pictu
     return str(name), made
 
 
+def asked_matcher(ask: str | Mapping[str, Any] | None) -> NamedMatcher | None:
+    """Return the name and the matcher of pictures that is asked last; None where none is.
+
+    Raises:
+        OptionError: there is no such matcher of pictures, a parameter is unknown, or out of its range.
+    """
+    if ask is None:
+        return None
+    check_name("matcher of pictures", ask.get("name") if isinstance(ask, Mapping) else ask, registry.names(KIND))
+    return picture_matcher(ask)
+
+
 def look_at_pictures(
-    named: tuple[str, PictureMatcher],
+    named: NamedMatcher,
     verifier: TwoView,
     images: tuple[Image, Image],
     allowed: tuple[Mask | None, Mask | None],

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 
 from placeprint.core.options import Count, CountOrNone, Range, Share, checked
 from placeprint.core.threads import map_cores
 from placeprint.describing.describer import Describer
-from placeprint.errors import AtlasMismatchError
+from placeprint.errors import AtlasMismatchError, OptionError
+from placeprint.pairs.pictures import asked_matcher
 from placeprint.photos import Picture, as_image
 from placeprint.photos.remote import url_of
 from placeprint.renamed import renamed_arguments
 from placeprint.searching import learning
 from placeprint.searching.allowed import Allowed
+from placeprint.searching.asking_pictures import ask_pictures
 from placeprint.searching.info import AtlasInfo
 from placeprint.searching.judging import judged, promised
 from placeprint.searching.memory import Memory
@@ -136,6 +138,7 @@ class AtlasReader:
         within: PhotoFilter | None = None,
         mode: str | None = None,
         precision: Annotated[float, Range(0.5, 1, below=True)] | None = None,
+        ask: str | Mapping[str, Any] | None = None,
     ) -> Answer:
         """Find the place that a photo shows.
 
@@ -151,12 +154,19 @@ class AtlasReader:
             precision: the guaranteed share of right answers among those called "same place", for queries like those
                 that the atlas was calibrated with. If it cannot be guaranteed, the highest possible precision is used,
                 see `Answer.precision`. None to call an answer "same place" at a confidence of 90 %.
+            ask: a matcher of pictures, by its name or a mapping of name and parameters, that is asked last, while
+                nothing is confirmed (`asking_pictures`); not with a precision.
 
         Raises:
             PhotoError: the photo cannot be used.
-            OptionError: the search mode is unknown, or no precision can be guaranteed.
+            OptionError: the search mode or the matcher is unknown, or no precision can be guaranteed.
+            WeightsError: the weights of the matcher are not here.
         """
-        image = as_image(photo)
+        image, last = as_image(photo), asked_matcher(ask)
+        if last is not None and precision is not None:
+            raise OptionError(
+                "a precision cannot be promised where a matcher of pictures is asked; leave one of them out"
+            )
         excluded = [exclude] if isinstance(exclude, str) else exclude
 
         def search(now: Snapshot) -> Answer:
@@ -167,7 +177,8 @@ class AtlasReader:
             promise = promised(now.calibration, precision)
             searcher = Searcher(now, self._memory)
             found = searcher.search(image, top=top, verify=verify, rotations=rotations, allowed=allowed, mode=mode)
-            return judged(found, now.calibration, promise)
+            answer = judged(found, now.calibration, promise)
+            return answer if last is None else ask_pictures(last, image, answer)
 
         return self._snapshots.reading(search)
 
