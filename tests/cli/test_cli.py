@@ -357,7 +357,6 @@ def test_geotag_refuses_what_makes_no_sense(
     for arguments, words in (
         ((photos,), "give --in ATLAS"),
         (("--in", atlas), "name the photos"),
-        ((photos, "--in", atlas), "has a position, so none can be proposed"),
         ((photos, "--in", atlas, "--write", "copies"), "needs --output FOLDER"),
         ((photos, "--in", atlas, "--write", "originals"), "sidecars"),
         ((photos, "--in", atlas, "--write", "copies", "--output", photos / "out"), "is in the input"),

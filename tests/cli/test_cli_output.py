@@ -114,7 +114,7 @@ def test_terminals_of_a_few_columns_are_taken(monkeypatch: pytest.MonkeyPatch) -
         (RecursionError("maximum recursion depth exceeded"), 70, "placeprint: this is a bug in placeprint: RecursionE"),
         (MemoryError(), 1, "placeprint: not enough memory; use fewer --workers"),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"), 1, "placeprint: not enough memory"),
-        (KeyboardInterrupt(), 130, "placeprint: interrupted; what was stored is kept"),
+        (KeyboardInterrupt(), 130, "placeprint: interrupted; stored results are kept"),
         (BrokenPipeError(32, "Broken pipe"), 70, "placeprint: this is a bug in placeprint: BrokenPipeError"),
         (typer.Exit(1), 1, ""),
         (SystemExit(3), 3, ""),

@@ -211,7 +211,10 @@ def test_an_atlas_without_positions_is_served_by_every_command(
     page, table = tmp_path / "coverage.html", tmp_path / "proposals.csv"
     assert run("coverage", folder, "--page", str(page))[0] == 0
     assert "No photo has a position, so there is no map." in page.read_text()
-    run("geotag", str(query), "--in", folder, "--csv", str(table))
+    assert (
+        "so none can be proposed; give it positions"
+        in run("geotag", str(query), "--in", folder, "--csv", str(table))[2]
+    )
     assert "no photo of the atlas has a position" in table.read_text()
     code, _, err = run(
         "evaluate", str(query.parent), "--protocol", "gps-leave-one-out", "--json", str(tmp_path / "e.json")

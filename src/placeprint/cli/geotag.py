@@ -92,8 +92,8 @@ def _proposals(atlas: Path, paths: list[Path], skips: Skips) -> list[Proposal]:
 
     opened = Atlas.open(atlas)
     if not opened.info().num_located:
-        raise OptionError(
-            f"no photo of the atlas {str(atlas)!r} has a position, so none can be proposed; give it positions: "
+        warn(
+            f"no photo of the atlas {atlas} has a position, so none can be proposed; give it positions: "
             f"placeprint index PHOTOS --into {atlas} --gps FILE"
         )
     with progress_bar("surveying the atlas", "photos") as progress:
