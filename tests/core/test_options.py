@@ -368,7 +368,7 @@ def test_a_preset_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
     [
         (b"# caf\xe9\n" + PRESET.encode(), "is not UTF-8 text"),
         (bytes(range(256)) * 10, "is not UTF-8 text"),
-        (b"#" * 2_000_000, "has 2,000,000 bytes, which no preset has"),
+        (b"#" * 2_000_000, "has 2,000,000 bytes, too many for a preset"),
         (b"", "it lacks extractor, index, verifier, codebook, store; it needs"),
     ],
 )

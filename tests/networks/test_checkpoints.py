@@ -54,7 +54,7 @@ def test_a_file_that_one_has_is_taken_and_loaded(folder: Path, checkpoint: Path)
 
 
 def test_weights_that_are_not_here_are_told_with_the_command(folder: Path) -> None:
-    with pytest.raises(WeightsError, match=r"weights of 'cosplace-r18' are not here \(.*run: placeprint models get"):
+    with pytest.raises(WeightsError, match=r"weights of 'cosplace-r18' are missing \(.*run: placeprint models get"):
         checkpoints.load(find_network(SMALL))
     assert not folder.exists()
 
@@ -120,7 +120,7 @@ def test_weights_of_another_network_are_refused_by_name(folder: Path, checkpoint
         checkpoints.take(find_network("anyloc"), [checkpoint])
     with pytest.raises(OptionError, match="no weights of 'salad-vits' were published"):
         checkpoints.get(find_network("salad-vits"))
-    with pytest.raises(OptionError, match=r"handed to browsers only: fetch it from https://drive\.google\.com/file"):
+    with pytest.raises(OptionError, match=r"can only be downloaded in a browser: fetch it from https://drive\.google\.com/file"):
         checkpoints.get(find_network("mixvpr"))
 
 

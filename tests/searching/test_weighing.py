@@ -273,7 +273,7 @@ def test_an_opinion_that_is_not_installed_is_left_out_and_said_once(
     assert not any("lighterglue.strength" in each.known for each in answer.evidence)
     told = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
     assert len(told) == 1
-    assert "without the opinion of lighterglue" in told[0]
+    assert "lack the opinion of lighterglue" in told[0]
     assert "not installed" in told[0]
 
 
