@@ -120,7 +120,9 @@ def test_weights_of_another_network_are_refused_by_name(folder: Path, checkpoint
         checkpoints.take(find_network("anyloc"), [checkpoint])
     with pytest.raises(OptionError, match="no weights of 'salad-vits' were published"):
         checkpoints.get(find_network("salad-vits"))
-    with pytest.raises(OptionError, match=r"can only be downloaded in a browser: fetch it from https://drive\.google\.com/file"):
+    with pytest.raises(
+        OptionError, match=r"can only be downloaded in a browser: fetch it from https://drive\.google\.com/file"
+    ):
         checkpoints.get(find_network("mixvpr"))
 
 
