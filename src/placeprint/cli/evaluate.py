@@ -135,7 +135,7 @@ def _print_result(result: Result) -> None:
     table = Table("measure", "value", "95 % interval", title=Text(printable(title)), title_justify="left")
     for name, value in result.metrics.items():
         low, high = (in_words(name, each) for each in result.intervals[name])
-        table.add_row(name, in_words(name, value, unit=True), f"{low} to {high}")
+        table.add_row(name, in_words(name, value, unit=True), "" if value is None else f"{low} to {high}")
     table.add_row("index", f"{result.ms_per_photo:.0f} ms per photo", "")
     if result.ms_per_query is not None:
         table.add_row("query", f"{result.ms_per_query:.0f} ms (median)", "")
