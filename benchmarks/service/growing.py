@@ -44,6 +44,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path("../shared/data/sf_landmarks"))
     parser.add_argument("--photos", type=int, default=1000)
+    parser.add_argument("--minutes", type=float, default=20, help="after which no more photos are added")
     parser.add_argument("--clients", type=int, default=10)
     parser.add_argument("--pause", type=float, default=0, help="seconds that a client waits after each answer")
     parser.add_argument("--preset", default="fast")
@@ -62,7 +63,8 @@ def main() -> None:
             for thread in threads:
                 thread.start()
             began = time.perf_counter()
-            added = add_all(url, views(sources, given.photos), memory, process.pid)
+            until = began + 60 * given.minutes
+            added = add_all(url, views(sources, given.photos), memory, process.pid, until)
             seconds = time.perf_counter() - began
             ended.set()
             for thread in threads:
@@ -74,6 +76,7 @@ def main() -> None:
         "made_by": made_by(),
         "preset": given.preset,
         "photos_before": before,
+        "asked_for": given.photos,
         "acknowledged": len(added),
         "lost": len(set(added.values()) - names),
         "added_per_s": round(len(added) / seconds, 2),
@@ -139,11 +142,16 @@ def encoded(image: Image) -> bytes:
     return cv2.imencode(".jpg", np.ascontiguousarray(image[..., ::-1]))[1].tobytes()
 
 
-def add_all(url: str, photos: Iterator[bytes], memory: list[int], number: int) -> dict[int, str]:
-    """Add photos; return the names of those that were acknowledged, by their order, and note the memory ten times."""
+def add_all(url: str, photos: Iterator[bytes], memory: list[int], number: int, until: float) -> dict[int, str]:
+    """Add photos until a time; return the names of those that were acknowledged, by their order.
+
+    The memory of the process is noted after every hundred.
+    """
     added: dict[int, str] = {}
     with Client(url) as client:
         for at, content in enumerate(photos):
+            if time.perf_counter() > until:
+                break
             for _ in range(50):
                 try:
                     added[at] = client.add(content).photo.name

@@ -36,8 +36,8 @@ AXE = ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js"
 VISITS = 7
 QUIET = 3000
 """Milliseconds after the network is idle in which nothing may block."""
-LATER = "leaflet", "land", "layers", "marker", "esm", "pmtiles"
-"""Beginnings of files that only a map asks for."""
+LATER = "leaflet", "land", "layers", "marker", "esm", "pmtiles", "inter-latin-ext", "licenses"
+"""Beginnings of files that only a map, letters of some languages, or a reader of licenses asks for."""
 SCREENS: dict[Device, tuple[int, int]] = {"desktop": (1350, 940), "mobile": (412, 823)}
 PHONE = {"offline": False, "latency": 562.5, "downloadThroughput": 1_474_560 / 8, "uploadThroughput": 675_000 / 8}
 OBSERVE = """
