@@ -76,6 +76,15 @@ def test_head_gives_the_headers_of_get(serve: Serve) -> None:
             assert head.headers["content-length"] == str(len(got.content))
 
 
+def test_a_wrong_request_is_told_what_was_expected_and_what_came(serve: Serve) -> None:
+    client = serve()
+    wrong = client.put("/v1/photos")
+    assert wrong.status_code == 405 and wrong.headers["allow"] == "HEAD, GET, POST"
+    assert wrong.json()["detail"].endswith("got PUT")
+    assert "/openapi.json" in client.get("/v1/nothing").json()["detail"]
+    assert client.get("/v1/photos", params={"limit": 5000}).json()["detail"].endswith("; got '5000'")
+
+
 def test_a_picture_that_the_client_has_is_not_sent_again(serve: Serve) -> None:
     client = serve()
     tag = client.get("/v1/photos/1/thumbnail").headers["etag"]

@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.routing import Match, Mount
 
 from placeprint.errors import (
     AtlasBusyError,
@@ -38,6 +39,10 @@ STATUSES: tuple[tuple[type[PlaceprintError], int], ...] = (
     (AtlasError, 503),
 )
 """The status of each of our errors; the first that fits."""
+METHODS = "GET", "POST", "DELETE"
+"""Methods that routes of the service have."""
+SHOWN = 80
+"""Characters of a wrong value that are shown."""
 SAFE = (PhotoError, OptionError)
 """Errors whose message is about what the client sent; those of others may name paths, and are logged only."""
 
@@ -82,6 +87,18 @@ def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: {"description": HTTPStatus(status).phrase, "content": content} for status in statuses}
 
 
+def _methods(request: Request) -> list[str]:
+    """Return the methods that the address of a request takes; HEAD wherever there is GET."""
+    routes = [each for each in request.app.routes if not isinstance(each, Mount)]
+
+    def takes(method: str) -> bool:
+        scope = {**request.scope, "method": method}
+        return any(each.matches(scope)[0] is Match.FULL for each in routes)
+
+    found = [method for method in METHODS if takes(method)]
+    return ["HEAD", *found] if "GET" in found else found
+
+
 def answer_problems(app: FastAPI) -> None:
     """Let an app answer every error as a problem."""
 
@@ -101,10 +118,18 @@ def answer_problems(app: FastAPI) -> None:
     async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        return problem(422, f"{where}: {first['msg']}")
+        given = first.get("input")
+        came = f"; got {str(given)[:SHOWN]!r}" if isinstance(given, str | int | float) else ""
+        return problem(422, f"{where}: {first['msg']}{came}")
 
     @app.exception_handler(HTTPException)
-    async def known(_: Request, error: HTTPException) -> JSONResponse:
+    async def known(request: Request, error: HTTPException) -> JSONResponse:
+        methods = _methods(request)
+        if error.status_code == 404:
+            return problem(404, "there is nothing at this address; /openapi.json lists those that there are")
+        if error.status_code == 405 and methods:
+            names = ", ".join(methods)
+            return problem(405, f"expected {names} at this address; got {request.method}", {"Allow": names})
         return problem(error.status_code, str(error.detail), dict(error.headers or {}))
 
     @app.exception_handler(Exception)
