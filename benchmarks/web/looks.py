@@ -147,7 +147,7 @@ def zoomed(page: Page, scene: Scene) -> None:
     """Look closely at the matches."""
     asked(page, scene)
     for _ in range(3):
-        page.get_by_role("button", name="Zoom in").click()
+        page.get_by_role("region", name="Proof").get_by_role("button", name="Zoom in").click()
 
 
 def evidence(page: Page, scene: Scene) -> None:
@@ -201,7 +201,7 @@ def keypoints(page: Page, scene: Scene) -> None:
     at("photo/1", ".tiles, .soft")(page, scene)
     page.get_by_role("button", name="Keypoints").click()
     page.locator("figure circle").nth(20).wait_for()
-    page.locator(".line").wait_for(state="detached")
+    page.locator(".shimmer").first.wait_for(state="detached")
 
 
 def pinned(page: Page, scene: Scene) -> None:
