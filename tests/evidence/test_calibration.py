@@ -97,7 +97,7 @@ def test_what_cannot_be_promised_gets_the_strictest_threshold_of_the_largest_tha
 
 def test_nothing_can_be_promised_where_most_answers_are_wrong() -> None:
     trials = Trials(np.linspace(0, 1, 400), np.arange(400) % 4 == 0, np.ones(400, bool))
-    with pytest.raises(OptionError, match="no precision can be promised from 400 queries"):
+    with pytest.raises(OptionError, match="no precision can be guaranteed from 400 queries"):
         calibrated(trials, 400, 400).promise(0.9)
 
 

@@ -70,5 +70,5 @@ def test_a_precision_is_promised_from_pairs_else_the_largest_that_holds() -> Non
     assert given.precision == 0.95 and given.score == pytest.approx(1 / (1 + np.exp(-4)))
     assert model.promise(0.99).precision == 0.96
     none = TwoPhotosModel(AdditiveModel(0.0, curves), odds, ~right)
-    with pytest.raises(OptionError, match=r"cannot be promised from 140 pairs"):
+    with pytest.raises(OptionError, match=r"cannot be guaranteed from 140 pairs"):
         none.promise(0.9)

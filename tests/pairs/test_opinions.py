@@ -56,7 +56,7 @@ def test_methods_that_the_model_does_not_know_have_no_confidence() -> None:
     for options in ({"features": "harris"}, {"matcher": "mutual"}, {"model": "affine"}):
         answer = match(scene, seen, **{"features": "sift", **options})  # type: ignore[arg-type]
         assert answer.confidence is None and len(answer.asked) == 1
-    with pytest.raises(OptionError, match="a precision can be promised for the features xfeat and sift"):
+    with pytest.raises(OptionError, match="a precision can be guaranteed for the features xfeat and sift"):
         match(scene, seen, features="harris", precision=0.9)
 
 

@@ -69,7 +69,7 @@ def test_what_an_address_lacks_is_told(memory: str, tmp_path: Path) -> None:
     found = scan_photos([memory, f"{memory}/read me.txt"])
     assert [path.name for path in found.paths] == ["00.png", "01.png", "02.png", "read me.txt"]
     for call in (Atlas.open, Atlas.create):
-        with pytest.raises(OptionError, match="an atlas is a folder of this machine, got 's3://walks/atlas'"):
+        with pytest.raises(OptionError, match="an atlas must be a folder on this machine, got 's3://walks/atlas'"):
             call("s3://walks/atlas")
 
 

@@ -211,7 +211,7 @@ def _folder(path: Path | str) -> Path:
     """
     if url_of(path) is not None:
         raise OptionError(
-            f"an atlas is a folder of this machine, got {url_of(path)!r}; "
+            f"an atlas must be a folder on this machine, got {url_of(path)!r}; "
             "its photos may be at such an address: placeprint index ADDRESS --into FOLDER"
         )
     return Path(path)

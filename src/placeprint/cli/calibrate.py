@@ -67,7 +67,9 @@ def _print(found: Calibration) -> None:
     say(f"{found.photos} photos searched, {len(trials)} queries; {int(trials.right.sum())} had a right first photo")
     say(f"calibration error: {found.error(calibrated=False):.1%} before, {found.error(calibrated=True):.1%} now")
     for precision, least in _thresholds(found).items():
-        told = "cannot be promised with this few photos" if least is None else f"at a confidence of {least:.3f} or more"
+        told = (
+            "cannot be guaranteed with this few photos" if least is None else f"at a confidence of {least:.3f} or more"
+        )
         say(f"precision {precision:g}: {told}")
     say("This holds for queries like these: views of the atlas's photos, and photos of places it does not have.")
 

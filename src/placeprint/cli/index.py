@@ -47,7 +47,7 @@ Address = Annotated[
 
 def index(
     photos: Annotated[
-        list[Path], typer.Argument(help="Photos, and folders that hold photos; also addresses, as s3://walks/lund.")
+        list[Path], typer.Argument(help="Photos and folders of photos; also URLs, such as s3://walks/lund.")
     ],
     into: Annotated[Path, typer.Option(help="Folder of the atlas; created if missing.")],
     preset: Annotated[

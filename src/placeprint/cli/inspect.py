@@ -39,7 +39,7 @@ Rule = Annotated[
 
 
 def inspect(
-    photos: Annotated[list[Path] | None, typer.Argument(help="Photos, and folders that hold photos.")] = None,
+    photos: Annotated[list[Path] | None, typer.Argument(help="Photos and folders of photos.")] = None,
     layer: Annotated[str | None, typer.Option(help="Name of a layer of the network; --layers lists them.")] = None,
     unit: Annotated[
         list[int] | None, typer.Option(min=0, max=1_000_000, help="Number of a unit; may be repeated.")

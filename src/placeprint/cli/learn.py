@@ -13,7 +13,7 @@ from placeprint.core.defaults import PRESET
 
 
 def learn(
-    photos: Annotated[list[Path], typer.Argument(help="Photos, and folders that hold photos.")],
+    photos: Annotated[list[Path], typer.Argument(help="Photos and folders of photos.")],
     output: Annotated[Path, typer.Option(help="Folder for the preset.")],
     preset: Annotated[str, typer.Option(help="Preset, or the path of a preset's TOML file.")] = PRESET,
     whiten: Annotated[

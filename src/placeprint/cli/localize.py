@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def localize(
-    queries: Annotated[list[Path], typer.Argument(help="Photos, and folders that hold photos.")],
+    queries: Annotated[list[Path], typer.Argument(help="Photos and folders of photos.")],
     atlas: Annotated[Path, typer.Option("--in", help="Folder of the atlas.")],
     model: Annotated[Path, typer.Option(help="Folder of the model, in COLMAP's format.")],
     candidates: Annotated[

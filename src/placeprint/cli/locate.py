@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from placeprint.store.photo_filter import PhotoFilter
     from placeprint.types import Evidence, Image, Located
 
-Queries = Annotated[list[Path], typer.Argument(help="Photos, folders that hold photos, and with --sequence videos.")]
+Queries = Annotated[list[Path], typer.Argument(help="Photos, folders of photos and, with --sequence, videos.")]
 
 
 def locate(

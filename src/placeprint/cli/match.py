@@ -64,7 +64,7 @@ Opinions = Annotated[
 Ask = Annotated[
     str | None,
     typer.Option(
-        help="Matcher of pictures, such as loftr, that is asked last, while nothing is confirmed.", show_default=False
+        help="Dense matcher, such as loftr, to run last if nothing else confirms an answer.", show_default=False
     ),
 ]
 Precision = Annotated[

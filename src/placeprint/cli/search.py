@@ -43,14 +43,14 @@ Rotations = Annotated[
 Ask = Annotated[
     str | None,
     typer.Option(
-        help="Matcher of pictures, such as loftr, that is asked last, while nothing is confirmed.", show_default=False
+        help="Dense matcher, such as loftr, to run last if nothing else confirms an answer.", show_default=False
     ),
 ]
 SaveMatches = Annotated[Path | None, typer.Option(help="Folder for pictures: each query beside its best candidate.")]
 
 
 def search(
-    queries: Annotated[list[Path], typer.Argument(help="Photos, and folders that hold photos.")],
+    queries: Annotated[list[Path], typer.Argument(help="Photos and folders of photos.")],
     atlas: Annotated[Path, typer.Option("--in", help="Folder of the atlas.")],
     top: Annotated[int, typer.Option(min=1, max=1_000_000_000, help="Candidates to show per query.")] = 5,
     verify: Annotated[
@@ -150,7 +150,7 @@ def in_words(confidence: float, otherwise: str = "probably not in the atlas") ->
 def tell_promise(requested: float | None, promised: float | None) -> None:
     """Warn where less precision is promised than was requested."""
     if requested is not None and promised is not None and promised < requested:
-        warn(f"a precision of {requested:g} cannot be promised; the highest possible is {promised:g}")
+        warn(f"a precision of {requested:g} cannot be guaranteed; the highest possible is {promised:g}")
 
 
 def short(path: Path) -> str:

@@ -119,10 +119,10 @@ class Calibration:
         Example:
             >>> none = np.zeros(0)
             >>> Calibration(Trials(none, none > 0, none > 0), 150, 150, 0.0, 1.0).in_words()
-            'with 150 of then 150 photos; no precision can be promised'
+            'with 150 of then 150 photos; no precision can be guaranteed'
         """
         most = self.most_precise()
-        told = "no precision can be promised" if most is None else f"a precision of up to {most:g} can be promised"
+        told = "no precision can be guaranteed" if most is None else f"a precision of up to {most:g} can be guaranteed"
         return f"with {self.photos} of then {self.atlas_photos} photos; {told}"
 
     def least_confidence(self, precision: float) -> float:
@@ -162,7 +162,7 @@ class Calibration:
         found = promise(self.trials.odds[drawn], self.trials.right[drawn], precision)
         if found is None:
             raise OptionError(
-                f"no precision can be promised from {int(drawn.sum())} queries of the calibration; "
+                f"no precision can be guaranteed from {int(drawn.sum())} queries of the calibration; "
                 "calibrate with more photos: placeprint calibrate"
             )
         return Promise(found.precision, max(float(self.probabilities(np.array([found.score]))[0]), LIKELY))
@@ -174,7 +174,7 @@ class Calibration:
 
     def _most(self) -> str:
         most = self.most_precise()
-        return "" if most is None else f" (up to {most:g} can be promised, with a risk of {RISK:.0%})"
+        return "" if most is None else f" (up to {most:g} can be guaranteed, with a risk of {RISK:.0%})"
 
     def as_data(self) -> dict[str, Any]:
         """Return what `calibration_of` reads, ready for JSON."""

@@ -82,7 +82,7 @@ class Promise:
 
 
 def promise(scores: Values, right: NDArray[np.bool_], precision: float) -> Promise | None:
-    """Return what can be promised: the precision that is requested, else the largest below it; None for nothing.
+    """Return what can be guaranteed: the precision that is requested, else the largest below it; None for nothing.
 
     Args:
         scores: as for `promised_threshold`.

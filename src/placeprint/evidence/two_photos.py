@@ -68,7 +68,9 @@ class TwoPhotosModel:
         """
         found = promise(self.odds, self.right, precision)
         if found is None:
-            raise OptionError(f"a precision of {precision:g} cannot be promised from {len(self.odds)} pairs of photos")
+            raise OptionError(
+                f"a precision of {precision:g} cannot be guaranteed from {len(self.odds)} pairs of photos"
+            )
         return Promise(found.precision, max(float(to_probability(np.array([found.score]))[0]), LIKELY))
 
     def as_data(self) -> dict[str, Any]:

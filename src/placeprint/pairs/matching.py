@@ -194,8 +194,8 @@ def _promise(features: str, *, is_weighed: bool, precision: float | None) -> Pro
         return None
     if not is_weighed:
         raise OptionError(
-            "a precision can be promised for the features xfeat and sift with their default matcher, the models "
-            f"{', '.join(sorted(MODELS))}, and no matcher to ask last; got {features!r} with others"
+            "a precision can be guaranteed for the features xfeat and sift with their default matcher, the models "
+            f"{', '.join(sorted(MODELS))}, and no dense matcher; got {features!r} with others"
         )
     return load_two_photos_model().promise(precision)
 

@@ -25,7 +25,7 @@ def promised(calibration: Calibration | None, precision: float | None) -> Promis
         return None
     if calibration is None:
         raise OptionError(
-            "a precision can be promised only for an atlas that was calibrated with its own photos; "
+            "a precision can be guaranteed only for an atlas that was calibrated with its own photos; "
             "run: placeprint calibrate"
         )
     return calibration.promise(precision)

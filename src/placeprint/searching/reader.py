@@ -164,9 +164,7 @@ class AtlasReader:
         """
         image, last = as_image(photo), asked_matcher(ask)
         if last is not None and precision is not None:
-            raise OptionError(
-                "a precision cannot be promised where a matcher of pictures is asked; leave one of them out"
-            )
+            raise OptionError("a precision cannot be guaranteed with a dense matcher as last opinion; omit one of them")
         excluded = [exclude] if isinstance(exclude, str) else exclude
 
         def search(now: Snapshot) -> Answer:

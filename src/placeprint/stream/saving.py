@@ -129,7 +129,7 @@ def check_weights(kept: Kept, installed: Mapping[str, str]) -> None:
     if dict(kept.weights) != dict(installed):
         raise OptionError(
             "the saved frames were described with different network weights than those installed; install the matching "
-            "version, or begin a new loop closer"
+            "version, or start a new loop closer"
         )
 
 
