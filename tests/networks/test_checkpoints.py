@@ -90,17 +90,19 @@ def test_what_is_fetched_is_checked_and_remembered(
     with pytest.raises(WeightsError, match=r"another file was published.*delete 'ResNet18_512_cosplace.pth.sha256"):
         checkpoints.get(network)
     (folder / "ResNet18_512_cosplace.pth.sha256.json").unlink()
-    with pytest.raises(WeightsError, match=r"cosplace\.pth': the weights do not fit PlaceNetwork: missing aggregation"):
+    with pytest.raises(
+        WeightsError, match=r"cosplace\.pth': the weights do not fit 'cosplace-r18': missing aggregation"
+    ):
         checkpoints.get(network)
 
 
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("half.pth", None, "damaged or of another format"),
+        ("half.pth", None, "its end is missing, as that of a download that was cut off"),
         ("page.pth", b"<!DOCTYPE html><p>Sign in", "is a web page, not weights"),
         ("empty.pth", b"", "is empty"),
-        ("text.pth", b"hello", "damaged or of another format"),
+        ("text.pth", b"hello", "is no file of weights, expected one of torch.save or safetensors"),
     ],
 )
 def test_files_that_are_no_weights_are_refused_before_they_are_copied(
@@ -114,7 +116,9 @@ def test_files_that_are_no_weights_are_refused_before_they_are_copied(
 
 
 def test_weights_of_another_network_are_refused_by_name(folder: Path, checkpoint: Path) -> None:
-    with pytest.raises(WeightsError, match=r"aggregation\.3\.weight has \(512, 512\), expected \(256, 512\)"):
+    with pytest.raises(
+        WeightsError, match=r"aggregation\.3\.weight has \(512, 512\), expected \(256, 512\); they are of another"
+    ):
         checkpoints.take(find_network("cosplace-r18-256"), [checkpoint])
     with pytest.raises(OptionError, match=r"'anyloc' has 2 files \(dinov2_vitg14_pretrain.pth, .*, got 1"):
         checkpoints.take(find_network("anyloc"), [checkpoint])

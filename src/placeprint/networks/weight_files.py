@@ -25,6 +25,8 @@ Tensors = dict[str, torch.Tensor]
 SAFETENSORS = ".safetensors"
 WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "network", "weights", "ema")
 """Keys under which checkpoints store the weights, the most common first."""
+ZIP, PICKLE = b"PK", b"\x80"
+"""How the two formats of ``torch.save`` begin."""
 HEAD = 512
 """Number of first bytes that identify a file."""
 SAID = 160
@@ -56,7 +58,9 @@ def read_torch(path: Path) -> Any:
     Raises:
         WeightsError: the file is missing, damaged, of another kind, or contains objects of other packages.
     """
-    _look_at(path)
+    head = _look_at(path)
+    if not head.startswith((ZIP, PICKLE)):
+        raise WeightsError(f"{str(path)!r} is no file of weights, expected one of torch.save or safetensors")
     try:
         # the allowed objects are a setting of the whole process
         with _reading, torch.serialization.safe_globals(_harmless()):
@@ -174,4 +178,6 @@ def _harmless() -> list[Any]:
 def _line(error: Exception) -> str:
     """Return a foreign message in one line, short."""
     text = " ".join(str(error).split())
+    if "central directory" in text or "incomplete metadata" in text or "HeaderTooLarge" in text:
+        return "its end is missing, as that of a download that was cut off; fetch it again"
     return (text.split(". ")[0][:SAID] or type(error).__name__) + "; it is damaged or of another format"

@@ -67,7 +67,9 @@ def build(name: str, state: Mapping[str, NDArray[Any] | torch.Tensor]) -> PlaceN
     network = find_network(name)
     module = empty_network(network)
     tensors = {renamed(network, key): _tensor(value) for key, value in state.items()}
-    fit_into(module, tensors, DERIVED, called=lambda own: published_name(network, own), assign=True)
+    fit_into(
+        module, tensors, DERIVED, lambda own: published_name(network, own), assign=True, network=repr(network.name)
+    )
     return module.eval()
 
 

@@ -145,7 +145,8 @@ def load_files(network: Network, paths: Sequence[Path]) -> PlaceNetwork:
     try:
         return build(network.name, state)
     except WeightsError as error:
-        raise WeightsError(f"{', '.join(repr(str(path)) for path in paths)}: {error}") from error
+        named = ", ".join(repr(str(path)) for path in paths)
+        raise WeightsError(f"{named}: {error}; they are of another network, or of another version") from error
 
 
 def sha256(network: Network) -> str:
