@@ -64,9 +64,11 @@ def main() -> None:
                 thread.start()
             began = time.perf_counter()
             until = began + 60 * given.minutes
-            added = add_all(url, views(sources, given.photos), memory, process.pid, until)
+            try:
+                added = add_all(url, views(sources, given.photos), memory, process.pid, until)
+            finally:
+                ended.set()
             seconds = time.perf_counter() - began
-            ended.set()
             for thread in threads:
                 thread.join()
             found = found_again(url, sources, added)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from placeprint import Atlas
+from placeprint.searching import learning
 from tests.conftest import make_scene, write_scenes
 from tests.service.conftest import PLACES, Serve
 
@@ -100,6 +102,27 @@ def test_an_added_photo_keeps_what_is_plain_of_its_name(serve: Serve, tmp_path: 
     ]
     assert [re.sub("[0-9a-f]{16}", "#", name) for name in names] == ["Old-Bridge-#.png", "script-#.jpg", "photo-#.jpg"]
     assert sorted(names) == sorted(path.name for path in (tmp_path / "uploads").iterdir())
+
+
+def test_nobody_who_adds_a_photo_waits_until_the_atlas_has_learned(
+    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, may_learn = serve(writable=True), threading.Event()
+    refit = learning.refit
+
+    def late(*args: Any, **options: Any) -> None:
+        may_learn.wait()
+        refit(*args, **options)
+
+    monkeypatch.setattr(learning, "refit", late)
+    for number in range(learning.ADAPT_PHOTOS - PLACES):
+        assert client.post("/v1/photos", files={"photo": photo(90 + number)}).status_code == 201
+    before = learning.learned_from(Atlas.open(tmp_path / "atlas").snapshot())
+    may_learn.set()
+    until = time.monotonic() + 30
+    while learning.learned_from(Atlas.open(tmp_path / "atlas").snapshot()) == before and time.monotonic() < until:
+        time.sleep(0.05)
+    assert learning.learned_from(Atlas.open(tmp_path / "atlas").snapshot()) == learning.ADAPT_PHOTOS
 
 
 def test_a_photo_whose_file_is_gone_has_no_picture(serve: Serve, tmp_path: Path) -> None:

@@ -88,7 +88,7 @@ class AtlasWriter(AtlasReader):
             self._describe(addition, first, workers)
             if todo or report.moved:
                 self._store.maintain()
-        report.learned = learn and self._learn_if_grown(progress, readers=not was_empty)
+        report.learned = learn and self.learn_if_grown(progress, readers=not was_empty)
         if rest:
             with self._store.exclusive():
                 self._describe(addition, rest, workers)
@@ -121,6 +121,23 @@ class AtlasWriter(AtlasReader):
         learning.refit(self._store, self._preset, adapt=adapt, progress=progress)
         self._memory.update(self.snapshot())
         return len(self)
+
+    def learn_if_grown(self, progress: Progress | None = None, *, readers: bool = True) -> bool:
+        """Learn a codebook if the atlas has grown enough since the last, as `add` does; return whether it has learned.
+
+        Args:
+            progress: called with the count of photos done and the count of all.
+            readers: whether to keep the replaced descriptors for a while, for those who read them.
+
+        Raises:
+            AtlasBusyError: another process is learning, or is writing when all descriptors are made; the next call goes
+                on from there.
+        """
+        grown = learning.should_learn(self.snapshot())
+        if grown:
+            learning.refit(self._store, self._preset, progress=progress, readers=readers)
+            self._memory.update(self.snapshot())
+        return grown
 
     def compact(self, *, readers: bool = True) -> CompactReport:
         """Join the small files of the tables, and remove deleted rows and old versions.
@@ -266,13 +283,6 @@ class AtlasWriter(AtlasReader):
             self._store.remove(sorted(chosen))
             self._store.maintain()
         return len(chosen)
-
-    def _learn_if_grown(self, progress: Progress | None, *, readers: bool) -> bool:
-        """Learn if the atlas has grown enough; return whether it has learned."""
-        grown = learning.should_learn(self.snapshot())
-        if grown:
-            learning.refit(self._store, self._preset, progress=progress, readers=readers)
-        return grown
 
     def _describe(self, addition: Addition, paths: Sequence[Path], workers: int | None) -> None:
         """Describe and store photos, with exclusive access to the store."""

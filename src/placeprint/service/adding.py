@@ -40,7 +40,7 @@ def add_upload(desk: Desk, upload: Upload) -> Added:
     path = folder / file_name(upload.name, sha256)
     write_atomically(path, upload.content)
     try:
-        report = desk.atlas.add(path)
+        report = desk.atlas.add(path, learn=False)
         record = _with_content(desk, sha256)
     except BaseException:
         path.unlink(missing_ok=True)
@@ -49,6 +49,7 @@ def add_upload(desk: Desk, upload: Upload) -> Added:
         reason = report.skipped[0][1] if report.skipped else "it is not in the atlas"
         path.unlink(missing_ok=True)
         raise Refused(422, f"{upload.name}: {reason}")
+    desk.learner.start()
     return Added(photo=desk.summary(record), known=False)
 
 

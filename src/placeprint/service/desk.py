@@ -18,6 +18,7 @@ from placeprint.places.names import near
 from placeprint.service.batches import Batches
 from placeprint.service.catalog import Catalog
 from placeprint.service.filters import Filters
+from placeprint.service.learning import Learner
 from placeprint.service.problems import Refused
 from placeprint.service.schemas import PhotoSummary
 from placeprint.service.settings import ServiceSettings, readable
@@ -42,6 +43,7 @@ class Desk:
         self._readers = ThreadPoolExecutor(4, "placeprint reader")
         self._writer = ThreadPoolExecutor(1, "placeprint writer")
         self._student = ThreadPoolExecutor(1, "placeprint student")
+        self.learner = Learner(self.atlas, self._student)
         self._locating = threading.Lock()
         self._locator: tuple[int, Locator] | None = None
         self._places: Mapping[str, PlaceGroup] = {}
@@ -50,6 +52,7 @@ class Desk:
 
     async def finish(self) -> None:
         """Finish what runs, and stop."""
+        self.learner.close()
         for stop in (self.batches.close, self._writer.shutdown, self._student.shutdown, self._readers.shutdown):
             await asyncio.to_thread(stop)
 
