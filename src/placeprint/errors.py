@@ -93,7 +93,7 @@ class WriteError(PlaceprintError, OSError):
 
 
 class AtlasError(PlaceprintError, RuntimeError):
-    """The atlas on disk cannot be used as asked."""
+    """The atlas on disk cannot be used for this operation."""
 
 
 class AtlasMissingError(AtlasError, FileNotFoundError):

@@ -72,7 +72,7 @@ def shares_of(aggregator: Aggregator, features: LocalFeatures, toward: NDArray[n
         toward: ``(dim,)``, such as the vector of another photo.
 
     Raises:
-        OptionError: vectors of this aggregator are not taken apart.
+        OptionError: vectors of this aggregator cannot be split into parts.
         ShapeError: the vector has another length.
     """
     toward64 = np.asarray(toward, np.float64)

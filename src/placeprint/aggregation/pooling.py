@@ -310,7 +310,7 @@ class RMAC(Pooling):
         return normalize(rmac(self.regions(features), self.whitening()))
 
     def whitening(self) -> tuple[()] | tuple[Floats, Floats]:
-        """Return the mean ``(d,)`` and the projection ``(d, dim)`` of regions, or nothing where it is not asked for.
+        """Return the mean ``(d,)`` and the projection ``(d, dim)`` of regions, or nothing if it is not requested.
 
         Raises:
             NotFittedError: the whitening has not been learned.

@@ -34,11 +34,11 @@ JOINED = 50
 DUPLICATE = 0.5
 """Share of a photo's keypoints that are verified in its near-duplicates."""
 SECONDS = 5
-"""Photos taken within so many seconds are neighbors in time."""
+"""Photos taken within this many seconds are neighbors in time."""
 FEWEST = 20
-"""Photos, at least, that must be asked."""
+"""The smallest number of photos for a calibration."""
 TOGETHER = 8
-"""Photos that are asked between two reports of progress."""
+"""Photos between two reports of progress."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ class Calibrator:
         return [] if known is None or unknown is None else [known, unknown]
 
     def _trial(self, image: Image, exclude: frozenset[str], right: frozenset[str]) -> _Trial | None:
-        """Search a picture as any query; None if there is no candidate."""
+        """Search a picture like any query; None if there is no candidate."""
         allowed = Allowed.of(self._now, None, exclude)
         answer = self._searcher.search(image, top=1, verify=JOINED, rotations=True, allowed=allowed)
         if answer.confidence is None or not answer.evidence:

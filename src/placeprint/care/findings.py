@@ -48,7 +48,7 @@ class Verified:
     Args:
         photos: the usable photos of the atlas.
         findings: what was found.
-        repaired: what was mended of it.
+        repaired: the findings that were repaired.
         left: what is still wrong.
     """
 

@@ -48,7 +48,7 @@ def row_findings(
         stored: the tables.
         describer: what made them.
         progress: called with the count of rows of local features read, and of all.
-        learned: whether the describer has its learned state; without it, descriptors are not looked at.
+        learned: whether the describer has its learned state; without it, descriptors are not checked.
 
     Raises:
         AtlasFormatError: a table cannot be read.

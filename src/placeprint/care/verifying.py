@@ -30,13 +30,13 @@ def verify(folder: Path | str, *, repair: bool = True, progress: Progress | None
 
     Args:
         folder: the folder of the atlas.
-        repair: whether to mend what follows from the rest; otherwise nothing is changed.
+        repair: whether to repair whatever can be computed from the rest; otherwise nothing is changed.
         progress: called with the count of rows read, and of all.
 
     Raises:
         AtlasMissingError: there is no atlas.
-        AtlasBusyError: something is to be mended, and another process is writing.
-        AtlasWriteError: something is to be mended, and the folder is read-only.
+        AtlasBusyError: something must be repaired, and another process is writing.
+        AtlasWriteError: something must be repaired, and the folder is read-only.
     """
     found = _look(Path(folder), progress)
     mendable = [each for each in found.findings if each.repair is not None]

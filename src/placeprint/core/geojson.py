@@ -15,7 +15,7 @@ def feature(at: tuple[float, float] | None, properties: Mapping[str, Any], decim
     Args:
         at: latitude and longitude in degrees; None for a feature without a geometry.
         properties: what JSON can hold.
-        decimals: of the coordinates; None to leave them as they are.
+        decimals: of the coordinates; None to keep all of them.
     """
     geometry = None
     if at is not None:

@@ -81,7 +81,7 @@ class Box:
         north: the northern border in degrees.
 
     Raises:
-        OptionError: it is no part of the Earth.
+        OptionError: it is not a part of the Earth.
     """
 
     west: float = -180.0

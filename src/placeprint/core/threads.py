@@ -67,7 +67,7 @@ class _Limit:
 def _limit_products() -> Callable[[], object]:
     """Limit the libraries whose thread count belongs to the process.
 
-    threadpoolctl lets only the thread that set a limit restore it, unless it is told that this thread is done.
+    threadpoolctl lets only the thread that set a limit restore it, unless that thread is marked as done.
     """
     import threadpoolctl
 

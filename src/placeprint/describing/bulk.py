@@ -214,7 +214,7 @@ def _read_file(path: Path, known: PhotoRecord | None, enough: int = 0) -> tuple[
 
     Args:
         path: absolute.
-        known: what is known of it.
+        known: the facts known about it.
         enough: see `read_photo`.
 
     Returns:

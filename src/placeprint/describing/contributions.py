@@ -32,7 +32,7 @@ Values = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Contribution:
-    """What one of the descriptors of a preset adds to a similarity.
+    """The contribution of one descriptor of a preset to a similarity.
 
     Args:
         name: the extractor and the aggregator, ``"XFeat, VLAD"``.
@@ -58,11 +58,11 @@ class Contribution:
 
 @dataclass(frozen=True, eq=False)
 class Contributions:
-    """A similarity taken apart over the keypoints of one of the photos.
+    """A similarity, split over the keypoints of one of the photos.
 
     Args:
         parts: by descriptor.
-        rest: what belongs to no keypoint: the mean of a whitening, and rounding.
+        rest: the part that belongs to no keypoint: the mean of a whitening, and rounding.
     """
 
     parts: tuple[Contribution, ...]
@@ -82,7 +82,7 @@ class Contributions:
 
 
 def contributions(describer: Describer, features: PhotoFeatures, toward: Floats) -> Contributions:
-    """Return what each keypoint of a photo adds to its similarity to another photo.
+    """Return how much each keypoint of a photo adds to its similarity to another photo.
 
     Args:
         describer: of an atlas, or of a preset with its learned state.
@@ -90,8 +90,8 @@ def contributions(describer: Describer, features: PhotoFeatures, toward: Floats)
         toward: ``(dim,)`` the global descriptor of the other photo.
 
     Raises:
-        OptionError: the descriptors of the preset are not taken apart (`aggregation.contributions`), or are vectors of
-            whole photos by a network.
+        OptionError: the descriptors of the preset cannot be split into parts (`aggregation.contributions`), or are
+            vectors of whole photos by a network.
         ShapeError: the other descriptor has another length.
     """
     other = np.asarray(toward, np.float64)

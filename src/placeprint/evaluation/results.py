@@ -31,7 +31,7 @@ class CandidateResult:
 
 @dataclass(frozen=True, kw_only=True)
 class LocatedResult:
-    """Where a query was said to be taken.
+    """The position that was estimated for a query.
 
     Args:
         latitude: degrees north.
@@ -62,7 +62,7 @@ class QueryResult:
         scores: what they are ranked by.
         inliers: verified matches, None for candidates that were not verified.
         candidates: with their probabilities; empty for presets that do not weigh evidence.
-        located: where it was said to be taken; None where that was not asked, or there was no answer.
+        located: the position estimated for it; None if none was requested, or there was no answer.
         error: why the query could not be used, or None.
         num_positives: photos of the database that are right.
         expected: whether an answer is expected, see `RetrievalSet.expected`.
@@ -93,7 +93,7 @@ class QueryResult:
     first_right: str | None = None
 
     def cut(self, kept: int) -> QueryResult:
-        """Return the query with the first so many candidates."""
+        """Return the query with only its first candidates."""
         return replace(self, **{name: getattr(self, name)[:kept] for name in CANDIDATE_VALUES})
 
 

@@ -23,7 +23,7 @@ SUMMARY: Mapping[str, bool] = MappingProxyType(
     {"first": True, "lead": True, "apart": False}
     | {field.name: field.rises for field in FIELDS if field.name.partition(".")[2] in ABSOLUTE}
 )
-"""What is known of an answer, and whether more of it speaks for a right one.
+"""The facts about an answer, and whether more of each speaks for a right one.
 
 - `first`: log odds of the first candidate.
 - `lead`: those minus the log odds of the first candidate of another place.

@@ -32,7 +32,7 @@ LIKELY = 0.5
 BINS = 10
 """Bins of a calibration error."""
 LARGEST = 30.0
-"""Largest log odds that are told apart."""
+"""The largest log odds that are distinguished."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +64,7 @@ class Trials:
 
 @dataclass(frozen=True, eq=False)
 class Calibration:
-    """What an atlas has learned about its confidences.
+    """The calibration of the confidences of an atlas.
 
     Args:
         trials: it was learned from.
@@ -168,7 +168,7 @@ class Calibration:
         return Promise(found.precision, max(float(self.probabilities(np.array([found.score]))[0]), LIKELY))
 
     def most_precise(self) -> float | None:
-        """Return the largest whole percentage of precision that the trials can promise, as a share; None for none."""
+        """Return the largest whole percentage of precision that the trials can guarantee, as a share; None for none."""
         drawn = self.trials.drawn
         return most_precise(self.trials.odds[drawn], self.trials.right[drawn])
 
@@ -208,7 +208,7 @@ def calibration_of(data: Mapping[str, Any]) -> Calibration:
 
 
 def calibrated(trials: Trials, photos: int, atlas_photos: int) -> Calibration:
-    """Return the calibration of some trials, which all count alike.
+    """Return the calibration from some trials, with equal weights.
 
     Args:
         trials: they.

@@ -30,7 +30,7 @@ from placeprint.errors import OptionError
 from placeprint.evidence.record import Values
 
 RISK = 0.1
-"""Probability, over samples of trials, that the precision is lower than promised."""
+"""Probability, over samples of trials, that the precision is lower than guaranteed."""
 STRICTEST = 0.25
 """Share of the trials that the first threshold of the sequence accepts, or more if it could not pass otherwise."""
 
@@ -46,7 +46,7 @@ def fewest_accepted(precision: float) -> int:
 
 
 def promised_threshold(scores: Values, right: NDArray[np.bool_], precision: float) -> float | None:
-    """Return the lowest score from which on a precision is promised; None where the trials do not show it.
+    """Return the lowest score at which a precision is guaranteed; None if the trials do not support it.
 
     Args:
         scores: ``(n,)`` of the trials.
@@ -70,7 +70,7 @@ def promised_threshold(scores: Values, right: NDArray[np.bool_], precision: floa
 
 @dataclass(frozen=True)
 class Promise:
-    """What trials promise.
+    """The guarantee that trials support.
 
     Args:
         precision: share of right answers among those with at least the score.
@@ -106,18 +106,18 @@ def promise(scores: Values, right: NDArray[np.bool_], precision: float) -> Promi
 
 
 def most_precise(scores: Values, right: NDArray[np.bool_]) -> float | None:
-    """Return the largest whole percentage of precision that trials promise, as a share; None for less than a half."""
+    """Return the largest whole percentage of precision that trials guarantee, as a share; None for less than a half."""
     tried = (percent / 100 for percent in range(99, 49, -1))
     return next((each for each in tried if promised_threshold(scores, right, each) is not None), None)
 
 
 def _first(precision: float, count: int) -> int:
-    """Return how many of so many trials the strictest threshold accepts."""
+    """Return how many trials the strictest threshold accepts."""
     return max(fewest_accepted(precision), math.ceil(STRICTEST * count))
 
 
 def at_most(most: int, count: int, probability: float) -> float:
-    """Return the probability that at most so many of ``count`` independent events happen.
+    """Return the probability that at most a number of ``count`` independent events happen.
 
     Example:
         >>> round(at_most(1, 3, 0.5), 3)

@@ -26,7 +26,7 @@ from placeprint.verification.significance import significance
 from placeprint.verification.transforms import SIDE, residuals, to_pixels
 
 PRIOR = 10
-"""A usual spread counts as so many photos."""
+"""The typical spread counts as this many photos."""
 ALIKE = 5.0
 """Standard deviations from which on two photos of an atlas may show the same place."""
 STILL = 1.0
@@ -61,8 +61,8 @@ def margins(similarities: Floats, among: Floats, standard: Values) -> Values:
         standard: ``(n,)`` standardized similarities, in which the result is.
 
     Returns:
-        Standard deviations; below 0 where another place is more similar. Where all candidates are of one place, what
-        the candidate is above the last of them.
+        Standard deviations, below 0 if another place is more similar. If all candidates show one place, the margin over
+        the last of them.
     """
     other = among < similarities[:, None]
     np.fill_diagonal(other, False)
@@ -95,11 +95,11 @@ def geometry(query: LocalFeatures, candidate: LocalFeatures, check: Verification
 
 
 def compared(table: Values, other: NDArray[np.bool_]) -> Values:
-    """Return a table in which geometry speaks for places, not photos, and is compared among the candidates.
+    """Return a table in which geometry counts for places, not photos, and is relative to the best candidate.
 
-    Geometry says which place it is far better than similarity. Which of its photos is the nearest view it does not
-    know: on a walk, neighboring frames share most of their points. So all photos of a place have the geometry of the
-    one that is confirmed best, and similarity keeps the word among them.
+    Geometry identifies the place far better than similarity. It does not identify the nearest view of the place: on a
+    walk, neighboring frames share most of their points. So all photos of a place get the geometry of the best confirmed
+    one, and similarity orders them.
 
     Args:
         table: ``(n, len(FIELDS))`` evidence, each candidate by itself.
@@ -126,7 +126,7 @@ def compared(table: Values, other: NDArray[np.bool_]) -> Values:
 def other_places(standards: Sequence[Values], among: Sequence[Values]) -> NDArray[np.bool_]:
     """Return ``(n, n)`` bool, whether the second candidate is of another place than the first.
 
-    It is of the same place where a descriptor finds it more similar to the first than the query is, and than unrelated
+    It shows the same place if, by one descriptor, it is more similar to the first than the query is, and than unrelated
     photos of the atlas are.
 
     Args:

@@ -25,7 +25,7 @@ Columns = Mapping[str, Values]
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """What one kind of evidence adds.
+    """The contribution of one kind of evidence.
 
     Args:
         knots: ``(k,)`` rising values of the field.
@@ -58,11 +58,11 @@ class Curve:
 
 @dataclass(frozen=True, eq=False)
 class AdditiveModel:
-    """What evidence is worth.
+    """The weights of evidence.
 
     Args:
         intercept: log odds before any evidence.
-        curves: by name of the field; what is not named counts for nothing.
+        curves: by name of the field; fields that are not named do not count.
     """
 
     intercept: float

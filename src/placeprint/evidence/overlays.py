@@ -37,7 +37,7 @@ class Overlays:
         points: ``(n, 2)`` float32, middles of the cells in pixels of a photo whose longest side has 640.
         descriptors: ``(n, d)`` float32 unit rows, the mean ones there.
         shape: height / width of the photos that have them.
-        photos: photos that were looked at.
+        photos: the number of photos examined.
     """
 
     points: Floats

@@ -24,7 +24,7 @@ SURE, POSSIBLE = 0.9, 0.5
 
 @dataclass(frozen=True, eq=False)
 class Weighed:
-    """What the evidence of all candidates of a query comes to.
+    """The weighed evidence of all candidates of a query.
 
     Args:
         log_odds: ``(n,)`` of the candidates.
@@ -44,7 +44,7 @@ class Weighed:
 
 @dataclass(frozen=True, eq=False)
 class EvidenceModel:
-    """What evidence is worth: of a candidate, and of an answer.
+    """The models that weigh the evidence of a candidate and of an answer.
 
     Args:
         pair: gives the probability of a candidate.

@@ -38,7 +38,7 @@ FILE = "two_photos.json"
 
 @dataclass(frozen=True, eq=False)
 class TwoPhotosModel:
-    """What looks at two photos are worth.
+    """The model that weighs the looks at two photos.
 
     Args:
         pair: gives the log odds that both show the same place.

@@ -25,7 +25,7 @@ class Shown:
         sides: what is left and right of the slider.
         before: the later photo's frame, or None where there is no overlay.
         after: the earlier photo in that frame, or None.
-        whole: both photos as they are, the earlier first.
+        whole: both unaligned photos, the earlier first.
         matches: the proof, or None without matches.
         why_not: why there is no overlay; empty if there is one.
     """

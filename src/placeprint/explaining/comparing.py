@@ -37,7 +37,7 @@ class Compared:
     Args:
         earlier: the photo that is laid over the frame.
         later: the photo that makes the frame.
-        answer: what geometry found of the two.
+        answer: the verified matches of the two.
         plane: the homography from the later photo to the earlier one, or None where the two were not verified, or no
             plane fits.
         overlay: the two pictures, or None as for `plane`, or where they hardly overlap.

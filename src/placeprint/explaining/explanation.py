@@ -44,13 +44,13 @@ class Explanation:
     Args:
         query: the photo.
         answer: the answer, with up to `CANDIDATES` candidates.
-        located: the place and the position that follow from it; None where places were not asked for.
+        located: the place and the position that follow from it; None if places were not requested.
         first: the best candidate of the answer's place, or the most probable one; None if there is none.
         rival: the best candidate of another place, or None.
         facts: what was measured of the first candidate, by the names of `placeprint.evidence.FIELDS`.
         reasons: what speaks for and against the first candidate, in words.
         why_rival_lost: in a sentence; empty without a rival.
-        of_query: the similarity of the first candidate taken apart over the query's keypoints, or None.
+        of_query: the similarity of the first candidate, split over the query's keypoints, or None.
         of_candidate: the same over the candidate's keypoints, or None.
         not_taken_apart: why there are no contributions; empty if there are.
         photos: number of photos in the atlas.
@@ -195,7 +195,7 @@ def _measured(answer: Answer, first: Evidence, features: PhotoFeatures) -> dict[
 def _contributions(
     now: Snapshot, query: Photo, answer: Answer, features: PhotoFeatures
 ) -> tuple[Contributions | None, Contributions | None, str]:
-    """Return the similarity taken apart over the keypoints of the query and of the candidate, or why not."""
+    """Return the similarity split over the keypoints of the query and of the candidate, or why it has no parts."""
     if not _by_descriptor(now):
         return None, None, "the preset ranks photos by votes of single keypoints, not by one similarity"
     describer = now.describer

@@ -28,7 +28,7 @@ SPARE = 2
 LONGEST = 10_000
 """Longest side in pixels of a photo that is rotated for an extractor that works at full size."""
 MAX_LOOKS = 1
-"""Rotations looked at, of those that a cheap look finds promising."""
+"""The number of promising rotations to examine after the quick check."""
 
 
 def all_rotations() -> list[int]:

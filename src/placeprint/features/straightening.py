@@ -20,9 +20,10 @@ AGREEMENT = 2.5
 SHARE = 0.6
 """Share of the hull's length, without the borders of the picture, that must agree."""
 LENGTH = 0.3
-"""What agrees is at least so many times width and height together: a few dark pixels in a corner are no side."""
+"""The agreeing length must be at least this many times width plus height: a few dark pixels in a corner do not make a
+side."""
 SIDES = 3
-"""Of the four directions of a rectangle's sides, so many must be seen; a dark scene may hide one."""
+"""This many of the four sides of the rectangle must be visible; a dark scene may hide one."""
 
 
 def tilt_of(image: Image) -> float:

@@ -6,7 +6,7 @@ from the paper:
 
 - The network is not trained: a multinomial logistic regression predicts the rotation from the map of
   EfficientNet-Lite2, averaged over the four quadrants of a copy of `SIDE` pixels (``scripts/learn_upright.py``).
-- One photo is looked at in all four rotations. They must agree, so the log probabilities are joined::
+- One photo is scored in all four rotations. They must agree, so the log probabilities are joined::
 
       log p(rotated by k) = 1/2 sum_j log p_j(rotated by k + j),   then normalized
 
@@ -71,7 +71,7 @@ class Upright:
 
     @classmethod
     def unknown(cls) -> Upright:
-        """Return the prior: the picture was not looked at."""
+        """Return the prior, without looking at the picture."""
         return cls.given(np.full(4, 0.25, np.float32))
 
     @property
@@ -102,7 +102,7 @@ def upright_probabilities(image: Image, degrees: float = 0.0) -> Floats:
 
     Args:
         image: ``(H, W, 3)`` uint8 RGB.
-        degrees: the photo is rotated by so many degrees counter-clockwise before; the quarters are counted from there.
+        degrees: the photo is first rotated by this many degrees counter-clockwise; quarters are counted from there.
 
     Raises:
         WeightsError: the network's weights are not installed.

@@ -31,7 +31,7 @@ LEAST_SELECTED = 5000
 SELECTED = 0.02
 """Share of the photos that heads select, `LEAST_SELECTED` at least."""
 MANY, SURPLUS = 0.2, 2.0
-"""Share of allowed rows from which all are compared, and how many more than needed are then asked for."""
+"""The share of allowed rows above which all are compared, and how many more than needed are then requested."""
 
 
 class CompactIndex:

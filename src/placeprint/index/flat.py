@@ -60,7 +60,7 @@ class FlatIndex:
             self._index.remove_ids(np.ascontiguousarray(ids, np.int64))
 
     def rows(self, ids: Ids) -> Floats:
-        """Return the ``(n, d)`` rows of some ids, as they are held.
+        """Return the ``(n, d)`` rows of some ids, as stored.
 
         Raises:
             ShapeError: an id is not held.

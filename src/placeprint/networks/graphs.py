@@ -1,8 +1,8 @@
 """A Torch module as a graph of ONNX Runtime or OpenVINO, made when it is first used.
 
 The graph is written by Torch's tracing exporter, in memory. It is used only where its answer for a made-up picture is
-that of the module, up to `TOLERANCE` of the largest value; otherwise the module itself goes on, and the log says so. A
-graph runs with as many threads as Torch has in the calling thread, so photos that are described side by side have one
+that of the module, up to `TOLERANCE` of the largest value; otherwise the module itself is used, with a line in the log.
+A graph runs with as many threads as Torch has in the calling thread, so photos that are described side by side have one
 core each.
 """
 
@@ -50,7 +50,7 @@ class Graphs:
     """A network and its graphs.
 
     Args:
-        family: whose runtime is asked for.
+        family: whose runtime is requested.
         module: takes ``(B, c, H, W)`` float32 and returns a tensor or a tuple of them, all ``(B, ...)``.
         traceable: gives the module that is traced for pictures of a height and width, on the CPU.
         any_size: whether one graph takes pictures of every size.

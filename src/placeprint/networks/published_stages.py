@@ -27,7 +27,7 @@ from placeprint.networks.staged_backbone import StagedBackbone, resnet_backbone,
 
 VARIANT = "dinov2"
 LARGEST = 4096
-"""Width and blocks above this are no DINOv2's, but those of a damaged file."""
+"""Larger widths and numbers of blocks come from a damaged file, not from a DINOv2."""
 
 
 def published_stages(name: str) -> StagedBackbone:
@@ -37,7 +37,7 @@ def published_stages(name: str) -> StagedBackbone:
         name: the name of the network, as ``megaloc``.
 
     Raises:
-        OptionError: there is no such network, or its trunk is none that can be trained.
+        OptionError: there is no such network, or its trunk cannot be trained.
         WeightsError: its weights are not here.
     """
     network = find_network(name)

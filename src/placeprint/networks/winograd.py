@@ -2,7 +2,7 @@
 
 Winograd's F(6 x 6, 3 x 3) computes a square of 36 values with 64 products per channel; a plain convolution needs 324.
 NNPACK, which comes with Torch, does that for one picture on the CPU. The values differ from the plain ones by about
-1e-5 of the largest. It pays where the map is large against the kernels, which are transformed anew each time.
+1e-5 of the largest. It pays off for maps that are large relative to the kernels, which are transformed each time.
 """
 
 from __future__ import annotations

@@ -50,7 +50,8 @@ class Index:
         photos: the number of photos.
         state: the name of the learned state; None if the atlas has none.
         created_by: the version of placeprint.
-        root: the folder that the photos were below, in an export; None in a pack, which tells nothing of its machine.
+        root: the folder that the photos were below, in an export; None in a pack, which reveals nothing about its
+            machine.
         region: west, south, east and north in degrees, where a part of the atlas was chosen.
         members: the sha256 of each member, by its name.
         format: the version of the layout.
@@ -203,7 +204,7 @@ def open_pack(path: Path) -> Iterator[Source]:
     """Open a pack.
 
     Raises:
-        AtlasFormatError: it is no pack, is damaged or of a newer format, or cannot be read.
+        AtlasFormatError: it is not a pack, is damaged or of a newer format, or cannot be read.
     """
     what = f"the pack {str(path)!r}"
     if path.exists() and not path.is_file():
@@ -239,7 +240,7 @@ def open_export(folder: Path) -> Source:
     """Open an export.
 
     Raises:
-        AtlasFormatError: it is no export, is damaged or of a newer format, or cannot be read.
+        AtlasFormatError: it is not an export, is damaged or of a newer format, or cannot be read.
     """
     if not (folder / INDEX).is_file():
         raise AtlasFormatError(

@@ -25,7 +25,7 @@ from placeprint.store.writing import writing
 from placeprint.types import Progress
 
 PHOTOS = "photos"
-"""The folder in an atlas below which its photos are said to be, where no root is given."""
+"""The folder that photos of an atlas are recorded under if no root is given."""
 
 
 def unpack(

@@ -25,7 +25,7 @@ def absolute_text(text: str, root: Path) -> str:
     """Return the stored text of the path at a root on this machine.
 
     Raises:
-        AtlasFormatError: the text is no path below a root.
+        AtlasFormatError: the text is not a path below a root.
     """
     parts = text_to_path(text).split("/")
     if not text or any(part in {"", ".", ".."} for part in parts):

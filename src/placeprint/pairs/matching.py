@@ -93,7 +93,7 @@ def match(
         seed: the seed of the estimator.
         rotations: whether to try rotations of the first photo if features without orientations do not confirm it.
         opinions: whether to request further opinions, see `opinions`, while the answer is uncertain.
-        ask: a matcher of pictures that is asked last, while nothing is confirmed; a name or a mapping, as `matcher`.
+        ask: a dense matcher to run last if nothing else confirms the pair; a name or a mapping, like `matcher`.
         precision: the guaranteed share of right pairs among those called "same place", or the highest possible one
             below it (`evidence.two_photos`); None to use the probability directly.
         masks: the masks of both photos, True or white where keypoints are allowed: arrays, pictures or paths

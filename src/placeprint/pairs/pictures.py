@@ -35,7 +35,7 @@ def picture_matcher(matcher: str | Mapping[str, Any] | None) -> NamedMatcher | N
 
 
 def asked_matcher(ask: str | Mapping[str, Any] | None) -> NamedMatcher | None:
-    """Return the name and the matcher of pictures that is asked last; None where none is.
+    """Return the name and the dense matcher that runs last; None if there is none.
 
     Raises:
         OptionError: there is no such matcher of pictures, a parameter is unknown, or out of its range.

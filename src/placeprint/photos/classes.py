@@ -21,7 +21,7 @@ TABLE = "classes.csv"
 
 @dataclass(frozen=True)
 class Ignored:
-    """Turns pictures of classes into masks that leave out some classes.
+    """Converts class maps to masks that exclude some classes.
 
     Args:
         names: of the classes, by value.

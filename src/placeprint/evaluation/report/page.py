@@ -185,7 +185,7 @@ def _queries(comparison: Comparison, album: Album) -> list[dict[str, Any]]:
 
 
 def _query(comparison: Comparison, answers: Mapping[int, QueryResult], album: Album, detailed: bool) -> dict[str, Any]:
-    """Return what the page shows of one query, of which there is an answer by the number of each method."""
+    """Return what the page shows of one query, from its answers by the number of the method."""
     rows = [row for row in comparison.measured if row.number in answers]
     first, root = answers[rows[0].number], Path(rows[0].result.root or ".")
     shown = [

@@ -1,7 +1,7 @@
 """BoQ: a bag of learned queries (Ali-bey et al., CVPR 2024).
 
 The map is narrowed by a 3 x 3 convolution and read as a sequence x. Two blocks follow each other: an encoder layer
-makes x anew, 64 learned queries look at each other and then at x::
+recomputes x; 64 learned queries attend to each other and then to x::
 
     x = encoder(x),   q = norm(q + attention(q, q)),   out = norm(attention(q, x))
 

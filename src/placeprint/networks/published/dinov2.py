@@ -173,7 +173,7 @@ class DINOv2(nn.Module):
         facet: block, counted from 0, and which of `PARTS` of its attention is the map; None for the last output.
         adapter1: makes the adapter behind the attention of each block; None without.
         adapter2: makes the adapter beside the perceptron of each block; None without.
-        resize: whether pictures whose sides are no multiples of 14 are resized to the nearest ones.
+        resize: whether pictures whose sides are not multiples of 14 are resized to the nearest multiples.
         side: pixels that pictures must have each way; 0 for any.
     """
 
@@ -218,7 +218,7 @@ class DINOv2(nn.Module):
         """Return ``(B, 1 + rows x columns, C)``: class token and patches, with positions, of normalized pictures.
 
         Raises:
-            ShapeError: their sides are no multiples of 14.
+            ShapeError: their sides are not multiples of 14.
         """
         rows, columns = pictures.shape[2] // PATCH, pictures.shape[3] // PATCH
         if pictures.shape[2:] != (rows * PATCH, columns * PATCH):
@@ -229,7 +229,7 @@ class DINOv2(nn.Module):
         return torch.cat([token, patches], dim=1) + self.positions(rows, columns)
 
     def positions(self, rows: int, columns: int) -> torch.Tensor:
-        """Return ``(1, 1 + rows x columns, C)``: the table for pictures of so many patches."""
+        """Return ``(1, 1 + rows x columns, C)``: the table for pictures with these numbers of patches."""
         if (rows, columns) == self.table:
             return self.pos_embed
         if self.table != (TABLE, TABLE):

@@ -1,9 +1,9 @@
 """Download a file over https: the one place where placeprint opens a connection.
 
-What arrives goes into a file beside the target (``NAME.part``). A download that was cut off goes on where it ended, if
-the server says that the file is still the same (its ``ETag``, kept in ``NAME.part.etag``); otherwise it begins again. A
-file whose length is known is taken only when it is whole. Proxies are those of the environment (``https_proxy``,
-``no_proxy``), as Python's `urllib` reads them. Whatever goes wrong becomes one `DownloadError`.
+Data goes into a file beside the target (``NAME.part``). An interrupted download continues if the server reports that
+the file is unchanged (its ``ETag``, kept in ``NAME.part.etag``); otherwise it starts over. A file whose length is known
+is taken only when it is whole. Proxies are those of the environment (``https_proxy``, ``no_proxy``), as Python's
+`urllib` reads them. Whatever goes wrong becomes one `DownloadError`.
 """
 
 from __future__ import annotations

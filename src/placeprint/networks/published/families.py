@@ -63,7 +63,7 @@ def unit_gem(method: str, trunk: str, dim: int) -> Network:
 
 
 def mixvpr(channels: int, rows: int, drive: str, size: int) -> Network:
-    """Return MixVPR with so many channels and rows."""
+    """Return MixVPR with these numbers of channels and rows."""
     dim = channels * rows
     return Network(
         name="mixvpr" if dim == 4096 else f"mixvpr-{dim}",
@@ -82,7 +82,7 @@ def mixvpr(channels: int, rows: int, drive: str, size: int) -> Network:
 
 
 def convap(channels: int, size: int) -> Network:
-    """Return Conv-AP with so many channels."""
+    """Return Conv-AP with this number of channels."""
     dim = 4 * channels
     folder = "https://drive.google.com/drive/folders/1VYPw9uGD11NgiGFgfWueLt3noJYOIuhL"
     return Network(

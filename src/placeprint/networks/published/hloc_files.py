@@ -28,7 +28,7 @@ def read_hloc(path: Path, *, whitened: bool) -> dict[str, torch.Tensor]:
 
     Raises:
         PackageError: SciPy is not installed.
-        WeightsError: the file cannot be read, or is no such network.
+        WeightsError: the file cannot be read, or is not such a network.
     """
     with required(f"reading {path.name!r} needs SciPy", "datasets"):
         from scipy.io import loadmat

@@ -18,7 +18,7 @@ class Sight:
     """What a network sees of a photo.
 
     Args:
-        longest: longest side in pixels; 0 for the photo as it is.
+        longest: longest side in pixels; 0 for full size.
         stretch: width and height in pixels every photo is stretched to; ``(0, 0)`` keeps its shape.
         multiple: sides are multiples of this.
         mean: the mean of red, green and blue in [0, 1].

@@ -1,9 +1,9 @@
 """SALAD: optimal transport of patches to clusters (Izquierdo and Civera, CVPR 2024), and MegaLoc's form of it.
 
 Perceptrons make of each of n patches a score for each of m clusters, S, and a short feature f; another makes a vector
-of the class token. A row of equal scores is added for patches that tell nothing, the dustbin. The transport P is the
-matrix exp(S + u + v) whose rows sum to 1 (the dustbin's to n - m) and whose columns sum to 1: three rounds of
-Sinkhorn's iteration (Cuturi, NeurIPS 2013), with logarithms a and b of these sums less log(n + m)::
+of the class token. A row of equal scores is added for uninformative patches, the dustbin. The transport P is the matrix
+exp(S + u + v) whose rows sum to 1 (the dustbin's to n - m) and whose columns sum to 1: three rounds of Sinkhorn's
+iteration (Cuturi, NeurIPS 2013), with logarithms a and b of these sums less log(n + m)::
 
     u = a - logsumexp over patches of (S + v),   v = b - logsumexp over clusters of (S + u)
 

@@ -51,7 +51,7 @@ class DINOv2Trunk:
         facet: block, counted from 0, and part of its attention whose values are the map; None for the last block's
             output.
         adapters: small layers beside those of each block.
-        resize: whether pictures whose sides are no multiples of 14 are resized here.
+        resize: whether pictures whose sides are not multiples of 14 are resized here.
         side: pixels a picture must have each way; 0 for any.
     """
 
