@@ -72,7 +72,7 @@ def stamp_of_open(file: BufferedReader | RemotePhoto) -> Stamp:
 
 
 def is_there(path: PurePath | str) -> bool:
-    """Return whether there is a file at a path, or at an address, as far as that can be told."""
+    """Return whether there is a file at a path or URL, as far as that can be known."""
     if url_of(path) is None:
         return os.path.lexists(path)
     try:

@@ -1,6 +1,6 @@
 """Photos in object stores: ``s3://bucket/folder``, ``gs://...``, by fsspec. Only this module uses it.
 
-A photo is read by one request, and has the size and the time that the store tells, so unchanged photos are not read
+A photo is read by one request, and has the size and the time that the store reports, so unchanged photos are not read
 again. Whatever a store raises becomes a PhotoError here. Credentials are found by the client of each store.
 """
 
@@ -68,7 +68,7 @@ def url_of(path: str | os.PathLike[str]) -> str | None:
 
 
 def open_url(url: str, most: int) -> RemotePhoto:
-    """Read a photo of at most so many bytes.
+    """Read a photo up to a number of bytes.
 
     Raises:
         PhotoError: there is none, it is far larger than a photo, or the store does not give it.
@@ -116,7 +116,7 @@ def _store_of(url: str) -> tuple[Any, str]:
 
 
 def _stamp(told: dict[str, Any]) -> Stamp:
-    """Return the size, and the time that the store tells in its own way; 0 where it tells none."""
+    """Return the size, and the time that the store reports in its own format; 0 if it reports none."""
     when = next(
         (told[name] for name in ("LastModified", "mtime", "updated", "last_modified", "created") if name in told), 0
     )

@@ -126,7 +126,7 @@ def misplaced(photos: Mapping[int, PhotoRecord], neighbors: Mapping[int, Mapping
     """Return the photos whose position is contradicted by those that show the same place.
 
     Args:
-        photos: what is known of each, by id.
+        photos: the record of each, by id.
         neighbors: the probabilities of the pairs of each photo, by the ids of the others.
     """
     positions = {photo: record.location for photo, record in photos.items() if record.location is not None}

@@ -102,7 +102,7 @@ def radii_by_name(path: Path, photos: Sequence[Path]) -> dict[str, float]:
     """Return the radii in meters of a table with a column ``radius_m``, by the paths of the photos; else nothing.
 
     Raises:
-        DatasetError: a radius is no number above 0.
+        DatasetError: a radius is not a number above 0.
     """
     rows = read_numbered_csv(path)
     if RADII not in rows[0][1]:

@@ -66,7 +66,7 @@ class MatchGraph:
     """The photos of an atlas and the links between them.
 
     Args:
-        photos: what is known of each usable photo, by id.
+        photos: the record of each usable photo, by id.
         links: the most probable first.
     """
 
@@ -108,7 +108,7 @@ def match_graph(
 
     Args:
         atlas: of a preset that gives probabilities.
-        candidates: the number of candidates looked at for each photo.
+        candidates: the number of candidates considered for each photo.
         least: probability below which a pair is no link.
         progress: called with the count of photos done and of all.
 

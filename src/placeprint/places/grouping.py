@@ -40,7 +40,7 @@ LIKELY = 0.5
 """Probability below which a link counts 0."""
 RIVALRY = 6.0
 """How much better links of its photos take from a link. With 4 to 12, and `SAME` from 0.3 to 0.5, groups are about as
-right; ``benchmarks/accuracy/grouping.py`` tells how both were chosen."""
+right; ``benchmarks/accuracy/grouping.py`` shows how both were chosen."""
 CERTAIN = 0.99
 """Links above this make no other link of their photos worth less."""
 SORTED = 0.5

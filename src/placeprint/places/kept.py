@@ -60,7 +60,7 @@ def is_unchanged(photo: PhotoRecord) -> bool:
 
 
 def prints_of(now: Snapshot) -> dict[int, str]:
-    """Return what tells the content of each usable photo of an atlas from that of others, by id."""
+    """Return a fingerprint of the content of each usable photo of an atlas, by id."""
     return {photo: record.sha256[:16] for photo, record in now.usable().items()}
 
 

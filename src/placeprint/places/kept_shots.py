@@ -64,11 +64,11 @@ class KeptShots:
             }
 
     def sketch(self, photo: PhotoRecord) -> Sketch | None:
-        """Return the sketch of a photo; None where none is kept of its file as it is now."""
+        """Return the cached sketch of a photo; None if there is none for its current file."""
         return self._sketches.get(photo.sha256) if is_unchanged(photo) else None
 
     def compared(self, first: PhotoRecord, second: PhotoRecord) -> Compared | None:
-        """Return what an earlier comparison found; None where there was none of these files as they are now."""
+        """Return the cached comparison; None if there is none for the current files."""
         if not (is_unchanged(first) and is_unchanged(second)):
             return None
         there, back = (self._compared.get(pair) for pair in _both_ways(first, second))

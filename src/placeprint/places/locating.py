@@ -42,7 +42,7 @@ class Locator:
         progress: called with the count of photos surveyed and of all that are.
 
     Attributes:
-        photos: what is known of each photo, by id.
+        photos: the record of each photo, by id.
         pairs: the probabilities of the links between them, see `survey.pair_table`.
         places: the places of the atlas, the largest first.
 
@@ -86,7 +86,7 @@ class Locator:
         """Return what an answer of the atlas says.
 
         Args:
-            answer: with at least `CANDIDATES` candidates, where there are so many.
+            answer: with at least `CANDIDATES` candidates, if there are that many.
             top: the number of candidates to return.
             unseen: ids of photos that nothing is learned from, see `whereabouts`.
             weights: ``(n,)`` probabilities of the candidates that are more than those of the pairs, as those of a

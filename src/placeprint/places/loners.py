@@ -64,7 +64,7 @@ def loners(
 
     Args:
         atlas: whose photos are searched again.
-        photos: what is known of each, by id.
+        photos: the record of each, by id.
         neighbors: the probabilities of the pairs of each photo, by the ids of the others.
         copies: of two files of one shot, the degrees by which the first has to be rotated to look like the second.
         progress: called with the count of photos searched and of all.

@@ -20,9 +20,9 @@ from placeprint.store import PhotoRecord
 from placeprint.types import Ids
 
 STRIDES = 3
-"""Photos up to so many strides away are near by GPS."""
+"""Photos up to this many strides away are near by GPS."""
 STEPS = 3
-"""Photos up to so many places away in the order of a folder are near."""
+"""Photos up to this many places away in the order of a folder are near."""
 LEAVE, RETURN = 0.02, 0.1
 """Probability to leave the places of the atlas with the next frame, and to come back."""
 JUMP = 0.02
@@ -77,7 +77,7 @@ def motion_of(photos: Mapping[int, PhotoRecord], pairs: Mapping[tuple[int, int],
     """Return how a camera moves through an atlas.
 
     Args:
-        photos: what is known of each photo, by id.
+        photos: the record of each photo, by id.
         pairs: probabilities of the links, see `survey.pair_table`.
         stride: meters between two frames, usually.
     """
@@ -125,7 +125,7 @@ def _by_order(photos: Mapping[int, PhotoRecord]) -> Iterator[tuple[int, int, flo
 def _by_links(
     photos: Mapping[int, PhotoRecord], pairs: Mapping[tuple[int, int], float]
 ) -> Iterator[tuple[int, int, float]]:
-    """Yield linked pairs of photos of which one has no position."""
+    """Yield linked pairs of photos in which one has no position."""
     for (first, second), probability in pairs.items():
         if photos[first].location is None or photos[second].location is None:
             yield first, second, probability

@@ -21,14 +21,14 @@ BANDWIDTH = 25.0
 """Meters: the standard deviation of the kernel; positions from phones are off by 5 to 10, and photos of one facade are
 taken up to 50 apart."""
 AROUND = 2.0
-"""Photos up to so many bandwidths from the mode have a part in the position."""
+"""Photos up to this many bandwidths from the mode contribute to the position."""
 BEST = 5
 """Photos of those, the best, whose mean is the position; from 3 on, more change little."""
 STEPS = 100
-"""Mean shift ends after so many steps, or when it moves by less than a centimeter."""
+"""Mean shift ends after this many steps, or when it moves by less than a centimeter."""
 SETTLED = 0.01
 MODE_STARTS = 50
-"""Mean shift begins at the best so many photos."""
+"""Mean shift starts from this many of the best photos."""
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ class Radius:
     """Turns the spread of an estimate into a radius.
 
     Args:
-        quantile: the score that is not exceeded by the share that was asked for.
+        quantile: the score that the requested share of scores does not exceed.
         count: of the scores it was taken from.
         guaranteed: whether there were enough scores for the guarantee.
     """

@@ -108,7 +108,7 @@ class SequenceTracker:
             frame: anything that `Atlas.search` accepts.
 
         Raises:
-            PhotoError: the frame cannot be used; it is then left out of the sequence.
+            PhotoError: the frame cannot be used; the sequence skips it.
         """
         self._add(frame)
         return self._oldest()
@@ -157,7 +157,7 @@ class SequenceTracker:
     def _likelihood(self, said: Values, share: float) -> Values:
         """Return ``(n + 1,)`` how well the states explain a frame, elsewhere 1, given its log odds.
 
-        The odds of a photo are those among all photos, of which each is as likely before. A blank frame says nothing.
+        The odds of a photo are relative to all photos, with equal priors. A blank frame gives no information.
         """
         if np.isnan(said).all():
             return np.ones_like(said)

@@ -66,11 +66,11 @@ def seen_of(answer: Answer, model: EvidenceModel) -> Seen:
 def pair_table(survey: Survey, least: float = LEAST) -> dict[tuple[int, int], float]:
     """Return the probabilities of pairs of photos (smaller id first) that geometry confirms.
 
-    The log odds of both directions are averaged, where both photos have looked at each other.
+    The log odds of both directions are averaged, if both photos were verified against each other.
 
     Args:
         survey: what photos say.
-        least: probability below which a pair is left out.
+        least: probability below which a pair is skipped.
     """
     said: dict[tuple[int, int], list[float]] = {}
     confirmed = set()
@@ -126,7 +126,7 @@ class _Kept:
         self._key = f"{VERSION} {answers_key(now)}"
 
     def read(self) -> dict[int, Seen]:
-        """Return what is kept of the photos as they are now; nothing if it is damaged or of another state."""
+        """Return the cached survey of the current photos; nothing if it is damaged or for another state."""
         held = read_kept(self._path, self._key)
         if not held:
             return {}

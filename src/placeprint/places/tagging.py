@@ -64,7 +64,8 @@ def write_copy(photo: Path, target: Path, where: Location) -> None:
     """Copy a photo, with a guess in the EXIF of the copy.
 
     Raises:
-        WriteError: the target exists and is no copy with a guess, its format cannot be tagged, or the disk is full.
+        WriteError: the target exists and is not a copy written by placeprint, its format cannot be tagged, or the disk
+            is full.
         PhotoError: the photo cannot be read, or it has a position.
         PackageError: pyexiv2 is not installed.
     """

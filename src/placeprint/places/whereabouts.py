@@ -33,7 +33,8 @@ KNOWN = 0.5
 LEAST_WEIGHT = 0.02
 """Probability below which a candidate says nothing about the position."""
 DISPUTED = 0.1
-"""Share of the scores that may be left out because they contradict a tag; so many tags of an archive may be wrong."""
+"""The share of scores that may be dropped because they contradict a tag, that is, the share of wrong tags that is
+tolerated."""
 Values = NDArray[np.float64]
 
 
@@ -54,7 +55,7 @@ class Whereabouts:
     """Locates queries by the positions of an atlas.
 
     Args:
-        photos: what is known of each photo, by id.
+        photos: the record of each photo, by id.
         survey: what they say of each other.
     """
 

@@ -184,7 +184,7 @@ class StoreSpec:
 @checked
 @dataclass(frozen=True, kw_only=True)
 class EvidenceSpec:
-    """How what is known of candidates becomes one probability.
+    """How the evidence of candidates becomes one probability.
 
     Args:
         model: name of one that ships with the package, see `placeprint.evidence`.
@@ -213,7 +213,7 @@ class OpinionSpec:
         source: what evidence calls it.
         extractor: the extractor of its features, which are stored, too; None for those of the preset's first extractor.
         verifier: the verifier of candidates.
-        candidates: so many of a query.
+        candidates: the number of candidates per query.
         probable: whether these are the most probable ones; None for those that the first verification confirms best.
         pixels: residual of its inliers, in pixels of a photo whose longest side has 640.
     """

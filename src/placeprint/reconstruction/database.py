@@ -24,7 +24,7 @@ from placeprint.types import Progress
 CHUNK = 64
 SEED = 0
 PYCOLMAP = "a model of the scene needs pycolmap", "reconstruction"
-"""What is said where it is not installed, see `core.packages.required`."""
+"""The message if it is not installed, see `core.packages.required`."""
 
 
 @dataclass(frozen=True)

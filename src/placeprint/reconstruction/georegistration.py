@@ -83,7 +83,7 @@ def georegister(model: Any, positions: Mapping[str, tuple[float, float]]) -> Ori
         positions: latitude and longitude of photos by name.
 
     Returns:
-        Where it lies; None where too few of its photos have positions, and then it stays as it is.
+        Where it lies; None if too few of its photos have positions; then the model is not changed.
     """
     import pycolmap
 

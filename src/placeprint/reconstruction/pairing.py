@@ -66,7 +66,7 @@ def image_pairs(
     Args:
         graph: the match graph of the atlas.
         per_photo: the most probable links of each photo; a photo may have more, as the partner of others.
-        sequence: photos of one folder, in the order of their names, are also matched with so many that follow.
+        sequence: photos of one folder, in the order of their names, are also matched with this many that follow.
     """
     chosen: dict[tuple[int, int], ImagePair] = {}
     for photo in graph.photos:

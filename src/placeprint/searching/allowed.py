@@ -38,7 +38,7 @@ class Allowed:
         return self.among is not None and not len(self.among)
 
     def to_ask(self, count: int) -> int:
-        """Return how many candidates to ask for, so that ``count`` are left without the excluded ones."""
+        """Return how many candidates to request, so that ``count`` remain after the exclusions."""
         return count + len(self.excluded)
 
     def kept(self, ranking: Ranking, count: int) -> Ranking:

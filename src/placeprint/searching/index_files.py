@@ -132,7 +132,7 @@ class IndexFiles:
         return self._publish(dataclasses.replace(stamp, rows=count, digest=digest))
 
     def has_many_outside(self, stamp: Stamp, code: CompactCode) -> bool:
-        """Return whether so many rows are not in the lists that `merge` is worth its time."""
+        """Return whether enough rows are missing from the lists that `merge` is worth its time."""
         listed = int(stamp.lists.split("-")[3].partition(".")[0]) if stamp.lists else 0
         return not code.has_signs and stamp.rows >= max(LISTS_FROM, LISTS_GROWTH * listed)
 

@@ -12,11 +12,12 @@ from placeprint.types import Answer
 
 
 def promised(calibration: Calibration | None, precision: float | None) -> Promise | None:
-    """Return what is promised of answers called "same place"; None where no precision is requested.
+    """Return the guarantee for answers called "same place"; None if no precision is requested.
 
     Args:
         calibration: of the atlas; None if it has none.
-        precision: that is requested; the largest one below it is promised where the trials show no more.
+        precision: the requested one; if the trials do not support it, the highest one below it that they support is
+            guaranteed.
 
     Raises:
         OptionError: nothing can be guaranteed.
@@ -35,9 +36,9 @@ def judged(answer: Answer, calibration: Calibration | None, promise: Promise | N
     """Return an answer with a calibrated confidence, and the verdict of its first candidate that follows.
 
     Args:
-        answer: with the confidence of the shipped model; without one, it is returned as it is.
+        answer: with the confidence of the shipped model; an answer without a confidence is returned unchanged.
         calibration: of the atlas; None if it has none.
-        promise: with the confidence from which on the verdict is "same place"; None to take it at its word.
+        promise: with the smallest confidence for the verdict "same place"; None to use the probability directly.
     """
     if promise is not None:
         answer = replace(answer, precision=promise.precision)

@@ -163,7 +163,7 @@ class Memory:
         return [found[key] for key in keys]
 
     def _kept(self, now: Snapshot, name: str, make: Callable[[], Kept]) -> Kept:
-        """Return something made of the photos as they are; it is made again when they have changed."""
+        """Return something computed from the current photos; it is recomputed when they change."""
         with self._usual_lock:
             version, made = self._usual.get(name, (-1, None))
             kept: Kept = make() if version != now.version else made
@@ -171,7 +171,7 @@ class Memory:
             return kept
 
     def _current_index(self, now: Snapshot) -> Index:
-        """Return the index over all stored descriptors; it is made again when the photos have changed."""
+        """Return the index over all stored descriptors; it is rebuilt when the photos change."""
         if self._index is None or self._index[0] != now.version:
             index: Index = now.preset.index.make()
             for ids, rows in now.descriptors():

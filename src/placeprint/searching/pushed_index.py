@@ -30,7 +30,7 @@ class PushReport:
         added: photos sent.
         removed: photos deleted from the collection, since they are not in the atlas any more.
         photos: photos in the collection now.
-        anew: whether the collection was made, or made again because the atlas has learned another codebook.
+        anew: whether the collection was created, or rebuilt because the atlas has learned another codebook.
     """
 
     added: int
@@ -44,7 +44,7 @@ def push(now: Snapshot, collection: MilvusCollection, progress: Progress | None 
 
     Args:
         now: the atlas.
-        collection: the collection; made if missing, made again if the atlas has learned another codebook.
+        collection: the collection; created if missing, rebuilt if the atlas has learned another codebook.
         progress: called with the number of photos sent and of all to send.
 
     Raises:

@@ -154,8 +154,8 @@ class AtlasReader:
             precision: the guaranteed share of right answers among those called "same place", for queries like those
                 that the atlas was calibrated with. If it cannot be guaranteed, the highest possible precision is used,
                 see `Answer.precision`. None to call an answer "same place" at a confidence of 90 %.
-            ask: a matcher of pictures, by its name or a mapping of name and parameters, that is asked last, while
-                nothing is confirmed (`asking_pictures`); not with a precision.
+            ask: a dense matcher, by its name or a mapping of name and parameters, that runs last, while nothing is
+                confirmed (`asking_pictures`); not with a precision.
 
         Raises:
             PhotoError: the photo cannot be used.

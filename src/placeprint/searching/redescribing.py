@@ -80,7 +80,7 @@ class Redescription:
         write_arrays(self._folder / STATE, state)
 
     def describe(self, describer: Describer) -> None:
-        """Make the blocks of the photos as they are now; those that are there stay.
+        """Make the missing blocks of the current photos.
 
         Args:
             describer: with the state of the job.
@@ -159,7 +159,7 @@ def _described(now: Snapshot, ids: Sequence[int]) -> dict[int, bytes]:
 
 
 def _read(path: Path) -> State | None:
-    """Return the arrays of a file; None where it is missing or damaged, so that it is made again."""
+    """Return the arrays of a file; None if it is missing or damaged, so that it is rebuilt."""
     try:
         return arrays_of(path.read_bytes())
     except Exception:  # damaged archives raise nearly anything

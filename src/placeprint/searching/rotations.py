@@ -49,7 +49,7 @@ benchmarks/accuracy/rotations.py)."""
 KEYPOINTS = 300
 """Strongest keypoints that are matched to choose what geometry looks at."""
 LEAST = 0.5
-"""A rotation is looked at cheaply if it is at least so many times as probable as before the picture was looked at."""
+"""A rotation gets a quick check if the picture makes it at least this many times as probable as its prior."""
 LIKELY = 0.3
 """A quarter that is so probable gets a full search at once."""
 

@@ -23,7 +23,7 @@ from placeprint.store.manifest import damaged
 from placeprint.types import Floats, Ids, LocalFeatures, PhotoFeatures
 
 TRIES = 20
-"""How often what is read begins again, while other processes change it."""
+"""How often a read is retried while other processes change the atlas."""
 T = TypeVar("T")
 
 
@@ -69,11 +69,11 @@ class Snapshot:
             raise AtlasFormatError(damaged_calibration(folder)) from error
 
     def photos(self) -> StoredPhotos:
-        """Return what is known of every photo, the skipped ones included, by id."""
+        """Return the records of all photos, including skipped ones, by id."""
         return self.stored.photos()
 
     def usable(self) -> StoredPhotos:
-        """Return what is known of every photo that can be searched, by id."""
+        """Return the records of all searchable photos, by id."""
         return self.stored.usable()
 
     def descriptors(self) -> Iterator[tuple[Ids, Floats]]:
@@ -139,7 +139,7 @@ class Snapshots:
         return self._of(self._store.snapshot())
 
     def reading(self, read: Callable[[Snapshot], T]) -> T:
-        """Return what is read of the atlas as it is; begin again when what was being read was replaced meanwhile.
+        """Return the result of a read of the current atlas; retry if the data was replaced meanwhile.
 
         Raises:
             AtlasFormatError: it is damaged.

@@ -196,7 +196,7 @@ class Weigher:
         return _Open(ranking, ids, table, other, positions, {}, self._model.weigh(table, other, positions))
 
     def _again(self, before: _Open, ranking: Ranking, descriptor: Floats) -> _Open:
-        """Return what similarity says of more descriptors, with what geometry has found of the same photos."""
+        """Return the similarities by more descriptors, with the geometry already computed for the same photos."""
         state = self._similar(ranking, descriptor)
         places = {int(number): place for place, number in enumerate(before.ids)}
         columns = columns_of(FIRST)

@@ -30,7 +30,7 @@ class SplitPaths:
 
 
 class PhotoColumns(Protocol):
-    """Photos as columns; only those that are asked for are read."""
+    """Photos as columns; only requested columns are read."""
 
     ids: Ids
     """``(n,)`` int64, increasing."""

@@ -60,7 +60,7 @@ class PhotoFilter:
         return self == PhotoFilter()
 
     def mask(self, photos: PhotoColumns) -> Chosen:
-        """Return ``(n,)``: which photos fit. Photos without a position or time do not fit where one is asked for."""
+        """Return ``(n,)``: which photos fit. Photos without a position or time do not fit if one is required."""
         fits = np.ones(len(photos.ids), bool)
         regions = [region for region in (self.near, self.box) if region is not None]
         if regions:

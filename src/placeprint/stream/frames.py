@@ -111,7 +111,7 @@ class FrameMemory:
         return np.asarray(self._rows.reconstruct_n(0, len(self.frames)), np.int8)[self._slots]
 
     def restore(self, frames: Sequence[Frame], rows: NDArray[np.int8]) -> None:
-        """Remember the frames of another memory, of which there are at most ``most``."""
+        """Take over the frames of another memory, at most ``most``."""
         self.frames, self._slots = list(frames), list(range(len(frames)))
         self._rows.reset()
         for row in rows:

@@ -116,8 +116,8 @@ class Model:
         train_batch_norm: whether batch normalization uses batch statistics.
         size: ``(width, height)`` of the network's input in pixels. Photos are stretched to it, also by the run's
             preset.
-        start: folder of an earlier run, whose best backbone is begun with; the head begins again. Empty for the
-            backbone as it comes.
+        start: folder of an earlier run, whose best backbone is the initialization; the head is initialized anew. Empty
+            for the backbone as it comes.
         cached_copies: the number of augmented copies per training photo whose maps of the last frozen stage are cached
             on disk; 0 to compute them each time, as when all stages train.
     """

@@ -22,7 +22,7 @@ PhotoFeatures = tuple[LocalFeatures, ...]
 """The local features of one photo by each extractor of a preset; geometry verifies the first."""
 
 Progress = Callable[[int, int], None]
-"""Called as a long job goes on, with the number of units done and their total."""
+"""Called while a long job runs, with the number of units done and their total."""
 
 
 class Extractor(Protocol):

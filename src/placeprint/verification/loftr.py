@@ -54,7 +54,7 @@ class LoFTR:
 
 
 def resized(image: Image, longest: int) -> Image:
-    """Return a picture whose longest side has about so many pixels; both sides are multiples of 8."""
+    """Return a picture whose longest side has about ``longest`` pixels; both sides are multiples of 8."""
     factor = longest / max(image.shape[:2])
     width, height = (max(1, int(side * factor + 1e-6) // STRIDE) * STRIDE for side in image.shape[1::-1])
     return resize(image, (width, height))

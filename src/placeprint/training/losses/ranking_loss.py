@@ -1,7 +1,7 @@
 """The weakly supervised ranking loss of NetVLAD (Arandjelovic et al., arXiv 1511.07247, equation 7).
 
-A position tells which photos *may* show the same as a query, its potential positives p_i, and which certainly do not,
-its definite negatives n_j. Only the best potential positive counts, by the descriptors themselves::
+A position determines which photos *may* show the same place as a query, its potential positives p_i, and which
+certainly do not, its definite negatives n_j. Only the best potential positive counts, by the descriptors themselves::
 
     L(q) = sum over j of max(0, min over i of d^2(q, p_i) + margin - d^2(q, n_j)),   d^2 = squared L2 distance
 
