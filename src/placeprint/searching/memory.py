@@ -29,6 +29,8 @@ CACHE_PHOTOS = 500
 """Photos whose decoded local features are kept in memory, the latest used (about 260 KB each)."""
 BACKGROUND = 128
 """Photos spread over the atlas that say how similar a query is to any."""
+TOGETHER = 8
+"""Of these, how many are read at once."""
 LOOKED_AT = 64
 """Photos spread over the atlas in which overlays are looked for."""
 MEASURED = 100
@@ -122,7 +124,13 @@ class Memory:
 
         def make() -> list[Floats]:
             ids = now.usable().ids
-            return now.describer.parts(self.rows(now, ids[evenly(len(ids), BACKGROUND)]))
+            chosen = ids[evenly(len(ids), BACKGROUND)]
+            found = [np.empty((len(chosen), branch.aggregator.dim), np.float32) for branch in now.describer.branches]
+            for start in range(0, len(chosen), TOGETHER):  # a few at a time: all of them would be 40 MB more
+                part = slice(start, start + TOGETHER)
+                for rows, some in zip(found, now.describer.parts(self.rows(now, chosen[part])), strict=True):
+                    rows[part] = some
+            return found
 
         return self._kept(now, "background", make)
 
