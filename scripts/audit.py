@@ -1,9 +1,9 @@
-"""Ask the databases of known vulnerabilities about the packages of this environment and of the page.
+"""Check the packages of this environment and of the page for known vulnerabilities.
 
 python scripts/audit.py
 
-Exit status 1 if a package has one. Where a database cannot be reached, one line says so, and the status is that of the
-others: no network is no reason to fail.
+Exit status 1 if a package has one. If a database cannot be reached, one line reports it, and the status is that of the
+others: a missing network is not a failure.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the documentation site needs besides docs/: pages of the repository, its files that pages link to, the methods.
+"""Content of the documentation site besides docs/: pages and linked files of the repository, the methods.
 
 MkDocs calls the functions here (``hooks`` in mkdocs.yml). Documents link to each other as they lie in the repository,
 so that their links also work in an editor. Links that leave docs/ are moved to where the site has that page or file.

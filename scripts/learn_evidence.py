@@ -1,4 +1,4 @@
-"""Learn what evidence is worth, and measure it on sets that had no part.
+"""Learn the weights of evidence, and measure them on held-out sets.
 
     python scripts/learn_evidence.py describe --cache FOLDER    # features of all photos, once
     python scripts/learn_evidence.py measure --cache FOLDER     # similarities and geometry of all pairs, once

@@ -1,4 +1,4 @@
-"""Write what an installation of placeprint consists of, as a CycloneDX bill of materials.
+"""Write the contents of a placeprint installation as a CycloneDX bill of materials.
 
     python scripts/write_sbom.py [--python PYTHON] [--output placeprint-sbom.json]
 

@@ -1,4 +1,4 @@
-"""ALIKED's models on rotated photos: pairs of one place that are confirmed without trying rotations.
+"""ALIKED's models on rotated photos: pairs of one place confirmed without trying rotations.
 
     python benchmarks/accuracy/aliked_rotations.py [--pairs 12] [--models aliked-n16 aliked-n16rot aliked-n32]
 

@@ -1,4 +1,4 @@
-"""Which share of the hundred best matches of two landmarks is right? Writes benchmarks/results/best-matches.json.
+"""What share of the hundred best matches of two landmarks is right? Writes benchmarks/results/best-matches.json.
 
     python benchmarks/accuracy/best_matches.py
 

@@ -1,4 +1,4 @@
-"""DELF: which keypoints to take, and what training the map is worth.
+"""DELF: which keypoints to select, and what training the map gains.
 
     python benchmarks/accuracy/delf.py [--network delf-grocery] [--cache FOLDER] [--only corridor]
 

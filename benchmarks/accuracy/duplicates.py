@@ -1,4 +1,4 @@
-"""Copies of photos told from second photos of the same place.
+"""Tell copies of photos from second photos of the same place.
 
     python benchmarks/accuracy/duplicates.py [--photos 3000] [--copied 500]
 

@@ -1,4 +1,4 @@
-"""What steps gain on a small folder: 10 classes of 20 photos, drawn from grocery.
+"""What training steps gain on a small folder: 10 classes of 20 photos, drawn from grocery.
 
     python benchmarks/accuracy/few_photos.py RUNS [--seeds 3] [--only NAME]
 

@@ -1,4 +1,4 @@
-"""Train a map for places in general, and measure it where it was never trained.
+"""Train a map for places in general, and measure it on data sets it was not trained on.
 
     python benchmarks/accuracy/general.py RUNS [--set schedule.epochs=8]
 

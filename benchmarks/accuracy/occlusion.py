@@ -1,4 +1,4 @@
-"""Do contribution maps say which parts of a photo matter? Writes benchmarks/results/occlusion.json.
+"""Do contribution maps show which parts of a photo matter? Writes benchmarks/results/occlusion.json.
 
     python benchmarks/accuracy/occlusion.py [PRESET ...] [--pairs 12]
 

@@ -1,4 +1,4 @@
-"""How often does a pair's verdict say "same place" of two photos that the truth calls different?
+"""How often is the verdict "same place" for two photos of different places?
 
     python benchmarks/accuracy/pair_verdicts.py
 

@@ -1,4 +1,4 @@
-"""Models from the pairs of an atlas, beside COLMAP's own SIFT on all pairs, of the same photos.
+"""Models from the pairs of an atlas, compared with COLMAP's own SIFT on all pairs of the same photos.
 
 Each set of photos is indexed; its match graph gives the pairs; `placeprint.reconstruction.mapping` makes the model. The
 yardstick is ``pycolmap.extract_features``, ``match_exhaustive`` and both mappers; the larger model is kept. Then each

@@ -1,4 +1,4 @@
-"""What a photo of an unknown place costs, and how many rotated photos are found.
+"""How long a photo of an unknown place takes, and how many rotated photos are recognized.
 
     python benchmarks/accuracy/rotations.py [--queries 25] [--presets balanced fast] [--every-rotation]
 

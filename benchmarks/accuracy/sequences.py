@@ -1,4 +1,4 @@
-"""What a sequence adds to single frames: on a corridor that was filmed twice, and on clips of a tower.
+"""What a sequence adds to single frames: on a corridor filmed twice, and on clips of a tower.
 
     python benchmarks/accuracy/sequences.py [--every 4] [--clips 25] [--atlases FOLDER]
 

@@ -1,4 +1,4 @@
-"""Whole descriptors beside those shortened by PCA, with a codebook and a PCA learned from photos of another place.
+"""Full descriptors compared with shortened ones, with codebook and PCA learned from photos of another place.
 
     python benchmarks/accuracy/short.py
 

@@ -1,13 +1,12 @@
-"""Train NetVLAD on walks through a tower, and measure it on clips that had no part in it.
+"""Train NetVLAD on walks through a tower, and measure it on held-out clips.
 
     python benchmarks/accuracy/tower.py RUNS [--seeds 1] [--set schedule.epochs=8]
 
-RUNS is a folder for the runs and for the maps of the frozen stages. A run that is there already is not repeated. The
-recipe is netvlad-tower; the measures are those of `placeprint.training.run.place_testing`.
-A seed holds out other clips.
-Beside the trained descriptor stand those of the same map before training: VLAD with as many words (hard assignment,
-each V_k to unit length), NetVLAD as k-means begins it, that with PCA, and that with the whitening from pairs that
-training begins with, all learned from the training clips. Writes benchmarks/results/tower.json.
+RUNS is a folder for the runs and for the maps of the frozen stages. An existing run is not repeated. The recipe is
+netvlad-tower; the measures are those of `placeprint.training.run.place_testing`. A seed holds out other clips. Beside
+the trained descriptor stand those of the same map before training: VLAD with as many words (hard assignment, each V_k
+to unit length), NetVLAD as k-means begins it, that with PCA, and that with the whitening from pairs that training
+begins with, all learned from the training clips. Writes benchmarks/results/tower.json.
 """
 
 from __future__ import annotations

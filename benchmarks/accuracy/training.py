@@ -1,4 +1,4 @@
-"""Train the recipes of groceries, some seeds each, and measure every run on photos that had no part in it.
+"""Train the grocery recipes with several seeds, and measure every run on held-out photos.
 
     python benchmarks/accuracy/training.py RUNS [--seeds 3] [--only cgd] [--set schedule.epochs=8]
 

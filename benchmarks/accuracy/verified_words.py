@@ -1,4 +1,4 @@
-"""What weights of visual words add: do keypoints that never verify across an atlas disturb its descriptors?
+"""What weights of visual words add: do keypoints that never verify across an atlas harm its descriptors?
 
     python benchmarks/accuracy/verified_words.py [--tower] [--atlases FOLDER]
 

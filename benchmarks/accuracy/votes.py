@@ -1,10 +1,10 @@
-"""Search by votes of local features: how good, among how many others, how large and how quick.
+"""Search by votes of local features: accuracy among many other photos, size and speed.
 
     python benchmarks/accuracy/votes.py CACHE [--photos 10000]
 
-First the presets xfeat-votes and xfeat-asmk as anyone uses them, on sf_landmarks and corridor, search only and with 50
-verified. Then the voters alone, with 500 XFeat keypoints per photo: the database of sf_landmarks by itself, with 5,000
-and with 10,000 photos that show none of its places (ie_tower, grocery and crops of them), as they come from
+First the presets xfeat-votes and xfeat-asmk, unchanged, on sf_landmarks and corridor, search only and with 50 verified.
+Then the voters alone, with 500 XFeat keypoints per photo: the database of sf_landmarks by itself, with 5,000 and with
+10,000 photos that show none of its places (ie_tower, grocery and crops of them), as they come from
 `distractor_features`; CACHE is a folder for their features, about 300 MB and ten minutes the first time. Given are
 recall@1, the bytes on disk of the index for a photo, and the median time of a search, warm, after one that is not
 counted. Writes benchmarks/results/votes.json.

@@ -1,4 +1,4 @@
-"""Wrong positions among right ones: how many are found, and by how much located photos move.
+"""Wrong positions among right ones: how many are detected, and by how much located photos move.
 
     python benchmarks/accuracy/wrong_positions.py [--trials 50]
 

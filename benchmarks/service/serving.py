@@ -1,4 +1,4 @@
-"""``placeprint serve`` in a process of its own, on a free port of this computer."""
+"""Run ``placeprint serve`` in a separate process, on a free port of this computer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Our SIFT descriptor beside OpenCV's: descriptors/s on one core and how alike, in benchmarks/results/descriptor.json.
+"""Our SIFT descriptor against OpenCV's: speed on one core and similarity, in benchmarks/results/descriptor.json.
 
     python benchmarks/speed/descriptor.py
 

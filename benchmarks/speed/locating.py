@@ -1,4 +1,4 @@
-"""What `locate` costs beside `search`: the same queries of one warm atlas of 100 photos, by turns.
+"""Time of `locate` relative to `search`: the same queries alternately, on one warm atlas of 100 photos.
 
     python benchmarks/speed/locating.py [--queries 40]
 

@@ -1,4 +1,4 @@
-"""Time and peak memory of the NetVLAD layer and of the usual ways to write it, side by side in one run.
+"""Time and peak memory of the NetVLAD layer and of common implementations, side by side in one run.
 
     python benchmarks/speed/netvlad.py [THREADS]
 

@@ -1,4 +1,4 @@
-"""Milliseconds a candidate pair, matched and verified, side by side in one run.
+"""Milliseconds per candidate pair, matched and verified, side by side in one run.
 
     python benchmarks/speed/pairs.py
 

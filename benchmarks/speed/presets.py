@@ -1,4 +1,4 @@
-"""What a warm query of `fast`, `balanced` and `best` takes beside the bare network of XFeat, in one run.
+"""Time of a warm query with `fast`, `balanced` and `best` relative to XFeat's network alone, in one run.
 
     python benchmarks/speed/presets.py [--queries 30] [--presets fast balanced best]
 

@@ -1,4 +1,4 @@
-"""What runs networks: Torch, ONNX Runtime, OpenVINO; results in benchmarks/results/runtimes.json.
+"""Networks in Torch, ONNX Runtime and OpenVINO; results in benchmarks/results/runtimes.json.
 
     OMP_WAIT_POLICY=PASSIVE python -m benchmarks.speed.runtimes [NETWORK ...] [--threads 1] [--rounds 7]
     python -m benchmarks.speed.runtimes --table

@@ -1,4 +1,4 @@
-"""Time of a VLAD beside the one product of matrices it cannot do without, and beside usual ways to write it.
+"""Time of a VLAD relative to its one necessary matrix product, and to common implementations.
 
     python benchmarks/speed/vlad.py
 

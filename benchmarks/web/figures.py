@@ -1,4 +1,4 @@
-"""Sizes of the files of the page, its scores, and how soon it paints and answers in Chromium.
+"""File sizes of the page, its scores, and its paint and response times in Chromium.
 
     python -m benchmarks.web.figures
 

@@ -1,4 +1,4 @@
-"""Take pictures of every view of the page, in light and dark, on a desktop, a tablet and a phone, to be looked at.
+"""Take screenshots of every view of the page, in light and dark mode, on a desktop, a tablet and a phone.
 
     python -m benchmarks.web.looks FOLDER
     python -m benchmarks.web.looks FOLDER --photos ../photos --query ../one.jpg --unknown ../two.jpg --views answer

@@ -1,4 +1,4 @@
-"""Scores from measured values, by the curves that Lighthouse publishes for its performance score (version 13).
+"""Performance scores from measured values, by Lighthouse's published curves (version 13).
 
 Each value becomes a score by a log-normal curve that gives 0.9 at one value and 0.5 at another; the score of a page is
 their weighted mean. The speed index, which needs a film of the page, is left out, and the other weights are scaled up.

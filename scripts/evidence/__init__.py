@@ -1,1 +1,1 @@
-"""What evidence is worth is learned here, from photos of several kinds; see ``scripts/learn_evidence.py``."""
+"""Learn the weights of evidence from several kinds of photos; see ``scripts/learn_evidence.py``."""

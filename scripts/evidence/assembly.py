@@ -1,4 +1,4 @@
-"""Tables of evidence as a preset would have measured it: its descriptors, its geometry, so many candidates."""
+"""Tables of evidence as a preset would measure it: its descriptors, its geometry, its number of candidates."""
 
 from __future__ import annotations
 

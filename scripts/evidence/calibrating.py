@@ -1,4 +1,4 @@
-"""What calibration and promised precisions are worth on sets that had no part in the model.
+"""Measure calibration and guaranteed precisions on sets that the model was not trained on.
 
 An atlas is made of a set's photos, and calibrated as `placeprint calibrate` does, by the model of the other sets. What
 follows is measured on random halves of the atlas with photos of all sets as queries, as in `report`.

@@ -1,4 +1,4 @@
-"""Each set measured by models that were learned from the others."""
+"""Measure each set with models trained on the others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the models that had no part in a set do on it: recall, unknown places, calibration."""
+"""Report models on sets they were not trained on: recall, unknown places, calibration."""
 
 from __future__ import annotations
 

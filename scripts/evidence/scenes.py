@@ -1,7 +1,7 @@
-"""What is learned from: atlases of several kinds of photos, queries, and which pairs show the same place.
+"""The training data: atlases of several kinds of photos, queries, and which pairs show the same place.
 
-A *group* is a set of photos that is left out as a whole: what is measured on it was learned from the other groups
-alone, queries from elsewhere included.
+A *group* is a set of photos that is held out as a whole: models measured on it are trained only on the other groups,
+including queries from elsewhere.
 """
 
 from __future__ import annotations

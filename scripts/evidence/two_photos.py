@@ -1,4 +1,4 @@
-"""The probability of two photos without an atlas: pairs looked at, learned from, and measured where they had no part.
+"""The probability of two photos without an atlas: match pairs, train, and measure on held-out sets.
 
 Pairs of a scene: for some queries, one photo of the place, the most similar photo of another place, and one of another
 place by chance; of the planar photos, all right pairs and some wrong ones. In walks, the most similar photo of another

@@ -1,4 +1,4 @@
-"""Photos as they are and as somebody else might have taken them: seeded views, and overlays of cameras.
+"""Photos, seeded synthetic views of them, and camera overlays.
 
 A photo is named by its path below the data folder and, after a ``#``, by what is done to it, so that a name alone makes
 the same picture again: ``gps/lund/01.jpg#view3``, ``grocery/train/x.jpg#overlay1``, ``...#view3#overlay1``.

@@ -1,4 +1,4 @@
-"""Other people's methods behind one interface, a file each: how each is called, as its own documents say.
+"""Methods of other packages behind one interface, one file each, called as their documentation says.
 
 An adapter is made (imports and models: not timed), is given all photos of a database to index, and then all queries to
 search. It imports its package when it is made, so that one that is missing fails alone.

@@ -1,6 +1,6 @@
 """kornia's XFeat and VLAD written plainly: 64 words, hard assignment, residuals summed, unit length, nothing else.
 
-The keypoints are those placeprint's default starts from, so the difference is what placeprint makes of them.
+It uses the same keypoints as placeprint's default, so the difference comes from everything after them.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The package VLAD (PyPI): SIFT, 16 words, folders in and HDF5 files out.
 
-It works on folders only, so links to the photos are made. What it says of a query is an order without scores, so a
-photo's score is its rank.
+It works on folders only, so links to the photos are made. It returns an order without scores, so a photo's score is its
+rank.
 """
 
 from __future__ import annotations
