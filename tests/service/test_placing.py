@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from fastapi.testclient import TestClient
 from placeprint import Atlas
 from placeprint.core.regions import Box
 from placeprint.errors import OptionError
+from placeprint.places import names
 from placeprint.service.app import create_app
 from placeprint.service.clusters import clustered
 from placeprint.service.settings import ServiceSettings
@@ -18,8 +20,12 @@ from tests.service.conftest import HOST, SOUTH, STEP, Serve
 
 
 @pytest.fixture(scope="module")
-def client(placed: Path) -> TestClient:
-    return TestClient(create_app(ServiceSettings(placed / "atlas")), base_url=HOST)
+def client(placed: Path) -> Iterator[TestClient]:
+    """A service that knows one town."""
+    lund = names.Towns(("Lund, Sweden",), names._directions(np.array([[55.7042, 13.1910]])), np.array([94_393]))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(names, "_towns", lambda: lund)
+        yield TestClient(create_app(ServiceSettings(placed / "atlas")), base_url=HOST)
 
 
 def test_a_photo_is_located(client: TestClient, placed: Path) -> None:

@@ -54,8 +54,7 @@ def near(latitude: float, longitude: float) -> str | None:
         OptionError: it is not a place on Earth.
 
     Example:
-        >>> near(55.7042, 13.1910)
-        'near Lund, Sweden'
+        near(55.7042, 13.1910)  # "near Lund, Sweden"
     """
     check_position(latitude, longitude, "the position")
     towns = _towns()
