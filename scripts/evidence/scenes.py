@@ -30,7 +30,7 @@ ONE_BUILDING = {
     "0039": ("0008",), "0040": ("0008", "0039"),
 }  # fmt: skip
 """Photos of sf_landmarks, by the number of the query, that show the building of the query, though the truth names one
-photo for each. The 40 wrong pairs that XFeat confirms best were looked at."""
+photo for each. The 16 wrong pairs that XFeat confirms best were looked at, and what answers unknown photos first."""
 OUTSIDERS = 20
 """Photos of each other group that ask an atlas for places it does not hold."""
 
