@@ -38,6 +38,7 @@ def test_an_address_stays_one_whatever_is_done_with_its_path() -> None:
     assert (
         pickle.loads(pickle.dumps(photo)) == photo == normalized(str(photo)) and str(photo.parent) == "s3://walks/a b"
     )
+    assert str(as_path("file:/walks/1.jpg")) == "file:///walks/1.jpg"
     assert url_of("/s3:/walks") is None and url_of("C:/photos") is None and url_of("https://a.org/1.jpg") is None
 
 
@@ -52,7 +53,8 @@ def test_photos_at_an_address_are_indexed_known_again_searched_and_removed(memor
     here = tmp_path / "here"
     assert (read_image(paths[0]) == read_image(here / "00.png")).all()
     local = Atlas.create(tmp_path / "local", preset="sift-vlad")
-    local.add(here, learn=False)
+    local.add(here.as_uri(), learn=False)
+    assert next(record.path for record in local.snapshot().usable().values()) == f"{here.as_uri()}/00.png"
     rows = [a.snapshot().stored.descriptors_of(a.snapshot().usable().ids) for a in (atlas, local)]
     assert rows[0] == rows[1]
     fsspec.filesystem("memory").pipe_file(f"/{BUCKET}/lund/01.png", (here / "02.png").read_bytes())

@@ -35,7 +35,7 @@ class PhotoUrl(PosixPath):
     """
 
     def __str__(self) -> str:
-        return _ADDRESS.sub(r"\1://", super().__str__(), count=1)
+        return url_of(super().__str__()) or super().__str__()
 
 
 class RemotePhoto(io.BytesIO):
@@ -60,11 +60,14 @@ def url_of(path: str | os.PathLike[str]) -> str | None:
     """Return the address that a path is, or None for a path of this machine; a `Path` may have taken a slash away.
 
     Example:
-        >>> url_of("s3:/walks/1.jpg"), url_of("/photos/1.jpg")
-        ('s3://walks/1.jpg', None)
+        >>> url_of("s3:/walks/1.jpg"), url_of("file:/photos/1.jpg"), url_of("/photos/1.jpg")
+        ('s3://walks/1.jpg', 'file:///photos/1.jpg', None)
     """
     text = os.fsdecode(path)
-    return _ADDRESS.sub(r"\1://", text, count=1) if _ADDRESS.match(text) else None
+    found = _ADDRESS.match(text)
+    if found is None:
+        return None
+    return f"{found[1]}://{'/' if found[1] == 'file' else ''}{text[found.end() :]}"
 
 
 def open_url(url: str, most: int) -> RemotePhoto:
