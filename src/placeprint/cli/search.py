@@ -11,6 +11,7 @@ from placeprint.cli.filtering import After, Before, Folder, InBox, Label, Near, 
 from placeprint.cli.output import print_json, printable, say, show, warn
 from placeprint.cli.skipping import check_some, list_named
 from placeprint.errors import PhotoError
+from placeprint.photos.remote import url_of
 
 if TYPE_CHECKING:
     from placeprint.types import Answer
@@ -154,7 +155,9 @@ def tell_promise(requested: float | None, promised: float | None) -> None:
 
 
 def short(path: Path) -> str:
-    """Return a path relative to the current folder, if it is inside."""
+    """Return a path relative to the current folder, if it is inside; an address as it is."""
+    if (url := url_of(path)) is not None:
+        return url
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 

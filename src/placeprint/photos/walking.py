@@ -156,7 +156,8 @@ def as_places(places: Iterable[Path | str] | Path | str) -> list[str]:
     """
     try:
         each = [places] if isinstance(places, (str, os.PathLike)) else places
-        paths = [os.fsdecode(place) for place in each]
+        texts = [os.fsdecode(place) for place in each]
+        paths = [url_of(text) or text for text in texts]
     except TypeError as error:
         got = f"{type(places).__name__} {str(places)[:40]!r}"
         raise PhotoError(f"photos must be paths of files and folders, got {got}") from error
