@@ -96,7 +96,7 @@ def test_the_page_of_several(pair: tuple[Path, Path], tmp_path: Path) -> None:
     assert [each.earlier.path.name for each in compared] == ["<b>.png", "a.png"]
     write_comparison(tmp_path / "page.html", compared, title="A & B")
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
-    assert page.count('class="slider"') == 1 and "Not laid over" in page
+    assert page.count('class="slider"') == 1 and "Not aligned" in page
     assert "<b>.png" not in page and "A &amp; B" in page
 
 

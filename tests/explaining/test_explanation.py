@@ -58,7 +58,7 @@ def test_a_place_that_is_not_there_is_told_helpfully(atlas: Atlas, folder: Path,
 
 def test_the_page_is_whole_and_loads_nothing(atlas: Atlas, folder: Path, found: Explanation, tmp_path: Path) -> None:
     page = page_of(atlas, folder / "query.png", found, tmp_path / "page.html")
-    for title in ("Verified matches", "One over the other", "Where the evidence is", "The runner-up"):
+    for title in ("Verified matches", "Overlay", "Where the evidence is", "The runner-up"):
         assert title in page
     assert "http://" not in page and "https://" not in page
     assert "Where it is" not in page  # no photo has a position
@@ -95,7 +95,7 @@ def test_a_photo_of_the_atlas_that_is_gone_leaves_the_words(tmp_path: Path) -> N
     explanation = explain(atlas, query)
     page = page_of(atlas, query, explanation, tmp_path / "page.html")
     assert explanation.state == "found"
-    assert "cannot be read any more" in page
+    assert "can no longer be read" in page
 
 
 def test_positions_become_a_map(atlas: Atlas, folder: Path, found: Explanation, tmp_path: Path) -> None:

@@ -80,7 +80,9 @@ def _shown(pair: Compared, number: int) -> Shown:
     before = after = None
     if pair.overlay is not None:
         before = picture_of(pair.overlay.before, f"The later photo, {caption(pair.later)}", side=SIDE)
-        after = picture_of(pair.overlay.after, f"The earlier photo, {caption(pair.earlier)}, laid over it", side=SIDE)
+        after = picture_of(
+            pair.overlay.after, f"The earlier photo, {caption(pair.earlier)}, aligned with it", side=SIDE
+        )
     return Shown(
         _words(pair),
         (_side(pair.later), _side(pair.earlier)),

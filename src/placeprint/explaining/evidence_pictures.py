@@ -74,12 +74,12 @@ def slider_of(explanation: Explanation, photo: Image | None, names: tuple[str, s
     overlay = overlay_of(explanation.query.image, photo, plane)
     if overlay is None:
         return None
-    words = f"The photo of the atlas, laid over the query by the plane that {plane.followed} matches share."
+    words = f"The photo of the atlas, aligned with the query by the plane that {plane.followed} matches share."
     if plane.followed < plane.verified:
         words += f" The other {plane.verified - plane.followed} are at other depths, where the two are shifted."
     return Slider(
         picture_of(overlay.before, f"The query {names[0]}", side=SIDE),
-        picture_of(overlay.after, f"{names[1]}, laid over the query", side=SIDE),
+        picture_of(overlay.after, f"{names[1]}, aligned with the query", side=SIDE),
         words,
     )
 

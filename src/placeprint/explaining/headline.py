@@ -44,13 +44,13 @@ def headline_of(explanation: Explanation) -> Headline:
     name, sure = Path(first.path).name, _sure(explanation)
     if state == "found":
         rotation = explanation.answer.rotation
-        rotated = f" The query was rotated by {rotation:g} degrees to be found." if rotation else ""
+        rotated = f" The query was rotated by {rotation:g} degrees for this match." if rotation else ""
         lead = f"Among the {count} of the atlas, {name} shows it best.{rotated}"
         return Headline("Found", f"This is {_place(explanation)}", lead, f"Found{sure}", "good", ())
     if state == "perhaps":
-        lead = f"{name} may show it, but what speaks for it is not enough to be sure."
+        lead = f"{name} may show it, but the evidence is not strong enough to be certain."
         return Headline("Perhaps", f"Perhaps {_place(explanation)}", lead, f"Perhaps{sure}", "warn", advice)
-    lead = f"None of the {count} shows this place with enough evidence. {name} comes closest; below is what it lacks."
+    lead = f"None of the {count} shows this place with enough evidence. {name} comes closest; see below what it lacks."
     return Headline("Not in the atlas", "Not in the atlas", lead, f"Not found{sure}", "bad", advice)
 
 
@@ -75,9 +75,10 @@ def _advice(explanation: Explanation) -> tuple[str, ...]:
     if not len(explanation.answer.features):
         return ("The photo has nothing to recognize. Use a sharper photo, or one that shows more of the scene.",)
     advice = [
-        "If the atlas should have the place, add more photos of it: other sides, other light, nearer and farther.",
-        "Crop the query to buildings and other things that stay. People, cars, sky and plants say little.",
+        "If the place should be in the atlas, add more photos of it: from other sides, in other light, closer and "
+        "farther away.",
+        "Crop the query to buildings and other permanent things. People, cars, sky and plants help little.",
     ]
     if explanation.confidence is not None:
-        advice.append("The preset best looks more carefully than fast and balanced.")
+        advice.append("The preset best searches more thoroughly than fast and balanced.")
     return tuple(advice)

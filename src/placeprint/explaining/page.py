@@ -132,7 +132,7 @@ def _map(
     if rival is not None and rival.location is not None:
         pins.append(Pin(*rival.location, f"the runner-up, {Path(rival.path).name}", "second"))
     if own is not None:
-        pins.append(Pin(*own, f"what the GPS tag of {names[0]} says", "right"))
+        pins.append(Pin(*own, f"the GPS tag of {names[0]}", "right"))
     return map_of([*pins, answer], f"A map with {answer.label}")
 
 
