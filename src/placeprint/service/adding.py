@@ -54,7 +54,7 @@ def add_upload(desk: Desk, upload: Upload) -> Added:
 
 
 def remove_photo(desk: Desk, number: int) -> None:
-    """Remove a photo from the atlas; its file stays.
+    """Remove a photo from the atlas; its file is kept.
 
     Raises:
         Refused: the atlas has no such photo.

@@ -33,7 +33,7 @@ class SimilarPhoto(BaseModel):
     """A photo that may show the same place."""
 
     photo: str = Field(description="The path of its file.")
-    probability: float | None = Field(description="That it shows the place.")
+    probability: float | None = Field(description="Probability that it shows the place.")
     verified_matches: int | None
 
 
@@ -44,7 +44,9 @@ class LocatedPhoto(BaseModel):
     confidence: float = Field(description="Probability that the place is right.")
     latitude: float | None = Field(description="Degrees north.")
     longitude: float | None = Field(description="Degrees east.")
-    radius_m: float | None = Field(description="Meters that hold the true position nine times out of ten.")
+    radius_m: float | None = Field(
+        description="Radius in meters that contains the true position nine times out of ten."
+    )
     photos: list[SimilarPhoto]
     note: str | None
 
@@ -69,7 +71,7 @@ class PlaceOfAtlas(BaseModel):
 
 
 class AtlasFacts(BaseModel):
-    """What the atlas holds."""
+    """Facts about the atlas."""
 
     num_photos: int
     num_located: int = Field(description="Photos with a position.")
@@ -101,7 +103,7 @@ def create_server(path: Path) -> Any:
 def _tools(atlas: Atlas) -> list[Callable[..., BaseModel | list[PlaceOfAtlas]]]:
     @_in_our_words
     def locate_photo(photo: str, top: int = 3) -> LocatedPhoto:
-        """Say which place a photo shows, how sure that is, and where it was taken.
+        """Report which place a photo shows, the confidence, and where it was taken.
 
         Args:
             photo: the path of the photo's file.
@@ -146,7 +148,7 @@ def _tools(atlas: Atlas) -> list[Callable[..., BaseModel | list[PlaceOfAtlas]]]:
 
     @_in_our_words
     def atlas_info() -> AtlasFacts:
-        """Say how many photos the atlas holds."""
+        """Report how many photos the atlas has."""
         info = atlas.info()
         return AtlasFacts(num_photos=info.num_photos, num_located=info.num_located, preset=info.preset)
 

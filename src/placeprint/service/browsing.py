@@ -31,7 +31,7 @@ async def photos(
     request: Request,
     filters: Filtered,
     after: Annotated[int, Query(ge=-1, lt=1 << 63, description="Photos with a larger id.")] = -1,
-    offset: Annotated[int, Query(ge=0, lt=1 << 62, description="Of those, photos to skip.")] = 0,
+    offset: Annotated[int, Query(ge=0, lt=1 << 62, description="Number of these photos to skip.")] = 0,
     limit: Annotated[int, Query(ge=1, le=1000, description="Photos to return.")] = 100,
     place: Annotated[str | None, Query(max_length=100, description="Photos of the place of this id.")] = None,
 ) -> PhotoPage:
@@ -56,7 +56,7 @@ async def photos(
 
 @router.get("/{number}", responses=PROBLEMS)
 async def photo(request: Request, number: Number) -> PhotoSummary:
-    """Return what is known of a photo."""
+    """Return the facts about a photo."""
     desk: Desk = request.app.state.desk
     return await desk.read(lambda: desk.summary(desk.record(number)))
 
@@ -95,7 +95,7 @@ async def keypoints(request: Request, number: Number) -> Keypoints:
 
 @router.post("", status_code=201, responses=PROBLEMS | responses(507), openapi_extra=form_of("photo", photo=PHOTO))
 async def add(request: Request) -> Added:
-    """Add a photo. The answer comes when it is stored, so an interruption loses nothing that was answered."""
+    """Add a photo. The response is sent after the photo is stored, so no acknowledged photo is lost."""
     desk: Desk = request.app.state.desk
     desk.check_writable()
     upload = (await read_form(request, ["photo"])).one("photo")
@@ -104,7 +104,7 @@ async def add(request: Request) -> Added:
 
 @router.delete("/{number}", status_code=204, response_class=Response, responses=PROBLEMS)
 async def remove(request: Request, number: Number) -> Response:
-    """Remove a photo from the atlas; its file stays."""
+    """Remove a photo from the atlas; its file is kept."""
     desk: Desk = request.app.state.desk
     await desk.write(lambda: remove_photo(desk, number))
     return Response(status_code=204)

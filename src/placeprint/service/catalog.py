@@ -71,7 +71,7 @@ class Catalog:
         return self._photos.get(number)
 
     def record(self, number: int) -> PhotoRecord:
-        """Return what is known of a photo.
+        """Return the facts about a photo.
 
         Raises:
             Refused: the atlas has no such photo.

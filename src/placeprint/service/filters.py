@@ -39,12 +39,12 @@ def _filters(
     label: Annotated[
         list[str] | None, Query(max_length=100, description="Photos whose folder has this name; may be repeated.")
     ] = None,
-    name: Annotated[str, Query(max_length=200, description="Photos whose name holds this text.")] = "",
+    name: Annotated[str, Query(max_length=200, description="Photos whose name contains this text.")] = "",
     since: Annotated[datetime.datetime | None, Query(description="Taken at this local time or later.")] = None,
     until: Annotated[datetime.datetime | None, Query(description="Taken at this local time or earlier.")] = None,
     near: Annotated[
         str | None,
-        Query(max_length=100, description="LATITUDE,LONGITUDE,METERS: taken at most so far from there."),
+        Query(max_length=100, description="LATITUDE,LONGITUDE,METERS: taken within this distance."),
     ] = None,
     box: Annotated[
         str | None,

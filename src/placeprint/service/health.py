@@ -18,7 +18,7 @@ router = APIRouter(tags=["service"])
 
 @router.get("/v1/atlas", responses=PROBLEMS)
 async def atlas(request: Request) -> AtlasSummary:
-    """Return what the atlas holds."""
+    """Return the facts about the atlas."""
     desk: Desk = request.app.state.desk
     info = await desk.read(desk.atlas.info)
     tiles = desk.settings.tiles
@@ -77,7 +77,7 @@ async def readyz(request: Request) -> Health:
 
 @router.get("/metrics", response_class=Response, responses=responses(401, 421) | {200: {"content": {"text/plain": {}}}})
 async def metrics(request: Request) -> Response:
-    """Return what Prometheus reads."""
+    """Return the counters for Prometheus."""
     desk: Desk = request.app.state.desk
     counts: Counts = request.app.state.counts
     return Response(await desk.read(counts.text), media_type=CONTENT_TYPE_LATEST)

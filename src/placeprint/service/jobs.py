@@ -142,14 +142,14 @@ async def start(request: Request, wanted: JobRequest) -> Job:
 
 @router.get("/{name}", responses=PROBLEMS)
 async def job(request: Request, name: str) -> Job:
-    """Return how far a job is."""
+    """Return the progress of a job."""
     jobs: Jobs = request.app.state.jobs
     return jobs[name]
 
 
 @router.delete("/{name}", status_code=204, response_class=Response, responses=PROBLEMS)
 async def end(request: Request, name: str) -> Response:
-    """Stop a job; what it has done stays."""
+    """Stop a job; its results so far are kept."""
     jobs: Jobs = request.app.state.jobs
     stop(jobs[name])
     return Response(status_code=204)
@@ -157,7 +157,7 @@ async def end(request: Request, name: str) -> Response:
 
 @router.get("/{name}/events", response_class=EventSourceResponse, responses=PROBLEMS)
 async def events(request: Request, name: str) -> EventSourceResponse:
-    """Report how far a job is, as server-sent events, until it ends; each is a `Job`."""
+    """Report the progress of a job as server-sent events, until it ends; each is a `Job`."""
     jobs: Jobs = request.app.state.jobs
     followed = jobs[name]
 

@@ -38,7 +38,7 @@ async def locate(
     top: Annotated[int, Query(ge=1, le=100, description="Candidates to return.")] = 5,
     rotations: Annotated[bool, Query(description="Try rotations if nothing is confirmed upright.")] = True,
 ) -> LocateAnswer:
-    """Say which place a photo shows, how sure that is, and where it was taken; photos that fit all filters answer."""
+    """Report which place a photo shows, the confidence, and where it was taken, among photos that fit all filters."""
     desk: Desk = request.app.state.desk
     image, excluded = await asked_about(request)
     locator = await desk.read(desk.locator)
@@ -75,12 +75,14 @@ async def one_place(request: Request, name: str) -> Place:
 @router.get("/map", responses=PROBLEMS)
 async def world(
     request: Request,
-    zoom: Annotated[int, Query(ge=0, le=22, description="As of web maps; 0 shows the whole world in 256 pixels.")] = 2,
+    zoom: Annotated[
+        int, Query(ge=0, le=22, description="Zoom of web maps; 0 shows the whole world in 256 pixels.")
+    ] = 2,
     box: Annotated[
         str | None, Query(max_length=100, description="WEST,SOUTH,EAST,NORTH in degrees; west may be above east.")
     ] = None,
 ) -> FeatureCollection:
-    """Return the photos with positions as GeoJSON, those near each other at this zoom as one point."""
+    """Return the photos with positions as GeoJSON; photos close to each other at this zoom become one point."""
     desk: Desk = request.app.state.desk
     inside = Box.parse(box) if box is not None else Box()
 

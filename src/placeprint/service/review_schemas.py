@@ -27,20 +27,20 @@ class ProposedPosition(BaseModel):
     """Where a photo may have been taken."""
 
     location: Location | None
-    confidence: Probability = Field(description="That the photo shows the place.")
+    confidence: Probability = Field(description="Probability that the photo shows the place.")
     place: str | None = Field(description="The label of the place.")
     best: PhotoSummary | None = Field(description="The photo of the atlas that shows most of it.")
     width: int = Field(description="Pixels of the photo.")
     height: int = Field(description="Pixels of the photo.")
     matches: list[Match] = Field(description="Verified matches with the best photo; some, if there are many.")
     known: Position | None = Field(description="The position that the photo's file has.")
-    off_m: float | None = Field(description="Meters from that to the proposed one.")
+    off_m: float | None = Field(description="Meters from that to the proposed position.")
     near: list[Position] = Field(description="Where similar photos were taken.")
     note: str | None = Field(description="Why there is no position.")
 
 
 class FoundProblem(BaseModel):
-    """Something that may be wrong with a photo."""
+    """A possible problem of a photo."""
 
     finding: Kind
     detail: str
@@ -60,7 +60,7 @@ class ReviewItem(BaseModel):
 
 
 class ReviewPage(BaseModel):
-    """Some of what a review found, in its order."""
+    """Some items of a review, in order."""
 
     kind: Literal["positions", "findings"]
     items: list[ReviewItem]

@@ -38,7 +38,7 @@ CSV: dict[int | str, dict[str, Any]] = {200: {"content": {"text/csv": {}}, "desc
 
 @router.post("", status_code=202, responses=PROBLEMS)
 async def start(request: Request, wanted: ReviewRequest) -> Job:
-    """Propose positions of photos, or look for what is wrong with the photos of the atlas. Nothing is changed."""
+    """Propose positions of photos, or look for problems with the photos of the atlas. Nothing is changed."""
     desk: Desk = request.app.state.desk
     jobs: Jobs = request.app.state.jobs
     reviews: Reviews = request.app.state.reviews
@@ -70,7 +70,7 @@ async def page(
     offset: Annotated[int, Query(ge=0, lt=1 << 31, description="Items to skip.")] = 0,
     limit: Annotated[int, Query(ge=1, le=1000, description="Items to return.")] = 200,
 ) -> ReviewPage:
-    """Return what a review has found so far."""
+    """Return the items of a review so far."""
     desk: Desk = request.app.state.desk
     review = _review(request, name)
 

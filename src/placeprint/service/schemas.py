@@ -25,7 +25,7 @@ class PhotoSummary(BaseModel):
 
     id: int = Field(description="Its id, which stays the same.")
     name: str = Field(description="The name of its file.")
-    folder: str = Field(description="The folders above it, below the folder that all photos share.")
+    folder: str = Field(description="The folders above it, relative to the photos' common folder.")
     width: int = Field(description="Pixels.")
     height: int = Field(description="Pixels.")
     position: Position | None
@@ -38,7 +38,7 @@ class PhotoPage(BaseModel):
 
     photos: list[PhotoSummary]
     total: int = Field(description="The number of photos that fit the filter.")
-    next: int | None = Field(description="Give it as `after` for the following photos; null at the end.")
+    next: int | None = Field(description="Pass it as `after` to get the following photos; null at the end.")
 
 
 class Group(BaseModel):
@@ -69,7 +69,9 @@ class Candidate(BaseModel):
     """A photo that may show the place of the query."""
 
     photo: PhotoSummary
-    probability: Probability | None = Field(description="That it shows the place; null if the preset gives none.")
+    probability: Probability | None = Field(
+        description="Probability that it shows the place; null if the preset gives none."
+    )
     similarity: float = Field(description="The cosine of the global descriptors.")
     inliers: int | None = Field(description="Verified matches; null if it was not verified.")
     verdict: Verdict
@@ -88,9 +90,10 @@ class SearchAnswer(BaseModel):
 
     found: bool = Field(description="Whether the first candidate is confirmed.")
     confidence: Probability | None = Field(
-        description="That the first candidate is right and the place is in the atlas; null if the preset gives none."
+        description="Probability that the first candidate is right and the place is in the atlas; null if the "
+        "preset gives none."
     )
-    rotation: float = Field(description="Degrees counter-clockwise that the query was rotated by to be found.")
+    rotation: float = Field(description="Degrees counter-clockwise by which the query was rotated for this answer.")
     note: str | None
     width: int = Field(description="Pixels of the query.")
     height: int = Field(description="Pixels of the query.")
@@ -107,7 +110,7 @@ class Reason(BaseModel):
 
 
 class Part(BaseModel):
-    """What one descriptor adds to a similarity."""
+    """The contribution of one descriptor to a similarity."""
 
     name: str
     adds: float
@@ -122,7 +125,7 @@ class Heat(BaseModel):
 
 
 class Contributions(BaseModel):
-    """The similarity of the query and the first candidate, taken apart over their keypoints."""
+    """The similarity of the query and the first candidate, split over their keypoints."""
 
     similarity: float = Field(description="The cosine of the global descriptors.")
     parts: list[Part]
@@ -132,7 +135,7 @@ class Contributions(BaseModel):
 
 
 class WhyAnswer(BaseModel):
-    """Why the atlas answers a photo as it does."""
+    """The explanation of an answer."""
 
     state: Literal["found", "perhaps", "absent", "nothing"]
     lead: str = Field(description="The answer in a sentence.")
@@ -159,11 +162,13 @@ class Location(BaseModel):
 
     latitude: Annotated[float, Field(ge=-90, le=90, description="Degrees north.")]
     longitude: Annotated[float, Field(ge=-180, le=180, description="Degrees east.")]
-    radius_m: Annotated[float, Field(ge=0, description="Meters that hold the true position nine times out of ten.")]
+    radius_m: Annotated[
+        float, Field(ge=0, description="Radius in meters that contains the true position nine times out of ten.")
+    ]
 
 
 class LocateAnswer(SearchAnswer):
-    """Which place a photo shows, and where that is."""
+    """Which place a photo shows, and where it was taken."""
 
     place: PlaceName | None = Field(description="Null if the photo shows no place of the atlas.")
     location: Location | None = Field(description="Null if the place is unknown, or has no position.")
@@ -212,7 +217,7 @@ class FeatureCollection(BaseModel):
     type: Literal["FeatureCollection"]
     features: list[Feature]
     bbox: Annotated[list[float], Field(min_length=4, max_length=4)] | None = Field(
-        description="West, south, east, north of all photos, also of those that joined points hide; or null."
+        description="West, south, east, north of all photos, including those in clusters; or null."
     )
 
 
@@ -223,9 +228,9 @@ class MatchAnswer(BaseModel):
     confidence: Probability | None = Field(
         description="Probability that both show the same place, if half of such pairs do; null if there is none."
     )
-    features: str = Field(description="Whose matches these are: an extractor, or the opinion sift or tilted.")
+    features: str = Field(description="The features of these matches: an extractor, or the opinion sift or tilted.")
     asked: list[str] = Field(description="The extractor and all opinions that were requested.")
-    rotation: float = Field(description="Degrees counter-clockwise that the first photo was rotated by.")
+    rotation: float = Field(description="Degrees counter-clockwise by which the first photo was rotated.")
     note: str | None
     keypoints: Annotated[list[int], Field(min_length=2, max_length=2, description="Of the first and the second.")]
     matches: Matches
@@ -233,14 +238,14 @@ class MatchAnswer(BaseModel):
 
 
 class MapTiles(BaseModel):
-    """Tiles that lie under the map."""
+    """The tiles of the map."""
 
     kind: Literal["pmtiles", "xyz"] = Field(description="One file that is read in parts, or a picture for each tile.")
     url: str = Field(description="Of the file, or of a tile, with {z}, {x} and {y}.")
 
 
 class AtlasSummary(BaseModel):
-    """What the atlas holds."""
+    """Facts about the atlas."""
 
     preset: str
     version: str = Field(description="The version of placeprint.")
@@ -259,7 +264,7 @@ class Added(BaseModel):
     """A photo that was added."""
 
     photo: PhotoSummary
-    known: bool = Field(description="Whether the atlas had this very file already.")
+    known: bool = Field(description="Whether the atlas already had exactly this file.")
 
 
 class FolderChoice(BaseModel):

@@ -29,7 +29,7 @@ PARTS = ("{z}", "{x}", "{y}")
 MEDIA_TYPE = "application/vnd.pmtiles"
 ANSWERS = responses(401, 404, 421) | {
     200: {"content": {MEDIA_TYPE: {}}, "description": "The file."},
-    206: {"content": {MEDIA_TYPE: {}}, "description": "The part of the file that was asked for."},
+    206: {"content": {MEDIA_TYPE: {}}, "description": "The requested part of the file."},
     416: {"description": "The file has no such part."},
 }
 

@@ -35,7 +35,7 @@ async def why(
     verify: Annotated[int, Query(ge=1, le=200, description="Candidates verified by geometry.")] = 50,
     rotations: Annotated[bool, Query(description="Try rotations if nothing is confirmed upright.")] = True,
 ) -> WhyAnswer:
-    """Say why the atlas answers a photo as it does, in words, and where in the photo the evidence is."""
+    """Explain the answer to a photo in words, and show where in the photo the evidence is."""
     desk: Desk = request.app.state.desk
     image, excluded = await asked_about(request)
 

@@ -33,7 +33,7 @@ export interface paths {
         };
         /**
          * Metrics
-         * @description Return what Prometheus reads.
+         * @description Return the counters for Prometheus.
          */
         get: operations["metrics_metrics_get"];
         put?: never;
@@ -73,7 +73,7 @@ export interface paths {
         };
         /**
          * Atlas
-         * @description Return what the atlas holds.
+         * @description Return the facts about the atlas.
          */
         get: operations["atlas_v1_atlas_get"];
         put?: never;
@@ -95,7 +95,7 @@ export interface paths {
         put?: never;
         /**
          * Why
-         * @description Say why the atlas answers a photo as it does, in words, and where in the photo the evidence is.
+         * @description Explain the answer to a photo in words, and show where in the photo the evidence is.
          */
         post: operations["why_v1_explain_post"];
         delete?: never;
@@ -173,14 +173,14 @@ export interface paths {
         };
         /**
          * Job
-         * @description Return how far a job is.
+         * @description Return the progress of a job.
          */
         get: operations["job_v1_jobs__name__get"];
         put?: never;
         post?: never;
         /**
          * End
-         * @description Stop a job; what it has done stays.
+         * @description Stop a job; its results so far are kept.
          */
         delete: operations["end_v1_jobs__name__delete"];
         options?: never;
@@ -197,7 +197,7 @@ export interface paths {
         };
         /**
          * Events
-         * @description Report how far a job is, as server-sent events, until it ends; each is a `Job`.
+         * @description Report the progress of a job as server-sent events, until it ends; each is a `Job`.
          */
         get: operations["events_v1_jobs__name__events_get"];
         put?: never;
@@ -219,7 +219,7 @@ export interface paths {
         put?: never;
         /**
          * Locate
-         * @description Say which place a photo shows, how sure that is, and where it was taken; photos that fit all filters answer.
+         * @description Report which place a photo shows, the confidence, and where it was taken, among photos that fit all filters.
          */
         post: operations["locate_v1_locate_post"];
         delete?: never;
@@ -237,7 +237,7 @@ export interface paths {
         };
         /**
          * World
-         * @description Return the photos with positions as GeoJSON, those near each other at this zoom as one point.
+         * @description Return the photos with positions as GeoJSON; photos close to each other at this zoom become one point.
          */
         get: operations["world_v1_map_get"];
         put?: never;
@@ -283,7 +283,7 @@ export interface paths {
         put?: never;
         /**
          * Add
-         * @description Add a photo. The answer comes when it is stored, so an interruption loses nothing that was answered.
+         * @description Add a photo. The response is sent after the photo is stored, so no acknowledged photo is lost.
          */
         post: operations["add_v1_photos_post"];
         delete?: never;
@@ -301,14 +301,14 @@ export interface paths {
         };
         /**
          * Photo
-         * @description Return what is known of a photo.
+         * @description Return the facts about a photo.
          */
         get: operations["photo_v1_photos__number__get"];
         put?: never;
         post?: never;
         /**
          * Remove
-         * @description Remove a photo from the atlas; its file stays.
+         * @description Remove a photo from the atlas; its file is kept.
          */
         delete: operations["remove_v1_photos__number__delete"];
         options?: never;
@@ -427,7 +427,7 @@ export interface paths {
         put?: never;
         /**
          * Start
-         * @description Propose positions of photos, or look for what is wrong with the photos of the atlas. Nothing is changed.
+         * @description Propose positions of photos, or look for problems with the photos of the atlas. Nothing is changed.
          */
         post: operations["start_v1_reviews_post"];
         delete?: never;
@@ -445,7 +445,7 @@ export interface paths {
         };
         /**
          * Page
-         * @description Return what a review has found so far.
+         * @description Return the items of a review so far.
          */
         get: operations["page_v1_reviews__name__get"];
         put?: never;
@@ -579,14 +579,14 @@ export interface components {
         Added: {
             /**
              * Known
-             * @description Whether the atlas had this very file already.
+             * @description Whether the atlas already had exactly this file.
              */
             known: boolean;
             photo: components["schemas"]["PhotoSummary"];
         };
         /**
          * AtlasSummary
-         * @description What the atlas holds.
+         * @description Facts about the atlas.
          */
         AtlasSummary: {
             /**
@@ -649,7 +649,7 @@ export interface components {
             photo: components["schemas"]["PhotoSummary"];
             /**
              * Probability
-             * @description That it shows the place; null if the preset gives none.
+             * @description Probability that it shows the place; null if the preset gives none.
              */
             probability: number | null;
             /**
@@ -678,7 +678,7 @@ export interface components {
         };
         /**
          * Contributions
-         * @description The similarity of the query and the first candidate, taken apart over their keypoints.
+         * @description The similarity of the query and the first candidate, split over their keypoints.
          */
         Contributions: {
             /**
@@ -716,7 +716,7 @@ export interface components {
         FeatureCollection: {
             /**
              * Bbox
-             * @description West, south, east, north of all photos, also of those that joined points hide; or null.
+             * @description West, south, east, north of all photos, including those in clusters; or null.
              */
             bbox: number[] | null;
             /** Features */
@@ -740,7 +740,7 @@ export interface components {
         };
         /**
          * FoundProblem
-         * @description Something that may be wrong with a photo.
+         * @description A possible problem of a photo.
          */
         FoundProblem: {
             /** Certainty */
@@ -898,14 +898,14 @@ export interface components {
         };
         /**
          * LocateAnswer
-         * @description Which place a photo shows, and where that is.
+         * @description Which place a photo shows, and where it was taken.
          */
         LocateAnswer: {
             /** Candidates */
             candidates: components["schemas"]["Candidate"][];
             /**
              * Confidence
-             * @description That the first candidate is right and the place is in the atlas; null if the preset gives none.
+             * @description Probability that the first candidate is right and the place is in the atlas; null if the preset gives none.
              */
             confidence: number | null;
             /**
@@ -928,7 +928,7 @@ export interface components {
             place: components["schemas"]["PlaceName"] | null;
             /**
              * Rotation
-             * @description Degrees counter-clockwise that the query was rotated by to be found.
+             * @description Degrees counter-clockwise by which the query was rotated for this answer.
              */
             rotation: number;
             /**
@@ -961,13 +961,13 @@ export interface components {
             longitude: number;
             /**
              * Radius M
-             * @description Meters that hold the true position nine times out of ten.
+             * @description Radius in meters that contains the true position nine times out of ten.
              */
             radius_m: number;
         };
         /**
          * MapTiles
-         * @description Tiles that lie under the map.
+         * @description The tiles of the map.
          */
         MapTiles: {
             /**
@@ -999,7 +999,7 @@ export interface components {
             confidence: number | null;
             /**
              * Features
-             * @description Whose matches these are: an extractor, or the opinion sift or tilted.
+             * @description The features of these matches: an extractor, or the opinion sift or tilted.
              */
             features: string;
             /**
@@ -1012,7 +1012,7 @@ export interface components {
             note: string | null;
             /**
              * Rotation
-             * @description Degrees counter-clockwise that the first photo was rotated by.
+             * @description Degrees counter-clockwise by which the first photo was rotated.
              */
             rotation: number;
             /**
@@ -1051,7 +1051,7 @@ export interface components {
         };
         /**
          * Part
-         * @description What one descriptor adds to a similarity.
+         * @description The contribution of one descriptor to a similarity.
          */
         Part: {
             /** Adds */
@@ -1066,7 +1066,7 @@ export interface components {
         PhotoPage: {
             /**
              * Next
-             * @description Give it as `after` for the following photos; null at the end.
+             * @description Pass it as `after` to get the following photos; null at the end.
              */
             next: number | null;
             /** Photos */
@@ -1084,7 +1084,7 @@ export interface components {
         PhotoSummary: {
             /**
              * Folder
-             * @description The folders above it, below the folder that all photos share.
+             * @description The folders above it, relative to the photos' common folder.
              */
             folder: string;
             /**
@@ -1238,7 +1238,7 @@ export interface components {
             best: components["schemas"]["PhotoSummary"] | null;
             /**
              * Confidence
-             * @description That the photo shows the place.
+             * @description Probability that the photo shows the place.
              */
             confidence: number;
             /**
@@ -1266,7 +1266,7 @@ export interface components {
             note: string | null;
             /**
              * Off M
-             * @description Meters from that to the proposed one.
+             * @description Meters from that to the proposed position.
              */
             off_m: number | null;
             /**
@@ -1320,7 +1320,7 @@ export interface components {
         };
         /**
          * ReviewPage
-         * @description Some of what a review found, in its order.
+         * @description Some items of a review, in order.
          */
         ReviewPage: {
             /** Items */
@@ -1381,7 +1381,7 @@ export interface components {
             candidates: components["schemas"]["Candidate"][];
             /**
              * Confidence
-             * @description That the first candidate is right and the place is in the atlas; null if the preset gives none.
+             * @description Probability that the first candidate is right and the place is in the atlas; null if the preset gives none.
              */
             confidence: number | null;
             /**
@@ -1400,7 +1400,7 @@ export interface components {
             note: string | null;
             /**
              * Rotation
-             * @description Degrees counter-clockwise that the query was rotated by to be found.
+             * @description Degrees counter-clockwise by which the query was rotated for this answer.
              */
             rotation: number;
             /**
@@ -1426,7 +1426,7 @@ export interface components {
         };
         /**
          * WhyAnswer
-         * @description Why the atlas answers a photo as it does.
+         * @description The explanation of an answer.
          */
         WhyAnswer: {
             /**
@@ -2484,13 +2484,13 @@ export interface operations {
                 folder?: string;
                 /** @description Photos whose folder has this name; may be repeated. */
                 label?: string[] | null;
-                /** @description Photos whose name holds this text. */
+                /** @description Photos whose name contains this text. */
                 name?: string;
                 /** @description Taken at this local time or later. */
                 since?: string | null;
                 /** @description Taken at this local time or earlier. */
                 until?: string | null;
-                /** @description LATITUDE,LONGITUDE,METERS: taken at most so far from there. */
+                /** @description LATITUDE,LONGITUDE,METERS: taken within this distance. */
                 near?: string | null;
                 /** @description WEST,SOUTH,EAST,NORTH in degrees; west may be above east. */
                 box?: string | null;
@@ -2616,7 +2616,7 @@ export interface operations {
     world_v1_map_get: {
         parameters: {
             query?: {
-                /** @description As of web maps; 0 shows the whole world in 256 pixels. */
+                /** @description Zoom of web maps; 0 shows the whole world in 256 pixels. */
                 zoom?: number;
                 /** @description WEST,SOUTH,EAST,NORTH in degrees; west may be above east. */
                 box?: string | null;
@@ -2861,7 +2861,7 @@ export interface operations {
             query?: {
                 /** @description Photos with a larger id. */
                 after?: number;
-                /** @description Of those, photos to skip. */
+                /** @description Number of these photos to skip. */
                 offset?: number;
                 /** @description Photos to return. */
                 limit?: number;
@@ -2871,13 +2871,13 @@ export interface operations {
                 folder?: string;
                 /** @description Photos whose folder has this name; may be repeated. */
                 label?: string[] | null;
-                /** @description Photos whose name holds this text. */
+                /** @description Photos whose name contains this text. */
                 name?: string;
                 /** @description Taken at this local time or later. */
                 since?: string | null;
                 /** @description Taken at this local time or earlier. */
                 until?: string | null;
-                /** @description LATITUDE,LONGITUDE,METERS: taken at most so far from there. */
+                /** @description LATITUDE,LONGITUDE,METERS: taken within this distance. */
                 near?: string | null;
                 /** @description WEST,SOUTH,EAST,NORTH in degrees; west may be above east. */
                 box?: string | null;
@@ -4405,13 +4405,13 @@ export interface operations {
                 folder?: string;
                 /** @description Photos whose folder has this name; may be repeated. */
                 label?: string[] | null;
-                /** @description Photos whose name holds this text. */
+                /** @description Photos whose name contains this text. */
                 name?: string;
                 /** @description Taken at this local time or later. */
                 since?: string | null;
                 /** @description Taken at this local time or earlier. */
                 until?: string | null;
-                /** @description LATITUDE,LONGITUDE,METERS: taken at most so far from there. */
+                /** @description LATITUDE,LONGITUDE,METERS: taken within this distance. */
                 near?: string | null;
                 /** @description WEST,SOUTH,EAST,NORTH in degrees; west may be above east. */
                 box?: string | null;
@@ -4656,7 +4656,7 @@ export interface operations {
                     "application/vnd.pmtiles": unknown;
                 };
             };
-            /** @description The part of the file that was asked for. */
+            /** @description The requested part of the file. */
             206: {
                 headers: {
                     [name: string]: unknown;
