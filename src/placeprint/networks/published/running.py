@@ -55,7 +55,8 @@ class FromColors(ColorInput):
         """
         with torch.inference_mode():
             batch = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2)
-            batch = batch.to(self.mean.device).float().contiguous(memory_format=self.layout)
+            layout = torch.channels_last if bfloat16 else self.layout
+            batch = batch.to(self.mean.device).float().contiguous(memory_format=layout)
             found = self.graphs(batch, bfloat16=bfloat16)[0].float()
             return np.asarray((nn.functional.normalize(found) if bfloat16 else found).cpu().numpy(), np.float32)
 
