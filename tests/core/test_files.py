@@ -27,7 +27,7 @@ DIRECT = re.compile(
 KNOWN = {
     "core/files.py",  # the one place
     "cli/leaving.py",  # a closed stdout becomes /dev/null
-    "atlas/stored_voters.py",  # into a folder beside, which is renamed
+    "searching/stored_voters.py",  # into a folder beside, which is renamed
     "index/asmk.py",
     "index/votes.py",
     "training/run/checkpoint.py",  # the same
