@@ -41,7 +41,7 @@ def test_stages_make_the_map_of_the_trunk(name: str, count: int, tmp_path: Path)
         found = backbone(backbone(pictures, 0, 2), 2)
     assert len(backbone.stages) == count
     assert found.shape == expected.shape and found.shape[1] == backbone.channels
-    torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(found, expected, atol=1e-4 * float(expected.abs().max()), rtol=1e-4)
     (tmp_path / "kept.safetensors").write_bytes(stages_as_bytes(backbone))
     read = read_stages(tmp_path / "kept.safetensors")
     assert (read.stride, read.multiple, read.center) == (backbone.stride, backbone.multiple, backbone.center)
