@@ -44,19 +44,21 @@ def ask(folder: Path, *calls: tuple[str, dict[str, Any]]) -> list[Any]:
 
 def test_an_assistant_locates_matches_and_lists(folder: Path) -> None:
     photo, other = str(folder / "photos" / "01.png"), str(folder / "photos" / "02.png")
-    tools, located, matched, places, info, missing = ask(
+    tools, located, matched, places, info, missing, remote = ask(
         folder,
         ("locate_photo", {"photo": photo}),
         ("match_photos", {"first": photo, "second": other}),
         ("list_places", {}),
         ("atlas_info", {}),
         ("locate_photo", {"photo": str(folder / "none.jpg")}),
+        ("locate_photo", {"photo": "s3://walks/1.jpg"}),
     )
     assert tools == dict.fromkeys(["locate_photo", "match_photos", "list_places", "atlas_info"], True)
     answer = json.loads(located.content[0].text)
     assert answer["place"] and answer["photos"][0]["photo"] == photo and answer["latitude"] is None
     assert json.loads(matched.content[0].text)["verdict"] == "not confirmed"
     assert photo in str(places.content) and json.loads(info.content[0].text)["num_photos"] == 4
+    assert "only read photos on this computer" in remote.content[0].text
     assert "none.jpg" in missing.content[0].text and len(missing.content[0].text.splitlines()) == 1
 
 

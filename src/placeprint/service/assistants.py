@@ -14,7 +14,8 @@ from pydantic import BaseModel, Field
 
 import placeprint
 from placeprint.atlas import Atlas
-from placeprint.errors import PackageError, PlaceprintError
+from placeprint.errors import PackageError, PhotoError, PlaceprintError
+from placeprint.photos.remote import url_of
 from placeprint.places.locating import Locator
 from placeprint.types import Located
 from placeprint.version import __version__
@@ -100,6 +101,13 @@ def create_server(path: Path) -> Any:
     return server
 
 
+def _local(photo: str) -> str:
+    """Refuse the address of an object store, which would be read with the user's credentials."""
+    if url_of(photo) is not None:
+        raise PhotoError(f"assistants can only read photos on this computer, got the address {photo}")
+    return photo
+
+
 def _tools(atlas: Atlas) -> list[Callable[..., BaseModel | list[PlaceOfAtlas]]]:
     @_in_our_words
     def locate_photo(photo: str, top: int = 3) -> LocatedPhoto:
@@ -109,7 +117,7 @@ def _tools(atlas: Atlas) -> list[Callable[..., BaseModel | list[PlaceOfAtlas]]]:
             photo: the path of the photo's file.
             top: similar photos to return, up to 20.
         """
-        return _located(atlas.locate(photo, top=min(max(top, 1), SHOWN)))
+        return _located(atlas.locate(_local(photo), top=min(max(top, 1), SHOWN)))
 
     @_in_our_words
     def match_photos(first: str, second: str) -> MatchedPhotos:
@@ -119,7 +127,7 @@ def _tools(atlas: Atlas) -> list[Callable[..., BaseModel | list[PlaceOfAtlas]]]:
             first: the path of a photo's file.
             second: the path of the other one.
         """
-        answer = placeprint.match(first, second)
+        answer = placeprint.match(_local(first), _local(second))
         return MatchedPhotos(
             verdict=answer.verdict,
             confidence=answer.confidence,
