@@ -7,6 +7,7 @@ import json
 import re
 import threading
 import time
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,9 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from placeprint import Atlas
+from placeprint.errors import AtlasBusyError
 from placeprint.searching import learning
+from placeprint.service.learning import Learner
 from tests.conftest import make_scene, write_scenes
 from tests.service.conftest import PLACES, Serve
 
@@ -117,12 +120,28 @@ def test_nobody_who_adds_a_photo_waits_until_the_atlas_has_learned(
     monkeypatch.setattr(learning, "refit", late)
     for number in range(learning.ADAPT_PHOTOS - PLACES):
         assert client.post("/v1/photos", files={"photo": photo(90 + number)}).status_code == 201
-    before = learning.learned_from(Atlas.open(tmp_path / "atlas").snapshot())
+    before = Atlas.open(tmp_path / "atlas").info().codebook
     may_learn.set()
     until = time.monotonic() + 30
-    while learning.learned_from(Atlas.open(tmp_path / "atlas").snapshot()) == before and time.monotonic() < until:
+    while Atlas.open(tmp_path / "atlas").info().codebook == before and time.monotonic() < until:
         time.sleep(0.05)
-    assert learning.learned_from(Atlas.open(tmp_path / "atlas").snapshot()) == learning.ADAPT_PHOTOS
+    assert f" {learning.ADAPT_PHOTOS} photos" in Atlas.open(tmp_path / "atlas").info().codebook
+
+
+def test_who_adds_a_photo_waits_while_what_was_learned_is_written(tmp_path: Path) -> None:
+    Atlas.create(tmp_path / "atlas", "sift-vlad").add(write_scenes(tmp_path / "photos", 1))
+    learner, tries = Learner(Atlas.open(tmp_path / "atlas"), ThreadPoolExecutor(1)), list[int]()
+
+    def write() -> str:
+        tries.append(1)
+        if len(tries) < 3:
+            raise AtlasBusyError("being written")
+        return "added"
+
+    with pytest.raises(AtlasBusyError):  # nothing is being learned, so somebody else writes
+        learner.wait_for(write)
+    learner._running = Future()  # never done
+    assert learner.wait_for(write) == "added" and len(tries) == 3
 
 
 def test_a_photo_whose_file_is_gone_has_no_picture(serve: Serve, tmp_path: Path) -> None:

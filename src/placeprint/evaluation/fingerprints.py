@@ -20,7 +20,7 @@ from placeprint.version import __version__
 
 OUTSIDE = frozenset({"cli", "evaluation/report", "onnx", "training", "visualization"})
 """Parts of the package that do not affect measurements."""
-SEARCHING = OUTSIDE | {"datasets", "evaluation", "index", "pairs", "atlas/search.py", "verification"}
+SEARCHING = OUTSIDE | {"datasets", "evaluation", "index", "pairs", "searching/search.py", "verification"}
 """Parts that do not affect the content of an atlas."""
 
 

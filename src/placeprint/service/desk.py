@@ -74,7 +74,7 @@ class Desk:
 
         def change() -> T:
             try:
-                return work()
+                return self.learner.wait_for(work)
             finally:
                 give_back()  # photos that were decoded and described leave much
 
