@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from placeprint.features.aliked import ALIKED
 from placeprint.features.grid import Grid
 from placeprint.features.xfeat import XFeat
 from placeprint.networks import devices, graphs, runtimes
-from placeprint.networks.graphs import Graphs, difference
+from placeprint.networks.graphs import Graphs, difference, exported
 from placeprint.networks.published import build, find_network
 from placeprint.networks.published.running import FromColors
 from placeprint.networks.weights import find_weights, weights_path
@@ -164,3 +165,10 @@ def _check_same(one: LocalFeatures, other: LocalFeatures) -> None:
     assert len(known) >= 0.99 * len(other)
     apart = [np.abs(places[found[number]] - other.descriptors[number]).max() for number in known]
     assert max(apart) < 1e-3
+
+
+def test_modules_are_exported_by_several_threads() -> None:
+    picture = torch.zeros(1, 3, 16, 16)
+    with ThreadPoolExecutor(4) as threads:
+        made = threads.map(lambda _: exported(nn.Conv2d(3, 8, 3).eval(), picture, any_size=True), range(8))
+        assert all(made)

@@ -33,6 +33,8 @@ LARGEST = 1_000_000_000
 KEPT = 4
 """Most graphs of one network at a time: one for each size of pictures, where each needs its own."""
 LOG = logging.getLogger(__name__)
+_exporting = threading.Lock()
+"""Torch exports one module at a time in a process."""
 
 Arrays = list[NDArray[np.float32]]
 Run = Callable[[NDArray[np.float32]], Arrays]
@@ -118,7 +120,7 @@ class Graphs:
 def exported(module: nn.Module, picture: torch.Tensor, *, any_size: bool) -> bytes:
     """Return the ONNX file of a module, traced on one picture ``(1, c, H, W)``."""
     file = io.BytesIO()
-    with _no_warnings():
+    with _exporting, _no_warnings():
         torch.onnx.export(
             module,
             (picture,),
