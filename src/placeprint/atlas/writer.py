@@ -18,9 +18,7 @@ from placeprint.core.options import Count, Seed, Workers, checked
 from placeprint.describing.bulk import Engine, sample_features
 from placeprint.describing.describer import Describer
 from placeprint.describing.word_weights import STAGE, WordWeights
-from placeprint.errors import (
-    OptionError,
-)
+from placeprint.errors import OptionError
 from placeprint.evidence.calibration import Calibration
 from placeprint.index.milvus import ADDRESSES, MilvusCollection, milvus_address
 from placeprint.photos import scan_photos

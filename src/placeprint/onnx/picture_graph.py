@@ -30,16 +30,13 @@ from torch import nn
 
 from placeprint.kernels.vectors import unit
 from placeprint.networks.efficientnet import plainly_padded
+from placeprint.networks.xfeat import CELL, WINDOW
 
 if TYPE_CHECKING:
     from placeprint.networks.backbones import Backbone
 
 GRAY_WEIGHTS = (9798.0, 19235.0, 3735.0)
 """Weights of red, green and blue in OpenCV's gray, in units of 2^-15."""
-CELL = 8
-"""Pixels of the picture per cell of XFeat's maps."""
-WINDOW = 5
-"""Side in pixels of the window whose maximum is an XFeat keypoint."""
 
 
 class Places(NamedTuple):
