@@ -5,19 +5,46 @@ from __future__ import annotations
 import datetime
 import time
 import tracemalloc
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from placeprint import PhotoFilter
 from placeprint.core.regions import Circle
 from placeprint.service.catalog import Catalog
 from placeprint.service.grouping import by_folder, by_month
+from placeprint.store.photo_columns import SplitPaths, split_paths
 from placeprint.store.records import PhotoRecord
+from placeprint.types import Ids
 
 MANY = 100_000
+
+
+class Photos(dict[int, PhotoRecord]):
+    """Photos in memory with the columns of those on disk."""
+
+    def __init__(self, photos: Mapping[int, PhotoRecord]) -> None:
+        super().__init__(sorted(photos.items()))
+        self.ids: Ids = np.array(list(self), np.int64)
+
+    def paths(self) -> list[str]:
+        return [each.path for each in self.values()]
+
+    def split(self) -> SplitPaths:
+        return split_paths(self.paths())
+
+    def locations(self) -> NDArray[np.float64]:
+        return np.array([each.location or (np.nan, np.nan) for each in self.values()]).reshape(-1, 2)
+
+    def times(self) -> NDArray[np.datetime64]:
+        return np.array([each.taken or np.datetime64("NaT") for each in self.values()], "datetime64[s]")
+
+    def some(self, photos: Iterable[int]) -> dict[int, PhotoRecord]:
+        return {number: self[number] for number in photos}
 
 
 def record(number: int) -> PhotoRecord:
@@ -29,16 +56,16 @@ def record(number: int) -> PhotoRecord:
 
 
 @pytest.fixture(scope="module")
-def photos() -> dict[int, PhotoRecord]:
-    return {number: record(number) for number in range(MANY)}
+def photos() -> Photos:
+    return Photos({number: record(number) for number in range(MANY)})
 
 
 @pytest.fixture(scope="module")
-def catalog(photos: dict[int, PhotoRecord]) -> Catalog:
+def catalog(photos: Photos) -> Catalog:
     return Catalog(photos)
 
 
-def test_many_photos_take_little_memory(photos: dict[int, PhotoRecord]) -> None:
+def test_many_photos_take_little_memory(photos: Photos) -> None:
     tracemalloc.start()
     try:
         listed = Catalog(photos)
@@ -48,7 +75,7 @@ def test_many_photos_take_little_memory(photos: dict[int, PhotoRecord]) -> None:
     assert len(listed) == MANY and kept / MANY < 150 and most / MANY < 300  # bytes per photo
 
 
-def test_a_page_costs_less_than_the_catalog(photos: dict[int, PhotoRecord], catalog: Catalog) -> None:
+def test_a_page_costs_less_than_the_catalog(photos: Photos, catalog: Catalog) -> None:
     def seconds(work: object) -> float:
         assert callable(work)
         times = []
@@ -70,7 +97,7 @@ def test_a_page_costs_less_than_the_catalog(photos: dict[int, PhotoRecord], cata
     meters=st.sampled_from([None, 10.0, 5000.0]),
 )
 def test_filters_are_those_of_each_photo(folder: str, name: str, days: tuple[int, int], meters: float | None) -> None:
-    few = {number: record(number) for number in range(0, 2000, 7)}
+    few = Photos({number: record(number) for number in range(0, 2000, 7)})
     since, until = (datetime.datetime(2015, 1, 1) + datetime.timedelta(days=day) for day in days)
     near = None if meters is None else Circle(55.5, 13.0, meters)
     catalog = Catalog(few)
@@ -101,6 +128,8 @@ def test_months_and_folders_hold_every_photo(catalog: Catalog) -> None:
 
 def test_a_folder_counts_what_is_below_it() -> None:
     paths = ["/a/b/1.jpg", "/a/b/c/2.jpg", "/a/3.jpg"]
-    listed = Catalog({n: PhotoRecord(path, str(n), 1, 1, id=n) for n, path in enumerate(paths)})
+    listed = Catalog(Photos({n: PhotoRecord(path, str(n), 1, 1, id=n) for n, path in enumerate(paths)}))
     assert [(group.key, group.num_photos) for group in by_folder(listed)] == [("b", 2), ("b/c", 1)]
-    assert len(Catalog({})) == 0 and by_folder(Catalog({})) == [] and by_month(Catalog({})) == []
+    assert (
+        len(Catalog(Photos({}))) == 0 and by_folder(Catalog(Photos({}))) == [] and by_month(Catalog(Photos({}))) == []
+    )

@@ -31,7 +31,7 @@ def add_upload(desk: Desk, upload: Upload) -> Added:
         WriteError: the disk is full, or the folder cannot be written.
     """
     sha256 = hashlib.sha256(upload.content).hexdigest()
-    known = _with_content(desk, sha256)
+    known = _with_content(desk, len(upload.content), sha256)
     if known is not None:
         return Added(photo=desk.summary(known), known=True)
     upload.photo()  # refuses what is no photo before anything is written
@@ -41,7 +41,7 @@ def add_upload(desk: Desk, upload: Upload) -> Added:
     write_atomically(path, upload.content)
     try:
         report = desk.atlas.add(path, learn=False)
-        record = _with_content(desk, sha256)
+        record = _with_content(desk, len(upload.content), sha256)
     except BaseException:
         path.unlink(missing_ok=True)
         raise
@@ -62,8 +62,9 @@ def remove_photo(desk: Desk, number: int) -> None:
     desk.atlas.remove(Path(desk.record(number).path))
 
 
-def _with_content(desk: Desk, sha256: str) -> PhotoRecord | None:
-    return next((each for each in desk.catalog().by_path.values() if each.sha256 == sha256), None)
+def _with_content(desk: Desk, size: int, sha256: str) -> PhotoRecord | None:
+    alike = desk.atlas.snapshot().usable().of_sizes({size})
+    return next((each for each in alike if each.sha256 == sha256), None)
 
 
 def file_name(name: str, sha256: str) -> str:

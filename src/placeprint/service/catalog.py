@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,18 +19,31 @@ from placeprint.core.files import common_folder
 from placeprint.service.problems import Refused
 from placeprint.service.schemas import PhotoSummary, Position
 from placeprint.service.settings import readable
-from placeprint.store.photo_columns import SplitPaths, split_paths
+from placeprint.store.photo_columns import PhotoColumns, SplitPaths
 from placeprint.store.photo_filter import PhotoFilter
 from placeprint.store.records import PhotoRecord
 
 Rows = NDArray[np.intp]
 
 
+class ListedPhotos(PhotoColumns, Protocol):
+    """Photos as columns, and the facts about single ones."""
+
+    def paths(self) -> Sequence[str]:
+        """Return the paths of the files, in the order of ``ids``."""
+
+    def get(self, photo: int, /) -> PhotoRecord | None:
+        """Return the facts about a photo, or None."""
+
+    def some(self, photos: Iterable[int]) -> Mapping[int, PhotoRecord]:
+        """Return the facts about some photos by id, read at once."""
+
+
 class Catalog:
     """The usable photos of an atlas, by ascending id.
 
     Args:
-        photos: what is known of each, by id.
+        photos: the photos; their columns are read once, the facts about single ones when they are asked for.
 
     Attributes:
         ids: ``(n,)`` int64.
@@ -41,30 +55,26 @@ class Catalog:
         positions: ``(n, 2)`` float64 degrees, latitude and longitude; NaN where they are unknown.
     """
 
-    def __init__(self, photos: Mapping[int, PhotoRecord]) -> None:
+    def __init__(self, photos: ListedPhotos) -> None:
         self._photos = photos
-        self.ids = np.array(sorted(photos), np.int64)
-        records = [photos[int(number)] for number in self.ids]
-        self.common = str(common_folder(record.path for record in records))
-        split = split_paths(record.path for record in records)
+        self.ids = photos.ids
+        split = photos.split()
+        self.common = str(common_folder(os.path.join(each, "") for each in split.folders))  # noqa: PTH118  # ends with a slash
         self.names = [readable(name) for name in split.names]
         self.folder_of = split.folder_of
         self.folders = [self._folder(above) for above in split.folders]
         self._split = SplitPaths(split.folders, split.folder_of, self.names)
-        self.taken = np.array(
-            [np.datetime64("NaT") if each.taken is None else each.taken.replace(tzinfo=None) for each in records],
-            "datetime64[s]",
-        )
-        self.positions = np.array([each.location or (np.nan, np.nan) for each in records], np.float64).reshape(-1, 2)
+        self.taken = photos.times()
+        self.positions = photos.locations()
 
     def __len__(self) -> int:
         """Return the number of photos."""
         return len(self.ids)
 
-    @functools.cached_property
-    def by_path(self) -> Mapping[str, PhotoRecord]:
-        """What is known of each photo, by its path."""
-        return {record.path: record for record in self._photos.values()}
+    def at(self, path: str) -> PhotoRecord | None:
+        """Return what is known of the photo at a path, or None if there is none."""
+        number = self._by_path.get(path)
+        return None if number is None else self._photos.get(number)
 
     def get(self, number: int) -> PhotoRecord | None:
         """Return what is known of a photo, or None if there is none of this id."""
@@ -110,7 +120,7 @@ class Catalog:
 
     def summaries(self, rows: Rows) -> list[PhotoSummary]:
         """Return what clients may know of some photos."""
-        return [self.summary(self._photos[int(self.ids[row])]) for row in rows]
+        return [self.summary(record) for record in self._photos.some(self.ids[rows].tolist()).values()]
 
     def summary(self, record: PhotoRecord) -> PhotoSummary:
         """Return what clients may know of a photo: no path."""
@@ -129,6 +139,10 @@ class Catalog:
     def below(self, path: str) -> str:
         """Return the path of a photo below the folder that all photos share, with slashes."""
         return Path(os.path.relpath(path, self.common)).as_posix()
+
+    @functools.cached_property
+    def _by_path(self) -> Mapping[str, int]:
+        return dict(zip(self._photos.paths(), self.ids.tolist(), strict=True))
 
     def _folder(self, above: str) -> str:
         below = self.below(above)

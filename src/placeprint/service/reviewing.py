@@ -123,7 +123,7 @@ def _chosen(desk: Desk, wanted: ReviewRequest, folder: AllowedFolder | None) -> 
 
 def _item(desk: Desk, review: Review, catalog: Catalog, number: int, each: Proposal | Finding) -> ReviewItem:
     folder, _, name = readable(named(desk, review, each.photo)).rpartition("/")
-    record = catalog.by_path.get(each.photo)
+    record = catalog.at(each.photo)
     return ReviewItem(
         number=number,
         name=name,
@@ -136,7 +136,7 @@ def _item(desk: Desk, review: Review, catalog: Catalog, number: int, each: Propo
 
 def _proposed(desk: Desk, catalog: Catalog, each: Proposal) -> ProposedPosition:
     where = each.location
-    best = None if each.best is None else catalog.by_path.get(each.best)
+    best = None if each.best is None else catalog.at(each.best)
     return ProposedPosition(
         location=None
         if where is None
@@ -155,7 +155,7 @@ def _proposed(desk: Desk, catalog: Catalog, each: Proposal) -> ProposedPosition:
 
 
 def _problem(desk: Desk, catalog: Catalog, each: Finding) -> FoundProblem:
-    others = [catalog.by_path[path] for path in each.others[:OTHERS] if path in catalog.by_path]
+    others = [record for path in each.others[:OTHERS] if (record := catalog.at(path)) is not None]
     return FoundProblem(
         finding=each.finding,
         detail=readable(detail(desk, each)),
