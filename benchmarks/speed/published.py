@@ -12,6 +12,8 @@ runs in a process of its own. Given are:
 - ``bfloat16``: CPU time in float32 over that under autocast to bfloat16, and the least cosine of the two descriptors;
 - ``onnx``: CPU time in Torch over that of the exported graph in onnxruntime with one thread, and the most that a value
   differs; at the smaller size, and left out above 1 GB;
+- ``compiled``: CPU time over that of the same layers under `torch.compile`, at the smaller size, and the seconds of the
+  first run, which compiles them; needs a C++ compiler;
 - ``int8``: CPU time in Torch over that of the same graph with linear layers in 8 bits, and the cosine of the two, for
   vision transformers;
 - ``memory_mb``: the most that the process took up to then, Torch itself included.
@@ -26,6 +28,7 @@ import json
 import multiprocessing
 import os
 import resource
+import shutil
 import sys
 import tempfile
 import time
@@ -152,6 +155,9 @@ def compare(network: Network, plain: PlaceNetwork, pictures: torch.Tensor, *, ex
         before, _ = timed({"plain": first})
     moved.to(memory_format=layout)
     ways: dict[str, Way] = {"own": own, "bfloat16": half}
+    compile_s = 0.0
+    if export and shutil.which("g++"):
+        ways["compiled"], compile_s = compiled(plain, last)
     with tempfile.TemporaryDirectory() as folder:
         if export and network.bytes < LARGEST_ONNX:
             ways["onnx"] = exported(plain, pictures, Path(folder))
@@ -165,6 +171,10 @@ def compare(network: Network, plain: PlaceNetwork, pictures: torch.Tensor, *, ex
         "bfloat16": round(times["own"] / times["bfloat16"], 2),
         "bfloat16_cosine": round(float((found["own"] * found["bfloat16"]).sum()), 5),
     }
+    if "compiled" in times:
+        result["compiled"] = round(times["own"] / times["compiled"], 2)
+        result["compiled_difference"] = float(np.abs(found["own"] - found["compiled"]).max())
+        result["compile_s"] = round(compile_s, 1)
     if "onnx" in times:
         result["onnx"] = round(times["own"] / times["onnx"], 2)
         result["onnx_difference"] = float(np.abs(found["own"] - found["onnx"]).max())
@@ -172,6 +182,19 @@ def compare(network: Network, plain: PlaceNetwork, pictures: torch.Tensor, *, ex
         result["int8"] = round(times["own"] / times["int8"], 2)
         result["int8_cosine"] = round(float((found["own"] * found["int8"]).sum()), 5)
     return result
+
+
+def compiled(network: PlaceNetwork, pictures: torch.Tensor) -> tuple[Way, float]:
+    """Return a network that `torch.compile` has compiled, as a way to describe, and the seconds that this took."""
+    quick: Any = torch.compile(network)
+
+    def way() -> Floats:
+        with torch.inference_mode():
+            return np.asarray(quick(pictures).float())
+
+    began = time.perf_counter()
+    way()
+    return way, time.perf_counter() - began
 
 
 @contextlib.contextmanager
@@ -211,8 +234,8 @@ def session(path: Path, pictures: torch.Tensor) -> Way:
 def table(results: dict[str, Any]) -> str:
     """Return the rows of the table in docs/networks.md."""
     lines = [
-        "| network | values | weights | CPU time of a photo | memory | ONNX | int8 | bfloat16 |",
-        "|---|---|---|---|---|---|---|---|",
+        "| network | values | weights | CPU time of a photo | memory | ONNX | int8 | bfloat16 | compiled |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     for name, row in results.items():
         columns = [f"`{name}`", f"{row['dim']:,}", f"{row['megabytes']:,} MB"]
@@ -222,6 +245,7 @@ def table(results: dict[str, Any]) -> str:
         columns.append(", ".join(f"{each['onnx']:.2f}" for _, each in sizes if "onnx" in each) or "-")
         columns.append(", ".join(f"{each['int8']:.2f}" for _, each in sizes if "int8" in each) or "-")
         columns.append(", ".join(f"{each['bfloat16']:.2f}" for _, each in sizes))
+        columns.append(", ".join(f"{each['compiled']:.2f}" for _, each in sizes if "compiled" in each) or "-")
         lines.append(f"| {' | '.join(columns)} |")
     return "\n".join(lines)
 

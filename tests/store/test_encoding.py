@@ -1,11 +1,26 @@
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from placeprint.errors import OptionError, ShapeError
-from placeprint.store.encoding import decode_features, decode_rows, encode_features, encode_rows, row_bytes
-from placeprint.types import LocalFeatures
+from placeprint.errors import AtlasFormatError, OptionError, ShapeError
+from placeprint.store.encoding import (
+    ZSTANDARD,
+    codes_of,
+    decode_features,
+    decode_rows,
+    encode_features,
+    encode_rows,
+    pack_descriptor,
+    row_bytes,
+    stored_bytes,
+)
+from placeprint.types import Floats, LocalFeatures
 from tests.conftest import random_features
 
 WORST = {8: 0.9999, 6: 0.998, 4: 0.96}
@@ -72,3 +87,29 @@ def test_scales_beyond_float16_stay_finite() -> None:
     )
     back = decode_features(encode_features(big, 8), (90_000, 90_000), 8, 8)
     assert back.scales is not None and back.scales.tolist() == [65504.0, 5.0]
+
+
+def test_descriptors_of_older_atlases_are_read_too() -> None:
+    codes = encode_rows(unit_row(64)[None], 4)
+    old = zlib.compress(codes.tobytes(), 6)
+    new = pack_descriptor(unit_row(64), 4)
+    assert new[:4] == ZSTANDARD and old[:4] != ZSTANDARD
+    for packed in (old, new):
+        np.testing.assert_array_equal(codes_of(packed, 64, 4), codes[0])
+
+
+@pytest.mark.parametrize(
+    "spoil", [lambda data: data[:-1], lambda data: data[:20], lambda _: b"", lambda _: b"no codes"]
+)
+def test_damaged_descriptors_give_one_kind_of_error(spoil: Callable[[bytes], bytes]) -> None:
+    packed = pack_descriptor(unit_row(640), 4)
+    with pytest.raises(AtlasFormatError, match="rows are damaged"), stored_bytes("rows"):
+        codes_of(spoil(packed), 640, 4)
+    with pytest.raises(ShapeError, match="320 bytes"):
+        codes_of(zlib.compress(bytes(320)), 64, 4)
+
+
+def unit_row(dim: int) -> Floats:
+    """Return a row of unit length."""
+    row = np.random.default_rng(3).standard_normal(dim).astype(np.float32)
+    return np.asarray(row / np.linalg.norm(row), np.float32)

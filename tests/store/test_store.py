@@ -153,8 +153,8 @@ def test_a_creation_that_was_interrupted_can_be_repeated(store: Store) -> None:
 
 def test_a_newer_format_is_refused(store: Store) -> None:
     path = store.folder / "atlas.toml"
-    path.write_text(path.read_text().replace("format = 1", "format = 99"))
-    with pytest.raises(AtlasFormatError, match="format 99, this placeprint reads up to 1; upgrade"):
+    path.write_text(path.read_text().replace("format = 2", "format = 99"))
+    with pytest.raises(AtlasFormatError, match="format 99, this placeprint reads up to 2; upgrade"):
         Store(store.folder)
 
 

@@ -27,7 +27,7 @@ from placeprint.core import registry
 from placeprint.core.numerics import normalize, spread_features
 from placeprint.core.threads import map_cores
 from placeprint.describing.word_weights import STAGE, WordWeights, weighted
-from placeprint.errors import NotFittedError, OptionError, ShapeError
+from placeprint.errors import NotFittedError, OptionError
 from placeprint.features.network_extractor import NetworkExtractor
 from placeprint.features.pyramid import in_size, working_side
 from placeprint.features.rotating import rotated_features
@@ -241,10 +241,7 @@ class Describer:
             AtlasFormatError: it is damaged, or has another length.
         """
         with stored_bytes("the descriptors of the atlas"):
-            codes = codes_of(data)
-            if len(codes) != row_bytes(self.dim, self._descriptor_bits):
-                raise ShapeError(f"a descriptor has {len(codes)} bytes, not that of {self.dim} values")
-        return codes
+            return codes_of(data, self.dim, self._descriptor_bits)
 
     def rows_of_codes(self, codes: Sequence[Bytes]) -> Floats:
         """Return ``(n, dim)`` unit rows of `descriptor_codes`."""

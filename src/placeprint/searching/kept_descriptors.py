@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+from collections.abc import Iterator
 
 import numpy as np
 
-from placeprint.core.threads import map_cores
 from placeprint.searching.snapshot import Snapshot
 from placeprint.store.encoding import Bytes
 from placeprint.types import Floats, Ids
@@ -17,9 +15,7 @@ from placeprint.types import Floats, Ids
 KEPT = 512
 """Descriptors in memory, encoded (39 KB each with the default preset)."""
 TOGETHER = 8
-"""Descriptors that are read or compared by one job."""
-Job = TypeVar("Job")
-Result = TypeVar("Result")
+"""Descriptors that are decoded at once."""
 
 
 class KeptDescriptors:
@@ -34,14 +30,19 @@ class KeptDescriptors:
         found = self._each(now, ids)
         return now.describer.rows_of_codes(found) if found else np.zeros((0, now.describer.dim), np.float32)
 
+    def parts(self, now: Snapshot, ids: Ids) -> Iterator[Floats]:
+        """Yield the rows of `rows`, a few at a time; the encoded ones are read at once."""
+        found = self._each(now, ids)
+        for start in range(0, len(found), TOGETHER):
+            yield now.describer.rows_of_codes(found[start : start + TOGETHER])
+
     def similarities(self, now: Snapshot, ids: Ids, descriptor: Floats) -> Floats:
-        """Return the ``(n,)`` cosines of a ``(dim,)`` descriptor and those of usable photos."""
-        describer = now.describer
+        """Return the ``(n,)`` cosines of a ``(dim,)`` descriptor and those of usable photos.
 
-        def compared(part: Sequence[Bytes]) -> list[float]:
-            return [describer.cosine_of_codes(codes, descriptor) for codes in part]
-
-        return np.array([value for each in _in_jobs(compared, self._each(now, ids)) for value in each], np.float32)
+        One core does it: a descriptor takes less than a tenth of a millisecond, and threads would wait for each other.
+        """
+        codes = self._each(now, ids)
+        return np.array([now.describer.cosine_of_codes(each, descriptor) for each in codes], np.float32)
 
     def _each(self, now: Snapshot, ids: Ids) -> list[Bytes]:
         state, photos = now.stored.state_name, ids.tolist()
@@ -49,11 +50,7 @@ class KeptDescriptors:
             found = {photo: self._kept[state, photo] for photo in photos if (state, photo) in self._kept}
         missing = [photo for photo in photos if photo not in found]
         stored = now.stored.descriptors_of(np.array(missing, np.int64)) if missing else []
-
-        def read(part: Sequence[bytes]) -> list[Bytes]:
-            return [now.describer.descriptor_codes(data) for data in part]
-
-        found |= zip(missing, (codes for each in _in_jobs(read, stored) for codes in each), strict=True)
+        found |= zip(missing, map(now.describer.descriptor_codes, stored), strict=True)
         with self._lock:
             for photo in photos:
                 self._kept[state, photo] = found[photo]
@@ -61,8 +58,3 @@ class KeptDescriptors:
             while len(self._kept) > KEPT:
                 self._kept.popitem(last=False)
         return [found[photo] for photo in photos]
-
-
-def _in_jobs(work: Callable[[Sequence[Job]], Result], jobs: Sequence[Job]) -> list[Result]:
-    """Return the results of some jobs together, by all cores."""
-    return map_cores(work, [jobs[start : start + TOGETHER] for start in range(0, len(jobs), TOGETHER)])

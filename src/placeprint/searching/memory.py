@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,7 +17,7 @@ from placeprint.evidence.overlays import Overlays, find_overlays
 from placeprint.index.flat import FlatIndex
 from placeprint.presets import OpinionSpec, Preset
 from placeprint.searching.index_files import IndexFiles
-from placeprint.searching.kept_descriptors import KeptDescriptors
+from placeprint.searching.kept_descriptors import TOGETHER, KeptDescriptors
 from placeprint.searching.pushed_index import PushedIndex
 from placeprint.searching.snapshot import Snapshot
 from placeprint.searching.stored_index import StoredIndex
@@ -29,8 +29,6 @@ CACHE_PHOTOS = 500
 """Photos whose decoded local features are kept in memory, the latest used (about 260 KB each)."""
 BACKGROUND = 128
 """Photos spread over the atlas that say how similar a query is to any."""
-TOGETHER = 8
-"""Of these, how many are read at once."""
 LOOKED_AT = 64
 """Photos spread over the atlas in which overlays are looked for."""
 MEASURED = 100
@@ -126,13 +124,20 @@ class Memory:
             ids = now.usable().ids
             chosen = ids[evenly(len(ids), BACKGROUND)]
             found = [np.empty((len(chosen), branch.aggregator.dim), np.float32) for branch in now.describer.branches]
-            for start in range(0, len(chosen), TOGETHER):  # a few at a time: all of them would be 40 MB more
-                part = slice(start, start + TOGETHER)
-                for rows, some in zip(found, now.describer.parts(self.rows(now, chosen[part])), strict=True):
-                    rows[part] = some
+            start = 0
+            for some in self._parts(now, chosen):  # a few at a time: all of them would be 40 MB more
+                part = slice(start, start := start + len(some))
+                for rows, each in zip(found, now.describer.parts(some), strict=True):
+                    rows[part] = each
             return found
 
         return self._kept(now, "background", make)
+
+    def _parts(self, now: Snapshot, ids: Ids) -> Iterator[Floats]:
+        """Yield the rows of photos, a few at a time."""
+        if self._is_compact(now):
+            return self._descriptors.parts(now, ids)
+        return (self.rows(now, ids[start : start + TOGETHER]) for start in range(0, len(ids), TOGETHER))
 
     def overlays(self, now: Snapshot, number: int) -> Overlays:
         """Return what cameras write on the photos, as one of the extractors sees it."""

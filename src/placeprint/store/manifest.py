@@ -16,7 +16,8 @@ from placeprint.errors import AtlasFormatError, AtlasMissingError, OptionError
 from placeprint.presets import Preset, preset_from
 from placeprint.store.writing import write_atomically
 
-FORMAT = 1
+FORMAT = 2
+"""Since 2, descriptors are compressed by Zstandard; those of 1 are read too."""
 FILE_NAME = "atlas.toml"
 MOST_EXTRACTORS = 64
 
