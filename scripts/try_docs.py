@@ -22,6 +22,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+import PIL.ExifTags
 import PIL.Image
 
 from placeprint.photos import read_image
@@ -49,7 +50,7 @@ LEFT_OUT = {
 REFUSED = {
     "models get megaloc": "",
     "index photos --into atlas --preset megaloc": "models get megaloc",
-    "datasets check msls-val": "msls-val",
+    "datasets check msls-val": "has no folder",
 }
 """Commands that must fail here, as there is no network or no photos of the data set, and words of their message."""
 SHORTER = {"placeprint train": " --set schedule.epochs=1"}
@@ -57,10 +58,13 @@ SERVER, READY_S = "placeprint serve", 60
 
 
 def walk(path: Path) -> None:
-    """Make a folder of photos with positions."""
-    shutil.copytree(data_folder() / "gps" / "lund", path)
-    for last in ("28.jpg", "29.jpg"):
-        (path / last).unlink()
+    """Make a folder of photos with positions and times."""
+    path.mkdir(parents=True)
+    for minute, name in enumerate(sorted(photo.name for photo in (data_folder() / "gps" / "lund").iterdir())[:27]):
+        photo = PIL.Image.open(data_folder() / "gps" / "lund" / name)
+        exif = photo.getexif()
+        exif.get_ifd(PIL.ExifTags.IFD.Exif)[PIL.ExifTags.Base.DateTimeOriginal] = f"2014:12:16 12:{minute:02}:00"
+        photo.save(path / name, exif=exif, quality=95)
 
 
 def old(path: Path) -> None:
@@ -87,6 +91,17 @@ def places(path: Path, count: int = 15) -> None:
     (path / "positives.csv").write_text("\n".join(rows[: count + 1]) + "\n")
     for name in {name for row in rows[1 : count + 1] for name in row.split(",")}:
         (path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(source / name, path / name)
+
+
+def tower(path: Path, every: int = 60) -> None:
+    """Make a folder of walks in clips: a part of ie_tower."""
+    source = data_folder() / "ie_tower"
+    head, *rows = (source / "dataset.csv").read_text().splitlines()
+    path.mkdir(parents=True)
+    (path / "dataset.csv").write_text("\n".join([head, *rows[::every]]) + "\n")
+    for name in (row.split(",")[0] for row in rows[::every]):
+        (path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(source / name, path / name)
 
 
@@ -186,7 +201,7 @@ MAKERS: Mapping[str, Callable[[Path], None]] = {
     "run": trained,
     "my/preset.toml": preset,
     "photos/station": places,
-    "photos/tower": places,
+    "photos/tower": tower,
     "/mnt/photos": same_photos,
 }
 """What a name that a page uses stands for."""

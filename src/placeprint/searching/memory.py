@@ -6,6 +6,7 @@ import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -51,7 +52,7 @@ class Memory:
         self.verifier: Verifier = preset.verifier.make()
         self.voters = StoredVoters(folder, preset)
         self._opinions: dict[str, Verifier] = {each.source: each.verifier.make() for each in preset.opinion}
-        self._index: tuple[int, Index] | None = None
+        self._index: Indexed | None = None
         self._index_lock = threading.Lock()
         self._most = preset.index.make().most if preset.index.name == FLAT else 0
         self._pushed = pushed
@@ -184,13 +185,49 @@ class Memory:
             return kept
 
     def _current_index(self, now: Snapshot) -> Index:
-        """Return the index over all stored descriptors; it is rebuilt when the photos change."""
-        if self._index is None or self._index[0] != now.version:
-            index: Index = now.preset.index.make()
-            for ids, rows in now.descriptors():
-                index.add(ids, rows)
-            self._index = (now.version, index)
-        return self._index[1]
+        """Return the index over all stored descriptors; when the photos change, it is changed or rebuilt."""
+        if self._index is None or self._index.version != now.version:
+            self._index = self._grown(now) or Indexed.of(now)
+        return self._index.index
+
+    def _grown(self, now: Snapshot) -> Indexed | None:
+        """Return the index with the rows of new photos added and those of removed ones taken out, if it can be."""
+        last = self._index
+        if last is None or last.state != now.stored.state_name or not isinstance(last.index, FlatIndex):
+            return None
+        ids = now.usable().ids  # no id is given again
+        new = ids[~np.isin(ids, last.ids)]
+        if len(new) > len(ids) // 2:
+            return None
+        last.index.remove(last.ids[~np.isin(last.ids, ids)])
+        for start in range(0, len(new), TOGETHER):
+            last.index.add(new[start : start + TOGETHER], now.rows(new[start : start + TOGETHER]))
+        return Indexed(now.version, now.stored.state_name, ids, last.index)
+
+
+@dataclass(frozen=True, eq=False)
+class Indexed:
+    """An index in memory.
+
+    Args:
+        version: of the atlas.
+        state: the learned state of its descriptors.
+        ids: ``(n,)`` int64 of its photos, increasing.
+        index: over them.
+    """
+
+    version: int
+    state: str | None
+    ids: Ids
+    index: Index
+
+    @classmethod
+    def of(cls, now: Snapshot) -> Indexed:
+        """Return an index over all descriptors of an atlas."""
+        index: Index = now.preset.index.make()
+        for ids, rows in now.descriptors():
+            index.add(ids, rows)
+        return cls(now.version, now.stored.state_name, now.usable().ids, index)
 
 
 def _key(record: PhotoRecord) -> tuple[int, str]:
