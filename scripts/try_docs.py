@@ -51,6 +51,7 @@ REFUSED = {
     "models get megaloc": "",
     "index photos --into atlas --preset megaloc": "models get megaloc",
     "datasets check msls-val": "has no folder",
+    "--matcher loftr": "the weights of LoFTR are missing",
 }
 """Commands that must fail here, as there is no network or no photos of the data set, and words of their message."""
 SHORTER = {"placeprint train": " --set schedule.epochs=1"}
