@@ -14,6 +14,8 @@ export class Ask {
   error = $state('')
   place = $state('')
   location = $state.raw<Location | null>(null)
+  /** Whether the position was asked for; there may be none. */
+  located = $state(false)
   why = $state.raw<WhyAnswer | null>(null)
   whyError = $state('')
   /** Where the evidence is in the photo and in the best photo of the atlas: pictures to lay over them. */
@@ -44,13 +46,15 @@ export class Ask {
 
   /** Ask for the place and its position, which the page shows when they come; an atlas may have none. */
   async find(): Promise<void> {
-    if (!this.answer?.found || !atlas.summary?.num_located) return
     try {
+      if (!this.answer?.found || !atlas.summary?.num_located) return
       const located = await api.locate(this.file)
       this.location = located.location
       this.place = located.place?.title ?? ''
     } catch {
       // Presets without probabilities locate nothing; the answer of the search stands.
+    } finally {
+      this.located = true
     }
   }
 

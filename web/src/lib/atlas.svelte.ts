@@ -13,6 +13,9 @@ class Atlas {
   locked = $state(false)
   /** How often photos were added here. */
   version = $state(0)
+  private leaving = $state(0)
+  /** The number of photos without those whose removal can still be undone. */
+  readonly shown = $derived.by(() => (this.summary ? this.summary.num_photos - this.leaving : null))
   /** Ids of photos that were removed here, also of those whose removal can still be undone. */
   removed = $state.raw<ReadonlySet<number>>(new Set())
 
@@ -50,16 +53,22 @@ class Atlas {
   /** Hide a photo, and remove it from the atlas when the time for undo is over. */
   remove(id: number, name: string): void {
     this.removed = new Set([...this.removed, id])
-    const back = (): void => { this.removed = new Set([...this.removed].filter((each) => each !== id)) }
+    this.leaving += 1
+    const back = (): void => {
+      this.removed = new Set([...this.removed].filter((each) => each !== id))
+      this.leaving -= 1
+    }
     const ended = async (): Promise<void> => {
       try {
         await api.remove(id)
-        dropPhoto(id)
-        await this.load()
       } catch (error) {
         back()
         toasts.show(`${name} was not removed: ${message(error)}`)
+        return
       }
+      dropPhoto(id)
+      await this.load()
+      this.leaving -= 1
     }
     toasts.show(`Removed ${name}`, { seconds: UNDO, action: { label: 'Undo', run: back }, ended: () => void ended() })
   }

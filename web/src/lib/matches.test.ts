@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { ends, inside, nearest, sampled, sheet, zoomed } from './matches'
+import { closer, ends, inside, middle, nearest, sampled, sheet, within, zoomed } from './matches'
 
 const landscape = { width: 400, height: 200 }, portrait = { width: 300, height: 600 }
 
@@ -22,13 +22,26 @@ it('finds the match under the pointer, at either end', () => {
   expect(nearest(lines, 50, 50, 5)).toBe(-1)
 })
 
-it('zooms about a point, and not out of the picture', () => {
-  const whole = { width: 100, height: 50 }, all = { x: 0, y: 0, ...whole }
-  const near = zoomed(all, whole, 2, 25, 10)
-  expect(near).toEqual({ x: 12.5, y: 5, width: 50, height: 25 })
-  expect(zoomed(near, whole, 0.1, 25, 10)).toEqual(all)
-  expect(zoomed(all, whole, 1e6, 0, 0).width).toBe(5)
-  expect(inside({ x: 90, y: -5, width: 50, height: 25 }, whole)).toEqual({ x: 50, y: 0, width: 50, height: 25 })
+it('zooms each photo about a point of it, and not out of it', () => {
+  const whole = { factor: 1, first: [0.5, 0.5], second: [0.5, 0.5] } as const
+  const near = zoomed(whole, 2, [0.25, 0.5], [0.5, 0.75])
+  expect(near).toEqual({ factor: 2, first: [0.375, 0.5], second: [0.5, 0.625] })
+  expect(near && zoomed(near, 0.4, [0.25, 0.5], [0.5, 0.5])).toBeNull()
+  expect(zoomed(whole, 1e6, [0, 0], [1, 1])).toMatchObject({ factor: 20, first: [0.025, 0.025] })
+  expect(inside({ factor: 2, first: [0, 0.5], second: [1, 0.3] })).toEqual({ factor: 2, first: [0.25, 0.5], second: [0.75, 0.3] })
+})
+
+it('draws a point where the zoom puts it', () => {
+  const frame = { x: 10, y: 0, scale: 2, width: 200, height: 100 }
+  const pane = closer(frame, 4, [0.25, 0.5])
+  expect([pane.x + 0.25 * pane.width, pane.y + 0.5 * pane.height, pane.scale]).toEqual([110, 50, 8])
+  expect([within(frame, 10, 100), within(frame, 211, 50)]).toEqual([true, false])
+})
+
+it('finds the middle of the matches in each photo', () => {
+  const matches = [[40, 20, 0, 0], [80, 180, 30, 60], [90, 100, 300, 600]]
+  expect([middle(matches, 0, landscape), middle(matches, 2, portrait)]).toEqual([[0.2, 0.5], [0.1, 0.1]])
+  expect(middle([], 0, landscape)).toEqual([0.5, 0.5])
 })
 
 it('samples evenly', () => {

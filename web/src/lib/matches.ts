@@ -25,7 +25,7 @@ export function sheet(first: Size, second: Size, stacked: boolean, gap = 20): Sh
 }
 
 /** Return both ends of a match in the picture: x, y, x', y'. */
-export function ends(match: Match, { first, second }: Sheet): [number, number, number, number] {
+export function ends(match: Match, { first, second }: Pick<Sheet, 'first' | 'second'>): [number, number, number, number] {
   const [x = 0, y = 0, u = 0, v = 0] = match
   return [first.x + x * first.scale, first.y + y * first.scale, second.x + u * second.scale, second.y + v * second.scale]
 }
@@ -46,18 +46,45 @@ export function sampled<T>(matches: readonly T[], most: number): T[] {
   return Array.from({ length: most }, (_, i) => matches[Math.floor((i * matches.length) / most)] as T)
 }
 
-/** A part of the picture that is shown. */
-export interface View { x: number; y: number; width: number; height: number }
+/** How closely both photos are looked at: how much larger, and which point of each pane is in its middle, from 0 to 1. */
+export interface Zoom { factor: number; first: Point; second: Point }
+export type Point = readonly [x: number, y: number]
 
-/** Zoom so that the point (x, y) stays where it is; never out of the whole picture, never further in than `deepest`. */
-export function zoomed(view: View, whole: Size, factor: number, x: number, y: number, deepest = 20): View {
-  const width = Math.min(whole.width, Math.max(whole.width / deepest, view.width / factor))
-  const ratio = width / view.width
-  return inside({ x: x - (x - view.x) * ratio, y: y - (y - view.y) * ratio, width, height: view.height * ratio }, whole)
+/** The largest factor. */
+const DEEPEST = 20
+
+/** Return the pane as it is drawn when it is zoomed: larger than the frame around it, which cuts it. */
+export function closer(frame: Pane, factor: number, [x, y]: Point): Pane {
+  const [width, height] = [frame.width * factor, frame.height * factor]
+  return { x: frame.x + frame.width / 2 - x * width, y: frame.y + frame.height / 2 - y * height, scale: frame.scale * factor, width, height }
 }
 
-/** Move a view so that it shows nothing beyond the picture. */
-export function inside(view: View, whole: Size): View {
-  const clamp = (value: number, most: number): number => Math.min(Math.max(0, value), Math.max(0, most))
-  return { ...view, x: clamp(view.x, whole.width - view.width), y: clamp(view.y, whole.height - view.height) }
+/** Zoom both photos so that a point of each stays where it is; null when all of them is seen. */
+export function zoomed(zoom: Zoom, by: number, first: Point, second: Point): Zoom | null {
+  const factor = Math.min(DEEPEST, zoom.factor * by)
+  const kept = (middle: Point, at: Point): Point => {
+    const ratio = zoom.factor / factor
+    return [at[0] + (middle[0] - at[0]) * ratio, at[1] + (middle[1] - at[1]) * ratio]
+  }
+  return factor <= 1 ? null : inside({ factor, first: kept(zoom.first, first), second: kept(zoom.second, second) })
 }
+
+/** Move the middles so that nothing beyond the photos is shown. */
+export function inside({ factor, first, second }: Zoom): Zoom {
+  const half = 0.5 / factor
+  const clamp = (value: number): number => Math.min(1 - half, Math.max(half, value))
+  return { factor, first: [clamp(first[0]), clamp(first[1])], second: [clamp(second[0]), clamp(second[1])] }
+}
+
+/** Return the median point of one end of some matches, from 0 to 1; the middle if there are none. */
+export function middle(matches: readonly Match[], end: 0 | 2, size: Size): Point {
+  const median = (axis: number, whole: number): number => {
+    const values = matches.map((match) => match[axis] ?? 0).sort((a, b) => a - b)
+    return values.length ? (values[values.length >> 1] ?? 0) / whole : 0.5
+  }
+  return [median(end, size.width), median(end + 1, size.height)]
+}
+
+/** Return whether a point of the picture is in a pane. */
+export const within = (pane: Pane, x: number, y: number): boolean =>
+  x >= pane.x && x <= pane.x + pane.width && y >= pane.y && y <= pane.y + pane.height
