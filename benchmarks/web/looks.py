@@ -3,13 +3,17 @@
     python -m benchmarks.web.looks FOLDER
     python -m benchmarks.web.looks FOLDER --photos ../photos --query ../one.jpg --unknown ../two.jpg --views answer
 
-Without ``--photos`` it shows the sample photos that ship inside installed packages. The states are made as a user makes
-them; those of loading and of errors, by holding back or refusing requests of the page.
+Without ``--photos`` it shows the sample photos that ship inside installed packages, with made-up positions and times.
+The states are made as a user makes them; those of loading and of errors, by holding back or refusing requests of the page.
+
+A picture shows the whole page, laid out in the viewport of its size. What stays in place while a user scrolls, such as
+the navigation, is put where it is at the end of the page.
 """
 
 from __future__ import annotations
 
 import argparse
+import shutil
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,6 +23,7 @@ from typing import Literal
 from playwright.sync_api import Browser, Page, Route
 
 from benchmarks.web.browser import TEMPLE, chromium, running, write_samples
+from benchmarks.web.places import write_facts
 from placeprint import Atlas
 from placeprint.service.settings import ServiceSettings
 
@@ -29,6 +34,20 @@ SIZES: Mapping[str, tuple[int, int]] = {"desktop": (1440, 900), "tablet": (900, 
 COLORS: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 
 
+SETTLE = """() => {
+    scrollTo(0, 0)
+    const below = document.documentElement.scrollHeight - innerHeight
+    for (const each of document.querySelectorAll("*")) {
+        const {position} = getComputedStyle(each)
+        if (position === "sticky") Object.assign(each.style, {position: "relative", inset: "auto"})
+        if (position !== "fixed") continue
+        const {top} = each.getBoundingClientRect(), moved = top > innerHeight / 2 ? below : 0
+        Object.assign(each.style, {position: "absolute", bottom: "auto", top: `${top + moved}px`})
+    }
+}"""
+"""Puts what stays in place while a user scrolls where it is at the end of the page."""
+
+
 @dataclass(frozen=True)
 class Scene:
     """What the pictures show.
@@ -36,6 +55,7 @@ class Scene:
     Args:
         full: the address of a service with photos, which may be changed.
         empty: the same without photos.
+        bare: the same with photos that have no positions; it may not be changed.
         locked: the same that needs a token.
         query: a photo of a place of the atlas.
         unknown: a photo of another place.
@@ -44,6 +64,7 @@ class Scene:
 
     full: str
     empty: str
+    bare: str
     locked: str
     query: Path
     unknown: Path
@@ -67,16 +88,26 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         made = Path(name)
         write_samples(made, unknown=True)
+        shutil.copytree(made / "photos" / "temple", made / "bare-photos")
+        write_facts(made / "photos")
         photos = given.photos or [made / "photos"]
         Atlas.create(made / "atlas", "fast").add(photos)
         Atlas.create(made / "empty", "fast")
+        Atlas.create(made / "bare", "fast").add([made / "bare-photos"])
         (made / "broken.jpg").write_bytes(b"no photo at all")
         roots = tuple(each for each in photos if each.is_dir())
         full = ServiceSettings(made / "atlas", writable=True, roots=roots, uploads=made / "uploads")
         empty, locked = ServiceSettings(made / "empty", writable=True), ServiceSettings(made / "empty", token=TOKEN)
-        with running(full) as one, running(empty) as two, running(locked) as three, chromium() as browser:
+        bare = ServiceSettings(made / "bare")
+        with (
+            running(full) as one,
+            running(empty) as two,
+            running(bare) as three,
+            running(locked) as four,
+            chromium() as browser,
+        ):
             query, unknown = given.query or made / TEMPLE, given.unknown or made / "unknown.jpg"
-            scene = Scene(one, two, three, query, unknown, made / "broken.jpg")
+            scene = Scene(one, two, three, four, query, unknown, made / "broken.jpg")
             for view in given.views:
                 for size in given.sizes:
                     look(browser, scene, size, view, given.folder)
@@ -93,6 +124,7 @@ def look(browser: Browser, scene: Scene, size: str, view: str, folder: Path) -> 
     try:
         VIEWS[view](page, scene)
         page.wait_for_timeout(300)
+        page.evaluate(SETTLE)
         for color in COLORS:
             page.emulate_media(color_scheme=color)
             page.wait_for_timeout(250)
@@ -113,11 +145,11 @@ def at(address: str, sign: str = "main") -> Steps:
     return steps
 
 
-def in_empty(address: str) -> Steps:
-    """Return steps that open a view of an atlas without photos."""
+def of(atlas: Literal["empty", "bare"], address: str) -> Steps:
+    """Return steps that open a view of another atlas."""
 
     def steps(page: Page, scene: Scene) -> None:
-        page.goto(f"{scene.empty}/#/{address}")
+        page.goto(f"{getattr(scene, atlas)}/#/{address}")
         page.wait_for_load_state("networkidle")
 
     return steps
@@ -130,8 +162,13 @@ def choose(page: Page, *photos: Path) -> None:
 
 def asked(page: Page, scene: Scene) -> None:
     """Ask about the photo, and wait for the reasons."""
-    page.goto(scene.full)
-    choose(page, scene.query)
+    prove(page, scene.full, scene.query)
+
+
+def prove(page: Page, address: str, query: Path) -> None:
+    """Ask an atlas about a photo, and wait for the reasons."""
+    page.goto(address)
+    choose(page, query)
     page.locator("g.matches").wait_for()
     page.locator(".reasons").wait_for()
     page.wait_for_load_state("networkidle")
@@ -140,7 +177,11 @@ def asked(page: Page, scene: Scene) -> None:
 def hovered(page: Page, scene: Scene) -> None:
     """Show one match in both photos."""
     asked(page, scene)
-    page.locator("g.matches circle").nth(7).hover(force=True)
+    point = page.locator("g.matches circle").nth(7)
+    if page.evaluate("matchMedia('(pointer: coarse)').matches"):
+        point.tap(force=True)
+    else:
+        point.hover(force=True)
 
 
 def zoomed(page: Page, scene: Scene) -> None:
@@ -255,7 +296,7 @@ def adding(page: Page, scene: Scene) -> None:
 def indexed(page: Page, scene: Scene) -> None:
     """Index a folder of the server."""
     at("add", ".drop")(page, scene)
-    page.get_by_role("button", name="Index the folder").click()
+    page.get_by_role("button", name="Add the folder").click()
     page.locator(".job .good").wait_for()
 
 
@@ -302,6 +343,7 @@ VIEWS: Mapping[str, Steps] = {
     "answer-zoom": zoomed,
     "answer-evidence": evidence,
     "answer-overlay": overlaid,
+    "answer-unlocated": lambda page, scene: prove(page, scene.bare, scene.query),
     "ask-unknown": unknown,
     "ask-queue": queued,
     "ask-failed": failed,
@@ -326,10 +368,14 @@ VIEWS: Mapping[str, Steps] = {
     "compare-result": compared,
     "token": sign_in,
     "error": broken_down,
-    "empty-ask": in_empty("ask"),
-    "empty-browse": in_empty("browse"),
-    "empty-map": in_empty("map"),
-    "empty-add": in_empty("add"),
+    "empty-ask": of("empty", "ask"),
+    "empty-browse": of("empty", "browse"),
+    "empty-months": of("bare", "browse?by=month"),
+    "empty-map": of("empty", "map"),
+    "empty-add": of("empty", "add"),
+    "bare-map": of("bare", "map"),
+    "bare-review": of("bare", "review"),
+    "bare-add": of("bare", "add"),
     "remove-undo": removed,
     "add-progress": adding,
 }

@@ -98,6 +98,12 @@ def test_photos_of_a_place_are_listed_and_places_are_groups(client: TestClient) 
     assert found["ungrouped"] + sum(group["num_photos"] for group in found["groups"]) == 6
     assert client.get("/v1/groups", params={"by": "month"}).json() == {"groups": [], "total": 0, "ungrouped": 6}
     assert client.get("/v1/groups", params={"by": "color"}).status_code == 422
+    left = client.get("/v1/photos", params={"ungrouped": "place"}).json()
+    places = [place for place in client.get("/v1/places").json()["places"] if len(place["photos"]) > 1]
+    assert left["total"] == found["ungrouped"]
+    assert not {each["id"] for each in left["photos"]} & {number for each in places for number in each["photos"]}
+    assert client.get("/v1/photos", params={"ungrouped": "month"}).json()["total"] == 6
+    assert client.get("/v1/photos", params={"ungrouped": "month", "name": "nothing"}).json()["total"] == 0
 
 
 def test_pages_begin_anywhere(client: TestClient) -> None:

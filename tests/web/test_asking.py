@@ -39,12 +39,13 @@ def test_a_photo_is_answered_with_its_proof(serve: Serve, visit: Open, known: Pa
     expect(page.locator("g.matches")).to_have_count(0)
     page.get_by_role("button", name=re.compile("^Matches")).click()
 
-    view = page.locator("svg[role=img]")
-    before = view.get_attribute("viewBox")
+    pictures = page.locator("svg[role=img] image")
+    before = [pictures.nth(number).bounding_box() for number in range(2)]
     page.get_by_role("button", name="Zoom in").click()
-    assert view.get_attribute("viewBox") != before
+    assert all(pictures.nth(number).bounding_box() != before[number] for number in range(2))
+    assert page.locator("g.matches line").count() > 5
     page.get_by_role("button", name="Show all").click()
-    assert view.get_attribute("viewBox") == before
+    assert [pictures.nth(number).bounding_box() for number in range(2)] == before
 
 
 def test_pointing_at_a_match_shows_it_in_both_photos(serve: Serve, visit: Open, known: Path) -> None:

@@ -36,8 +36,8 @@ def test_a_folder_is_indexed_with_progress(serve: Serve, visit: Open, tmp_path: 
         write_photo(tmp_path / "root" / "new" / f"{number}.png", make_scene(number))
     (tmp_path / "root" / "new" / "broken.jpg").write_bytes(b"no photo at all")
     page = visit(f"{serve(writable=True, roots=(tmp_path / 'root',))}/#/add")
-    page.get_by_label("Folder below root").fill("new")
-    page.get_by_role("button", name="Index the folder").click()
+    page.get_by_label("Folder inside root").fill("new")
+    page.get_by_role("button", name="Add the folder").click()
     job = page.locator(".job")
     expect(job).to_contain_text("2 photos added")
     expect(job).to_contain_text("broken.jpg")
@@ -103,10 +103,10 @@ def test_two_photos_are_compared(serve: Serve, visit: Open, known: Path, built: 
     choosers = page.locator("main input[type=file]:not([capture])")
     choosers.nth(1).set_input_files(built / "photos" / "03.png")
     choosers.nth(0).set_input_files(known)
-    expect(page.get_by_role("region", name="Result")).to_contain_text("Same place: > 99")
-    page.get_by_role("button", name="Replace 03.png").click()
-    choosers.nth(0).set_input_files(unknown)
-    expect(page.get_by_role("region", name="Result")).to_contain_text("Not confirmed")
+    expect(page.get_by_role("region", name="Result")).to_contain_text("The same place: > 99")
+    expect(page.get_by_role("button", name="Replace 03.png")).to_be_visible()
+    choosers.nth(1).set_input_files(unknown)
+    expect(page.get_by_role("region", name="Result")).to_contain_text("Probably not the same place")
 
 
 def test_a_locked_service_asks_for_its_token_once(serve: Serve, visit: Open) -> None:

@@ -41,7 +41,7 @@ def test_positions_are_decided_with_the_keyboard_and_saved(
     shutil.copytree(placed / "atlas", tmp_path / "atlas")
     address = f"{serve(roots=(placed / 'root',))}/#/review"
     page = visit(address, reduced_motion="reduce")
-    expect(page.get_by_label("A folder of the server")).to_be_checked()
+    expect(page.get_by_label("A folder on the server")).to_be_checked()
     page.get_by_role("button", name="Propose positions").click()
     heading = page.get_by_role("region", name="The photo to decide on").get_by_role("heading")
     expect(heading).to_have_text("trip2.png")

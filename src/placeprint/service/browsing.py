@@ -13,6 +13,8 @@ from placeprint.service.adding import add_upload, remove_photo
 from placeprint.service.asking import PHOTO, PROBLEMS, form_of
 from placeprint.service.desk import Desk
 from placeprint.service.filters import Filtered
+from placeprint.service.grouping import By
+from placeprint.service.grouping import ungrouped as rows_ungrouped
 from placeprint.service.pictures import LARGEST, etag, has_already, image_of, thumbnail
 from placeprint.service.problems import responses
 from placeprint.service.schemas import Added, Keypoints, PhotoPage, PhotoSummary
@@ -34,6 +36,7 @@ async def photos(
     offset: Annotated[int, Query(ge=0, lt=1 << 62, description="Number of these photos to skip.")] = 0,
     limit: Annotated[int, Query(ge=1, le=1000, description="Photos to return.")] = 100,
     place: Annotated[str | None, Query(max_length=100, description="Photos of the place of this id.")] = None,
+    ungrouped: Annotated[By | None, Query(description="Photos in no group of /v1/groups.")] = None,
 ) -> PhotoPage:
     """List the photos of the atlas that fit all filters."""
     desk: Desk = request.app.state.desk
@@ -42,6 +45,8 @@ async def photos(
         among = None if place is None else desk.place(place).photos
         catalog = desk.catalog()
         fitting = catalog.rows(filters.of(catalog.common), among)
+        if ungrouped is not None:
+            fitting = np.intersect1d(fitting, rows_ungrouped(desk, catalog, ungrouped), assume_unique=True)
         first = int(np.searchsorted(catalog.ids[fitting], after, "right")) + offset
         shown = fitting[first : first + limit]
         more = first + limit < len(fitting)

@@ -10,11 +10,12 @@ import numpy as np
 from fastapi import APIRouter, Query, Request
 
 from placeprint.service.asking import PROBLEMS
-from placeprint.service.catalog import Catalog
+from placeprint.service.catalog import Catalog, Rows
 from placeprint.service.desk import Desk
 from placeprint.service.schemas import Group, GroupPage
 
 router = APIRouter(prefix="/v1/groups", tags=["photos"])
+By = Literal["place", "month", "folder"]
 COVERS = 4
 """Photos that stand for a group."""
 SMALLEST = 2
@@ -24,7 +25,7 @@ SMALLEST = 2
 @router.get("", responses=PROBLEMS)
 async def groups(
     request: Request,
-    by: Annotated[Literal["place", "month", "folder"], Query(description="What photos of a group share.")],
+    by: Annotated[By, Query(description="What photos of a group share.")],
     offset: Annotated[int, Query(ge=0, lt=1 << 62, description="Groups to skip.")] = 0,
     limit: Annotated[int, Query(ge=1, le=1000, description="Groups to return.")] = 200,
 ) -> GroupPage:
@@ -35,7 +36,8 @@ async def groups(
         catalog = desk.catalog()
         ways = {"place": lambda: by_place(desk, catalog), "month": lambda: by_month(catalog)}
         found = ways.get(by, lambda: by_folder(catalog))()
-        return GroupPage(groups=found[offset : offset + limit], total=len(found), ungrouped=_left(catalog, by, found))
+        left = len(ungrouped(desk, catalog, by))
+        return GroupPage(groups=found[offset : offset + limit], total=len(found), ungrouped=left)
 
     return await desk.read(page)
 
@@ -92,10 +94,11 @@ def _and_above(folder: str) -> Iterable[str]:
         folder = folder.rpartition("/")[0]
 
 
-def _left(catalog: Catalog, by: str, found: list[Group]) -> int:
-    """Return the number of photos in no group."""
+def ungrouped(desk: Desk, catalog: Catalog, by: By) -> Rows:
+    """Return the rows of the photos in no group."""
     if by == "month":
-        return int(np.isnat(catalog.taken).sum())
+        return np.flatnonzero(np.isnat(catalog.taken))
     if by == "folder":
-        return int(sum(catalog.folders[number] == "" for number in catalog.folder_of))
-    return len(catalog) - sum(group.num_photos for group in found)
+        return np.flatnonzero(np.array([not name for name in catalog.folders], bool)[catalog.folder_of])
+    grouped = [number for place in desk.locator().places if len(place.photos) >= SMALLEST for number in place.photos]
+    return np.flatnonzero(~np.isin(catalog.ids, np.array(grouped, np.int64)))

@@ -2867,6 +2867,8 @@ export interface operations {
                 limit?: number;
                 /** @description Photos of the place of this id. */
                 place?: string | null;
+                /** @description Photos in no group of /v1/groups. */
+                ungrouped?: ("place" | "month" | "folder") | null;
                 /** @description Photos in or below this folder. */
                 folder?: string;
                 /** @description Photos whose folder has this name; may be repeated. */

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { confidenceWords, percent } from './confidence'
+import { confidenceWords, pairWords, percent } from './confidence'
 
 it('says how sure an answer is in plain words', () => {
   expect(confidenceWords(true, 0.97)).toEqual({ text: 'Very likely', tone: 'good' })
@@ -12,6 +12,11 @@ it('never calls an answer likely that was not accepted', () => {
   expect(confidenceWords(false, 0.99)).toEqual({ text: 'Not sure', tone: 'warn' })
   expect(confidenceWords(false, 0.2)).toEqual({ text: 'Not in the atlas', tone: 'plain' })
   expect(confidenceWords(false, null).text).toBe('Not in the atlas')
+})
+
+it('says whether two photos show the same place', () => {
+  expect(pairWords('not confirmed', 0.05)).toBe('Probably not the same place: 5 % sure that it is')
+  expect(pairWords('same place', null)).toBe('The same place')
 })
 
 it('never claims certainty', () => {

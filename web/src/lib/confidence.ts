@@ -27,6 +27,15 @@ export function percent(probability: number): string {
   return `${Math.round(probability * 100)} %`
 }
 
+/** Return whether a pair of photos shows the same place, in plain words. */
+export function pairWords(verdict: keyof typeof VERDICTS, probability: number | null): string {
+  const words = {
+    'same place': 'The same place', possible: 'Perhaps the same place', 'not confirmed': 'Probably not the same place',
+    'not verified': 'Not compared',
+  }[verdict]
+  return probability === null ? words : `${words}: ${percent(probability)} sure that it is`
+}
+
 /** The verdict on a pair of photos in words. */
 export const VERDICTS = {
   'same place': { text: 'Same place', tone: 'good' },

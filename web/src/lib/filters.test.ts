@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { anyOf, fromAddress, NONE, toAddress, toRequest } from './filters'
+import { anyOf, fromAddress, NONE, partsOf, toAddress, toRequest } from './filters'
 
 const filters = { ...NONE, name: ' tower & bridge ', since: '2026-05-01', until: '2026-05-31', near: '55.7,13.19,200' }
 
@@ -15,6 +15,12 @@ it('asks the service for whole days', () => {
     offset: '41', limit: '500', name: 'tower & bridge', near: '55.7,13.19,200',
     since: '2026-05-01T00:00:00', until: '2026-05-31T23:59:59',
   })
+})
+
+it('leaves out a circle without a center, and gives one a size', () => {
+  expect(toAddress({ ...NONE, near: '55.7,,200' })).toBe('browse')
+  expect(fromAddress(new URLSearchParams(toAddress({ ...NONE, near: '55.7, 13.19,' }).split('?')[1])).near).toBe('55.7,13.19,200')
+  expect(partsOf('55.7,')).toEqual(['55.7', '', ''])
 })
 
 it('knows whether anything is filtered', () => {

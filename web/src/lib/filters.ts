@@ -6,12 +6,14 @@ export interface Filters {
   /** Days, such as "2026-05-31", in the camera's local time; both are included. */
   since: string
   until: string
-  /** "LATITUDE,LONGITUDE,METERS" */
+  /** "LATITUDE,LONGITUDE,METERS"; while it is written, some may be empty. */
   near: string
   /** The id of a place. */
   place: string
+  /** The way of grouping whose groups the photos are not in. */
+  ungrouped: string
 }
-export const NONE: Filters = { name: '', folder: '', since: '', until: '', near: '', place: '' }
+export const NONE: Filters = { name: '', folder: '', since: '', until: '', near: '', place: '', ungrouped: '' }
 const KEYS = Object.keys(NONE) as (keyof Filters)[]
 
 /** Read filters from the address of the page. */
@@ -23,8 +25,24 @@ export function fromAddress(query: URLSearchParams): Filters {
 
 /** Return the address of the grid with these filters. */
 export function toAddress(filters: Filters): string {
-  const query = new URLSearchParams(KEYS.filter((key) => filters[key].trim()).map((key) => [key, filters[key].trim()]))
+  const set = { ...filters, near: whole(filters.near) }
+  const query = new URLSearchParams(KEYS.filter((key) => set[key].trim()).map((key) => [key, set[key].trim()]))
   return query.size ? `browse?${query}` : 'browse'
+}
+
+/** Meters around a position where none are said. */
+export const AROUND = '200'
+
+/** Return the latitude, longitude and meters as they are written. */
+export function partsOf(near: string): [latitude: string, longitude: string, meters: string] {
+  const [latitude = '', longitude = '', meters = ''] = near.split(',')
+  return [latitude, longitude, meters]
+}
+
+/** Return a circle as the service reads it, or nothing while its center is not known. */
+function whole(near: string): string {
+  const [latitude, longitude, meters] = partsOf(near).map((part) => part.trim())
+  return latitude && longitude ? [latitude, longitude, meters || AROUND].join(',') : ''
 }
 
 /** Return the query of some photos: those from a place in the list on. */

@@ -15,4 +15,10 @@ export const KINDS: readonly { kind: Kind; title: string; needs: boolean }[] = [
   { kind: 'alone', title: 'Shows no known place', needs: true },
 ]
 
+/** Why no position can be proposed in an atlas without any. */
+export const NO_POSITIONS = {
+  icon: 'map', title: 'No photo of the atlas has a position',
+  words: 'A position is proposed from photos of the same place that have one. Add photos with positions first.',
+} as const
+
 export const titleOf = (kind: Kind): string => KINDS.find((each) => each.kind === kind)?.title ?? kind

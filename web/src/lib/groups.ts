@@ -10,6 +10,11 @@ export const WAYS = [
 ] as const
 export type By = Exclude<(typeof WAYS)[number]['by'], ''>
 
+/** What the photos are that are in no group. */
+export const LEFT: Record<By, string> = {
+  place: 'without another of the same place', month: 'without a time', folder: 'in no folder',
+}
+
 /** Return the way that the address of the page names. */
 export const wayOf = (name: string | null): By | null => {
   const found = WAYS.find((way) => way.by === name)
