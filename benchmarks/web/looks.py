@@ -4,7 +4,7 @@
     python -m benchmarks.web.looks FOLDER --photos ../photos --query ../one.jpg --unknown ../two.jpg --views answer
 
 Without ``--photos`` it shows the sample photos that ship inside installed packages, with made-up positions and times.
-The states are made as a user makes them; those of loading and of errors, by holding back or refusing requests of the page.
+The states are made as a user makes them; those of loading and of errors, by holding back or refusing requests.
 
 A picture shows the whole page, laid out in the viewport of its size. What stays in place while a user scrolls, such as
 the navigation, is put where it is at the end of the page.
