@@ -38,7 +38,7 @@ def test_explain_writes_a_page_and_says_why(
     page = tmp_path / "why.html"
     assert run(monkeypatch, "explain", folder / "query.png", "--in", folder / "atlas", "--output", page) == 0
     out = capsys.readouterr().out
-    assert "This is the place of 2.png" in out and "+ " in out and f"wrote {page}" in out
+    assert "Same place as 2.png" in out and "+ " in out and f"wrote {page}" in out
     assert page.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
     assert run(monkeypatch, "explain", folder / "query.png", "--in", folder / "atlas", "--output", page) == 0
 

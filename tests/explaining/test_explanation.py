@@ -36,7 +36,7 @@ def test_a_place_that_was_found_is_explained(found: Explanation) -> None:
     assert found.rival is not None and found.rival.id != found.first.id
     assert found.why_rival_lost
     assert any(reason.speaks_for for reason in found.reasons)
-    assert f"{found.first.num_inliers} matches of keypoints" in found.reasons[0].words
+    assert f"{found.first.num_inliers} points of both photos fit together" in found.reasons[0].words
 
 
 def test_contributions_add_up_to_the_similarity_that_is_shown(found: Explanation) -> None:

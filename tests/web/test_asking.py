@@ -59,7 +59,7 @@ def test_the_page_says_why_and_shows_where_the_evidence_is(serve: Serve, visit: 
     page = visit(serve())
     ask(page, known)
     why = page.get_by_role("region", name="Why")
-    expect(why.get_by_text(re.compile("matches of keypoints"))).to_be_visible()
+    expect(why.get_by_text(re.compile("points of both photos fit together"))).to_be_visible()
     expect(why.get_by_text(re.compile("^The runner-up"))).to_be_visible()
     page.get_by_role("button", name="Evidence").click()
     expect(page.locator("image.heat")).to_have_count(2)

@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-
 from placeprint.atlas import Atlas
 from placeprint.describing.contributions import Contributions, contributions
 from placeprint.errors import OptionError
@@ -22,19 +20,16 @@ from placeprint.evidence.measure import geometry
 from placeprint.evidence.record import OF_VERIFICATIONS, VERIFICATIONS
 from placeprint.evidence.shipped import POSSIBLE, SURE
 from placeprint.explaining.reasons import Reason, reasons, why_lost
-from placeprint.index.flat import FlatIndex
+from placeprint.explaining.runner_up import PIXELS, ranks_by_descriptor, runner_up, stored_descriptor
 from placeprint.photos import Photo, Picture, read_photo
 from placeprint.places.locating import Locator
 from placeprint.searching.snapshot import Snapshot
-from placeprint.searching.stored_voters import DESCRIPTOR, default_mode
-from placeprint.types import Answer, Evidence, Floats, Located, PhotoFeatures
+from placeprint.types import Answer, Evidence, Located, PhotoFeatures
 
 State = Literal["found", "perhaps", "absent", "nothing"]
 OF_VERDICT: Mapping[str, State] = {"same place": "found", "possible": "perhaps"}
 CANDIDATES = 20
 """Candidates among which another place is looked for."""
-PIXELS = 8.0
-"""Residual of a verified match, in pixels of a photo whose longest side has 640."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,35 +147,13 @@ def _first_and_rival(
     kept: Mapping[int, PhotoFeatures],
 ) -> tuple[Evidence, Evidence | None]:
     """Return the best candidate of the answer's place, and the best of another place."""
+    first, place_of = answer.evidence[0], {}
     if located is not None and locator is not None:
-        place_of = {photo: place.id for place in locator.places for photo in place.photos}
-        wanted = place_of.get(answer.evidence[0].id) if located.place is None else located.place.id
-        own = [each for each in answer.evidence if place_of.get(each.id) == wanted]
-        others = [each for each in answer.evidence if place_of.get(each.id) != wanted]
-        return (own or answer.evidence)[0], others[0] if others else None
-    first, *others = answer.evidence
-    rest = [each for each in others if each.verdict != "same place"]
-    if not _by_descriptor(now):
-        return first, rest[0] if rest else None
-    vectors = {each.id: _stored(now, kept[each.id]) for each in answer.evidence}
-    own_vector = vectors[first.id]
-    # a photo less similar to the first one than the query is shows another place
-    return first, next((each for each in rest if float(vectors[each.id] @ own_vector) < first.similarity), None)
-
-
-def _by_descriptor(now: Snapshot) -> bool:
-    return default_mode(now.preset) == DESCRIPTOR and bool(now.describer.branches)
-
-
-def _stored(now: Snapshot, features: PhotoFeatures) -> Floats:
-    """Return the descriptor that a search compares with: of the stored features, as it is stored and indexed."""
-    describer = now.describer
-    vector = describer.decode_descriptors([describer.encode_descriptor(describer.descriptor(features))])
-    index = now.preset.index.make()
-    if isinstance(index, FlatIndex):
-        index.add(np.zeros(1, np.int64), vector)
-        vector = index.rows(np.zeros(1, np.int64))
-    return np.asarray(vector[0], np.float32)
+        place_of = {photo: place for place in locator.places for photo in place.photos}
+        if located.place is not None:
+            own = {photo for photo, place in place_of.items() if place.id == located.place.id}
+            first = next((each for each in answer.evidence if each.id in own), first)
+    return first, runner_up(now, first, answer.evidence, kept, place_of)
 
 
 def _measured(answer: Answer, first: Evidence, features: PhotoFeatures) -> dict[str, float]:
@@ -196,12 +169,12 @@ def _contributions(
     now: Snapshot, query: Photo, answer: Answer, features: PhotoFeatures
 ) -> tuple[Contributions | None, Contributions | None, str]:
     """Return the similarity split over the keypoints of the query and of the candidate, or why it has no parts."""
-    if not _by_descriptor(now):
+    if not ranks_by_descriptor(now):
         return None, None, "the preset ranks photos by votes of single keypoints, not by one similarity"
     describer = now.describer
     own = describer.query_features(query.image, answer.rotation)
     try:
-        of_query = contributions(describer, own, _stored(now, features))
+        of_query = contributions(describer, own, stored_descriptor(now, features))
         return of_query, contributions(describer, features, describer.descriptor(own)), ""
     except OptionError as error:
         return None, None, str(error)

@@ -46,20 +46,22 @@ def headline_of(explanation: Explanation) -> Headline:
         rotation = explanation.answer.rotation
         rotated = f" The query was rotated by {rotation:g} degrees for this match." if rotation else ""
         lead = f"Among the {count} of the atlas, {name} shows it best.{rotated}"
-        return Headline("Found", f"This is {_place(explanation)}", lead, f"Found{sure}", "good", ())
+        return Headline("Found", _title(explanation), lead, f"Found{sure}", "good", ())
     if state == "perhaps":
         lead = f"{name} may show it, but the evidence is not strong enough to be certain."
-        return Headline("Perhaps", f"Perhaps {_place(explanation)}", lead, f"Perhaps{sure}", "warn", advice)
+        return Headline("Perhaps", _title(explanation), lead, f"Perhaps{sure}", "warn", advice)
     lead = f"None of the {count} shows this place with enough evidence. {name} comes closest; see below what it lacks."
     return Headline("Not in the atlas", "Not in the atlas", lead, f"Not found{sure}", "bad", advice)
 
 
-def _place(explanation: Explanation) -> str:
-    """Return what a place is called: its label, or the photo that shows it, where that is all it is named after."""
+def _title(explanation: Explanation) -> str:
+    """Return the name of the place, or the photo that shows it where that is all it is named after."""
     photos = {Path(each.path) for each in explanation.answer.evidence}
+    sure = explanation.state == "found"
     if explanation.label in {name for path in photos for name in (path.name, path.stem)}:
-        return "the place of " + Path(explanation.first.path if explanation.first else "").name
-    return explanation.label
+        name = Path(explanation.first.path if explanation.first else "").name
+        return f"{'Same' if sure else 'Perhaps the same'} place as {name}"
+    return f"{'This is' if sure else 'Perhaps'} {explanation.label}"
 
 
 def _sure(explanation: Explanation) -> str:
