@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from placeprint.atlas import Atlas
 from placeprint.datasets.photos.sample_photos import rephotograph
 from placeprint.explaining import Explanation, explain
+from placeprint.explaining.runner_up import runner_up
 from placeprint.places.locating import Locator
 from tests.conftest import make_scene, write_photo
 
@@ -47,6 +49,16 @@ def test_other_photos_of_the_place_are_no_runner_up(photos: Path, preset: str) -
     first, rival = names(found)
     assert first in TEMPLE and rival == "river.png"
     assert not [each.words for each in found.reasons if each.speaks_for is False]
+
+
+def test_photos_that_the_answer_does_not_confirm_are_compared_with_the_first_one(photos: Path) -> None:
+    atlas = made(photos, "sift-vlad")
+    now = atlas.snapshot()
+    first, *others = atlas.search(photos / "query.png", top=4).evidence
+    kept = dict(now.features([each.id for each in (first, *others)]))
+    unsure = [replace(each, verdict="possible") for each in others]
+    rival = runner_up(now, replace(first, similarity=0.999), unsure, kept, {})
+    assert rival is not None and Path(rival.path).name == "river.png"
 
 
 def test_the_places_of_the_atlas_decide_where_they_are_known(photos: Path) -> None:
