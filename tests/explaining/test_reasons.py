@@ -49,8 +49,8 @@ def test_few_points_in_a_corner_on_a_line_at_the_same_spot_speak_against() -> No
     facts = {"xfeat.inliers": 9, "xfeat.coverage": 0.02, "xfeat.spread": 0.01, "xfeat.static": 0.9}
     said = words(facts, candidate(9), model="fundamental")
     assert [speaks_for for _, speaks_for in said[:5]] == [False] * 5
-    assert said[0][0] == "Only 9 points of both photos fit together."
-    assert words({"xfeat.inliers": 1})[0][0] == "Only 1 point of both photos fits together."
+    assert said[0][0] == "Only 9 points fit in both photos."
+    assert words({"xfeat.inliers": 1})[0][0] == "Only 1 point fits in both photos."
 
 
 def test_no_points_and_no_check() -> None:
@@ -64,20 +64,16 @@ def test_no_points_and_no_check() -> None:
 @pytest.mark.parametrize(
     ("theirs", "beside", "speaks_for"),
     [
-        (None, " (9.0 standard deviations).", True),
-        (5.0, ", and the best photo of another place is less similar (9.0 standard deviations, against 5.0).", True),
-        (
-            9.01,
-            ", but the best photo of another place is just as similar (9.0 standard deviations, against 9.0).",
-            False,
-        ),
-        (9.5, ", but the best photo of another place is more similar (9.0 standard deviations, against 9.5).", False),
+        (None, "", True),
+        (5.0, " The best photo of another place is less similar (5.0).", True),
+        (9.01, " The best photo of another place is just as similar (9.0).", False),
+        (9.5, " The best photo of another place is more similar (9.5).", False),
     ],
 )
 def test_similarity_beside_that_of_another_place(theirs: float | None, beside: str, speaks_for: bool) -> None:
     rival = None if theirs is None else replace(candidate(3), known={"keypoints.standard": theirs})
     said = words({"keypoints.standard": 9.0, "xfeat.inliers": 50, "xfeat.coverage": 0.2}, rival)
-    look = "In its details, this photo is far more similar than most photos of the atlas"
+    look = "In their details, the two photos are far more similar than usual in this atlas (9.0 standard deviations)."
     assert said[-1] == (look + beside, speaks_for)
 
 
@@ -91,17 +87,18 @@ def test_a_second_opinion() -> None:
 
 def test_why_another_place_lost() -> None:
     sentence = why_lost(candidate(100), candidate(12, similarity=0.3))
-    assert sentence == "Only 12 of its points fit, against 100. As a whole, it is less similar (0.30 against 0.40)."
+    assert sentence == "Only 12 points fit, against 100. As a whole, it is less similar (0.30 against 0.40)."
     unsure = why_lost(candidate(8, verdict="not confirmed"), candidate(7))
-    assert unsure == "Fewer of its points fit: 7, against 8. Neither is enough."
+    assert unsure == "Fewer points fit: 7, against 8. Neither is enough."
+    assert why_lost(candidate(100), candidate(0)) == "No points fit, against 100."
     assert "less similar" not in why_lost(candidate(100, similarity=0.004), candidate(12, similarity=0.001))
 
 
 def test_probabilities_say_whose_they_are() -> None:
     best = replace(candidate(535), probability=0.94)
     sentence = why_lost(best, replace(candidate(457), probability=0.87))
-    assert sentence.endswith("Photo by photo, the best is 94 % likely to be right, and the runner-up 87 %.")
-    assert "both are 94 % likely" in why_lost(best, replace(candidate(457), probability=0.941))
+    assert sentence.endswith("Photo by photo, it is less likely (the best photo: 94 %; the runner-up: 87 %).")
+    assert "both are equally likely (94 %)" in why_lost(best, replace(candidate(457), probability=0.941))
 
 
 @pytest.mark.parametrize(("share", "expected"), [(0.5, "50 %"), (1.0, "over 99 %"), (0.0, "under 1 %"), (0.99, "99 %")])

@@ -13,9 +13,9 @@ from placeprint.evidence.record import VERIFICATIONS
 from placeprint.types import Evidence
 
 LOOKS = {
-    "keypoints": "In its details",
-    "map": "In its overall look",
-    "aliked": "In its details by a second network (ALIKED)",
+    "keypoints": "In their details",
+    "map": "In their overall look",
+    "aliked": "In their details by a second network (ALIKED)",
 }
 """What a descriptor compares."""
 OPINIONS = {"sift": "SIFT", "lighterglue": "LighterGlue"}
@@ -32,7 +32,7 @@ RARE, NEVER = 4.0, 12.0
 ROTATED, ZOOMED = 12.0, 0.6
 """Degrees and octaves from which on a rotation and a change of scale are worth a sentence."""
 MORE, FAR_MORE = 2.0, 5.0
-"""Standard deviations from which on a photo is more, and far more, similar than most."""
+"""Standard deviations from which on photos are more, and far more, similar than usual."""
 DIGITS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -73,16 +73,16 @@ def why_lost(best: Evidence, other: Evidence) -> str:
     said = []
     own, theirs = best.num_inliers or 0, other.num_inliers
     if theirs is None:
-        said.append("Whether its points fit was not checked.")
+        said.append("Its points were not checked.")
     elif theirs < CLOSE * own:
-        said.append(f"Only {_count(theirs, 'of its points fits', 'of its points fit')}, against {own}.")
+        said.append(f"{_fit(theirs).capitalize()}, against {own}.")
     elif theirs != own:
-        said.append(f"{'Fewer' if theirs < own else 'More'} of its points fit: {theirs}, against {own}.")
+        said.append(f"{'Fewer' if theirs < own else 'More'} points fit: {theirs}, against {own}.")
     similar = f"{other.similarity:z.2f}", f"{best.similarity:z.2f}"
     if other.similarity < best.similarity and similar[0] != similar[1]:
         said.append(f"As a whole, it is less similar ({similar[0]} against {similar[1]}).")
     if other.probability is not None and best.probability is not None:
-        said.append(_likely(percent(best.probability), percent(other.probability)))
+        said.append(_likely(best.probability, other.probability))
     said = said or ["It has about the same evidence as the best photo."]
     return " ".join([*said, "Neither is enough."] if best.verdict == "not confirmed" else said)
 
@@ -156,7 +156,7 @@ def _oddities(covered: float, spread: float, static: float) -> list[Reason]:
 
 def _against_rival(count: int, theirs: int) -> Reason:
     if theirs < CLOSE * count:
-        return Reason(f"In the best photo of another place, only {_count(theirs, 'point fits', 'points fit')}.", True)
+        return Reason(f"In the best photo of another place, {_fit(theirs)}.", True if count >= FEW else None)
     much = "more" if theirs > count else "just as many" if theirs == count else "almost as many"
     much = "more than half as many" if theirs < ALMOST * count else much
     return Reason(f"The best photo of another place has {much}: {theirs}, against {count} here.", False)
@@ -184,30 +184,32 @@ def _similarity(candidate: Evidence, facts: Mapping[str, float], rival: Evidence
 
 def _look(look: str, above: float, theirs: float | None) -> Reason:
     """Return how similar a photo is, in standard deviations above the median of the atlas, and the rival beside it."""
-    much = "far more" if above > FAR_MORE else "more" if above > MORE else "hardly more" if above >= 0 else "less"
-    words = f"{look}, this photo is {much} similar than most photos of the atlas"
+    little = "a little more" if above >= 0 else "less"
+    much = "far more" if above > FAR_MORE else "more" if above > MORE else little
     own = f"{above:z.1f}"
+    words = f"{look}, the two photos are {much} similar than usual in this atlas ({own} standard deviations)."
     if theirs is None:
-        return Reason(f"{words} ({own} standard deviations).", above > MORE)
-    numbers = f"({own} standard deviations, against {theirs:z.1f})"
-    if own != f"{theirs:z.1f}" and above > theirs:
-        return Reason(f"{words}, and the best photo of another place is less similar {numbers}.", above > MORE)
-    other = "is just as" if own == f"{theirs:z.1f}" else "is more"
-    return Reason(f"{words}, but the best photo of another place {other} similar {numbers}.", False)
+        return Reason(words, above > MORE)
+    other = f"{theirs:z.1f}"
+    ahead = above > theirs and own != other
+    beside = "less" if ahead else "just as" if own == other else "more"
+    words += f" The best photo of another place is {beside} similar ({other})."
+    return Reason(words, ahead and above > MORE)
 
 
 def _opinion(words: str, count: int) -> Reason:
     if count < FEW:
-        few = f"only {_count(count, 'point fits', 'points fit')}"
-        return Reason(f"Another check, by {words}, does not confirm it: {few} together.", False)
+        return Reason(f"Another check, by {words}, does not confirm it: {_fit(count)} together.", False)
     return Reason(f"Another check, by {words}, agrees: {count} points fit together.", True)
 
 
-def _likely(best: str, other: str) -> str:
-    if best == other:
-        return f"Photo by photo, both are {best} likely to be right."
-    return f"Photo by photo, the best is {best} likely to be right, and the runner-up {other}."
+def _likely(best: float, other: float) -> str:
+    if percent(best) == percent(other):
+        return f"Photo by photo, both are equally likely ({percent(best)})."
+    less = "less" if other < best else "more"
+    return f"Photo by photo, it is {less} likely (the best photo: {percent(best)}; the runner-up: {percent(other)})."
 
 
-def _count(number: int, one: str, many: str) -> str:
-    return f"{number} {one if number == 1 else many}"
+def _fit(count: int) -> str:
+    """Return that few points fit."""
+    return "no points fit" if not count else f"only {count} point{' fits' if count == 1 else 's fit'}"
