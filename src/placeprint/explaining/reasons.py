@@ -122,9 +122,7 @@ def _matches(
 def _fitting(count: int, model: str, covered: float) -> Reason:
     """Return how many points fit together, and how."""
     if count < FEW:
-        return Reason(
-            f"Only {_count(count, 'point of both photos fits', 'points of both photos fit')} together.", False
-        )
+        return Reason(f"{_fit(count).capitalize()} in both photos.", False)
     how = "on one flat surface" if model in ONE_PLANE else "in one scene seen from two viewpoints"
     area = f" They cover {percent(covered)} of the photo." if covered >= SMALL else ""
     return Reason(f"{count} points of both photos fit together as {how}.{area}", True)
