@@ -79,6 +79,15 @@ def test_a_blank_photo_has_no_answer_but_a_page(atlas: Atlas, tmp_path: Path) ->
     assert json.loads(json.dumps(as_data("blank.png", explanation)))["first"] is None
 
 
+def test_an_atlas_of_one_photo_does_not_count_it(tmp_path: Path) -> None:
+    photo = write_photo(tmp_path / "photos" / "one.png", make_scene(2))
+    atlas = Atlas.create(tmp_path / "atlas", preset="sift-vlad")
+    atlas.add([photo])
+    assert headline_of(explain(atlas, photo)).lead == "one.png is the only photo of the atlas."
+    absent = headline_of(explain(atlas, write_photo(tmp_path / "other.png", make_scene(40)))).lead
+    assert absent.startswith("The only photo of the atlas, one.png, does not show this place with enough evidence. See")
+
+
 def test_an_empty_atlas_says_what_to_do(tmp_path: Path, folder: Path) -> None:
     atlas = Atlas.create(tmp_path / "atlas", preset="sift-vlad")
     explanation = explain(atlas, folder / "query.png")

@@ -36,7 +36,7 @@ class Headline:
 def headline_of(explanation: Explanation) -> Headline:
     """Return what the page of an explanation begins with."""
     state, first = explanation.state, explanation.first
-    count = f"{explanation.photos} {'photo' if explanation.photos == 1 else 'photos'}"
+    single, all_of_them = explanation.photos == 1, f"the {explanation.photos} photos of the atlas"
     advice = _advice(explanation)
     if first is None:
         reason = explanation.answer.note or "the atlas has no photos to compare"
@@ -45,12 +45,14 @@ def headline_of(explanation: Explanation) -> Headline:
     if state == "found":
         rotation = explanation.answer.rotation
         rotated = f" The query was rotated by {rotation:g} degrees for this match." if rotation else ""
-        lead = f"Among the {count} of the atlas, {name} shows it best.{rotated}"
-        return Headline("Found", _title(explanation), lead, f"Found{sure}", "good", ())
+        lead = f"{name} is the only photo of the atlas." if single else f"Among {all_of_them}, {name} shows it best."
+        return Headline("Found", _title(explanation), lead + rotated, f"Found{sure}", "good", ())
     if state == "perhaps":
         lead = f"{name} may show it, but the evidence is not strong enough to be certain."
         return Headline("Perhaps", _title(explanation), lead, f"Perhaps{sure}", "warn", advice)
-    lead = f"None of the {count} shows this place with enough evidence. {name} comes closest; see below what it lacks."
+    nobody = f"The only photo of the atlas, {name}, does not show" if single else f"None of {all_of_them} shows"
+    closest = "See" if single else f"{name} comes closest; see"
+    lead = f"{nobody} this place with enough evidence. {closest} below what it lacks."
     return Headline("Not in the atlas", "Not in the atlas", lead, f"Not found{sure}", "bad", advice)
 
 
