@@ -38,7 +38,7 @@ def write_facts(photos: Path) -> None:
 
 def _write(path: Path, position: tuple[float, float], taken: str) -> None:
     exif = PIL.Image.Exif()
-    north, east = ((float(int(degrees)), 0.0, degrees % 1 * 3600) for degrees in position)
+    north, east = ((float(int(degrees)), degrees % 1 * 60, 0.0) for degrees in position)
     exif.get_ifd(GPS).update({1: "N", 2: north, 3: "E", 4: east})
     exif.get_ifd(EXIF).update({TAKEN: taken})
     with PIL.Image.open(path) as picture:
