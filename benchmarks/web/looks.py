@@ -276,6 +276,7 @@ def reviewed(kind: str) -> Steps:
         name = "Propose positions" if kind == "positions" else "Look for problems"
         page.get_by_role("button", name=name).click()
         page.get_by_role("button", name="New review").wait_for()
+        page.locator(".decide, .notice").first.wait_for()
         if page.locator(".decide").count():
             page.keyboard.press("a")
             page.keyboard.press("r")

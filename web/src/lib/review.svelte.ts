@@ -16,7 +16,8 @@ class Review {
   /** The place of the item that is shown. */
   at = $state(0)
   private events: EventSource | null = null
-  private reading = false
+  /** Whether items are being read that the service has found. */
+  reading = $state(false)
   private again = false
 
   readonly running = $derived.by(() => this.job !== null && !ENDED.includes(this.job.state))
