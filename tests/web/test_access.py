@@ -40,6 +40,8 @@ def test_axe_finds_nothing(serve: Serve, visit: Open, known: Path, color: Litera
     for view, sign in {
         "browse": ".tile img",
         "browse?by=folder": ".notice",
+        "browse?near=55.7,13.19,200": ".filters",
+        "photo/987654321": ".notice",
         "review": "form",
         "photo/1": ".tiles",
         "map": ".notice",

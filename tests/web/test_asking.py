@@ -34,6 +34,7 @@ def test_a_photo_is_answered_with_its_proof(serve: Serve, visit: Open, known: Pa
     expect(page.get_by_role("heading", name="The place of 03.png")).to_be_visible()
     expect(page.get_by_text("Confirmed by geometry").first).to_be_visible()
     assert page.locator("g.matches line").count() > 10
+    expect(page.get_by_text("No position is known: no photo of the atlas has one.")).to_be_visible()
 
     page.get_by_role("button", name=re.compile("^Matches")).click()
     expect(page.locator("g.matches")).to_have_count(0)
@@ -119,6 +120,17 @@ def test_several_photos_wait_in_a_queue(serve: Serve, visit: Open, known: Path, 
     expect(items.nth(1)).to_contain_text("Not in the atlas")
     items.nth(1).click()
     expect(page.get_by_role("heading", name="No photo of the atlas shows this place")).to_be_visible()
+
+
+def test_a_phone_keeps_its_buttons_beside_many_photos(serve: Serve, visit: Open, known: Path, unknown: Path) -> None:
+    page = visit(serve(), viewport={"width": 390, "height": 844}, has_touch=True)
+    ask(page, known, unknown, unknown, known)
+    for name in ("Choose photos", "Take a photo"):
+        box = page.get_by_role("button", name=name).bounding_box()
+        assert box is not None
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 390
+    expect(page.locator(".items.more")).to_be_visible()
 
 
 def test_two_users_get_their_own_answers(serve: Serve, visit: Open, known: Path, unknown: Path) -> None:

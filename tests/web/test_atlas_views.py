@@ -69,14 +69,18 @@ def test_a_removal_can_be_undone_until_its_notice_ends(serve: Serve, visit: Open
     tiles.first.click()
     page.get_by_role("button", name="Remove").click()
     expect(tiles).to_have_count(PLACES - 1)
+    header = page.get_by_role("banner")
+    expect(header).to_contain_text(f"{PLACES - 1} photos")
     page.get_by_role("button", name="Undo").click()
     expect(tiles).to_have_count(PLACES)
+    expect(header).to_contain_text(f"{PLACES} photos")
 
     tiles.first.click()
     page.get_by_role("button", name="Remove").click()
     with page.expect_response(lambda response: response.request.method == "DELETE") as removed:
         pass
     assert removed.value.status == 204
+    expect(header).to_contain_text(f"{PLACES - 1} photos")
     expect(page.get_by_text(f"{PLACES - 1} photos", exact=True).first).to_be_visible()
 
 
@@ -96,6 +100,24 @@ def test_photos_are_browsed_by_folder_and_place(serve: Serve, visit: Open, built
     expect(page.get_by_text("No photo says when it was taken")).to_be_visible()
     browse.get_by_role("link", name="Places").click()
     expect(page.get_by_role("alert")).to_contain_text("probabilities")
+
+
+def test_photos_near_a_position_are_listed(serve: Serve, visit: Open, built: Path, tmp_path: Path) -> None:
+    Atlas.open(tmp_path / "atlas").set_positions({str(built / "photos" / "01.png"): (55.7, 13.19)})
+    page = visit(f"{serve()}/#/browse")
+    page.get_by_role("button", name="Filters").click()
+    page.get_by_label("Latitude").fill("55.701")
+    page.get_by_label("Longitude").fill("13.19")
+    page.get_by_label("Longitude").press("Tab")
+    expect(page.locator(".tile a")).to_have_count(1)
+    expect(page.get_by_label("Meters around")).to_have_value("200")
+    page.get_by_label("Meters around").fill("50")
+    page.get_by_label("Meters around").press("Tab")
+    expect(page.get_by_text("No photo fits the filters")).to_be_visible()
+    page.get_by_role("link", name="Show all photos").click()
+    expect(page.locator(".tile a")).to_have_count(PLACES)
+    page.goto(f"{page.url}?ungrouped=month")
+    expect(page.get_by_text(f"{PLACES} photos without a time")).to_be_visible()
 
 
 def test_two_photos_are_compared(serve: Serve, visit: Open, known: Path, built: Path, unknown: Path) -> None:

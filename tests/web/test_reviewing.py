@@ -65,6 +65,14 @@ def test_positions_are_decided_with_the_keyboard_and_saved(
     expect(page.get_by_role("heading", name="Review", exact=True)).to_be_visible()
 
 
+def test_a_review_says_that_no_photo_has_a_position(serve: Serve, visit: Open, placed: Path, tmp_path: Path) -> None:
+    shutil.rmtree(tmp_path / "atlas")
+    Atlas.create(tmp_path / "atlas", "fast").add([placed / "root"])
+    page = visit(f"{serve()}/#/review")
+    expect(page.get_by_text("No photo of the atlas has a position.")).to_be_visible()
+    expect(page.get_by_role("button", name="Propose positions")).to_be_disabled()
+
+
 def test_problems_are_shown_with_the_other_photo(serve: Serve, visit: Open, built: Path, tmp_path: Path) -> None:
     (tmp_path / "more").mkdir()
     shutil.copy(built / "photos" / "02.png", tmp_path / "more" / "copy.png")
