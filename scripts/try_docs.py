@@ -255,8 +255,8 @@ def commands_of(page: Path) -> list[str]:
 def run_page(page: Path, limit: float) -> Iterator[tuple[str, float, str]]:
     """Yield each command of a page with its seconds and what came of it."""
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder), contextlib.ExitStack() as servers:
-        Path("benchmarks").symlink_to(ROOT / "benchmarks")
-        Path("scripts").symlink_to(ROOT / "scripts")
+        for part in ("benchmarks", "scripts", "pyproject.toml"):  # as in a clone
+            Path(part).symlink_to(ROOT / part)
         os.environ["PLACEPRINT_MODELS"] = str(Path(folder) / "models")
         for command in commands_of(page):
             reason = next((why for part, why in LEFT_OUT.items() if part in command), None)
