@@ -14,6 +14,7 @@ from pathlib import Path
 import uvicorn
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from benchmarks.web.places import write_facts
 from placeprint import Atlas
 from placeprint.datasets.photos.sample_photos import PLACES, read_samples, rephotograph
 from placeprint.service.app import create_app
@@ -42,8 +43,11 @@ TEMPLE = "holiday.jpg"
 
 
 @contextlib.contextmanager
-def served() -> Iterator[tuple[str, Path]]:
+def served(*, located: bool = False) -> Iterator[tuple[str, Path]]:
     """Serve the sample photos while the context lasts; gives the address, and a query.
+
+    Args:
+        located: whether the photos have positions.
 
     Raises:
         SystemExit: the page is not built.
@@ -51,6 +55,8 @@ def served() -> Iterator[tuple[str, Path]]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_samples(folder)
+        if located:
+            write_facts(folder / "photos")
         Atlas.create(folder / "atlas").add(folder / "photos")
         with running(ServiceSettings(folder / "atlas", writable=True)) as address:
             yield address, folder / TEMPLE

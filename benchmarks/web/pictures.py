@@ -25,7 +25,6 @@ def proof(_: Page) -> None:
 
 def reasons(page: Page) -> None:
     """Show where the evidence is, and why."""
-    page.locator(".reasons").wait_for(timeout=120_000)
     page.get_by_role("button", name="Evidence").click()
     page.locator(".proof").evaluate("(card) => scrollTo(0, card.getBoundingClientRect().top + scrollY - 76)")
     page.wait_for_timeout(500)
@@ -40,11 +39,13 @@ SHOTS: tuple[tuple[str, int, int, Literal["light", "dark"], Steps], ...] = (
 
 
 def main() -> None:
-    with served() as (address, photo), chromium() as browser:
+    with served(located=True) as (address, photo), chromium() as browser:
         for name, width, height, color, steps in SHOTS:
             page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=color)
             page.goto(address)
             ask(page, photo)
+            page.locator(".reasons").wait_for(timeout=120_000)
+            page.wait_for_load_state("networkidle")
             steps(page)
             picture = PIL.Image.open(io.BytesIO(page.screenshot()))
             picture.convert("RGB").save(DOCS / f"{name}.webp", quality=82, method=6)

@@ -15,7 +15,7 @@ LUND: dict[str, tuple[float, float]] = {
     "astronaut": (55.6987, 13.1806),
 }
 """Places of the sample photos, in degrees of latitude and longitude."""
-WRONG = "temple", 3, (55.6050, 13.0038)
+WRONG = "motorcycle", 3, (55.6050, 13.0038)
 """A place, the number of its photo, and the position in it, in another town."""
 KNOWN = 2
 """Photos of each place that have a position; the others can be located by them."""
@@ -32,7 +32,7 @@ def write_facts(photos: Path) -> None:
         for number in range(1, 1 + KNOWN):
             _write(photos / place / f"{place}-{number}.jpg", position, f"2026:{month:02}:17 10:{number:02}:00")
     place, number, position = WRONG
-    _write(photos / place / f"{place}-{number}.jpg", position, "2026:04:17 10:03:00")
+    _write(photos / place / f"{place}-{number}.jpg", position, "2026:05:17 10:03:00")
     shutil.copy(photos / "coffee" / "coffee-1.jpg", photos / "coffee" / "copy.jpg")
 
 

@@ -125,7 +125,7 @@ def test_two_photos_are_compared(serve: Serve, visit: Open, known: Path, built: 
     choosers = page.locator("main input[type=file]:not([capture])")
     choosers.nth(1).set_input_files(built / "photos" / "03.png")
     choosers.nth(0).set_input_files(known)
-    expect(page.get_by_role("region", name="Result")).to_contain_text("The same place: > 99")
+    expect(page.get_by_role("region", name="Result")).to_contain_text("The same place: more than 99")
     expect(page.get_by_role("button", name="Replace 03.png")).to_be_visible()
     choosers.nth(1).set_input_files(unknown)
     expect(page.get_by_role("region", name="Result")).to_contain_text("Probably not the same place")

@@ -17,6 +17,7 @@ it('never calls an answer likely that was not accepted', () => {
 it('says whether two photos show the same place', () => {
   expect(pairWords('not confirmed', 0.05)).toBe('Probably not the same place: 5 % sure that it is')
   expect(pairWords('same place', null)).toBe('The same place')
+  expect(pairWords('same place', 0.995)).toBe('The same place: more than 99 % sure that it is')
 })
 
 it('never claims certainty', () => {

@@ -33,8 +33,11 @@ export function pairWords(verdict: keyof typeof VERDICTS, probability: number | 
     'same place': 'The same place', possible: 'Perhaps the same place', 'not confirmed': 'Probably not the same place',
     'not verified': 'Not compared',
   }[verdict]
-  return probability === null ? words : `${words}: ${percent(probability)} sure that it is`
+  return probability === null ? words : `${words}: ${percentWords(probability)} sure that it is`
 }
+
+/** Return a probability as a percentage within a sentence. */
+export const percentWords = (probability: number): string => percent(probability).replace('> ', 'more than ').replace('< ', 'less than ')
 
 /** The verdict on a pair of photos in words. */
 export const VERDICTS = {
