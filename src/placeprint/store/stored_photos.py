@@ -79,6 +79,8 @@ class StoredPhotos(Mapping[int, PhotoRecord]):
     def some(self, photos: Iterable[int]) -> dict[int, PhotoRecord]:
         """Return the records of a few photos, read at once; ids that are not there are skipped."""
         numbers = {int(photo): number for photo in photos if (number := self._number(int(photo))) is not None}
+        if len(self) <= FEW:
+            return {photo: self._part(number // PART)[number % PART] for photo, number in numbers.items()}
         with self._lock:
             parts = {number // PART: self._parts.get(number // PART) for number in numbers.values()}
         found, missing = {}, []
