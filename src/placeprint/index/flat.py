@@ -67,10 +67,13 @@ class FlatIndex:
         """
         if self._index is None:
             raise ShapeError("the index holds no rows")
+        found = np.empty((len(ids), self._index.d), np.float32)
         try:
-            return np.stack([self._index.reconstruct(int(number)) for number in ids]).astype(np.float32)
+            for row, number in zip(found, ids.tolist(), strict=True):
+                self._index.reconstruct(number, row)
         except RuntimeError as error:  # FAISS says so of ids that it does not know
             raise ShapeError("an id is not in the index") from error
+        return found
 
     @checked
     def search(self, descriptors: Floats, top: Count, among: Ids | None = None) -> list[Ranking]:
