@@ -322,6 +322,7 @@ def _can_compile() -> bool:
 
 @pytest.mark.skipif(not _can_compile(), reason="needs a C++ compiler and the headers of Python")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:torch", "ignore:.*should not be instantiated")
+@pytest.mark.slow
 def test_it_can_be_compiled() -> None:
     torch.manual_seed(0)
     layer, x = NetVLAD(3, 4, num_ghosts=1), torch.randn(2, 4, 5)

@@ -277,6 +277,7 @@ def test_an_interrupted_run_is_resumed_without_loss(
     assert answer.best is not None
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment_nothing_acknowledged_is_lost(photos: Path, tmp_path: Path) -> None:
     path = tmp_path / "atlas"
     generator = np.random.default_rng(0)

@@ -12,6 +12,7 @@ from placeprint.evidence.calibration import Calibration
 from placeprint.store.calibration_file import FILE
 from tests.conftest import make_scene, write_photo, write_scenes
 
+pytestmark = pytest.mark.slow
 PHOTOS = 24
 
 

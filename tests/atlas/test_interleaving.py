@@ -13,6 +13,7 @@ from tests import interleaving
 SECONDS = float(os.environ.get("PLACEPRINT_INTERLEAVING_SECONDS", "4"))
 
 
+@pytest.mark.slow
 def test_readers_beside_writers_get_right_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("KEEP", "MANY"):
         monkeypatch.setattr(tables, name, getattr(tables, name))  # gives them back afterwards

@@ -286,6 +286,7 @@ def test_no_output_replaces_anything(
     assert _contents(world["bad"].parent) == before
 
 
+@pytest.mark.slow
 def test_no_number_gives_a_traceback(
     world: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

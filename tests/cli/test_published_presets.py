@@ -17,6 +17,7 @@ PRESETS = [name for name in preset_names() if network_of(name) is not None]
 @pytest.mark.parametrize(
     "preset", [pytest.param(name, marks=() if name == SMALL else pytest.mark.large) for name in PRESETS]
 )
+@pytest.mark.slow
 def test_every_command_runs_with_the_preset(
     preset: str, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

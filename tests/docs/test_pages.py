@@ -25,7 +25,11 @@ PAGES = sorted(
 @pytest.mark.parametrize(
     "page",
     [
-        pytest.param(page, marks=[pytest.mark.large] if page.stem in LONG else [], id=page.relative_to(DOCS).as_posix())
+        pytest.param(
+            page,
+            marks=[pytest.mark.large] if page.stem in LONG else [pytest.mark.slow] if page.stem == "start" else [],
+            id=page.relative_to(DOCS).as_posix(),
+        )
         for page in PAGES
     ],
 )

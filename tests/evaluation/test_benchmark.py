@@ -65,6 +65,7 @@ def counting(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return ran
 
 
+@pytest.mark.slow
 def test_a_pair_is_measured_once_until_photos_or_preset_change(
     tmp_path: Path, preset: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -41,6 +41,7 @@ def test_the_pyramid_has_the_scales_of_the_paper() -> None:
     np.testing.assert_allclose(sides, sorted(16 * 320 / side for side in longest), rtol=1e-3)
 
 
+@pytest.mark.slow
 def test_a_cell_answers_most_to_what_is_where_its_keypoint_is() -> None:
     scene = make_scene(1, 320, 320)
     extractor = DELF(max_keypoints=100_000, size=320, scales=(1.0,), min_contrast=0.0)

@@ -143,6 +143,7 @@ def test_an_atlas_made_with_other_weights_is_refused(here: Path, tmp_path: Path)
             Atlas.open(tmp_path / "atlas")
 
 
+@pytest.mark.slow
 def test_index_search_and_evaluate_run_on_real_photos(here: Path, tmp_path: Path, data: Path) -> None:
     places = data / "corridor"
     preset = _small_preset(tmp_path)

@@ -183,6 +183,7 @@ def test_asmk_is_that_of_a_plain_loop() -> None:
     np.testing.assert_allclose([found.get(i, 0.0) for i in IDS.tolist()], expected, rtol=1e-3, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_product_codes_take_so_many_bytes(tmp_path: Path) -> None:
     photos = [photo(seed, count=600) for seed in range(20)]
     votes = Votes(code_bytes=8, lists=8)

@@ -53,6 +53,7 @@ def test_a_convolutional_network_is_exported_for_pictures_of_any_size(tmp_path: 
     assert largest_difference(describer, path, pictures) < 1e-5
 
 
+@pytest.mark.slow
 def test_a_transformer_is_exported_for_one_size_and_in_8_bits(tmp_path: Path) -> None:
     describer = _describer("salad-vits", stretch=(140, 126))
     path = export_onnx(describer, tmp_path / "model.onnx", int8=True)  # compares the whole file first

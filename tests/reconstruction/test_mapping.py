@@ -76,6 +76,7 @@ def test_the_atlas_localizes_and_reads_a_model_once(walk: tuple[Atlas, Path, Pat
         atlas.localize(query, tmp_path)
 
 
+@pytest.mark.slow
 def test_a_model_that_pycolmap_made_alone_serves(walk: tuple[Atlas, Path, Path], tmp_path: Path) -> None:
     atlas, _, query = walk
     photos = Path(next(iter(atlas.snapshot().usable().values())).path).parent

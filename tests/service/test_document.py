@@ -19,6 +19,7 @@ HOST = {"host": "127.0.0.1"}
 CHECKS = ["not_a_server_error", "status_code_conformance", "content_type_conformance", "response_schema_conformance"]
 
 
+@pytest.mark.slow
 def test_every_answer_is_one_that_the_document_describes(built: Path, tmp_path: Path) -> None:
     shutil.copytree(built / "atlas", tmp_path / "atlas")
     (tmp_path / "root").mkdir()

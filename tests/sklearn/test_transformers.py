@@ -96,6 +96,7 @@ def test_whitening_is_that_of_placeprint() -> None:
     np.testing.assert_allclose(found, whitening.PCAWhitening(dim=5, power=0.25).fit(rows).transform(rows), atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_pipeline_from_photos_to_places_is_searched_and_cloned(tmp_path: Path) -> None:
     paths, places = [], []
     for scene in range(4):

@@ -160,6 +160,7 @@ def test_an_interrupted_run_ends_with_the_weights_of_one_that_was_not(tmp_path: 
     assert logs[0] == logs[1]
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_from_its_last_checkpoint(tmp_path: Path) -> None:
     photos = write_classes(tmp_path / "photos")
     code = (

@@ -206,6 +206,7 @@ def test_classes_that_are_held_out_have_no_part_in_a_run(tmp_path: Path) -> None
 @pytest.mark.skipif(
     weights_path(find_weights("efficientnet-lite0")) is None, reason=find_weights("efficientnet-lite0").install
 )
+@pytest.mark.slow
 def test_photos_become_an_atlas_of_trained_features(tmp_path: Path) -> None:
     photos = write_classes(tmp_path / "photos", photos=4)
     shared = ["--data", str(photos), "--set", "data.form=folder", "--set", "data.train=", "--set", "data.share=0.3"]

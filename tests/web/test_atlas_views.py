@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import PIL.Image
+import pytest
 from playwright.sync_api import expect
 
 from placeprint import Atlas
@@ -63,6 +64,7 @@ def test_photos_are_filtered_and_opened(serve: Serve, visit: Open) -> None:
     expect(page.locator("svg circle").nth(20)).to_be_attached()
 
 
+@pytest.mark.slow
 def test_a_removal_can_be_undone_until_its_notice_ends(serve: Serve, visit: Open) -> None:
     page = visit(f"{serve(writable=True)}/#/browse")
     tiles = page.locator(".tile a")
