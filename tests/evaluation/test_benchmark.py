@@ -34,6 +34,8 @@ SIFT = PRESET.format(searched='[aggregator]\nname = "vlad"\nnum_words = 8\n', co
     'shipped = "none"', "min_photos = 4"
 )
 
+pytestmark = pytest.mark.slow
+
 
 def place_folder(folder: Path, count: int = 6) -> Path:
     """Write a place folder of so many scenes, each seen twice; one query of them has no positive."""
@@ -65,7 +67,6 @@ def counting(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return ran
 
 
-@pytest.mark.slow
 def test_a_pair_is_measured_once_until_photos_or_preset_change(
     tmp_path: Path, preset: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

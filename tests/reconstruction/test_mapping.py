@@ -21,6 +21,8 @@ from tests.conftest import data_folder, write_scenes
 
 pycolmap = pytest.importorskip("pycolmap")
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def walk(tmp_path_factory: pytest.TempPathFactory) -> tuple[Atlas, Path, Path]:
@@ -76,7 +78,6 @@ def test_the_atlas_localizes_and_reads_a_model_once(walk: tuple[Atlas, Path, Pat
         atlas.localize(query, tmp_path)
 
 
-@pytest.mark.slow
 def test_a_model_that_pycolmap_made_alone_serves(walk: tuple[Atlas, Path, Path], tmp_path: Path) -> None:
     atlas, _, query = walk
     photos = Path(next(iter(atlas.snapshot().usable().values())).path).parent

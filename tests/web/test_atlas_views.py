@@ -28,6 +28,7 @@ def test_an_added_photo_is_found(serve: Serve, visit: Open, unknown: Path, tmp_p
     expect(rows.filter(has_text="broken.jpg")).to_contain_text("Skipped")
     expect(page.get_by_text(f"{PLACES + 1} photos", exact=True)).to_be_visible()
     page.get_by_role("link", name="Ask").click()
+    expect(page.get_by_role("heading", name="Which place is this?")).to_be_visible()  # else the view before gets it
     ask(page, unknown)
     expect(page.get_by_text("Confirmed by geometry").first).to_be_visible()
 
