@@ -11,7 +11,7 @@ each round. Given are for each runtime, with so many threads:
 - ``cpu_ms`` and ``wall_ms``: medians over the rounds;
 - ``cpu`` and ``wall``: those of Torch over these; for published networks, Torch with plain layers (``plain``);
 - ``difference``: the most that a value differs from that, as a share of the largest one; for ``balanced`` the share
-  of the bytes of the stored features that differ.
+  of the bytes of the stored descriptors that differ.
 
 ``+bf16`` is the same runtime with products in 16 bits, for published networks. Medians of CPU time can be compared on a
 machine that others use, too; wall clock only where nothing else runs.
@@ -45,6 +45,8 @@ RESULTS = Path(__file__).parents[1] / "results" / "runtimes.json"
 LOCAL = ("xfeat", "aliked", "efficientnet", "balanced")
 PUBLISHED = ("cosplace-r18", "cosplace-r50", "cosplace-vgg16", "megaloc")
 SIZE = (640, 480)
+BITS = 4
+"""Of a stored value of ``balanced``."""
 
 Arrays = list[np.ndarray[Any, Any]]
 Way = Callable[[], Arrays]
@@ -136,9 +138,12 @@ def describer() -> Any:
 
 
 def stored(picture: Image) -> Arrays:
-    """Return the bytes of the local features of a picture, as an atlas stores them."""
-    columns = describer().encode(describer().features(picture))
-    return [np.frombuffer(value, np.uint8) for _, value in sorted(columns.items()) if isinstance(value, bytes)]
+    """Return the codes of the local descriptors of a picture, as an atlas stores them before compression."""
+    from placeprint.store.encoding import encode_rows
+
+    features = describer().features(picture)
+    describer().encode(features)  # compression takes time too
+    return [encode_rows(each.descriptors, BITS).ravel() for each in features]
 
 
 def measure(name: str, threads: int, rounds: int) -> dict[str, Any]:

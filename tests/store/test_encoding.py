@@ -98,6 +98,24 @@ def test_descriptors_of_older_atlases_are_read_too() -> None:
         np.testing.assert_array_equal(codes_of(packed, 64, 4), codes[0])
 
 
+@pytest.mark.parametrize("count", [0, 1, 300])
+def test_local_descriptors_are_compressed_and_plain_ones_are_read_too(count: int) -> None:
+    features = random_features(count, 64)
+    columns = encode_features(features, 4)
+    plain = encode_rows(features.descriptors, 4).tobytes()
+    assert len(columns["descriptors"] or b"") <= (0.96 if count == 300 else 1) * len(plain)
+    new, old = (decode_features(each, (320, 240), 64, 4) for each in (columns, columns | {"descriptors": plain}))
+    np.testing.assert_array_equal(new.descriptors, old.descriptors)
+
+
+@pytest.mark.parametrize("spoil", [lambda data: data[:-1], lambda data: data[:20], lambda _: b"", lambda _: b"no rows"])
+def test_damaged_local_descriptors_give_one_kind_of_error(spoil: Callable[[bytes], bytes]) -> None:
+    columns = encode_features(random_features(300, 64), 4)
+    columns["descriptors"] = spoil(columns["descriptors"] or b"")
+    with pytest.raises(AtlasFormatError, match="rows are damaged"), stored_bytes("rows"):
+        decode_features(columns, (320, 240), 64, 4)
+
+
 @pytest.mark.parametrize(
     "spoil", [lambda data: data[:-1], lambda data: data[:20], lambda _: b"", lambda _: b"no codes"]
 )

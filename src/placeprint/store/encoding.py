@@ -8,6 +8,9 @@ A global descriptor is then compressed by Zstandard: the cells of a large codebo
 and small steps are more frequent than large ones. Atlases of format 1 have zlib instead: as many bytes, but 5 times the
 time to write and 3 times the time to read.
 
+The rows of local descriptors are compressed by Zstandard too: steps of 4 bits shrink by a fifth. Where that is not
+shorter they are stored as they are, so the number of bytes says which of the two it is.
+
 Keypoints are 16-bit fractions of the photo's size: 0.01 px in a 640 px photo, 0.06 px in one of 4000 px. Scores are
 stored relative to the highest of the photo, in 255 steps of their square root; the order of the features carries the
 rest.
@@ -120,6 +123,15 @@ def codes_of(packed: bytes, dim: int, bits: int) -> Bytes:
     return codes
 
 
+def _shorter(data: bytes) -> bytes:
+    packed = bytes(_codec().compress(data, asbytes=True))
+    return packed if len(packed) < len(data) else data
+
+
+def _whole(data: bytes, size: int) -> bytes:
+    return data if len(data) == size else bytes(_codec().decompress(data, size, asbytes=True))
+
+
 def _codec() -> Any:
     import pyarrow as pa
 
@@ -147,7 +159,7 @@ def encode_features(features: LocalFeatures, bits: int) -> Columns:
     keypoints = np.clip(np.rint((features.keypoints + 0.5) / size * 65535), 0, 65535).astype("<u2")
     return {
         "keypoints": keypoints.tobytes(),
-        "descriptors": encode_rows(np.asarray(features.descriptors, np.float32), bits).tobytes(),
+        "descriptors": _shorter(encode_rows(np.asarray(features.descriptors, np.float32), bits).tobytes()),
         "scores": _encode_scores(features.scores),
         "scales": None
         if features.scales is None
@@ -161,7 +173,8 @@ def encode_features(features: LocalFeatures, bits: int) -> Columns:
 def decode_features(columns: Columns, image_size: tuple[int, int], dim: int, bits: int) -> LocalFeatures:
     """Return the local features of `encode_features`; their scores are in [0, 1]."""
     fractions = np.frombuffer(columns["keypoints"] or b"", "<u2").reshape(-1, 2).astype(np.float64)
-    codes = np.frombuffer(columns["descriptors"] or b"", np.uint8).reshape(-1, row_bytes(dim, bits))
+    shape = len(fractions), row_bytes(dim, bits)
+    codes = np.frombuffer(_whole(columns["descriptors"] or b"", math.prod(shape)), np.uint8).reshape(shape)
 
     def numbers(name: str) -> Floats | None:
         data = columns[name]

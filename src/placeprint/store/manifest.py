@@ -17,7 +17,7 @@ from placeprint.presets import Preset, preset_from
 from placeprint.store.writing import write_atomically
 
 FORMAT = 2
-"""Since 2, descriptors are compressed by Zstandard; those of 1 are read too."""
+"""Since 2, descriptors are compressed by Zstandard, local ones too; those of 1 are read too."""
 FILE_NAME = "atlas.toml"
 MOST_EXTRACTORS = 64
 
