@@ -20,13 +20,15 @@ from placeprint.aggregation.vlad import VLAD
 from placeprint.core.numerics import normalize
 from placeprint.describing.describer import Describer
 from placeprint.searching.snapshot import Snapshot
-from placeprint.store.encoding import LOCAL_COLUMNS, Columns, column_name
+from placeprint.store.encoding import LOCAL_COLUMNS, Columns, column_name, compressed, decompressed, row_bytes
 from placeprint.types import Floats, LocalFeatures
 
 PARTS = 8
 SIZE = 640, 480
 """Width and height that a mixture is given; keypoints are stored as fractions of it."""
 TOGETHER = 16
+ROWS = "descriptors"
+"""The column that is compressed."""
 Rows = dict[str, NDArray[np.uint8]]
 
 
@@ -72,9 +74,10 @@ class Mixtures:
         ((_, features),) = now.features([photo])
         random = np.random.default_rng(photo)
         dealt = [random.permutation(np.arange(len(each)) % PARTS) for each in features]
-        cut = [
-            _cut(columns, part_of, number) for number, (columns, part_of) in enumerate(zip(stored, dealt, strict=True))
-        ]
+        bits = now.preset.store.local_bits
+        sizes = [row_bytes(each.dim, bits) for each in self.describer.extractors]
+        parts = zip(stored, dealt, sizes, strict=True)
+        cut = [_cut(columns, part_of, number, size) for number, (columns, part_of, size) in enumerate(parts)]
         place = len(self._parts)
         self._parts.append(list(zip(*cut, strict=True)))
         for sums, branch in zip(self._sums, self.describer.branches, strict=True):
@@ -120,7 +123,8 @@ class Mixtures:
             for name in LOCAL_COLUMNS:
                 found = [each[name] for each in rows if name in each]
                 whole = rows and len(found) == len(rows)
-                columns[column_name(name, number)] = np.concatenate(found)[order].tobytes() if whole else None
+                data = np.concatenate(found)[order].tobytes() if whole else None
+                columns[column_name(name, number)] = compressed(data) if data and name == ROWS else data
         return columns
 
 
@@ -130,12 +134,13 @@ def _vlad(aggregator: Any) -> VLAD:
     return aggregator
 
 
-def _cut(columns: Columns, part_of: NDArray[np.int64], number: int) -> list[Rows]:
-    """Return the parts of a photo's stored columns, those of one extractor."""
+def _cut(columns: Columns, part_of: NDArray[np.int64], number: int, size: int) -> list[Rows]:
+    """Return the parts of a photo's stored columns, those of one extractor with rows of so many bytes."""
     whole = {
-        name: np.frombuffer(data, np.uint8).reshape(len(part_of), -1)
+        name: np.frombuffer(plain, np.uint8).reshape(len(part_of), -1)
         for name in LOCAL_COLUMNS
         if len(part_of) and (data := columns[column_name(name, number)]) is not None
+        for plain in (decompressed(data, len(part_of) * size) if name == ROWS else data,)
     }
     none = {"scores": np.zeros((0, 1), np.uint8)}
     return [{name: rows[part_of == part] for name, rows in whole.items()} or none for part in range(PARTS)]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from placeprint.errors import OptionError, PackageError
@@ -134,6 +136,40 @@ def test_a_graph_that_differs_is_not_used(monkeypatch: pytest.MonkeyPatch, caplo
     with caplog.at_level(logging.WARNING):
         assert torch.equal(run(picture)[0], module(picture))
     assert "Torch runs efficientnet, since" in caplog.text
+
+
+@pytest.mark.parametrize("delayed", ["graph", "module"])
+def test_the_quicker_of_graph_and_torch_runs_unless_one_was_chosen(
+    delayed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Layer(nn.Conv2d):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            if delayed == "module" and not torch.jit.is_tracing():  # type: ignore[attr-defined, no-untyped-call]
+                time.sleep(0.02)
+            return super().forward(x)
+
+    module = Layer(3, 4, 3).eval().requires_grad_(False)
+    ran: list[str] = []
+
+    def make(file: bytes, *, threads: int, bfloat16: bool) -> graphs.Run:
+        def run(picture: NDArray[np.float32]) -> graphs.Arrays:
+            ran.append("graph")
+            time.sleep(0.02 if delayed == "graph" else 0)
+            return [nn.Conv2d.forward(module, torch.from_numpy(picture)).numpy()]
+
+        return run
+
+    monkeypatch.setitem(graphs.MAKERS, "onnx", make)
+    monkeypatch.setattr(runtimes, "is_installed", lambda name: name != "openvino")
+    run = Graphs("efficientnet", module, lambda height, width: module, any_size=True)
+    used = {}
+    for choice in ("fast", "onnx"):
+        monkeypatch.setattr(runtimes, "_chosen", choice)
+        run(torch.rand(1, 3, 8, 9))  # decides
+        ran.clear()
+        run(torch.rand(1, 3, 8, 9))
+        used[choice] = bool(ran)
+    assert used == {"fast": delayed == "module", "onnx": True}
 
 
 def test_a_network_that_cannot_be_traced_stays_with_torch(

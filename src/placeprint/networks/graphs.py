@@ -2,6 +2,7 @@
 
 The graph is written by Torch's tracing exporter, in memory. It is used only where its answer for a made-up picture is
 that of the module, up to `TOLERANCE` of the largest value; otherwise the module itself is used, with a line in the log.
+Where no runtime was chosen by name, the module is also used where it is quicker: which one is depends on the processor.
 A graph runs with as many threads as Torch has in the calling thread, so photos that are described side by side have one
 core each.
 """
@@ -12,6 +13,7 @@ import contextlib
 import io
 import logging
 import threading
+import time
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
@@ -23,7 +25,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from placeprint.core.threads import num_cores
-from placeprint.networks.runtimes import Family, Runtime, runtime_of
+from placeprint.networks.runtimes import Family, Runtime, is_free, runtime_of
 
 OPSET = 17
 TOLERANCE = 1e-4
@@ -32,6 +34,8 @@ LARGEST = 1_000_000_000
 """Bytes of weights above which a network stays with Torch: writing a graph takes three times as much memory."""
 KEPT = 4
 """Most graphs of one network at a time: one for each size of pictures, where each needs its own."""
+TRIES = 2
+"""Runs of a graph and of its module that are compared."""
 LOG = logging.getLogger(__name__)
 _exporting = threading.Lock()
 """Torch exports one module at a time in a process."""
@@ -85,10 +89,12 @@ class Graphs:
         if runtime == "torch" or (bfloat16 and runtime == "onnx"):  # ONNX Runtime has no products in 16 bits here
             return None
         size = () if self._any_size else tuple(pictures.shape[2:])
-        key = (runtime, size, bfloat16, torch.get_num_threads())
+        key = (runtime, is_free(), size, bfloat16, torch.get_num_threads())
         with self._lock:
             if key not in self._made:
-                self._made[key] = self._make(runtime, pictures, bfloat16)
+                run = self._make(runtime, pictures, bfloat16)
+                slow = run is not None and is_free() and not bfloat16 and self._is_slower(run, pictures[:1])
+                self._made[key] = None if slow else run
                 while len(self._made) > KEPT:
                     self._made.popitem(last=False)
             self._made.move_to_end(key)
@@ -116,6 +122,16 @@ class Graphs:
             return None
         return run
 
+    def _is_slower(self, run: Run, picture: torch.Tensor) -> bool:
+        """Return whether a graph takes more time for a picture than the module, by the least of `TRIES` runs each."""
+        given = np.ascontiguousarray(picture.numpy())
+        graph, module = [], []
+        with torch.no_grad():
+            for _ in range(TRIES):
+                graph.append(_seconds(lambda: run(given)))
+                module.append(_seconds(lambda: self.module(picture)))
+        return min(graph) > min(module)
+
 
 def exported(module: nn.Module, picture: torch.Tensor, *, any_size: bool) -> bytes:
     """Return the ONNX file of a module, traced on one picture ``(1, c, H, W)``."""
@@ -140,6 +156,12 @@ def difference(found: Arrays, expected: Arrays) -> float:
         apart = float(np.abs(one - other).max(initial=0)) / max(float(np.abs(other).max(initial=0)), 1e-12)
         worst = max(worst, apart) if np.isfinite(apart) else float("inf")
     return worst
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
 
 
 def as_tuple(found: Any) -> tuple[torch.Tensor, ...]:

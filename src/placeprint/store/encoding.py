@@ -123,12 +123,18 @@ def codes_of(packed: bytes, dim: int, bits: int) -> Bytes:
     return codes
 
 
-def _shorter(data: bytes) -> bytes:
+def compressed(data: bytes) -> bytes:
+    """Return bytes compressed by Zstandard, or as they are where that is not shorter."""
     packed = bytes(_codec().compress(data, asbytes=True))
     return packed if len(packed) < len(data) else data
 
 
-def _whole(data: bytes, size: int) -> bytes:
+def decompressed(data: bytes, size: int) -> bytes:
+    """Return the ``size`` bytes that `compressed` was given.
+
+    Raises:
+        OSError: the bytes are damaged.
+    """
     return data if len(data) == size else bytes(_codec().decompress(data, size, asbytes=True))
 
 
@@ -159,7 +165,7 @@ def encode_features(features: LocalFeatures, bits: int) -> Columns:
     keypoints = np.clip(np.rint((features.keypoints + 0.5) / size * 65535), 0, 65535).astype("<u2")
     return {
         "keypoints": keypoints.tobytes(),
-        "descriptors": _shorter(encode_rows(np.asarray(features.descriptors, np.float32), bits).tobytes()),
+        "descriptors": compressed(encode_rows(np.asarray(features.descriptors, np.float32), bits).tobytes()),
         "scores": _encode_scores(features.scores),
         "scales": None
         if features.scales is None
@@ -174,7 +180,7 @@ def decode_features(columns: Columns, image_size: tuple[int, int], dim: int, bit
     """Return the local features of `encode_features`; their scores are in [0, 1]."""
     fractions = np.frombuffer(columns["keypoints"] or b"", "<u2").reshape(-1, 2).astype(np.float64)
     shape = len(fractions), row_bytes(dim, bits)
-    codes = np.frombuffer(_whole(columns["descriptors"] or b"", math.prod(shape)), np.uint8).reshape(shape)
+    codes = np.frombuffer(decompressed(columns["descriptors"] or b"", math.prod(shape)), np.uint8).reshape(shape)
 
     def numbers(name: str) -> Floats | None:
         data = columns[name]

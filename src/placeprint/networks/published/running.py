@@ -39,7 +39,7 @@ class FromColors(ColorInput):
         any_size = not isinstance(network.trunk, DINOv2) and not isinstance(network.head, (MixVPR, ConvAP))
         winograd = any(isinstance(each, Conv3x3) for each in network.trunk.modules())
         self.layout = torch.contiguous_format if winograd else torch.channels_last
-        self.graphs = Graphs("winograd" if winograd else "published", self, self._of_one_size, any_size=any_size)
+        self.graphs = Graphs("published", self, self._of_one_size, any_size=any_size)
 
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:
         """Return ``(B, dim)`` unit descriptors of ``(B, 3, H, W)`` float32 RGB in [0, 255]."""
