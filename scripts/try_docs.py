@@ -37,7 +37,7 @@ LEFT_OUT = {
     "pip install": "scripts/try_installs.py does",
     "make ": "run by hand in a fresh clone",
     "--address auto": "needs a cluster",
-    "s3://": "needs a bucket; tests/photos has a local one",
+    "s3://": "needs a bucket; the tests have a local one",
     "milvus://": "needs a server; the same commands run with Milvus Lite",
     "PITTS30K": "needs the photos",
     "evaluate FOLDER --protocol msls-val": "needs the photos",

@@ -15,6 +15,10 @@ import pytest
 from placeprint.core import registry
 from placeprint.presets import load_preset, preset_names
 from placeprint.types import Image, LocalFeatures
+from tests.object_stores import bucket, copies, folder_store, s3_server, store_url
+
+__all__ = ["bucket", "copies", "folder_store", "s3_server", "store_url"]
+"""Fixtures that pytest finds here."""
 
 
 def data_folder() -> Path:

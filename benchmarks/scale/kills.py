@@ -11,17 +11,20 @@ checks:
   to tidy (orphans, files that a killed process left);
 - the pack that was there before is whole, or the new one is.
 
-Photos are acknowledged when the write that holds them has returned, which is what `Atlas.add` goes on from.
+Photos are acknowledged when the write that holds them has returned, which is what `Atlas.add` goes on from. With
+``--s3``, the atlases are on a server on this machine that speaks S3 (`benchmarks.scale.s3_server`).
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import multiprocessing
 import os
 import random
 import signal
+import sys
 import tempfile
 import threading
 import time
@@ -38,6 +41,9 @@ import faiss  # noqa: F401  # so that the processes have it when they begin
 import lance  # noqa: F401
 import numpy as np
 
+sys.path.insert(0, str(Path(__file__).parents[2]))  # the command is called by its path
+
+from benchmarks.scale.s3_server import bucket
 from placeprint import Atlas
 from placeprint.care.verifying import verify
 from placeprint.errors import PlaceprintError
@@ -146,15 +152,16 @@ class Rounds:
     """Goes through the rounds.
 
     Args:
-        folder: an empty folder for the atlas, the photos and the pack.
+        folder: an empty folder for the photos and the pack.
+        atlas: the folder or the address of the atlas.
         seed: of the moments and the steps.
         usual: the seconds that each step usually takes, which is updated; several share it.
     """
 
-    def __init__(self, folder: Path, seed: int, usual: dict[str, float]) -> None:
+    def __init__(self, folder: Path, atlas: str, seed: int, usual: dict[str, float]) -> None:
         self._context = multiprocessing.get_context("forkserver")
         self._random = random.Random(seed)
-        self._atlas, self._pack = str(folder / "atlas"), str(folder / "all.pack")
+        self._atlas, self._pack = atlas, str(folder / "all.pack")
         self._photos = write_photos(folder / "photos")
         self._version = 0
         self._stale: set[str] = set()
@@ -263,20 +270,29 @@ def summary(counts: Sequence[Counts], seconds: float) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Run the rounds and print or write the result."""
+    """Read the options, and run the rounds."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=200, help="processes to kill")
     parser.add_argument("--atlases", type=int, default=1, help="atlases that go through it side by side")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path, help="file to write, anew after each kill")
+    parser.add_argument("--s3", action="store_true", help="keep the atlases on a server that speaks S3")
     options = parser.parse_args()
+    with contextlib.ExitStack() as stack:
+        at = stack.enter_context(bucket())[1] if options.s3 else None
+        kill(options, at)
+
+
+def kill(options: argparse.Namespace, at: str | None) -> None:
+    """Run the rounds in folders, or at an address, and print or write the result."""
     began, lock = time.perf_counter(), threading.Lock()
     counts: list[Counts] = []
     usual = dict.fromkeys(STEPS, 0.0)
 
     def one(number: int) -> None:
         with tempfile.TemporaryDirectory(prefix="placeprint-kills-") as folder:
-            rounds = Rounds(Path(folder), options.seed + number, usual)
+            atlas = str(Path(folder) / "atlas") if at is None else f"{at}/atlas-{number}"
+            rounds = Rounds(Path(folder), atlas, options.seed + number, usual)
             with lock:
                 counts.append(rounds.counts)
             for step, killed in rounds.run(-(-options.kills // options.atlases)):

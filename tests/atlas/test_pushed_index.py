@@ -47,6 +47,16 @@ def test_it_answers_as_the_atlas_itself(atlas: Atlas, tmp_path: Path) -> None:
     np.testing.assert_allclose([e.similarity for e in pushed.evidence], [e.similarity for e in own.evidence], atol=2e-3)
 
 
+def test_an_atlas_at_an_address_is_found_by_its_collection(store_url: str, tmp_path: Path) -> None:
+    write(tmp_path / "photos", 0, 6)
+    made = Atlas.create(f"{store_url}/atlas", "sift-vlad")
+    made.add(tmp_path / "photos", learn=False)
+    made.push(f"milvus:{tmp_path / 'photos.db'}")
+    pushed, query = Atlas.open(f"milvus:{tmp_path / 'photos.db'}"), tmp_path / "photos" / "3.png"
+    assert pushed.home.name == made.home.name
+    assert [e.path for e in pushed.search(query).evidence] == [e.path for e in made.search(query).evidence]
+
+
 def test_only_what_differs_is_sent(atlas: Atlas, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     to = f"milvus:{tmp_path / 'photos.db'}"
     atlas.push(to)

@@ -81,9 +81,9 @@ def test_a_region_has_its_photos_only(atlas: Atlas, tmp_path: Path) -> None:
 def test_thumbnails_come_along(atlas: Atlas, tmp_path: Path) -> None:
     pack(atlas, tmp_path / "all.pack", thumbnails=True)
     made = unpack(tmp_path / "all.pack", tmp_path / "atlas")
-    thumbnails = [kept_thumbnail(made.folder, r.sha256) for r in made.snapshot().usable().values()]
+    thumbnails = [kept_thumbnail(made.home, r.sha256) for r in made.snapshot().usable().values()]
     assert all(each is not None and each.startswith(b"\xff\xd8") for each in thumbnails)
-    assert kept_thumbnail(atlas.folder, "0" * 64) is None
+    assert kept_thumbnail(atlas.home, "0" * 64) is None
 
 
 def test_photos_must_be_below_the_root(atlas: Atlas, tmp_path: Path) -> None:

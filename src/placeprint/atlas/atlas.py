@@ -14,16 +14,16 @@ from pathlib import Path
 from placeprint.atlas.writer import AtlasWriter
 from placeprint.core.defaults import PRESET
 from placeprint.describing.describer import checked_describer
-from placeprint.errors import AtlasExistsError, AtlasMismatchError, OptionError, ServiceError
+from placeprint.errors import AtlasExistsError, AtlasMismatchError, ServiceError
 from placeprint.index.milvus import MilvusCollection, milvus_address
 from placeprint.photos import Picture
-from placeprint.photos.remote import url_of
 from placeprint.places.locating import Locator
 from placeprint.places.verified_words import learned_weights
 from placeprint.presets import kept_files, load_preset
 from placeprint.reconstruction.localizing import Localizer
 from placeprint.searching.pushed_index import PushedIndex
-from placeprint.store import FILE_NAME, Manifest, Store
+from placeprint.store import Manifest, Store
+from placeprint.store.home import home_of
 from placeprint.store.photo_filter import PhotoFilter
 from placeprint.store.store import FILES
 from placeprint.types import Located, Pose, Progress
@@ -55,45 +55,48 @@ class Atlas(AtlasWriter):
 
     @classmethod
     def create(cls, path: Path | str, preset: str = PRESET) -> Atlas:
-        """Make an empty atlas in a new or empty folder.
+        """Make an empty atlas in a new or empty folder, or at an address of an object store.
 
         Files that the preset names, such as trained networks and codebooks, are copied into it.
 
         Args:
-            path: the path of the folder.
+            path: the path of the folder, or the address, such as ``s3://bucket/atlas``.
             preset: the name of a preset, or the path of a preset's TOML file.
 
         Raises:
-            OptionError: the preset is unknown, or names unknown components; or the path is an address.
-            AtlasExistsError: the folder is not empty.
-            AtlasWriteError: the folder cannot be written.
+            OptionError: the preset is unknown, or names unknown components; or the address is in memory.
+            AtlasExistsError: the folder is not empty, or something is at the address.
+            AtlasWriteError: the folder cannot be written, or the store does not permit it.
+            ServiceError: the store does not answer.
+            PackageError: a package for the store is not installed.
         """
-        folder = _folder(path)
         chosen = load_preset(preset)
         describer = checked_describer(chosen)
         kept = kept_files(chosen, f"{FILES}/")
         weights = {kept.names.get(name, name): sha256 for name, sha256 in describer.weights().items()}
         manifest = Manifest(kept.preset, weights, len(describer.extractors), __version__)
-        return cls(Store.create(folder, manifest, kept.contents))
+        return cls(Store.create(path, manifest, kept.contents))
 
     @classmethod
     def open(cls, path: Path | str, preset: str | None = None) -> Atlas:
         """Open an atlas.
 
         Args:
-            path: the path of its folder, or the address of a Milvus database that it was pushed to
-                (``milvus://HOST:PORT/COLLECTION`` or ``milvus:FILE.db``): then the database finds the candidates, and
-                the atlas it was pushed from verifies them.
+            path: the path of its folder; its address in an object store, such as ``s3://bucket/atlas``, whose small
+                files and index are kept in a working copy on this machine; or the address of a Milvus database that it
+                was pushed to (``milvus://HOST:PORT/COLLECTION`` or ``milvus:FILE.db``): then the database finds the
+                candidates, and the atlas it was pushed from verifies them.
             preset: the preset that the atlas must have, or None for any.
 
         Raises:
             AtlasMissingError: there is no atlas.
             AtlasFormatError: it is damaged or has a newer format.
             AtlasMismatchError: it was made with a different preset or different weights.
-            ServiceError: the database does not answer, or has no such collection.
+            ServiceError: the object store or the database does not answer, or there is no such collection.
+            PackageError: a package for the store or the database is not installed.
         """
         address = milvus_address(os.fspath(path))
-        atlas = cls(Store(_folder(path))) if address is None else cls._of_database(MilvusCollection(address))
+        atlas = cls(Store(path)) if address is None else cls._of_database(MilvusCollection(address))
         if preset is not None and load_preset(preset).name != atlas.preset:
             raise AtlasMismatchError(
                 f"the atlas {str(path)!r} was made with the preset {atlas.preset!r}, not {preset!r}; "
@@ -109,16 +112,17 @@ class Atlas(AtlasWriter):
                 f"the Milvus database has no collection {collection.address.collection!r}; "
                 "push an atlas: placeprint push"
             )
-        return cls(Store(Path(origin.atlas)), PushedIndex(collection))
+        return cls(Store(origin.atlas), PushedIndex(collection))
 
     @classmethod
     def open_or_create(cls, path: Path | str, preset: str | None = None) -> Atlas:
         """Open the atlas at a path, or make it if there is none; raises what `open` and `create` raise."""
-        if not os.path.lexists(Path(path) / FILE_NAME):
+        home = home_of(path)
+        if not home.has_atlas():
             try:
                 return cls.create(path, preset or PRESET)
             except AtlasExistsError:
-                if not os.path.lexists(Path(path) / FILE_NAME):  # otherwise another process just made it
+                if not home.has_atlas():  # otherwise another process just made it
                     raise
         return cls.open(path, preset)
 
@@ -201,17 +205,3 @@ class Atlas(AtlasWriter):
         weights, links = learned_weights(self, progress=progress)
         self.set_word_weights(weights, progress)
         return links
-
-
-def _folder(path: Path | str) -> Path:
-    """Return the folder of an atlas.
-
-    Raises:
-        OptionError: the path is an address in an object store.
-    """
-    if url_of(path) is not None:
-        raise OptionError(
-            f"an atlas must be a folder on this machine, got {url_of(path)!r}; "
-            "its photos may be at such an address: placeprint index ADDRESS --into FOLDER"
-        )
-    return Path(path)

@@ -18,10 +18,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from placeprint.core.addresses import as_path
 from placeprint.describing.bulk import map_photos
 from placeprint.errors import PhotoError
 from placeprint.photos.opening import open_file, stamp_of_open, stamp_of_path
-from placeprint.photos.remote import as_path
 from placeprint.store import PhotoRecord, StoredPhotos
 
 

@@ -229,7 +229,7 @@ class AtlasWriter(AtlasReader):
             )
         found = self._snapshots.reading(lambda now: Calibrator(now, self._memory, seed).calibration(sample, progress))
         with self._store.exclusive():
-            write_calibration(self._store.folder, found.as_data())
+            write_calibration(self._store.home, found.as_data())
         return found
 
     def push(self, to: str, progress: Progress | None = None) -> PushReport:
@@ -260,7 +260,7 @@ class AtlasWriter(AtlasReader):
             AtlasWriteError: the folder is read-only.
         """
         with self._store.exclusive():
-            write_calibration(self._store.folder, None)
+            write_calibration(self._store.home, None)
 
     def remove(self, photos: Iterable[Path | str] | Path | str) -> int:
         """Remove photos by path, or all photos below a folder.

@@ -13,6 +13,7 @@ from placeprint.errors import AtlasFormatError
 from placeprint.evidence.calibration import calibration_of
 from placeprint.searching.stored_voters import STAMP, stamp_of
 from placeprint.store.calibration_file import read_calibration
+from placeprint.store.home import Home
 from placeprint.store.store_snapshot import StoreSnapshot
 
 LEFT_OVER = 3600.0
@@ -27,7 +28,7 @@ def findings_beside(stored: StoreSnapshot, state: str | None) -> Iterator[Findin
         state: the name of the learned state that its descriptors were made by; None if it has none.
     """
     yield from _state_findings(stored, state)
-    yield from _calibration_findings(stored.folder)
+    yield from _calibration_findings(stored.home)
     broken = [path for path in _cached(stored.folder) if not _is_readable(path)]
     if broken:
         yield _files("cache", "parts of the cache are damaged", broken)
@@ -51,14 +52,14 @@ def _state_findings(stored: StoreSnapshot, state: str | None) -> Iterator[Findin
             stored.load_state(state)
         except AtlasFormatError as error:
             yield Finding("states", str(error), "learn again")
-    others = [path for path in (stored.folder / "state").glob("*.npz") if path.stem != state]
+    others = [name for name in stored.home.names("state") if name.endswith(".npz") and name != f"{state}.npz"]
     if others:
-        yield _files("states", "learned states are unused", others)
+        yield _files("states", "learned states are unused", [stored.folder / "state" / name for name in others])
 
 
-def _calibration_findings(folder: Path) -> Iterator[Finding]:
+def _calibration_findings(home: Home) -> Iterator[Finding]:
     try:
-        data = read_calibration(folder)
+        data = read_calibration(home)
         if data is not None:
             calibration_of(data)
     except (AtlasFormatError, KeyError, TypeError, ValueError) as error:

@@ -17,43 +17,52 @@ from placeprint.care.findings import Finding, Repair, Verified
 from placeprint.care.rows import row_findings
 from placeprint.core.files import writing
 from placeprint.describing.describer import Describer
-from placeprint.errors import AtlasError, AtlasMissingError, AtlasWriteError, PlaceprintError
+from placeprint.errors import (
+    AtlasError,
+    AtlasMissingError,
+    AtlasWriteError,
+    PackageError,
+    PlaceprintError,
+    ServiceError,
+)
 from placeprint.searching.learning import describe_again, restore_state
 from placeprint.store import Store
+from placeprint.store.home import Home
 from placeprint.types import Progress
 
 RESTORE = "restore it from a copy, or index the photos again"
 
 
-def verify(folder: Path | str, *, repair: bool = True, progress: Progress | None = None) -> Verified:
+def verify(place: Path | str, *, repair: bool = True, progress: Progress | None = None) -> Verified:
     """Check an atlas.
 
     Args:
-        folder: the folder of the atlas.
+        place: the folder or the address of the atlas.
         repair: whether to repair whatever can be computed from the rest; otherwise nothing is changed.
         progress: called with the count of rows read, and of all.
 
     Raises:
         AtlasMissingError: there is no atlas.
         AtlasBusyError: something must be repaired, and another process is writing.
-        AtlasWriteError: something must be repaired, and the folder is read-only.
+        AtlasWriteError: something must be repaired, and the atlas is read-only.
+        ServiceError: the store at the address does not answer.
     """
-    found = _look(Path(folder), progress)
+    found = _look(place, progress)
     mendable = [each for each in found.findings if each.repair is not None]
     if not repair or not mendable:
         return found
     kinds: set[Repair] = {each.repair for each in mendable if each.repair is not None}
-    _mend(Path(folder), kinds, mendable)
-    again = _look(Path(folder), progress)
+    _mend(place, kinds, mendable)
+    again = _look(place, progress)
     repaired = tuple(each for each in found.findings if each not in again.findings)
     return Verified(again.photos, found.findings, repaired, again.findings)
 
 
-def _look(folder: Path, progress: Progress | None) -> Verified:
+def _look(place: Path | str, progress: Progress | None) -> Verified:
     """Return what is wrong now."""
     try:
-        atlas = Atlas.open(folder)
-    except AtlasMissingError:
+        atlas = Atlas.open(place)
+    except (AtlasMissingError, PackageError, ServiceError):
         raise
     except PlaceprintError as error:
         return _broken(Finding("atlas", str(error), advice=RESTORE))
@@ -79,14 +88,14 @@ def _describer(atlas: Atlas) -> tuple[Describer, bool]:
         return Describer(atlas.snapshot().preset), False
 
 
-def _mend(folder: Path, kinds: set[Repair], findings: Sequence[Finding]) -> None:
+def _mend(place: Path | str, kinds: set[Repair], findings: Sequence[Finding]) -> None:
     """Mend what was found."""
-    for each in findings:
-        if each.repair == "remove files":
-            _remove_files(each.files)
-    store = Store(folder)
+    store = Store(place)
     wrong = {photo for each in findings if each.repair == "forget positions" for photo in each.photos}
     with store.exclusive():  # it sweeps what a crash left
+        for each in findings:
+            if each.repair == "remove files":
+                _remove_files(each.files, store.home)
         photos = store.snapshot().photos().some(wrong)
         store.update([dataclasses.replace(photos[number], location=None) for number in sorted(photos)])
         store.maintain()
@@ -96,11 +105,11 @@ def _mend(folder: Path, kinds: set[Repair], findings: Sequence[Finding]) -> None
         describe_again(store, store.preset)
 
 
-def _remove_files(paths: Sequence[str]) -> None:
+def _remove_files(paths: Sequence[str], home: Home) -> None:
     for name in paths:
         path = Path(name)
-        with writing(path, error=AtlasWriteError):
-            if path.is_dir():
+        if path.is_dir():
+            with writing(path, error=AtlasWriteError):
                 shutil.rmtree(path)
-            else:
-                path.unlink(missing_ok=True)
+        else:
+            home.remove(path.relative_to(home.folder).as_posix())

@@ -1,4 +1,4 @@
-"""Refuse empty arguments and impossible paths, for every command."""
+"""Refuse empty arguments and impossible paths, and recognize addresses, for every command."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import Any
 
 import typer
 import typer.core
+
+from placeprint.core.addresses import as_path
 
 EMPTY_OPTION = re.compile("--[a-z-]+=")
 
@@ -25,19 +27,22 @@ class Group(typer.core.TyperGroup):
 
 
 class Command(typer.core.TyperCommand):
-    """One command; it refuses paths whose name is too long."""
+    """One command; it refuses paths whose name is too long, and keeps addresses as they were given."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse, then check all paths."""
         rest = super().parse_args(ctx, args)
-        for value in ctx.params.values():
-            for each in value if isinstance(value, list | tuple) else [value]:
-                if isinstance(each, Path):
-                    _check(each)
+        for name, value in ctx.params.items():
+            several = isinstance(value, list | tuple)
+            ctx.params[name] = type(value)(map(_checked, value)) if several else _checked(value)
         return rest
 
 
-def _check(path: Path) -> None:
+def _checked(value: Any) -> Any:
+    """Return a path or an address; any other value as it is."""
+    if not isinstance(value, Path):
+        return value
+    path = as_path(str(value))  # a path of an address has lost a slash
     try:
         path.lstat()
     except OSError as error:
@@ -45,3 +50,4 @@ def _check(path: Path) -> None:
             raise typer.BadParameter(f"the name is too long: {str(path)[:60]!r}...") from error
     except ValueError as error:
         raise typer.BadParameter(f"{str(path)!r} is not a path ({error})") from error
+    return path

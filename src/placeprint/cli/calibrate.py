@@ -16,7 +16,7 @@ PROMISED = (0.8, 0.9, 0.95, 0.98, 0.99)
 
 
 def calibrate(
-    atlas: Annotated[Path, typer.Argument(help="Folder of the atlas.")],
+    atlas: Annotated[Path, typer.Argument(help="Folder or address of the atlas.")],
     sample: Annotated[
         int, typer.Option(min=1, max=1_000_000, help="Search with up to this many photos of the atlas.")
     ] = 200,

@@ -11,7 +11,7 @@ from placeprint.cli.output import print_json, say, size_in_words
 
 
 def compact(
-    atlas: Annotated[Path, typer.Argument(help="Folder of the atlas.")],
+    atlas: Annotated[Path, typer.Argument(help="Folder or address of the atlas.")],
     now: Annotated[
         bool, typer.Option("--now", help="Remove old versions at once; running searches start over.")
     ] = False,

@@ -15,7 +15,7 @@ def compare(
     output: Annotated[Path, typer.Option(help="Page to write, .html.")],
     photos: Annotated[list[Path] | None, typer.Argument(help="Two or more photos of one place.")] = None,
     place: Annotated[str | None, typer.Option(help="Id of a place of an atlas, instead of photos.")] = None,
-    atlas: Annotated[Path | None, typer.Option("--in", help="Folder of the atlas.")] = None,
+    atlas: Annotated[Path | None, typer.Option("--in", help="Folder or address of the atlas.")] = None,
     features: Annotated[str, typer.Option(help="Features to match the photos with.")] = "xfeat",
 ) -> None:
     """Overlay photos of one place, earlier ones on the latest, in one page with a slider."""

@@ -22,7 +22,7 @@ LISTED = 10
 
 
 def coverage(
-    atlas: Annotated[Path, typer.Argument(help="Folder of the atlas.")],
+    atlas: Annotated[Path, typer.Argument(help="Folder or address of the atlas.")],
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     geojson: Annotated[bool, typer.Option("--geojson", help="Print GeoJSON, one point for each photo.")] = False,
     page: Annotated[Path | None, typer.Option(help="Page with a map to write, HTML.")] = None,

@@ -20,7 +20,7 @@ SHOWN = 50
 
 
 def doctor(
-    atlas: Annotated[Path, typer.Argument(help="Folder of the atlas.")],
+    atlas: Annotated[Path, typer.Argument(help="Folder or address of the atlas.")],
     only: Annotated[
         list[str] | None,
         typer.Option(

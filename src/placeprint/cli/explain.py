@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def explain(
     query: Annotated[Path, typer.Argument(help="A photo.")],
-    atlas: Annotated[Path, typer.Option("--in", help="Folder of the atlas.")],
+    atlas: Annotated[Path, typer.Option("--in", help="Folder or address of the atlas.")],
     output: Annotated[Path | None, typer.Option(help="Page to write, .html.")] = None,
     verify: Annotated[int, typer.Option(min=1, max=1_000_000_000, help="Candidates verified by geometry.")] = 50,
     rotations: Annotated[

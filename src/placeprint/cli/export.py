@@ -14,7 +14,8 @@ def export(
     place: Annotated[
         str,
         typer.Argument(
-            metavar="PRESET_OR_ATLAS", help="Folder of an atlas, to use its codebook; or a preset with a codebook."
+            metavar="PRESET_OR_ATLAS",
+            help="Folder or address of an atlas, to use its codebook; or a preset with a codebook.",
         ),
     ],
     output: Annotated[Path, typer.Option(help="File to write.")] = Path("model.onnx"),

@@ -12,7 +12,7 @@ from placeprint.cli.pack import Root
 
 
 def export_atlas(
-    atlas: Annotated[Path, typer.Argument(help="Folder of the atlas.")],
+    atlas: Annotated[Path, typer.Argument(help="Folder or address of the atlas.")],
     output: Annotated[Path, typer.Option(help="New folder to write.")],
     root: Root = None,
     descriptors: Annotated[

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def export_data(
-    atlas: Annotated[Path, typer.Argument(help="Folder of the atlas.")],
+    atlas: Annotated[Path, typer.Argument(help="Folder or address of the atlas.")],
     output: Annotated[Path, typer.Option(help="File to write: .parquet, .faiss, .geojson or .kml.")],
     form: Annotated[
         str | None,

@@ -24,7 +24,7 @@ ACCEPTED_RADIUS = 50.0
 
 def geotag(
     photos: Annotated[list[Path] | None, typer.Argument(help="Photos and folders of photos.")] = None,
-    atlas: Annotated[Path | None, typer.Option("--in", help="Folder of the atlas.")] = None,
+    atlas: Annotated[Path | None, typer.Option("--in", help="Folder or address of the atlas.")] = None,
     csv: Annotated[Path | None, typer.Option(help="Table to write.")] = None,
     geojson: Annotated[Path | None, typer.Option(help="GeoJSON to write.")] = None,
     page: Annotated[

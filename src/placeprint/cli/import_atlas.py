@@ -12,7 +12,7 @@ from placeprint.cli.output import progress_bar, say
 
 def import_atlas(
     export: Annotated[Path, typer.Argument(help="Folder that `placeprint export-atlas` has written.")],
-    into: Annotated[Path, typer.Option(help="New folder for the atlas.")],
+    into: Annotated[Path, typer.Option(help="New folder for the atlas, or an address.")],
     root: Annotated[
         Path | None, typer.Option(help="Folder of the photos on this machine; by default the original one.")
     ] = None,

@@ -10,6 +10,7 @@ import typer
 from placeprint.cli.info import later
 from placeprint.cli.output import progress_bar, say
 from placeprint.cli.skipping import list_named
+from placeprint.core.addresses import url_of
 from placeprint.core.options import check_name
 from placeprint.errors import OptionError
 
@@ -49,7 +50,9 @@ def index(
     photos: Annotated[
         list[Path], typer.Argument(help="Photos and folders of photos; also URLs, such as s3://walks/lund.")
     ],
-    into: Annotated[Path, typer.Option(help="Folder of the atlas; created if missing.")],
+    into: Annotated[
+        Path, typer.Option(help="Folder of the atlas, or address such as s3://walks/atlas; created if missing.")
+    ],
     preset: Annotated[
         str | None, typer.Option(help="Preset, which cannot be changed later; by default balanced.")
     ] = None,
@@ -75,7 +78,7 @@ def index(
     chosen = _engine(engine, address, workers)
     masks_in(masks, ignored)
     given = _positions(gps, clock_offset, paths)
-    if not (into / ATLAS_FILE).exists():
+    if url_of(into) is None and not (into / ATLAS_FILE).exists():
         check_output_folder(into)
     expect(len(paths))
     atlas = Atlas.open_or_create(into, preset)

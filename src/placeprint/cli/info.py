@@ -14,7 +14,7 @@ from placeprint.cli.skipping import Skips
 
 
 def info(
-    atlas: Annotated[Path, typer.Argument(help="Folder of the atlas.")],
+    atlas: Annotated[Path, typer.Argument(help="Folder or address of the atlas.")],
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show what is in an atlas: counts, size, components, photos that could not be used."""
@@ -31,11 +31,12 @@ def info(
     each = f" ({size_in_words(told.num_bytes / told.num_photos)} per photo)" if told.num_photos else ""
     rows = {
         "atlas": told.path,
+        **({} if told.working_copy is None else {"working copy": told.working_copy}),
         "preset": told.preset,
         "photos": f"{told.num_photos}, {told.num_located} with GPS",
         **({"gone": f"{told.num_gone} are no longer at their paths"} if told.num_gone else {}),
         "keypoints": str(told.num_keypoints),
-        "on disk": size_in_words(told.num_bytes) + each,
+        "on disk" if told.working_copy is None else "stored": size_in_words(told.num_bytes) + each,
         "descriptor": f"{told.dim} values{later(opened.describer.shortened_at)}",
         "codebook": told.codebook,
         "skipped": str(len(told.errors)),

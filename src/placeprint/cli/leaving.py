@@ -31,6 +31,8 @@ FAILED, WRONG_USAGE, BUG, INTERRUPTED = 1, 2, 70, 130
 DEBUG = "PLACEPRINT_DEBUG"
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 """Base class of Typer's errors for wrong usage; it has no public name."""
+LOUD = ("gcsfs",)
+"""Libraries that log the errors that they raise, with tracebacks."""
 NO_MEMORY = ("can't allocate memory", "Insufficient memory", "out of memory", "bad_alloc")
 """Out-of-memory messages of OpenCV, Torch and FAISS."""
 
@@ -73,7 +75,9 @@ class _Lines(logging.Handler):
 
 
 def show_log() -> None:
-    """Show warnings of the library on stderr, once."""
+    """Show warnings of the library on stderr, once; libraries that print errors that they also raise are silent."""
+    for name in LOUD:
+        logging.getLogger(name).addHandler(logging.NullHandler())
     log = logging.getLogger("placeprint")
     if not any(isinstance(each, _Lines) for each in log.handlers):
         log.addHandler(_Lines(logging.WARNING))

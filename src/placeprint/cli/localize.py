@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def localize(
     queries: Annotated[list[Path], typer.Argument(help="Photos and folders of photos.")],
-    atlas: Annotated[Path, typer.Option("--in", help="Folder of the atlas.")],
+    atlas: Annotated[Path, typer.Option("--in", help="Folder or address of the atlas.")],
     model: Annotated[Path, typer.Option(help="Folder of the model, in COLMAP's format.")],
     candidates: Annotated[
         int, typer.Option(min=1, max=1000, help="Photos of the model to match each query with.")

@@ -26,7 +26,7 @@ Queries = Annotated[list[Path], typer.Argument(help="Photos, folders of photos a
 
 def locate(
     queries: Queries,
-    atlas: Annotated[Path, typer.Option("--in", help="Folder of the atlas.")],
+    atlas: Annotated[Path, typer.Option("--in", help="Folder or address of the atlas.")],
     top: Annotated[int, typer.Option(min=1, max=1_000_000_000, help="Candidates to show per photo.")] = 5,
     rotations: Annotated[
         bool,

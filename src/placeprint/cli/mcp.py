@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 
-def mcp(atlas: Annotated[Path, typer.Argument(help="Folder of the atlas.")]) -> None:
+def mcp(atlas: Annotated[Path, typer.Argument(help="Folder or address of the atlas.")]) -> None:
     """Let an assistant query an atlas, read-only, by the Model Context Protocol over stdin and stdout."""
     from placeprint.service.assistants import create_server
 

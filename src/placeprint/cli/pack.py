@@ -15,7 +15,7 @@ Root = Annotated[
 
 
 def pack(
-    atlas: Annotated[Path, typer.Argument(help="Folder of the atlas.")],
+    atlas: Annotated[Path, typer.Argument(help="Folder or address of the atlas.")],
     output: Annotated[Path, typer.Option(help="File to write.")],
     region: Annotated[
         str | None,

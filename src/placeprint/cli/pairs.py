@@ -10,7 +10,7 @@ import typer
 from placeprint.cli.output import print_text, progress_bar, say
 
 FORMS = ("colmap", "hloc", "csv")
-InAtlas = Annotated[Path, typer.Argument(help="Folder of the atlas.")]
+InAtlas = Annotated[Path, typer.Argument(help="Folder or address of the atlas.")]
 PerPhoto = Annotated[int, typer.Option(min=1, max=10_000, help="Pairs per photo.")]
 Sequence = Annotated[
     int, typer.Option(min=0, max=1000, help="Also pair each photo with this many that follow it by name in its folder.")

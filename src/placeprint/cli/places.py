@@ -22,7 +22,7 @@ SHOWN = 50
 
 
 def places(
-    atlas: Annotated[Path, typer.Argument(help="Folder of the atlas.")],
+    atlas: Annotated[Path, typer.Argument(help="Folder or address of the atlas.")],
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     geojson: Annotated[bool, typer.Option("--geojson", help="Print GeoJSON, one point for each place.")] = False,
 ) -> None:

@@ -11,7 +11,7 @@ from placeprint.cli.output import progress_bar, say
 
 
 def push(
-    atlas: Annotated[Path, typer.Argument(help="Folder of the atlas.")],
+    atlas: Annotated[Path, typer.Argument(help="Folder or address of the atlas.")],
     to: Annotated[
         str, typer.Option(help="Destination: milvus://HOST:PORT, milvus://HOST:PORT/COLLECTION, or milvus:FILE.db.")
     ],

@@ -11,7 +11,7 @@ from placeprint.cli.output import progress_bar, say
 
 
 def refit(
-    atlas: Annotated[Path, typer.Argument(help="Folder of the atlas.")],
+    atlas: Annotated[Path, typer.Argument(help="Folder or address of the atlas.")],
     weigh_words: Annotated[
         bool,
         typer.Option(

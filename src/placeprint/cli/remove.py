@@ -11,7 +11,7 @@ from placeprint.cli.output import say
 
 
 def remove(
-    atlas: Annotated[Path, typer.Argument(help="Folder of the atlas.")],
+    atlas: Annotated[Path, typer.Argument(help="Folder or address of the atlas.")],
     photos: Annotated[list[Path], typer.Argument(help="Photos, or folders of photos, as they were indexed.")],
 ) -> None:
     """Remove photos from an atlas. The photo files themselves are not touched."""

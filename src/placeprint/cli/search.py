@@ -10,8 +10,8 @@ import typer
 from placeprint.cli.filtering import After, Before, Folder, InBox, Label, Near, filter_of
 from placeprint.cli.output import print_json, printable, say, show, warn
 from placeprint.cli.skipping import check_some, list_named
+from placeprint.core.addresses import url_of
 from placeprint.errors import PhotoError
-from placeprint.photos.remote import url_of
 
 if TYPE_CHECKING:
     from placeprint.types import Answer
@@ -52,7 +52,7 @@ SaveMatches = Annotated[Path | None, typer.Option(help="Folder for pictures: eac
 
 def search(
     queries: Annotated[list[Path], typer.Argument(help="Photos and folders of photos.")],
-    atlas: Annotated[Path, typer.Option("--in", help="Folder of the atlas.")],
+    atlas: Annotated[Path, typer.Option("--in", help="Folder or address of the atlas.")],
     top: Annotated[int, typer.Option(min=1, max=1_000_000_000, help="Candidates to show per query.")] = 5,
     verify: Annotated[
         int, typer.Option(min=0, max=1_000_000_000, help="Candidates verified by geometry; 0 for none.")

@@ -12,7 +12,7 @@ from placeprint.errors import PackageError
 
 
 def serve(
-    atlas: Annotated[Path, typer.Argument(help="Folder of the atlas.")],
+    atlas: Annotated[Path, typer.Argument(help="Folder or address of the atlas.")],
     host: Annotated[
         str, typer.Option(help="Address to listen on; an address that other computers can reach needs a token.")
     ] = ("127.0.0.1"),

@@ -12,7 +12,7 @@ from placeprint.cli.output import progress_bar, say
 
 def unpack(
     pack: Annotated[Path, typer.Argument(help="File that `placeprint pack` has written.")],
-    into: Annotated[Path, typer.Option(help="New folder for the atlas.")],
+    into: Annotated[Path, typer.Option(help="New folder for the atlas, or an address.")],
     root: Annotated[Path | None, typer.Option(help="Folder of the photos on this machine, if they are here.")] = None,
 ) -> None:
     """Make an atlas of a pack. It can be searched without the photos."""

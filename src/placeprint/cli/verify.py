@@ -19,7 +19,7 @@ SHOWN = 5
 
 
 def verify(
-    atlas: Annotated[Path, typer.Argument(help="Folder of the atlas.")],
+    atlas: Annotated[Path, typer.Argument(help="Folder or address of the atlas.")],
     repair: Annotated[
         bool, typer.Option("--repair/--no-repair", help="Repair whatever can be computed from the rest of the atlas.")
     ] = True,

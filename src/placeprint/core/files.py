@@ -83,9 +83,14 @@ def written_aside(path: Path, *, error: type[WriteError] = WriteError) -> Iterat
 
 def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]], *, error: type[WriteError] = WriteError) -> None:
     """Write an ``.npz`` whole; raise the same errors as `write_atomically`."""
+    write_atomically(path, bytes_of(arrays), error=error)
+
+
+def bytes_of(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    """Return the content of an ``.npz`` file with these arrays."""
     buffer = io.BytesIO()
     np.savez(buffer, **dict(arrays))  # type: ignore[arg-type]  # the stub takes the last keyword for an option
-    write_atomically(path, buffer.getvalue(), error=error)
+    return buffer.getvalue()
 
 
 def arrays_of(data: bytes) -> dict[str, NDArray[Any]]:
@@ -95,7 +100,7 @@ def arrays_of(data: bytes) -> dict[str, NDArray[Any]]:
 
 
 @contextlib.contextmanager
-def writing(path: Path, *, error: type[WriteError] = WriteError) -> Iterator[None]:
+def writing(path: Path | str, *, error: type[WriteError] = WriteError) -> Iterator[None]:
     """Turn the system's error for a failed write into one clear line.
 
     Args:

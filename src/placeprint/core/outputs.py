@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from placeprint.core.addresses import as_path, url_of
 from placeprint.core.files import is_special, reason_of
 from placeprint.errors import WriteError
 
@@ -139,6 +140,8 @@ def _check_place(path: Path) -> None:
     """Raise if a path is not the name of a file, or its folder cannot be written."""
     if os.fspath(path) == "-":
         raise _refused(path, "it is not the name of a file; to print, name /dev/stdout")
+    if (url := url_of(path)) is not None:
+        raise _refused(as_path(url), "outputs are written on this machine; name a file or folder here, and copy it")
     with contextlib.suppress(FileNotFoundError, NotADirectoryError):
         path.stat()  # fails for names that are too long, and for circular links
     if is_special(path):

@@ -88,7 +88,7 @@ def write_faiss(now: Snapshot, path: Path) -> int:
 
 def _dim(now: Snapshot) -> int:
     if not now.usable():
-        raise OptionError(f"the atlas {str(now.stored.folder)!r} has no photos; add some with: placeprint index")
+        raise OptionError(f"the atlas {now.stored.home.name!r} has no photos; add some with: placeprint index")
     return now.describer.dim
 
 

@@ -26,6 +26,7 @@ import numpy as np
 
 from placeprint.aggregation.pooling import MAC, RMAC, CroW, GeM, SPoC, WeightedGeM
 from placeprint.atlas.atlas import Atlas
+from placeprint.core.addresses import url_of
 from placeprint.core.files import written_aside
 from placeprint.core.outputs import ONNX, check_output
 from placeprint.core.packages import required
@@ -106,14 +107,14 @@ def load_describer(place: Path | str) -> tuple[str, Describer]:
     """Return a preset's name and its fitted describer.
 
     Args:
-        place: the folder of an atlas, to use its codebook; or the name, TOML file or folder of a preset, with its own
-            codebook.
+        place: the folder or the address of an atlas, to use its codebook; or the name, TOML file or folder of a preset,
+            with its own codebook.
 
     Raises:
         OptionError: the preset is unknown, or has no codebook.
         AtlasError: the atlas cannot be read, or was made with other weights.
     """
-    if _holds(Path(place), FILE_NAME):
+    if url_of(place) is not None or _holds(Path(place), FILE_NAME):
         atlas = Atlas.open(place)
         if not len(atlas):
             raise OptionError(f"the atlas {str(place)!r} has no codebook yet; add photos first: placeprint index")

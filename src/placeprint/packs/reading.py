@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import io
-import os
 import shutil
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from placeprint.atlas import Atlas
-from placeprint.core.files import flush_folder, write_atomically
-from placeprint.errors import AtlasExistsError, AtlasFormatError, AtlasWriteError
+from placeprint.core.addresses import as_path
+from placeprint.errors import AtlasExistsError, AtlasFormatError
 from placeprint.packs.layout import Source, damaged, open_export, open_pack
 from placeprint.packs.roots import absolute_text
 from placeprint.photos import normalized
 from placeprint.store import FILE_NAME, Manifest, Store
 from placeprint.store.calibration_file import FILE as CALIBRATION
-from placeprint.store.store import absolute
-from placeprint.store.store_snapshot import state_path
+from placeprint.store.home import Home, home_of
 from placeprint.store.thumbnails import FOLDER as THUMBNAILS
-from placeprint.store.writing import writing
 from placeprint.types import Progress
 
 PHOTOS = "photos"
@@ -35,62 +31,57 @@ def unpack(
 
     Args:
         pack: the file.
-        into: a new or empty folder.
+        into: a new or empty folder, or an address where nothing is.
         root: the folder on this machine that the photos are below, if they are here.
         progress: called with the count of photos written and of all.
 
     Raises:
         AtlasFormatError: the pack is damaged, or of a newer format.
-        AtlasExistsError: the folder has something in it.
+        AtlasExistsError: there is something in the folder or at the address.
         AtlasMismatchError: the networks of the atlas are not installed as they were.
-        AtlasWriteError: the folder cannot be written.
+        AtlasWriteError: the atlas cannot be written.
+        ServiceError: the store at the address does not answer.
     """
     with open_pack(Path(pack)) as source:
-        return _made(source, Path(into), root, progress)
+        return _made(source, home_of(into), root, progress)
 
 
 def import_atlas(
     export: Path | str, into: Path | str, *, root: Path | str | None = None, progress: Progress | None = None
 ) -> Atlas:
     """Make an atlas of an export; arguments and errors as `unpack`, but the photos are where they were by default."""
-    return _made(open_export(Path(export)), Path(into), root, progress)
+    return _made(open_export(Path(export)), home_of(into), root, progress)
 
 
-def _made(source: Source, into: Path, root: Path | str | None, progress: Progress | None) -> Atlas:
-    target = absolute(into)
-    _check_free(target)
+def _made(source: Source, into: Home, root: Path | str | None, progress: Progress | None) -> Atlas:
+    _check_free(into)
     given = root if root is not None else source.index.root
-    base = target / PHOTOS if given is None else Path(normalized(given))
-    with writing(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=".placeprint-", suffix=".tmp", dir=target.parent))
-        temporary.chmod(0o755)
+    base = as_path(into.name) / PHOTOS if given is None else Path(normalized(given))
+    made = into.workshop()
     try:
-        _fill(source, temporary, base, progress)
-        Atlas.open(temporary)  # raises where the networks differ
-        with writing(target):
-            temporary.rename(target)
-            flush_folder(target.parent)
+        _fill(source, made, base, progress)
+        Atlas.open(made)  # raises where the networks differ
+        into.adopt(made)
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-    return Atlas.open(target)
+        shutil.rmtree(made, ignore_errors=True)
+    return Atlas.open(into.name)
 
 
-def _check_free(target: Path) -> None:
-    if os.path.lexists(target) and not (target.is_dir() and not any(target.iterdir())):
-        raise AtlasExistsError(f"{str(target)!r} exists and is not an empty folder; choose another one")
+def _check_free(into: Home) -> None:
+    if into.content():
+        raise AtlasExistsError(f"{into.name!r} exists and is not an empty folder; choose another one")
 
 
 def _fill(source: Source, folder: Path, root: Path, progress: Progress | None) -> None:
     """Write an atlas into an empty folder."""
-    manifest = Manifest.parse(source.member(FILE_NAME), folder)
+    manifest = Manifest.parse(source.member(FILE_NAME), str(folder))
     store = Store.create(folder, manifest, source.folder("files"))
     for name, data in source.folder("state").items():
-        write_atomically(state_path(folder, name.removesuffix(".npz")), data, error=AtlasWriteError)
+        store.home.write(f"state/{name}", data)
     if CALIBRATION in source.index.members:
-        write_atomically(folder / CALIBRATION, source.member(CALIBRATION), error=AtlasWriteError)
+        store.home.write(CALIBRATION, source.member(CALIBRATION))
     for name in source.names("thumbnails"):
-        write_atomically(folder / THUMBNAILS / name.partition("/")[2], source.member(name), error=AtlasWriteError)
+        store.home.write(f"{THUMBNAILS}/{name.partition('/')[2]}", source.member(name))
     done = 0
     with store.exclusive():
         for photos in source.names("photos"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import shutil
 import tempfile
@@ -25,8 +26,9 @@ from placeprint.photos.thumbnails import jpeg
 from placeprint.searching.snapshot import Snapshot
 from placeprint.store import FILE_NAME
 from placeprint.store.calibration_file import FILE as CALIBRATION
+from placeprint.store.home import Home
 from placeprint.store.photo_filter import PhotoFilter
-from placeprint.store.store_snapshot import state_path
+from placeprint.store.store_snapshot import state_name
 from placeprint.types import Ids, Progress
 from placeprint.version import __version__
 
@@ -182,21 +184,22 @@ class _Writer:
     ) -> None:
         """Write how the atlas was made and what it has learned, and at last what this is."""
         stored = self._now.stored
-        for name, data in _made_of(stored.folder, stored.state_name, calibration=kind == "export"):
+        for name, data in _made_of(stored.home, stored.state_name, calibration=kind == "export"):
             self._to.write(name, data)
         root = str(self._root) if tell_root else None
         index = Index(kind, self._now.preset.name, len(self._ids), stored.state_name, __version__, root, region)
         self._to.finish(index)
 
 
-def _made_of(folder: Path, state: str | None, *, calibration: bool) -> Iterator[tuple[str, bytes]]:
-    yield FILE_NAME, (folder / FILE_NAME).read_bytes()
-    for path in sorted((folder / "files").glob("*")):
-        yield f"files/{path.name}", path.read_bytes()
+def _made_of(home: Home, state: str | None, *, calibration: bool) -> Iterator[tuple[str, bytes]]:
+    yield FILE_NAME, home.read(FILE_NAME)
+    for name in home.names("files"):
+        yield f"files/{name}", home.read(f"files/{name}")
     if state is not None:
-        yield f"state/{state}.npz", state_path(folder, state).read_bytes()
-    if calibration and (folder / CALIBRATION).is_file():
-        yield CALIBRATION, (folder / CALIBRATION).read_bytes()
+        yield state_name(state), home.read(state_name(state))
+    if calibration:
+        with contextlib.suppress(FileNotFoundError):
+            yield CALIBRATION, home.read(CALIBRATION)
 
 
 def _parquet(table: Any) -> bytes:

@@ -9,8 +9,9 @@ from io import BufferedReader
 from pathlib import PurePath
 from typing import Any
 
+from placeprint.core.addresses import url_of
 from placeprint.errors import PhotoError, PlaceprintError
-from placeprint.photos.remote import RemotePhoto, Stamp, open_url, stamp_of_url, url_of
+from placeprint.photos.remote import RemotePhoto, Stamp, open_url, stamp_of_url
 
 MAX_HEADER_BYTES = 1 << 26
 """Most bytes to read before the size of the picture is known; metadata of real photos takes a few megabytes."""

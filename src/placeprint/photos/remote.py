@@ -1,4 +1,4 @@
-"""Photos in object stores: ``s3://bucket/folder``, ``gs://...``, by fsspec. Only this module uses it.
+"""Photos in object stores: ``s3://bucket/folder``, ``gs://...``, by fsspec.
 
 A photo is read by one request, and has the size and the time that the store reports, so unchanged photos are not read
 again. Whatever a store raises becomes a PhotoError here. Credentials are found by the client of each store.
@@ -9,33 +9,15 @@ from __future__ import annotations
 import contextlib
 import datetime
 import io
-import os
-import re
 from collections.abc import Iterator
-from pathlib import Path, PosixPath
 from typing import Any
 
+from placeprint.core.addresses import UrlPath
 from placeprint.errors import PackageError, PhotoError, PlaceprintError
 
-PROTOCOLS = ("s3", "gs", "gcs", "az", "abfs", "memory", "file")
-"""What an address may begin with. The web is not among them: it cannot be listed, and says no time of a file."""
-_ADDRESS = re.compile(rf"({'|'.join(PROTOCOLS)}):/+(?=[^/])")
 NANOSECONDS = 1_000_000_000
 Stamp = tuple[int, int]
 """The size of a file in bytes, and its time in nanoseconds."""
-
-
-class PhotoUrl(PosixPath):
-    """The address of a photo, where a path is expected; its text is the address.
-
-    Example:
-        >>> photo = PhotoUrl("s3://walks/lund/1.jpg")
-        >>> str(photo), photo.name, str(photo.parent)
-        ('s3://walks/lund/1.jpg', '1.jpg', 's3://walks/lund')
-    """
-
-    def __str__(self) -> str:
-        return url_of(super().__str__()) or super().__str__()
 
 
 class RemotePhoto(io.BytesIO):
@@ -49,25 +31,6 @@ class RemotePhoto(io.BytesIO):
     def __init__(self, content: bytes, stamp: Stamp) -> None:
         super().__init__(content)
         self.stamp = stamp
-
-
-def as_path(text: str) -> Path:
-    """Return the path or the address in a text."""
-    return Path(text) if url_of(text) is None else PhotoUrl(text)
-
-
-def url_of(path: str | os.PathLike[str]) -> str | None:
-    """Return the address that a path is, or None for a path of this machine; a `Path` may have taken a slash away.
-
-    Example:
-        >>> url_of("s3:/walks/1.jpg"), url_of("file:/photos/1.jpg"), url_of("/photos/1.jpg")
-        ('s3://walks/1.jpg', 'file:///photos/1.jpg', None)
-    """
-    text = os.fsdecode(path)
-    found = _ADDRESS.match(text)
-    if found is None:
-        return None
-    return f"{found[1]}://{'/' if found[1] == 'file' else ''}{text[found.end() :]}"
 
 
 def open_url(url: str, most: int) -> RemotePhoto:
@@ -95,20 +58,20 @@ def stamp_of_url(url: str) -> Stamp:
         return _stamp(store.info(name))
 
 
-def files_at(url: str) -> list[PhotoUrl]:
+def files_at(url: str) -> list[UrlPath]:
     """Return the files at or below an address, sorted, none of them hidden; raises what `open_url` does."""
     with _asking(url):
         store, name = _store_of(url)
         store.invalidate_cache()  # clients remember listings
         if store.isfile(name):
-            return [PhotoUrl(url)]
+            return [UrlPath(url)]
         found = sorted(store.find(name))
         if not found:
             raise FileNotFoundError(name)
         own = str(store._strip_protocol(name)).rstrip("/")
         protocol = url.partition("://")[0]
         shown = [each for each in found if "/." not in each[len(own) :]]
-        return [PhotoUrl(f"{protocol}://{each.lstrip('/')}") for each in shown]
+        return [UrlPath(f"{protocol}://{each.lstrip('/')}") for each in shown]
 
 
 def _store_of(url: str) -> tuple[Any, str]:

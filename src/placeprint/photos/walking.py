@@ -22,10 +22,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from placeprint.core.addresses import as_path, url_of
 from placeprint.errors import PhotoError
 from placeprint.photos.formats import LEFT_OUT, SUFFIXES
 from placeprint.photos.opening import check_regular, reason_of
-from placeprint.photos.remote import as_path, files_at, url_of
+from placeprint.photos.remote import files_at
 
 SHOWN = 5
 """Most suffixes that a message lists."""

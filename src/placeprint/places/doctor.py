@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from pathlib import Path
 
 from placeprint.errors import PhotoError
 from placeprint.photos import read_camera_data
@@ -19,6 +18,7 @@ from placeprint.photos.opening import is_there
 from placeprint.places.clocks import against_file, against_order, against_satellites
 from placeprint.places.duplicates import Copies, Found, find_copies
 from placeprint.places.findings import KINDS, Finding, Kind
+from placeprint.places.kept import cache_of
 from placeprint.places.kept_shots import KeptShots
 from placeprint.places.loners import loners
 from placeprint.places.survey import neighbors_of, pair_table, survey_atlas
@@ -54,7 +54,7 @@ def examine(
     found: list[Finding] = list(unusable(now.photos().values()))
     copies = Found((), {}, {})
     if BY_PIXELS.intersection(kinds):
-        kept = KeptShots(Path(now.stored.folder) / "cache")
+        kept = KeptShots(cache_of(now))
         copies = find_copies(usable, kept=kept, progress=progress)
         kept.write(usable)
         found += [Finding(path, "unreadable", reason, 1.0) for path, reason in sorted(copies.unread.items())]

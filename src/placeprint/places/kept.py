@@ -28,7 +28,7 @@ Arrays = dict[str, NDArray[np.generic]]
 
 def cache_of(now: Snapshot) -> Path:
     """Return the folder where results of an atlas are kept."""
-    return Path(now.stored.folder) / "cache"
+    return now.stored.folder / "cache"
 
 
 def read_kept(path: Path, key: str) -> Arrays:

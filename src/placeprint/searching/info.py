@@ -11,12 +11,12 @@ class AtlasInfo:
     """The result of `Atlas.info`.
 
     Args:
-        path: the folder of the atlas.
+        path: the folder of the atlas, or its address.
         preset: the name of the preset.
         num_photos: the number of usable photos.
         num_located: the number of usable photos with GPS.
         num_keypoints: the number of local features.
-        num_bytes: the size on disk in bytes.
+        num_bytes: the size on disk in bytes; of an atlas at an address, the size there.
         dim: the length of the global descriptor.
         codebook: ``"shipped"``, ``"shipped, adapted to N photos"``, ``"own, learned from N photos"`` or
             ``"none yet"``.
@@ -26,6 +26,8 @@ class AtlasInfo:
         overlay: left, top, right and bottom, as shares of width and height, of the camera overlay on the photos, such
             as a time stamp; None if none was detected or searched for.
         calibration: what the confidences were calibrated with, in words; None for the shipped model.
+        working_copy: the folder on this machine with copies of the small files and with the index of an atlas at an
+            address; None for an atlas in a folder.
     """
 
     path: str
@@ -41,3 +43,4 @@ class AtlasInfo:
     num_gone: int = 0
     overlay: tuple[float, float, float, float] | None = None
     calibration: str | None = None
+    working_copy: str | None = None

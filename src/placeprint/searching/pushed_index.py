@@ -54,7 +54,7 @@ def push(now: Snapshot, collection: MilvusCollection, progress: Progress | None 
     photos = now.usable()
     if not len(photos):
         raise OptionError("the atlas is empty, so there is nothing to push; add photos with: placeprint index")
-    wanted = Origin(str(now.stored.folder), str(now.stored.state_name), now.describer.dim)
+    wanted = Origin(now.stored.home.name, str(now.stored.state_name), now.describer.dim)
     origin = collection.origin()
     if origin is not None and origin.atlas != wanted.atlas:
         raise ServiceError(

@@ -9,13 +9,13 @@ from typing import Annotated, Any
 
 import numpy as np
 
+from placeprint.core.addresses import url_of
 from placeprint.core.options import Count, CountOrNone, Range, Share, checked
 from placeprint.core.threads import map_cores
 from placeprint.describing.describer import Describer
 from placeprint.errors import AtlasMismatchError, OptionError
 from placeprint.pairs.pictures import asked_matcher
 from placeprint.photos import Picture, as_image
-from placeprint.photos.remote import url_of
 from placeprint.renamed import renamed_arguments
 from placeprint.searching import learning
 from placeprint.searching.allowed import Allowed
@@ -27,6 +27,7 @@ from placeprint.searching.pushed_index import PushedIndex
 from placeprint.searching.search import Searcher
 from placeprint.searching.snapshot import Snapshot, Snapshots
 from placeprint.store import Store
+from placeprint.store.home import Home
 from placeprint.store.photo_filter import PhotoFilter
 from placeprint.store.store import FILES
 from placeprint.types import Answer
@@ -54,14 +55,19 @@ class AtlasReader:
         known = {store.path_of(n) if n.startswith(FILES) else n: w for n, w in store.manifest.weights.items()}
         if known != self._snapshots.weights:
             raise AtlasMismatchError(
-                f"the atlas {str(store.folder)!r} was made with different network weights than those installed; "
+                f"the atlas {store.name!r} was made with different network weights than those installed; "
                 "install the matching version, or make the atlas again"
             )
 
     @property
     def folder(self) -> Path:
-        """The absolute path of its folder."""
+        """The absolute path of its folder; of an atlas at an address, that of its working copy on this machine."""
         return self._store.folder
+
+    @property
+    def home(self) -> Home:
+        """Where it is; ``home.name`` is the path of its folder, or its address."""
+        return self._store.home
 
     @property
     def preset(self) -> str:
@@ -93,7 +99,7 @@ class AtlasReader:
         way = "own, learned from" if own_one else "shipped, adapted to"
         own = f"{way} {learned_from} photos" if learned_from else "shipped"
         return AtlasInfo(
-            str(self._store.folder),
+            self._store.name,
             self.preset,
             len(usable),
             int((~np.isnan(usable.locations()[:, 0])).sum()),
@@ -106,6 +112,7 @@ class AtlasReader:
             sum(url_of(path) is None and not os.path.lexists(path) for path in usable.paths()),
             self._memory.overlays(now, 0).box if usable and self._preset.evidence is not None else None,
             None if now.calibration is None else now.calibration.in_words(),
+            None if self._store.name == str(self._store.folder) else str(self._store.folder),
         )
 
     @renamed_arguments(by="mode")

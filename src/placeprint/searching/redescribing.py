@@ -25,7 +25,7 @@ from placeprint.describing.describer import Describer, State
 from placeprint.presets import Preset
 from placeprint.searching.snapshot import Snapshot
 from placeprint.store import Store
-from placeprint.store.store import locked
+from placeprint.store.here import locked
 from placeprint.store.store_snapshot import digest_of
 from placeprint.store.writing import write_arrays, writing
 from placeprint.types import Progress

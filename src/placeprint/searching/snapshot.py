@@ -61,12 +61,12 @@ class Snapshot:
         Raises:
             AtlasFormatError: it is damaged.
         """
-        folder = self.stored.folder
-        data = read_calibration(folder)
+        home = self.stored.home
+        data = read_calibration(home)
         try:
             return None if data is None else calibration_of(data)
         except (KeyError, TypeError, ValueError) as error:
-            raise AtlasFormatError(damaged_calibration(folder)) from error
+            raise AtlasFormatError(damaged_calibration(home)) from error
 
     def photos(self) -> StoredPhotos:
         """Return the records of all photos, including skipped ones, by id."""
@@ -99,7 +99,7 @@ class Snapshot:
         columns = self.stored.local_columns(ids, number)
         photos = self.photos().some(columns)
         empty = no_features(self.describer.extractors[number].dim, (1, 1))
-        with stored_bytes(f"the local features of the atlas {str(self.stored.folder)!r}"):
+        with stored_bytes(f"the local features of the atlas {self.stored.home.name!r}"):
             return [
                 self.describer.decode_one(columns[i], number, (photos[i].width, photos[i].height))
                 if i in columns
@@ -153,7 +153,7 @@ class Snapshots:
                 before, stored = stored, self._store.snapshot()
                 if stored is before:
                     raise
-        raise AtlasBusyError(f"the atlas {str(self._store.folder)!r} changes faster than it can be read; try again")
+        raise AtlasBusyError(f"the atlas {self._store.name!r} changes faster than it can be read; try again")
 
     def _of(self, stored: StoreSnapshot) -> Snapshot:
         return Snapshot(stored, self.preset, self._describer_of)
@@ -177,9 +177,9 @@ def _opened(store: Store) -> tuple[Preset, Describer]:
     try:
         describer = checked_describer(preset)
     except (OptionError, ShapeError, TypeError, ValueError, AttributeError, KeyError) as error:
-        raise AtlasFormatError(damaged(store.folder, error)) from error
+        raise AtlasFormatError(damaged(store.name, error)) from error
     if len(describer.extractors) != store.manifest.num_extractors:
-        raise AtlasFormatError(damaged(store.folder, "num_extractors"))
+        raise AtlasFormatError(damaged(store.name, "num_extractors"))
     return preset, describer
 
 
@@ -187,5 +187,5 @@ def _restored(preset: Preset, stored: StoreSnapshot, name: str) -> Describer:
     try:
         return Describer(preset, stored.load_state(name))
     except (OptionError, ShapeError, ValueError) as error:
-        where = str(stored.folder)
+        where = stored.home.name
         raise AtlasFormatError(f"what the atlas {where!r} has learned does not fit it: {error}") from error

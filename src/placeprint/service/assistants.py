@@ -14,8 +14,8 @@ from pydantic import BaseModel, Field
 
 import placeprint
 from placeprint.atlas import Atlas
+from placeprint.core.addresses import url_of
 from placeprint.errors import PackageError, PhotoError, PlaceprintError
-from placeprint.photos.remote import url_of
 from placeprint.places.locating import Locator
 from placeprint.types import Located
 from placeprint.version import __version__
@@ -83,7 +83,7 @@ def create_server(path: Path) -> Any:
     """Return the MCP server of an atlas.
 
     Args:
-        path: the folder of the atlas.
+        path: the folder or the address of the atlas.
 
     Raises:
         PackageError: the package ``mcp`` is not installed.

@@ -71,9 +71,9 @@ async def small(request: Request, number: Number) -> Response:
     """Return a small picture of a photo."""
     desk: Desk = request.app.state.desk
     record = await desk.read(lambda: desk.record(number))
-    folder = desk.atlas.folder
+    home = desk.atlas.home
     tag = ("small", record.sha256)
-    return await send_picture(request, tag, lambda: thumbnail(record.path, record.sha256, folder))
+    return await send_picture(request, tag, lambda: thumbnail(record.path, record.sha256, home))
 
 
 @router.get("/{number}/image", response_class=Response, responses=PROBLEMS | JPEG)

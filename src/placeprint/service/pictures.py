@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from pathlib import Path
 from typing import Any
 
 from placeprint.errors import PhotoError
 from placeprint.photos import read_photo
 from placeprint.photos.thumbnails import jpeg
 from placeprint.service.problems import Refused
+from placeprint.store.home import Home
 from placeprint.store.thumbnails import kept_thumbnail
 from placeprint.types import Image
 
@@ -33,13 +33,13 @@ def image_of(path: str) -> Image:
 
 
 @functools.lru_cache(KEPT)
-def thumbnail(path: str, sha256: str, atlas: Path) -> bytes:
+def thumbnail(path: str, sha256: str, home: Home) -> bytes:
     """Return the thumbnail of a photo of the atlas; where its file is gone, the one that came with a pack.
 
     Args:
         path: the path of its file.
         sha256: the hash of its content, by which it is remembered.
-        atlas: the folder of the atlas.
+        home: where the atlas is.
 
     Raises:
         Refused: its file is gone or cannot be read.
@@ -47,7 +47,7 @@ def thumbnail(path: str, sha256: str, atlas: Path) -> bytes:
     try:
         return jpeg(image_of(path))
     except Refused:
-        kept = kept_thumbnail(atlas, sha256)
+        kept = kept_thumbnail(home, sha256)
         if kept is None:
             raise
         return kept

@@ -22,6 +22,7 @@ from placeprint.errors import (
     PackageError,
     PhotoError,
     PlaceprintError,
+    ServiceError,
     WriteError,
 )
 
@@ -34,6 +35,7 @@ STATUSES: tuple[tuple[type[PlaceprintError], int], ...] = (
     (NotEnoughMemoryError, 413),
     (PhotoError, 422),
     (OptionError, 422),
+    (ServiceError, 503),
     (PackageError, 501),
     (WriteError, 507),
     (AtlasError, 503),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
+from placeprint.core.addresses import url_of
 from placeprint.core.files import read_text
 from placeprint.core.options import Range, checked
 from placeprint.errors import OptionError
@@ -25,13 +26,14 @@ class ServiceSettings:
     """What a service may do, and how much it takes.
 
     Args:
-        atlas: the folder of the atlas.
+        atlas: the folder or the address of the atlas.
         token: the secret that every request must carry; None for no token, on the loopback address only.
         host: the address to listen on.
         port: the port to listen on.
         writable: whether photos may be added and removed.
         roots: folders whose photos may be indexed by a job.
-        uploads: the folder where added photos are kept; by default ``NAME-photos`` beside the atlas.
+        uploads: the folder where added photos are kept; by default ``NAME-photos`` beside the folder of the
+            atlas.
         max_bytes: bytes of a request, at most.
         max_waiting: requests that may wait for an answer; more are refused with 503.
         max_seconds: seconds that a request may take, the upload included.
@@ -39,7 +41,8 @@ class ServiceSettings:
         tiles: that lie under the map; None for the outline of the land alone.
 
     Raises:
-        OptionError: another computer could reach the service without a token, or the token is too short.
+        OptionError: another computer could reach the service without a token, the token is too short, or added photos
+            have no folder, because the atlas is at an address.
     """
 
     atlas: Path
@@ -62,6 +65,11 @@ class ServiceSettings:
             raise OptionError(
                 f"other computers can reach {self.host!r}, so the service needs a token; "
                 "give --token-file FILE, or listen on 127.0.0.1"
+            )
+        if self.writable and self.uploads is None and url_of(self.atlas) is not None:
+            raise OptionError(
+                f"added photos need a folder on this machine, because the atlas is at the address {str(self.atlas)!r}; "
+                "give --uploads FOLDER"
             )
 
     @property

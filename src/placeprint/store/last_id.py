@@ -5,36 +5,33 @@ Indexes outside the atlas identify photos by id, and would mistake the new photo
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from placeprint.errors import AtlasFormatError
-from placeprint.store.writing import write_atomically
+from placeprint.store.home import Home
 
 FILE = "last-id"
 
 
-def read_last_id(folder: Path) -> int:
+def read_last_id(home: Home) -> int:
     """Return the id, -1 where none was written.
 
     Raises:
         AtlasFormatError: the file is damaged.
     """
-    path = folder / FILE
     try:
-        return int(path.read_bytes())
+        return int(home.read(FILE))
     except FileNotFoundError:
         return -1
     except (OSError, ValueError) as error:
         raise AtlasFormatError(
-            f"the atlas {str(folder)!r} has a damaged {FILE}; remove the file and the folder cache"
+            f"the atlas {home.name!r} has a damaged {FILE}; remove the file and the folder cache"
         ) from error
 
 
-def write_last_id(folder: Path, photo: int) -> None:
+def write_last_id(home: Home, photo: int) -> None:
     """Write the id, unless a larger one is there.
 
     Raises:
-        AtlasWriteError: the disk is full, or the folder cannot be written.
+        AtlasWriteError: the disk is full, or the atlas cannot be written.
     """
-    if photo > read_last_id(folder):
-        write_atomically(folder / FILE, b"%d\n" % photo)
+    if photo > read_last_id(home):
+        home.write(FILE, b"%d\n" % photo)

@@ -6,15 +6,13 @@ its parameters, and the sha256 of the weights. What is learned is beside it in `
 
 from __future__ import annotations
 
-import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
-from placeprint.errors import AtlasFormatError, AtlasMissingError, OptionError
+from placeprint.errors import AtlasFormatError, AtlasMissingError, OptionError, PlaceprintError
 from placeprint.presets import Preset, preset_from
-from placeprint.store.writing import write_atomically
+from placeprint.store.home import Home
 
 FORMAT = 2
 """Since 2, descriptors are compressed by Zstandard, local ones too; those of 1 are read too."""
@@ -40,7 +38,7 @@ class Manifest:
     created_by: str
     format: int = FORMAT
 
-    def write(self, folder: Path) -> None:
+    def write(self, home: Home) -> None:
         """Write ``atlas.toml`` whole or not at all."""
         import tomli_w
 
@@ -52,34 +50,33 @@ class Manifest:
             "weights": dict(self.weights),
             "components": self.preset.components,
         }
-        write_atomically(folder / FILE_NAME, tomli_w.dumps(content).encode())
+        home.write(FILE_NAME, tomli_w.dumps(content).encode())
 
     @classmethod
-    def read(cls, folder: Path) -> Manifest:
+    def read(cls, home: Home) -> Manifest:
         """Read ``atlas.toml``.
 
         Raises:
-            AtlasMissingError: the folder has no manifest.
+            AtlasMissingError: there is no manifest.
             AtlasFormatError: it is damaged or of a newer format, or names what this placeprint does not know.
         """
-        path = folder / FILE_NAME
         try:
-            data = path.read_bytes()
+            data = home.read(FILE_NAME)
+        except PlaceprintError:
+            raise
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError, ValueError) as error:
-            raise AtlasMissingError(
-                f"there is no atlas at {os.fspath(folder)!r}; make one with: placeprint index"
-            ) from error
+            raise AtlasMissingError(f"there is no atlas at {home.given!r}; make one with: placeprint index") from error
         except OSError as error:
-            raise AtlasFormatError(f"{os.fspath(path)!r} cannot be read: {error.strerror}") from error
-        return cls.parse(data, folder)
+            raise AtlasFormatError(f"{f'{home.given}/{FILE_NAME}'!r} cannot be read: {error.strerror}") from error
+        return cls.parse(data, home.given)
 
     @classmethod
-    def parse(cls, data: bytes, folder: Path) -> Manifest:
+    def parse(cls, data: bytes, place: str) -> Manifest:
         """Return what the content of ``atlas.toml`` says.
 
         Args:
             data: the content.
-            folder: the folder of the atlas, for messages.
+            place: the path or the address of the atlas, for messages.
 
         Raises:
             AtlasFormatError: it is damaged or of a newer format, or names what this placeprint does not know.
@@ -89,7 +86,7 @@ class Manifest:
             version = int(content["format"])
             if version > FORMAT:
                 raise AtlasFormatError(
-                    f"the atlas {os.fspath(folder)!r} has format {version}, this placeprint reads up to {FORMAT}; "
+                    f"the atlas {place!r} has format {version}, this placeprint reads up to {FORMAT}; "
                     "upgrade placeprint"
                 )
             count = int(content.get("num_extractors", 1))
@@ -103,14 +100,14 @@ class Manifest:
                 version,
             )
         except OptionError as error:
-            raise AtlasFormatError(damaged(folder, error)) from error
+            raise AtlasFormatError(damaged(place, error)) from error
         except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError, RecursionError) as error:
             raise AtlasFormatError(
-                f"{os.fspath(folder / FILE_NAME)!r} is damaged ({error!r}); restore it, or make the atlas again"
+                f"{f'{place}/{FILE_NAME}'!r} is damaged ({error!r}); restore it, or make the atlas again"
             ) from error
 
 
-def damaged(folder: Path, reason: object) -> str:
+def damaged(place: str, reason: object) -> str:
     """Return the message about a manifest that does not say what was written."""
     words = " ".join(str(reason).split())
-    return f"the atlas {str(folder)!r} has a damaged {FILE_NAME} ({words}); restore it, or make the atlas again"
+    return f"the atlas {place!r} has a damaged {FILE_NAME} ({words}); restore it, or make the atlas again"

@@ -10,6 +10,8 @@
       calibration.json how certain answers are in this atlas, if it was calibrated last-id the largest id ever given, if
       its photo was removed write.lock locked by the one process that writes
 
+It may also be at an address of an object store (`store.away`): the tables and the small files are there.
+
 `local` is written first and `images` last: a photo exists once its row in `images` does. A crash between the two leaves
 orphans in `local`, which the next writer removes. A photo that could not be used is a row with an `error`, so that it
 is not read again until it changes. The newest row of a path counts.
@@ -22,8 +24,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import os
-import shutil
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -31,26 +31,21 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from placeprint.core.files import bytes_of
 from placeprint.core.numerics import not_in
-from placeprint.errors import (
-    AtlasBusyError,
-    AtlasError,
-    AtlasExistsError,
-    AtlasFormatError,
-    AtlasMissingError,
-    AtlasWriteError,
-)
+from placeprint.errors import AtlasBusyError, AtlasError, AtlasExistsError, AtlasFormatError, AtlasMissingError
 from placeprint.presets import Preset
 from placeprint.store.encoding import Columns
+from placeprint.store.here import LOCK
+from placeprint.store.home import Home, home_of
 from placeprint.store.last_id import FILE as LAST_ID
 from placeprint.store.last_id import read_last_id, write_last_id
 from placeprint.store.manifest import FILE_NAME, Manifest
 from placeprint.store.records import PhotoRecord, images_schema, local_schema, to_row
-from placeprint.store.store_snapshot import StoreSnapshot, digest_of, state_path
+from placeprint.store.store_snapshot import StoreSnapshot, digest_of, state_name
 from placeprint.store.tables import KEEP, Table, TableVersion
-from placeprint.store.writing import write_arrays, write_atomically, writing
 
-LOCK, FILES = "write.lock", "files"
+FILES = "files"
 PARTS = ("images.lance", "local.lance", FILES)
 """Names that an interrupted creation may leave."""
 TOGETHER = 2048
@@ -61,70 +56,71 @@ TRIES = 20
 
 
 class Store:
-    """The store of one atlas folder.
+    """The store of one atlas.
 
     Args:
-        folder: the folder of the atlas.
+        place: the folder or the address of the atlas.
+
+    Attributes:
+        home: where it is.
+        name: the absolute path of its folder, or its address, for messages.
+        folder: the folder on this machine: its own, or the working copy of an address.
 
     Raises:
         AtlasMissingError: there is no atlas.
         AtlasFormatError: it is damaged or of a newer format.
+        ServiceError: the store at the address does not answer, or refuses to be read.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = absolute(folder)
-        self.manifest = Manifest.read(folder)  # its errors name the path as given
-        self._made = self._made_at()
-        self._images = Table(self.folder / "images.lance", images_schema())
-        self._local = Table(self.folder / "local.lance", local_schema(self.manifest.num_extractors))
+    def __init__(self, place: Path | str | Home) -> None:
+        self.home = home_of(place)
+        self.name = self.home.name
+        self.manifest = Manifest.read(self.home)
+        self.folder = self.home.folder
+        self._made = self.home.identity()
+        self._local, self._images = tables_of(self.home, self.manifest)
         for table in (self._images, self._local):
             if not table.is_there():
-                raise AtlasFormatError(f"the atlas {str(folder)!r} lacks {table.path.name}; make it again")
+                raise AtlasFormatError(f"the atlas {self.home.given!r} lacks {table.name}; make it again")
         self._lock = threading.Lock()
         self._now: StoreSnapshot | None = None
         self._next_id = 0
         self._commits = 0
 
     @classmethod
-    def create(cls, folder: Path, manifest: Manifest, files: Mapping[str, bytes] | None = None) -> Store:
-        """Make an empty atlas folder; its manifest is written last, and nothing is left when that fails.
+    def create(cls, place: Path | str | Home, manifest: Manifest, files: Mapping[str, bytes] | None = None) -> Store:
+        """Make an empty atlas; its manifest is written last, and nothing is left when that fails.
 
         Args:
-            folder: a new or empty folder.
+            place: a new or empty folder, or an address where nothing is.
             manifest: how the atlas is made.
             files: the files of the preset by name, stored in the folder ``files``.
 
         Raises:
             AtlasExistsError: the path is a file, or a folder with other content.
-            AtlasWriteError: the folder cannot be written.
+            AtlasWriteError: it cannot be written.
+            ServiceError: the store at the address does not answer.
         """
-        folder = absolute(folder)
-        tables = (
-            Table(folder / "local.lance", local_schema(manifest.num_extractors)),
-            Table(folder / "images.lance", images_schema()),
-        )
-        was_there = _check_free(folder, tables)
+        home = home_of(place)
+        tables = tables_of(home, manifest)
+        was_there = _check_free(home, tables)
         try:
-            with writing(folder.parent):
-                folder.mkdir(parents=True, exist_ok=True)
-            with locked(folder):
-                _check_free(folder, tables)  # check again, as another process may have made one meanwhile
-                _remove_parts(folder)
+            home.make()
+            with home.locked():
+                _check_free(home, tables)  # check again, as another process may have made one meanwhile
+                _remove_parts(home)
                 for table in tables:
                     table.create()
                 for name, data in (files or {}).items():
-                    write_atomically(folder / FILES / name, data)
-                manifest.write(folder)
+                    home.write(f"{FILES}/{name}", data)
+                manifest.write(home)
         except (AtlasBusyError, AtlasExistsError):
             raise
         except BaseException:
-            _remove_parts(folder)
-            with contextlib.suppress(OSError):
-                (folder / LOCK).unlink()
-                if not was_there:
-                    folder.rmdir()
+            _remove_parts(home)
+            home.unmake(was_there=was_there)
             raise
-        return cls(folder)
+        return cls(home)
 
     @contextlib.contextmanager
     def exclusive(self) -> Iterator[None]:
@@ -133,15 +129,15 @@ class Store:
         Raises:
             AtlasMissingError: the atlas no longer exists.
             AtlasBusyError: another process or thread has the lock.
-            AtlasWriteError: the folder is read-only.
+            AtlasWriteError: the folder is read-only, or the store does not permit to write.
         """
         self._check_there()
-        with locked(self.folder):
+        with self.home.locked():
             self._sweep()
             now = self.snapshot()
             used = (now.images.ids(), now.local.ids())
             last = max(int(ids.max(initial=-1)) for ids in used)
-            self._next_id = max(last, read_last_id(self.folder)) + 1
+            self._next_id = max(last, read_last_id(self.home)) + 1
             yield
 
     def snapshot(self) -> StoreSnapshot:
@@ -152,12 +148,22 @@ class Store:
             AtlasFormatError: a table is damaged.
         """
         self._check_there()
+        last = self._now
+        if last is not None and self._is_newest(last):
+            return last
         images, local = self._newest()
         with self._lock:
             last = self._now
             if last is None or (last.images.number, last.local.number) != (images.number, local.number):
-                self._now = last = StoreSnapshot(self.folder, images, local)
+                self._now = last = StoreSnapshot(self.home, images, local)
         return last
+
+    def _is_newest(self, last: StoreSnapshot) -> bool:
+        """Return whether nothing was written since a snapshot; also False if that cannot be read."""
+        try:
+            return all(table.newest_number() == table.number for table in (last.images, last.local))
+        except AtlasFormatError:
+            return False
 
     def _newest(self) -> tuple[TableVersion, TableVersion]:
         """Return versions of the tables that fit together; a version may be removed while it is opened."""
@@ -182,10 +188,13 @@ class Store:
         Raises:
             AtlasFormatError: a file of the atlas is missing.
         """
-        path = self.folder / name
-        if not Path(name).is_absolute() and not path.is_file():
-            raise AtlasFormatError(f"the atlas {str(self.folder)!r} lacks its file {name!r}; restore it")
-        return str(path)
+        if Path(name).is_absolute():
+            return name
+        with contextlib.suppress(FileNotFoundError):
+            path = self.home.path(name)
+            if path.is_file():
+                return str(path)
+        raise AtlasFormatError(f"the atlas {self.name!r} lacks its file {name!r}; restore it")
 
     def append(
         self,
@@ -233,7 +242,7 @@ class Store:
     def remove(self, ids: Sequence[int]) -> None:
         """Remove photos: first their records, then their features. Their ids are never given again."""
         if len(ids) and max(ids) >= self.snapshot().images.ids().max(initial=-1):
-            write_last_id(self.folder, max(ids))
+            write_last_id(self.home, max(ids))
         self._images.delete(ids)
         self._local.delete(ids)
 
@@ -243,7 +252,7 @@ class Store:
         try:
             self.snapshot().load_state(name)
         except AtlasFormatError:  # missing or damaged
-            write_arrays(state_path(self.folder, name), state)
+            self.home.write(state_name(name), bytes_of(state))
         return name
 
     def replace_descriptors(self, state: str, make: Callable[[Sequence[int]], Mapping[int, bytes]]) -> None:
@@ -263,10 +272,9 @@ class Store:
                 yield [row | {"descriptor": made.get(row["id"]), "state": state} for row in rows]
 
         self._images.rewrite(changed())
-        for path in (self.folder / "state").glob("*.npz"):
-            if path.stem != state:
-                with writing(self.folder):
-                    path.unlink(missing_ok=True)
+        for name in self.home.names("state"):
+            if name.endswith(".npz") and name != f"{state}.npz":
+                self.home.remove(f"state/{name}")
 
     def maintain(self, *, readers: bool = True) -> None:
         """Join small files and remove old versions.
@@ -286,17 +294,12 @@ class Store:
         self.maintain(readers=readers)
 
     def num_files(self) -> int:
-        """Return the number of files in the folder."""
-        return sum(len(names) for _, _, names in os.walk(self.folder))
+        """Return the number of files of the atlas."""
+        return len(self.home.sizes())
 
     def num_bytes(self) -> int:
-        """Return the size of the folder in bytes; files that disappear meanwhile are ignored."""
-        count = 0
-        for folder, _, names in os.walk(self.folder):
-            for name in names:
-                with contextlib.suppress(OSError):
-                    count += os.lstat(os.path.join(folder, name)).st_size  # noqa: PTH118  # os.walk gives text
-        return count
+        """Return the size of the atlas in bytes."""
+        return sum(self.home.sizes())
 
     def _sweep(self) -> None:
         """Remove what a crash left: features without a photo, and rows that newer ones replaced."""
@@ -305,71 +308,39 @@ class Store:
         for table, version in ((self._images, now.images), (self._local, now.local)):
             table.delete(not_in(version.ids(), current).tolist())
 
-    def _made_at(self) -> tuple[int, int]:
-        told = (self.folder / FILE_NAME).stat()
-        return told.st_ino, told.st_mtime_ns
-
     def _check_there(self) -> None:
         """Raise if the atlas was deleted, or replaced by another, after it was opened."""
         try:
-            same = self._made_at() == self._made
+            same = self.home.identity() == self._made
         except FileNotFoundError as error:
-            raise AtlasMissingError(f"the atlas {str(self.folder)!r} no longer exists") from error
+            raise AtlasMissingError(f"the atlas {self.name!r} no longer exists") from error
         except OSError as error:
-            raise AtlasFormatError(f"the atlas {str(self.folder)!r} cannot be read: {error.strerror}") from error
+            raise AtlasFormatError(f"the atlas {self.name!r} cannot be read: {error.strerror}") from error
         if not same:
-            raise AtlasFormatError(f"the atlas {str(self.folder)!r} was replaced after it was opened; open it again")
+            raise AtlasFormatError(f"the atlas {self.name!r} was replaced after it was opened; open it again")
 
 
-def absolute(folder: Path) -> Path:
-    """Return the absolute path of a folder, which stays valid when the current folder changes."""
-    return Path(os.path.abspath(folder))  # noqa: PTH100  # Path.absolute keeps "..", Path.resolve follows links
+def tables_of(home: Home, manifest: Manifest) -> tuple[Table, Table]:
+    """Return the tables ``local`` and ``images`` of an atlas, in the order in which they are written."""
+    return (
+        Table(home, "local.lance", local_schema(manifest.num_extractors)),
+        Table(home, "images.lance", images_schema()),
+    )
 
 
-@contextlib.contextmanager
-def locked(folder: Path, busy: str = "another process is writing to the atlas") -> Iterator[None]:
-    """Hold the lock of a folder; a leftover lock file does not lock it.
-
-    Args:
-        folder: the folder.
-        busy: what the process does that has the lock, which starts the message.
-
-    Raises:
-        AtlasBusyError: another process or thread has the lock.
-        AtlasWriteError: the folder is read-only.
-    """
-    import filelock
-
-    lock = filelock.FileLock(folder / LOCK, timeout=0)
-    with writing(folder):
-        try:
-            lock.acquire()
-        except filelock.Timeout as error:
-            raise AtlasBusyError(f"{busy} {str(folder)!r}; try again when it is done") from error
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-def _check_free(folder: Path, tables: Sequence[Table]) -> bool:
-    """Return whether the folder exists; raise if it has anything but the remains of an interrupted creation."""
-    try:
-        names = {path.name for path in folder.iterdir()}
-    except FileNotFoundError:
+def _check_free(home: Home, tables: Sequence[Table]) -> bool:
+    """Return whether something is there; raise if it is more than the remains of an interrupted creation."""
+    names, place = home.content(), home.name
+    if names is None:
         return False
-    except NotADirectoryError as error:
-        raise AtlasExistsError(f"{str(folder)!r} is a file; choose another folder for the atlas") from error
-    except OSError as error:
-        raise AtlasWriteError(f"cannot write to {str(folder)!r}: {error.strerror}") from error
     if FILE_NAME in names:
-        raise AtlasExistsError(f"an atlas is at {str(folder)!r} already; open it, or choose another folder")
+        raise AtlasExistsError(f"an atlas is at {place!r} already; open it, or choose another folder")
     if not names <= {*PARTS, LOCK, LAST_ID}:
-        raise AtlasExistsError(f"{str(folder)!r} exists and is not an atlas; choose another folder or empty this one")
+        raise AtlasExistsError(f"{place!r} exists and is not an atlas; choose another folder or empty this one")
     for table in tables:
         if table.is_there() and _holds_rows(table):
             raise AtlasExistsError(
-                f"{str(folder)!r} has the photos of an atlas, but its {FILE_NAME} is gone; restore that, or choose "
+                f"{place!r} has the photos of an atlas, but its {FILE_NAME} is gone; restore that, or choose "
                 "another folder"
             )
     return True
@@ -382,11 +353,9 @@ def _holds_rows(table: Table) -> bool:
         return False
 
 
-def _remove_parts(folder: Path) -> None:
+def _remove_parts(home: Home) -> None:
     """Remove the remains of an interrupted creation; an atlas is not touched."""
-    if (folder / FILE_NAME).exists():
+    if home.has_atlas():
         return
-    for name in PARTS:
-        shutil.rmtree(folder / name, ignore_errors=True)
-    with contextlib.suppress(OSError):
-        (folder / LAST_ID).unlink()
+    for name in (*PARTS, LAST_ID):
+        home.remove_below(name)

@@ -18,8 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from placeprint.core.files import arrays_of
-from placeprint.errors import AtlasFormatError
+from placeprint.errors import AtlasFormatError, PlaceprintError
 from placeprint.store.encoding import LOCAL_COLUMNS, Columns, column_name
+from placeprint.store.home import Home
 from placeprint.store.stored_photos import StoredPhotos
 from placeprint.store.tables import TableVersion
 from placeprint.types import Ids
@@ -31,7 +32,7 @@ class StoreSnapshot:
     """The content of an atlas at one moment.
 
     Args:
-        folder: the folder of the atlas.
+        home: where the atlas is.
         images: a version of the table ``images``.
         local: a version of the table ``local``.
 
@@ -39,10 +40,15 @@ class StoreSnapshot:
         AtlasFormatError: (on reading) a file is damaged, or was removed because the snapshot is too old.
     """
 
-    def __init__(self, folder: Path, images: TableVersion, local: TableVersion) -> None:
-        self.folder = folder
+    def __init__(self, home: Home, images: TableVersion, local: TableVersion) -> None:
+        self.home = home
         self.images = images
         self.local = local
+
+    @property
+    def folder(self) -> Path:
+        """The folder on this machine: that of the atlas, or the working copy of an address."""
+        return self.home.folder
 
     @property
     def version(self) -> int:
@@ -69,7 +75,7 @@ class StoreSnapshot:
             kept = np.isin(np.array([row["id"] for row in batch], np.int64), current)
             rows = [row for row, keep in zip(batch, kept.tolist(), strict=True) if keep]
             if any(row["descriptor"] is None for row in rows):
-                raise AtlasFormatError(f"the atlas {str(self.folder)!r} lacks descriptors of photos; make it again")
+                raise AtlasFormatError(f"the atlas {self.home.name!r} lacks descriptors of photos; make it again")
             if rows:
                 yield np.array([row["id"] for row in rows], np.int64), [row["descriptor"] for row in rows]
 
@@ -81,7 +87,7 @@ class StoreSnapshot:
         """
         found = self.images.take(ids.tolist(), ["descriptor"])
         if len(found) != len(ids) or any(row["descriptor"] is None for row in found):
-            raise AtlasFormatError(f"the atlas {str(self.folder)!r} lacks descriptors of photos; make it again")
+            raise AtlasFormatError(f"the atlas {self.home.name!r} lacks descriptors of photos; make it again")
         return [row["descriptor"] for row in found]
 
     def local_columns(self, ids: Iterable[int], extractor: int = 0) -> dict[int, Columns]:
@@ -95,16 +101,21 @@ class StoreSnapshot:
         Raises:
             AtlasFormatError: the state is missing or damaged.
         """
-        path = state_path(self.folder, name)
-        try:
-            state = arrays_of(path.read_bytes())
-            if digest_of(state) != name:
-                raise ValueError("its content does not fit its name")
-        except Exception as error:  # damaged archives raise nearly anything
-            raise AtlasFormatError(
-                f"the atlas lacks its learned state {str(path)!r}, or it is damaged; restore it or make the atlas again"
-            ) from error
-        return state
+        for again in (False, True):  # a copy on this machine may be damaged
+            try:
+                state = arrays_of(self.home.read(state_name(name), again=again))
+                if digest_of(state) != name:
+                    raise ValueError("its content does not fit its name")
+            except PlaceprintError:
+                raise
+            except Exception as error:  # damaged archives raise nearly anything
+                failed = error
+            else:
+                return state
+        raise AtlasFormatError(
+            f"the atlas lacks its learned state {f'{self.home.name}/{state_name(name)}'!r}, or it is damaged; "
+            "restore it or make the atlas again"
+        ) from failed
 
     @functools.cached_property
     def _loaded(self) -> _Loaded:
@@ -113,7 +124,7 @@ class StoreSnapshot:
         ids, images = self.images.ids(), self.images
         paths = images.column("path")
         if len(ids) and (paths.null_count or ids.min() < 0):
-            raise AtlasFormatError(f"the atlas {str(self.folder)!r} has photos without a path; make it again")
+            raise AtlasFormatError(f"the atlas {self.home.name!r} has photos without a path; make it again")
         places = np.argsort(ids, kind="stable")
         places = places[_newest(paths.take(places))]
         photos = StoredPhotos(images, places, ids[places])
@@ -146,9 +157,9 @@ def _newest(paths: Any) -> NDArray[np.intp]:
     return np.sort(last.to_numpy()).astype(np.intp)
 
 
-def state_path(folder: Path, name: str) -> Path:
-    """Return the path of a learned state in an atlas."""
-    return folder / "state" / f"{name}.npz"
+def state_name(name: str) -> str:
+    """Return the name of the file of a learned state in an atlas."""
+    return f"state/{name}.npz"
 
 
 def digest_of(state: Mapping[str, NDArray[Any]]) -> str:

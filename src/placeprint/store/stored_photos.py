@@ -157,7 +157,7 @@ class StoredPhotos(Mapping[int, PhotoRecord]):
         rows = self._rows.rows_at(self._places[numbers], RECORD_COLUMNS)
         found = {row["id"]: to_record(row) for row in rows}
         if any(photo not in found for photo in self.ids[numbers].tolist()):
-            raise AtlasFormatError(f"the atlas {str(self._rows.folder)!r} lacks rows of its photos; make it again")
+            raise AtlasFormatError(f"the atlas {self._rows.atlas!r} lacks rows of its photos; make it again")
         return found
 
 

@@ -12,13 +12,14 @@ import datetime
 import functools
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from placeprint.errors import AtlasError, AtlasFormatError, PlaceprintError
+from placeprint.store.home import Home
 from placeprint.store.writing import writing
 from placeprint.types import Ids
 
@@ -35,19 +36,42 @@ PANIC = "pyo3_runtime"
 """Module of the exception for a Rust panic, which is not an `Exception`."""
 
 
+@dataclass(frozen=True)
+class TablePlace:
+    """Where a table is.
+
+    Args:
+        home: where the atlas is.
+        table: the name of the table.
+    """
+
+    home: Home
+    table: str
+
+    @property
+    def address(self) -> str:
+        """The path or the address that Lance takes."""
+        return self.home.table(self.table)
+
+    @property
+    def name(self) -> str:
+        """The path or the address, for messages."""
+        return f"{self.home.name}/{self.table}"
+
+
 class TableVersion:
     """One version of a table; it never changes, and threads may share it.
 
     Args:
-        path: the folder of the table.
+        place: where the table is.
         dataset: the Lance dataset.
 
     Raises:
         AtlasFormatError: (on reading) its files are damaged, or were removed.
     """
 
-    def __init__(self, path: Path, dataset: Any) -> None:
-        self._path = path
+    def __init__(self, place: TablePlace, dataset: Any) -> None:
+        self._place = place
         self._dataset = dataset
         self.number = int(dataset.version)
 
@@ -56,9 +80,9 @@ class TableVersion:
         return self._read(lambda d: int(d.latest_version))
 
     @property
-    def folder(self) -> Path:
-        """The folder of the atlas."""
-        return self._path.parent
+    def atlas(self) -> str:
+        """The path or the address of the atlas, for messages."""
+        return self._place.home.name
 
     @property
     def schema(self) -> Any:
@@ -83,14 +107,14 @@ class TableVersion:
         import pyarrow as pa
 
         column = self.column(name, places)
-        with _reading(self._path):
+        with _reading(self._place):
             cast = column.cast(pa.int64()).fill_null(np.iinfo(np.int64).min)
             return np.asarray(cast.to_numpy(zero_copy_only=False), np.int64)
 
     def real_numbers(self, name: str, places: Ids) -> NDArray[np.float64]:
         """Return a column of the rows at ``(n,)`` places as float64; missing values are NaN."""
         column = self.column(name, places)
-        with _reading(self._path):
+        with _reading(self._place):
             return np.asarray(column.fill_null(np.nan).to_numpy(zero_copy_only=False), np.float64)
 
     def places_in(self, name: str, values: Collection[str], places: Ids) -> NDArray[np.intp]:
@@ -99,14 +123,14 @@ class TableVersion:
         import pyarrow.compute as pc
 
         column = self.column(name)
-        with _reading(self._path):
+        with _reading(self._place):
             found = pc.is_in(column, pa.array(list(values), column.type)).to_numpy(zero_copy_only=False)
             return np.flatnonzero(found[places])
 
     def null_places(self, name: str) -> NDArray[np.bool_]:
         """Return ``(n,)`` bool: whether each row has no value in a column."""
         column = self.column(name)
-        with _reading(self._path):
+        with _reading(self._place):
             return np.asarray(column.is_null().to_numpy(zero_copy_only=False), bool)
 
     def batches(self, columns: Sequence[str] | None = None, size: int = 1024) -> Iterator[list[dict[str, Any]]]:
@@ -127,7 +151,7 @@ class TableVersion:
         if not len(known):
             return []
         rows = {row["id"]: row for row in self.rows_at(places, columns)}
-        with _reading(self._path):
+        with _reading(self._place):
             return [rows[i] for i in known.tolist()]
 
     def rows_at(self, places: Ids, columns: Sequence[str] | None = None) -> list[dict[str, Any]]:
@@ -148,7 +172,7 @@ class TableVersion:
     @functools.cached_property
     def _ids(self) -> Ids:
         column = self.column("id")
-        with _reading(self._path):
+        with _reading(self._place):
             return np.asarray(column.fill_null(-1).to_numpy(zero_copy_only=False), np.int64)
 
     @functools.cached_property
@@ -157,7 +181,7 @@ class TableVersion:
         return None if bool((np.diff(self._ids) > 0).all()) else np.argsort(self._ids, kind="stable")
 
     def _read(self, read: Callable[[Any], T]) -> T:
-        with _reading(self._path):
+        with _reading(self._place):
             return read(self._dataset)
 
 
@@ -165,17 +189,19 @@ class Table:
     """A Lance table with an ``id`` column of int64.
 
     Args:
-        path: the absolute folder of the table; in a relative one, Lance takes the part before a colon for a protocol.
+        home: where the atlas is.
+        name: the name of the table.
         schema: pyarrow schema, used to create it.
     """
 
-    def __init__(self, path: Path, schema: Any) -> None:
-        self.path = path
+    def __init__(self, home: Home, name: str, schema: Any) -> None:
+        self.name = name
+        self._place = TablePlace(home, name)
         self._schema = schema
 
     def is_there(self) -> bool:
         """Return whether the table exists."""
-        return (self.path / "_versions").is_dir()
+        return self._place.home.has(f"{self.name}/_versions")
 
     def create(self) -> None:
         """Make an empty table, unless it exists.
@@ -186,8 +212,8 @@ class Table:
         import pyarrow as pa
 
         if not self.is_there():
-            with _writing(self.path):
-                _lance().write_dataset(pa.Table.from_pylist([], schema=self._schema), str(self.path))
+            with _writing(self._place):
+                self._write(pa.Table.from_pylist([], schema=self._schema), "create")
 
     def newest(self) -> TableVersion:
         """Return the newest version.
@@ -195,21 +221,21 @@ class Table:
         Raises:
             AtlasFormatError: the table is damaged or missing.
         """
-        with _reading(self.path):
-            return TableVersion(self.path, _lance().dataset(str(self.path)))
+        with _reading(self._place):
+            return TableVersion(self._place, self._dataset())
 
     def append(self, rows: Sequence[dict[str, Any]]) -> None:
         """Add rows in one commit; raise `AtlasWriteError` or `AtlasFormatError`, as all methods that write."""
         import pyarrow as pa
 
-        with _writing(self.path):
-            _lance().write_dataset(pa.Table.from_pylist(list(rows), schema=self._schema), str(self.path), mode="append")
+        with _writing(self._place):
+            self._write(pa.Table.from_pylist(list(rows), schema=self._schema), "append")
 
     def update(self, rows: Sequence[dict[str, Any]]) -> None:
         """Replace the rows with the same ids, in one commit."""
         import pyarrow as pa
 
-        with _writing(self.path):
+        with _writing(self._place):
             table = pa.Table.from_pylist(list(rows), schema=self._schema)
             self._dataset().merge_insert("id").when_matched_update_all().execute(table)
 
@@ -231,10 +257,10 @@ class Table:
                 failed.append(error)
                 raise
 
-        with _writing(self.path):
+        with _writing(self._place):
             reader = pa.RecordBatchReader.from_batches(self._schema, batches())
             try:
-                _lance().write_dataset(reader, str(self.path), mode="overwrite")
+                self._write(reader, "overwrite")
             except BaseException:
                 if failed:
                     raise failed[0] from None
@@ -245,17 +271,17 @@ class Table:
         listed = sorted(int(i) for i in ids)
         for start in range(0, len(listed), 1000):
             chunk = ",".join(map(str, listed[start : start + 1000]))
-            with _writing(self.path):
+            with _writing(self._place):
                 self._dataset().delete(f"id IN ({chunk})")
 
     def compact(self) -> None:
         """Join all small fragments, and drop deleted rows."""
-        with _writing(self.path):
+        with _writing(self._place):
             self._dataset().optimize.compact_files(target_rows_per_fragment=FEW_ROWS)
 
     def maintain(self, keep: datetime.timedelta = KEEP) -> None:
         """Join small fragments when there are many, and remove the files of versions replaced longer ago than that."""
-        with _writing(self.path):
+        with _writing(self._place):
             dataset = self._dataset()
             stats = dataset.stats.dataset_stats(max_rows_per_group=FEW_ROWS)
             rows = dataset.count_rows()
@@ -264,7 +290,10 @@ class Table:
             dataset.cleanup_old_versions(older_than=keep)
 
     def _dataset(self) -> Any:
-        return _lance().dataset(str(self.path))
+        return _lance().dataset(self._place.address, **self._place.home.lance)
+
+    def _write(self, rows: Any, mode: str) -> None:
+        _lance().write_dataset(rows, self._place.address, mode=mode, **self._place.home.lance)
 
 
 _lance_process = 0
@@ -289,7 +318,7 @@ def _check_not_forked() -> None:
 
 
 @contextlib.contextmanager
-def _reading(path: Path) -> Iterator[None]:
+def _reading(place: TablePlace) -> Iterator[None]:
     """Turn whatever Lance and Arrow raise while reading a table into one clear line."""
     _check_not_forked()
     try:
@@ -299,18 +328,19 @@ def _reading(path: Path) -> Iterator[None]:
     except BaseException as error:
         if not _is_failure(error):
             raise
-        raise AtlasFormatError(
-            f"the table {str(path)!r} is damaged or cannot be read ({_one_line(error)}); "
+        raise place.home.failure(error, writes=False) or AtlasFormatError(
+            f"the table {place.name!r} is damaged or cannot be read ({_one_line(error)}); "
             "restore it, or make the atlas again"
         ) from error
 
 
 @contextlib.contextmanager
-def _writing(path: Path) -> Iterator[None]:
+def _writing(place: TablePlace) -> Iterator[None]:
     """Turn whatever Lance and Arrow raise while writing a table into one clear line."""
     _check_not_forked()
+    place.home.check_locked()
     try:
-        with writing(path.parent):
+        with writing(place.home.name), _failing(place):
             yield
     except (PlaceprintError, OSError):
         raise
@@ -318,8 +348,20 @@ def _writing(path: Path) -> Iterator[None]:
         if not _is_failure(error):
             raise
         raise AtlasFormatError(
-            f"the table {str(path)!r} cannot be changed ({_one_line(error)}); earlier data is kept"
+            f"the table {place.name!r} cannot be changed ({_one_line(error)}); earlier data is kept"
         ) from error
+
+
+@contextlib.contextmanager
+def _failing(place: TablePlace) -> Iterator[None]:
+    """Turn a failure of the place itself, such as no network, into one of our errors."""
+    try:
+        yield
+    except Exception as error:
+        failure = None if isinstance(error, PlaceprintError) else place.home.failure(error, writes=True)
+        if failure is not None:
+            raise failure from error
+        raise
 
 
 def _is_failure(error: BaseException) -> bool:

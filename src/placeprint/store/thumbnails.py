@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from placeprint.store.home import Home
 
 FOLDER = "thumbnails"
 
 
-def kept_thumbnail(folder: Path, sha256: str) -> bytes | None:
+def kept_thumbnail(home: Home, sha256: str) -> bytes | None:
     """Return the JPEG that an atlas keeps of a photo; None if it keeps none.
 
     Args:
-        folder: the folder of the atlas.
+        home: where the atlas is.
         sha256: the hash of the photo's file.
     """
     try:
-        return (folder / FOLDER / f"{sha256}.jpg").read_bytes()
+        return home.read(f"{FOLDER}/{sha256}.jpg")
     except OSError:
         return None

@@ -10,13 +10,13 @@ import hashlib
 import json
 import os
 import shutil
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from placeprint.core.files import file_sha256, read_json, write_atomically, written_aside
+from placeprint.core.user_cache import user_cache
 from placeprint.errors import OptionError, WeightsError
 from placeprint.networks.published.download import download
 from placeprint.networks.published.rows import Network, PublishedFile
@@ -53,13 +53,7 @@ def models_folder() -> Path:
     """Return the folder of weights: ``PLACEPRINT_MODELS``, or one in the user's cache."""
     if named := os.environ.get(FOLDER):
         return Path(named)
-    if sys.platform == "darwin":
-        cache = Path.home() / "Library" / "Caches"
-    elif sys.platform == "win32":
-        cache = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    else:
-        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return cache / "placeprint" / "models"
+    return user_cache() / "models"
 
 
 def paths_of(network: Network) -> tuple[Path, ...]:
