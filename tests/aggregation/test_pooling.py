@@ -349,6 +349,7 @@ def test_gradients_of_weights_and_p_are_those_of_finite_differences() -> None:
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.skipif(shutil.which("c++") is None, reason="torch.compile needs a C++ compiler")
+@pytest.mark.slow
 def test_compiled_poolings_give_the_same() -> None:
     maps = torch.from_numpy(random_map(7, 9))[None]
     for name, module in MODULES.items():

@@ -253,6 +253,7 @@ Atlas.open_or_create(sys.argv[1], "sift-vlad").add([sys.argv[2]], workers=1, pro
 @pytest.mark.parametrize(
     ("stop", "after"), [(signal.SIGKILL, 1), (signal.SIGKILL, 5), (signal.SIGKILL, 9), (signal.SIGINT, 5)]
 )
+@pytest.mark.slow
 def test_an_interrupted_run_is_resumed_without_loss(
     photos: Path, tmp_path: Path, stop: signal.Signals, after: int
 ) -> None:
@@ -341,6 +342,7 @@ def test_whitening_is_fitted_when_there_are_photos_enough(photos: Path, tmp_path
     assert Path(answer.evidence[0].path).name == "07.png" and answer.evidence[0].similarity > 0.95
 
 
+@pytest.mark.slow
 def test_street_photos_are_found_and_proved(data: Path, tmp_path: Path) -> None:
     folder = data / "sf_landmarks"
     atlas = Atlas.create(tmp_path / "atlas")
@@ -371,6 +373,7 @@ def test_the_classic_preset_never_loads_torch(photos: Path, tmp_path: Path) -> N
         'name = "vlad"\nnum_words = 16',
     ],
 )
+@pytest.mark.slow
 def test_a_preset_without_a_codebook_learns_one_from_the_first_photos(
     aggregator: str, photos: Path, tmp_path: Path
 ) -> None:

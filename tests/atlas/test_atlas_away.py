@@ -114,6 +114,7 @@ def test_a_reader_sees_what_another_process_adds(atlas: Atlas, tmp_path: Path) -
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
+@pytest.mark.slow
 def test_a_writer_that_is_killed_loses_nothing_that_was_stored(atlas: Atlas, tmp_path: Path) -> None:
     more = write_scenes(tmp_path / "more", 9)
     run = subprocess.run([sys.executable, "-c", KILLED, atlas.home.name, str(more)], check=False, capture_output=True)
@@ -125,6 +126,7 @@ def test_a_writer_that_is_killed_loses_nothing_that_was_stored(atlas: Atlas, tmp
     assert verify(atlas.home.name, repair=False).findings == ()
 
 
+@pytest.mark.slow
 def test_a_search_downloads_little_of_a_large_atlas(
     bucket: str, s3_server: S3Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

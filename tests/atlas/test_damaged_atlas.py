@@ -270,6 +270,7 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
 @pytest.mark.parametrize("first", ["used", "not used"])
+@pytest.mark.slow
 def test_a_forked_child_works_or_says_why_not(first: str, path: Path, built: Path) -> None:
     photo = str(built / "photos" / "03.png")
     assert subprocess.run([sys.executable, "-c", FORK, str(path), photo, first], check=False).returncode == 0

@@ -32,6 +32,7 @@ def number_of(path: str) -> int:
 
 @pytest.mark.parametrize("count", [1, 2, 5, 12, 23, 24])
 @pytest.mark.parametrize("mode", ["descriptor", "asmk"])
+@pytest.mark.slow
 def test_candidates_are_those_of_an_exact_search_among_the_photos_that_fit(atlas: Atlas, count: int, mode: str) -> None:
     within = PhotoFilter(near=Circle(0, -180, 111.2 * (count - 0.5)))
     query = make_scene(17)

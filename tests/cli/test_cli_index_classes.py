@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from placeprint import Atlas
 from tests.cli.test_cli import run
 from tests.conftest import make_scene, write_photo
 
 
+@pytest.mark.slow
 def test_classes_are_named_on_the_command_line(tmp_path: Path) -> None:
     photo, atlas = write_photo(tmp_path / "photos" / "1.png", make_scene(3)), tmp_path / "atlas"
     values = np.ones((240, 320, 3), np.uint8)

@@ -50,6 +50,7 @@ def test_the_verdict_is_printed_and_all_pictures_are_written(photos: tuple[Path,
 @pytest.mark.skipif(
     weights_path(find_weights("efficientnet-lite2")) is None, reason=find_weights("efficientnet-lite2").install
 )
+@pytest.mark.slow
 def test_features_with_attention_add_its_pictures(photos: tuple[Path, Path, Path], tmp_path: Path) -> None:
     options = ("--features", "delf", "--keypoints", "200", "--no-turns", "--pictures", tmp_path)
     assert run("match", photos[0], photos[1], *options).returncode == 0

@@ -209,6 +209,7 @@ def _saved(folder: Path, kind: str) -> Path:
 
 
 @pytest.mark.parametrize(("kind", "stride", "center"), [("resnet", 32, 0.0), ("dinov2", 14, 6.5)])
+@pytest.mark.slow
 def test_networks_of_transformers_give_maps(kind: str, stride: int, center: float, tmp_path: Path) -> None:
     backbone = load_backbone(f"transformers:{_saved(tmp_path / kind, kind)}")
     assert (backbone.stride, backbone.dim, backbone.center) == (stride, 24, center)

@@ -63,6 +63,7 @@ def test_weights_are_in_the_bill_of_materials(tmp_path: Path, monkeypatch: pytes
     assert xfeat["hashes"][0]["content"] == next(row.sha256 for row in WEIGHTS if row.name == "xfeat")
 
 
+@pytest.mark.slow
 def test_a_real_bill_of_materials(tmp_path: Path) -> None:
     pytest.importorskip("cyclonedx_py")
     assert write_sbom.main(["--python", sys.executable, "--output", str(tmp_path / "sbom.json")]) == 0
