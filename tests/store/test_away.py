@@ -258,6 +258,37 @@ def test_a_store_that_does_not_answer_is_told(bucket: str, monkeypatch: pytest.M
         Store(f"{bucket}/atlas")
 
 
+@pytest.mark.parametrize("name", ["walk#1", "who?", "50%25", "Malmö C", "a+b"])
+def test_the_tables_are_where_the_files_are(store_url: str, name: str) -> None:
+    store = Store.create(f"{store_url}/{name}", MANIFEST)
+    assert store.home.content() == {"atlas.toml", "images.lance", "local.lance"}
+    assert not len(Store(store.name).snapshot().photos())
+
+
+@pytest.mark.parametrize("address", ["https://walks.example/atlas", "S3://walks/atlas", "abfss://c@walks/a", "s3://"])
+def test_an_address_of_another_kind_makes_no_folder(
+    address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for place in (address, Path(address)):
+        with pytest.raises(OptionError, match=f"an atlas cannot be at {address!r}; give a folder, or an address"):
+            Store.create(place, MANIFEST)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_colon_in_a_path_is_no_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "trip:").mkdir()
+    for place in ("trip:paris", "trip:/paris", "C:/walks", "C:\\walks", "./https:/walks", "walks:"):
+        assert isinstance(home_of(place), Here)
+
+
+@pytest.mark.parametrize("name", ["a//b", "a/../b", "./a", ".."])
+def test_an_address_with_a_part_that_is_no_name_is_refused(name: str) -> None:
+    with pytest.raises(OptionError, match=r"may not have empty parts, '\.' or '\.\.', got 's3://walks/"):
+        home_of(f"s3://walks/{name}")
+
+
 def test_lance_is_told_of_a_server_without_encryption(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"):
         monkeypatch.delenv(name, raising=False)

@@ -22,6 +22,7 @@ import re
 import secrets
 import shutil
 import tempfile
+import urllib.parse
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -91,9 +92,10 @@ class Away:
         return {"storage_options": lance_options(self.name), "session": session}
 
     def table(self, name: str) -> str:
-        """Return the address of a table, as Lance takes it."""
+        """Return the address of a table, as Lance takes it: a URL, in which some characters are escaped."""
         protocol, _, rest = self.name.partition("://")
-        return f"{LANCE.get(protocol, protocol)}://{rest}/{name}"
+        bucket, _, path = f"{rest}/{name}".partition("/")
+        return f"{LANCE.get(protocol, protocol)}://{bucket}/{urllib.parse.quote(path)}"
 
     def identity(self) -> str:
         """Look at the address, and return what changes if its manifest is replaced.

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
 
-from placeprint.core.addresses import url_of
+from placeprint.core.addresses import PROTOCOLS, url_of
 from placeprint.errors import OptionError, PlaceprintError
 from placeprint.store.away import Away
 from placeprint.store.here import Here
 
 FOLDER, MEMORY = "file://", "memory://"
+NO_NAMES = {"", ".", ".."}
+OTHER = re.compile(rf"(?:{'|'.join(PROTOCOLS)}):(?=/*$)|[A-Za-z][A-Za-z0-9+.-]+:(?=/)")
+"""How other addresses begin; ``C:/`` is a drive of Windows."""
 
 
 class Home(Protocol):
@@ -115,15 +119,37 @@ def home_of(place: Path | str | Home) -> Home:
         place: a path, or an address: ``s3://``, ``gs://``, ``az://``; ``file://`` is the folder itself.
 
     Raises:
-        OptionError: the address is one in memory, which no other process could read.
+        OptionError: the address is one in memory, which no other process could read, has a part without a name, or is
+            of a kind that no atlas can be at.
     """
     if not isinstance(place, str | os.PathLike):
         return place
     url = url_of(place)
     if url is None:
+        _check_folder(os.fspath(place))
         return Here(Path(place))
     if url.startswith(MEMORY):
         raise OptionError(
             f"an atlas cannot be in memory, got {url!r}; give a folder, or an address such as s3://bucket/atlas"
         )
-    return Here(Path(url.removeprefix(FOLDER))) if url.startswith(FOLDER) else Away(url)
+    if url.startswith(FOLDER):
+        return Here(Path(url.removeprefix(FOLDER)))
+    _check_address(url.rstrip("/"))
+    return Away(url)
+
+
+def _check_folder(text: str) -> None:
+    """Raise if a path is meant as an address, such as ``https://...``; a folder may have a colon in its name."""
+    found = OTHER.match(text)
+    if found is not None and not Path(found[0]).is_dir():
+        url = f"{found[0]}//{text[found.end() :].lstrip('/')}"
+        raise OptionError(
+            f"an atlas cannot be at {url!r}; give a folder, or an address that "
+            "begins with s3://, gs:// or az:// and names a bucket"
+        )
+
+
+def _check_address(url: str) -> None:
+    """Raise if a part of an address is empty, ``.`` or ``..``, which a store takes for a name and Lance does not."""
+    if NO_NAMES.intersection(url.partition("://")[2].split("/")[1:]):
+        raise OptionError(f"the address of an atlas may not have empty parts, '.' or '..', got {url!r}; write it out")
