@@ -54,6 +54,13 @@ def test_what_is_appended_is_read_back_by_another_reader(store: Store) -> None:
     assert other.snapshot().local_columns([2, 99, 0]).keys() == {0, 2}
 
 
+def test_a_broken_link_is_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("gone")
+    with pytest.raises(AtlasExistsError, match=r"'.*/link' is a broken link; choose another folder"):
+        Store.create(tmp_path / "link", MANIFEST)
+    assert [path.name for path in tmp_path.iterdir()] == ["link"]
+
+
 def test_a_changed_photo_replaces_its_row(store: Store) -> None:
     with store.exclusive():
         store.append([_entry("a", 1), _entry("b", 1)], "s")

@@ -78,7 +78,11 @@ class Here:
         """Return the names in the folder; None if it does not exist."""
         try:
             return {path.name for path in self.folder.iterdir()}
-        except FileNotFoundError:
+        except FileNotFoundError as error:
+            if self.folder.is_symlink():
+                raise AtlasExistsError(
+                    f"{self.name!r} is a broken link; choose another folder for the atlas"
+                ) from error
             return None
         except NotADirectoryError as error:
             raise AtlasExistsError(f"{self.name!r} is a file; choose another folder for the atlas") from error
