@@ -200,6 +200,16 @@ def test_a_holder_notices_that_it_was_followed(objects: ObjectFolder, clock: Clo
     assert holding(objects, 2).held  # the lock of the follower is left alone
 
 
+def test_a_store_that_lists_nothing_yet_ends_no_beat(
+    objects: ObjectFolder, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = AwayLock(objects)
+    with lock.held(""):
+        monkeypatch.setattr(objects, "listing", lambda folder: {})
+        clock.now += FENCE + 1
+        lock.check()
+
+
 def test_a_beat_that_fails_is_tried_again(
     objects: ObjectFolder, clock: Clock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

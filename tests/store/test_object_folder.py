@@ -46,6 +46,18 @@ def test_an_object_is_created_once(objects: ObjectFolder) -> None:
     assert objects.read("locks/1") == b"mine"
 
 
+def test_what_another_thread_has_listed_before_is_not_used(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    objects = ObjectFolder(f"{bucket}/atlas")
+    store, root = objects._store()
+
+    def late(path: str | None = None) -> None:
+        store.dircache[root] = []
+
+    monkeypatch.setattr(store, "invalidate_cache", late)
+    objects.write("a", b"1")
+    assert objects.listing().keys() == {"a"}
+
+
 def test_files_are_uploaded(objects: ObjectFolder, tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"content")
     objects.upload({"files/a": tmp_path / "a"})
@@ -104,7 +116,7 @@ def test_who_may_not_write_is_told(use: Use, refusal: Exception, monkeypatch: py
 
 
 def test_a_package_that_is_missing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing(*_: object) -> object:
+    def missing(*_: object, **_options: object) -> object:
         raise ImportError("Install s3fs to access S3")
 
     monkeypatch.setattr(fsspec.core, "url_to_fs", missing)
@@ -113,7 +125,7 @@ def test_a_package_that_is_missing_is_told(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def _fail(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
-    monkeypatch.setattr(fsspec.core, "url_to_fs", lambda url: (Failing(error), "walks/atlas"))
+    monkeypatch.setattr(fsspec.core, "url_to_fs", lambda url, **_: (Failing(error), "walks/atlas"))
 
 
 def _told(use: Use, kind: type[PlaceprintError]) -> str:

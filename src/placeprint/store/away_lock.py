@@ -136,7 +136,7 @@ class AwayLock:
 
     def _newest(self) -> tuple[int, Holding | None]:
         """Return the largest number, 0 without, and what its object says."""
-        number = max(numbers_of(self._objects), default=0)
+        number = largest_of(self._objects)
         return number, self._read(number) if number else None
 
     def _read(self, number: int) -> Holding | None:
@@ -194,7 +194,7 @@ class _Held:
             return False
         if self._objects.read(name) != self._holding.as_bytes():  # the store has no conditional writes
             return False
-        if max(numbers_of(self._objects)) != self._number:
+        if largest_of(self._objects) != self._number:
             self._objects.remove(name)
             return False
         self._beaten = started
@@ -234,7 +234,7 @@ class _Held:
             try:
                 self._objects.write(name_of(self._number), beat.as_bytes())
                 self._holding = beat
-                if max(numbers_of(self._objects)) > self._number:
+                if largest_of(self._objects) > self._number:
                     self._lost = True
                 else:
                     self._beaten = started
@@ -257,3 +257,8 @@ def name_of(number: int) -> str:
 def numbers_of(objects: ObjectFolder) -> list[int]:
     """Return the numbers of the lock objects."""
     return sorted(int(name) for name in objects.listing(FOLDER) if name.isdigit())
+
+
+def largest_of(objects: ObjectFolder) -> int:
+    """Return the largest number of the lock objects; 0 if there are none."""
+    return max(numbers_of(objects), default=0)

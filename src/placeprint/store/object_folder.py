@@ -119,7 +119,7 @@ class ObjectFolder:
         if self._opened is None:
             import fsspec
 
-            store, root = fsspec.core.url_to_fs(self.url)
+            store, root = fsspec.core.url_to_fs(self.url, use_listings_cache=False)
             self._opened = store, str(root).rstrip("/")
         return self._opened
 
