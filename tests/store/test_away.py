@@ -89,6 +89,14 @@ def test_small_files_are_written_at_the_address_and_fetched_once(store: Store, c
         other.path_of("files/other")
 
 
+def test_a_damaged_copy_of_the_manifest_is_fetched_again(store: Store) -> None:
+    (store.folder / "atlas.toml").write_bytes(b"x")
+    assert Store(store.name).manifest.preset.name == "sift-vlad"
+    fsspec.filesystem(store.name.partition(":")[0]).pipe(f"{store.name}/atlas.toml", b"x")
+    with pytest.raises(AtlasFormatError, match="is damaged"):
+        Store(store.name)
+
+
 def test_a_new_state_replaces_the_old_one(store: Store) -> None:
     with store.exclusive():
         old = store.save_state({"codebook": np.ones(3)})

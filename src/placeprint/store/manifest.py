@@ -61,14 +61,9 @@ class Manifest:
             AtlasFormatError: it is damaged or of a newer format, or names what this placeprint does not know.
         """
         try:
-            data = home.read(FILE_NAME)
-        except PlaceprintError:
-            raise
-        except (FileNotFoundError, NotADirectoryError, IsADirectoryError, ValueError) as error:
-            raise AtlasMissingError(f"there is no atlas at {home.given!r}; make one with: placeprint index") from error
-        except OSError as error:
-            raise AtlasFormatError(f"{f'{home.given}/{FILE_NAME}'!r} cannot be read: {error.strerror}") from error
-        return cls.parse(data, home.given)
+            return cls.parse(_content(home), home.given)
+        except AtlasFormatError:  # a copy on this machine may be damaged
+            return cls.parse(_content(home, again=True), home.given)
 
     @classmethod
     def parse(cls, data: bytes, place: str) -> Manifest:
@@ -105,6 +100,18 @@ class Manifest:
             raise AtlasFormatError(
                 f"{f'{place}/{FILE_NAME}'!r} is damaged ({error!r}); restore it, or make the atlas again"
             ) from error
+
+
+def _content(home: Home, *, again: bool = False) -> bytes:
+    """Return the content of ``atlas.toml``; raises what `Manifest.read` does."""
+    try:
+        return home.read(FILE_NAME, again=again)
+    except PlaceprintError:
+        raise
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError, ValueError) as error:
+        raise AtlasMissingError(f"there is no atlas at {home.given!r}; make one with: placeprint index") from error
+    except OSError as error:
+        raise AtlasFormatError(f"{f'{home.given}/{FILE_NAME}'!r} cannot be read: {error.strerror}") from error
 
 
 def damaged(place: str, reason: object) -> str:
