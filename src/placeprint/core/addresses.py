@@ -7,7 +7,7 @@ import re
 from pathlib import Path, PosixPath
 
 PROTOCOLS = ("s3", "gs", "gcs", "az", "abfs", "memory", "file")
-"""What an address may begin with. The web is not among them: it cannot be listed, and says no time of a file."""
+"""What an address may begin with. The web is not among them: it has no listings, and no times of files."""
 _ADDRESS = re.compile(rf"({'|'.join(PROTOCOLS)}):/+(?=[^/])")
 
 

@@ -100,7 +100,7 @@ def _asking(url: str) -> Iterator[None]:
     except PlaceprintError:
         raise
     except ImportError as error:
-        raise PackageError(f"photos at {url!r} need further packages ({error}); install placeprint[cloud]") from error
+        raise PackageError(f"photos at {url!r} need more packages ({error}); install placeprint[cloud]") from error
     except FileNotFoundError as error:
         raise PhotoError("no such file or folder") from error
     except OSError as error:

@@ -254,7 +254,7 @@ class Away:
 def lance_options(url: str) -> dict[str, str] | None:
     """Return what Lance must be given beside the environment, which it reads itself: the endpoint of a server for S3.
 
-    Lance refuses ``http://`` unless it is told that it is meant; fsspec takes it as it is.
+    Lance refuses ``http://`` unless an option allows it; fsspec accepts it.
     """
     endpoint = next((found for name in ENDPOINTS if (found := os.environ.get(name))), None)
     if endpoint is None or not url.startswith("s3://"):

@@ -1,17 +1,16 @@
 """The write lock of an atlas at an address: one object per holder, created only if it is absent.
 
-    locks/00000007   who holds the lock, and a beat that the holder increases every `BEAT` seconds
+    locks/00000007   who holds the lock, and a count that the holder increases every `BEAT` seconds: its beat
 
-The object with the largest number counts. Who wants the lock creates the next number, which one process can do, and
-then removes the older ones. Who is done writes that its object holds nothing any more; the object stays, so numbers
-only grow, and a holder that was thought dead finds a larger number than its own.
+The object with the largest number counts. A process that wants the lock creates the object with the next number, which
+only one process can do, and then removes the older ones. A process that is done marks its object as free. The object
+stays, so numbers only grow, and a holder that was thought dead finds a larger number than its own.
 
-A holder is thought dead when its beat has not changed for `SILENT` seconds; clocks are only used to say at once that a
-holder lives. It does not write when its last beat is older than `FENCE`, which is less, until it has renewed the lock:
-so a computer that slept, or that lost the network, does not write beside the process that took over. Whoever renews a
-lock looks for a larger number afterwards, and whoever takes over looks for a new beat afterwards, so one of them
-withdraws. A holder that uses the same working copy is known to be dead by the lock of the system, which the caller then
-has.
+A holder is thought dead when its beat has not changed for `SILENT` seconds. Clocks are only compared to see at once
+that a holder is alive. A holder whose last beat is older than `FENCE`, which is less, does not write until it has
+renewed the lock. So a computer that slept or lost the network does not write beside the process that took over. A
+process that renews its lock then looks for a larger number, and one that takes over then looks for a new beat, so one
+of them withdraws. A holder that uses the same working copy is dead if the caller could take the lock of the system.
 """
 
 from __future__ import annotations
@@ -94,7 +93,7 @@ class AwayLock:
 
         Raises:
             AtlasBusyError: another process has it.
-            AtlasWriteError: the store does not permit to write.
+            AtlasWriteError: the store does not let us write.
             ServiceError: the store does not answer.
         """
         mine = Holding(f"{platform.node()}, process {os.getpid()}", copy, secrets.token_hex(8))
@@ -135,7 +134,7 @@ class AwayLock:
         return held
 
     def _newest(self) -> tuple[int, Holding | None]:
-        """Return the largest number, 0 without, and what its object says."""
+        """Return the largest number, 0 if there is none, and what its object says."""
         number = largest_of(self._objects)
         return number, self._read(number) if number else None
 
@@ -149,12 +148,12 @@ class AwayLock:
             return UNKNOWN
 
     def _lives(self, number: int, last: Holding) -> bool:
-        """Return whether a holder has written again, and not to say that it is done."""
+        """Return whether a holder has written again, and still holds the lock."""
         now = self._read(number)
         return now is not None and now.held and now != last
 
     def _is_dead(self, number: int, last: Holding, copy: str) -> bool:
-        """Return whether a holder will not write any more."""
+        """Return whether a holder is dead, so that it writes nothing more."""
         if copy and last.copy == copy:  # the system says so
             return True
         if abs(time.time() - last.time) < RECENT:
@@ -175,7 +174,7 @@ class AwayLock:
 
 
 class _Held:
-    """A lock object that this process has written, and the thread that lets it beat."""
+    """A lock object that this process has written, and the thread that renews it."""
 
     def __init__(self, objects: ObjectFolder, number: int, holding: Holding) -> None:
         self._objects, self._number, self._holding = objects, number, holding
@@ -186,7 +185,7 @@ class _Held:
         self._thread = threading.Thread(target=self._beat_on, daemon=True, name="placeprint-lock")
 
     def begin(self) -> bool:
-        """Write the object and let it beat; return whether this process is the only one."""
+        """Write the object and start to renew it; return whether this process is the only one."""
         started = time.monotonic()
         self._holding = dataclasses.replace(self._holding, time=time.time())
         name = name_of(self._number)

@@ -83,8 +83,8 @@ class ObjectFolder:
     def create(self, name: str, data: bytes) -> bool:
         """Write an object unless there is one; return whether it was written; raises as `write`.
 
-        Stores with conditional writes decide this: Amazon S3, Google Cloud Storage, MinIO. In others, two writers at
-        the same moment may both think that they were first.
+        Stores with conditional writes decide this: Amazon S3, Google Cloud Storage, MinIO. In others, two writers that
+        start at the same moment may both believe that they were first.
         """
         with self._asking(writes=True):
             store, root = self._store()
@@ -132,7 +132,7 @@ class ObjectFolder:
             raise
         except ImportError as error:
             raise PackageError(
-                f"an atlas at {self.url!r} needs further packages ({error}); those for s3:// and gs:// come with: "
+                f"an atlas at {self.url!r} needs more packages ({error}); those for s3:// and gs:// come with: "
                 "pip install 'placeprint[cloud]'"
             ) from error
         except FileNotFoundError as error:

@@ -7,8 +7,9 @@
       local.lance    id | keypoints | descriptors | scores | scales | angles, as bytes; and for every further
                      extractor n the same columns, named keypoints_n ...
       images.lance   id | path | sha256 | file size and time | width height | location | descriptor | state | error
-      calibration.json how certain answers are in this atlas, if it was calibrated last-id the largest id ever given, if
-      its photo was removed write.lock locked by the one process that writes
+      calibration.json   how certain answers are in this atlas, if it was calibrated
+      last-id        the largest id ever given, if its photo was removed
+      write.lock     locked by the one process that writes
 
 It may also be at an address of an object store (`store.away`): the tables and the small files are there.
 
@@ -69,7 +70,7 @@ class Store:
     Raises:
         AtlasMissingError: there is no atlas.
         AtlasFormatError: it is damaged or of a newer format.
-        ServiceError: the store at the address does not answer, or refuses to be read.
+        ServiceError: the store at the address does not answer, or does not let us read.
     """
 
     def __init__(self, place: Path | str | Home) -> None:
@@ -129,7 +130,7 @@ class Store:
         Raises:
             AtlasMissingError: the atlas no longer exists.
             AtlasBusyError: another process or thread has the lock.
-            AtlasWriteError: the folder is read-only, or the store does not permit to write.
+            AtlasWriteError: the folder is read-only, or the store does not let us write.
         """
         self._check_there()
         with self.home.locked():
