@@ -210,6 +210,20 @@ def test_a_store_that_lists_nothing_yet_ends_no_beat(
         lock.check()
 
 
+def test_who_may_not_remove_older_locks_leaves_a_free_one(
+    objects: ObjectFolder, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with AwayLock(objects).held(""):
+        pass
+    with monkeypatch.context() as broken:
+        broken.setattr(objects, "remove", failing(AtlasWriteError("not permitted")))
+        with pytest.raises(AtlasWriteError, match="not permitted"):
+            AwayLock(objects).held("").__enter__()
+    assert not holding(objects, 2).held
+    with AwayLock(objects).held(""):
+        assert numbers_of(objects) == [3]
+
+
 def test_a_beat_that_fails_is_tried_again(
     objects: ObjectFolder, clock: Clock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -125,13 +125,20 @@ class AwayLock:
                 held.abandon()
                 self._objects.remove(name_of(number + 1))
                 raise AtlasBusyError(self._busy(last))
-            for each in numbers_of(self._objects):
-                if each <= number:
-                    self._objects.remove(name_of(each))
         except BaseException:
             held.abandon()
             raise
+        try:
+            self._remove_up_to(number)
+        except BaseException:  # nobody else has the lock, so nobody need wait for the end of its beats
+            held.release()
+            raise
         return held
+
+    def _remove_up_to(self, number: int) -> None:
+        for each in numbers_of(self._objects):
+            if each <= number:
+                self._objects.remove(name_of(each))
 
     def _newest(self) -> tuple[int, Holding | None]:
         """Return the largest number, 0 if there is none, and what its object says."""
