@@ -170,7 +170,7 @@ def test_folders_with_content_are_not_written_to(atlas: Atlas, tmp_path: Path) -
     pack(atlas, tmp_path / "all.pack")
     (tmp_path / "taken").mkdir()
     (tmp_path / "taken" / "file").write_text("mine")
-    with pytest.raises(AtlasExistsError):
+    with pytest.raises(AtlasExistsError, match=r"something is at .* already; choose a new or empty folder"):
         unpack(tmp_path / "all.pack", tmp_path / "taken")
     with pytest.raises(WriteError):
         export_atlas(atlas, tmp_path / "taken")

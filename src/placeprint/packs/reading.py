@@ -69,7 +69,7 @@ def _made(source: Source, into: Home, root: Path | str | None, progress: Progres
 
 def _check_free(into: Home) -> None:
     if into.content():
-        raise AtlasExistsError(f"{into.name!r} exists and is not an empty folder; choose another one")
+        raise AtlasExistsError(f"something is at {into.name!r} already; choose a new or empty folder, or a new address")
 
 
 def _fill(source: Source, folder: Path, root: Path, progress: Progress | None) -> None:
