@@ -42,6 +42,14 @@ with store.exclusive():
     sys.stdin.read()
 """
 
+DIE = """
+import os, sys
+from placeprint.store import Manifest, Store
+from tests.store.test_store import MANIFEST
+Manifest.write = lambda *_: os._exit(9)
+Store.create(sys.argv[1], MANIFEST)
+"""
+
 
 @pytest.fixture
 def store(store_url: str) -> Store:
@@ -143,6 +151,13 @@ def test_two_writers_are_refused_and_one_that_was_killed_is_followed_at_once(sto
     with store.exclusive():  # the lock of the working copy says that it is dead
         store.append([_entry("a")], "s")
     assert len(Store(store.name).snapshot().photos()) == 1
+
+
+def test_a_creation_that_was_killed_is_followed_at_once(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    url = f"{bucket}/walks"
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+    assert subprocess.run([sys.executable, "-c", DIE, url], check=False).returncode == 9
+    assert not len(Store.create(url, MANIFEST).snapshot().photos())
 
 
 def test_a_writer_that_was_killed_on_another_machine_is_followed(

@@ -169,13 +169,9 @@ class Away:
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the write lock of the address, and that of this machine if there is a working copy."""
-        with contextlib.ExitStack() as stack:
-            copy = ""
-            if self.has_atlas():
-                stack.enter_context(self._locked_here())
-                copy = copy_id(self.folder)
-            stack.enter_context(self._lock.held(copy))
+        """Hold the write lock of the address, and that of this machine."""
+        folder = self.folder if self.has_atlas() else working_copy(self.name, "")
+        with self._locked_here(folder), self._lock.held(copy_id(folder)):
             yield
 
     def check_locked(self) -> None:
@@ -241,11 +237,11 @@ class Away:
         return known[1]
 
     @contextlib.contextmanager
-    def _locked_here(self) -> Iterator[None]:
-        """Hold the lock of the working copy, so that processes of this machine need not ask the store."""
+    def _locked_here(self, folder: Path) -> Iterator[None]:
+        """Hold the lock of a working copy, so that processes of this machine need not ask the store."""
         with contextlib.ExitStack() as stack:
             try:
-                stack.enter_context(locked(self.folder))
+                stack.enter_context(locked(folder))
             except AtlasBusyError as error:
                 raise AtlasBusyError(f"{BUSY} {self.name!r}; try again when it is done") from error
             yield
@@ -273,7 +269,7 @@ def working_copy(url: str, identity: str) -> Path:
 
     Args:
         url: the address.
-        identity: of the atlas there.
+        identity: of the atlas there; empty while it is made.
 
     Raises:
         AtlasWriteError: it cannot be made.

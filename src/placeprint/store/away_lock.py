@@ -50,7 +50,7 @@ class Holding:
 
     Args:
         holder: the machine and the process, for people.
-        copy: the working copy that the holder uses; empty if it has none yet.
+        copy: the working copy that the holder uses; while an atlas is made, a folder of its own.
         token: by which the holder knows its own object again.
         beat: grows while the lock is held.
         time: of the last beat, in seconds since 1970 by the holder's clock.
