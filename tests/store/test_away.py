@@ -24,7 +24,7 @@ from placeprint.errors import (
     ServiceError,
 )
 from placeprint.store import Store, encode_features
-from placeprint.store.away import Away, lance_options, working_copy
+from placeprint.store.away import Away, copy_id, lance_options, working_copy
 from placeprint.store.calibration_file import read_calibration, write_calibration
 from placeprint.store.here import Here
 from placeprint.store.home import home_of
@@ -334,3 +334,11 @@ def test_places_are_folders_or_addresses(copies: Path, monkeypatch: pytest.Monke
     one = working_copy("s3://walks/atlas", "x")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://localhost:2")
     assert one != working_copy("s3://walks/atlas", "x") and one.parent == copies
+
+
+def test_a_copied_working_copy_has_another_name(tmp_path: Path) -> None:
+    first = tmp_path / "first"
+    first.mkdir()
+    name = copy_id(first)
+    shutil.copytree(first, tmp_path / "second")
+    assert copy_id(first) == name != copy_id(tmp_path / "second")

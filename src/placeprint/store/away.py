@@ -289,13 +289,15 @@ def working_copy(url: str, identity: str) -> Path:
 def copy_id(folder: Path) -> str:
     """Return the name of a working copy, by which a process knows the locks of others that used it.
 
-    It names this machine since it was started, too, because the folder may be part of an image of several machines.
+    It names this machine since it was started, and the file itself, too: the folder may be part of an image of several
+    machines or containers.
     """
     path = folder / COPY_ID
     if not path.is_file():
         write_atomically(path, secrets.token_hex(8).encode())
     started = BOOT.read_text() if BOOT.is_file() else ""
-    return _digest(f"{path.read_text()} {platform.node()} {started}")
+    told = path.stat()
+    return _digest(f"{path.read_text()} {platform.node()} {started} {told.st_dev} {told.st_ino}")
 
 
 def _digest(text: str) -> str:
