@@ -194,6 +194,7 @@ def test_it_is_verified_and_repaired(atlas: Atlas, monkeypatch: pytest.MonkeyPat
     assert store.home.names("state") == [name]
 
 
+@pytest.mark.slow
 def test_packs_and_exports_lead_from_one_address_to_another(atlas: Atlas, store_url: str, tmp_path: Path) -> None:
     pack(atlas, tmp_path / "atlas.pack", thumbnails=True)
     export_atlas(atlas, tmp_path / "export")

@@ -134,6 +134,7 @@ def test_a_missing_codebook_file_is_named(photos: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("preset", [name for name in presets_at_hand() if name not in {"xfeat-vlad", "sift-vlad"}])
+@pytest.mark.slow
 def test_every_preset_finds_a_photo_among_three(preset: str, tmp_path: Path) -> None:
     for number in range(3):
         write_photo(tmp_path / "photos" / f"{number}.png", make_scene(number, 480, 360))

@@ -91,6 +91,7 @@ def test_other_encodings_and_cut_images_are_warned_about() -> None:
         ros2_loop_closer.image_of(cut)
 
 
+@pytest.mark.slow
 def test_a_loop_is_published_with_stamps_and_pose(tmp_path: Path) -> None:
     node = node_of(exclude_seconds=2.0, file=str(tmp_path / "robot.npz"))
     node.callbacks["camera_info"](SimpleNamespace(k=[300.0, 0, 160, 0, 300, 120, 0, 0, 1]))

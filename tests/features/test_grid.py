@@ -100,6 +100,7 @@ def test_what_a_cell_can_see_is_centered_where_the_padding_says() -> None:
 
 @pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize(("stride", "within"), [(16, 1.5), (32, 6.0)])
+@pytest.mark.slow
 def test_keypoints_are_where_the_cells_look(variant: str, stride: int, within: float) -> None:
     """Half of a gradient's energy is left of its cell's keypoint, half right of it; above and below too."""
     import torch

@@ -128,6 +128,7 @@ HAVE_NO_GRAPH = ("best", "delf-votes", "fusion", "sift-bow", "sift-vlad")
 
 
 @pytest.mark.parametrize("name", presets_at_hand())
+@pytest.mark.slow
 def test_every_shipped_preset_exports_or_says_at_once_that_it_cannot(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

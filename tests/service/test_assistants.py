@@ -42,6 +42,7 @@ def ask(folder: Path, *calls: tuple[str, dict[str, Any]]) -> list[Any]:
     return asyncio.run(asking())
 
 
+@pytest.mark.slow
 def test_an_assistant_locates_matches_and_lists(folder: Path) -> None:
     photo, other = str(folder / "photos" / "01.png"), str(folder / "photos" / "02.png")
     tools, located, matched, places, info, missing, remote = ask(

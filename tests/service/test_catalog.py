@@ -65,6 +65,7 @@ def catalog(photos: Photos) -> Catalog:
     return Catalog(photos)
 
 
+@pytest.mark.slow
 def test_many_photos_take_little_memory(photos: Photos) -> None:
     tracemalloc.start()
     try:
