@@ -354,6 +354,7 @@ def test_street_photos_are_found_and_proved(data: Path, tmp_path: Path) -> None:
     assert found >= 11
 
 
+@pytest.mark.slow
 def test_the_classic_preset_never_loads_torch(photos: Path, tmp_path: Path) -> None:
     code = (
         "import sys; from placeprint import Atlas\n"

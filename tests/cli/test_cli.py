@@ -127,6 +127,7 @@ def test_models_lists_everything() -> None:
     assert all(name in narrow for name in (*told["presets"], *(row["name"] for row in told["weights"])))
 
 
+@pytest.mark.slow
 def test_evaluate_writes_the_documented_json(folder: Path, tmp_path: Path) -> None:
     for number in range(9):
         write_photo(tmp_path / "places" / "database" / f"{number}.png", make_scene(number))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from placeprint.datasets.photos.sample_photos import rephotograph
 from placeprint.datasets.protocols import protocol_names
 from tests.cli.test_cli import run
@@ -42,6 +44,7 @@ def test_a_copy_is_checked(tmp_path: Path) -> None:
     assert none.returncode == 1 and none.stderr.startswith("placeprint: ") and "has no folder ref/" in none.stderr
 
 
+@pytest.mark.slow
 def test_evaluate_by_a_protocol(tmp_path: Path) -> None:
     for number in range(4):
         scene = make_scene(number)

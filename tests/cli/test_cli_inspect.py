@@ -82,6 +82,7 @@ def test_mistakes_are_told(
 @pytest.mark.skipif(
     weights_path(find_weights("efficientnet-lite2")) is None, reason=find_weights("efficientnet-lite2").install
 )
+@pytest.mark.slow
 def test_an_unknown_layer_is_one_line_that_names_the_known_ones(tmp_path: Path) -> None:
     photo = write_photo(tmp_path / "a.png", make_scene(0))
     done = run("inspect", photo, "--layer", "blocks.99", "--output", tmp_path / "p.png")

@@ -26,6 +26,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
     )
 
 
+@pytest.mark.slow
 def test_the_verdict_is_printed_and_all_pictures_are_written(photos: tuple[Path, Path, Path], tmp_path: Path) -> None:
     done = run(
         "match",

@@ -60,6 +60,7 @@ def test_just_the_components_with_a_network_need_torch() -> None:
     assert sorted(done.stdout.splitlines()) == sorted(f"{kind} {name} True" for kind, name in registry.NETWORKED)
 
 
+@pytest.mark.slow
 def test_sift_vlad_indexes_searches_and_matches(tmp_path: Path) -> None:
     write_scenes(tmp_path / "photos", 3)
     done = run(ATLAS, str(tmp_path))
@@ -77,6 +78,7 @@ def test_sift_vlad_indexes_searches_and_matches(tmp_path: Path) -> None:
         "learn {photos} --output {new}/preset",
     ],
 )
+@pytest.mark.slow
 def test_commands_say_what_to_install(words: str, tmp_path: Path) -> None:
     write_scenes(tmp_path / "photos", 2)
     done = run(COMMAND, *words.format(photos=tmp_path / "photos", new=tmp_path).split())

@@ -27,6 +27,7 @@ def prepared(name: str) -> tuple[Describer, PhotoFeatures, PhotoFeatures]:
 
 
 @pytest.mark.parametrize("name", SUPPORTED)
+@pytest.mark.slow
 def test_the_parts_add_up_to_the_similarity(name: str) -> None:
     describer, first, second = prepared(name)
     one, two = describer.descriptor(first), describer.descriptor(second)

@@ -177,6 +177,7 @@ def test_the_model_computes_what_kornias_does() -> None:
         torch.testing.assert_close(mine, other)
 
 
+@pytest.mark.slow
 def test_describing_by_xfeat_does_not_load_kornia() -> None:
     code = "import sys; from placeprint.networks.xfeat import load_xfeat; load_xfeat(); print('kornia' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"

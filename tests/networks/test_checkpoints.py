@@ -186,6 +186,7 @@ def test_a_name_of_a_file_stands_for_one_address() -> None:
     assert all(len(each) == 1 for each in addresses.values())
 
 
+@pytest.mark.slow
 def test_licenses_that_are_open_questions_are_told(folder: Path, checkpoint: Path) -> None:
     for row in published_networks():
         assert row.license.code and row.license.weights

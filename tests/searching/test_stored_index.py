@@ -141,6 +141,7 @@ def test_filters_are_exact_with_a_compact_index(atlas: Atlas, tmp_path: Path) ->
         assert found == expected and len(found) == count
 
 
+@pytest.mark.slow
 def test_rows_of_short_descriptors_are_merged_into_lists_after_the_write(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

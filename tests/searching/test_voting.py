@@ -44,6 +44,7 @@ def first(atlas: Atlas, number: int, way: str, verify: int = 5) -> str:
 
 
 @pytest.mark.parametrize("way", ["votes", "asmk"])
+@pytest.mark.slow
 def test_an_atlas_of_any_preset_is_searched_by_votes(atlas: Atlas, way: str) -> None:
     assert [first(atlas, number, way, verify=0) for number in range(PLACES)] == [f"{n:02d}" for n in range(PLACES)]
     answer = atlas.search(make_scene(3), mode=way)

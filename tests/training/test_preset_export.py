@@ -148,6 +148,7 @@ def test_a_run_without_a_validated_checkpoint_has_no_preset(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("size", [(112, 112), (192, 192), (100, 70)])
+@pytest.mark.slow
 def test_the_preset_describes_photos_as_validation_did(size: tuple[int, int], tmp_path: Path) -> None:
     """Photos of several shapes: what training and validation see is what an atlas and an exported file see."""
     photos = write_classes(tmp_path / "photos", photos=3)
