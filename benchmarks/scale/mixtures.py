@@ -136,11 +136,11 @@ def _vlad(aggregator: Any) -> VLAD:
 
 def _cut(columns: Columns, part_of: NDArray[np.int64], number: int, size: int) -> list[Rows]:
     """Return the parts of a photo's stored columns, those of one extractor with rows of so many bytes."""
-    whole = {
-        name: np.frombuffer(plain, np.uint8).reshape(len(part_of), -1)
-        for name in LOCAL_COLUMNS
-        if len(part_of) and (data := columns[column_name(name, number)]) is not None
-        for plain in (decompressed(data, len(part_of) * size) if name == ROWS else data,)
-    }
+    whole = {}
+    for name in LOCAL_COLUMNS if len(part_of) else ():
+        data = columns[column_name(name, number)]
+        if data is not None:
+            plain = decompressed(data, len(part_of) * size) if name == ROWS else data
+            whole[name] = np.frombuffer(plain, np.uint8).reshape(len(part_of), -1)
     none = {"scores": np.zeros((0, 1), np.uint8)}
     return [{name: rows[part_of == part] for name, rows in whole.items()} or none for part in range(PARTS)]

@@ -23,13 +23,12 @@ from placeprint.errors import (
     OptionError,
     ServiceError,
 )
-from placeprint.store import Store, encode_features
+from placeprint.store import Store
 from placeprint.store.away import Away, copy_id, lance_options, working_copy
 from placeprint.store.calibration_file import read_calibration, write_calibration
 from placeprint.store.here import Here
 from placeprint.store.home import home_of
-from tests.conftest import random_features
-from tests.store.test_store import MANIFEST, _entry, _record
+from tests.store.test_store import MANIFEST, _entry, _record, check_crash_between_the_tables
 
 fsspec: Any = pytest.importorskip("fsspec")
 WRITE = """
@@ -129,12 +128,7 @@ def test_a_calibration_reaches_a_reader_that_is_open(store: Store) -> None:
 
 
 def test_a_crash_between_the_tables_leaves_nothing_behind(store: Store) -> None:
-    with store.exclusive():
-        store.append([_entry("a")], "s")
-        store._local.append([{"id": 1, **encode_features(random_features(7, 8), 8)}])  # the crash
-    assert len(store.snapshot().photos()) == 1
-    with store.exclusive():
-        assert store.snapshot().local.ids().tolist() == [0]
+    check_crash_between_the_tables(store)
 
 
 def test_two_writers_are_refused_and_one_that_was_killed_is_followed_at_once(store: Store) -> None:

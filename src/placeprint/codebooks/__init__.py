@@ -13,6 +13,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from placeprint.core.files import arrays_of
+from placeprint.core.one_line import one_line
 from placeprint.core.options import check_name
 from placeprint.errors import OptionError, WeightsError
 
@@ -43,5 +44,5 @@ def load_codebook_file(path: str) -> dict[str, NDArray[Any]]:
     try:
         return arrays_of(Path(path).read_bytes())
     except Exception as error:  # errors of NumPy, zipfile and zlib for a damaged file
-        reason = " ".join(str(error).split())[:160] or type(error).__name__
+        reason = one_line(error, 160)
         raise WeightsError(f"the codebook {path!r} is not an .npz of arrays: {reason}") from error

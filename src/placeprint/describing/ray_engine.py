@@ -21,6 +21,7 @@ from typing import Annotated, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from placeprint.core.one_line import one_line
 from placeprint.core.options import Range, checked
 from placeprint.core.packages import required
 from placeprint.core.threads import limit_torch, num_cores, one_core_each
@@ -149,7 +150,7 @@ def _ray_errors() -> Iterator[None]:
             cause = getattr(cause, "cause", None) or cause.__cause__
         if cause is not None:
             raise cause from error
-        line = " ".join(str(error).split())[:200] or type(error).__name__
+        line = one_line(error, 200)
         raise ServiceError(
             f"Ray could not describe the photos ({line}); check the cluster and its address, or use the local engine"
         ) from error

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from placeprint.core.one_line import one_line
 from placeprint.core.options import Count, checked
 from placeprint.errors import OptionError, PackageError, ServiceError
 from placeprint.index.compact_code import CompactCode
@@ -246,7 +247,7 @@ class MilvusCollection:
         except (PackageError, ServiceError):
             raise
         except Exception as error:
-            line = " ".join(str(error).split())[:200] or type(error).__name__
+            line = one_line(error, 200)
             raise ServiceError(
                 f"the Milvus database at {self.address.uri} failed ({line}); check its address"
             ) from error

@@ -89,11 +89,12 @@ class Graphs:
         if runtime == "torch" or (bfloat16 and runtime == "onnx"):  # ONNX Runtime has no products in 16 bits here
             return None
         size = () if self._any_size else tuple(pictures.shape[2:])
-        key = (runtime, is_free(), size, bfloat16, torch.get_num_threads())
+        free = is_free()
+        key = (runtime, free, size, bfloat16, torch.get_num_threads())
         with self._lock:
             if key not in self._made:
                 run = self._make(runtime, pictures, bfloat16)
-                slow = run is not None and is_free() and not bfloat16 and self._is_slower(run, pictures[:1])
+                slow = run is not None and free and not bfloat16 and self._is_slower(run, pictures[:1])
                 self._made[key] = None if slow else run
                 while len(self._made) > KEPT:
                     self._made.popitem(last=False)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from placeprint.core.one_line import one_line
 from placeprint.errors import OptionError, PackageError, WeightsError
 from placeprint.networks.weights import load_weights
 
@@ -64,7 +65,7 @@ def read_transformer(place: str) -> tuple[Any, Mapping[str, Any]]:
         found = {} if file is None else json.loads(Path(file).read_text(encoding="utf-8"))
         settings = {key: [float(value) for value in found.get(key) or usual] for key, usual in IMAGENET.items()}
     except Exception as error:
-        reason = " ".join(str(error).split())[:120] or type(error).__name__
+        reason = one_line(error)
         where = "" if Path(place).is_dir() else "; it is no folder here, and a name needs the network or a download"
         raise WeightsError(f"transformers cannot load a backbone from {place!r}{where}: {reason}") from error
     # norms of the maps belong to the backbone, and only some files have them; their initialization has no effect
@@ -93,7 +94,7 @@ def transformer_from(text: str) -> Any:
         config = AutoConfig.for_model(**json.loads(text))
         return MODEL_FOR_BACKBONE_MAPPING[type(config)](config)
     except Exception as error:
-        reason = " ".join(str(error).split())[:120] or type(error).__name__
+        reason = one_line(error)
         raise WeightsError(f"the header does not describe a network of transformers: {reason}") from error
 
 

@@ -28,6 +28,7 @@ from placeprint.aggregation.pooling import MAC, RMAC, CroW, GeM, SPoC, WeightedG
 from placeprint.atlas.atlas import Atlas
 from placeprint.core.addresses import url_of
 from placeprint.core.files import written_aside
+from placeprint.core.one_line import one_line
 from placeprint.core.outputs import ONNX, check_output
 from placeprint.core.packages import required
 from placeprint.describing.describer import Describer
@@ -204,7 +205,7 @@ def _onnx(what: str) -> Iterator[None]:
     except (PlaceprintError, OSError):
         raise
     except Exception as error:
-        reason = " ".join(str(error).split())[:160] or type(error).__name__
+        reason = one_line(error, 160)
         raise PlaceprintError(f"{what}: {reason}") from error
 
 
@@ -222,7 +223,7 @@ def _open_model(path: Path) -> tuple[Any, dict[str, InputRule]]:
         session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
         return session, _inputs_of(session.get_modelmeta().custom_metadata_map)
     except Exception as error:
-        reason = " ".join(str(error).split())[:120] or type(error).__name__
+        reason = one_line(error)
         raise WeightsError(f"{str(path)!r} is not a complete file exported by placeprint: {reason}") from error
 
 

@@ -17,6 +17,7 @@ from typing import IO, TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from placeprint.core.one_line import one_line
 from placeprint.errors import PhotoError
 from placeprint.photos.exif import Metadata, read_metadata
 from placeprint.photos.formats import HEAD, READ_WHOLE, format_of
@@ -125,7 +126,7 @@ def _guarded(read: Callable[[], Result]) -> Result:
     except MemoryError as error:
         raise PhotoError("there is not enough memory to read the picture") from error
     except Exception as error:  # decoders of damaged files raise nearly anything
-        raise PhotoError(f"the picture is damaged ({_one_line(error)})") from error
+        raise PhotoError(f"the picture is damaged ({_in_ascii(error)})") from error
 
 
 def _kind(file: IO[bytes]) -> str:
@@ -294,6 +295,5 @@ def _upright(image: Image, metadata: Metadata) -> tuple[Image, Metadata]:
     return np.ascontiguousarray(image), metadata
 
 
-def _one_line(error: Exception) -> str:
-    text = " ".join(str(error).split())[:120] or type(error).__name__
-    return text.encode("ascii", "backslashreplace").decode()
+def _in_ascii(error: Exception) -> str:
+    return one_line(error).encode("ascii", "backslashreplace").decode()

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from placeprint.core.addresses import UrlPath
+from placeprint.core.one_line import one_line
 from placeprint.errors import PackageError, PhotoError, PlaceprintError
 
 NANOSECONDS = 1_000_000_000
@@ -104,10 +105,6 @@ def _asking(url: str) -> Iterator[None]:
     except FileNotFoundError as error:
         raise PhotoError("no such file or folder") from error
     except OSError as error:
-        raise PhotoError(error.strerror or _one_line(error)) from error
+        raise PhotoError(error.strerror or one_line(error, 200)) from error
     except Exception as error:  # each client raises errors of its own
-        raise PhotoError(f"the store does not answer ({_one_line(error)})") from error
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__
+        raise PhotoError(f"the store does not answer ({one_line(error, 200)})") from error

@@ -32,7 +32,7 @@ from placeprint.core.user_cache import user_cache
 from placeprint.errors import AtlasBusyError, AtlasExistsError, PlaceprintError
 from placeprint.store.away_lock import FOLDER as LOCKS
 from placeprint.store.away_lock import AwayLock
-from placeprint.store.here import BUSY, locked
+from placeprint.store.here import BUSY, LOCK, locked
 from placeprint.store.object_folder import ObjectFolder, refused, unreachable
 from placeprint.store.writing import write_atomically, writing
 
@@ -43,7 +43,7 @@ LANCE = {"gcs": "gs", "abfs": "az"}
 """Protocols that Lance knows by another name."""
 CHANGING = ("calibration.json", "last-id")
 """Small files that are written again under the same name."""
-STAYING = ("cache", "jobs", "write.lock")
+STAYING = ("cache", "jobs", LOCK)
 """What the folder of a local atlas has and an address does not."""
 COPY_ID = "copy-id"
 BOOT = Path("/proc/sys/kernel/random/boot_id")

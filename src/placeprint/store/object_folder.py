@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from placeprint.core.files import reason_of
+from placeprint.core.one_line import one_line
 from placeprint.errors import AtlasWriteError, PackageError, PlaceprintError, ServiceError
 
 FOLDER_TYPE = "directory"
@@ -138,7 +139,7 @@ class ObjectFolder:
         except FileNotFoundError as error:
             if not writes:
                 raise
-            raise AtlasWriteError(f"cannot write to {self.url!r}: {one_line(error)}; make the bucket first") from error
+            raise AtlasWriteError(f"cannot write to {self.url!r}: {_said(error)}; make the bucket first") from error
         except Exception as error:  # each client raises errors of its own
             if isinstance(error, PermissionError) or str(error).startswith(FORBIDDEN):
                 raise refused(self.url, error, writes=writes) from error
@@ -149,26 +150,25 @@ def refused(url: str, error: BaseException, *, writes: bool) -> PlaceprintError:
     """Return the error for a request that a store does not permit."""
     if writes:
         return AtlasWriteError(
-            f"cannot write to {url!r}: the store does not permit it ({one_line(error)}); earlier data is kept; "
+            f"cannot write to {url!r}: the store does not permit it ({_said(error)}); earlier data is kept; "
             "use credentials that may write there"
         )
     return ServiceError(
-        f"the store refuses to read {url!r} ({one_line(error)}); check the credentials, such as AWS_ACCESS_KEY_ID"
+        f"the store refuses to read {url!r} ({_said(error)}); check the credentials, such as AWS_ACCESS_KEY_ID"
     )
 
 
 def unreachable(url: str, error: BaseException) -> ServiceError:
     """Return the error for a store that does not answer."""
     return ServiceError(
-        f"the store of {url!r} does not answer ({one_line(error)}); check the network, the credentials, and the "
+        f"the store of {url!r} does not answer ({_said(error)}); check the network, the credentials, and the "
         "endpoint, such as AWS_ENDPOINT_URL"
     )
 
 
-def one_line(error: BaseException) -> str:
+def _said(error: BaseException) -> str:
     """Return what a client reports, in one line."""
-    words = reason_of(error) if isinstance(error, OSError) else " ".join(str(error).split())
-    return words[:160] or type(error).__name__
+    return reason_of(error)[:160] if isinstance(error, OSError) else one_line(error, 160)
 
 
 def _stamp(told: dict[str, Any]) -> str:

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from placeprint.core.one_line import one_line
 from placeprint.errors import AtlasError, AtlasFormatError, PlaceprintError
 from placeprint.store.home import Home
 from placeprint.store.writing import writing
@@ -329,7 +330,7 @@ def _reading(place: TablePlace) -> Iterator[None]:
         if not _is_failure(error):
             raise
         raise place.home.failure(error, writes=False) or AtlasFormatError(
-            f"the table {place.name!r} is damaged or cannot be read ({_one_line(error)}); "
+            f"the table {place.name!r} is damaged or cannot be read ({one_line(error)}); "
             "restore it, or make the atlas again"
         ) from error
 
@@ -348,7 +349,7 @@ def _writing(place: TablePlace) -> Iterator[None]:
         if not _is_failure(error):
             raise
         raise AtlasFormatError(
-            f"the table {place.name!r} cannot be changed ({_one_line(error)}); earlier data is kept"
+            f"the table {place.name!r} cannot be changed ({one_line(error)}); earlier data is kept"
         ) from error
 
 
@@ -366,7 +367,3 @@ def _failing(place: TablePlace) -> Iterator[None]:
 
 def _is_failure(error: BaseException) -> bool:
     return isinstance(error, Exception) or type(error).__module__ == PANIC
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:120] or type(error).__name__

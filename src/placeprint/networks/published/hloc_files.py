@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from placeprint.core.one_line import one_line
 from placeprint.core.packages import required
 from placeprint.errors import WeightsError
 from placeprint.networks.vgg import LAYERS
@@ -36,7 +37,7 @@ def read_hloc(path: Path, *, whitened: bool) -> dict[str, torch.Tensor]:
         net = loadmat(path, struct_as_record=False, squeeze_me=True)["net"]
         return {name: torch.from_numpy(value) for name, value in _tensors(net, whitened).items()}
     except Exception as error:  # damaged files raise nearly anything
-        reason = " ".join(str(error).split())[:120] or type(error).__name__
+        reason = one_line(error)
         raise WeightsError(
             f"{str(path)!r} is not a NetVLAD network of its authors, or is damaged ({reason}); fetch it again"
         ) from error
